@@ -1,0 +1,392 @@
+"""What the rest of Moyai may ask of the identity server, and the frozen words it is asked in.
+
+Onboarding, people, clients and drift speak this page only: intents (what Moyai wants), facts (what was found) and the
+Protocol `Identities`. Nothing here names HTTP, a token or python-keycloak; those live in `adapter` and `connection`.
+
+Every `ensure_…` looks, compares declared fields, writes the difference and looks again. Repeating it changes nothing.
+What was not made by Moyai (marker `managed_by=moyai` and our own id) is never changed: `Conflict`, a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+MANAGED_BY = "moyai"
+"""The value of the attribute `managed_by` on everything Moyai made."""
+
+TENANT_OWNER = "tenant-owner"
+TENANT_ROLE_GROUPS = (
+    TENANT_OWNER,
+    "tenant-user-admin",
+    "tenant-client-admin",
+    "tenant-finance",
+    "tenant-auditor",
+)
+"""One organization group per role, of the same name, carrying the role of client `moyai-api`.
+
+`tenant-member` has no group: being a member of the organization is the member's role.
+"""
+
+OPERATOR_ROLES = (
+    "operator-onboarding",
+    "operator-finance",
+    "operator-approver",
+    "operator-security",
+    "operator-auditor",
+    "break-glass",
+)
+"""The roles of client `moyai-api` in the operators' realm."""
+
+SERVICE_SCOPES = (
+    "moyai:usage.read",
+    "moyai:usage.write",
+    "moyai:quota.read",
+    "moyai:authorize",
+)
+"""What a service client may be allowed to ask of Moyai's own API."""
+
+
+class Realm(StrEnum):
+    """The two realms; each person and client lives in exactly one."""
+
+    TENANTS = "moyai"
+    OPERATORS = "moyai-operators"
+
+
+class Deed(StrEnum):
+    """What an `ensure_…` did. Something found after a conflict or a lost answer counts as kept: it was there."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    KEPT = "kept"
+
+
+# ---- intents: what Moyai wants ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationIntent:
+    """One tenant as an organization. `code` and `name` may change, the alias never does."""
+
+    tenant_id: UUID
+    code: str
+    name: str
+    enabled: bool = True
+
+    @property
+    def alias(self) -> str:
+        return organization_alias(self.tenant_id)
+
+    @property
+    def title(self) -> str:
+        """The organization's name in Keycloak, where names are unique: 府中市 is in Tokyo and in Hiroshima."""
+        return f"{self.name} ({self.code})"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonIntent:
+    """A person of one tenant. `roles` are names of `TENANT_ROLE_GROUPS`; empty for a plain member."""
+
+    person_id: UUID
+    tenant_id: UUID
+    email: str
+    family_name: str
+    given_name: str
+    roles: frozenset[str] = frozenset()
+    enabled: bool = True
+
+    @property
+    def username(self) -> str:
+        return str(self.person_id)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorIntent:
+    """A person of the operator, with roles out of `OPERATOR_ROLES`."""
+
+    person_id: UUID
+    email: str
+    family_name: str
+    given_name: str
+    roles: frozenset[str]
+    enabled: bool = True
+
+    @property
+    def username(self) -> str:
+        return str(self.person_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceClientIntent:
+    """A system of one tenant that signs in with its own key; `jwks` is the public key set as JSON text."""
+
+    service_client_id: UUID
+    tenant_id: UUID
+    name: str
+    jwks: str
+    scopes: frozenset[str]
+    enabled: bool = True
+
+    @property
+    def client_id(self) -> str:
+        return service_client_name(self.service_client_id)
+
+
+# ---- facts: what was found ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationFacts:
+    """An organization as found. `id` is Keycloak's; `tenant_id` and `code` are as written in its attributes."""
+
+    id: str
+    alias: str
+    title: str
+    enabled: bool
+    tenant_id: str | None
+    code: str | None
+    managed_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGroupFacts:
+    """An organization group with the roles of client `moyai-api` it carries.
+
+    `other_roles` are roles of the realm or of another client, as `client:role`; there should be none.
+    """
+
+    id: str
+    name: str
+    roles: frozenset[str]
+    other_roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFacts:
+    """A person as found; `groups` is None where the group memberships were not read."""
+
+    id: str
+    username: str
+    email: str | None
+    family_name: str | None
+    given_name: str | None
+    enabled: bool
+    tenant_id: str | None
+    managed_by: str | None
+    groups: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorFacts:
+    """A person of the operator as found, with the roles of client `moyai-api` mapped to that person."""
+
+    id: str
+    username: str
+    email: str | None
+    family_name: str | None
+    given_name: str | None
+    enabled: bool
+    managed_by: str | None
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceClientFacts:
+    """A service client as found. `tenant_claim` is the tenant its tokens name."""
+
+    id: str
+    client_id: str
+    name: str | None
+    enabled: bool
+    jwks: str | None
+    scopes: frozenset[str]
+    tenant_id: str | None
+    tenant_claim: str | None
+    managed_by: str | None
+    key_login_only: bool
+    full_scope: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TenantFacts:
+    """All that the identity server holds of one tenant, from one reading."""
+
+    organization: OrganizationFacts | None
+    role_groups: tuple[RoleGroupFacts, ...] = ()
+    people: tuple[PersonFacts, ...] = ()
+    service_clients: tuple[ServiceClientFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Privilege:
+    """A right to administer the identity server that somebody or something in a realm holds."""
+
+    realm: Realm
+    holder: str
+    holder_kind: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """Which Keycloak answers: its version as the server itself tells it, empty where it does not tell."""
+
+    version: str
+    ready: bool
+
+
+Found_co = TypeVar("Found_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ensured(Generic[Found_co]):
+    """What one `ensure_…` did and what is there now; `changes` names the declared fields that were written."""
+
+    deed: Deed
+    found: Found_co
+    changes: tuple[str, ...] = ()
+
+
+# ---- calls, for tests, bench and the console's progress -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request to the identity server, tokens included. `status` is None when no answer came."""
+
+    account: str
+    method: str
+    path: str
+    status: int | None
+    seconds: float
+
+
+CallObserver = Callable[[Call], None]
+"""Told of every call after it ended, in the thread that made it; it must be quick and must not raise."""
+
+
+@dataclass(slots=True)
+class CallLog:
+    """An observer that keeps the calls it is told of. `len(log)` is how many there were."""
+
+    calls: list[Call] = field(default_factory=list)
+
+    def __call__(self, call: Call) -> None:
+        self.calls.append(call)
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def writes(self) -> list[Call]:
+        """Calls that may have changed something: all but reads and tokens."""
+        return [
+            call
+            for call in self.calls
+            if call.method != "GET" and not call.path.endswith("/token")
+        ]
+
+
+# ---- the port -------------------------------------------------------------------------------------------------------
+
+
+class Identities(Protocol):
+    """People, clients and organizations in Keycloak. Every method may raise:
+
+    `Unreachable` (no answer, or the server is overloaded: ask again later), `Conflict` (something of that name is there
+    and is not ours), `Invalid` (a value Keycloak cannot hold; refused before any call).
+    Safe to call from several threads. All times are the server's; nothing here sends a password.
+    """
+
+    def observed_by(self, observer: CallObserver) -> Identities:
+        """The same identities, over the same connections, with this observer told of each call besides others."""
+
+    # -- looking
+
+    def describe_server(self) -> ServerFacts:
+        """The server's version and readiness; never raises `Unreachable`, an absent server is `ready=False`."""
+
+    def describe_tenant(
+        self, tenant_id: UUID, *, holders_of: Iterable[str] = TENANT_ROLE_GROUPS
+    ) -> TenantFacts:
+        """Everything of one tenant: 4 calls, and one more for each role of `holders_of` (who is in that role's group).
+
+        `PersonFacts.groups` tells of the roles in `holders_of` only. With none of the tenant there: 2 calls.
+        """
+
+    def find_organizations(self) -> tuple[OrganizationFacts, ...]:
+        """Every organization, ours or not, page by page (100 per call)."""
+
+    def find_service_clients(self) -> tuple[ServiceClientFacts, ...]:
+        """Every client marked as ours or named as a service client, of all tenants, page by page."""
+
+    def find_privileges(self) -> tuple[Privilege, ...]:
+        """Who holds a management role in our realms, besides the backend's own accounts. There should be nobody."""
+
+    # -- ensuring
+
+    def ensure_organization(
+        self, intent: OrganizationIntent
+    ) -> Ensured[OrganizationFacts]:
+        """The organization with its attributes, found by its attribute tenant_id, never by a search for its name."""
+
+    def ensure_role_groups(
+        self, tenant_id: UUID
+    ) -> Ensured[tuple[RoleGroupFacts, ...]]:
+        """One group per tenant role with that role mapped; groups beside ours are left alone."""
+
+    def ensure_people(
+        self, tenant_id: UUID, people: Sequence[PersonIntent], *, withdraw: bool = True
+    ) -> tuple[Ensured[PersonFacts], ...]:
+        """These people created, members of the organization and in exactly the role groups they are meant to be in.
+
+        Answers in the order given. People of the tenant that are not named stay as they are. With `withdraw=False`
+        roles are only added. A disabled person is also logged out. 1 call per role group in question and 1 for the
+        members when nothing differs; only the former when each person named holds a role.
+        """
+
+    def ensure_service_clients(
+        self, tenant_id: UUID, intents: Sequence[ServiceClientIntent]
+    ) -> tuple[Ensured[ServiceClientFacts], ...]:
+        """These service clients, signing in by key only, with exactly these scopes. 1 call when nothing differs."""
+
+    def ensure_operator(self, intent: OperatorIntent) -> Ensured[OperatorFacts]:
+        """A person in the operators' realm with exactly these roles of client `moyai-api`."""
+
+    # -- acting
+
+    def send_password_mail(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
+        """Have Keycloak send the mail in which the person sets a password (valid 24 hours).
+
+        Not idempotent: each call is one mail. `Conflict` when Keycloak has no working mail server or no such person.
+        """
+
+    def suspend_person(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
+        """Disable and log out; both, because Keycloak keeps a disabled person's sessions listed. Safe to repeat."""
+
+    def log_out(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
+        """End every session of the person; each client with a back-channel address is told. Safe to repeat."""
+
+    # -- withdrawing, for compensation and for tenants that leave
+
+    def remove_person(self, tenant_id: UUID, person_id: UUID) -> None:
+        """Disable, log out and take out of the organization. The user stays, disabled, for the record."""
+
+    def remove_service_client(self, tenant_id: UUID, service_client_id: UUID) -> None:
+        """Delete a client that Moyai made for this tenant; absent is fine."""
+
+    def remove_organization(self, tenant_id: UUID) -> None:
+        """Delete the tenant's organization and its groups. `Conflict` while members are left; absent is fine."""
+
+
+def organization_alias(tenant_id: UUID) -> str:
+    """`t-` and the last 8 hex digits of the tenant's id. The last, because the first of a UUIDv7 are the clock."""
+    return f"t-{tenant_id.hex[-8:]}"
+
+
+def service_client_name(service_client_id: UUID) -> str:
+    """The client_id of a service client."""
+    return f"svc-{service_client_id}"
