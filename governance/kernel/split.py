@@ -1,0 +1,131 @@
+"""Splitting a sum of yen exactly.
+
+A split gives back exactly what it was given: shares and residual add up to the pool for every policy, always. All
+arithmetic is on whole numbers over one common denominator; nothing is ever a float. Positions are in the order of the
+members' codes, so that "ties go to the lower code" is "ties go to the earlier position". Who the members are and what
+a weight means does not belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from functools import cached_property
+from math import gcd, lcm
+
+
+class Rounding(StrEnum):
+    """Where a share is cut to the unit, and who bears what is left. The names are the contract's."""
+
+    FLOOR_TOTAL_TO_OPERATOR = "floor_total__residual_to_operator"
+    """The sum of a member's components is cut once; the operator bears what is left."""
+
+    FLOOR_TOTAL_TO_LARGEST_SHARE = "floor_total__residual_to_largest_share"
+    """As above, but the member with the largest exact share bears what is left."""
+
+    LARGEST_REMAINDER = "largest_remainder"
+    """Cut once, then one unit each to the largest remainders; less than a unit stays with the operator."""
+
+    FLOOR_EACH_COMPONENT_TO_OPERATOR = "floor_each_component__residual_to_operator"
+    """Each component of a member is cut, then added; the operator bears what is left."""
+
+    HALF_UP_TO_OPERATOR = "round_half_up__residual_to_operator"
+    """The sum is rounded half up once; the operator bears the difference, which may be negative."""
+
+
+@dataclass(frozen=True)
+class Proportions:
+    """What part of any pool falls to each position, by component: whole numerators over one denominator.
+
+    Prepared once and used for any number of pools; that is what makes a thousand cost items under one rule cheap.
+    The parts of all components add up to exactly one.
+    """
+
+    components: tuple[tuple[int, ...], ...]
+    denominator: int
+
+    @classmethod
+    def of(cls, components: Sequence[tuple[Fraction, Sequence[Fraction]]]) -> Proportions:
+        """Of (ratio, weights by position) for each component.
+
+        Ratios add up to one and each component's weights to more than zero; otherwise ValueError, for a caller
+        who lets a person enter them refuses earlier and names the field.
+        """
+        if sum(ratio for ratio, _ in components) != 1:
+            raise ValueError("the ratios of the components add up to exactly 1")
+        rows: list[tuple[int, list[int]]] = []
+        for ratio, weights in components:
+            scale = lcm(*(weight.denominator for weight in weights))
+            whole = [weight.numerator * (scale // weight.denominator) for weight in weights]
+            if min(whole, default=0) < 0 or not sum(whole):
+                raise ValueError("the weights of a component are not negative and add up to more than 0")
+            rows.append((ratio.numerator, whole))
+        denominators = [ratio.denominator * sum(whole) for (ratio, _), (_, whole) in zip(components, rows, strict=True)]
+        common = lcm(*denominators)
+        scaled = [
+            [numerator * (common // denominator) * weight for weight in whole]
+            for (numerator, whole), denominator in zip(rows, denominators, strict=True)
+        ]
+        shrink = gcd(common, *(part for row in scaled for part in row))
+        return cls(tuple(tuple(part // shrink for part in row) for row in scaled), common // shrink)
+
+    @cached_property
+    def totals(self) -> tuple[int, ...]:
+        """The numerator of each position, its components added."""
+        return tuple(map(sum, zip(*self.components, strict=True)))
+
+    def exact(self, pool_yen: int, position: int) -> Fraction:
+        """The unrounded yen of one position of a pool."""
+        return Fraction(pool_yen * self.totals[position], self.denominator)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Whole yen by position. `sum(shares_yen) + residual_yen` is the pool that was split."""
+
+    shares_yen: tuple[int, ...]
+    residual_yen: int
+    """What is left to the operator; negative when rounding half up gave out more than the pool."""
+    adjusted: tuple[int, ...] = ()
+    """Positions that bear more than their cut share, in the order in which they were chosen."""
+
+
+def split(pool_yen: int, proportions: Proportions, *, unit_yen: int, rounding: Rounding) -> Split:
+    """Split a pool of zero or more yen, each share a multiple of the unit (but for who bears a residual)."""
+    if pool_yen < 0 or unit_yen < 1:
+        raise ValueError("a pool of at least 0 yen is split by a unit of at least 1 yen")
+    divisor = proportions.denominator * unit_yen
+    if rounding is Rounding.LARGEST_REMAINDER:
+        return _by_largest_remainder(pool_yen, proportions, divisor, unit_yen)
+    if rounding is Rounding.FLOOR_EACH_COMPONENT_TO_OPERATOR:
+        cut = [[pool_yen * part // divisor for part in row] for row in proportions.components]
+        shares = [units * unit_yen for units in map(sum, zip(*cut, strict=True))]
+    elif rounding is Rounding.HALF_UP_TO_OPERATOR:
+        shares = [(2 * pool_yen * part + divisor) // (2 * divisor) * unit_yen for part in proportions.totals]
+    else:
+        shares = [pool_yen * part // divisor * unit_yen for part in proportions.totals]
+    residual_yen = pool_yen - sum(shares)
+    if rounding is Rounding.FLOOR_TOTAL_TO_LARGEST_SHARE and residual_yen:
+        largest = proportions.totals.index(max(proportions.totals))
+        shares[largest] += residual_yen
+        return Split(tuple(shares), 0, (largest,))
+    return Split(tuple(shares), residual_yen)
+
+
+def _by_largest_remainder(pool_yen: int, proportions: Proportions, divisor: int, unit_yen: int) -> Split:
+    units: list[int] = []
+    remainders: list[int] = []
+    for part in proportions.totals:
+        whole, remainder = divmod(pool_yen * part, divisor)
+        units.append(whole)
+        remainders.append(remainder)
+    # There are always fewer units left than positions with a remainder, so nobody of weight 0 is given one.
+    left = pool_yen // unit_yen - sum(units)
+    # A reversed sort keeps equals in their order: a tie goes to the lower code.
+    ranked = sorted(range(len(units)), key=remainders.__getitem__, reverse=True)[:left] if left else []
+    for position in ranked:
+        units[position] += 1
+    shares = tuple(whole * unit_yen for whole in units)
+    return Split(shares, pool_yen - sum(shares), tuple(ranked))
