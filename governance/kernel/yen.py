@@ -49,7 +49,8 @@ _WIDE_TO_ASCII = str.maketrans("０１２３４５６７８９，－", "01234567
 def whole_yen(value: object, *, field: str, least: int = 1, most: int = YEN_BOUND) -> int:
     """A JSON value as yen. true, "5", 5.0 and everything out of range are refused with the field named."""
     if type(value) is not int:
-        raise Invalid(NOT_WHOLE, field=field, given=shown(value))
+        given = f'"{shown(value)}"' if isinstance(value, str) else shown(value)
+        raise Invalid(NOT_WHOLE, field=field, given=given)
     if not least <= value <= most:
         raise Invalid(OUT_OF_RANGE, field=field, given=shown(value), least=least, most=most)
     return value

@@ -1,0 +1,66 @@
+"""How every command answers: one JSON object on standard output, words on standard error, an exit code that says why.
+
+0 done, holds, in sync · 1 refused, differs, does not hold · 2 wrong usage or invalid input, the field named · 3 a
+needed server cannot be reached. Scripts rely on these.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+
+from governance.kernel.errors import Invalid, Refused, Unreachable
+
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
+
+
+def answering(deed: Callable[Parameters, Answer]) -> Callable[Parameters, Answer]:
+    """Turn a refusal raised by a command's body into its message and exit code. A bug stays a traceback."""
+
+    @functools.wraps(deed)
+    def answered(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
+        try:
+            return deed(*args, **kwargs)
+        except Refused as refusal:
+            context = click.get_current_context()
+            _refuse(refusal, context, as_json=bool(context.params.get("as_json")))
+
+    return answered
+
+
+def print_json(answer: dict[str, Any]) -> None:
+    """One object on standard output, in UTF-8 whatever the locale, so that the same answer is the same bytes."""
+    text = json.dumps(answer, ensure_ascii=False, indent=2)
+    click.get_binary_stream("stdout").write(f"{text}\n".encode())
+
+
+def exit_code(refusal: Refused) -> int:
+    """The exit code of a refusal, as the contract of the command line has it."""
+    if isinstance(refusal, Invalid):
+        return 2
+    return 3 if isinstance(refusal, Unreachable) else 1
+
+
+def as_error(refusal: Refused) -> dict[str, Any]:
+    """`{"error": {"code", "message", "field"?, "hint"?}}`."""
+    error = {"code": refusal.code, "message": f"{refusal.message('ja')} / {refusal.message('en')}"}
+    if refusal.field is not None:
+        error["field"] = refusal.field
+    if refusal.hint("ja"):
+        error["hint"] = f"{refusal.hint('ja')} / {refusal.hint('en')}"
+    return {"error": error}
+
+
+def _refuse(refusal: Refused, context: click.Context, *, as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(json.dumps(as_error(refusal), ensure_ascii=False), err=True)
+    else:
+        where = f"{refusal.field}: " if refusal.field is not None else ""
+        for language in ("ja", "en"):
+            click.echo(f"{where}{refusal.message(language)} {refusal.hint(language)}".rstrip(), err=True)
+    context.exit(exit_code(refusal))
