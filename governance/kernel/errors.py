@@ -1,7 +1,7 @@
 """Refusals: what a person asked for and Moyai, rightly, did not do.
 
 A refusal carries a reason (declared once, next to the rule that refuses) and facts, never a formatted string, so
-that each door words it for its reader. A bug is not a refusal: it stays an ordinary exception and its text stays inside.
+that each door words it for its reader. A bug is not a refusal: it stays an ordinary exception, its text stays inside.
 """
 
 from __future__ import annotations

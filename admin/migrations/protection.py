@@ -1,0 +1,59 @@
+"""Row-level security and rights, given table by table: what a migration calls right after it made a table.
+
+The setting `moyai.scope` holds a tenant's id or `operator`; unset or empty shows nothing. FORCE holds the owner to it.
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+APP_ROLE = "moyai_app"
+
+_SCOPE = "nullif(current_setting('moyai.scope', true), '')"
+
+
+def protect(table: str, *, append_only: bool = False, tenant_column: str = "tenant_id") -> None:
+    """Show and let touch only the scope's own rows; the operator's scope is all of them."""
+    own = f"({tenant_column}::text = {_SCOPE} OR {_SCOPE} = 'operator')"
+    _force(table)
+    op.execute(f"CREATE POLICY own_rows ON {table} USING {own} WITH CHECK {own}")
+    _grant(table, append_only)
+    if append_only:
+        refuse_change(table)
+
+
+def protect_shared(table: str, *, append_only: bool = False) -> None:
+    """A catalogue that every scope may read and the operator alone may write."""
+    _force(table)
+    op.execute(f"CREATE POLICY everybody_reads ON {table} FOR SELECT USING ({_SCOPE} IS NOT NULL)")
+    op.execute(
+        f"CREATE POLICY operator_writes ON {table} USING ({_SCOPE} = 'operator') WITH CHECK ({_SCOPE} = 'operator')"
+    )
+    _grant(table, append_only)
+    if append_only:
+        refuse_change(table)
+
+
+def protect_machine(table: str) -> None:
+    """A table of the machinery without any tenant's content: the application's role, whole."""
+    _force(table)
+    op.execute(f"CREATE POLICY machinery ON {table} TO {APP_ROLE} USING (true) WITH CHECK (true)")
+    _grant(table, append_only=False)
+
+
+def refuse_change(table: str) -> None:
+    """Refuse UPDATE, DELETE and TRUNCATE by trigger, besides the missing right: also the owner must want it twice."""
+    op.execute(
+        f"CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
+
+
+def _force(table: str) -> None:
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+
+
+def _grant(table: str, append_only: bool) -> None:
+    rights = "SELECT, INSERT" if append_only else "SELECT, INSERT, UPDATE, DELETE"
+    op.execute(f"GRANT {rights} ON {table} TO {APP_ROLE}")

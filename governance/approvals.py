@@ -1,0 +1,153 @@
+"""Approval by another person: one table for everything that two people must want, and the database says they are two.
+
+A request names its subject and the digest of what was shown; the decision is bound to that digest.
+Not here: what happens after the decision, which belongs to the room whose subject it is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from governance.actors import Actor
+from governance.kernel.database import Row
+from governance.kernel.errors import NOT_FOUND, Conflict, NotAllowed, NotFound, Stale, reason
+from governance.kernel.ids import new_id
+
+OWN_REQUEST = reason(
+    "approval.own_request",
+    ja="自分が申請したものを、自分で承認・却下することはできません。",
+    en="Nobody decides the own request.",
+    hint_ja="承認の権限を持つ別の担当者に依頼してください。",
+    hint_en="Ask another person who may approve.",
+)
+ALREADY_DECIDED = reason(
+    "approval.already_decided",
+    ja="この申請は {decided_at} にすでに決定されています（{decision}）。",
+    en="This request was already decided on {decided_at} ({decision}).",
+)
+DIGEST_STALE = reason(
+    "approval.stale",
+    ja="表示された内容のあとに変更がありました。表示されたもの {given}、現在 {current}。",
+    en="It changed after it was shown: shown {given}, now {current}.",
+    hint_ja="内容を開き直して、もう一度確認してください。",
+    hint_en="Open it again and look once more.",
+)
+
+
+class Decision(StrEnum):
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class ApprovalRequest(Row):
+    """Somebody asks that something be approved; somebody else decides."""
+
+    __tablename__ = "approval_request"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        CheckConstraint("decided_by IS NULL OR decided_by <> requested_by", name="decider_is_not_requester"),
+        CheckConstraint(
+            "(decided_by IS NULL) = (decided_at IS NULL) AND (decided_by IS NULL) = (decision IS NULL)",
+            name="decided_whole",
+        ),
+        CheckConstraint("decision IN ('approved', 'rejected')", name="decision_known"),
+        Index(
+            "uq_approval_request_open",
+            "tenant_id",
+            "kind",
+            "subject_id",
+            unique=True,
+            postgresql_where="decision IS NULL",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    kind: Mapped[str]
+    subject_id: Mapped[UUID]
+    digest: Mapped[str]
+    requested_by: Mapped[str]
+    requested_at: Mapped[datetime]
+    request_reason: Mapped[str]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str | None]
+    decision_reason: Mapped[str | None]
+
+
+def request(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    *,
+    tenant_id: UUID,
+    kind: str,
+    subject_id: UUID,
+    digest: str,
+    why: str = "",
+) -> UUID:
+    """Ask for approval of the subject as it stands (its digest). Returns the request's id."""
+    made = ApprovalRequest(
+        id=new_id(),
+        tenant_id=tenant_id,
+        kind=kind,
+        subject_id=subject_id,
+        digest=digest,
+        requested_by=actor.id,
+        requested_at=now,
+        request_reason=why,
+    )
+    session.add(made)
+    session.flush()
+    return made.id
+
+
+def decide(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    *,
+    kind: str,
+    subject_id: UUID,
+    digest: str,
+    decision: Decision,
+    why: str = "",
+) -> ApprovalRequest:
+    """Decide the newest request about the subject.
+
+    Raises NotFound without one, NotAllowed to its requester, Conflict when already decided, and Stale when `digest`
+    is not what the request was made for.
+    """
+    found = session.scalars(
+        select(ApprovalRequest)
+        .where(ApprovalRequest.kind == kind, ApprovalRequest.subject_id == subject_id)
+        .order_by(ApprovalRequest.id.desc())
+        .limit(1)
+        .with_for_update()
+    ).first()
+    if found is None:
+        raise NotFound(NOT_FOUND, what="approval request", given=str(subject_id))
+    if found.decision is not None:
+        raise Conflict(ALREADY_DECIDED, decided_at=found.decided_at, decision=found.decision)
+    if found.requested_by == actor.id:
+        raise NotAllowed(OWN_REQUEST)
+    if found.digest != digest:
+        raise Stale(DIGEST_STALE, field="digest", given=digest, current=found.digest)
+    session.execute(
+        update(ApprovalRequest)
+        .where(ApprovalRequest.id == found.id)
+        .values(decided_by=actor.id, decided_at=now, decision=decision.value, decision_reason=why)
+    )
+    return found
+
+
+def open_requests(session: Session) -> list[ApprovalRequest]:
+    """What waits for a decision in this scope, oldest first."""
+    return list(
+        session.scalars(select(ApprovalRequest).where(ApprovalRequest.decision.is_(None)).order_by(ApprovalRequest.id))
+    )

@@ -1,0 +1,159 @@
+"""Sealing the record: a hash chain per tenant, made after the commit and checked at any time.
+
+Sealing afterwards keeps the hot path free of a lock per tenant (reference figures: an inline chain leaves a third of
+the postings). An event is sealed within seconds by the worker; `verify` tells how many still wait.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session
+
+from governance.audit.tables import AuditEvent, AuditSeal
+from governance.kernel.digest import canonical
+from governance.kernel.ids import new_id
+
+GENESIS = "0" * 64
+"""What the first link of every chain names as its predecessor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first place where a stream is not what was sealed: `kind` is missing, changed or reordered."""
+
+    stream: UUID
+    sequence: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What verifying found: how many records were checked, how many wait for their seal, and the first break."""
+
+    records: int
+    unsealed: int
+    first_break: Break | None
+
+
+def event_hash(event: AuditEvent) -> str:
+    """SHA-256 over every column of the event, in canonical JSON."""
+    return hashlib.sha256(
+        canonical(
+            {
+                "id": str(event.id),
+                "tenant_id": str(event.tenant_id),
+                "recorded_at": event.recorded_at.isoformat(),
+                "actor": event.actor,
+                "actor_kind": event.actor_kind,
+                "acting_tenant_id": str(event.acting_tenant_id),
+                "command": event.command,
+                "event": event.event,
+                "permission": event.permission,
+                "outcome": event.outcome,
+                "subject": event.subject,
+                "facts": event.facts,
+                "request_id": event.request_id,
+            }
+        )
+    ).hexdigest()
+
+
+def chain_hash(previous: str, sequence: int, hash_of_event: str) -> str:
+    """The link's own hash: over its predecessor's, its place and its event's."""
+    return hashlib.sha256(f"{previous}:{sequence}:{hash_of_event}".encode()).hexdigest()
+
+
+def seal(session: Session, now: datetime) -> int:
+    """Seal what is not sealed yet, in the operator's scope. Returns how many events were sealed; commits nothing.
+
+    One sealer at a time (advisory lock held to the end of the transaction); a second one finds nothing to do.
+    """
+    if not session.execute(text("SELECT pg_try_advisory_xact_lock(hashtext('moyai.audit.seal'))")).scalar_one():
+        return 0
+    unsealed = session.scalars(
+        select(AuditEvent)
+        .where(
+            ~select(AuditSeal.id)
+            .where(AuditSeal.tenant_id == AuditEvent.tenant_id, AuditSeal.event_id == AuditEvent.id)
+            .exists()
+        )
+        .order_by(AuditEvent.tenant_id, AuditEvent.id)
+    ).all()
+    tips = _tips(session, {event.tenant_id for event in unsealed})
+    links: list[dict[str, Any]] = []
+    for event in unsealed:
+        sequence, previous = tips.get(event.tenant_id, (0, GENESIS))
+        hashed = event_hash(event)
+        linked = chain_hash(previous, sequence + 1, hashed)
+        tips[event.tenant_id] = (sequence + 1, linked)
+        links.append(
+            {
+                "id": new_id(),
+                "tenant_id": event.tenant_id,
+                "sequence": sequence + 1,
+                "event_id": event.id,
+                "event_hash": hashed,
+                "chain_hash": linked,
+                "sealed_at": now,
+            }
+        )
+    if links:
+        session.execute(insert(AuditSeal), links)
+    return len(links)
+
+
+def _tips(session: Session, streams: Iterable[UUID]) -> dict[UUID, tuple[int, str]]:
+    rows = session.execute(
+        select(AuditSeal.tenant_id, AuditSeal.sequence, AuditSeal.chain_hash)
+        .where(AuditSeal.tenant_id.in_(list(streams)))
+        .distinct(AuditSeal.tenant_id)
+        .order_by(AuditSeal.tenant_id, AuditSeal.sequence.desc())
+    )
+    return {row.tenant_id: (row.sequence, row.chain_hash) for row in rows}
+
+
+def verify(session: Session) -> Verdict:
+    """Recompute every chain the scope can see, event by event, and say where the first one breaks."""
+    records = 0
+    previous: dict[UUID, tuple[int, str]] = {}
+    first_break: Break | None = None
+    sealed = session.execute(
+        select(AuditSeal, AuditEvent)
+        .outerjoin(AuditEvent, (AuditEvent.tenant_id == AuditSeal.tenant_id) & (AuditEvent.id == AuditSeal.event_id))
+        .order_by(AuditSeal.tenant_id, AuditSeal.sequence)
+        .execution_options(yield_per=2_000)
+    )
+    for link, event in sealed:
+        records += 1
+        sequence, tip = previous.get(link.tenant_id, (0, GENESIS))
+        kind = _fault(link, event, sequence, tip)
+        if kind and first_break is None:
+            first_break = Break(link.tenant_id, sequence + 1, kind)
+        previous[link.tenant_id] = (link.sequence, link.chain_hash)
+    unsealed = session.execute(
+        select(AuditEvent.id).where(
+            ~select(AuditSeal.id)
+            .where(AuditSeal.tenant_id == AuditEvent.tenant_id, AuditSeal.event_id == AuditEvent.id)
+            .exists()
+        )
+    ).all()
+    return Verdict(records + len(unsealed), len(unsealed), first_break)
+
+
+def _fault(link: AuditSeal, event: AuditEvent | None, sequence: int, tip: str) -> str | None:
+    if link.sequence != sequence + 1:
+        return "missing"
+    if event is None:
+        return "missing"
+    if event_hash(event) != link.event_hash:
+        return "changed"
+    if chain_hash(tip, link.sequence, link.event_hash) != link.chain_hash:
+        return "reordered"
+    return None

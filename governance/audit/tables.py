@@ -1,0 +1,57 @@
+"""Rows of the record. The application may add to them and read them; it has no right to change or delete."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from governance.kernel.database import Row
+
+
+class AuditEvent(Row):
+    """What one command did, or why it did nothing. `facts` hold no personal data; people appear as their uuid."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        Index("ix_audit_event_subject", "tenant_id", "subject", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    recorded_at: Mapped[datetime]
+    actor: Mapped[str]
+    actor_kind: Mapped[str]
+    acting_tenant_id: Mapped[UUID]
+    command: Mapped[str]
+    event: Mapped[str]
+    permission: Mapped[str]
+    outcome: Mapped[str]
+    subject: Mapped[str]
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    request_id: Mapped[str | None]
+
+
+class AuditSeal(Row):
+    """One link of a tenant's hash chain: the event at this place, its hash, and the hash over everything before."""
+
+    __tablename__ = "audit_seal"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "sequence"),
+        UniqueConstraint("tenant_id", "event_id"),
+        # No foreign key to the event: a seal must be able to outlive an event that somebody deleted.
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    event_id: Mapped[UUID]
+    event_hash: Mapped[str]
+    chain_hash: Mapped[str]
+    sealed_at: Mapped[datetime]

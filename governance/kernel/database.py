@@ -1,0 +1,115 @@
+"""The database session and the scope that decides which tenants' rows it can see.
+
+Flask-SQLAlchemy and SQLModel share one MetaData, one session and so one transaction. Every transaction begins by
+telling PostgreSQL whose rows it may touch; row-level security does the rest. No query of a tenant's rows lives here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import DateTime, event, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
+from sqlalchemy.types import Uuid
+from sqlmodel import SQLModel
+
+OPERATOR: Final = "operator"
+"""The scope of the platform's operator: every tenant's rows."""
+
+Scope = UUID | str
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+_scope: ContextVar[Scope | None] = ContextVar("database_scope", default=None)
+
+
+class ScopedSession(FlaskSession):
+    """A session whose every transaction carries the scope that was in force when it began."""
+
+
+db = SQLAlchemy(metadata=SQLModel.metadata, session_options={"class_": ScopedSession, "expire_on_commit": False})
+
+
+class Row(DeclarativeBase):
+    """The base of every table that is not declared in SQLModel. Rows store; orders validate."""
+
+    metadata = SQLModel.metadata
+    type_annotation_map = {UUID: Uuid(), datetime: DateTime(timezone=True)}
+
+
+@event.listens_for(ScopedSession, "after_begin")
+def _tell_postgresql_the_scope(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    # Local to the transaction, so a pooled connection carries nothing over to its next user.
+    connection.execute(_SET_SCOPE, {"scope": str(_scope.get() or "")})
+
+
+_SET_SCOPE = text("SELECT set_config('moyai.scope', :scope, true)")
+
+
+def current_scope() -> Scope | None:
+    """Whose rows the present code may see: a tenant's id, OPERATOR, or None for nobody's."""
+    return _scope.get()
+
+
+@contextmanager
+def scope(whose: Scope | None) -> Iterator[None]:
+    """Set whose rows the transactions begun inside can see: one tenant's, or OPERATOR for all; None sees none.
+
+    A read transaction left open is ended first, because a transaction keeps the scope it began with. Pending
+    changes at the border are a bug and raise RuntimeError. Needs an application context.
+    """
+    if whose == _scope.get():
+        yield
+        return
+    _end_reading()
+    token = _scope.set(whose)
+    try:
+        yield
+    finally:
+        _end_reading(silently=True)
+        _scope.reset(token)
+
+
+def _end_reading(silently: bool = False) -> None:
+    session = db.session()
+    if not session.in_transaction():
+        return
+    if not silently and (session.new or session.dirty or session.deleted):
+        raise RuntimeError("the scope changes while a change waits to be written")
+    session.rollback()
+
+
+def engine_options(*, statement_timeout_ms: int = 5_000) -> dict[str, Any]:
+    """How the application's engine talks to PostgreSQL: short waits, so that a lost server is a 503 and not a hang."""
+    return {
+        "pool_pre_ping": True,
+        "pool_size": 10,
+        "max_overflow": 10,
+        "pool_timeout": 3,
+        "connect_args": {
+            "connect_timeout": 3,
+            "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout=3000 -c timezone=UTC",
+        },
+    }
+
+
+def connect(app: Flask, url: str, *, statement_timeout_ms: int = 5_000) -> None:
+    """Give the application its engine on `url` (`postgresql+psycopg://`, the application's role)."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(statement_timeout_ms=statement_timeout_ms)
+    db.init_app(app)

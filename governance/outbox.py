@@ -1,0 +1,142 @@
+"""Jobs that start after the commit: a row in the business transaction, its id carried by an engine that can change.
+
+The row is the truth (state, attempts, payload); the carrier only brings an id to some worker. A carried id that is
+lost is found again by the sweep, one that comes twice finds the row taken. Not here: what a job does (admin.jobs).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from governance.kernel.database import Row
+from governance.kernel.ids import new_id
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(minutes=5)
+ATTEMPTS_AT_MOST = 5
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Job(Row):
+    """One piece of work left for after the commit."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        Index("ix_job_open", "not_before", postgresql_where="state IN ('queued', 'running')"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    name: Mapped[str]
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[str]
+    attempts: Mapped[int]
+    created_at: Mapped[datetime]
+    not_before: Mapped[datetime]
+    leased_until: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+class Carrier(Protocol):
+    """Brings a job's id to a worker, some time, perhaps twice."""
+
+    def carry(self, job_id: UUID) -> None: ...
+
+
+_carrier: Carrier | None = None
+
+
+def use_carrier(carrier: Carrier | None) -> None:
+    """Set what carries ids in this process; None leaves every job to the sweep."""
+    global _carrier
+    _carrier = carrier
+
+
+def write(session: Session, tenant_id: UUID, name: str, payload: dict[str, Any], now: datetime) -> UUID:
+    """Add a job to the transaction. Called by the write door."""
+    job_id = new_id()
+    session.add(
+        Job(
+            id=job_id,
+            tenant_id=tenant_id,
+            name=name,
+            payload=payload,
+            state=JobState.QUEUED,
+            attempts=0,
+            created_at=now,
+            not_before=now,
+        )
+    )
+    return job_id
+
+
+def carry(job_ids: list[UUID]) -> None:
+    """Hand committed jobs to the carrier. A carrier that fails loses nothing: the sweep finds the rows."""
+    if _carrier is None:
+        return
+    for job_id in job_ids:
+        try:
+            _carrier.carry(job_id)
+        except Exception:
+            log.warning("job.not_carried", job=str(job_id), exc_info=True)
+
+
+def take(session: Session, job_id: UUID, now: datetime) -> Job | None:
+    """Lease the job, or None when it is done, taken, or not due. Commits nothing."""
+    taken = session.execute(
+        update(Job)
+        .where(Job.id == job_id, *_takeable(now))
+        .values(state=JobState.RUNNING, attempts=Job.attempts + 1, leased_until=now + LEASE)
+        .returning(Job)
+        .execution_options(synchronize_session=False)
+    ).scalar_one_or_none()
+    return taken
+
+
+def finish(
+    session: Session, job: Job, now: datetime, error: str | None = None, retry_at: datetime | None = None
+) -> None:
+    """Mark the leased job done, or to be tried again at `retry_at`, or failed for good. Commits nothing."""
+    if error is None:
+        state = JobState.DONE
+    else:
+        state = JobState.QUEUED if retry_at is not None and job.attempts < ATTEMPTS_AT_MOST else JobState.FAILED
+    session.execute(
+        update(Job)
+        .where(Job.id == job.id)
+        .values(state=state, leased_until=None, last_error=error, not_before=retry_at or job.not_before)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def due(session: Session, now: datetime, limit: int = 100) -> list[UUID]:
+    """Jobs that could be taken now, oldest first: what the sweep carries again."""
+    return list(session.scalars(select(Job.id).where(*_takeable(now)).order_by(Job.not_before, Job.id).limit(limit)))
+
+
+def waiting(session: Session) -> int:
+    """How many jobs are not ended yet."""
+    return len(session.scalars(select(Job.id).where(Job.state.in_([JobState.QUEUED, JobState.RUNNING]))).all())
+
+
+def _takeable(now: datetime) -> tuple[Any, ...]:
+    return (
+        Job.not_before <= now,
+        or_(Job.state == JobState.QUEUED, (Job.state == JobState.RUNNING) & (Job.leased_until < now)),
+    )

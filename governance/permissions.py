@@ -1,0 +1,146 @@
+"""Who may do what: every permission, every role, and the one table that joins them.
+
+A right counts when the token names the role *and* Moyai's own grant is in force; this page says what the role is
+worth then. Default is deny: what a role's line does not name, it may not do.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Permission(StrEnum):
+    """One deed that may be asked for, `room:thing:deed`. The words for people stand in docs/GLOSSARY.md."""
+
+    # tenancy
+    OPERATOR_REGISTER = "tenancy:operator:register"
+    TENANT_READ = "tenancy:tenant:read"
+    TENANT_REGISTER = "tenancy:tenant:register"
+    TENANT_EDIT = "tenancy:tenant:edit"
+    TENANT_MOVE = "tenancy:tenant:move"
+    COHORT_READ = "tenancy:cohort:read"
+    COHORT_DEFINE = "tenancy:cohort:define"
+    COHORT_APPLY = "tenancy:cohort:apply"
+    ONBOARDING_READ = "tenancy:onboarding:read"
+    ONBOARDING_START = "tenancy:onboarding:start"
+    ONBOARDING_ADVANCE = "tenancy:onboarding:advance"
+    ONBOARDING_DECIDE = "tenancy:onboarding:decide"
+    PLAN_READ = "tenancy:plan:read"
+    PLAN_DEFINE = "tenancy:plan:define"
+    QUOTA_READ = "tenancy:quota:read"
+    QUOTA_REQUEST = "tenancy:quota:request"
+    QUOTA_DECIDE = "tenancy:quota:decide"
+    MEMBER_READ = "tenancy:member:read"
+    MEMBER_ADD = "tenancy:member:add"
+    MEMBER_DISABLE = "tenancy:member:disable"
+    CLIENT_READ = "tenancy:client:read"
+    CLIENT_REGISTER = "tenancy:client:register"
+    DRIFT_READ = "tenancy:drift:read"
+    # governance
+    GRANT_GIVE = "governance:grant:give"
+    GRANT_END = "governance:grant:end"
+    AGREEMENT_READ = "governance:agreement:read"
+    AGREEMENT_PUBLISH = "governance:agreement:publish"
+    AGREEMENT_ACCEPT = "governance:agreement:accept"
+    RULE_READ = "governance:rule:read"
+    RULE_ADOPT = "governance:rule:adopt"
+    AUDIT_READ = "governance:audit:read"
+    AUDIT_VERIFY = "governance:audit:verify"
+    PERMISSION_READ = "governance:permission:read"
+    # billing
+    COST_READ = "billing:cost:read"
+    COST_RECORD = "billing:cost:record"
+    ALLOCATION_READ = "billing:allocation:read"
+    ALLOCATION_COMPUTE = "billing:allocation:compute"
+    ALLOCATION_PREPARE = "billing:allocation:prepare"
+    ALLOCATION_APPROVE = "billing:allocation:approve"
+    LEDGER_READ = "billing:ledger:read"
+    LEDGER_POST = "billing:ledger:post"
+    LEDGER_REVERSE = "billing:ledger:reverse"
+    PERIOD_MOVE = "billing:period:move"
+    NOTICE_READ = "billing:notice:read"
+    NOTICE_ISSUE = "billing:notice:issue"
+    # doors
+    OVERVIEW_READ = "door:overview:read"
+    BACKOFFICE_OPEN = "door:backoffice:open"
+    SERVERS_RUN = "door:servers:run"
+    KEYCLOAK_CONFIGURE = "door:keycloak:configure"
+    EXAMPLE_LOAD = "door:example:load"
+    SIGNED_IN = "door:signed-in"
+    PUBLIC = "door:public"
+
+
+class Role(StrEnum):
+    """A role as Keycloak's client `moyai-api` names it. `system` is Moyai's own worker and is in no token."""
+
+    TENANT_OWNER = "tenant-owner"
+    TENANT_USER_ADMIN = "tenant-user-admin"
+    TENANT_CLIENT_ADMIN = "tenant-client-admin"
+    TENANT_FINANCE = "tenant-finance"
+    TENANT_AUDITOR = "tenant-auditor"
+    TENANT_MEMBER = "tenant-member"
+    OPERATOR_ONBOARDING = "operator-onboarding"
+    OPERATOR_FINANCE = "operator-finance"
+    OPERATOR_APPROVER = "operator-approver"
+    OPERATOR_SECURITY = "operator-security"
+    OPERATOR_AUDITOR = "operator-auditor"
+    BREAK_GLASS = "break-glass"
+    SYSTEM = "system"
+
+
+TENANT_ROLES: Final = frozenset(role for role in Role if role.startswith("tenant-"))
+OPERATOR_ROLES: Final = frozenset(role for role in Role if role.startswith("operator-")) | {Role.BREAK_GLASS}
+
+_P = Permission
+
+_MEMBER_READS = frozenset(
+    {_P.OVERVIEW_READ, _P.SIGNED_IN, _P.TENANT_READ, _P.PLAN_READ, _P.QUOTA_READ, _P.AGREEMENT_READ, _P.RULE_READ}
+)
+_FINANCE_READS = frozenset({_P.COST_READ, _P.ALLOCATION_READ, _P.ALLOCATION_COMPUTE, _P.LEDGER_READ, _P.NOTICE_READ})
+_PEOPLE_READS = frozenset({_P.MEMBER_READ, _P.CLIENT_READ})
+_OPERATOR_READS = (
+    _MEMBER_READS
+    | _FINANCE_READS
+    | _PEOPLE_READS
+    | {_P.COHORT_READ, _P.ONBOARDING_READ, _P.DRIFT_READ, _P.PERMISSION_READ, _P.AUDIT_READ, _P.BACKOFFICE_OPEN}
+)
+
+ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
+    Role.TENANT_MEMBER: _MEMBER_READS,
+    Role.TENANT_OWNER: _MEMBER_READS
+    | _FINANCE_READS
+    | _PEOPLE_READS
+    | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.GRANT_GIVE, _P.GRANT_END, _P.CLIENT_REGISTER}
+    | {_P.QUOTA_REQUEST, _P.AGREEMENT_ACCEPT, _P.AUDIT_READ, _P.ONBOARDING_READ},
+    Role.TENANT_USER_ADMIN: _MEMBER_READS | _PEOPLE_READS | {_P.MEMBER_ADD, _P.MEMBER_DISABLE},
+    Role.TENANT_CLIENT_ADMIN: _MEMBER_READS | _PEOPLE_READS | {_P.CLIENT_REGISTER, _P.QUOTA_REQUEST},
+    Role.TENANT_FINANCE: _MEMBER_READS | _FINANCE_READS,
+    Role.TENANT_AUDITOR: _MEMBER_READS | _FINANCE_READS | _PEOPLE_READS | {_P.AUDIT_READ, _P.ONBOARDING_READ},
+    Role.OPERATOR_ONBOARDING: _OPERATOR_READS
+    | {_P.TENANT_REGISTER, _P.TENANT_EDIT, _P.TENANT_MOVE, _P.COHORT_DEFINE, _P.COHORT_APPLY}
+    | {_P.ONBOARDING_START, _P.ONBOARDING_DECIDE, _P.PLAN_DEFINE, _P.QUOTA_REQUEST, _P.AGREEMENT_PUBLISH}
+    | {_P.AGREEMENT_ACCEPT, _P.MEMBER_ADD, _P.CLIENT_REGISTER, _P.GRANT_GIVE},
+    Role.OPERATOR_FINANCE: _OPERATOR_READS
+    | {_P.COST_RECORD, _P.ALLOCATION_PREPARE, _P.NOTICE_ISSUE, _P.LEDGER_POST, _P.LEDGER_REVERSE, _P.PERIOD_MOVE}
+    | {_P.RULE_ADOPT},
+    Role.OPERATOR_APPROVER: _OPERATOR_READS | {_P.ALLOCATION_APPROVE, _P.QUOTA_DECIDE},
+    Role.OPERATOR_SECURITY: _OPERATOR_READS
+    | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.GRANT_GIVE, _P.GRANT_END, _P.AUDIT_VERIFY, _P.ONBOARDING_DECIDE},
+    Role.OPERATOR_AUDITOR: _OPERATOR_READS | {_P.AUDIT_VERIFY},
+    Role.BREAK_GLASS: _OPERATOR_READS | {_P.MEMBER_DISABLE, _P.GRANT_END, _P.ONBOARDING_DECIDE, _P.AUDIT_VERIFY},
+    Role.SYSTEM: frozenset({_P.OPERATOR_REGISTER, _P.ONBOARDING_ADVANCE, _P.ALLOCATION_PREPARE, _P.TENANT_MOVE, _P.AUDIT_VERIFY})
+    | {_P.SERVERS_RUN, _P.KEYCLOAK_CONFIGURE, _P.EXAMPLE_LOAD},
+}
+
+GRANTABLE_BY: Final[dict[Role, frozenset[Role]]] = {
+    Role.TENANT_OWNER: frozenset(TENANT_ROLES),
+    Role.OPERATOR_ONBOARDING: frozenset({Role.TENANT_OWNER}),
+    Role.OPERATOR_SECURITY: frozenset(TENANT_ROLES | OPERATOR_ROLES) - {Role.BREAK_GLASS},
+}
+"""Role held → roles one may grant. Nobody grants above the own rights."""
+
+
+def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
+    """Everything these roles allow together, with what needs no role at all."""
+    return frozenset({Permission.PUBLIC}).union(*(ROLE_PERMISSIONS[role] for role in roles))

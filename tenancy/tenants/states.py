@@ -1,0 +1,88 @@
+"""The life of a tenant: one transition table, and what each state means for people, tokens, API clients and cost.
+
+Pure. `applied → screening → agreed → provisioning → trial → active ⇄ suspended → leaving → left (→ applied)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from governance.kernel.errors import Conflict, reason
+
+NO_SUCH_MOVE = reason(
+    "tenant.no_such_move",
+    ja="「{from_state}」の団体を「{to_state}」にすることはできません。できるのは {possible} です。",
+    en="A tenant that is {from_state} cannot become {to_state}; it can become {possible}.",
+)
+
+
+class TenantKind(StrEnum):
+    PREFECTURE = "prefecture"
+    CITY = "city"
+    TOWN = "town"
+    VILLAGE = "village"
+    UNION = "union"
+    COMPANY = "company"
+    ASSOCIATE = "associate"
+
+
+class TenantState(StrEnum):
+    APPLIED = "applied"
+    SCREENING = "screening"
+    AGREED = "agreed"
+    PROVISIONING = "provisioning"
+    TRIAL = "trial"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    LEAVING = "leaving"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a state does: may people sign in, do API clients get tokens, does a share of the cost fall on the tenant."""
+
+    people_sign_in: bool
+    clients_get_tokens: bool
+    bears_cost: bool
+
+
+EFFECTS: Final[dict[TenantState, Effect]] = {
+    TenantState.APPLIED: Effect(False, False, False),
+    TenantState.SCREENING: Effect(False, False, False),
+    TenantState.AGREED: Effect(False, False, False),
+    TenantState.PROVISIONING: Effect(False, False, False),
+    TenantState.TRIAL: Effect(True, True, False),
+    TenantState.ACTIVE: Effect(True, True, True),
+    # A suspended member still owes its share: the year's cost was split with it.
+    TenantState.SUSPENDED: Effect(False, False, True),
+    TenantState.LEAVING: Effect(True, False, True),
+    TenantState.LEFT: Effect(False, False, False),
+}
+
+MOVES: Final[dict[TenantState, frozenset[TenantState]]] = {
+    TenantState.APPLIED: frozenset({TenantState.SCREENING, TenantState.LEFT}),
+    TenantState.SCREENING: frozenset({TenantState.AGREED, TenantState.APPLIED, TenantState.LEFT}),
+    TenantState.AGREED: frozenset({TenantState.PROVISIONING, TenantState.LEFT}),
+    TenantState.PROVISIONING: frozenset({TenantState.TRIAL, TenantState.ACTIVE, TenantState.LEFT}),
+    TenantState.TRIAL: frozenset({TenantState.ACTIVE, TenantState.LEAVING}),
+    TenantState.ACTIVE: frozenset({TenantState.SUSPENDED, TenantState.LEAVING}),
+    TenantState.SUSPENDED: frozenset({TenantState.ACTIVE, TenantState.LEAVING}),
+    TenantState.LEAVING: frozenset({TenantState.LEFT, TenantState.ACTIVE}),
+    TenantState.LEFT: frozenset({TenantState.APPLIED}),
+}
+
+
+def move(current: TenantState, to: TenantState) -> TenantState:
+    """The new state, or Conflict naming the moves that are possible."""
+    if to not in MOVES[current]:
+        raise Conflict(
+            NO_SUCH_MOVE,
+            field="state",
+            from_state=current.value,
+            to_state=to.value,
+            possible=", ".join(sorted(MOVES[current])),
+        )
+    return to
