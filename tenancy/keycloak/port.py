@@ -9,8 +9,8 @@ What was not made by Moyai (marker `managed_by=moyai` and our own id) is never c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -133,7 +133,7 @@ class ServiceClientIntent:
 
     @property
     def client_id(self) -> str:
-        return service_client_name(self.service_client_id)
+        return service_client_name(self.tenant_id, self.service_client_id)
 
 
 # ---- facts: what was found ----------------------------------------------------------------------------------------
@@ -251,45 +251,6 @@ class Ensured(Generic[Found_co]):
     changes: tuple[str, ...] = ()
 
 
-# ---- calls, for tests, bench and the console's progress -------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One HTTP request to the identity server, tokens included. `status` is None when no answer came."""
-
-    account: str
-    method: str
-    path: str
-    status: int | None
-    seconds: float
-
-
-CallObserver = Callable[[Call], None]
-"""Told of every call after it ended, in the thread that made it; it must be quick and must not raise."""
-
-
-@dataclass(slots=True)
-class CallLog:
-    """An observer that keeps the calls it is told of. `len(log)` is how many there were."""
-
-    calls: list[Call] = field(default_factory=list)
-
-    def __call__(self, call: Call) -> None:
-        self.calls.append(call)
-
-    def __len__(self) -> int:
-        return len(self.calls)
-
-    def writes(self) -> list[Call]:
-        """Calls that may have changed something: all but reads and tokens."""
-        return [
-            call
-            for call in self.calls
-            if call.method != "GET" and not call.path.endswith("/token")
-        ]
-
-
 # ---- the port -------------------------------------------------------------------------------------------------------
 
 
@@ -299,10 +260,8 @@ class Identities(Protocol):
     `Unreachable` (no answer, or the server is overloaded: ask again later), `Conflict` (something of that name is there
     and is not ours), `Invalid` (a value Keycloak cannot hold; refused before any call).
     Safe to call from several threads. All times are the server's; nothing here sends a password.
+    How many calls were made, `tenancy.keycloak.calls` tells.
     """
-
-    def observed_by(self, observer: CallObserver) -> Identities:
-        """The same identities, over the same connections, with this observer told of each call besides others."""
 
     # -- looking
 
@@ -310,7 +269,7 @@ class Identities(Protocol):
         """The server's version and readiness; never raises `Unreachable`, an absent server is `ready=False`."""
 
     def describe_tenant(
-        self, tenant_id: UUID, *, holders_of: Iterable[str] = TENANT_ROLE_GROUPS
+        self, tenant_id: UUID, *, holders_of: Collection[str] = TENANT_ROLE_GROUPS
     ) -> TenantFacts:
         """Everything of one tenant: 4 calls, and one more for each role of `holders_of` (who is in that role's group).
 
@@ -339,13 +298,18 @@ class Identities(Protocol):
         """One group per tenant role with that role mapped; groups beside ours are left alone."""
 
     def ensure_people(
-        self, tenant_id: UUID, people: Sequence[PersonIntent], *, withdraw: bool = True
+        self,
+        tenant_id: UUID,
+        people: Sequence[PersonIntent],
+        *,
+        withdraw_from: Collection[str] = (),
     ) -> tuple[Ensured[PersonFacts], ...]:
-        """These people created, members of the organization and in exactly the role groups they are meant to be in.
+        """These people created, members of the organization and in the role groups they are meant to be in.
 
-        Answers in the order given. People of the tenant that are not named stay as they are. With `withdraw=False`
-        roles are only added. A disabled person is also logged out. 1 call per role group in question and 1 for the
-        members when nothing differs; only the former when each person named holds a role.
+        Answers in the order given. People of the tenant that are not named stay as they are. Roles are only added, but
+        whoever is in a group of `withdraw_from` without being meant to is taken out of it. A person disabled by this is
+        logged out too. `PersonFacts.groups` tells of the roles in question: those meant for anybody named, and
+        `withdraw_from`. When nothing differs: 1 call per role in question, and 1 more unless everybody holds one.
         """
 
     def ensure_service_clients(
@@ -387,6 +351,11 @@ def organization_alias(tenant_id: UUID) -> str:
     return f"t-{tenant_id.hex[-8:]}"
 
 
-def service_client_name(service_client_id: UUID) -> str:
+def service_client_prefix(tenant_id: UUID) -> str:
+    """What the client_id of every service client of this tenant begins with: clients can be listed by name only."""
+    return f"svc-{tenant_id.hex[-8:]}-"
+
+
+def service_client_name(tenant_id: UUID, service_client_id: UUID) -> str:
     """The client_id of a service client."""
-    return f"svc-{service_client_id}"
+    return f"{service_client_prefix(tenant_id)}{service_client_id}"

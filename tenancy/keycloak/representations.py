@@ -1,0 +1,279 @@
+"""Between Keycloak's JSON and our frozen words. Pure: no call is made here.
+
+Only declared fields are compared and written; what else a representation holds (domains, other attributes, mappers a
+person added) goes back to the server as it came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tenancy.keycloak.port import (
+    MANAGED_BY,
+    OperatorFacts,
+    OperatorIntent,
+    OrganizationFacts,
+    OrganizationIntent,
+    PersonFacts,
+    PersonIntent,
+    RoleGroupFacts,
+    ServiceClientFacts,
+    ServiceClientIntent,
+)
+
+Json = dict[str, Any]
+
+API_CLIENT = "moyai-api"
+"""The client whose roles are the roles of Moyai, and the audience of every token Moyai accepts."""
+
+SERVICE_BASE_SCOPES = frozenset({"basic", "moyai-api"})
+"""What each service client carries besides its own scopes: the subject, and the audience `moyai-api`."""
+
+TENANT_CLAIM_MAPPER = "tenant"
+
+
+def attribute(representation: Mapping[str, Any], name: str) -> str | None:
+    """The single value of an attribute, whether the server wraps it in a list or not."""
+    value = (representation.get("attributes") or {}).get(name)
+    if isinstance(value, list):
+        return (
+            str(value[0])
+            if len(value) == 1
+            else (None if not value else ",".join(map(str, value)))
+        )
+    return None if value is None else str(value)
+
+
+def merged(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
+    """What was found, with the wanted fields put over it; attributes are joined, not replaced."""
+    both = {**found, **wanted}
+    both["attributes"] = {
+        **(found.get("attributes") or {}),
+        **(wanted.get("attributes") or {}),
+    }
+    return both
+
+
+# ---- organizations --------------------------------------------------------------------------------------------------
+
+
+def organization_body(intent: OrganizationIntent) -> Json:
+    return {
+        "name": intent.title,
+        "alias": intent.alias,
+        "enabled": intent.enabled,
+        "attributes": {
+            "tenant_id": [str(intent.tenant_id)],
+            "code": [intent.code],
+            "managed_by": [MANAGED_BY],
+        },
+    }
+
+
+def organization_facts(row: Mapping[str, Any]) -> OrganizationFacts:
+    return OrganizationFacts(
+        id=row["id"],
+        alias=row["alias"],
+        title=row["name"],
+        enabled=row["enabled"],
+        tenant_id=attribute(row, "tenant_id"),
+        code=attribute(row, "code"),
+        managed_by=attribute(row, "managed_by"),
+    )
+
+
+def organization_changes(
+    intent: OrganizationIntent, found: OrganizationFacts
+) -> dict[str, tuple[object, object]]:
+    """Field by field, what is meant and what was found, where they differ."""
+    return _different(
+        name=(intent.title, found.title),
+        enabled=(intent.enabled, found.enabled),
+        code=(intent.code, found.code),
+        alias=(intent.alias, found.alias),
+    )
+
+
+def role_group_facts(row: Mapping[str, Any]) -> RoleGroupFacts:
+    by_client: Mapping[str, list[str]] = row.get("clientRoles") or {}
+    others = {
+        f"{client}:{role}"
+        for client, roles in by_client.items()
+        if client != API_CLIENT
+        for role in roles
+    }
+    others |= {f"realm:{role}" for role in row.get("realmRoles") or []}
+    return RoleGroupFacts(
+        row["id"],
+        row["name"],
+        frozenset(by_client.get(API_CLIENT, [])),
+        frozenset(others),
+    )
+
+
+# ---- people ---------------------------------------------------------------------------------------------------------
+
+
+def person_body(intent: PersonIntent | OperatorIntent) -> Json:
+    attributes = {"managed_by": [MANAGED_BY]}
+    if isinstance(intent, PersonIntent):
+        attributes["tenant_id"] = [str(intent.tenant_id)]
+    return {
+        "username": intent.username,
+        "email": intent.email.lower(),
+        "firstName": intent.given_name,
+        "lastName": intent.family_name,
+        "enabled": intent.enabled,
+        "attributes": attributes,
+    }
+
+
+def person_facts(
+    row: Mapping[str, Any], groups: frozenset[str] | None = None
+) -> PersonFacts:
+    return PersonFacts(
+        id=row["id"],
+        username=row["username"],
+        email=row.get("email"),
+        family_name=row.get("lastName"),
+        given_name=row.get("firstName"),
+        enabled=row["enabled"],
+        tenant_id=attribute(row, "tenant_id"),
+        managed_by=attribute(row, "managed_by"),
+        groups=groups,
+    )
+
+
+def operator_facts(row: Mapping[str, Any], roles: frozenset[str]) -> OperatorFacts:
+    return OperatorFacts(
+        id=row["id"],
+        username=row["username"],
+        email=row.get("email"),
+        family_name=row.get("lastName"),
+        given_name=row.get("firstName"),
+        enabled=row["enabled"],
+        managed_by=attribute(row, "managed_by"),
+        roles=roles,
+    )
+
+
+def person_changes(
+    intent: PersonIntent | OperatorIntent, found: PersonFacts | OperatorFacts
+) -> dict[str, tuple[object, object]]:
+    """Keycloak keeps e-mail addresses in small letters, so case is no difference."""
+    return _different(
+        email=(intent.email.lower(), found.email),
+        family_name=(intent.family_name, found.family_name),
+        given_name=(intent.given_name, found.given_name),
+        enabled=(intent.enabled, found.enabled),
+    )
+
+
+# ---- service clients ------------------------------------------------------------------------------------------------
+
+
+def service_client_body(intent: ServiceClientIntent) -> Json:
+    return {
+        "clientId": intent.client_id,
+        "name": intent.name,
+        "enabled": intent.enabled,
+        "protocol": "openid-connect",
+        "publicClient": False,
+        "clientAuthenticatorType": "client-jwt",
+        "serviceAccountsEnabled": True,
+        "standardFlowEnabled": False,
+        "implicitFlowEnabled": False,
+        "directAccessGrantsEnabled": False,
+        "fullScopeAllowed": False,
+        "attributes": {
+            "tenant_id": str(intent.tenant_id),
+            "managed_by": MANAGED_BY,
+            "use.jwks.string": "true",
+            "jwks.string": canonical_jwks(intent.jwks),
+        },
+        "defaultClientScopes": sorted(SERVICE_BASE_SCOPES | intent.scopes),
+        "optionalClientScopes": [],
+        "protocolMappers": [tenant_claim_mapper(str(intent.tenant_id))],
+    }
+
+
+def tenant_claim_mapper(tenant_id: str) -> Json:
+    """Every token of the client names its tenant; the client cannot choose another."""
+    return {
+        "name": TENANT_CLAIM_MAPPER,
+        "protocol": "openid-connect",
+        "protocolMapper": "oidc-hardcoded-claim-mapper",
+        "config": {
+            "claim.name": "tenant_id",
+            "claim.value": tenant_id,
+            "jsonType.label": "String",
+            "access.token.claim": "true",
+            "id.token.claim": "false",
+            "userinfo.token.claim": "false",
+            "introspection.token.claim": "true",
+        },
+    }
+
+
+def service_client_facts(row: Mapping[str, Any]) -> ServiceClientFacts:
+    claims = [
+        m
+        for m in row.get("protocolMappers") or []
+        if m["config"].get("claim.name") == "tenant_id"
+    ]
+    logs_in_otherwise = any(
+        row.get(way)
+        for way in (
+            "publicClient",
+            "standardFlowEnabled",
+            "implicitFlowEnabled",
+            "directAccessGrantsEnabled",
+        )
+    )
+    jwks = attribute(row, "jwks.string")
+    return ServiceClientFacts(
+        id=row["id"],
+        client_id=row["clientId"],
+        name=row.get("name"),
+        enabled=row["enabled"],
+        jwks=canonical_jwks(jwks) if jwks else None,
+        scopes=frozenset(row.get("defaultClientScopes") or ())
+        - SERVICE_BASE_SCOPES
+        - {"service_account"},
+        tenant_id=attribute(row, "tenant_id"),
+        tenant_claim=claims[0]["config"].get("claim.value")
+        if len(claims) == 1
+        else None,
+        managed_by=attribute(row, "managed_by"),
+        key_login_only=row.get("clientAuthenticatorType") == "client-jwt"
+        and not logs_in_otherwise,
+        full_scope=bool(row.get("fullScopeAllowed")),
+    )
+
+
+def service_client_changes(
+    intent: ServiceClientIntent, found: ServiceClientFacts
+) -> dict[str, tuple[object, object]]:
+    return _different(
+        name=(intent.name, found.name),
+        enabled=(intent.enabled, found.enabled),
+        jwks=(canonical_jwks(intent.jwks), found.jwks),
+        scopes=(sorted(intent.scopes), sorted(found.scopes)),
+        tenant_claim=(str(intent.tenant_id), found.tenant_claim),
+        key_login_only=(True, found.key_login_only),
+        full_scope=(False, found.full_scope),
+    )
+
+
+def canonical_jwks(text: str) -> str:
+    """The key set with its members in one order, so that equal sets are equal texts; other text stays as it is."""
+    try:
+        return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+    except ValueError:
+        return text
+
+
+def _different(**pairs: tuple[object, object]) -> dict[str, tuple[object, object]]:
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
