@@ -35,8 +35,7 @@ def answering(deed: Callable[Parameters, Answer]) -> Callable[Parameters, Answer
 
 def print_json(answer: dict[str, Any]) -> None:
     """One object on standard output, in UTF-8 whatever the locale, so that the same answer is the same bytes."""
-    text = json.dumps(answer, ensure_ascii=False, indent=2)
-    click.get_binary_stream("stdout").write(f"{text}\n".encode())
+    click.echo(json.dumps(answer, ensure_ascii=False, indent=2).encode())
 
 
 def exit_code(refusal: Refused) -> int:

@@ -55,8 +55,11 @@ class BodyKind(StrEnum):
 
 
 DESIGNATED_CITIES: Final = frozenset(
-    "01100 04100 11100 12100 14100 14130 14150 15100 22100 22130 "
-    "23100 26100 27100 27140 28100 33100 34100 40100 40130 43100".split()
+    f"{city:05}"
+    for city in (
+        *(1100, 4100, 11100, 12100, 14100, 14130, 14150, 15100, 22100, 22130),
+        *(23100, 26100, 27100, 27140, 28100, 33100, 34100, 40100, 40130, 43100),
+    )
 )
 """The twenty designated cities (政令指定都市); other numbers from 101 to 199 outside Tokyo are their wards."""
 

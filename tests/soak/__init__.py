@@ -1,0 +1,1 @@
+"""Long runs that a reviewer starts once; `make soak` runs them and prints the figures."""
