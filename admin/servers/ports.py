@@ -1,0 +1,43 @@
+"""Ports on 127.0.0.1: free or taken, and by whom."""
+
+from __future__ import annotations
+
+import socket
+
+import psutil
+
+LOOPBACK = "127.0.0.1"
+
+
+def is_free(port: int) -> bool:
+    """Whether a server of ours could listen on 127.0.0.1:`port` now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do: an old connection in TIME_WAIT does not make a port taken, a listener does.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def holder(port: int) -> str | None:
+    """The process that listens on `port`, as "name (pid)"; None where the system does not let us see it."""
+    try:
+        listening = psutil.net_connections(kind="tcp4")
+    except (psutil.AccessDenied, OSError):
+        return None
+    for connection in listening:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            try:
+                return f"{psutil.Process(connection.pid).name()} ({connection.pid})"
+            except psutil.Error:
+                return None
+    return None
+
+
+def choose_free() -> int:
+    """A port that was free a moment ago. Another process may take it first: be ready to choose again."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,19 @@
+"""Waiting for a server to answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+_PAUSE_SECONDS = 0.05
+
+
+def wait_until(holds: Callable[[], bool], *, seconds: float, interrupted: threading.Event | None = None) -> bool:
+    """Ask `holds` again and again until it is true; False when `seconds` passed, or at once when `interrupted`."""
+    pause = interrupted or threading.Event()
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() >= end or pause.wait(_PAUSE_SECONDS):
+            return False
+    return True

@@ -1,0 +1,96 @@
+"""Throw-away servers for the tests: real ones, on ports of their own, in folders that vanish."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import subprocess
+from pathlib import Path
+
+from admin.servers import ports
+from admin.servers.postgresql import APP, KEYCLOAK, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL
+from admin.servers.readiness import wait_until
+
+_ATTEMPTS = 5
+
+
+def libpq(url: str) -> str:
+    """The address as psycopg itself reads it, made from SQLAlchemy's."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+class PostgreSQL:
+    """A running throw-away PostgreSQL with the roles of Moyai and an empty database `keycloak`.
+
+    Addresses are SQLAlchemy's (`postgresql+psycopg://`); `libpq` turns them into psycopg's. Its data does not survive
+    a power cut, but it does survive `kill`.
+    """
+
+    def __init__(self, server: EmbeddedPostgreSQL) -> None:
+        self.server = server
+        self._process = self._start()
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def superuser_url(self) -> str:
+        return self.server.url(SUPERUSER, "postgres")
+
+    def owner_url(self, database: str) -> str:
+        return self.server.url(OWNER, database)
+
+    def app_url(self, database: str) -> str:
+        return self.server.url(APP, database)
+
+    def stop(self) -> None:
+        """Stop it in order; nothing happens when it does not run."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill it without warning, as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def start_again(self) -> None:
+        """Start it on the same folder and port after `stop` or `kill`."""
+        self._process = self._start()
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+        self._process.wait(timeout=30)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with (self.server.folder / "log").open("ab") as log:
+            process = subprocess.Popen(self.server.command(), cwd="/", stdin=subprocess.DEVNULL, stderr=log, stdout=log)
+        ready = wait_until(lambda: self.server.version() is not None or process.poll() is not None, seconds=30)
+        if not ready or process.poll() is not None:
+            process.kill()
+            process.wait()
+            text = (self.server.folder / "log").read_text(encoding="utf-8", errors="replace")
+            raise RuntimeError(f"PostgreSQL did not start:\n{text[-2000:]}")
+        return process
+
+
+def start_postgresql(folder: Path, port: int | None = None) -> PostgreSQL:
+    """A new PostgreSQL 18 in `folder`; without `port`, on one that is free."""
+    passwords = {role: secrets.token_urlsafe(18) for role in ROLES}
+    for attempt in range(_ATTEMPTS):
+        server = EmbeddedPostgreSQL(folder, port or ports.choose_free(), passwords, durable=False)
+        server.initialise()
+        try:
+            running = PostgreSQL(server)
+        except RuntimeError:
+            # A port chosen a moment ago may have been taken since; anything else fails again and is told.
+            if port is not None or attempt == _ATTEMPTS - 1:
+                raise
+            continue
+        break
+    server.prepare_roles()
+    server.prepare_database(KEYCLOAK, owner=KEYCLOAK)
+    return running
