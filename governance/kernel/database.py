@@ -91,6 +91,8 @@ def _end_reading(silently: bool = False) -> None:
         return
     if not silently and (session.new or session.dirty or session.deleted):
         raise RuntimeError("the scope changes while a change waits to be written")
+    # Rows that were read stay readable outside the scope; what was not read is not loaded behind its back.
+    session.expunge_all()
     session.rollback()
 
 

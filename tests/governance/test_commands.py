@@ -1,0 +1,197 @@
+"""The write door: what it promises to every command, tried on a real database."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from governance import outbox
+from governance.actors import Actor
+from governance.approvals import OWN_REQUEST
+from governance.audit import queries
+from governance.audit.tables import AuditEvent
+from governance.commands import COMMANDS, Order, Outcome, Work, command
+from governance.events import Event
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.errors import Conflict, Invalid, KeyReused, NotAllowed
+from governance.kernel.ids import new_id
+from governance.permissions import Permission, Role
+from tenancy.tenants.tables import Cohort
+from tests.actors import Actors
+
+
+class NameCohort(Order):
+    name: str
+    then: str = "answer"
+
+
+class CohortNamed(Outcome):
+    cohort_id: UUID
+
+
+def _name_cohort(work: Work, order: NameCohort) -> CohortNamed:
+    """Write one row, then behave as the order says."""
+    cohort = Cohort(id=new_id(), name=order.name, label=order.name, fiscal_year=2025, created_at=work.now)
+    work.session.add(cohort)
+    work.session.flush()
+    if order.then == "refuse":
+        raise Conflict(OWN_REQUEST)
+    if order.then == "break":
+        raise ZeroDivisionError
+    if order.then == "nest":
+        name_cohort(NameCohort(name="inner"), actor=work.actor)
+    if order.then != "forget":
+        work.record(subject=cohort.id, name=order.name)
+    if order.then == "enqueue":
+        work.enqueue("test.job", {"cohort": str(cohort.id)})
+    return CohortNamed(cohort_id=cohort.id)
+
+
+name_cohort = command(Permission.COHORT_DEFINE, Event.COHORT_DEFINED)(_name_cohort)
+del COMMANDS["_name_cohort"]
+
+
+def _cohorts() -> set[str]:
+    with scope(OPERATOR):
+        return set(db.session.execute(text("SELECT name FROM cohort")).scalars())
+
+
+def _record(outcome: str) -> list[AuditEvent]:
+    with scope(OPERATOR):
+        return [event for event in queries.events(db.session(), outcome=outcome) if event.command == "_name_cohort"]
+
+
+def test_a_command_changes_and_records_in_one_transaction(actors: Actors) -> None:
+    outcome = name_cohort(NameCohort(name="r6"), actor=actors.onboarding)
+
+    assert _cohorts() == {"r6"}
+    (event,) = _record("done")
+    assert event.subject == str(outcome.cohort_id)
+    assert event.actor == actors.onboarding.id
+    assert event.facts == {"name": "r6"}
+
+
+def test_without_the_permission_nothing_is_changed_and_the_attempt_is_recorded(actors: Actors) -> None:
+    with pytest.raises(NotAllowed):
+        name_cohort(NameCohort(name="r6"), actor=actors.finance)
+
+    assert _cohorts() == set()
+    (event,) = _record("denied")
+    assert event.facts == {"code": "permission.missing", "order": ["name"]}
+
+
+def test_a_refusal_leaves_no_change_but_a_record(actors: Actors) -> None:
+    with pytest.raises(Conflict):
+        name_cohort(NameCohort(name="r6", then="refuse"), actor=actors.onboarding)
+
+    assert _cohorts() == set()
+    assert len(_record("refused")) == 1
+    assert _record("done") == []
+
+
+def test_a_bug_stays_an_exception_and_is_recorded_without_its_text(actors: Actors) -> None:
+    with pytest.raises(ZeroDivisionError):
+        name_cohort(NameCohort(name="r6", then="break"), actor=actors.onboarding)
+
+    assert _cohorts() == set()
+    (event,) = _record("failed")
+    assert event.facts["code"] == "ZeroDivisionError"
+
+
+def test_a_change_that_left_no_record_is_not_committed(actors: Actors) -> None:
+    with pytest.raises(RuntimeError, match="without recording"):
+        name_cohort(NameCohort(name="r6", then="forget"), actor=actors.onboarding)
+
+    assert _cohorts() == set()
+
+
+def test_the_same_key_and_order_give_the_same_answer_and_one_change(actors: Actors) -> None:
+    first = name_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k-1")
+    second = name_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k-1")
+
+    assert second == first
+    assert len(_record("done")) == 1
+
+
+def test_the_same_key_with_another_order_is_refused(actors: Actors) -> None:
+    name_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k-1")
+    with pytest.raises(KeyReused):
+        name_cohort(NameCohort(name="r7"), actor=actors.onboarding, key="k-1")
+
+    assert _cohorts() == {"r6"}
+
+
+def test_a_refused_order_does_not_use_its_key_up(actors: Actors) -> None:
+    with pytest.raises(Conflict):
+        name_cohort(NameCohort(name="r6", then="refuse"), actor=actors.onboarding, key="k-1")
+    name_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k-1")
+
+    assert _cohorts() == {"r6"}
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "鍵", "a\nb"])
+def test_a_key_that_is_none_is_refused(actors: Actors, key: str) -> None:
+    with pytest.raises(Invalid):
+        name_cohort(NameCohort(name="r6"), actor=actors.onboarding, key=key)
+
+    assert _cohorts() == set()
+
+
+def test_fifty_at_once_with_one_key_change_once(database: Flask, actors: Actors) -> None:
+    def ask(_: int) -> UUID:
+        with database.app_context():
+            return name_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k-1").cohort_id
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = set(pool.map(ask, range(50)))
+
+    assert len(answers) == 1
+    assert len(_record("done")) == 1
+
+
+def test_a_key_is_the_actors_own(actors: Actors) -> None:
+    other = Actor(str(new_id()), actors.onboarding.kind, actors.operator_tenant, actors.onboarding.roles)
+    name_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k-1")
+    name_cohort(NameCohort(name="r7"), actor=other, key="k-1")
+
+    assert _cohorts() == {"r6", "r7"}
+
+
+def test_jobs_are_carried_after_the_commit_and_never_after_a_refusal(actors: Actors) -> None:
+    carried: list[UUID] = []
+
+    class Noting:
+        def carry(self, job_id: UUID) -> None:
+            with scope(OPERATOR):
+                assert outbox.due(db.session(), clock.now()) == [job_id]
+            carried.append(job_id)
+
+    outbox.use_carrier(Noting())
+    try:
+        name_cohort(NameCohort(name="r6", then="enqueue"), actor=actors.onboarding)
+        with pytest.raises(NotAllowed):
+            name_cohort(NameCohort(name="r7", then="enqueue"), actor=actors.finance)
+    finally:
+        outbox.use_carrier(None)
+
+    assert len(carried) == 1
+
+
+def test_a_command_inside_a_command_is_a_bug(actors: Actors) -> None:
+    with pytest.raises(RuntimeError, match="inside another command"):
+        name_cohort(NameCohort(name="r6", then="nest"), actor=actors.onboarding)
+
+    assert _cohorts() == set()
+
+
+def test_a_municipal_actor_works_in_its_own_scope(actors: Actors) -> None:
+    outsider = actors.municipal(new_id(), Role.TENANT_OWNER)
+
+    assert outsider.scope == outsider.tenant_id
+    assert not outsider.may(Permission.COHORT_DEFINE)
+    assert actors.onboarding.scope == OPERATOR

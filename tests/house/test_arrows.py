@@ -1,0 +1,95 @@
+"""Imports point down, and each foreign library has one room."""
+
+from __future__ import annotations
+
+import grimp
+import pytest
+
+ROOMS = ("admin", "billing", "tenancy", "governance")
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*ROOMS, include_external_packages=True)
+
+
+def _importers(graph: grimp.ImportGraph, library: str) -> set[str]:
+    if library not in graph.modules:
+        return set()
+    return set(graph.find_modules_that_directly_import(library))
+
+
+def _direct(graph: grimp.ImportGraph, importer_root: str, imported_root: str) -> set[tuple[str, str]]:
+    return {
+        (module, imported)
+        for module in graph.modules
+        if module == importer_root or module.startswith(f"{importer_root}.")
+        for imported in graph.find_modules_directly_imported_by(module)
+        if imported == imported_root or imported.startswith(f"{imported_root}.")
+    }
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper"),
+    [
+        ("governance", "tenancy"),
+        ("governance", "billing"),
+        ("governance", "admin"),
+        ("tenancy", "billing"),
+        ("tenancy", "admin"),
+        ("billing", "admin"),
+    ],
+)
+def test_no_room_imports_a_room_above_it(graph: grimp.ImportGraph, lower: str, upper: str) -> None:
+    assert _direct(graph, lower, upper) == set()
+
+
+def test_the_kernel_imports_nothing_of_the_house_but_itself(graph: grimp.ImportGraph) -> None:
+    outward = {
+        (module, imported)
+        for module in graph.modules
+        if module.startswith("governance.kernel")
+        for imported in graph.find_modules_directly_imported_by(module)
+        if imported.split(".")[0] in ROOMS and not imported.startswith("governance.kernel")
+    }
+    assert outward == {("governance.kernel", "governance")} & outward
+
+
+def test_billing_reads_tenancy_through_the_directory_alone(graph: grimp.ImportGraph) -> None:
+    assert {imported for _, imported in _direct(graph, "billing", "tenancy")} <= {"tenancy.directory"}
+
+
+def test_no_modules_import_each_other_in_a_circle(graph: grimp.ImportGraph) -> None:
+    circles = []
+    for module in sorted(graph.modules):
+        if module.split(".")[0] not in ROOMS:
+            continue
+        for imported in graph.find_modules_directly_imported_by(module):
+            if imported.split(".")[0] in ROOMS and graph.chain_exists(importer=imported, imported=module):
+                circles.append((module, imported))
+    assert circles == []
+
+
+@pytest.mark.parametrize(
+    ("library", "rooms"),
+    [
+        ("keycloak", ("tenancy.keycloak",)),
+        ("flask_admin", ("admin.backoffice",)),
+        ("flask_sqlalchemy", ("governance.kernel.database",)),
+        ("huey", ("admin.jobs",)),
+        ("typst", ("billing.documents",)),
+        ("authlib", ("admin.identity",)),
+    ],
+)
+def test_a_foreign_library_stays_in_its_room(graph: grimp.ImportGraph, library: str, rooms: tuple[str, ...]) -> None:
+    strangers = {
+        module
+        for module in _importers(graph, library)
+        if not any(module == room or module.startswith(f"{room}.") for room in rooms)
+    }
+    assert strangers == set()
+
+
+def test_requests_of_flask_are_read_by_the_doors_alone(graph: grimp.ImportGraph) -> None:
+    strangers = {module for module in _importers(graph, "flask") if not module.startswith("admin")}
+    assert strangers <= {"governance.kernel.database"}

@@ -1,0 +1,93 @@
+"""One write door: nothing else commits, and every command names its permission and its words."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import admin
+import billing
+import governance
+import tenancy
+from governance.commands import COMMANDS
+from governance.events import Event
+from governance.permissions import Permission, Role
+
+ROOT = Path(__file__).parents[2]
+MAY_COMMIT = {"governance/commands.py"}
+
+
+def _load_everything() -> None:
+    for package in (governance, tenancy, billing, admin):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if ".migrations." not in module.name and not module.name.endswith(("wsgi", "__main__")):
+                importlib.import_module(module.name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def everything_loaded() -> None:
+    _load_everything()
+
+
+def test_nothing_outside_the_door_commits() -> None:
+    committing = set()
+    for room in ("admin", "billing", "tenancy", "governance"):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Attribute) and node.attr in {"commit", "autocommit"}:
+                    committing.add(path.relative_to(ROOT).as_posix())
+    assert {path for path in committing if not path.startswith(("admin/migrations/", "admin/servers/"))} == MAY_COMMIT
+
+
+def test_every_command_names_a_permission_and_an_event() -> None:
+    assert COMMANDS
+    for command in COMMANDS.values():
+        assert isinstance(command.permission, Permission), command.name
+        assert isinstance(command.event, Event), command.name
+        assert command.permission not in {Permission.PUBLIC}, command.name
+        assert (command.__doc__ or "").strip(), command.name
+
+
+@pytest.mark.parametrize("words", [Permission, Event, Role], ids=["permissions", "events", "roles"])
+def test_every_word_of_the_law_stands_in_the_glossary(words: type) -> None:
+    glossary = (ROOT / "docs" / "GLOSSARY.md").read_text(encoding="utf-8")
+    assert [word.value for word in words if f"`{word.value}`" not in glossary] == []
+
+
+def test_every_command_stands_in_the_glossary() -> None:
+    glossary = (ROOT / "docs" / "GLOSSARY.md").read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if f"`{name}`" not in glossary] == []
+
+
+def test_every_event_is_said_by_some_command() -> None:
+    source = "\n".join(
+        path.read_text(encoding="utf-8")
+        for room in ("admin", "billing", "tenancy", "governance")
+        for path in (ROOT / room).rglob("*.py")
+        if path.name != "events.py"
+    )
+    assert [event.name for event in Event if f"Event.{event.name}" not in source] == []
+
+
+def test_every_permission_is_asked_somewhere() -> None:
+    source = "\n".join(
+        path.read_text(encoding="utf-8")
+        for room in ("admin", "billing", "tenancy", "governance")
+        for path in (ROOT / room).rglob("*.py")
+        if path.as_posix().endswith("governance/permissions.py") is False
+    )
+    assert [permission.name for permission in Permission if f"Permission.{permission.name}" not in source] == []
+
+
+def test_every_room_says_why_it_exists() -> None:
+    silent = [
+        path.relative_to(ROOT).as_posix()
+        for room in ("admin", "billing", "tenancy", "governance")
+        for path in (ROOT / room).rglob("*.py")
+        if "versions" not in path.parts and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert silent == []
