@@ -30,9 +30,7 @@ class Call:
 CallObserver = Callable[[Call], None]
 """Told of every call after it ended, in the thread that made it; it must be quick and must not raise."""
 
-_observers: ContextVar[tuple[CallObserver, ...]] = ContextVar(
-    "keycloak_call_observers", default=()
-)
+_observers: ContextVar[tuple[CallObserver, ...]] = ContextVar("keycloak_call_observers", default=())
 
 
 @dataclass(slots=True)
@@ -50,9 +48,7 @@ class CallLog:
     @property
     def writes(self) -> list[Call]:
         """Calls that may have changed something: all but reads and tokens."""
-        return [
-            call for call in self.calls if call.method != "GET" and not call.is_token
-        ]
+        return [call for call in self.calls if call.method != "GET" and not call.is_token]
 
 
 @contextmanager

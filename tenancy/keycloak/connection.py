@@ -207,9 +207,7 @@ class RealmConnection(KeycloakOpenIDConnection):
     def raw_put(self, path: str, data: Any, **kwargs: Any) -> requests.Response:
         return self._send("PUT", path, kwargs, data)
 
-    def raw_delete(
-        self, path: str, data: Any = None, **kwargs: Any
-    ) -> requests.Response:
+    def raw_delete(self, path: str, data: Any = None, **kwargs: Any) -> requests.Response:
         return self._send("DELETE", path, kwargs, data)
 
     def get_token(self) -> None:
@@ -220,21 +218,15 @@ class RealmConnection(KeycloakOpenIDConnection):
 
     # -- one request
 
-    def _send(
-        self, method: str, path: str, query: Mapping[str, Any], body: Any = None
-    ) -> requests.Response:
+    def _send(self, method: str, path: str, query: Mapping[str, Any], body: Any = None) -> requests.Response:
         bearer = self._valid_token(refused="")
         answer = self._ask(method, path, query, body, bearer)
         if answer.status_code == requests.codes.unauthorized:
             # The token was withdrawn or the server's keys changed: once more with a fresh one.
-            answer = self._ask(
-                method, path, query, body, self._valid_token(refused=bearer)
-            )
+            answer = self._ask(method, path, query, body, self._valid_token(refused=bearer))
         return _understood(answer, f"{method} {path}", self._credential.client_id)
 
-    def _ask(
-        self, method: str, path: str, query: Mapping[str, Any], body: Any, bearer: str
-    ) -> requests.Response:
+    def _ask(self, method: str, path: str, query: Mapping[str, Any], body: Any, bearer: str) -> requests.Response:
         return self._exchange(
             method,
             path,
@@ -257,10 +249,7 @@ class RealmConnection(KeycloakOpenIDConnection):
                     "grant_type": "client_credentials",
                     **self._credential.form(self._issuer),
                 }
-                path = (
-                    self._issuer.removeprefix(cast(str, self.base_url))
-                    + "/protocol/openid-connect/token"
-                )
+                path = self._issuer.removeprefix(cast(str, self.base_url)) + "/protocol/openid-connect/token"
                 asked_at = monotonic()
                 answer = _understood(
                     self._exchange("POST", path, data=form),
@@ -273,11 +262,7 @@ class RealmConnection(KeycloakOpenIDConnection):
             return self._bearer
 
     def _usable(self, refused: str) -> bool:
-        return (
-            bool(self._bearer)
-            and self._bearer != refused
-            and monotonic() < self._renew_at
-        )
+        return bool(self._bearer) and self._bearer != refused and monotonic() < self._renew_at
 
     def _exchange(self, method: str, path: str, **request: Any) -> requests.Response:
         started = monotonic()
@@ -305,9 +290,7 @@ class RealmConnection(KeycloakOpenIDConnection):
         return answer
 
 
-def _understood(
-    answer: requests.Response, asked: str, account: str
-) -> requests.Response:
+def _understood(answer: requests.Response, asked: str, account: str) -> requests.Response:
     """The answer, when it is a good one; else what its status means (`reference` of each in this module)."""
     status = answer.status_code
     if status < 400:
@@ -333,10 +316,5 @@ def _said(answer: requests.Response) -> str:
         told = answer.json()
     except ValueError:
         return answer.reason or ""
-    words = (
-        told.get("errorMessage")
-        or told.get("error_description")
-        or told.get("error")
-        or ""
-    )
+    words = told.get("errorMessage") or told.get("error_description") or told.get("error") or ""
     return str(words)[:200]

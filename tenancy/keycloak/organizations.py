@@ -93,14 +93,9 @@ class RoleCatalogue:
             if self._known is None:
                 clients = self._reader.read("clients", clientId=API_CLIENT)
                 if not clients:
-                    raise Conflict(
-                        NOT_CONFIGURED, realm=self._reader.realm, missing=API_CLIENT
-                    )
+                    raise Conflict(NOT_CONFIGURED, realm=self._reader.realm, missing=API_CLIENT)
                 client = clients[0]["id"]
-                roles = {
-                    row["name"]: row["id"]
-                    for row in self._reader.read(f"clients/{client}/roles")
-                }
+                roles = {row["name"]: row["id"] for row in self._reader.read(f"clients/{client}/roles")}
                 self._known = Catalogue(client, roles)
             return self._known
 
@@ -145,9 +140,7 @@ class Organizations:
             row = create_or_adopt(
                 lambda: self._people.create("organizations", organization_body(intent)),
                 lambda: self._find(intent.tenant_id),
-                taken=lambda: Conflict(
-                    ORGANIZATION_TAKEN, title=intent.title, alias=intent.alias
-                ),
+                taken=lambda: Conflict(ORGANIZATION_TAKEN, title=intent.title, alias=intent.alias),
             )
             if row is None:
                 return Ensured(Deed.CREATED, self._found(intent))
@@ -156,33 +149,21 @@ class Organizations:
             raise Conflict(ORGANIZATION_NOT_OURS, alias=row["alias"])
         if changes:
             # Without its alias Keycloak refuses the change; without its domains it would drop them.
-            self._people.replace(
-                f"organizations/{row['id']}", merged(row, organization_body(intent))
-            )
+            self._people.replace(f"organizations/{row['id']}", merged(row, organization_body(intent)))
             return Ensured(Deed.CHANGED, self._found(intent), tuple(changes))
         return Ensured(deed, organization_facts(row))
 
-    def ensure_role_groups(
-        self, tenant_id: UUID
-    ) -> Ensured[tuple[RoleGroupFacts, ...]]:
+    def ensure_role_groups(self, tenant_id: UUID) -> Ensured[tuple[RoleGroupFacts, ...]]:
         organization = self.id_of(tenant_id)
         found = {group.name: group for group in self.role_groups(tenant_id)}
         missing = [name for name in TENANT_ROLE_GROUPS if name not in found]
-        unmapped = [
-            name
-            for name in TENANT_ROLE_GROUPS
-            if name in found and name not in found[name].roles
-        ]
+        unmapped = [name for name in TENANT_ROLE_GROUPS if name in found and name not in found[name].roles]
         if not missing and not unmapped:
             return Ensured(Deed.KEPT, tuple(found[name] for name in TENANT_ROLE_GROUPS))
         self._catalogue.read()
 
         def make(name: str) -> None:
-            group = (
-                found[name].id
-                if name in found
-                else self._create_group(tenant_id, organization, name)
-            )
+            group = found[name].id if name in found else self._create_group(tenant_id, organization, name)
             self._map_role(organization, group, name)
 
         self._side_by_side.each(make, missing + unmapped)
@@ -264,11 +245,7 @@ class Organizations:
         adopted = create_or_adopt(
             lambda: made.append(self._people.create(path, {"name": name})),
             lambda: next(
-                (
-                    group.id
-                    for group in self.role_groups(tenant_id)
-                    if group.name == name
-                ),
+                (group.id for group in self.role_groups(tenant_id) if group.name == name),
                 None,
             ),
             taken=lambda: Conflict(ORGANIZATION_MISSING),
@@ -284,15 +261,11 @@ class Organizations:
             except Absent:
                 # The role was made anew since its id was read.
                 if last_try:
-                    raise Conflict(
-                        NOT_CONFIGURED, realm=self._people.realm, missing=role
-                    ) from None
+                    raise Conflict(NOT_CONFIGURED, realm=self._people.realm, missing=role) from None
                 self._catalogue.forget()
 
 
-def find_organizations(
-    connection: RealmConnection, tenant_id: UUID
-) -> list[dict[str, Any]]:
+def find_organizations(connection: RealmConnection, tenant_id: UUID) -> list[dict[str, Any]]:
     """By exact attribute, never by `search`, which looks at names and domains."""
     rows: list[dict[str, Any]] = connection.read(
         "organizations", q=f"tenant_id:{tenant_id}", briefRepresentation="false", max=2

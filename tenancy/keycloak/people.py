@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from governance.kernel.errors import Conflict, Invalid, NotFound, Unreachable, reason
+from governance.permissions import OPERATOR_ROLES
 from tenancy.keycloak.adoption import create_or_adopt
 from tenancy.keycloak.connection import NoAnswer, RealmConnection, Taken
 from tenancy.keycloak.organizations import (
@@ -19,7 +20,6 @@ from tenancy.keycloak.organizations import (
 )
 from tenancy.keycloak.port import (
     MANAGED_BY,
-    OPERATOR_ROLES,
     TENANT_ROLE_GROUPS,
     Deed,
     Ensured,
@@ -84,18 +84,12 @@ class Standing:
 
     def row(self, username: str) -> Row | None:
         return self.members.get(username) or next(
-            (
-                people[username]
-                for people in self.holders.values()
-                if username in people
-            ),
+            (people[username] for people in self.holders.values() if username in people),
             None,
         )
 
     def groups_of(self, username: str) -> frozenset[str]:
-        return frozenset(
-            role for role, people in self.holders.items() if username in people
-        )
+        return frozenset(role for role, people in self.holders.items() if username in people)
 
 
 class People:
@@ -121,14 +115,10 @@ class People:
             _acceptable(person, TENANT_ROLE_GROUPS)
             if person.tenant_id != tenant_id:
                 raise ValueError(f"person {person.person_id} belongs to another tenant")
-        in_question = sorted(
-            {role for person in people for role in person.roles} | set(withdraw_from)
-        )
+        in_question = sorted({role for person in people for role in person.roles} | set(withdraw_from))
         usernames = {person.username for person in people}
         before = self._look(tenant_id, in_question, usernames)
-        done = self._side_by_side.each(
-            lambda person: self._ensure_one(person, before, set(withdraw_from)), people
-        )
+        done = self._side_by_side.each(lambda person: self._ensure_one(person, before, set(withdraw_from)), people)
         after = before
         if any(deed is not Deed.KEPT for deed, _ in done):
             after = self._look(tenant_id, in_question, usernames)
@@ -148,18 +138,13 @@ class People:
 
     # -- looking
 
-    def _look(
-        self, tenant_id: UUID, roles: Sequence[str], usernames: set[str]
-    ) -> Standing:
+    def _look(self, tenant_id: UUID, roles: Sequence[str], usernames: set[str]) -> Standing:
         organization = self._organizations.id_of(tenant_id)
         groups = self._organizations.group_ids(tenant_id) if roles else {}
         if missing := set(roles) - groups.keys():
             raise Conflict(ORGANIZATION_MISSING, missing=", ".join(sorted(missing)))
         holders = {
-            role: self._by_username(
-                f"organizations/{organization}/groups/{groups[role]}/members"
-            )
-            for role in roles
+            role: self._by_username(f"organizations/{organization}/groups/{groups[role]}/members") for role in roles
         }
         members: dict[str, Row] = {}
         if not usernames <= {name for people in holders.values() for name in people}:
@@ -167,10 +152,7 @@ class People:
         return Standing(members, holders)
 
     def _by_username(self, path: str) -> dict[str, Row]:
-        return {
-            row["username"]: row
-            for row in self._people.read_pages(path, briefRepresentation="false")
-        }
+        return {row["username"]: row for row in self._people.read_pages(path, briefRepresentation="false")}
 
     def _facts(self, person: PersonIntent, standing: Standing) -> PersonFacts:
         row = standing.row(person.username)
@@ -187,26 +169,16 @@ class People:
         is_member = row is not None
         created = False
         if row is None:
-            row, created = ensure_user(
-                self._people, person, lambda found: _only_ours(found, person.tenant_id)
-            )
+            row, created = ensure_user(self._people, person, lambda found: _only_ours(found, person.tenant_id))
         else:
             _only_ours(row, person.tenant_id)
         changes = [] if created else change_user(self._people, row, person)
         organization = self._organizations.id_of(person.tenant_id)
         if not is_member:
-            self._already(
-                lambda: self._people.admin.organization_user_add(
-                    row["id"], organization
-                )
-            )
+            self._already(lambda: self._people.admin.organization_user_add(row["id"], organization))
             changes.append("member")
         holds = standing.groups_of(person.username)
-        groups = (
-            self._organizations.group_ids(person.tenant_id)
-            if person.roles or holds
-            else {}
-        )
+        groups = self._organizations.group_ids(person.tenant_id) if person.roles or holds else {}
         for role in sorted(person.roles - holds):
             self._already(
                 partial(
@@ -216,9 +188,7 @@ class People:
             )
             changes.append(role)
         for role in sorted((holds & withdraw_from) - person.roles):
-            self._people.delete(
-                f"organizations/{organization}/groups/{groups[role]}/members/{row['id']}"
-            )
+            self._people.delete(f"organizations/{organization}/groups/{groups[role]}/members/{row['id']}")
             changes.append(role)
         if created:
             return Deed.CREATED, ()
@@ -249,16 +219,12 @@ class Operators:
         row = find_user(self._people, intent.username)
         created = False
         if row is None:
-            row, created = ensure_user(
-                self._people, intent, lambda found: _only_ours(found, None)
-            )
+            row, created = ensure_user(self._people, intent, lambda found: _only_ours(found, None))
         else:
             _only_ours(row, None)
         changes = [] if created else change_user(self._people, row, intent)
         mappings = f"users/{row['id']}/role-mappings/clients/{client}"
-        holds = (
-            set() if created else {role["name"] for role in self._people.read(mappings)}
-        )
+        holds = set() if created else {role["name"] for role in self._people.read(mappings)}
         if give := intent.roles - holds:
             self._people.create(mappings, self._catalogue.mapping(give))
             changes.extend(sorted(give))
@@ -319,21 +285,13 @@ def ensure_user(
     return found, False
 
 
-def change_user(
-    connection: RealmConnection, row: Row, intent: PersonIntent | OperatorIntent
-) -> list[str]:
+def change_user(connection: RealmConnection, row: Row, intent: PersonIntent | OperatorIntent) -> list[str]:
     """Write the fields that differ; a person disabled by this is logged out too. Answers their names."""
-    found = (
-        operator_facts(row, frozenset())
-        if isinstance(intent, OperatorIntent)
-        else person_facts(row)
-    )
+    found = operator_facts(row, frozenset()) if isinstance(intent, OperatorIntent) else person_facts(row)
     changes = person_changes(intent, found)
     if changes:
         try:
-            connection.replace(
-                f"users/{row['id']}", merged(_writable(row), person_body(intent))
-            )
+            connection.replace(f"users/{row['id']}", merged(_writable(row), person_body(intent)))
         except Taken:
             raise Conflict(EMAIL_TAKEN, field="email", email=intent.email) from None
     if "enabled" in changes and not intent.enabled:
@@ -351,9 +309,7 @@ def withdraw_access(connection: RealmConnection, row: Row) -> None:
 def send_password_mail(connection: RealmConnection, person_id: UUID) -> None:
     user = user_id(connection, person_id)
     try:
-        connection.admin.send_update_account(
-            user, ["UPDATE_PASSWORD"], lifespan=PASSWORD_MAIL_SECONDS
-        )
+        connection.admin.send_update_account(user, ["UPDATE_PASSWORD"], lifespan=PASSWORD_MAIL_SECONDS)
     except NoAnswer as failed:
         if failed.facts.get("status") == 500:
             raise Unreachable(MAIL_NOT_SENT) from failed
@@ -362,17 +318,11 @@ def send_password_mail(connection: RealmConnection, person_id: UUID) -> None:
 
 def _writable(row: Row) -> Row:
     """A user's representation as listed, without what a list adds and an update refuses."""
-    return {
-        name: value
-        for name, value in row.items()
-        if name not in ("access", "membershipType")
-    }
+    return {name: value for name, value in row.items() if name not in ("access", "membershipType")}
 
 
 def _only_ours(row: Row, tenant_id: UUID | None) -> None:
-    if attribute(row, "managed_by") != MANAGED_BY or attribute(row, "tenant_id") != (
-        tenant_id and str(tenant_id)
-    ):
+    if attribute(row, "managed_by") != MANAGED_BY or attribute(row, "tenant_id") != (tenant_id and str(tenant_id)):
         raise Conflict(PERSON_NOT_OURS, username=row["username"])
 
 

@@ -12,36 +12,21 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
-MANAGED_BY = "moyai"
+from governance.permissions import TENANT_ROLES, Role
+
+MANAGED_BY: Final = "moyai"
 """The value of the attribute `managed_by` on everything Moyai made."""
 
-TENANT_OWNER = "tenant-owner"
-TENANT_ROLE_GROUPS = (
-    TENANT_OWNER,
-    "tenant-user-admin",
-    "tenant-client-admin",
-    "tenant-finance",
-    "tenant-auditor",
-)
+TENANT_ROLE_GROUPS: Final = tuple(str(role) for role in Role if role in TENANT_ROLES and role is not Role.TENANT_MEMBER)
 """One organization group per role, of the same name, carrying the role of client `moyai-api`.
 
 `tenant-member` has no group: being a member of the organization is the member's role.
 """
 
-OPERATOR_ROLES = (
-    "operator-onboarding",
-    "operator-finance",
-    "operator-approver",
-    "operator-security",
-    "operator-auditor",
-    "break-glass",
-)
-"""The roles of client `moyai-api` in the operators' realm."""
-
-SERVICE_SCOPES = (
+SERVICE_SCOPES: Final = (
     "moyai:usage.read",
     "moyai:usage.write",
     "moyai:quota.read",
@@ -106,7 +91,7 @@ class PersonIntent:
 
 @dataclass(frozen=True, slots=True)
 class OperatorIntent:
-    """A person of the operator, with roles out of `OPERATOR_ROLES`."""
+    """A person of the operator, with roles out of `governance.permissions.OPERATOR_ROLES`."""
 
     person_id: UUID
     email: str
@@ -268,9 +253,7 @@ class Identities(Protocol):
     def describe_server(self) -> ServerFacts:
         """The server's version and readiness; never raises `Unreachable`, an absent server is `ready=False`."""
 
-    def describe_tenant(
-        self, tenant_id: UUID, *, holders_of: Collection[str] = TENANT_ROLE_GROUPS
-    ) -> TenantFacts:
+    def describe_tenant(self, tenant_id: UUID, *, holders_of: Collection[str] = TENANT_ROLE_GROUPS) -> TenantFacts:
         """Everything of one tenant: 4 calls, and one more for each role of `holders_of` (who is in that role's group).
 
         `PersonFacts.groups` tells of the roles in `holders_of` only. With none of the tenant there: 2 calls.
@@ -287,14 +270,10 @@ class Identities(Protocol):
 
     # -- ensuring
 
-    def ensure_organization(
-        self, intent: OrganizationIntent
-    ) -> Ensured[OrganizationFacts]:
+    def ensure_organization(self, intent: OrganizationIntent) -> Ensured[OrganizationFacts]:
         """The organization with its attributes, found by its attribute tenant_id, never by a search for its name."""
 
-    def ensure_role_groups(
-        self, tenant_id: UUID
-    ) -> Ensured[tuple[RoleGroupFacts, ...]]:
+    def ensure_role_groups(self, tenant_id: UUID) -> Ensured[tuple[RoleGroupFacts, ...]]:
         """One group per tenant role with that role mapped; groups beside ours are left alone."""
 
     def ensure_people(

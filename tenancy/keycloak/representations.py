@@ -38,11 +38,7 @@ def attribute(representation: Mapping[str, Any], name: str) -> str | None:
     """The single value of an attribute, whether the server wraps it in a list or not."""
     value = (representation.get("attributes") or {}).get(name)
     if isinstance(value, list):
-        return (
-            str(value[0])
-            if len(value) == 1
-            else (None if not value else ",".join(map(str, value)))
-        )
+        return str(value[0]) if len(value) == 1 else (None if not value else ",".join(map(str, value)))
     return None if value is None else str(value)
 
 
@@ -84,9 +80,7 @@ def organization_facts(row: Mapping[str, Any]) -> OrganizationFacts:
     )
 
 
-def organization_changes(
-    intent: OrganizationIntent, found: OrganizationFacts
-) -> dict[str, tuple[object, object]]:
+def organization_changes(intent: OrganizationIntent, found: OrganizationFacts) -> dict[str, tuple[object, object]]:
     """Field by field, what is meant and what was found, where they differ."""
     return _different(
         name=(intent.title, found.title),
@@ -98,12 +92,7 @@ def organization_changes(
 
 def role_group_facts(row: Mapping[str, Any]) -> RoleGroupFacts:
     by_client: Mapping[str, list[str]] = row.get("clientRoles") or {}
-    others = {
-        f"{client}:{role}"
-        for client, roles in by_client.items()
-        if client != API_CLIENT
-        for role in roles
-    }
+    others = {f"{client}:{role}" for client, roles in by_client.items() if client != API_CLIENT for role in roles}
     others |= {f"realm:{role}" for role in row.get("realmRoles") or []}
     return RoleGroupFacts(
         row["id"],
@@ -130,9 +119,7 @@ def person_body(intent: PersonIntent | OperatorIntent) -> Json:
     }
 
 
-def person_facts(
-    row: Mapping[str, Any], groups: frozenset[str] | None = None
-) -> PersonFacts:
+def person_facts(row: Mapping[str, Any], groups: frozenset[str] | None = None) -> PersonFacts:
     return PersonFacts(
         id=row["id"],
         username=row["username"],
@@ -218,11 +205,7 @@ def tenant_claim_mapper(tenant_id: str) -> Json:
 
 
 def service_client_facts(row: Mapping[str, Any]) -> ServiceClientFacts:
-    claims = [
-        m
-        for m in row.get("protocolMappers") or []
-        if m["config"].get("claim.name") == "tenant_id"
-    ]
+    claims = [m for m in row.get("protocolMappers") or [] if m["config"].get("claim.name") == "tenant_id"]
     logs_in_otherwise = any(
         row.get(way)
         for way in (
@@ -239,23 +222,16 @@ def service_client_facts(row: Mapping[str, Any]) -> ServiceClientFacts:
         name=row.get("name"),
         enabled=row["enabled"],
         jwks=canonical_jwks(jwks) if jwks else None,
-        scopes=frozenset(row.get("defaultClientScopes") or ())
-        - SERVICE_BASE_SCOPES
-        - {"service_account"},
+        scopes=frozenset(row.get("defaultClientScopes") or ()) - SERVICE_BASE_SCOPES - {"service_account"},
         tenant_id=attribute(row, "tenant_id"),
-        tenant_claim=claims[0]["config"].get("claim.value")
-        if len(claims) == 1
-        else None,
+        tenant_claim=claims[0]["config"].get("claim.value") if len(claims) == 1 else None,
         managed_by=attribute(row, "managed_by"),
-        key_login_only=row.get("clientAuthenticatorType") == "client-jwt"
-        and not logs_in_otherwise,
+        key_login_only=row.get("clientAuthenticatorType") == "client-jwt" and not logs_in_otherwise,
         full_scope=bool(row.get("fullScopeAllowed")),
     )
 
 
-def service_client_changes(
-    intent: ServiceClientIntent, found: ServiceClientFacts
-) -> dict[str, tuple[object, object]]:
+def service_client_changes(intent: ServiceClientIntent, found: ServiceClientFacts) -> dict[str, tuple[object, object]]:
     return _different(
         name=(intent.name, found.name),
         enabled=(intent.enabled, found.enabled),

@@ -69,10 +69,7 @@ class ServiceClients:
             lambda intent: self._ensure_one(intent, found.get(intent.client_id)),
             intents,
         )
-        if any(
-            deed is not Deed.KEPT or intent.client_id not in found
-            for intent, (deed, _) in zip(intents, done)
-        ):
+        if any(deed is not Deed.KEPT or intent.client_id not in found for intent, (deed, _) in zip(intents, done)):
             found = self._by_name(tenant_id)
         return tuple(
             Ensured(deed, service_client_facts(found[intent.client_id]), changes)
@@ -88,14 +85,9 @@ class ServiceClients:
     # -- one client
 
     def _by_name(self, tenant_id: UUID) -> dict[str, dict[str, Any]]:
-        return {
-            row["clientId"]: row
-            for row in find_service_clients(self._clients, tenant_id)
-        }
+        return {row["clientId"]: row for row in find_service_clients(self._clients, tenant_id)}
 
-    def _ensure_one(
-        self, intent: ServiceClientIntent, row: dict[str, Any] | None
-    ) -> tuple[Deed, tuple[str, ...]]:
+    def _ensure_one(self, intent: ServiceClientIntent, row: dict[str, Any] | None) -> tuple[Deed, tuple[str, ...]]:
         if row is None:
             row = create_or_adopt(
                 lambda: self._create(intent),
@@ -125,9 +117,7 @@ class ServiceClients:
         _only_ours(rows[0], tenant_id)
         return rows[0]
 
-    def _settings(
-        self, row: dict[str, Any], intent: ServiceClientIntent
-    ) -> dict[str, Any]:
+    def _settings(self, row: dict[str, Any], intent: ServiceClientIntent) -> dict[str, Any]:
         """Scopes and mappers have paths of their own; left out here, they stay."""
         apart = (
             "defaultClientScopes",
@@ -139,9 +129,7 @@ class ServiceClients:
         return {name: value for name, value in both.items() if name not in apart}
 
     def _bring_scopes(self, row: dict[str, Any], intent: ServiceClientIntent) -> None:
-        ids = {
-            scope["name"]: scope["id"] for scope in self._clients.read("client-scopes")
-        }
+        ids = {scope["name"]: scope["id"] for scope in self._clients.read("client-scopes")}
         wanted = SERVICE_BASE_SCOPES | intent.scopes
         if missing := wanted - ids.keys():
             raise Conflict(
@@ -151,30 +139,19 @@ class ServiceClients:
             )
         present = set(row.get("defaultClientScopes") or ())
         for name in sorted(wanted - present):
-            self._clients.replace(
-                f"clients/{row['id']}/default-client-scopes/{ids[name]}"
-            )
+            self._clients.replace(f"clients/{row['id']}/default-client-scopes/{ids[name]}")
         for name in sorted(present - wanted - {"service_account"}):
-            self._clients.delete(
-                f"clients/{row['id']}/default-client-scopes/{ids[name]}"
-            )
+            self._clients.delete(f"clients/{row['id']}/default-client-scopes/{ids[name]}")
 
-    def _bring_tenant_claim(
-        self, row: dict[str, Any], intent: ServiceClientIntent
-    ) -> None:
+    def _bring_tenant_claim(self, row: dict[str, Any], intent: ServiceClientIntent) -> None:
         mappers = f"clients/{row['id']}/protocol-mappers/models"
         for mapper in row.get("protocolMappers") or []:
-            if (
-                mapper["name"] == TENANT_CLAIM_MAPPER
-                or mapper["config"].get("claim.name") == "tenant_id"
-            ):
+            if mapper["name"] == TENANT_CLAIM_MAPPER or mapper["config"].get("claim.name") == "tenant_id":
                 self._clients.delete(f"{mappers}/{mapper['id']}")
         self._clients.create(mappers, tenant_claim_mapper(str(intent.tenant_id)))
 
 
-def find_service_clients(
-    connection: RealmConnection, tenant_id: UUID
-) -> list[dict[str, Any]]:
+def find_service_clients(connection: RealmConnection, tenant_id: UUID) -> list[dict[str, Any]]:
     """Every client named as this tenant's. The server searches anywhere in the name, so the beginning is asked here."""
     prefix = service_client_prefix(tenant_id)
     rows = connection.read_pages("clients", clientId=prefix, search="true")

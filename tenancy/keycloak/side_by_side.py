@@ -19,9 +19,7 @@ class SideBySide:
 
     def each(self, do: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """`do` for each item, results in the order of the items. All are finished before the first error is raised."""
-        given: list[Future[Result]] = [
-            self._pool.submit(copy_context().run, do, item) for item in items
-        ]
+        given: list[Future[Result]] = [self._pool.submit(copy_context().run, do, item) for item in items]
         wait(given)
         return [future.result() for future in given]
 

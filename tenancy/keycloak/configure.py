@@ -1,0 +1,350 @@
+"""Bringing the two realms to their specification, or only telling what differs.
+
+Done by the bootstrap administrator of `master`, by a person's command, never at run time. Missing and changed things
+that are declared are written; what somebody else put beside them is reported as foreign and left alone, because a hit
+in a comparison is no reason to delete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tenancy.keycloak.comparison import Difference, DifferenceKind, differing_fields
+from tenancy.keycloak.connection import Credential, RealmConnection, SecretCredential
+from tenancy.keycloak.login_flow import LoginFlow
+from tenancy.keycloak.port import MANAGED_BY
+from tenancy.keycloak.representations import attribute, merged
+from tenancy.keycloak.specification.shape import (
+    REALM_MANAGEMENT,
+    ClientScope,
+    ClientSpecification,
+    RealmSpecification,
+)
+from tenancy.keycloak.specification.shared import BUILT_IN_CLIENTS
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What `configure` found, and what still differs when it was done. Equal where it only looked."""
+
+    found: tuple[Difference, ...]
+    remaining: tuple[Difference, ...]
+    writes: int
+
+    @property
+    def in_sync(self) -> bool:
+        return not self.remaining
+
+
+def configure(
+    server_url: str,
+    administrator: SecretCredential,
+    specifications: Iterable[RealmSpecification],
+    *,
+    check: bool,
+) -> Configured:
+    """Bring each realm to its specification; with `check` write nothing. Safe to repeat and to interrupt.
+
+    Raises `Unreachable` when Keycloak does not answer, `NotPermitted` when the administrator is not known to it.
+    """
+    specified = tuple(specifications)
+    found, writes = _walk(server_url, administrator, specified, write=not check)
+    if check or not writes:
+        return Configured(found, found, 0)
+    remaining, _ = _walk(server_url, administrator, specified, write=False)
+    return Configured(found, remaining, writes)
+
+
+def _walk(
+    server_url: str,
+    administrator: Credential,
+    specified: tuple[RealmSpecification, ...],
+    *,
+    write: bool,
+) -> tuple[tuple[Difference, ...], int]:
+    differences: list[Difference] = []
+    writes = 0
+    for specification in specified:
+        # The token names the realms it may administer, so one asked for before a realm was made is refused there.
+        connection = RealmConnection(
+            server_url,
+            specification.realm,
+            administrator,
+            home_realm="master",
+            threads=1,
+        )
+        walk = RealmWalk(connection, specification, write=write)
+        walk.run()
+        differences += walk.differences
+        writes += walk.writes
+    return tuple(differences), writes
+
+
+class RealmWalk:
+    """One pass over one realm, comparing each declared thing and, when asked to, writing it."""
+
+    def __init__(
+        self,
+        connection: RealmConnection,
+        specification: RealmSpecification,
+        *,
+        write: bool,
+    ) -> None:
+        self._realm = connection
+        self._specification = specification
+        self._write = write
+        self.differences: list[Difference] = []
+        self.writes = 0
+
+    def run(self) -> None:
+        """Top to bottom: each thing stands on the ones before it."""
+        if not self._realm_exists():
+            return
+        self._compare_user_profile()
+        LoginFlow(self._realm, self._specification, self._differs, self._do).compare()
+        self._compare_settings()
+        self._compare_client_scopes()
+        self._compare_clients()
+        self._compare_scope_roles()
+        self._compare_management_roles()
+
+    # -- the realm itself
+
+    def _realm_exists(self) -> bool:
+        if self._realm.find("") is not None:
+            return True
+        self._differs(DifferenceKind.MISSING, f"realm {self._specification.realm}")
+        # The flow named in the settings does not exist yet; it is set when it does.
+        settings = {name: value for name, value in self._specification.settings.items() if name != "browserFlow"}
+        body = {"realm": str(self._specification.realm), **settings}
+        return self._do(lambda: self._realm.admin.create_realm(body))
+
+    def _compare_settings(self) -> None:
+        found = self._realm.read("")
+        if self._fields_differ("settings", self._specification.settings, found):
+            self._do(lambda: self._realm.replace("", merged(found, self._specification.settings)))
+
+    def _compare_user_profile(self) -> None:
+        found = self._realm.read("users/profile")
+        by_name = {row["name"]: row for row in found["attributes"]}
+        declared = {row["name"]: row for row in self._specification.user_profile}
+        differ = [
+            self._fields_differ(f"user profile {name}", row, by_name.get(name, {}))
+            # A field asked for at sign-in would stop people whom Moyai has entered without it.
+            or self._fields_differ(f"user profile {name}", {"required": None}, by_name.get(name, {}))
+            for name, row in declared.items()
+        ]
+        for name in by_name.keys() - declared.keys():
+            self._differs(DifferenceKind.FOREIGN, f"user profile {name}")
+        others = [row for name, row in by_name.items() if name not in declared]
+        if any(differ):
+            self._do(
+                lambda: self._realm.replace(
+                    "users/profile",
+                    {**found, "attributes": [*declared.values(), *others]},
+                )
+            )
+
+    # -- scopes
+
+    def _compare_client_scopes(self) -> None:
+        found = {row["name"]: row for row in self._realm.read("client-scopes")}
+        for scope in self._specification.client_scopes:
+            row = found.get(scope.name)
+            if row is None:
+                self._differs(DifferenceKind.MISSING, f"client scope {scope.name}")
+                body = {
+                    "name": scope.name,
+                    **scope.settings,
+                    "protocolMappers": list(scope.mappers),
+                }
+                self._create("client-scopes", body)
+                continue
+            if self._fields_differ(f"client scope {scope.name}", scope.settings, row):
+                body = merged(row, scope.settings)
+                body.pop("protocolMappers", None)
+                self._replace(f"client-scopes/{row['id']}", body)
+            self._compare_mappers(scope, row)
+
+    def _compare_mappers(self, scope: ClientScope, row: Row) -> None:
+        path = f"client-scopes/{row['id']}/protocol-mappers/models"
+        found = {mapper["name"]: mapper for mapper in row.get("protocolMappers") or []}
+        for mapper in scope.mappers:
+            thing = f"client scope {scope.name}, mapper {mapper['name']}"
+            there = found.pop(mapper["name"], None)
+            if there is None:
+                self._differs(DifferenceKind.MISSING, thing)
+                self._create(path, mapper)
+            elif self._fields_differ(thing, mapper, there):
+                self._replace(
+                    f"{path}/{there['id']}",
+                    {
+                        **there,
+                        **mapper,
+                        "config": {**there["config"], **mapper["config"]},
+                    },
+                )
+        for name in found:
+            self._differs(DifferenceKind.FOREIGN, f"client scope {scope.name}, mapper {name}")
+
+    # -- clients
+
+    def _compare_clients(self) -> None:
+        found = self._clients()
+        for client in self._specification.clients:
+            row = found.get(client.client_id)
+            if row is None:
+                self._differs(DifferenceKind.MISSING, f"client {client.client_id}")
+                if not self._create("clients", self._client_body(client)):
+                    continue
+            else:
+                if self._fields_differ(f"client {client.client_id}", client.settings, row):
+                    body = merged(row, {"clientId": client.client_id, **client.settings})
+                    for apart in (
+                        "protocolMappers",
+                        "defaultClientScopes",
+                        "optionalClientScopes",
+                        "secret",
+                    ):
+                        body.pop(apart, None)
+                    self._replace(f"clients/{row['id']}", body)
+                self._compare_scopes_of(client, row)
+            self._compare_roles_of(client)
+        specified = {client.client_id for client in self._specification.clients}
+        for name, row in found.items():
+            if name not in specified | BUILT_IN_CLIENTS and attribute(row, "managed_by") != MANAGED_BY:
+                self._differs(DifferenceKind.FOREIGN, f"client {name}")
+
+    @staticmethod
+    def _client_body(client: ClientSpecification) -> Row:
+        body = {"clientId": client.client_id, **client.settings}
+        if client.default_scopes is not None:
+            body["defaultClientScopes"] = sorted(client.default_scopes)
+            body["optionalClientScopes"] = sorted(client.optional_scopes)
+        return body
+
+    def _compare_scopes_of(self, client: ClientSpecification, row: Row) -> None:
+        if client.default_scopes is None:
+            return
+        ids = {scope["name"]: scope["id"] for scope in self._realm.read("client-scopes")}
+        for kind, wanted in (
+            ("default", client.default_scopes),
+            ("optional", client.optional_scopes),
+        ):
+            # Keycloak itself adds this scope to every client with a service account.
+            present = set(row.get(f"{kind}ClientScopes") or ()) - {"service_account"}
+            for name in sorted(wanted - present):
+                self._differs(
+                    DifferenceKind.MISSING,
+                    f"client {client.client_id}, {kind} scope {name}",
+                )
+                if name in ids:
+                    self._replace(f"clients/{row['id']}/{kind}-client-scopes/{ids[name]}")
+            for name in sorted(present - wanted):
+                self._differs(
+                    DifferenceKind.FOREIGN,
+                    f"client {client.client_id}, {kind} scope {name}",
+                )
+        for mapper in row.get("protocolMappers") or []:
+            self._differs(
+                DifferenceKind.FOREIGN,
+                f"client {client.client_id}, mapper {mapper['name']}",
+            )
+
+    def _compare_roles_of(self, client: ClientSpecification) -> None:
+        if not client.roles:
+            return
+        path = f"clients/{self._client_id(client.client_id)}/roles"
+        present = {row["name"] for row in self._realm.read(path)}
+        for name in sorted(client.roles - present):
+            self._differs(DifferenceKind.MISSING, f"client {client.client_id}, role {name}")
+            self._create(path, {"name": name})
+        for name in sorted(present - client.roles):
+            self._differs(DifferenceKind.FOREIGN, f"client {client.client_id}, role {name}")
+
+    # -- which roles reach a token, and what our accounts may do
+
+    def _compare_scope_roles(self) -> None:
+        """Client scopes let only the roles through that they name; clients have no full scope."""
+        ids = {row["name"]: row["id"] for row in self._realm.read("client-scopes")}
+        for scope in self._specification.client_scopes:
+            for client, roles in scope.roles.items():
+                if scope.name in ids:
+                    where = f"client-scopes/{ids[scope.name]}/scope-mappings"
+                    self._compare_role_mapping(where, f"client scope {scope.name}", client, roles)
+
+    def _compare_management_roles(self) -> None:
+        clients = self._clients()
+        for client in self._specification.clients:
+            row = clients.get(client.client_id)
+            if row is None or not client.management_roles:
+                continue
+            account = self._realm.read(f"clients/{row['id']}/service-account-user")["id"]
+            thing = f"service account of {client.client_id}"
+            self._compare_role_mapping(
+                f"users/{account}/role-mappings",
+                thing,
+                REALM_MANAGEMENT,
+                client.management_roles,
+            )
+            self._compare_role_mapping(
+                f"clients/{row['id']}/scope-mappings",
+                f"client {client.client_id}",
+                REALM_MANAGEMENT,
+                client.management_roles,
+            )
+
+    def _compare_role_mapping(self, where: str, thing: str, client: str, wanted: frozenset[str]) -> None:
+        owner = self._client_id(client)
+        path = f"{where}/clients/{owner}"
+        present = {row["name"] for row in self._realm.read(path)}
+        if missing := wanted - present:
+            for name in sorted(missing):
+                self._differs(DifferenceKind.MISSING, f"{thing}, role {client}:{name}")
+            if self._write:
+                known = {row["name"]: row for row in self._realm.read(f"clients/{owner}/roles")}
+                self._create(path, [known[name] for name in sorted(missing)])
+        for name in sorted(present - wanted):
+            self._differs(DifferenceKind.FOREIGN, f"{thing}, role {client}:{name}")
+
+    # -- telling and writing
+
+    def _clients(self) -> dict[str, Row]:
+        return {row["clientId"]: row for row in self._realm.read_pages("clients")}
+
+    def _client_id(self, client_id: str) -> str:
+        return str(self._realm.read("clients", clientId=client_id)[0]["id"])
+
+    def _fields_differ(self, thing: str, declared: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+        differ = False
+        for field, wanted, got in differing_fields(declared, found):
+            differ = True
+            self._differs(DifferenceKind.CHANGED, thing, field, wanted, got)
+        return differ
+
+    def _differs(
+        self,
+        kind: DifferenceKind,
+        thing: str,
+        field: str | None = None,
+        intended: object = None,
+        found: object = None,
+    ) -> None:
+        self.differences.append(Difference(str(self._specification.realm), kind, thing, field, intended, found))
+
+    def _create(self, path: str, body: object) -> bool:
+        return self._do(lambda: self._realm.create(path, body))
+
+    def _replace(self, path: str, body: object = None) -> bool:
+        return self._do(lambda: self._realm.replace(path, body))
+
+    def _do(self, write: Callable[[], object]) -> bool:
+        """Write, unless this pass only looks; answers whether it was written."""
+        if self._write:
+            write()
+            self.writes += 1
+        return self._write

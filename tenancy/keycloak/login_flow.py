@@ -1,0 +1,131 @@
+"""The browser's login flow: Keycloak builds it step by step, so it is compared and built apart from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from tenancy.keycloak.comparison import DifferenceKind
+from tenancy.keycloak.connection import RealmConnection
+from tenancy.keycloak.specification.shape import Execution, RealmSpecification
+
+BUILT_IN_FLOW = "browser"
+
+
+class TellDifference(Protocol):
+    def __call__(
+        self,
+        kind: DifferenceKind,
+        thing: str,
+        field: str | None = None,
+        intended: object = None,
+        found: object = None,
+    ) -> None: ...
+
+
+class LoginFlow:
+    """The specified flow against the realm's."""
+
+    def __init__(
+        self,
+        realm: RealmConnection,
+        specification: RealmSpecification,
+        differs: TellDifference,
+        do: Callable[[Callable[[], object]], bool],
+    ) -> None:
+        self._realm = realm
+        self._alias = specification.browser_flow
+        self._wanted = specification.browser_steps
+        self._differs = differs
+        self._do = do
+
+    def compare(self) -> None:
+        if self._alias not in {row["alias"] for row in self._realm.read("authentication/flows")}:
+            self._differs(DifferenceKind.MISSING, f"flow {self._alias}")
+            self._do(self._build)
+            return
+        found = self._executions()
+        wanted = list(_flat(self._wanted))
+        there = [(row["level"], row.get("providerId") or row["displayName"]) for row in found]
+        if there != [(level, step.provider) for level, step in wanted]:
+            self._differs(
+                DifferenceKind.CHANGED,
+                f"flow {self._alias}",
+                "steps",
+                [step.provider for _, step in wanted],
+                [name for _, name in there],
+            )
+            self._do(self._rebuild)
+            return
+        for row, (_, step) in zip(found, wanted, strict=True):
+            if row["requirement"] != step.requirement:
+                thing = f"flow {self._alias}, step {step.provider}"
+                self._differs(
+                    DifferenceKind.CHANGED,
+                    thing,
+                    "requirement",
+                    step.requirement,
+                    row["requirement"],
+                )
+                changed = {**row, "requirement": step.requirement}
+                self._do(partial(self._realm.replace, self._path(self._alias, "executions"), changed))
+
+    def _rebuild(self) -> None:
+        # A flow in use cannot be deleted; for this moment people sign in by Keycloak's own.
+        self._realm.replace("", {**self._realm.read(""), "browserFlow": BUILT_IN_FLOW})
+        ids = {row["alias"]: row["id"] for row in self._realm.read("authentication/flows")}
+        self._realm.delete(f"authentication/flows/{ids[self._alias]}")
+        self._build()
+        self._realm.replace("", {**self._realm.read(""), "browserFlow": self._alias})
+
+    def _build(self) -> None:
+        self._realm.create(
+            "authentication/flows",
+            {
+                "alias": self._alias,
+                "description": "User name and password, then a second factor where the person has one",
+                "providerId": "basic-flow",
+                "topLevel": True,
+                "builtIn": False,
+            },
+        )
+        self._add(self._alias, self._wanted)
+        for row, (_, step) in zip(self._executions(), _flat(self._wanted), strict=True):
+            self._realm.replace(
+                self._path(self._alias, "executions"),
+                {**row, "requirement": step.requirement},
+            )
+
+    def _add(self, parent: str, steps: Sequence[Execution]) -> None:
+        for step in steps:
+            if step.steps:
+                body = {
+                    "alias": step.provider,
+                    "type": "basic-flow",
+                    "description": "",
+                    "provider": "registration-page-form",
+                }
+                self._realm.create(self._path(parent, "executions/flow"), body)
+                self._add(step.provider, step.steps)
+            else:
+                self._realm.create(
+                    self._path(parent, "executions/execution"),
+                    {"provider": step.provider},
+                )
+
+    def _executions(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._realm.read(self._path(self._alias, "executions"))
+        return rows
+
+    @staticmethod
+    def _path(flow: str, rest: str) -> str:
+        return f"authentication/flows/{quote(flow, safe='')}/{rest}"
+
+
+def _flat(steps: Sequence[Execution], level: int = 0) -> Iterator[tuple[int, Execution]]:
+    """The steps in the order and with the depth in which Keycloak lists them."""
+    for step in steps:
+        yield level, step
+        yield from _flat(step.steps, level + 1)

@@ -1,0 +1,262 @@
+"""What both realms have in common: how people sign in, what is known of them, the clients of Moyai itself."""
+
+from __future__ import annotations
+
+from tenancy.keycloak.port import MANAGED_BY
+from tenancy.keycloak.representations import API_CLIENT
+from tenancy.keycloak.specification.shape import (
+    REALM_MANAGEMENT,
+    ClientScope,
+    ClientSpecification,
+    Execution,
+    Json,
+    Surroundings,
+)
+
+CONSOLE_CLIENT = "moyai-console"
+PEOPLE_CLIENT = "moyai-people"
+CLIENTS_CLIENT = "moyai-clients"
+RECONCILER_CLIENT = "moyai-reconciler"
+BACKEND_CLIENTS = (PEOPLE_CLIENT, CLIENTS_CLIENT, RECONCILER_CLIENT)
+"""The only holders of management roles there are in our realms."""
+
+BROWSER_FLOW = "moyai-browser"
+
+_ONE_YEAR_AND_A_DAY = 366 * 24 * 60 * 60
+"""Logs are kept for a year at least."""
+
+
+def sign_in_settings(surroundings: Surroundings) -> Json:
+    """Realm settings about signing in, sessions, mail and events."""
+    return {
+        "enabled": True,
+        # http is accepted from this machine only; from outside it takes TLS.
+        "sslRequired": "external",
+        "registrationAllowed": False,
+        "rememberMe": False,
+        "verifyEmail": False,
+        "loginWithEmailAllowed": True,
+        "duplicateEmailsAllowed": False,
+        "editUsernameAllowed": False,
+        "resetPasswordAllowed": bool(surroundings.smtp),
+        "userManagedAccessAllowed": False,
+        "internationalizationEnabled": True,
+        "supportedLocales": ["en", "ja"],
+        "defaultLocale": "ja",
+        "bruteForceProtected": True,
+        "permanentLockout": False,
+        "failureFactor": 5,
+        "waitIncrementSeconds": 60,
+        "maxFailureWaitSeconds": 900,
+        "maxDeltaTimeSeconds": 43200,
+        # Long, not composed: ASVS 6.2. Argon2 is Keycloak's own choice.
+        "passwordPolicy": "length(15) and notUsername(undefined) and notEmail(undefined)",
+        "defaultSignatureAlgorithm": "RS256",
+        "accessTokenLifespan": 300,
+        "ssoSessionIdleTimeout": 1800,
+        "ssoSessionMaxLifespan": 36000,
+        "revokeRefreshToken": True,
+        "refreshTokenMaxReuse": 0,
+        "actionTokenGeneratedByAdminLifespan": 86400,
+        "eventsEnabled": True,
+        "eventsExpiration": _ONE_YEAR_AND_A_DAY,
+        "adminEventsEnabled": True,
+        "adminEventsDetailsEnabled": True,
+        "attributes": {"adminEventsExpiration": str(_ONE_YEAR_AND_A_DAY)},
+        "smtpServer": dict(surroundings.smtp),
+        "browserFlow": BROWSER_FLOW,
+    }
+
+
+BROWSER_STEPS = (
+    Execution("auth-cookie", "ALTERNATIVE"),
+    Execution(
+        "moyai-browser forms",
+        "ALTERNATIVE",
+        (
+            # User name and password on one page. Keycloak's organization step would list, before any password, where
+            # a person belongs.
+            Execution("auth-username-password-form", "REQUIRED"),
+            Execution(
+                "moyai-browser second factor",
+                "CONDITIONAL",
+                (
+                    Execution("conditional-user-configured", "REQUIRED"),
+                    Execution("auth-otp-form", "ALTERNATIVE"),
+                    Execution("webauthn-authenticator", "ALTERNATIVE"),
+                ),
+            ),
+        ),
+    ),
+)
+
+
+def _attribute(name: str, *, seen_by_person: bool, **validations: Json) -> Json:
+    return {
+        "name": name,
+        "displayName": f"${{{name}}}",
+        "validations": {"length": {"max": 255}, **validations},
+        "permissions": {
+            "view": ["admin", "user"] if seen_by_person else ["admin"],
+            "edit": ["admin"],
+        },
+        "multivalued": False,
+    }
+
+
+USER_PROFILE = (
+    # People are kept in Moyai; nobody edits their own name, address or tenant here.
+    {
+        **_attribute("username", seen_by_person=True, **{"username-prohibited-characters": {}}),
+        "validations": {
+            "length": {"min": 3, "max": 255},
+            "username-prohibited-characters": {},
+            "up-username-not-idn-homograph": {},
+        },
+    },
+    _attribute("email", seen_by_person=True, email={}),
+    _attribute("firstName", seen_by_person=True, **{"person-name-prohibited-characters": {}}),
+    _attribute("lastName", seen_by_person=True, **{"person-name-prohibited-characters": {}}),
+    _attribute("tenant_id", seen_by_person=False),
+    _attribute("managed_by", seen_by_person=False),
+)
+
+
+def audience_mapper() -> Json:
+    """The token is meant for Moyai's API and console."""
+    return {
+        "name": "audience moyai-api",
+        "protocol": "openid-connect",
+        "protocolMapper": "oidc-audience-mapper",
+        "config": {
+            "included.client.audience": API_CLIENT,
+            "access.token.claim": "true",
+            "id.token.claim": "false",
+            "introspection.token.claim": "true",
+        },
+    }
+
+
+def api_client(roles: frozenset[str]) -> ClientSpecification:
+    """The client that stands for Moyai's own API: it has roles and is an audience, nobody signs in as it."""
+    return ClientSpecification(
+        API_CLIENT,
+        {
+            "name": "Moyai API",
+            "enabled": True,
+            "bearerOnly": True,
+            "publicClient": False,
+            "fullScopeAllowed": False,
+            "attributes": {"managed_by": MANAGED_BY},
+        },
+        roles=roles,
+    )
+
+
+def console_client(surroundings: Surroundings, optional_scopes: frozenset[str]) -> ClientSpecification:
+    """The console: authorization code with PKCE, signing in with its own key, told when a session ends."""
+    url = surroundings.public_url.rstrip("/")
+    return ClientSpecification(
+        CONSOLE_CLIENT,
+        {
+            "name": "Moyai",
+            "enabled": True,
+            "protocol": "openid-connect",
+            "publicClient": False,
+            "bearerOnly": False,
+            "clientAuthenticatorType": "client-jwt",
+            "standardFlowEnabled": True,
+            "implicitFlowEnabled": False,
+            "directAccessGrantsEnabled": False,
+            "serviceAccountsEnabled": False,
+            "fullScopeAllowed": False,
+            "consentRequired": False,
+            "rootUrl": url,
+            "baseUrl": f"{url}/",
+            "redirectUris": [f"{url}/login/callback"],
+            "webOrigins": [],
+            "frontchannelLogout": False,
+            "attributes": {
+                "managed_by": MANAGED_BY,
+                "use.jwks.string": "true",
+                "jwks.string": surroundings.jwks["console"],
+                "pkce.code.challenge.method": "S256",
+                "post.logout.redirect.uris": f"{url}/",
+                "backchannel.logout.url": f"{url}/backchannel-logout",
+                "backchannel.logout.session.required": "true",
+                "backchannel.logout.revoke.offline.tokens": "true",
+            },
+        },
+        default_scopes=frozenset({"basic", "acr", "profile", "email", API_CLIENT}),
+        optional_scopes=optional_scopes,
+    )
+
+
+def backend_client(
+    surroundings: Surroundings,
+    client_id: str,
+    key: str,
+    title: str,
+    management_roles: set[str],
+) -> ClientSpecification:
+    """One of the backend's own accounts: signs in with its key and may do what its roles name, no more."""
+    return ClientSpecification(
+        client_id,
+        {
+            "name": title,
+            "enabled": True,
+            "protocol": "openid-connect",
+            "publicClient": False,
+            "bearerOnly": False,
+            "clientAuthenticatorType": "client-jwt",
+            "standardFlowEnabled": False,
+            "implicitFlowEnabled": False,
+            "directAccessGrantsEnabled": False,
+            "serviceAccountsEnabled": True,
+            "fullScopeAllowed": False,
+            "attributes": {
+                "managed_by": MANAGED_BY,
+                "use.jwks.string": "true",
+                "jwks.string": surroundings.jwks[key],
+            },
+        },
+        default_scopes=frozenset({"basic", "roles"}),
+        management_roles=frozenset(management_roles),
+    )
+
+
+def closed_built_in_clients() -> tuple[ClientSpecification, ...]:
+    """Keycloak's administration is reached through `master` only, and nobody signs in by handing over a password."""
+    return (
+        ClientSpecification("admin-cli", {"enabled": False, "directAccessGrantsEnabled": False}),
+        ClientSpecification("security-admin-console", {"enabled": False}),
+    )
+
+
+BUILT_IN_CLIENTS = frozenset(
+    {
+        "account",
+        "account-console",
+        "admin-cli",
+        "broker",
+        REALM_MANAGEMENT,
+        "security-admin-console",
+    }
+)
+
+
+def api_scope(*mappers: Json, roles: frozenset[str] = frozenset()) -> ClientScope:
+    """The scope `moyai-api`: the audience, and in the operators' realm the operator's roles."""
+    return ClientScope(
+        API_CLIENT,
+        {
+            "protocol": "openid-connect",
+            "description": "Tokens for Moyai",
+            "attributes": {
+                "include.in.token.scope": "false",
+                "display.on.consent.screen": "false",
+            },
+        },
+        (audience_mapper(), *mappers),
+        {API_CLIENT: roles} if roles else {},
+    )
