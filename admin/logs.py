@@ -1,0 +1,78 @@
+"""Logs: one JSON object a line on standard error, with request id, tenant and actor; no personal data, no secret.
+
+An exception is logged by its type and the places it passed, never by its text: the text of a database error holds the
+values of a row. Whoever needs to see a value looks in the record, where reading is itself permitted or not.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from typing import Any, Final
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from governance.kernel import correlation
+
+_NOISY: Final = ("werkzeug", "httpx", "httpcore", "alembic", "huey", "fontTools")
+"""Libraries that would log addresses with their query at INFO."""
+
+
+def configure_logs(level: int = logging.INFO) -> None:
+    """Send structlog's and the libraries' logs through one JSON formatter. Safe to call again."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        _add_request_id,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _exception_without_its_text,
+                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    for old in [kept for kept in root.handlers if getattr(kept, "is_moyai", False)]:
+        root.removeHandler(old)
+    handler.is_moyai = True  # type: ignore[attr-defined]
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _add_request_id(logger: WrappedLogger, method: str, entry: EventDict) -> EventDict:
+    number = correlation.request_id.get()
+    if number is not None:
+        entry.setdefault("request_id", number)
+    return entry
+
+
+def _exception_without_its_text(logger: WrappedLogger, method: str, entry: EventDict) -> EventDict:
+    told = entry.pop("exc_info", None)
+    if told is True:
+        told = sys.exc_info()
+    failure = told if isinstance(told, BaseException) else told[1] if isinstance(told, tuple) else None
+    if failure is not None:
+        entry["exception"] = f"{type(failure).__module__}.{type(failure).__qualname__}"
+        entry["cause"] = type(failure.__cause__).__qualname__ if failure.__cause__ is not None else None
+        entry["passed"] = [
+            f"{frame.filename.rpartition('site-packages/')[2]}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(failure.__traceback__)[-12:]
+        ]
+    return entry
