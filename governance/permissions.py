@@ -44,17 +44,22 @@ class Permission(StrEnum):
     AGREEMENT_PUBLISH = "governance:agreement:publish"
     AGREEMENT_ACCEPT = "governance:agreement:accept"
     RULE_READ = "governance:rule:read"
+    RULE_DRAFT = "governance:rule:draft"
     RULE_ADOPT = "governance:rule:adopt"
+    RULE_END = "governance:rule:end"
     AUDIT_READ = "governance:audit:read"
     AUDIT_VERIFY = "governance:audit:verify"
     PERMISSION_READ = "governance:permission:read"
     # billing
     COST_READ = "billing:cost:read"
     COST_RECORD = "billing:cost:record"
+    COST_WITHDRAW = "billing:cost:withdraw"
+    COST_POOL_DEFINE = "billing:cost-pool:define"
     ALLOCATION_READ = "billing:allocation:read"
     ALLOCATION_COMPUTE = "billing:allocation:compute"
     ALLOCATION_PREPARE = "billing:allocation:prepare"
     ALLOCATION_APPROVE = "billing:allocation:approve"
+    ALLOCATION_REJECT = "billing:allocation:reject"
     LEDGER_READ = "billing:ledger:read"
     LEDGER_POST = "billing:ledger:post"
     LEDGER_REVERSE = "billing:ledger:reverse"
@@ -123,8 +128,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     | {_P.AGREEMENT_ACCEPT, _P.MEMBER_ADD, _P.CLIENT_REGISTER, _P.GRANT_GIVE},
     Role.OPERATOR_FINANCE: _OPERATOR_READS
     | {_P.COST_RECORD, _P.ALLOCATION_PREPARE, _P.NOTICE_ISSUE, _P.LEDGER_POST, _P.LEDGER_REVERSE, _P.PERIOD_MOVE}
-    | {_P.RULE_ADOPT},
-    Role.OPERATOR_APPROVER: _OPERATOR_READS | {_P.ALLOCATION_APPROVE, _P.QUOTA_DECIDE},
+    | {_P.RULE_DRAFT, _P.RULE_ADOPT, _P.RULE_END, _P.COST_WITHDRAW, _P.COST_POOL_DEFINE},
+    Role.OPERATOR_APPROVER: _OPERATOR_READS | {_P.ALLOCATION_APPROVE, _P.ALLOCATION_REJECT, _P.QUOTA_DECIDE},
     Role.OPERATOR_SECURITY: _OPERATOR_READS
     | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.GRANT_GIVE, _P.GRANT_END, _P.AUDIT_VERIFY, _P.ONBOARDING_DECIDE},
     Role.OPERATOR_AUDITOR: _OPERATOR_READS | {_P.AUDIT_VERIFY},
