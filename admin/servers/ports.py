@@ -28,7 +28,7 @@ def holder(port: int) -> str | None:
     except (psutil.AccessDenied, OSError):
         return None
     for connection in listening:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
             try:
                 return f"{psutil.Process(connection.pid).name()} ({connection.pid})"
             except psutil.Error:
