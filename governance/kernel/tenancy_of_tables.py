@@ -3,6 +3,11 @@
 SHARED_TABLES: dict[str, str] = {
     "tenant": "its own id is the tenant; row-level security compares that",
     "cohort": "names a year's group of tenants; it says nothing about any of them",
+    "agreement": "the agreements there are, for everybody to read before accepting one",
+    "agreement_version": "the text of an agreement; who accepted it stands in acceptance, with the tenant",
+    "plan": "the offers there are; which tenant is on which stands in tenant_plan",
+    "plan_quota": "what a plan allows, the same for every tenant on it",
+    "quota_dimension": "what can be limited at all; rows come by migration",
     "rule": "the rules everybody agreed on, for everybody to read",
     "rule_version": "the text of a rule and the decision that adopted it; says nothing about any one tenant",
     "cost_pool": "names what kinds of cost there are and by which rule each is shared",

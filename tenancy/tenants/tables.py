@@ -1,18 +1,37 @@
-"""Rows of tenants and of the cohorts they come in."""
+"""Rows of tenants, of the cohorts they come in, of the moves they made and of the dated figures known about them."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.kernel.database import Row
 from tenancy.tenants.states import TenantKind, TenantState
 
 
-def _one_of(column: str, values: type[TenantKind] | type[TenantState]) -> str:
+class StatisticKind(StrEnum):
+    """Which figure: persons, households, square kilometres, or 財政力指数."""
+
+    POPULATION = "population"
+    HOUSEHOLDS = "households"
+    AREA_KM2 = "area_km2"
+    FISCAL_INDEX = "fiscal_index"
+
+
+class ContactPurpose(StrEnum):
+    """What a contact of a tenant is asked about."""
+
+    GENERAL = "general"
+    TECHNICAL = "technical"
+    FINANCE = "finance"
+    SECURITY = "security"
+
+
+def _one_of(column: str, values: type[StrEnum]) -> str:
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
@@ -32,7 +51,9 @@ class Cohort(Row):
 class Tenant(Row):
     """A body that takes part. The municipality code is an attribute and not the key, because mergers change it.
 
-    `alias` names the organization in Keycloak and never changes. `version` counts the edits (ETag).
+    `alias` names the organization in Keycloak and never changes. `version` counts the edits (ETag). `valid_from` is
+    the first day of membership, planned or reached; `valid_until` the day after the last. The database itself refuses
+    a tenant that becomes active without an acceptance in force (trigger `tenant_active_has_accepted`).
     """
 
     __tablename__ = "tenant"
@@ -62,3 +83,79 @@ class Tenant(Row):
     valid_until: Mapped[date | None]
     version: Mapped[int]
     registered_at: Mapped[datetime]
+
+
+class TenantMove(Row):
+    """One move of a tenant from state to state: when it took effect, who made it and why. Only ever added."""
+
+    __tablename__ = "tenant_move"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        CheckConstraint(_one_of("from_state", TenantState), name="from_known"),
+        CheckConstraint(_one_of("to_state", TenantState), name="to_known"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    from_state: Mapped[str]
+    to_state: Mapped[str]
+    reason: Mapped[str]
+    effective_on: Mapped[date]
+    moved_by: Mapped[str]
+    moved_at: Mapped[datetime]
+
+
+class Statistic(Row):
+    """A figure known about a tenant as of a date, with its source. Only ever added: a correction supersedes.
+
+    `value` is decimal text exactly as published, because a binary fraction would not be. The chain of corrections of
+    one (kind, basis date) is linear: one first figure, and at most one successor for each.
+    """
+
+    __tablename__ = "statistic"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "supersedes_id"),
+        ForeignKeyConstraint(["tenant_id", "supersedes_id"], ["statistic.tenant_id", "statistic.id"]),
+        CheckConstraint(_one_of("kind", StatisticKind), name="kind_known"),
+        CheckConstraint(r"value ~ '^[0-9]{1,12}(\.[0-9]{1,6})?$'", name="value_form"),
+        Index(
+            "uq_statistic_first",
+            "tenant_id",
+            "kind",
+            "basis_date",
+            unique=True,
+            postgresql_where="supersedes_id IS NULL",
+        ),
+        Index("ix_statistic_kind", "kind", "tenant_id", "basis_date"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    kind: Mapped[str]
+    value: Mapped[str]
+    basis_date: Mapped[date]
+    source: Mapped[str]
+    supersedes_id: Mapped[UUID | None]
+    recorded_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+class Contact(Row):
+    """Whom to ask at a tenant, one for each purpose. Replaced in place: a contact that left is personal data."""
+
+    __tablename__ = "contact"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "purpose"),
+        CheckConstraint(_one_of("purpose", ContactPurpose), name="purpose_known"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    purpose: Mapped[str]
+    section: Mapped[str]
+    name: Mapped[str]
+    email: Mapped[str]
+    phone: Mapped[str | None]
+    recorded_at: Mapped[datetime]

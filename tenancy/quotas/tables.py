@@ -1,0 +1,124 @@
+"""Rows of quotas. Intervals are half-open; the database lets nothing but an open end move, and once only."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from governance.kernel.database import Row
+
+
+class QuotaDimension(Row):
+    """What can be limited: its unit, whether it counts up in a period or measures a level. Rows come by migration."""
+
+    __tablename__ = "quota_dimension"
+    __table_args__ = (
+        CheckConstraint("measure IN ('gauge', 'counter')", name="measure_known"),
+        CheckConstraint("(measure = 'counter') = (period IS NOT NULL)", name="counter_has_period"),
+        CheckConstraint("period IN ('month')", name="period_known"),
+    )
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str]
+    unit: Mapped[str]
+    measure: Mapped[str]
+    period: Mapped[str | None]
+    place: Mapped[int]
+
+
+class Plan(Row):
+    """A named offer (利用プラン)."""
+
+    __tablename__ = "plan"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    label: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class PlanQuota(Row):
+    """What a plan allows of one dimension from a day on; NULL is unlimited."""
+
+    __tablename__ = "plan_quota"
+    __table_args__ = (
+        CheckConstraint("value >= 0", name="value_not_negative"),
+        CheckConstraint("valid_until IS NULL OR valid_until >= valid_from", name="interval"),
+        Index("uq_plan_quota_open", "plan_id", "dimension", unique=True, postgresql_where="valid_until IS NULL"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan.id"))
+    dimension: Mapped[str] = mapped_column(ForeignKey("quota_dimension.name"))
+    value: Mapped[int | None] = mapped_column(BigInteger)
+    valid_from: Mapped[date]
+    valid_until: Mapped[date | None]
+
+
+class TenantPlan(Row):
+    """The plan a tenant is on, from a day on."""
+
+    __tablename__ = "tenant_plan"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        CheckConstraint("valid_until IS NULL OR valid_until >= valid_from", name="interval"),
+        Index("uq_tenant_plan_open", "tenant_id", unique=True, postgresql_where="valid_until IS NULL"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan.id"))
+    valid_from: Mapped[date]
+    valid_until: Mapped[date | None]
+    chosen_by: Mapped[str]
+    chosen_at: Mapped[datetime]
+
+
+class QuotaRequest(Row):
+    """A wish for another value: what it was, what is asked, what was decided. Who decided stands in the approval."""
+
+    __tablename__ = "quota_request"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        CheckConstraint("state IN ('open', 'approved', 'rejected')", name="state_known"),
+        CheckConstraint("requested_value >= 0", name="requested_not_negative"),
+        CheckConstraint("decided_value >= 0", name="decided_not_negative"),
+        Index("uq_quota_request_open", "tenant_id", "dimension", unique=True, postgresql_where="state = 'open'"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    dimension: Mapped[str] = mapped_column(ForeignKey("quota_dimension.name"))
+    original_value: Mapped[int | None] = mapped_column(BigInteger)
+    requested_value: Mapped[int | None] = mapped_column(BigInteger)
+    decided_value: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str]
+    reason: Mapped[str]
+    digest: Mapped[str]
+    requested_by: Mapped[str]
+    requested_at: Mapped[datetime]
+
+
+class QuotaOverride(Row):
+    """A tenant's own value of one dimension, in place of its plan's, from a day on; NULL is unlimited."""
+
+    __tablename__ = "quota_override"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        ForeignKeyConstraint(["tenant_id", "request_id"], ["quota_request.tenant_id", "quota_request.id"]),
+        CheckConstraint("value >= 0", name="value_not_negative"),
+        CheckConstraint("valid_until IS NULL OR valid_until >= valid_from", name="interval"),
+        Index("uq_quota_override_open", "tenant_id", "dimension", unique=True, postgresql_where="valid_until IS NULL"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    dimension: Mapped[str] = mapped_column(ForeignKey("quota_dimension.name"))
+    value: Mapped[int | None] = mapped_column(BigInteger)
+    valid_from: Mapped[date]
+    valid_until: Mapped[date | None]
+    request_id: Mapped[UUID]
