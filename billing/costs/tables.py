@@ -1,0 +1,89 @@
+"""Rows of cost pools and cost items. Items are the operator's; what a member needs of them stands in its share."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from governance.kernel.database import Row
+from governance.kernel.yen import YEN_BOUND
+
+
+class ItemKind(StrEnum):
+    """A cost, or money that comes off before the split. The latter are the names a rule knows them by."""
+
+    COST = "cost"
+    GRANT = "grant"
+    OTHER_REVENUE = "other_revenue"
+    CARRY_OVER = "carry_over"
+
+
+class TaxKind(StrEnum):
+    """How consumption tax treats the charge to the members."""
+
+    OUT_OF_SCOPE = "out_of_scope"
+    """不課税: a burden shared between public bodies is no price of a supply."""
+    EXEMPT = "exempt"
+    """非課税"""
+    ZERO_RATED = "zero_rated"
+    """免税"""
+    TAXABLE_10 = "taxable_10"
+    """課税 10 %: fees for work done and for use (委託料, 利用料)."""
+    TAXABLE_8 = "taxable_8"
+    """課税 8 % (軽減)"""
+
+
+def _one_of(column: str, values: type[StrEnum]) -> str:
+    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
+
+
+class CostPool(Row):
+    """A kind of cost (経費区分) and the rule that shares it. Everybody may read it."""
+
+    __tablename__ = "cost_pool"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    label: Mapped[str]
+    rule_id: Mapped[UUID] = mapped_column(ForeignKey("rule.id"))
+    defined_at: Mapped[datetime]
+
+
+class CostItem(Row):
+    """One cost, or one deduction, of a fiscal year. `yen` is positive; the kind says which way it counts."""
+
+    __tablename__ = "cost_item"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        CheckConstraint(f"yen BETWEEN 1 AND {YEN_BOUND}", name="yen_range"),
+        CheckConstraint(_one_of("kind", ItemKind), name="kind_known"),
+        CheckConstraint(_one_of("tax_kind", TaxKind), name="tax_kind_known"),
+        CheckConstraint("tax_reason <> '' AND source <> '' AND name <> ''", name="words_given"),
+        CheckConstraint(
+            "(withdrawn_at IS NULL) = (withdrawn_by IS NULL) AND (withdrawn_at IS NULL) = (withdrawn_reason IS NULL)",
+            name="withdrawn_whole",
+        ),
+        Index("ix_cost_item_fiscal_year", "tenant_id", "fiscal_year"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    pool_id: Mapped[UUID] = mapped_column(ForeignKey("cost_pool.id"))
+    fiscal_year: Mapped[int]
+    kind: Mapped[str]
+    name: Mapped[str]
+    yen: Mapped[int] = mapped_column(BigInteger)
+    tax_kind: Mapped[str]
+    tax_reason: Mapped[str]
+    source: Mapped[str]
+    incurred_on: Mapped[date | None]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None]
+    withdrawn_reason: Mapped[str | None]

@@ -1,0 +1,65 @@
+"""Rows of rules and their versions. Everybody may read them, the operator alone writes them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from governance.kernel.database import Row
+
+
+class RuleKind(StrEnum):
+    COST_SHARING = "cost_sharing"
+
+
+class Rule(Row):
+    """A rule by its short name; what it says stands in its versions."""
+
+    __tablename__ = "rule"
+    __table_args__ = (
+        UniqueConstraint("name"),
+        CheckConstraint("kind IN ('cost_sharing')", name="kind_known"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    label: Mapped[str]
+    kind: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class RuleVersion(Row):
+    """One text of a rule (`body`, named by its SHA-256), and the decision that adopted it, if one did."""
+
+    __tablename__ = "rule_version"
+    __table_args__ = (
+        UniqueConstraint("rule_id", "number"),
+        CheckConstraint("number >= 1", name="number_from_one"),
+        CheckConstraint("valid_until IS NULL OR valid_until > valid_from", name="interval"),
+        CheckConstraint(
+            "(adopted_at IS NULL) = (decided_by IS NULL) AND (adopted_at IS NULL) = (decision_number IS NULL) "
+            "AND (adopted_at IS NULL) = (decided_on IS NULL) AND (adopted_at IS NULL) = (adopted_by IS NULL)",
+            name="adopted_whole",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    rule_id: Mapped[UUID] = mapped_column(ForeignKey("rule.id"))
+    number: Mapped[int]
+    body: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    body_hash: Mapped[str]
+    valid_from: Mapped[date]
+    valid_until: Mapped[date | None]
+    drafted_at: Mapped[datetime]
+    drafted_by: Mapped[str]
+    decided_by: Mapped[str | None]
+    decision_number: Mapped[str | None]
+    decided_on: Mapped[date | None]
+    adopted_at: Mapped[datetime | None]
+    adopted_by: Mapped[str | None]
