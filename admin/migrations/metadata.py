@@ -2,6 +2,7 @@
 
 import governance.agreements.tables  # noqa: F401
 import tenancy.clients.tables  # noqa: F401
+import tenancy.onboarding.tables  # noqa: F401
 import tenancy.people.tables  # noqa: F401
 import tenancy.quotas.tables  # noqa: F401
 import tenancy.tenants.tables  # noqa: F401

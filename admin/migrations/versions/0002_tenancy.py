@@ -319,6 +319,71 @@ def upgrade() -> None:
         protect(table, append_only=True)
     for table in ("contact", "member", "quota_override", "quota_request", "service_client", "tenant_plan"):
         protect(table)
+    op.create_table(
+        "onboarding",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("cohort_id", sa.Uuid(), nullable=True),
+        sa.Column("plan_digest", sa.String(), nullable=True),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("requested_by", sa.String(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_owner", sa.String(), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "state IN ('queued', 'running', 'waiting', 'done', 'failed')", name=op.f("ck_onboarding_state_known")
+        ),
+        sa.ForeignKeyConstraint(["cohort_id"], ["cohort.id"], name=op.f("fk_onboarding_cohort_id")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_onboarding_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_onboarding")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_onboarding_tenant_id_id")),
+    )
+    op.create_index("ix_onboarding_due", "onboarding", ["retry_at"], postgresql_where="state <> 'done'")
+    op.create_index(
+        "uq_onboarding_open", "onboarding", ["tenant_id"], unique=True, postgresql_where="state <> 'done'"
+    )
+    op.create_table(
+        "onboarding_step",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("onboarding_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("faults", sa.Integer(), nullable=False),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("outcome", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("attempts >= 0 AND faults >= 0", name=op.f("ck_onboarding_step_counts")),
+        sa.CheckConstraint(
+            "name IN ('organization', 'role_groups', 'first_owner', 'password_mail', 'people', 'service_client', "
+            "'quotas', 'agreement', 'membership')",
+            name=op.f("ck_onboarding_step_name_known"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('queued', 'running', 'waiting', 'done', 'skipped', 'failed')",
+            name=op.f("ck_onboarding_step_state_known"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "onboarding_id"],
+            ["onboarding.tenant_id", "onboarding.id"],
+            name=op.f("fk_onboarding_step_tenant_id_onboarding_id"),
+        ),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_onboarding_step_tenant_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_onboarding_step")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_onboarding_step_tenant_id_id")),
+        sa.UniqueConstraint(
+            "tenant_id", "onboarding_id", "name", name=op.f("uq_onboarding_step_tenant_id_onboarding_id_name")
+        ),
+    )
+    protect("onboarding")
+    protect("onboarding_step")
     op.execute(_ONLY_THE_END_MAY_MOVE)
     for table in ("plan_quota", "quota_override", "tenant_plan"):
         op.execute(

@@ -1,0 +1,201 @@
+"""The steps of an onboarding: their order, what each needs, and what an outcome makes of them. Pure.
+
+A step that cannot go on does not hold up the ones that do not need it, so that everything that is missing shows at
+once. Compensation is not among the states: nothing is undone by itself (docs/decisions/onboarding.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from governance.kernel.errors import Conflict, reason
+
+SKIP_REFUSED = reason(
+    "onboarding.skip_refused",
+    ja="「{step}」は参加に欠かせない手順なので、飛ばせません。",
+    en="The step {step} cannot be skipped: membership needs it.",
+    hint_ja="原因を直してから、やり直してください。",
+    hint_en="Mend the cause, then retry.",
+)
+NOTHING_TO_DECIDE = reason(
+    "onboarding.nothing_to_decide",
+    ja="手順「{step}」は「{state}」なので、決めることはありません。",
+    en="The step {step} is {state}; there is nothing to decide.",
+)
+ADOPT_REFUSED = reason(
+    "onboarding.adopt_refused",
+    ja="手順「{step}」は、済んだものとして引き取ることはできません。",
+    en="The step {step} cannot be taken over as done.",
+    hint_ja="やり直すと、Moyai が自分で確かめて引き取ります。",
+    hint_en="Retry it: Moyai looks for itself and adopts what is its own.",
+)
+
+
+class StepName(StrEnum):
+    """The steps, in the order in which they are shown and begun."""
+
+    ORGANIZATION = "organization"
+    ROLE_GROUPS = "role_groups"
+    FIRST_OWNER = "first_owner"
+    PASSWORD_MAIL = "password_mail"
+    PEOPLE = "people"
+    SERVICE_CLIENT = "service_client"
+    QUOTAS = "quotas"
+    AGREEMENT = "agreement"
+    MEMBERSHIP = "membership"
+
+
+class StepState(StrEnum):
+    """`waiting` goes on by itself (a server that is away, something still to be entered); `failed` needs a person."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class OnboardingState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Choice(StrEnum):
+    """What a person decides about a step: once more; not at all; or it is done already, outside."""
+
+    RETRY = "retry"
+    SKIP = "skip"
+    ADOPT = "adopt"
+
+
+NEEDS: Final[dict[StepName, frozenset[StepName]]] = {
+    StepName.ORGANIZATION: frozenset(),
+    StepName.ROLE_GROUPS: frozenset({StepName.ORGANIZATION}),
+    StepName.FIRST_OWNER: frozenset({StepName.ROLE_GROUPS}),
+    StepName.PASSWORD_MAIL: frozenset({StepName.FIRST_OWNER}),
+    StepName.PEOPLE: frozenset({StepName.ROLE_GROUPS}),
+    StepName.SERVICE_CLIENT: frozenset({StepName.ORGANIZATION}),
+    StepName.QUOTAS: frozenset(),
+    StepName.AGREEMENT: frozenset(),
+    StepName.MEMBERSHIP: frozenset(
+        {StepName.FIRST_OWNER, StepName.SERVICE_CLIENT, StepName.QUOTAS, StepName.AGREEMENT}
+    ),
+}
+"""What must be done or skipped before a step begins."""
+
+SKIPPABLE: Final = frozenset({StepName.PASSWORD_MAIL, StepName.PEOPLE, StepName.SERVICE_CLIENT})
+"""What a tenant can be a member without. Everything else is refused to `skip`."""
+
+ADOPTABLE: Final = frozenset({StepName.PASSWORD_MAIL})
+"""What a person can know better than Moyai: whether a mail arrived. The rest Moyai sees for itself on `retry`."""
+
+RETRY_AFTER: Final = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=25))
+"""The pauses after a fault; after the last one a person decides."""
+
+ASK_AGAIN_AT_MOST: Final = timedelta(seconds=60)
+"""How long, at most, until a server that is away is asked again, or something still missing is looked for again."""
+
+SETTLED: Final = frozenset({StepState.DONE, StepState.SKIPPED})
+
+
+class Ending(StrEnum):
+    """How one try of a step ended."""
+
+    DONE = "done"
+    MISSING = "missing"
+    UNREACHABLE = "unreachable"
+    FAULT = "fault"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One step as it stands. `attempts` and, among them, `faults` count since it was queued or a person said retry."""
+
+    name: StepName
+    state: StepState
+    attempts: int = 0
+    faults: int = 0
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a try made of its step: the new state and, where it goes on by itself, when."""
+
+    state: StepState
+    retry_at: datetime | None = None
+
+
+def next_step(standings: Mapping[StepName, Standing], now: datetime) -> StepName | None:
+    """The first step that can be tried now, or None. One left `running` by a worker that died is tried again."""
+    for name in StepName:
+        standing = standings[name]
+        if standing.state in SETTLED or standing.state is StepState.FAILED:
+            continue
+        if standing.retry_at is not None and standing.retry_at > now:
+            continue
+        if all(standings[needed].state in SETTLED for needed in NEEDS[name]):
+            return name
+    return None
+
+
+def next_time(standings: Mapping[StepName, Standing], now: datetime) -> datetime | None:
+    """When a step can next be tried without anybody's help, or None where only a person can help or all is done."""
+    if next_step(standings, now) is not None:
+        return now
+    times = [
+        standing.retry_at
+        for standing in standings.values()
+        if standing.state is StepState.WAITING and standing.retry_at is not None
+    ]
+    return min(times, default=None)
+
+
+def turn_after(ending: Ending, *, attempts: int, faults: int, now: datetime) -> Turn:
+    """What the `attempts`-th try, after `faults` faults before it, makes of its step.
+
+    A server that is away and something still to be entered wait for as long as it takes; a fault is tried again three
+    times; a refusal (something of that name is there and is not ours) never mends itself.
+    """
+    if ending is Ending.DONE:
+        return Turn(StepState.DONE)
+    if ending is Ending.REFUSED:
+        return Turn(StepState.FAILED)
+    if ending is Ending.FAULT:
+        if faults >= len(RETRY_AFTER):
+            return Turn(StepState.FAILED)
+        return Turn(StepState.WAITING, now + RETRY_AFTER[faults])
+    if ending is Ending.UNREACHABLE and 1 <= attempts <= len(RETRY_AFTER):
+        return Turn(StepState.WAITING, now + RETRY_AFTER[attempts - 1])
+    return Turn(StepState.WAITING, now + ASK_AGAIN_AT_MOST)
+
+
+def decided(standing: Standing, choice: Choice) -> StepState:
+    """What a person's decision makes of a step that waits or failed. Raises Conflict where it may not."""
+    if standing.state not in (StepState.FAILED, StepState.WAITING):
+        raise Conflict(NOTHING_TO_DECIDE, field="step", step=standing.name.value, state=standing.state.value)
+    if choice is Choice.SKIP and standing.name not in SKIPPABLE:
+        raise Conflict(SKIP_REFUSED, field="choice", step=standing.name.value)
+    if choice is Choice.ADOPT and standing.name not in ADOPTABLE:
+        raise Conflict(ADOPT_REFUSED, field="choice", step=standing.name.value)
+    return {Choice.RETRY: StepState.QUEUED, Choice.SKIP: StepState.SKIPPED, Choice.ADOPT: StepState.DONE}[choice]
+
+
+def roll_up(standings: Mapping[StepName, Standing]) -> OnboardingState:
+    """The state of the whole: what a person must see first wins."""
+    states = {standing.state for standing in standings.values()}
+    if states <= SETTLED:
+        return OnboardingState.DONE
+    for state in (StepState.FAILED, StepState.RUNNING, StepState.WAITING):
+        if state in states:
+            return OnboardingState(state.value)
+    return OnboardingState.QUEUED if not states & SETTLED else OnboardingState.RUNNING
