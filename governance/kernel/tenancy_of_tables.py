@@ -16,5 +16,9 @@ SHARED_TABLES: dict[str, str] = {
 
 MACHINE_TABLES: dict[str, str] = {
     "alembic_version": "the state of the schema itself; belongs to the owner role",
+    "huey_counter": "the queue's own counters",
+    "huey_kv": "the queue's own locks and results; results are off",
+    "huey_schedule": "job ids to be carried later; the jobs themselves stand in job, with their tenant",
+    "huey_task": "job ids on their way; the jobs themselves stand in job, with their tenant",
 }
 """Tables of the machinery: no tenant's content, no row-level scope."""
