@@ -1,5 +1,6 @@
 """Every table of the house on one MetaData: importing this page imports each room's tables."""
 
+import billing.ledger.tables  # noqa: F401
 import governance.agreements.tables  # noqa: F401
 import tenancy.clients.tables  # noqa: F401
 import tenancy.onboarding.tables  # noqa: F401

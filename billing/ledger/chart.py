@@ -1,0 +1,52 @@
+"""The chart of accounts (勘定科目) as data: what each account is called and which side of the books it is on.
+
+Every book has the same chart; a book's accounts come into being with its first posting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class AccountKind(StrEnum):
+    """The five kinds that every double-entry program knows."""
+
+    ASSET = "asset"
+    LIABILITY = "liability"
+    EQUITY = "equity"
+    INCOME = "income"
+    EXPENSE = "expense"
+
+
+class AccountCode(StrEnum):
+    """An account of the chart. The words for people stand beside it in CHART."""
+
+    RECEIVABLE = "receivable"
+    BURDEN = "burden"
+    OPERATOR_BURDEN = "operator_burden"
+    MUNICIPAL_BURDEN = "municipal_burden"
+    DEDUCTION = "deduction"
+    SHARED_COST = "shared_cost"
+
+
+@dataclass(frozen=True, slots=True)
+class ChartLine:
+    """What an account is called on screens and documents, and its kind."""
+
+    name: str
+    name_en: str
+    kind: AccountKind
+
+
+CHART: Final[dict[AccountCode, ChartLine]] = {
+    # In a municipality's book: what it owes for the year, and the assessment (調定) that makes it owe.
+    AccountCode.RECEIVABLE: ChartLine("未収負担金", "Receivable", AccountKind.ASSET),
+    AccountCode.BURDEN: ChartLine("負担金", "Burden", AccountKind.INCOME),
+    # In the operator's book: the year's cost, and who bears it.
+    AccountCode.OPERATOR_BURDEN: ChartLine("県負担額", "Operator-Burden", AccountKind.EXPENSE),
+    AccountCode.MUNICIPAL_BURDEN: ChartLine("市町村負担額", "Municipal-Burden", AccountKind.EXPENSE),
+    AccountCode.DEDUCTION: ChartLine("控除", "Deduction", AccountKind.EXPENSE),
+    AccountCode.SHARED_COST: ChartLine("共同利用経費", "Shared-Cost", AccountKind.EXPENSE),
+}

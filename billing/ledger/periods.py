@@ -1,0 +1,84 @@
+"""When a book takes entries: the state of its fiscal year, and which entries each state still takes.
+
+Pure. `open ⇄ closing → closed`. Closed is the end: a correction is an entry in an open year that names what it
+corrects.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from governance.kernel.errors import Conflict, Invalid, reason
+from governance.kernel.fiscal_year import FiscalYear
+
+NO_SUCH_MOVE = reason(
+    "period.no_such_move",
+    ja="「{from_state}」の会計年度を「{to_state}」にすることはできません。",
+    en="A fiscal year that is {from_state} cannot become {to_state}.",
+    hint_ja="締めた年度は開けません。訂正は開いている年度に、訂正する仕訳を指して記帳してください。",
+    hint_en="A closed year stays closed; post the correction in an open year, naming what it corrects.",
+)
+NOT_IN_YEAR = reason(
+    "ledger.date_outside_year",
+    ja="{happened_on} は {fiscal_year} 年度（出納整理期間 {closes_on} まで）に属しません。",
+    en="{happened_on} does not belong to the fiscal year {fiscal_year}, whose books close on {closes_on}.",
+)
+
+
+class PeriodState(StrEnum):
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class EntryKind(StrEnum):
+    """Why an entry was made: by hand, by an allocation run, while a year is closing, or to undo another."""
+
+    ORDINARY = "ordinary"
+    ALLOCATION = "allocation"
+    ADJUSTMENT = "adjustment"
+    REVERSAL = "reversal"
+
+
+TAKEN_WHILE_CLOSING: Final = frozenset({EntryKind.ADJUSTMENT, EntryKind.REVERSAL})
+"""What a year still takes while finance is closing it; everything else waits for another year."""
+
+_MOVES: Final[dict[PeriodState, frozenset[PeriodState]]] = {
+    PeriodState.OPEN: frozenset({PeriodState.CLOSING}),
+    PeriodState.CLOSING: frozenset({PeriodState.OPEN, PeriodState.CLOSED}),
+    PeriodState.CLOSED: frozenset(),
+}
+
+
+def move(current: PeriodState, to: PeriodState) -> PeriodState:
+    """The new state, or Conflict."""
+    if to not in _MOVES[current]:
+        raise Conflict(NO_SUCH_MOVE, field="to", from_state=current.value, to_state=to.value)
+    return to
+
+
+def takes(state: PeriodState, kind: EntryKind) -> bool:
+    """Whether a fiscal year in this state takes an entry of this kind."""
+    return state is PeriodState.OPEN or (state is PeriodState.CLOSING and kind in TAKEN_WHILE_CLOSING)
+
+
+def year_of(happened_on: date, fiscal_year: int | None) -> int:
+    """The fiscal year an entry belongs to: its date's, or the year before in the closing period (出納整理期間).
+
+    Raises Invalid when the year that was named does not fit the date.
+    """
+    own = FiscalYear.of(happened_on)
+    if fiscal_year is None or fiscal_year == own.year:
+        return own.year
+    named = FiscalYear(fiscal_year)
+    if not named.is_closing(happened_on):
+        raise Invalid(
+            NOT_IN_YEAR,
+            field="fiscal_year",
+            happened_on=happened_on.isoformat(),
+            fiscal_year=fiscal_year,
+            closes_on=named.closes_on.isoformat(),
+        )
+    return fiscal_year

@@ -1,0 +1,380 @@
+"""Posting: any number of entries into any number of books, in one SQL statement, inside a command's transaction.
+
+The statement adds entries, lines and balances together or nothing at all. What it cannot add for want of an account or
+a fiscal year is opened and asked again; what it may not add is refused here first and by the database last. An entry
+whose reference is in its book already is the one that was posted then, if it says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import Error
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from billing.ledger.chart import CHART, AccountCode
+from billing.ledger.periods import EntryKind, PeriodState, takes, year_of
+from governance.commands import Work
+from governance.kernel.digest import digest_of
+from governance.kernel.errors import Closed, Conflict, Invalid, KeyReused, reason
+from governance.kernel.ids import new_id
+from governance.kernel.yen import YEN_BOUND, whole_yen
+
+LINES_AT_MOST: Final = 1_000
+
+UNBALANCED = reason(
+    "ledger.unbalanced",
+    ja="借方と貸方が {difference} 円合いません。",
+    en="Debits and credits differ by {difference} yen.",
+)
+TOO_FEW_LINES = reason(
+    "ledger.line_count",
+    ja="仕訳には 2 行以上 {most} 行以下の明細が必要です（指定: {given} 行）。",
+    en="An entry has 2 to {most} lines; this one has {given}.",
+)
+YEAR_CLOSED = reason(
+    "ledger.year_closed",
+    ja="{fiscal_year} 年度は締められています（{state}）。",
+    en="The fiscal year {fiscal_year} is {state}.",
+    hint_ja="開いている年度に記帳するか、会計担当に確認してください。",
+    hint_en="Post to an open year, or ask finance.",
+)
+BEFORE_CLOSED_YEAR = reason(
+    "ledger.before_closed_year",
+    ja="{closed_year} 年度が締められているため、{fiscal_year} 年度の帳簿は開けません。",
+    en="The books of {fiscal_year} cannot be opened, because {closed_year} is closed.",
+)
+REFERENCE_REUSED = reason(
+    "ledger.reference_reused",
+    ja="伝票番号「{reference}」は、内容の異なる仕訳に使われています。",
+    en="The reference {reference} was already used for another entry.",
+    hint_ja="新しい伝票番号で記帳してください。",
+    hint_en="Post it with a new reference.",
+)
+ALREADY_REVERSED = reason(
+    "ledger.already_reversed",
+    ja="この仕訳はすでに取り消されています。",
+    en="This entry has been reversed already.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A debit (positive) or a credit (negative) on an account of the chart, in whole yen."""
+
+    account: AccountCode
+    yen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """An entry to be made. `reference` is chosen before the first attempt and is the entry's only one in its book.
+
+    `fiscal_year` is that of `happened_on`, or the year before where its books are still open (to 31 May).
+    """
+
+    tenant_id: UUID
+    reference: str
+    happened_on: date
+    lines: tuple[Line, ...]
+    memo: str = ""
+    kind: EntryKind = EntryKind.ORDINARY
+    fiscal_year: int | None = None
+    reverses_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The entry in the book, and whether it had been posted before by the same reference."""
+
+    tenant_id: UUID
+    entry_id: UUID
+    reference: str
+    fiscal_year: int
+    repeated: bool
+
+
+def post(work: Work, postings: Sequence[Posting]) -> list[Posted]:
+    """Post all the entries in the command's transaction, or refuse all; answers in the order they were given.
+
+    Raises Invalid (fewer than two lines, a sum other than 0, yen out of bounds, a date outside the year), Closed (the
+    year takes no such entry), KeyReused (a reference with another content) and Conflict (reversed already). Call it
+    once in a command: within one call locks are taken in one order, so that postings never wait in a circle.
+    """
+    if not postings:
+        return []
+    drafts = [_draft(posting) for posting in postings]
+    _refuse_reference_twice(drafts)
+    added = _add(work, drafts)
+    found = {} if len(added) == len(drafts) else _find_or_open(work, [d for d in drafts if d.entry_id not in added])
+    return [
+        Posted(
+            draft.posting.tenant_id,
+            found.get(draft.entry_id, draft.entry_id),
+            draft.posting.reference,
+            draft.fiscal_year,
+            repeated=draft.entry_id in found,
+        )
+        for draft in drafts
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    posting: Posting
+    entry_id: UUID
+    fiscal_year: int
+    request_hash: str
+
+
+def _draft(posting: Posting) -> _Draft:
+    lines = posting.lines
+    if not 2 <= len(lines) <= LINES_AT_MOST:
+        raise Invalid(TOO_FEW_LINES, field="lines", given=len(lines), most=LINES_AT_MOST)
+    for line in lines:
+        whole_yen(line.yen, field="lines.yen", least=-YEN_BOUND)
+        if line.yen == 0:
+            whole_yen(line.yen, field="lines.yen")
+    difference = sum(line.yen for line in lines)
+    if difference:
+        raise Invalid(UNBALANCED, field="lines", difference=difference)
+    return _Draft(posting, new_id(), year_of(posting.happened_on, posting.fiscal_year), _request_hash(posting))
+
+
+def _request_hash(posting: Posting) -> str:
+    return digest_of(
+        {
+            "happened_on": posting.happened_on.isoformat(),
+            "fiscal_year": posting.fiscal_year,
+            "kind": posting.kind,
+            "memo": posting.memo,
+            "reverses_id": posting.reverses_id and str(posting.reverses_id),
+            "lines": [[line.account, line.yen] for line in posting.lines],
+        }
+    )
+
+
+def _refuse_reference_twice(drafts: Iterable[_Draft]) -> None:
+    seen: set[tuple[UUID, str]] = set()
+    for draft in drafts:
+        key = (draft.posting.tenant_id, draft.posting.reference)
+        if key in seen:
+            raise KeyReused(REFERENCE_REUSED, field="reference", reference=draft.posting.reference)
+        seen.add(key)
+
+
+# Entries are added in the order of their keys and balances in the order of theirs, so two postings never wait for each
+# other in a circle. An entry that is not added (its reference or what it reverses is taken) adds no line, no balance.
+_POST: Final = text(
+    """
+    WITH given AS (
+        SELECT *
+        FROM unnest(
+            CAST(:entry_ids AS uuid[]), CAST(:tenant_ids AS uuid[]), CAST(:references AS text[]),
+            CAST(:request_hashes AS text[]), CAST(:kinds AS text[]), CAST(:fiscal_years AS smallint[]),
+            CAST(:dates AS date[]), CAST(:line_counts AS smallint[]), CAST(:reversed_ids AS uuid[]),
+            CAST(:memos AS text[])
+        ) AS given (
+            id, tenant_id, reference, request_hash, kind, fiscal_year, happened_on, line_count, reverses_id, memo
+        )
+    ), given_line AS MATERIALIZED (
+        SELECT line.entry_id, line.tenant_id, line.line_no, account.id AS account_id, line.yen
+        FROM unnest(
+            CAST(:line_entry_ids AS uuid[]), CAST(:line_tenant_ids AS uuid[]), CAST(:line_nos AS smallint[]),
+            CAST(:account_codes AS text[]), CAST(:yens AS bigint[])
+        ) AS line (entry_id, tenant_id, line_no, account_code, yen)
+        LEFT JOIN ledger_account AS account
+            ON account.tenant_id = line.tenant_id AND account.code = line.account_code
+    ), ready AS (
+        SELECT NOT EXISTS (SELECT FROM given_line WHERE account_id IS NULL)
+            AND NOT EXISTS (
+                SELECT FROM given
+                LEFT JOIN ledger_period AS period
+                    ON period.tenant_id = given.tenant_id AND period.fiscal_year = given.fiscal_year
+                WHERE (period.state = 'open'
+                    OR period.state = 'closing' AND given.kind IN ('adjustment', 'reversal')) IS NOT TRUE
+            ) AS all_open
+    ), entry AS (
+        INSERT INTO ledger_entry (
+            tenant_id, id, reference, request_hash, kind, fiscal_year, happened_on, line_count, reverses_id, memo
+        )
+        SELECT tenant_id, id, reference, request_hash, kind, fiscal_year, happened_on, line_count, reverses_id, memo
+        FROM given
+        WHERE (SELECT all_open FROM ready)
+        ORDER BY tenant_id, reference
+        ON CONFLICT DO NOTHING
+        RETURNING tenant_id, id, fiscal_year, happened_on
+    ), line AS (
+        INSERT INTO ledger_line (tenant_id, entry_id, line_no, account_id, yen, happened_on)
+        SELECT given_line.tenant_id, given_line.entry_id, line_no, account_id, yen, happened_on
+        FROM given_line
+        JOIN entry ON entry.tenant_id = given_line.tenant_id AND entry.id = given_line.entry_id
+    ), balance AS (
+        INSERT INTO ledger_balance AS kept (tenant_id, account_id, fiscal_year, yen, line_count)
+        SELECT given_line.tenant_id, account_id, fiscal_year, sum(yen), count(*)
+        FROM given_line
+        JOIN entry ON entry.tenant_id = given_line.tenant_id AND entry.id = given_line.entry_id
+        GROUP BY given_line.tenant_id, account_id, fiscal_year
+        ORDER BY given_line.tenant_id, account_id, fiscal_year
+        ON CONFLICT (tenant_id, account_id, fiscal_year) DO UPDATE
+            SET yen = kept.yen + EXCLUDED.yen, line_count = kept.line_count + EXCLUDED.line_count
+    )
+    SELECT id FROM entry
+    """
+)
+
+
+def _add(work: Work, drafts: Sequence[_Draft]) -> set[UUID]:
+    """Carry the statement out; the ids of the entries that are in the book by it."""
+    lines = [(draft, number, line) for draft in drafts for number, line in enumerate(draft.posting.lines, 1)]
+    try:
+        rows = work.session.execute(_POST, _places(drafts, lines))
+    except DBAPIError as refused:
+        # The year closed while this statement waited for its lock; the trigger saw it.
+        if isinstance(refused.orig, Error) and refused.orig.diag.constraint_name == "ledger_entry_needs_its_year":
+            raise _closed(drafts[0].fiscal_year, PeriodState.CLOSED) from None
+        raise
+    return set(rows.scalars())
+
+
+def _places(drafts: Sequence[_Draft], lines: Sequence[tuple[_Draft, int, Line]]) -> dict[str, list[Any]]:
+    return {
+        "entry_ids": [draft.entry_id for draft in drafts],
+        "tenant_ids": [draft.posting.tenant_id for draft in drafts],
+        "references": [draft.posting.reference for draft in drafts],
+        "request_hashes": [draft.request_hash for draft in drafts],
+        "kinds": [draft.posting.kind.value for draft in drafts],
+        "fiscal_years": [draft.fiscal_year for draft in drafts],
+        "dates": [draft.posting.happened_on for draft in drafts],
+        "line_counts": [len(draft.posting.lines) for draft in drafts],
+        "reversed_ids": [draft.posting.reverses_id for draft in drafts],
+        "memos": [draft.posting.memo for draft in drafts],
+        "line_entry_ids": [draft.entry_id for draft, _, _ in lines],
+        "line_tenant_ids": [draft.posting.tenant_id for draft, _, _ in lines],
+        "line_nos": [number for _, number, _ in lines],
+        "account_codes": [line.account.value for _, _, line in lines],
+        "yens": [line.yen for _, _, line in lines],
+    }
+
+
+def _find_or_open(work: Work, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
+    """Post what the statement did not: the entries posted before by the same reference, by the draft's id.
+
+    The others are posted after what their books lack is opened.
+    """
+    found = _posted_before(work, drafts)
+    missing = [draft for draft in drafts if draft.entry_id not in found]
+    if missing:
+        _open_books(work, missing)
+        added = _add(work, missing)
+        missing = [draft for draft in missing if draft.entry_id not in added]
+    if missing:
+        # Somebody was faster: with the same reference, with the same reversal, or by closing the year.
+        found |= _posted_before(work, missing)
+        missing = [draft for draft in missing if draft.entry_id not in found]
+    if missing:
+        _open_books(work, missing)
+        raise Conflict(ALREADY_REVERSED, field="entry_id")
+    return found
+
+
+def _open_books(work: Work, drafts: Sequence[_Draft]) -> None:
+    """Open the accounts and years that these entries lack. Raises Closed for a year that does not take them."""
+    years = sorted({(draft.posting.tenant_id, draft.fiscal_year) for draft in drafts})
+    states = _states(work, years)
+    for draft in drafts:
+        state = states.get((draft.posting.tenant_id, draft.fiscal_year), PeriodState.OPEN)
+        if not takes(state, draft.posting.kind):
+            raise _closed(draft.fiscal_year, state)
+    for tenant_id, fiscal_year in years:
+        if (tenant_id, fiscal_year) not in states:
+            open_year(work, tenant_id, fiscal_year)
+    _open_accounts(work, sorted({draft.posting.tenant_id for draft in drafts}))
+
+
+def _closed(fiscal_year: int, state: PeriodState) -> Closed:
+    return Closed(YEAR_CLOSED, field="happened_on", fiscal_year=fiscal_year, state=state.value)
+
+
+def _states(work: Work, years: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], PeriodState]:
+    rows = work.session.execute(
+        text("SELECT tenant_id, fiscal_year, state FROM ledger_period WHERE tenant_id = ANY(CAST(:tenants AS uuid[]))"),
+        {"tenants": [tenant_id for tenant_id, _ in years]},
+    )
+    return {(row.tenant_id, row.fiscal_year): PeriodState(row.state) for row in rows}
+
+
+def open_year(work: Work, tenant_id: UUID, fiscal_year: int) -> None:
+    """Open the fiscal year in the tenant's book unless it is there. Raises Closed when a later year is closed."""
+    closed_year = work.session.execute(
+        text(
+            "SELECT min(fiscal_year) FROM ledger_period"
+            " WHERE tenant_id = :tenant_id AND fiscal_year > :fiscal_year AND state = 'closed'"
+        ),
+        {"tenant_id": tenant_id, "fiscal_year": fiscal_year},
+    ).scalar_one()
+    if closed_year is not None:
+        raise Closed(BEFORE_CLOSED_YEAR, field="fiscal_year", fiscal_year=fiscal_year, closed_year=closed_year)
+    work.session.execute(
+        text(
+            "INSERT INTO ledger_period (tenant_id, fiscal_year, state)"
+            " VALUES (:tenant_id, :fiscal_year, 'open') ON CONFLICT DO NOTHING"
+        ),
+        {"tenant_id": tenant_id, "fiscal_year": fiscal_year},
+    )
+
+
+def _open_accounts(work: Work, tenant_ids: Sequence[UUID]) -> None:
+    """Give each book the whole chart, where an account of it is missing."""
+    work.session.execute(
+        text(
+            """
+            INSERT INTO ledger_account (tenant_id, id, code, name, kind)
+            SELECT * FROM unnest(
+                CAST(:tenant_ids AS uuid[]), CAST(:ids AS uuid[]), CAST(:codes AS text[]),
+                CAST(:names AS text[]), CAST(:kinds AS text[])
+            )
+            ON CONFLICT DO NOTHING
+            """
+        ),
+        {
+            "tenant_ids": [tenant_id for tenant_id in tenant_ids for _ in CHART],
+            "ids": [new_id() for _ in tenant_ids for _ in CHART],
+            "codes": [code.value for _ in tenant_ids for code in CHART],
+            "names": [line.name for _ in tenant_ids for line in CHART.values()],
+            "kinds": [line.kind.value for _ in tenant_ids for line in CHART.values()],
+        },
+    )
+
+
+def _posted_before(work: Work, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
+    """The entries that have these references already, by the draft's id. Raises KeyReused unless they say the same."""
+    rows = work.session.execute(
+        text(
+            """
+            SELECT entry.tenant_id, entry.reference, entry.id, entry.request_hash
+            FROM ledger_entry AS entry
+            JOIN unnest(CAST(:tenant_ids AS uuid[]), CAST(:references AS text[])) AS given (tenant_id, reference)
+                ON given.tenant_id = entry.tenant_id AND given.reference = entry.reference
+            """
+        ),
+        {
+            "tenant_ids": [draft.posting.tenant_id for draft in drafts],
+            "references": [draft.posting.reference for draft in drafts],
+        },
+    )
+    stored: dict[tuple[UUID, str], Any] = {(row.tenant_id, row.reference): row for row in rows}
+    found: dict[UUID, UUID] = {}
+    for draft in drafts:
+        row = stored.get((draft.posting.tenant_id, draft.posting.reference))
+        if row is None:
+            continue
+        if row.request_hash != draft.request_hash:
+            raise KeyReused(REFERENCE_REUSED, field="reference", reference=draft.posting.reference)
+        found[draft.entry_id] = row.id
+    return found
