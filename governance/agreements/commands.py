@@ -1,0 +1,192 @@
+"""The write door of agreements: publish a version, accept one."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import StringConstraints
+from sqlalchemy import column, func, select, table
+from sqlalchemy.orm import Session
+
+from governance.agreements.queries import versions_in_force
+from governance.agreements.tables import Acceptance, Agreement, AgreementVersion
+from governance.commands import Order, Outcome, Work, command
+from governance.events import Event
+from governance.kernel import clock
+from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, reason
+from governance.kernel.ids import new_id
+from governance.kernel.plain_text import plain_line, plain_text
+from governance.kernel.turns import take_turn
+from governance.permissions import Permission
+
+ACCEPTED_ALREADY = reason(
+    "agreement.accepted_already",
+    ja="この版にはすでに同意しています（{signed_on}）。",
+    en="This version was accepted already, on {signed_on}.",
+)
+SUPERSEDED = reason(
+    "agreement.superseded",
+    ja="第 {given} 版は、施行中の第 {current} 版に置き換えられています。第 {current} 版に同意してください。",
+    en="Version {given} is superseded by version {current}, which is in force; accept that one.",
+)
+SIGNED_IN_THE_FUTURE = reason(
+    "agreement.signed_in_the_future",
+    ja="署名日 {given} が未来の日付です。",
+    en="The day of signature, {given}, is in the future.",
+)
+EARLIER_THAN_BEFORE = reason(
+    "agreement.earlier_than_before",
+    ja="施行日 {given} が、前の版の施行日 {previous} より前です。",
+    en="The version would take effect on {given}, before the previous one ({previous}).",
+)
+
+AgreementName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+
+
+class PublishAgreement(Order):
+    """A new version of an agreement, or its first. `name` is its short name in ASCII and never changes."""
+
+    name: AgreementName
+    title: str
+    language: Literal["ja", "en"]
+    text: str
+    effective_from: date
+    mandatory: bool = True
+
+
+class AgreementPublished(Outcome):
+    version_id: UUID
+    number: int
+    sha256: str
+
+
+class AcceptAgreement(Order):
+    """A named signer accepts one version for a tenant. `authority` says by what right (市長, 委任状 …)."""
+
+    tenant_id: UUID
+    version_id: UUID
+    signer_name: str
+    signer_title: str
+    on_behalf_of: str
+    authority: str
+    signed_on: date
+
+
+class AgreementAccepted(Outcome):
+    acceptance_id: UUID
+    sha256: str
+
+
+@command(Permission.AGREEMENT_PUBLISH, Event.AGREEMENT_PUBLISHED)
+def publish_agreement(work: Work, order: PublishAgreement) -> AgreementPublished:
+    """Publish the next version; its SHA-256 is computed here. Publishing the newest one again changes nothing.
+
+    Raises Invalid for text that is empty or cannot be seen, and for an effective day before the previous version's.
+    """
+    title = plain_line(order.title, field="title")
+    text = plain_text(order.text, field="text")
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    take_turn(work.session, f"agreement.{order.name}")
+    agreement = work.session.scalars(select(Agreement).where(Agreement.name == order.name)).first()
+    newest = None if agreement is None else _newest(work.session, agreement.id)
+    if newest is not None:
+        terms = (newest.sha256, newest.language, newest.effective_from, newest.mandatory)
+        if terms == (sha256, order.language, order.effective_from, order.mandatory):
+            work.unchanged()
+            return AgreementPublished(version_id=newest.id, number=newest.number, sha256=sha256)
+        if order.effective_from < newest.effective_from:
+            raise Invalid(
+                EARLIER_THAN_BEFORE,
+                field="effective_from",
+                given=order.effective_from.isoformat(),
+                previous=newest.effective_from.isoformat(),
+            )
+    if agreement is None:
+        agreement = Agreement(id=new_id(), name=order.name, title=title, created_at=work.now)
+        work.session.add(agreement)
+        work.session.flush()
+    version = AgreementVersion(
+        id=new_id(),
+        agreement_id=agreement.id,
+        number=1 if newest is None else newest.number + 1,
+        language=order.language,
+        text=text,
+        sha256=sha256,
+        effective_from=order.effective_from,
+        mandatory=order.mandatory,
+        published_by=work.actor.id,
+        published_at=work.now,
+    )
+    work.session.add(version)
+    work.record(subject=version.id, agreement=order.name, number=version.number, sha256=sha256)
+    return AgreementPublished(version_id=version.id, number=version.number, sha256=sha256)
+
+
+@command(Permission.AGREEMENT_ACCEPT, Event.AGREEMENT_ACCEPTED)
+def accept_agreement(work: Work, order: AcceptAgreement) -> AgreementAccepted:
+    """Record that the tenant accepted the version, with the hash of the text that was accepted.
+
+    A version that takes effect later can be accepted now. Raises NotFound for a tenant or version that is not there,
+    Conflict when it was accepted already or a newer one is in force, Invalid for a signature in the future.
+    """
+    signer = {
+        field: plain_line(getattr(order, field), field=field)
+        for field in ("signer_name", "signer_title", "on_behalf_of", "authority")
+    }
+    if order.signed_on > clock.today():
+        raise Invalid(SIGNED_IN_THE_FUTURE, field="signed_on", given=order.signed_on.isoformat())
+    _lock_tenant(work.session, order.tenant_id)
+    version = work.session.get(AgreementVersion, order.version_id)
+    if version is None:
+        raise NotFound(NOT_FOUND, field="version_id", what="agreement version", given=str(order.version_id))
+    accepted = work.session.scalars(
+        select(Acceptance).where(Acceptance.tenant_id == order.tenant_id, Acceptance.version_id == version.id)
+    ).first()
+    if accepted is not None:
+        raise Conflict(ACCEPTED_ALREADY, field="version_id", signed_on=accepted.signed_on.isoformat())
+    name = work.session.get_one(Agreement, version.agreement_id).name
+    for binding in versions_in_force(work.session, clock.today()):
+        if binding.agreement == name and binding.number > version.number:
+            raise Conflict(SUPERSEDED, field="version_id", given=version.number, current=binding.number)
+    acceptance = Acceptance(
+        id=new_id(),
+        tenant_id=order.tenant_id,
+        version_id=version.id,
+        sha256=version.sha256,
+        signed_on=order.signed_on,
+        accepted_by=work.actor.id,
+        accepted_at=work.now,
+        **signer,
+    )
+    work.session.add(acceptance)
+    # The signer is a person: the record names the acceptance, and the acceptance names the person.
+    work.record(
+        subject=acceptance.id,
+        tenant_id=order.tenant_id,
+        agreement=name,
+        number=version.number,
+        sha256=version.sha256,
+        signed_on=order.signed_on.isoformat(),
+    )
+    return AgreementAccepted(acceptance_id=acceptance.id, sha256=version.sha256)
+
+
+def _newest(session: Session, agreement_id: UUID) -> AgreementVersion | None:
+    newest = select(func.max(AgreementVersion.number)).where(AgreementVersion.agreement_id == agreement_id)
+    return session.scalars(
+        select(AgreementVersion).where(
+            AgreementVersion.agreement_id == agreement_id, AgreementVersion.number == newest.scalar_subquery()
+        )
+    ).first()
+
+
+# Governance knows of a tenant no more than what its own foreign keys do: that it has an id.
+_TENANT = table("tenant", column("id"))
+
+
+def _lock_tenant(session: Session, tenant_id: UUID) -> None:
+    if session.execute(select(_TENANT.c.id).where(_TENANT.c.id == tenant_id).with_for_update()).first() is None:
+        raise NotFound(NOT_FOUND, field="tenant_id", what="tenant", given=str(tenant_id))

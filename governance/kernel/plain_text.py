@@ -1,0 +1,88 @@
+"""Text that people enter: checked, and then stored byte for byte as entered.
+
+Nothing here is normalised, because NFC already turns 神 (U+FA19) into another character and names are names. What
+cannot be seen is refused: it would make two names look alike, or one name look like another.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from governance.kernel.errors import Invalid, reason
+from governance.kernel.yen import shown
+
+EMPTY = reason("text.empty", ja="入力してください。", en="This must not be empty.")
+EDGE_SPACE = reason(
+    "text.edge_space",
+    ja="「{given}」の前後に空白があります。空白を除いて入力してください。",
+    en="“{given}” begins or ends with a space; remove it.",
+)
+UNSEEN = reason(
+    "text.unseen",
+    ja="「{given}」の {place} 文字目に、表示されない文字（{character}）があります。",
+    en="Character {place} of “{given}” cannot be seen ({character}).",
+    hint_ja="その文字を削除して入力し直してください。",
+    hint_en="Remove that character and enter it again.",
+)
+TOO_LONG = reason(
+    "text.too_long",
+    ja="{most} 文字以内で入力してください（入力: {length} 文字）。",
+    en="Enter at most {most} characters; there are {length}.",
+)
+NOT_AN_ADDRESS = reason(
+    "text.not_an_address",
+    ja="「{given}」はメールアドレスとして使えません。半角英数字で name@example.lg.jp のように入力してください。",
+    en="“{given}” cannot be used as a mail address; enter it in ASCII, as in name@example.lg.jp.",
+)
+
+LINE_MOST: Final = 120
+TEXT_MOST: Final = 200_000
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"(?P<local>{_LOCAL})@{_LABEL}(?:\.{_LABEL})+")
+
+
+def plain_line(text: str, *, field: str, most: int = LINE_MOST) -> str:
+    """A name or another single line, as it was entered.
+
+    Raises Invalid when it is empty, begins or ends with a space (also a full-width one), holds a character that cannot
+    be seen (control, direction, zero width, private use), or is too long in characters or, with many marks, in bytes.
+    """
+    if not text:
+        raise Invalid(EMPTY, field=field)
+    if len(text) > most or len(text.encode(errors="replace")) > most * 4:
+        raise Invalid(TOO_LONG, field=field, most=most, length=len(text))
+    if text != text.strip():
+        raise Invalid(EDGE_SPACE if text.strip() else EMPTY, field=field, given=shown(text))
+    _refuse_unseen(text, field, allowed="")
+    if sum(unicodedata.category(character) == "Mn" for character in text) > most // 4:
+        raise Invalid(TOO_LONG, field=field, most=most, length=len(text))
+    return text
+
+
+def plain_text(text: str, *, field: str, most: int = TEXT_MOST) -> str:
+    """Paragraphs, such as an agreement's text: as `plain_line`, but with line ends, tabs and space around them."""
+    if not text.strip():
+        raise Invalid(EMPTY, field=field)
+    if len(text) > most:
+        raise Invalid(TOO_LONG, field=field, most=most, length=len(text))
+    _refuse_unseen(text, field, allowed="\n\r\t")
+    return text
+
+
+def mail_address(text: str, *, field: str = "email") -> str:
+    """An address in ASCII, as entered: letters that look like others cannot be told apart in a mail."""
+    found = _ADDRESS.fullmatch(text)
+    if found is None or len(text) > 254 or len(found["local"]) > 64:
+        raise Invalid(NOT_AN_ADDRESS, field=field, given=shown(text))
+    return text
+
+
+def _refuse_unseen(text: str, field: str, *, allowed: str) -> None:
+    for place, character in enumerate(text, start=1):
+        if unicodedata.category(character) in _UNSEEN and character not in allowed:
+            raise Invalid(UNSEEN, field=field, given=shown(text), place=place, character=f"U+{ord(character):04X}")

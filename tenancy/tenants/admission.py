@@ -1,0 +1,97 @@
+"""Who may be registered under which code. Pure, but for the setting of which prefectures are admitted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from governance.kernel.codes import BodyCode, BodyKind
+from governance.kernel.errors import Invalid, reason
+from tenancy.tenants.states import TenantKind
+
+CODE_MISSING = reason(
+    "tenant.code_missing",
+    ja="都道府県・市町村には 6 桁の団体コードが必要です。",
+    en="A prefecture or municipality needs its six-digit code.",
+)
+CODE_OF_ANOTHER_KIND = reason(
+    "tenant.code_of_another_kind",
+    ja="団体コード {given} は「{code_kind}」の番号で、種別「{kind}」には使えません。",
+    en="The code {given} belongs to a {code_kind}, not to a {kind}.",
+)
+WARD_IS_NO_BODY = reason(
+    "tenant.ward_is_no_body",
+    ja="団体コード {given} は政令指定都市の行政区の番号です。市の番号で登録してください。",
+    en="The code {given} is that of a ward, which is part of its city; register the city.",
+)
+ANOTHER_PREFECTURE = reason(
+    "tenant.another_prefecture",
+    ja="団体コード {given} は都道府県番号 {prefecture} の団体です。この基盤で受け付けるのは {admitted} です。",
+    en="The code {given} is of prefecture {prefecture}; this platform admits {admitted}.",
+    hint_ja="ほかの都道府県の団体を受け付けるには、設定 MOYAI_PREFECTURES を変更してください。",
+    hint_en="To admit bodies of other prefectures, change the setting MOYAI_PREFECTURES.",
+)
+NOT_PREFECTURES = reason(
+    "tenant.not_prefectures",
+    ja="設定 MOYAI_PREFECTURES の「{given}」は使えません。43,44 のような 2 桁の番号か all を指定してください。",
+    en="MOYAI_PREFECTURES cannot be “{given}”; give two-digit numbers such as 43,44, or all.",
+)
+
+ALL_PREFECTURES: Final = frozenset(f"{number:02}" for number in range(1, 48))
+
+_KINDS_OF_CODE: Final[dict[BodyKind, frozenset[TenantKind]]] = {
+    BodyKind.PREFECTURE: frozenset({TenantKind.PREFECTURE, TenantKind.ASSOCIATE}),
+    BodyKind.CITY: frozenset({TenantKind.CITY, TenantKind.ASSOCIATE}),
+    # The law gives a special ward of Tokyo the place of a city (地方自治法 283条).
+    BodyKind.SPECIAL_WARD: frozenset({TenantKind.CITY, TenantKind.ASSOCIATE}),
+    BodyKind.TOWN_OR_VILLAGE: frozenset({TenantKind.TOWN, TenantKind.VILLAGE, TenantKind.ASSOCIATE}),
+    BodyKind.UNION: frozenset({TenantKind.UNION, TenantKind.ASSOCIATE}),
+}
+_MAY_LACK_A_CODE: Final = frozenset({TenantKind.UNION, TenantKind.COMPANY, TenantKind.ASSOCIATE})
+
+_admitted: frozenset[str] | None = None
+
+
+def admit_prefectures(prefectures: Collection[str] | None) -> None:
+    """Set, for this process, whose bodies may be registered; None admits those of the operator's own prefecture."""
+    global _admitted
+    _admitted = None if prefectures is None else frozenset(prefectures)
+
+
+def prefectures_of_setting(text: str) -> frozenset[str] | None:
+    """What MOYAI_PREFECTURES means: empty is the operator's own, `all`, or numbers such as `43,44`. Raises Invalid."""
+    if not text:
+        return None
+    if text == "all":
+        return ALL_PREFECTURES
+    numbers = frozenset(number.strip() for number in text.split(","))
+    if not numbers <= ALL_PREFECTURES:
+        raise Invalid(NOT_PREFECTURES, field="MOYAI_PREFECTURES", given=text)
+    return numbers
+
+
+def admitted_code(code: str | None, kind: TenantKind, *, home: str, field: str = "code") -> BodyCode | None:
+    """The code a body of this kind may be registered under; None where it may have none and none was given.
+
+    `home` is the operator's prefecture. Raises Invalid for a code that is none, of another kind of body, of a ward, or
+    of a prefecture that is not admitted.
+    """
+    if code is None:
+        if kind in _MAY_LACK_A_CODE:
+            return None
+        raise Invalid(CODE_MISSING, field=field)
+    parsed = BodyCode.parse(code, field=field)
+    if parsed.kind is BodyKind.WARD:
+        raise Invalid(WARD_IS_NO_BODY, field=field, given=code)
+    if kind not in _KINDS_OF_CODE[parsed.kind]:
+        raise Invalid(CODE_OF_ANOTHER_KIND, field=field, given=code, code_kind=parsed.kind.value, kind=kind.value)
+    admitted = frozenset({home}) if _admitted is None else _admitted
+    if parsed.prefecture not in admitted:
+        raise Invalid(
+            ANOTHER_PREFECTURE,
+            field=field,
+            given=code,
+            prefecture=parsed.prefecture,
+            admitted=", ".join(sorted(admitted)),
+        )
+    return parsed
