@@ -1,4 +1,4 @@
-"""What to do when a create was answered by "exists already" or by nothing at all: look again, adopt only what is ours."""
+"""When a create was answered by "exists already" or by nothing at all: look again, adopt only what is ours."""
 
 from __future__ import annotations
 

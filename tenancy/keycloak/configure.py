@@ -14,7 +14,7 @@ from typing import Any
 from tenancy.keycloak.comparison import Difference, DifferenceKind, differing_fields
 from tenancy.keycloak.connection import Credential, RealmConnection, SecretCredential
 from tenancy.keycloak.login_flow import LoginFlow
-from tenancy.keycloak.port import MANAGED_BY
+from tenancy.keycloak.port import MANAGED_BY, Realm
 from tenancy.keycloak.representations import attribute, merged
 from tenancy.keycloak.specification.shape import (
     REALM_MANAGEMENT,
@@ -29,11 +29,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What `configure` found, and what still differs when it was done. Equal where it only looked."""
+    """What `configure` found, and what still differs when it was done. Equal where it only looked.
+
+    `version` is the server's own; the accounts of run time are not told it.
+    """
 
     found: tuple[Difference, ...]
     remaining: tuple[Difference, ...]
     writes: int
+    version: str
 
     @property
     def in_sync(self) -> bool:
@@ -52,11 +56,17 @@ def configure(
     Raises `Unreachable` when Keycloak does not answer, `NotPermitted` when the administrator is not known to it.
     """
     specified = tuple(specifications)
+    version = _version(server_url, administrator)
     found, writes = _walk(server_url, administrator, specified, write=not check)
     if check or not writes:
-        return Configured(found, found, 0)
+        return Configured(found, found, 0, version)
     remaining, _ = _walk(server_url, administrator, specified, write=False)
-    return Configured(found, remaining, writes)
+    return Configured(found, remaining, writes, version)
+
+
+def _version(server_url: str, administrator: Credential) -> str:
+    master = RealmConnection(server_url, Realm.TENANTS, administrator, home_realm="master", threads=1)
+    return str(master.raw_get("admin/serverinfo").json()["systemInfo"]["version"])
 
 
 def _walk(
@@ -111,6 +121,7 @@ class RealmWalk:
         self._compare_clients()
         self._compare_scope_roles()
         self._compare_management_roles()
+        self._look_for_hidden_management_roles()
 
     # -- the realm itself
 
@@ -297,6 +308,17 @@ class RealmWalk:
                 REALM_MANAGEMENT,
                 client.management_roles,
             )
+
+    def _look_for_hidden_management_roles(self) -> None:
+        """A role everybody has, or one of ours, that contains a management role would make administrators of people."""
+        management = self._client_id(REALM_MANAGEMENT)
+        for role in self._realm.read("roles"):
+            if not role["composite"]:
+                continue
+            for contained in self._realm.read(f"roles-by-id/{role['id']}/composites/clients/{management}"):
+                self._differs(
+                    DifferenceKind.FOREIGN, f"role {role['name']}, role {REALM_MANAGEMENT}:{contained['name']}"
+                )
 
     def _compare_role_mapping(self, where: str, thing: str, client: str, wanted: frozenset[str]) -> None:
         owner = self._client_id(client)

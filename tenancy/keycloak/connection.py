@@ -23,6 +23,7 @@ from urllib3.util.retry import Retry
 from governance.kernel.errors import Conflict, Unreachable, reason
 from tenancy.keycloak.calls import Call, tell_observers
 from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
+from tenancy.keycloak.port import Realm
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
@@ -114,7 +115,7 @@ class RealmConnection(KeycloakOpenIDConnection):
     def __init__(
         self,
         server_url: str,
-        realm: str,
+        realm: Realm,
         credential: Credential,
         *,
         home_realm: str | None = None,
@@ -152,8 +153,9 @@ class RealmConnection(KeycloakOpenIDConnection):
         self.admin = KeycloakAdmin(connection=self)
 
     @property
-    def realm(self) -> str:
-        return cast(str, self.realm_name)
+    def realm(self) -> Realm:
+        """The realm acted on."""
+        return Realm(cast(str, self.realm_name))
 
     # -- what the adapter calls; paths are below /admin/realms/{realm}
 

@@ -218,9 +218,8 @@ class Privilege:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """Which Keycloak answers: its version as the server itself tells it, empty where it does not tell."""
+    """Whether Keycloak answers our own account now."""
 
-    version: str
     ready: bool
 
 
@@ -251,7 +250,7 @@ class Identities(Protocol):
     # -- looking
 
     def describe_server(self) -> ServerFacts:
-        """The server's version and readiness; never raises `Unreachable`, an absent server is `ready=False`."""
+        """Never raises `Unreachable`: an absent server is not ready."""
 
     def describe_tenant(self, tenant_id: UUID, *, holders_of: Collection[str] = TENANT_ROLE_GROUPS) -> TenantFacts:
         """Everything of one tenant: 4 calls, and one more for each role of `holders_of` (who is in that role's group).

@@ -69,7 +69,7 @@ class ServiceClients:
             lambda intent: self._ensure_one(intent, found.get(intent.client_id)),
             intents,
         )
-        if any(deed is not Deed.KEPT or intent.client_id not in found for intent, (deed, _) in zip(intents, done)):
+        if any(deed is not Deed.KEPT for deed, _ in done) or any(intent.client_id not in found for intent in intents):
             found = self._by_name(tenant_id)
         return tuple(
             Ensured(deed, service_client_facts(found[intent.client_id]), changes)

@@ -1,0 +1,126 @@
+"""`Identities` over a real Keycloak: which account does what, and nothing else.
+
+Three accounts of realm `moyai` (people, clients, reconciler) and two of `moyai-operators`, each with its own
+connection, none of them an administrator. One `KeycloakIdentities` per process is enough and safe for all its threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from tenancy.keycloak.connection import KeyCredential, RealmConnection
+from tenancy.keycloak.keys import BackendKeys
+from tenancy.keycloak.looking import Looking
+from tenancy.keycloak.organizations import Organizations, RoleCatalogue
+from tenancy.keycloak.people import Operators, People, find_user, send_password_mail, user_id, withdraw_access
+from tenancy.keycloak.port import (
+    TENANT_ROLE_GROUPS,
+    Ensured,
+    OperatorFacts,
+    OperatorIntent,
+    OrganizationFacts,
+    OrganizationIntent,
+    PersonFacts,
+    PersonIntent,
+    Privilege,
+    Realm,
+    RoleGroupFacts,
+    ServerFacts,
+    ServiceClientFacts,
+    ServiceClientIntent,
+    TenantFacts,
+)
+from tenancy.keycloak.service_clients import ServiceClients
+from tenancy.keycloak.side_by_side import SideBySide
+from tenancy.keycloak.specification.shared import CLIENTS_CLIENT, PEOPLE_CLIENT, RECONCILER_CLIENT
+
+THREADS = 8
+
+
+class KeycloakIdentities:
+    """The port's `Identities`. Nothing is asked of the server until something is asked of this."""
+
+    def __init__(self, server_url: str, keys: BackendKeys, *, threads: int = THREADS) -> None:
+        """`server_url` is the address in the tokens' issuer, without `/realms`."""
+
+        def account(realm: Realm, credential: KeyCredential) -> RealmConnection:
+            return RealmConnection(server_url, realm, credential, threads=threads)
+
+        people = KeyCredential(PEOPLE_CLIENT, keys.people)
+        reconciler = KeyCredential(RECONCILER_CLIENT, keys.reconciler)
+        self._people = {realm: account(realm, people) for realm in Realm}
+        clients = account(Realm.TENANTS, KeyCredential(CLIENTS_CLIENT, keys.clients))
+        readers = {realm: account(realm, reconciler) for realm in Realm}
+        self._side_by_side = SideBySide(threads)
+        self._looking = Looking(readers[Realm.TENANTS], readers[Realm.OPERATORS], self._side_by_side)
+        self._organizations = Organizations(self._people[Realm.TENANTS], RoleCatalogue(clients), self._side_by_side)
+        self._members = People(self._people[Realm.TENANTS], self._organizations, self._side_by_side)
+        self._service_clients = ServiceClients(clients, self._side_by_side)
+        self._operators = Operators(self._people[Realm.OPERATORS], RoleCatalogue(readers[Realm.OPERATORS]))
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._side_by_side.close()
+
+    # -- looking
+
+    def describe_server(self) -> ServerFacts:
+        return self._looking.describe_server()
+
+    def describe_tenant(self, tenant_id: UUID, *, holders_of: Collection[str] = TENANT_ROLE_GROUPS) -> TenantFacts:
+        return self._looking.describe_tenant(tenant_id, holders_of)
+
+    def find_organizations(self) -> tuple[OrganizationFacts, ...]:
+        return self._looking.find_organizations()
+
+    def find_service_clients(self) -> tuple[ServiceClientFacts, ...]:
+        return self._looking.find_service_clients()
+
+    def find_privileges(self) -> tuple[Privilege, ...]:
+        return self._looking.find_privileges()
+
+    # -- ensuring
+
+    def ensure_organization(self, intent: OrganizationIntent) -> Ensured[OrganizationFacts]:
+        return self._organizations.ensure(intent)
+
+    def ensure_role_groups(self, tenant_id: UUID) -> Ensured[tuple[RoleGroupFacts, ...]]:
+        return self._organizations.ensure_role_groups(tenant_id)
+
+    def ensure_people(
+        self, tenant_id: UUID, people: Sequence[PersonIntent], *, withdraw_from: Collection[str] = ()
+    ) -> tuple[Ensured[PersonFacts], ...]:
+        return self._members.ensure(tenant_id, people, withdraw_from)
+
+    def ensure_service_clients(
+        self, tenant_id: UUID, intents: Sequence[ServiceClientIntent]
+    ) -> tuple[Ensured[ServiceClientFacts], ...]:
+        return self._service_clients.ensure(tenant_id, intents)
+
+    def ensure_operator(self, intent: OperatorIntent) -> Ensured[OperatorFacts]:
+        return self._operators.ensure(intent)
+
+    # -- acting
+
+    def send_password_mail(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
+        send_password_mail(self._people[realm], person_id)
+
+    def suspend_person(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
+        row = find_user(self._people[realm], str(person_id))
+        if row is not None:
+            withdraw_access(self._people[realm], row)
+
+    def log_out(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
+        self._people[realm].admin.user_logout(user_id(self._people[realm], person_id))
+
+    # -- withdrawing
+
+    def remove_person(self, tenant_id: UUID, person_id: UUID) -> None:
+        self._members.remove(tenant_id, person_id)
+
+    def remove_service_client(self, tenant_id: UUID, service_client_id: UUID) -> None:
+        self._service_clients.remove(tenant_id, service_client_id)
+
+    def remove_organization(self, tenant_id: UUID) -> None:
+        self._organizations.remove(tenant_id)

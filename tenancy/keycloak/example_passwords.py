@@ -1,0 +1,39 @@
+"""Passwords of the example's accounts, so that a visitor can sign in. For nothing else.
+
+Whoever may set a password may become that person; Moyai's rule is that an administrator triggers a password and never
+chooses it. So this is not part of `Identities`: it is made where the example is loaded and refuses any other place.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from governance.kernel.errors import NotAllowed, reason
+from tenancy.keycloak.connection import KeyCredential, RealmConnection
+from tenancy.keycloak.keys import BackendKeys
+from tenancy.keycloak.people import user_id
+from tenancy.keycloak.port import Realm
+from tenancy.keycloak.specification.shared import PEOPLE_CLIENT
+
+EXAMPLE_ONLY = reason(
+    "keycloak.example_only",
+    ja="例示データを使うとき(MOYAI_EXAMPLE=1)だけの操作です。",
+    en="This is for the example only (MOYAI_EXAMPLE=1).",
+)
+
+
+class ExamplePasswords:
+    """Sets passwords that last, without a mail."""
+
+    def __init__(self, server_url: str, keys: BackendKeys, *, example: bool) -> None:
+        """Refused with `NotAllowed` where the installation does not run the example."""
+        if not example:
+            raise NotAllowed(EXAMPLE_ONLY)
+        credential = KeyCredential(PEOPLE_CLIENT, keys.people)
+        self._people = {realm: RealmConnection(server_url, realm, credential) for realm in Realm}
+
+    def set(self, person_id: UUID, password: str, realm: Realm = Realm.TENANTS) -> None:
+        """Give the person this password. `NotFound` without the person, `Conflict` when the policy refuses it."""
+        connection = self._people[realm]
+        user = user_id(connection, person_id)
+        connection.replace(f"users/{user}/reset-password", {"type": "password", "value": password, "temporary": False})
