@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -138,9 +138,9 @@ class AdvanceStep(Order):
     fence: int
     ending: Ending
     reason: str | None = None
-    facts: dict[str, Any] = {}
-    outcome: dict[str, Any] = {}
-    keycloak_ids: dict[UUID, str] = {}
+    facts: dict[str, Any] = Field(default_factory=dict)
+    outcome: dict[str, Any] = Field(default_factory=dict)
+    keycloak_ids: dict[UUID, str] = Field(default_factory=dict)
     mailed: tuple[UUID, ...] = ()
 
 
@@ -297,9 +297,7 @@ def _admit(work: Work, onboarding: Onboarding) -> None:
         select(Tenant.state).where(Tenant.cohort_id == tenant.cohort_id, Tenant.id != tenant.id)
     )
     if all(state == TenantState.ACTIVE for state in others):
-        work.enqueue(
-            COHORT_COMPLETED, {"cohort_id": str(tenant.cohort_id), "requested_for": onboarding.requested_by}
-        )
+        work.enqueue(COHORT_COMPLETED, {"cohort_id": str(tenant.cohort_id), "requested_for": onboarding.requested_by})
 
 
 def _note_projection(work: Work, order: AdvanceStep) -> None:

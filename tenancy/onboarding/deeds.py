@@ -130,8 +130,7 @@ def _service_client(intent: OnboardingIntent, identities: Identities, _: bool) -
         return _missing(CLIENT_MISSING)
     ensured = identities.ensure_service_clients(intent.tenant_id, intent.service_clients)
     ids = {
-        wanted.service_client_id: made.found.id
-        for wanted, made in zip(intent.service_clients, ensured, strict=True)
+        wanted.service_client_id: made.found.id for wanted, made in zip(intent.service_clients, ensured, strict=True)
     }
     return _done(_together(ensured), keycloak_ids=ids, service_clients=[str(one) for one in ids])
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from governance.permissions import Role
 from tenancy.keycloak.port import (
-    TENANT_OWNER,
     TENANT_ROLE_GROUPS,
     PersonFacts,
     ServiceClientFacts,
@@ -70,7 +70,7 @@ def plan_tenant(intent: OnboardingIntent, found: TenantFacts) -> TenantPlan:
 
 def roles_wanted(intent: OnboardingIntent) -> frozenset[str]:
     """The roles whose holders a plan must know."""
-    return frozenset({TENANT_OWNER}).union(*(person.intent.roles for person in intent.people))
+    return frozenset({Role.TENANT_OWNER.value}).union(*(person.intent.roles for person in intent.people))
 
 
 def _organization(intent: OnboardingIntent, found: TenantFacts) -> PlannedChange:

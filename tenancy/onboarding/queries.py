@@ -1,4 +1,4 @@
-"""Reads of onboardings: how they stand, what is due, and the digest of what is wanted. Tenant first where one is meant."""
+"""Reads of onboardings: how they stand, what is due, and the digest of what is wanted."""
 
 from __future__ import annotations
 

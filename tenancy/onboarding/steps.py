@@ -41,7 +41,7 @@ class StepName(StrEnum):
     ORGANIZATION = "organization"
     ROLE_GROUPS = "role_groups"
     FIRST_OWNER = "first_owner"
-    PASSWORD_MAIL = "password_mail"
+    PASSWORD_MAIL = "password_mail"  # noqa: S105 - the name of a step
     PEOPLE = "people"
     SERVICE_CLIENT = "service_client"
     QUOTAS = "quotas"

@@ -90,7 +90,7 @@ class OnboardingWorker:
         self._record(lease, step, result)
 
     def _can_mail(self, lease: Lease) -> bool:
-        """Whether Keycloak is there, asked before the attempt is recorded: an attempt without an end is never redone."""
+        """Whether Keycloak is there; asked before the attempt is counted, for one without an end is the last."""
         with bookkeeping(OPERATOR) as session:
             intent = self._intent(session, lease)
         if all(owner.mailed_at is not None for owner in intent.owners):

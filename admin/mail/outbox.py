@@ -1,0 +1,84 @@
+"""The folder of kept mails: one file a mail, readable by the owner of the installation only.
+
+A password mail is a key until it is used, so files are 0600, the folder 0700, and the body is given on demand alone.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import getaddresses
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.ids import new_id
+
+FOLDER: Final = "outbox"
+LARGEST: Final = 2**20
+"""Bytes of one mail. Keycloak's are a few thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMail:
+    """A mail as its headers tell; times are aware UTC."""
+
+    id: UUID
+    recipient: str
+    subject: str
+    kept_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MailOutbox:
+    """The mails of one installation, below its `MOYAI_HOME`."""
+
+    home: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.home / FOLDER
+
+    def keep(self, content: bytes) -> UUID:
+        """Write the mail down; it is whole or not there."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mail_id = new_id()
+        unfinished = self.folder / f".{mail_id}"
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        unfinished.rename(self._path(mail_id))
+        return mail_id
+
+    def mails(self, limit: int = 200) -> list[KeptMail]:
+        """The newest mails first."""
+        ids = sorted((path.stem for path in self.folder.glob("*.eml")), reverse=True)[:limit]
+        return [_described(UUID(name), self._read(UUID(name))) for name in ids]
+
+    def body(self, mail_id: UUID) -> str:
+        """The text of a mail, with its link. Raises NotFound."""
+        message = self._read(mail_id)
+        part = message.get_body(("plain", "html"))
+        return "" if part is None else str(part.get_content())
+
+    def _read(self, mail_id: UUID) -> EmailMessage:
+        try:
+            content = self._path(mail_id).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(NOT_FOUND, what="mail", given=str(mail_id)) from None
+        return email.message_from_bytes(content, policy=email.policy.default)
+
+    def _path(self, mail_id: UUID) -> Path:
+        return self.folder / f"{mail_id}.eml"
+
+
+def _described(mail_id: UUID, message: EmailMessage) -> KeptMail:
+    recipients = [address for _, address in getaddresses(message.get_all("to", []))]
+    # The id is a UUIDv7: its first 48 bits are the milliseconds at which it was kept.
+    kept_at = datetime.fromtimestamp((mail_id.int >> 80) / 1000, UTC)
+    return KeptMail(mail_id, ", ".join(recipients), str(message.get("subject", "")), kept_at)
