@@ -57,7 +57,8 @@ class KeycloakIdentities:
         self._organizations = Organizations(self._people[Realm.TENANTS], RoleCatalogue(clients), self._side_by_side)
         self._members = People(self._people[Realm.TENANTS], self._organizations, self._side_by_side)
         self._service_clients = ServiceClients(clients, self._side_by_side)
-        self._operators = Operators(self._people[Realm.OPERATORS], RoleCatalogue(readers[Realm.OPERATORS]))
+        reader = readers[Realm.OPERATORS]
+        self._operators = Operators(self._people[Realm.OPERATORS], reader, RoleCatalogue(reader))
 
     def close(self) -> None:
         """Let the threads go."""

@@ -209,8 +209,10 @@ class People:
 class Operators:
     """The people of realm `moyai-operators`; their roles are mapped to them directly."""
 
-    def __init__(self, people: RealmConnection, catalogue: RoleCatalogue) -> None:
+    def __init__(self, people: RealmConnection, reader: RealmConnection, catalogue: RoleCatalogue) -> None:
+        """`reader` tells who holds which role: the account that maps roles may not read the mapping."""
         self._people = people
+        self._reader = reader
         self._catalogue = catalogue
 
     def ensure(self, intent: OperatorIntent) -> Ensured[OperatorFacts]:
@@ -224,7 +226,7 @@ class Operators:
             _only_ours(row, None)
         changes = [] if created else change_user(self._people, row, intent)
         mappings = f"users/{row['id']}/role-mappings/clients/{client}"
-        holds = set() if created else {role["name"] for role in self._people.read(mappings)}
+        holds = set() if created else {role["name"] for role in self._reader.read(mappings)}
         if give := intent.roles - holds:
             self._people.create(mappings, self._catalogue.mapping(give))
             changes.extend(sorted(give))
@@ -236,7 +238,7 @@ class Operators:
         now = find_user(self._people, intent.username)
         if now is None:
             raise Conflict(PERSON_MISSING, username=intent.username)
-        roles = frozenset(role["name"] for role in self._people.read(mappings))
+        roles = frozenset(role["name"] for role in self._reader.read(mappings))
         return Ensured(
             Deed.CREATED if created else Deed.CHANGED,
             operator_facts(now, roles),
