@@ -41,11 +41,13 @@ THREADS = 8
 class KeycloakIdentities:
     """The port's `Identities`. Nothing is asked of the server until something is asked of this."""
 
-    def __init__(self, server_url: str, keys: BackendKeys, *, threads: int = THREADS) -> None:
-        """`server_url` is the address in the tokens' issuer, without `/realms`."""
+    def __init__(
+        self, server_url: str, keys: BackendKeys, *, issued_by: str | None = None, threads: int = THREADS
+    ) -> None:
+        """`server_url` without `/realms`; `issued_by` where the server calls itself by another address."""
 
         def account(realm: Realm, credential: KeyCredential) -> RealmConnection:
-            return RealmConnection(server_url, realm, credential, threads=threads)
+            return RealmConnection(server_url, realm, credential, issued_by=issued_by, threads=threads)
 
         people = KeyCredential(PEOPLE_CLIENT, keys.people)
         reconciler = KeyCredential(RECONCILER_CLIENT, keys.reconciler)

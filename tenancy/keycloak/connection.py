@@ -119,9 +119,13 @@ class RealmConnection(KeycloakOpenIDConnection):
         credential: Credential,
         *,
         home_realm: str | None = None,
+        issued_by: str | None = None,
         threads: int = 8,
     ) -> None:
-        """`home_realm` is where the account lives, when that is not the realm it acts on."""
+        """`home_realm` is where the account lives, when that is not the realm it acts on.
+
+        `issued_by` is the server's own name for itself, where it is reached by another address.
+        """
         super().__init__(
             server_url=server_url.rstrip("/") + "/",
             realm_name=realm,
@@ -133,7 +137,8 @@ class RealmConnection(KeycloakOpenIDConnection):
             pool_maxsize=threads,
         )
         self._credential = credential
-        self._issuer = f"{server_url.rstrip('/')}/realms/{home_realm or realm}"
+        self._home = f"realms/{home_realm or realm}"
+        self._issuer = f"{(issued_by or server_url).rstrip('/')}/{self._home}"
         self._renewing = threading.Lock()
         self._bearer = ""
         self._renew_at = 0.0
@@ -251,7 +256,7 @@ class RealmConnection(KeycloakOpenIDConnection):
                     "grant_type": "client_credentials",
                     **self._credential.form(self._issuer),
                 }
-                path = self._issuer.removeprefix(cast(str, self.base_url)) + "/protocol/openid-connect/token"
+                path = f"{self._home}/protocol/openid-connect/token"
                 asked_at = monotonic()
                 answer = _understood(
                     self._exchange("POST", path, data=form),

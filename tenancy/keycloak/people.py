@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from governance.kernel.errors import Conflict, Invalid, NotFound, Unreachable, reason
+from governance.kernel.errors import Conflict, Invalid, NotFound, reason
 from governance.permissions import OPERATOR_ROLES
 from tenancy.keycloak.adoption import create_or_adopt
 from tenancy.keycloak.connection import NoAnswer, RealmConnection, Taken
@@ -314,7 +314,7 @@ def send_password_mail(connection: RealmConnection, person_id: UUID) -> None:
         connection.admin.send_update_account(user, ["UPDATE_PASSWORD"], lifespan=PASSWORD_MAIL_SECONDS)
     except NoAnswer as failed:
         if failed.facts.get("status") == 500:
-            raise Unreachable(MAIL_NOT_SENT) from failed
+            raise Conflict(MAIL_NOT_SENT) from failed
         raise
 
 
