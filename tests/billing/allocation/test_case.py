@@ -7,9 +7,11 @@ from fractions import Fraction
 
 import pytest
 
+from billing.allocation import calculation
+from billing.allocation.calculation import compute
 from billing.allocation.case import NO_COMPONENT, TOTAL_BOUND, Case, Component, Components, Deduction
 from governance.kernel.errors import Invalid
-from governance.kernel.split import Rounding
+from governance.kernel.split import Rounding, Split
 
 EQUAL = Components((Component("均等割", Fraction(1), {"431001": Fraction(1), "432024": Fraction(1)}),))
 CASE = Case(total_yen=24_000_001, unit_yen=1, rounding=Rounding.LARGEST_REMAINDER, components=EQUAL)
@@ -44,7 +46,7 @@ def test_a_float_is_a_bug_of_the_caller_and_not_a_refusal() -> None:
     with pytest.raises(TypeError, match="float"):
         Components((Component("均等割", Fraction(1), {"431001": 0.5}),))  # type: ignore[dict-item]
     with pytest.raises(TypeError, match="bool"):
-        replace(CASE, operator_ratio=True)
+        replace(CASE, operator_ratio=True)  # type: ignore[arg-type]
 
 
 def test_weights_do_not_change_after_a_case_was_made() -> None:
@@ -54,3 +56,10 @@ def test_weights_do_not_change_after_a_case_was_made() -> None:
     weights["432024"] = Fraction(1)
 
     assert components.members == ("431001",)
+
+
+def test_shares_that_do_not_add_up_never_leave_the_calculator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calculation, "split", lambda *_, **__: Split((1, 1), 0))
+
+    with pytest.raises(ArithmeticError, match="add up"):
+        compute(CASE)
