@@ -157,7 +157,7 @@ class Case:
 
     @property
     def pool_yen(self) -> int:
-        """What the members share: the rest without the operator's part, an odd yen of that split staying with the operator."""
+        """What the members share: the rest without the operator's part, where an odd yen of that split stays."""
         rest_yen = self.total_yen - self.deductions_yen
         of_members = 1 - self.operator_ratio
         return rest_yen * of_members.numerator // of_members.denominator

@@ -74,7 +74,7 @@ class BodyCode:
 
     @classmethod
     def parse(cls, text: str, *, field: str = "code") -> BodyCode:
-        """Six ASCII digits. A wrong check digit is refused with the right code; five digits are asked for, not padded."""
+        """Six ASCII digits. A wrong check digit is refused with the right code; five digits are not padded."""
         if re.fullmatch(r"[0-9]{5}", text):
             raise Invalid(FIVE_DIGITS, field=field, given=text, candidates=" / ".join(_candidates(text)))
         if not re.fullmatch(r"[0-9]{6}", text):

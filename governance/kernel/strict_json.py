@@ -95,7 +95,7 @@ def _checked(value: Any, where: str, depth: int) -> Any:
 
 
 def _check_text(text: str, where: str) -> None:
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text) or "\0" in text:
+    if (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)) or "\0" in text:
         raise Invalid(NOT_TEXT, field=where or None)
 
 

@@ -1,4 +1,4 @@
-"""What cannot be shared is refused with its place named: exit code 2, words on standard error, standard output empty."""
+"""What cannot be shared is refused with its place named: exit code 2, standard output empty."""
 
 from __future__ import annotations
 
