@@ -1,11 +1,15 @@
 """Every table of the house on one MetaData: importing this page imports each room's tables."""
 
-import billing.ledger.tables  # noqa: F401
-import governance.agreements.tables  # noqa: F401
-import tenancy.clients.tables  # noqa: F401
-import tenancy.onboarding.tables  # noqa: F401
-import tenancy.people.tables  # noqa: F401
-import tenancy.quotas.tables  # noqa: F401
+import billing.costs.tables
+import billing.ledger.tables
+import billing.notices.tables
+import billing.runs.tables  # noqa: F401
+import governance.agreements.tables
+import governance.rules.tables  # noqa: F401
+import tenancy.clients.tables
+import tenancy.onboarding.tables
+import tenancy.people.tables
+import tenancy.quotas.tables
 import tenancy.tenants.tables  # noqa: F401
 from governance.kernel.database import Row
 

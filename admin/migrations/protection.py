@@ -41,6 +41,19 @@ def protect_machine(table: str) -> None:
     _grant(table, append_only=False)
 
 
+def written_by_operator(table: str, *, shown_when: str | None = None) -> None:
+    """Besides `protect`: the operator alone adds and changes rows, and others see their own only `shown_when`.
+
+    For what a tenant is told and cannot say itself: what it owes, and why.
+    """
+    operator = f"{_SCOPE} = 'operator'"
+    op.execute(f"CREATE POLICY operator_adds ON {table} AS RESTRICTIVE FOR INSERT WITH CHECK ({operator})")
+    op.execute(f"CREATE POLICY operator_changes ON {table} AS RESTRICTIVE FOR UPDATE USING ({operator})")
+    op.execute(f"CREATE POLICY operator_removes ON {table} AS RESTRICTIVE FOR DELETE USING ({operator})")
+    if shown_when is not None:
+        op.execute(f"CREATE POLICY shown_when ON {table} AS RESTRICTIVE FOR SELECT USING ({operator} OR {shown_when})")
+
+
 def refuse_change(table: str) -> None:
     """Refuse UPDATE, DELETE and TRUNCATE by trigger, besides the missing right: also the owner must want it twice."""
     op.execute(

@@ -15,6 +15,8 @@ from governance.events import Event
 from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, reason
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
+from governance.kernel.plain_text import plain_line
+from governance.kernel.turns import take_turn
 from governance.kernel.yen import whole_yen
 from governance.permissions import Permission
 from governance.rules.queries import rule_by_name
@@ -36,8 +38,8 @@ NOT_OF_YEAR = reason(
 )
 ALREADY_WITHDRAWN = reason(
     "cost.already_withdrawn",
-    ja="経費「{name}」はすでに取り消されています（理由: {why}）。",
-    en="The cost “{name}” was withdrawn already: {why}.",
+    ja="経費「{name}」はすでに取り消されています（理由: {withdrawn_reason}）。",
+    en="The cost “{name}” was withdrawn already: {withdrawn_reason}.",
 )
 
 BURDEN_REASON: Final = "公的団体間で分担する経費の負担金であり、資産の譲渡等の対価に当たらないため"
@@ -92,13 +94,15 @@ class CostWithdrawn(Outcome):
 def define_cost_pool(work: Work, order: DefineCostPool) -> CostPoolDefined:
     """Define a pool. Safe to repeat; raises Conflict when the name has other contents, NotFound without the rule."""
     rule_id = rule_by_name(work.session, order.rule)
+    label = plain_line(order.label, field="label")
+    take_turn(work.session, f"cost-pool.{order.name}")
     found = work.session.scalars(select(CostPool).where(CostPool.name == order.name)).first()
     if found is not None:
-        if (found.label, found.rule_id) != (order.label, rule_id):
+        if (found.label, found.rule_id) != (label, rule_id):
             raise Conflict(POOL_EXISTS, field="name", given=order.name)
         work.unchanged()
         return CostPoolDefined(pool_id=found.id)
-    pool = CostPool(id=new_id(), name=order.name, label=order.label, rule_id=rule_id, defined_at=work.now)
+    pool = CostPool(id=new_id(), name=order.name, label=label, rule_id=rule_id, defined_at=work.now)
     work.session.add(pool)
     work.record(subject=pool.id, pool=order.name, rule=order.rule)
     return CostPoolDefined(pool_id=pool.id)
@@ -130,11 +134,11 @@ def record_cost(work: Work, order: RecordCost) -> CostRecorded:
         pool_id=pool.id,
         fiscal_year=year.year,
         kind=order.kind.value,
-        name=order.name,
+        name=plain_line(order.name, field="name"),
         yen=order.yen,
         tax_kind=order.tax_kind.value,
-        tax_reason=order.tax_reason or BURDEN_REASON,
-        source=order.source,
+        tax_reason=plain_line(order.tax_reason or BURDEN_REASON, field="tax_reason"),
+        source=plain_line(order.source, field="source"),
         incurred_on=order.incurred_on,
         recorded_at=work.now,
         recorded_by=work.actor.id,
@@ -151,9 +155,9 @@ def withdraw_cost(work: Work, order: WithdrawCost) -> CostWithdrawn:
     if item is None:
         raise NotFound(NOT_FOUND, field="item_id", what="cost item", given=str(order.item_id))
     if item.withdrawn_at is not None:
-        raise Conflict(ALREADY_WITHDRAWN, name=item.name, why=item.withdrawn_reason)
+        raise Conflict(ALREADY_WITHDRAWN, name=item.name, withdrawn_reason=item.withdrawn_reason)
     item.withdrawn_at = work.now
     item.withdrawn_by = work.actor.id
-    item.withdrawn_reason = order.reason
+    item.withdrawn_reason = plain_line(order.reason, field="reason")
     work.record(subject=item.id, fiscal_year=item.fiscal_year, yen=item.yen, reason=order.reason)
     return CostWithdrawn(item_id=item.id)

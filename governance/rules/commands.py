@@ -16,6 +16,8 @@ from governance.kernel.clock import JST
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, reason
 from governance.kernel.ids import new_id
+from governance.kernel.plain_text import plain_line
+from governance.kernel.turns import take_turn
 from governance.permissions import Permission
 from governance.rules.cost_sharing import read_cost_sharing
 from governance.rules.tables import Rule, RuleKind, RuleVersion
@@ -109,9 +111,11 @@ def draft_rule(work: Work, order: DraftRule) -> RuleDrafted:
     read_cost_sharing(order.body)
     if order.valid_until is not None and order.valid_until <= order.valid_from:
         raise Invalid(INTERVAL, field="valid_until", until=order.valid_until, given_from=order.valid_from)
-    rule = work.session.scalars(select(Rule).where(Rule.name == order.name).with_for_update()).first()
+    label = plain_line(order.label, field="label")
+    take_turn(work.session, f"rule.{order.name}")
+    rule = work.session.scalars(select(Rule).where(Rule.name == order.name)).first()
     if rule is None:
-        rule = Rule(id=new_id(), name=order.name, label=order.label, kind=order.kind.value, created_at=work.now)
+        rule = Rule(id=new_id(), name=order.name, label=label, kind=order.kind.value, created_at=work.now)
         work.session.add(rule)
         work.session.flush()
     newest = work.session.scalar(select(func.max(RuleVersion.number)).where(RuleVersion.rule_id == rule.id)) or 0
@@ -165,8 +169,8 @@ def adopt_rule(work: Work, order: AdoptRule) -> RuleAdopted:
         other.valid_until = version.valid_from
     version.adopted_at = work.now
     version.adopted_by = work.actor.id
-    version.decided_by = order.decided_by
-    version.decision_number = order.decision_number
+    version.decided_by = plain_line(order.decided_by, field="decided_by")
+    version.decision_number = plain_line(order.decision_number, field="decision_number")
     version.decided_on = order.decided_on
     work.record(
         subject=version.id,

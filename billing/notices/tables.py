@@ -1,0 +1,46 @@
+"""Rows of notices: only ever added, each its municipality's own."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, LargeBinary, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from governance.kernel.database import Row
+
+
+class Notice(Row):
+    """One notice of one posted share. `amount_yen` is what the run changed; `due_on` is there where yen are due.
+
+    `facts` is everything printed, `pdf` the paper as it was issued.
+    """
+
+    __tablename__ = "notice"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "number"),
+        UniqueConstraint("tenant_id", "share_id"),
+        ForeignKeyConstraint(["tenant_id", "share_id"], ["allocation_share.tenant_id", "allocation_share.id"]),
+        CheckConstraint("(amount_yen > 0) = (due_on IS NOT NULL)", name="due_where_payable"),
+        CheckConstraint("due_on >= issued_on", name="due_after_issue"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    share_id: Mapped[UUID]
+    run_id: Mapped[UUID]
+    number: Mapped[str]
+    fiscal_year: Mapped[int]
+    amount_yen: Mapped[int] = mapped_column(BigInteger)
+    issued_on: Mapped[date]
+    due_on: Mapped[date | None]
+    is_example: Mapped[bool]
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    pdf: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    pdf_sha256: Mapped[str]
+    issued_at: Mapped[datetime]
+    issued_by: Mapped[str]

@@ -1,0 +1,302 @@
+"""The write door of runs: prepare a split, approve it as another person (which posts it), or reject it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import StringConstraints
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from billing.ledger.posting import post
+from billing.runs.inputs import label_of
+from billing.runs.postings import postings
+from billing.runs.preview import Preview, preview
+from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking, RunKind, RunState
+from billing.runs.told import division_told, member_lines
+from governance import approvals
+from governance.actors import ActorKind
+from governance.approvals import Decision
+from governance.commands import Order, Outcome, Work, command
+from governance.events import Event
+from governance.kernel.clock import JST
+from governance.kernel.errors import NOT_FOUND, Conflict, NotAllowed, NotFound, Stale, reason
+from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.ids import new_id
+from governance.kernel.turns import take_turn
+from governance.permissions import Permission
+from tenancy import directory
+
+APPROVAL_KIND: Final = "allocation"
+
+RUN_OPEN = reason(
+    "allocation.run_open",
+    ja="{label}の按分 第{number}回が承認を待っています。",
+    en="Run {number} of the fiscal year {year} is waiting for approval.",
+    hint_ja="先にそれを承認するか、差し戻してください。",
+    hint_en="Approve or reject that one first.",
+)
+ESTIMATE_EXISTS = reason(
+    "allocation.estimate_exists",
+    ja="{label}の当初の按分は、すでに行われています。",
+    en="The estimate of the fiscal year {year} exists already.",
+    hint_ja="変更後の額で按分し直すときは「変更」を選んでください。",
+    hint_en="Prepare a revision to share it anew.",
+)
+NOTHING_TO_REVISE = reason(
+    "allocation.nothing_to_revise",
+    ja="{label}には、変更のもとになる、記帳された按分がありません。",
+    en="No split of the fiscal year {year} has been posted that could be revised.",
+    hint_ja="まず当初の按分を行ってください。",
+    hint_en="Prepare the estimate first.",
+)
+NOTHING_DIFFERS = reason(
+    "allocation.nothing_differs",
+    ja="{label}の按分は、記帳済みの第{number}回と同じ結果になります。変更するものはありません。",
+    en="The split of the fiscal year {year} comes to the same as posted run {number}; there is nothing to revise.",
+)
+INPUTS_MOVED = reason(
+    "allocation.inputs_moved",
+    ja="作成後に経費・ルール・参加団体・統計値のいずれかが変わりました（作成時 {given}、現在 {current}）。",
+    en="Costs, rule, members or figures changed after this run was prepared: then {given}, now {current}.",
+    hint_ja="この按分を差し戻し、作り直してください。",
+    hint_en="Reject this run and prepare it anew.",
+)
+FOR_ANOTHER = reason(
+    "allocation.requested_for_another",
+    ja="他の人の名前で承認を申請することはできません。",
+    en="Nobody asks for approval in another person's name.",
+)
+
+Words = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+
+
+class PrepareAllocation(Order):
+    """The split of a fiscal year, for approval. `requested_for` names who caused it, where a part of Moyai prepares."""
+
+    fiscal_year: int
+    kind: RunKind
+    requested_for: str | None = None
+
+
+class AllocationPrepared(Outcome):
+    run_id: UUID
+    number: int
+    digest: str
+
+
+class ApproveAllocation(Order):
+    """Approve the run as shown (its digest). `happened_on` is the date the postings count for.
+
+    Without it they count for today, or for the nearest day of the fiscal year where today is outside it.
+    """
+
+    run_id: UUID
+    digest: str
+    happened_on: date | None = None
+
+
+class AllocationApproved(Outcome):
+    run_id: UUID
+    happened_on: date
+    entries: int
+    """How many entries were posted; a book whose amount did not change gets none."""
+
+
+class RejectAllocation(Order):
+    run_id: UUID
+    reason: Words
+
+
+class AllocationRejected(Outcome):
+    run_id: UUID
+
+
+@command(Permission.ALLOCATION_PREPARE, Event.ALLOCATION_PREPARED)
+def prepare_allocation(work: Work, order: PrepareAllocation) -> AllocationPrepared:
+    """Store the year's split with its workings and ask for its approval.
+
+    Raises what `preview` raises, and Conflict: a run waits, there is an estimate already, or nothing to revise.
+    """
+    year = FiscalYear(order.fiscal_year)
+    told = {"label": year.label, "year": year.year}
+    requested_by = order.requested_for or work.actor.id
+    if requested_by != work.actor.id and work.actor.kind is not ActorKind.SYSTEM:
+        raise NotAllowed(FOR_ANOTHER, field="requested_for")
+    # One at a time for a year: a second one meets the first one's row instead of a unique key's complaint.
+    take_turn(work.session, f"allocation.{year}")
+    runs = work.session.scalars(select(AllocationRun).where(AllocationRun.fiscal_year == year.year)).all()
+    for run in runs:
+        if run.state == RunState.AWAITING_APPROVAL:
+            raise Conflict(RUN_OPEN, field="fiscal_year", number=run.number, **told)
+        if order.kind is RunKind.ESTIMATE and run.state == RunState.POSTED:
+            raise Conflict(ESTIMATE_EXISTS, field="kind", **told)
+    split = preview(work.session, year.year, directory.members_of_year(work.session, year.year))
+    posted = split.inputs.posted
+    if order.kind is RunKind.REVISION:
+        if posted is None:
+            raise Conflict(NOTHING_TO_REVISE, field="kind", **told)
+        if not split.differs:
+            raise Conflict(NOTHING_DIFFERS, field="kind", number=posted.number, **told)
+    run = AllocationRun(
+        id=new_id(),
+        tenant_id=work.actor.tenant_id,
+        fiscal_year=year.year,
+        number=max((run.number for run in runs), default=0) + 1,
+        kind=order.kind.value,
+        state=RunState.AWAITING_APPROVAL.value,
+        revises_id=posted.run_id if posted else None,
+        total_yen=split.total_yen,
+        operator_yen=split.operator_yen,
+        operator_residual_yen=split.operator_residual_yen,
+        deductions_yen=split.deductions_yen,
+        digest=split.digest,
+        inputs=split.versions,
+        prepared_at=work.now,
+        prepared_by=work.actor.id,
+        requested_by=requested_by,
+    )
+    work.session.add(run)
+    work.session.flush()
+    _store_shares(work.session, run, split)
+    approvals.request(
+        work.session,
+        replace(work.actor, id=requested_by),
+        work.now,
+        tenant_id=run.tenant_id,
+        kind=APPROVAL_KIND,
+        subject_id=run.id,
+        digest=run.digest,
+    )
+    work.record(
+        subject=run.id,
+        fiscal_year=year.year,
+        number=run.number,
+        kind=run.kind,
+        total_yen=run.total_yen,
+        digest=run.digest,
+        requested_by=requested_by,
+    )
+    return AllocationPrepared(run_id=run.id, number=run.number, digest=run.digest)
+
+
+@command(Permission.ALLOCATION_APPROVE, Event.ALLOCATION_APPROVED)
+def approve_allocation(work: Work, order: ApproveAllocation) -> AllocationApproved:
+    """Compute the run anew, and post it when it comes to what was shown.
+
+    Raises NotFound, NotAllowed (the own run), Conflict (decided already), Stale (another digest, or inputs that
+    moved), Closed (the year takes no postings) and Invalid (a date outside the year).
+    """
+    run = _run_for_update(work.session, order.run_id)
+    approvals.decide(
+        work.session,
+        work.actor,
+        work.now,
+        kind=APPROVAL_KIND,
+        subject_id=run.id,
+        digest=order.digest,
+        decision=Decision.APPROVED,
+    )
+    year = FiscalYear(run.fiscal_year)
+    split = preview(work.session, year.year, directory.members_of_year(work.session, year.year))
+    if split.digest != run.digest:
+        raise Stale(INPUTS_MOVED, field="digest", given=run.digest, current=split.digest)
+    happened_on = order.happened_on or _nearest_day(year, work.now.astimezone(JST).date())
+    posted = post(work, postings(split, run.tenant_id, run.number, happened_on))
+    run.state = RunState.POSTED.value
+    run.decided_at = work.now
+    run.happened_on = happened_on
+    work.session.execute(
+        update(AllocationShare)
+        .where(AllocationShare.run_id == run.id)
+        .values(posted_at=work.now)
+        .execution_options(synchronize_session=False)
+    )
+    facts: dict[str, Any] = {"fiscal_year": year.year, "number": run.number, "digest": run.digest}
+    work.record(subject=run.id, total_yen=run.total_yen, entries=len(posted), **facts)
+    for member in split.members:
+        work.record(subject=run.id, tenant_id=member.id, share_yen=split.shares_yen[member.id], **facts)
+    return AllocationApproved(run_id=run.id, happened_on=happened_on, entries=len(posted))
+
+
+@command(Permission.ALLOCATION_REJECT, Event.ALLOCATION_REJECTED)
+def reject_allocation(work: Work, order: RejectAllocation) -> AllocationRejected:
+    """Send a waiting run back with a reason. Nothing is posted. Raises what `approve_allocation` does, but Stale."""
+    run = _run_for_update(work.session, order.run_id)
+    approvals.decide(
+        work.session,
+        work.actor,
+        work.now,
+        kind=APPROVAL_KIND,
+        subject_id=run.id,
+        digest=run.digest,
+        decision=Decision.REJECTED,
+        why=order.reason,
+    )
+    run.state = RunState.REJECTED.value
+    run.decided_at = work.now
+    work.record(subject=run.id, fiscal_year=run.fiscal_year, number=run.number, reason=order.reason)
+    return AllocationRejected(run_id=run.id)
+
+
+def _run_for_update(session: Session, run_id: UUID) -> AllocationRun:
+    run = session.scalars(select(AllocationRun).where(AllocationRun.id == run_id).with_for_update()).first()
+    if run is None:
+        raise NotFound(NOT_FOUND, field="run_id", what="allocation run", given=str(run_id))
+    return run
+
+
+def _nearest_day(year: FiscalYear, today: date) -> date:
+    return min(max(today, year.starts_on), year.last_day)
+
+
+def _store_shares(session: Session, run: AllocationRun, split: Preview) -> None:
+    shares: list[dict[str, Any]] = []
+    workings: list[dict[str, Any]] = []
+    for member in split.members:
+        share_id = new_id()
+        shares.append(
+            {
+                "id": share_id,
+                "tenant_id": member.id,
+                "operator_id": run.tenant_id,
+                "run_id": run.id,
+                "fiscal_year": run.fiscal_year,
+                "run_number": run.number,
+                "kind": run.kind,
+                "digest": run.digest,
+                "label": label_of(member),
+                "name": member.name,
+                "share_yen": split.shares_yen[member.id],
+                "previous_yen": split.before_yen[member.id],
+                "divisions": [
+                    division_told(division, label_of(member))
+                    for division in split.divisions
+                    if member.id in division.labels
+                ],
+            }
+        )
+        for place, (division, line) in enumerate(member_lines(split, member), start=1):
+            workings.append(
+                {
+                    "id": new_id(),
+                    "tenant_id": member.id,
+                    "share_id": share_id,
+                    "place": place,
+                    "rule_version_id": division.costs.rule.id,
+                    "component": line.component,
+                    "basis": line.basis,
+                    "figure_date": line.figure_date,
+                    "figure_source": line.figure_source,
+                    "pool_yen": line.pool_yen,
+                    "ratio": str(line.ratio),
+                    "weight": str(line.weight),
+                    "weight_total": str(line.weight_total),
+                    "exact_yen": str(line.exact_yen),
+                }
+            )
+    session.execute(insert(AllocationShare), shares)
+    session.execute(insert(AllocationWorking), workings)

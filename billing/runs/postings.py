@@ -1,0 +1,64 @@
+"""What a split means for the books: one entry for each book whose amount changed against the split posted last.
+
+Pure. In a municipality's book: debit 未収負担金, credit 負担金 (調定). In the operator's: debit what each side bears
+and what was deducted, credit 共同利用経費. A revision posts differences only; what was posted before stays.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+from billing.ledger.chart import AccountCode
+from billing.ledger.periods import EntryKind
+from billing.ledger.posting import Line, Posting
+from billing.runs.preview import Preview
+
+
+def postings(split: Preview, operator_id: UUID, run_number: int, happened_on: date) -> list[Posting]:
+    """The entries of a run, the operator's first, then the members' by code. None for a book without a change."""
+    year = split.fiscal_year
+    entries = [
+        (operator_id, _operator_lines(split), f"{year.label} 共同利用経費の按分（第{run_number}回）"),
+        *(
+            (member.id, _member_lines(split, member.id), f"{year.label} 負担金の調定（第{run_number}回）")
+            for member in split.members
+        ),
+    ]
+    return [
+        Posting(
+            tenant_id=book,
+            reference=f"allocation:{year}:{run_number}",
+            happened_on=happened_on,
+            lines=lines,
+            memo=memo,
+            kind=EntryKind.ALLOCATION,
+            fiscal_year=year.year,
+        )
+        for book, lines, memo in entries
+        if lines
+    ]
+
+
+def _member_lines(split: Preview, member_id: UUID) -> tuple[Line, ...]:
+    difference = split.shares_yen[member_id] - split.before_yen[member_id]
+    return _without_nothing((AccountCode.RECEIVABLE, difference), (AccountCode.BURDEN, -difference))
+
+
+def _operator_lines(split: Preview) -> tuple[Line, ...]:
+    posted = split.inputs.posted
+    before = (
+        (posted.operator_yen + posted.operator_residual_yen, posted.deductions_yen, posted.total_yen)
+        if posted
+        else (0, 0, 0)
+    )
+    return _without_nothing(
+        (AccountCode.OPERATOR_BURDEN, split.operator_yen + split.operator_residual_yen - before[0]),
+        (AccountCode.MUNICIPAL_BURDEN, sum(split.shares_yen.values()) - sum(split.before_yen.values())),
+        (AccountCode.DEDUCTION, split.deductions_yen - before[1]),
+        (AccountCode.SHARED_COST, before[2] - split.total_yen),
+    )
+
+
+def _without_nothing(*lines: tuple[AccountCode, int]) -> tuple[Line, ...]:
+    return tuple(Line(account, yen) for account, yen in lines if yen)

@@ -1,0 +1,218 @@
+"""Reads of runs and shares. Under a municipality's scope they show its own posted shares, and no run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking, RunKind, RunState
+from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.fiscal_year import FiscalYear
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingFacts:
+    """One component of a share: exact_yen = pool_yen × ratio × weight ÷ weight_total, exact numbers as text."""
+
+    component: str
+    basis: str
+    figure_date: date | None
+    figure_source: str | None
+    pool_yen: int
+    ratio: str
+    weight: str
+    weight_total: str
+    exact_yen: str
+    rule_version_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ShareFacts:
+    """What one member bears of a run. `divisions` is described in `told.division_told`."""
+
+    id: UUID
+    tenant_id: UUID
+    run_id: UUID
+    fiscal_year: int
+    run_number: int
+    kind: RunKind
+    digest: str
+    code: str
+    name: str
+    share_yen: int
+    previous_yen: int
+    divisions: list[dict[str, Any]]
+    posted_at: datetime | None
+
+    @property
+    def difference_yen(self) -> int:
+        """What this run changed: the whole share in an estimate, negative where a revision lowered it."""
+        return self.share_yen - self.previous_yen
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """One run with its shares, lower code first."""
+
+    id: UUID
+    fiscal_year: int
+    number: int
+    kind: RunKind
+    state: RunState
+    revises_id: UUID | None
+    total_yen: int
+    operator_yen: int
+    operator_residual_yen: int
+    deductions_yen: int
+    digest: str
+    inputs: dict[str, Any]
+    prepared_at: datetime
+    prepared_by: str
+    requested_by: str
+    decided_at: datetime | None
+    happened_on: date | None
+    shares: tuple[ShareFacts, ...]
+
+
+def runs(session: Session, fiscal_year: int) -> list[RunFacts]:
+    """All runs of a year, oldest first, rejected ones too."""
+    year = FiscalYear(fiscal_year)
+    found = session.scalars(
+        select(AllocationRun).where(AllocationRun.fiscal_year == year.year).order_by(AllocationRun.number)
+    ).all()
+    return _with_shares(session, list(found))
+
+
+def run_by_id(session: Session, run_id: UUID) -> RunFacts:
+    """One run. Raises NotFound, also for whoever may not see it."""
+    run = session.scalars(select(AllocationRun).where(AllocationRun.id == run_id)).first()
+    if run is None:
+        raise NotFound(NOT_FOUND, field="run_id", what="allocation run", given=str(run_id))
+    return _with_shares(session, [run])[0]
+
+
+def shares_of_tenant(session: Session, tenant_id: UUID, fiscal_year: int | None = None) -> list[ShareFacts]:
+    """A member's posted shares, newest first, of one year or of all."""
+    found = session.scalars(
+        select(AllocationShare)
+        .where(AllocationShare.tenant_id == tenant_id, AllocationShare.posted_at.is_not(None))
+        .where(*([] if fiscal_year is None else [AllocationShare.fiscal_year == FiscalYear(fiscal_year).year]))
+        .order_by(AllocationShare.fiscal_year.desc(), AllocationShare.run_number.desc())
+    )
+    return [_share(share) for share in found]
+
+
+def workings_of_share(session: Session, tenant_id: UUID, share_id: UUID) -> list[WorkingFacts]:
+    """How one share came about, component by component in the order of the rules."""
+    found = session.scalars(
+        select(AllocationWorking)
+        .where(AllocationWorking.tenant_id == tenant_id, AllocationWorking.share_id == share_id)
+        .order_by(AllocationWorking.place)
+    )
+    return [_working(line) for line in found]
+
+
+def workings_of_run(session: Session, run_id: UUID) -> dict[UUID, list[WorkingFacts]]:
+    """The workings of all shares of a run that this scope sees, by tenant."""
+    found = session.execute(
+        select(AllocationShare.tenant_id, AllocationWorking)
+        .join(
+            AllocationWorking,
+            (AllocationWorking.tenant_id == AllocationShare.tenant_id)
+            & (AllocationWorking.share_id == AllocationShare.id),
+        )
+        .where(AllocationShare.run_id == run_id)
+        .order_by(AllocationShare.label, AllocationWorking.place)
+    )
+    lines: dict[UUID, list[WorkingFacts]] = defaultdict(list)
+    for tenant_id, line in found:
+        lines[tenant_id].append(_working(line))
+    return dict(lines)
+
+
+def run_json(run: RunFacts) -> dict[str, Any]:
+    """A run as `moyai allocation show` prints it; a revision shows the whole new split."""
+    return {
+        "id": str(run.id),
+        "number": run.number,
+        "kind": run.kind.value,
+        "state": run.state.value,
+        "total_yen": run.total_yen,
+        "operator_yen": run.operator_yen,
+        "operator_residual_yen": run.operator_residual_yen,
+        "deductions_yen": run.deductions_yen,
+        "shares_yen": {share.code: share.share_yen for share in run.shares},
+        "digest": run.digest,
+    }
+
+
+def _with_shares(session: Session, found: list[AllocationRun]) -> list[RunFacts]:
+    shares: dict[UUID, list[ShareFacts]] = defaultdict(list)
+    for share in session.scalars(
+        select(AllocationShare)
+        .where(AllocationShare.run_id.in_([run.id for run in found]))
+        .order_by(AllocationShare.label)
+    ):
+        shares[share.run_id].append(_share(share))
+    return [
+        RunFacts(
+            run.id,
+            run.fiscal_year,
+            run.number,
+            RunKind(run.kind),
+            RunState(run.state),
+            run.revises_id,
+            run.total_yen,
+            run.operator_yen,
+            run.operator_residual_yen,
+            run.deductions_yen,
+            run.digest,
+            run.inputs,
+            run.prepared_at,
+            run.prepared_by,
+            run.requested_by,
+            run.decided_at,
+            run.happened_on,
+            tuple(shares[run.id]),
+        )
+        for run in found
+    ]
+
+
+def _share(share: AllocationShare) -> ShareFacts:
+    return ShareFacts(
+        share.id,
+        share.tenant_id,
+        share.run_id,
+        share.fiscal_year,
+        share.run_number,
+        RunKind(share.kind),
+        share.digest,
+        share.label,
+        share.name,
+        share.share_yen,
+        share.previous_yen,
+        share.divisions,
+        share.posted_at,
+    )
+
+
+def _working(line: AllocationWorking) -> WorkingFacts:
+    return WorkingFacts(
+        line.component,
+        line.basis,
+        line.figure_date,
+        line.figure_source,
+        line.pool_yen,
+        line.ratio,
+        line.weight,
+        line.weight_total,
+        line.exact_yen,
+        line.rule_version_id,
+    )
