@@ -35,6 +35,16 @@ def postgresql() -> Iterator[servers.PostgreSQL]:
             server.stop()
 
 
+@pytest.fixture(scope="session")
+def keycloak_server(
+    postgresql: servers.PostgreSQL, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[servers.Keycloak]:
+    """A Keycloak 26 of the session's own, started when the first test asks for it. It has no realm but `master`."""
+    server = servers.start_keycloak(postgresql, tmp_path_factory.mktemp("keycloak"))
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def database_name(postgresql: servers.PostgreSQL) -> Iterator[str]:
     """A fresh database, cloned from the migrated template; dropped afterwards."""
