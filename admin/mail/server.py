@@ -6,6 +6,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from admin.mail.outbox import LARGEST, MailOutbox
+from admin.settings import Settings
+
+
+def local_mail_port(settings: Settings) -> int | None:
+    """Where the worker's own mail server listens on 127.0.0.1; None where SMTP_URL names another server."""
+    return None if settings.smtp_url is not None else settings.port + 4
 
 
 class _Keeper:

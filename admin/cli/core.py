@@ -1,0 +1,53 @@
+"""What every command that touches the installation needs: its settings, the application, and who acts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flask import Flask
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from admin.app import create_core
+from admin.settings import Settings
+from governance.actors import Actor, command_line_actor
+from governance.commands import bookkeeping
+from governance.kernel.database import OPERATOR
+from governance.kernel.errors import Unreachable, reason
+from tenancy import directory
+
+DATABASE_AWAY = reason(
+    "cli.database_away",
+    ja="データベースに接続できません。",
+    en="The database cannot be reached.",
+    hint_ja="moyai status で状態を確かめ、moyai up で起動してください。",
+    hint_en="See `moyai status`; start it with `moyai up`.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The installation the command line works on; inside its application context."""
+
+    settings: Settings
+    app: Flask
+
+    @property
+    def actor(self) -> Actor:
+        """The person at the operator's machine. Raises NotFound before the operator is registered."""
+        with bookkeeping(OPERATOR) as session:
+            return command_line_actor(directory.operator(session).id)
+
+
+@contextmanager
+def installation() -> Iterator[Installation]:
+    """Enter the application as the environment describes it. A database that is away becomes Unreachable (exit 3)."""
+    settings = Settings.from_environment(os.environ)
+    app = create_core(settings)
+    with app.app_context():
+        try:
+            yield Installation(settings, app)
+        except (OperationalError, InterfaceError) as away:
+            raise Unreachable(DATABASE_AWAY) from away

@@ -1,0 +1,38 @@
+"""`moyai worker`: carries jobs out until it is told to stop. `moyai run` and `moyai up` start one."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from admin.app import create_core
+from admin.cli.answers import answering
+from admin.handlers import handlers, onboards
+from admin.jobs import JobWorker, Queue
+from admin.keycloak_setup import identities
+from admin.mail.outbox import MailOutbox
+from admin.mail.server import LocalMailServer, local_mail_port
+from admin.settings import Settings
+
+
+@click.command("worker")
+@answering
+def worker() -> None:
+    """ジョブを処理する / Carry jobs out, until SIGTERM or Ctrl-C.
+
+    Where no SMTP_URL is set, it also keeps the mail that Keycloak sends, for the operator to see.
+    """
+    settings = Settings.from_environment(os.environ)
+    app = create_core(settings)
+    keycloak = identities(settings)
+    mail_port = local_mail_port(settings)
+    mail = None if mail_port is None else LocalMailServer(MailOutbox(settings.home), mail_port)
+    if mail is not None:
+        mail.start()
+    try:
+        JobWorker(app, Queue(settings.app_url), handlers=handlers(keycloak), onboards=onboards(keycloak)).run()
+    finally:
+        if mail is not None:
+            mail.stop()
+        keycloak.close()
