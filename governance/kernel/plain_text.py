@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import StringConstraints
 
 from governance.kernel.errors import Invalid, reason
 from governance.kernel.yen import shown
@@ -36,6 +38,9 @@ NOT_AN_ADDRESS = reason(
     ja="「{given}」はメールアドレスとして使えません。半角英数字で name@example.lg.jp のように入力してください。",
     en="“{given}” cannot be used as a mail address; enter it in ASCII, as in name@example.lg.jp.",
 )
+
+Line = Annotated[str, StringConstraints(max_length=1_000)]
+"""Text of an order before it is checked: bounded, so that no check has to read a book."""
 
 LINE_MOST: Final = 120
 TEXT_MOST: Final = 200_000

@@ -1,0 +1,140 @@
+"""What an import would do, row by row: the same verdict for the preview and for the import itself.
+
+Reads only. All or nothing is decided by the command, on this verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from governance.kernel.errors import Conflict, Invalid, Refused, reason
+from tenancy.tenants.admission import admitted_code
+from tenancy.tenants.figures import basis_date
+from tenancy.tenants.municipality_file import Encoding, MunicipalityFile, MunicipalityRow, read_municipalities
+from tenancy.tenants.tables import StatisticKind, Tenant
+
+ALREADY_REGISTERED = reason(
+    "tenant.already_registered",
+    ja="団体コード {given} の団体（{name}）は、すでに登録されています（状態: {state}）。",
+    en="The body of code {given} ({name}) is registered already; it is {state}.",
+)
+TWICE_IN_FILE = reason(
+    "import.twice_in_file",
+    ja="団体コード {given} は {line} 行目にもあります。",
+    en="The code {given} is also on line {line}.",
+)
+BASIS_DATE_MISSING = reason(
+    "import.basis_date_missing",
+    ja="列「{column}」の基準日を指定してください。",
+    en="Say of which day the column {column} is.",
+)
+BASIS_DATE_OF_ANOTHER_YEAR = reason(
+    "import.basis_date_of_another_year",
+    ja="列「{column}」の基準日 {given} が、列名の年と合いません。",
+    en="The basis date {given} is not in the year that the column {column} names.",
+)
+SOURCE_MISSING = reason(
+    "import.source_missing",
+    ja="数値の出典がありません。source 列に書くか、出典を指定してください。",
+    en="The figures have no source; fill the column source or name one for the file.",
+)
+REFUSED = reason(
+    "import.refused",
+    ja="{rows} 行のうち {refused} 行に誤りがあるため、何も取り込みませんでした。最初は {line} 行目: {first_ja}",
+    en="{refused} of {rows} rows are wrong, so nothing was imported. The first is on line {line}: {first_en}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RowVerdict:
+    """What would become of one row: registered, or refused for a reason."""
+
+    line: int
+    code: str
+    name: str
+    row: MunicipalityRow | None
+    refusal: Refused | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportVerdict:
+    """The verdict on a file: how it was read, its SHA-256, and each row in the order of the file."""
+
+    encoding: Encoding
+    sha256: str
+    rows: tuple[RowVerdict, ...]
+
+    @property
+    def refused(self) -> tuple[RowVerdict, ...]:
+        return tuple(verdict for verdict in self.rows if verdict.refusal is not None)
+
+
+class ImportRefused(Invalid):
+    """A file with wrong rows; `verdict` says which."""
+
+    def __init__(self, verdict: ImportVerdict) -> None:
+        first, why = next((row, row.refusal) for row in verdict.rows if row.refusal is not None)
+        super().__init__(
+            REFUSED,
+            field="content",
+            rows=len(verdict.rows),
+            refused=len(verdict.refused),
+            line=first.line,
+            first_ja=why.message("ja"),
+            first_en=why.message("en"),
+        )
+        self.verdict = verdict
+
+
+def examine(
+    session: Session,
+    content: bytes,
+    *,
+    encoding: Encoding | None,
+    basis_dates: Mapping[StatisticKind, date],
+    source: str | None,
+    home: str,
+    today: date,
+) -> ImportVerdict:
+    """Read the file and try each row against the rules and against what is registered.
+
+    Raises Invalid for what concerns the file as a whole, among that a column of figures without basis date.
+    """
+    file = read_municipalities(content, encoding)
+    _check_basis_dates(file, basis_dates, today)
+    known = {row.code: row for row in session.execute(select(Tenant.code, Tenant.name, Tenant.state))}
+    first_line: dict[str, int] = {}
+    verdicts = []
+    for read in file.rows:
+        refusal = read.refusal
+        if read.row is not None:
+            try:
+                code = admitted_code(read.row.code or None, read.row.kind, home=home, field="code6")
+                if code is not None and (same := known.get(code.digits)):
+                    raise Conflict(
+                        ALREADY_REGISTERED, field="code6", given=code.digits, name=same.name, state=same.state
+                    )
+                if read.row.code and read.row.code in first_line:
+                    raise Conflict(TWICE_IN_FILE, field="code6", given=read.row.code, line=first_line[read.row.code])
+                if read.row.figures and not (read.row.source or source):
+                    raise Invalid(SOURCE_MISSING, field="source")
+            except Refused as refused:
+                refusal = refused
+            first_line.setdefault(read.row.code, read.line)
+        verdicts.append(RowVerdict(read.line, read.code, read.name, None if refusal else read.row, refusal))
+    return ImportVerdict(file.encoding, file.sha256, tuple(verdicts))
+
+
+def _check_basis_dates(file: MunicipalityFile, basis_dates: Mapping[StatisticKind, date], today: date) -> None:
+    for kind, (column, year) in file.figure_columns.items():
+        field = f"basis_dates.{kind.value}"
+        if kind not in basis_dates:
+            raise Invalid(BASIS_DATE_MISSING, field=field, column=column)
+        day = basis_date(basis_dates[kind], today=today, field=field)
+        if year is not None and day.year != year:
+            raise Invalid(BASIS_DATE_OF_ANOTHER_YEAR, field=field, column=column, given=day.isoformat())

@@ -1,0 +1,290 @@
+"""Reading a CSV of municipalities, strictly: what two readers could read differently is refused, with its line.
+
+UTF-8 with or without BOM, or CP932 as spreadsheets in Japan write it. Names are kept byte for byte. Nothing here knows
+what is registered already; that is `importing`.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from governance.kernel.errors import Invalid, Refused, reason
+from governance.kernel.plain_text import plain_line
+from governance.kernel.yen import shown
+from tenancy.tenants.figures import figure_of_cell
+from tenancy.tenants.states import TenantKind
+from tenancy.tenants.tables import StatisticKind
+
+BYTES_MOST: Final = 4 * 2**20
+ROWS_MOST: Final = 5_000
+CELL_MOST: Final = 1_000
+
+FILE_EMPTY = reason("import.file_empty", ja="ファイルに行がありません。", en="The file has no rows.")
+FILE_TOO_LARGE = reason(
+    "import.file_too_large",
+    ja="ファイルは {most} バイト以下にしてください（{given} バイト）。",
+    en="The file may have at most {most} bytes; it has {given}.",
+)
+TOO_MANY_ROWS = reason(
+    "import.too_many_rows",
+    ja="一度に取り込めるのは {most} 行までです。",
+    en="At most {most} rows can be imported at once.",
+)
+NOT_THE_ENCODING = reason(
+    "import.not_the_encoding",
+    ja="ファイルを {tried} として読めません。",
+    en="The file cannot be read as {tried}.",
+    hint_ja="UTF-8 または CP932（Shift_JIS）の CSV で保存し直してください。",
+    hint_en="Save it as CSV in UTF-8 or CP932 (Shift_JIS).",
+)
+HOLDS_NUL = reason(
+    "import.holds_nul",
+    ja="{line} 行目に NUL 文字があります。UTF-16 で保存したファイルは読めません。",
+    en="Line {line} holds a NUL; a file saved as UTF-16 cannot be read.",
+    hint_ja="UTF-8 の CSV で保存し直してください。",
+    hint_en="Save it as CSV in UTF-8.",
+)
+LONE_CR = reason(
+    "import.lone_cr",
+    ja="{line} 行目に、改行（LF）を伴わない CR があります。",
+    en="Line {line} has a carriage return without a line feed.",
+)
+NOT_CSV = reason(
+    "import.not_csv",
+    ja="{line} 行目から先を CSV として読めません（引用符が閉じていない、など）。",
+    en="From line {line} on this is not CSV (an open quotation mark, perhaps).",
+)
+COLUMN_TWICE = reason(
+    "import.column_twice", ja="列「{given}」が二度あります。", en="The column “{given}” is there twice."
+)
+COLUMN_MISSING = reason(
+    "import.column_missing", ja="列「{given}」がありません。", en="The column “{given}” is missing."
+)
+COLUMN_UNKNOWN = reason(
+    "import.column_unknown",
+    ja="列「{given}」は取り込めません。",
+    en="The column “{given}” is not known.",
+    hint_ja="使える列: {known}。",
+    hint_en="Known columns: {known}.",
+)
+RAGGED = reason(
+    "import.ragged",
+    ja="列の数が見出しと合いません（見出し {expected} 列、この行 {given} 列）。",
+    en="The header has {expected} columns, this row {given}.",
+)
+FORMULA = reason(
+    "import.formula",
+    ja="列「{column}」の「{given}」は表計算ソフトの数式として扱われるおそれがあります。",
+    en="“{given}” in the column {column} could be run as a formula by a spreadsheet.",
+    hint_ja="先頭の記号を除いてください。",
+    hint_en="Remove the leading sign.",
+)
+CELL_TOO_LONG = reason(
+    "import.cell_too_long",
+    ja="列「{column}」が長すぎます（{most} 文字まで）。",
+    en="The column {column} is too long (at most {most} characters).",
+)
+NOT_KANA = reason(
+    "import.not_kana",
+    ja="読み「{given}」は全角カタカナで入力してください。",
+    en="The reading “{given}” must be in full-width katakana.",
+)
+KIND_UNKNOWN = reason(
+    "import.kind_unknown",
+    ja="種別「{given}」は使えません。使えるのは {known} です。",
+    en="The kind “{given}” is not known; known are {known}.",
+)
+
+Encoding = Literal["utf-8", "cp932"]
+
+CODE, NAME, KANA, KIND, NAME_EN, SOURCE = "code6", "name_ja", "kana", "kind", "name_en", "source"
+_NEEDED: Final = (CODE, NAME, KANA, KIND)
+_SEEN_BUT_UNUSED: Final = ("code5", "prefecture_ja", "romaji", "population_65plus_2020", "corporate_number_derived")
+_FIGURE_COLUMNS: Final = {
+    re.compile(r"population(?:_([0-9]{4}))?"): StatisticKind.POPULATION,
+    re.compile(r"households(?:_([0-9]{4}))?"): StatisticKind.HOUSEHOLDS,
+    re.compile(r"area_km2"): StatisticKind.AREA_KM2,
+    re.compile(r"fiscal_index"): StatisticKind.FISCAL_INDEX,
+}
+_KINDS: Final = {kind.value: kind for kind in TenantKind} | {
+    # 政令指定都市 is a city, and a special ward of Tokyo has a city's place; neither is a kind of its own here.
+    "designated_city": TenantKind.CITY,
+    "ward": TenantKind.CITY,
+}
+_FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_KANA: Final = re.compile(r"[ァ-ヺーヽヾ・]+")
+
+
+@dataclass(frozen=True, slots=True)
+class MunicipalityRow:
+    """One row that reads well: names as they stand in the file, figures as text; `source` empty where not given."""
+
+    code: str
+    name: str
+    kana: str
+    kind: TenantKind
+    name_en: str | None
+    figures: tuple[tuple[StatisticKind, str], ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRow:
+    """A row of the file by its first line (the header is line 1): what it says, or why it cannot be read."""
+
+    line: int
+    code: str
+    name: str
+    row: MunicipalityRow | None
+    refusal: Refused | None
+
+
+@dataclass(frozen=True, slots=True)
+class MunicipalityFile:
+    """The whole file. `figure_columns` maps each kind of figure to its column and the year in the column's name."""
+
+    encoding: Encoding
+    sha256: str
+    figure_columns: dict[StatisticKind, tuple[str, int | None]]
+    has_source: bool
+    rows: tuple[ReadRow, ...]
+
+
+def read_municipalities(content: bytes, encoding: Encoding | None = None) -> MunicipalityFile:
+    """Read the file in the given encoding, or in UTF-8 where it is that and in CP932 where it is not.
+
+    Raises Invalid for what concerns the file as a whole (size, encoding, header, broken quoting); what concerns a row
+    stands in that row.
+    """
+    if len(content) > BYTES_MOST:
+        raise Invalid(FILE_TOO_LARGE, field="content", most=BYTES_MOST, given=len(content))
+    if (nul := content.find(b"\0")) >= 0:
+        raise Invalid(HOLDS_NUL, field="content", line=content.count(b"\n", 0, nul) + 1)
+    text, found = _decode(content, encoding)
+    if lone := re.search(r"\r(?!\n)", text):
+        raise Invalid(LONE_CR, field="content", line=text.count("\n", 0, lone.start()) + 1)
+    lines = _lines(text)
+    header_line = next(lines, None)
+    if header_line is None or not any(header_line[1]):
+        raise Invalid(FILE_EMPTY, field="content")
+    header = header_line[1]
+    figure_columns = _read_header(header)
+    rows: list[ReadRow] = []
+    for line, cells in lines:
+        if len(rows) == ROWS_MOST:
+            raise Invalid(TOO_MANY_ROWS, field="content", most=ROWS_MOST)
+        rows.append(_read_row(line, header, cells, figure_columns))
+    if not rows:
+        raise Invalid(FILE_EMPTY, field="content")
+    return MunicipalityFile(
+        encoding=found,
+        sha256=hashlib.sha256(content).hexdigest(),
+        figure_columns=figure_columns,
+        has_source=SOURCE in header,
+        rows=tuple(rows),
+    )
+
+
+def _decode(content: bytes, encoding: Encoding | None) -> tuple[str, Encoding]:
+    if content.startswith(b"\xef\xbb\xbf"):
+        encodings: tuple[Encoding, ...] = ("utf-8",)
+    else:
+        # Text of any length in CP932 is not valid UTF-8 by chance, the other way round it easily is: UTF-8 goes first.
+        encodings = ("utf-8", "cp932") if encoding is None else (encoding,)
+    for candidate in encodings:
+        try:
+            text = content.decode("utf-8-sig" if candidate == "utf-8" else candidate)
+        except UnicodeDecodeError:
+            continue
+        # Python's cp932 turns the bytes 80, A0 and FD to FF, which CP932 does not have, into these.
+        if not re.search("[\x80-\x9f\xa0\uf8f0-\uf8ff\ufeff]", text):
+            return text, candidate
+    raise Invalid(NOT_THE_ENCODING, field="content", tried=", ".join(encodings).upper())
+
+
+def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the line it begins on. A record may span lines within quotation marks."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            raise Invalid(NOT_CSV, field="content", line=line) from None
+        yield line, cells
+
+
+def _read_header(header: list[str]) -> dict[StatisticKind, tuple[str, int | None]]:
+    figure_columns: dict[StatisticKind, tuple[str, int | None]] = {}
+    for place, column in enumerate(header):
+        kind, year = _figure_column(column)
+        if column in header[:place] or kind in figure_columns:
+            raise Invalid(COLUMN_TWICE, field="header", given=shown(column))
+        if kind is not None:
+            figure_columns[kind] = (column, year)
+        elif column not in (*_NEEDED, NAME_EN, SOURCE, *_SEEN_BUT_UNUSED):
+            known = ", ".join((*_NEEDED, NAME_EN, SOURCE, *(figure.value for figure in StatisticKind)))
+            raise Invalid(COLUMN_UNKNOWN, field="header", given=shown(column), known=known)
+    for column in _NEEDED:
+        if column not in header:
+            raise Invalid(COLUMN_MISSING, field="header", given=column)
+    return figure_columns
+
+
+def _figure_column(column: str) -> tuple[StatisticKind | None, int | None]:
+    for form, kind in _FIGURE_COLUMNS.items():
+        if found := form.fullmatch(column):
+            year = found.group(1) if form.groups else None
+            return kind, int(year) if year else None
+    return None, None
+
+
+def _read_row(
+    line: int, header: list[str], cells: list[str], figure_columns: dict[StatisticKind, tuple[str, int | None]]
+) -> ReadRow:
+    named = dict(zip(header, cells, strict=False))
+    code, name = shown(named.get(CODE, "")), shown(named.get(NAME, ""))
+    try:
+        if len(cells) != len(header):
+            raise Invalid(RAGGED, field="row", expected=len(header), given=len(cells))
+        row = _municipality(named, figure_columns)
+    except Invalid as refusal:
+        return ReadRow(line, code, name, None, refusal)
+    return ReadRow(line, code, name, row, None)
+
+
+def _municipality(
+    cells: dict[str, str], figure_columns: dict[StatisticKind, tuple[str, int | None]]
+) -> MunicipalityRow:
+    for column, cell in cells.items():
+        if len(cell) > CELL_MOST:
+            raise Invalid(CELL_TOO_LONG, field=column, column=column, most=CELL_MOST)
+        if cell.startswith(_FORMULA_SIGNS):
+            raise Invalid(FORMULA, field=column, column=column, given=shown(cell))
+    kana = plain_line(cells[KANA], field=KANA)
+    if not _KANA.fullmatch(kana):
+        raise Invalid(NOT_KANA, field=KANA, given=shown(kana))
+    if cells[KIND] not in _KINDS:
+        raise Invalid(KIND_UNKNOWN, field=KIND, given=shown(cells[KIND]), known=", ".join(_KINDS))
+    return MunicipalityRow(
+        code=cells[CODE],
+        name=plain_line(cells[NAME], field=NAME),
+        kana=kana,
+        kind=_KINDS[cells[KIND]],
+        name_en=plain_line(cells[NAME_EN], field=NAME_EN) if cells.get(NAME_EN) else None,
+        figures=tuple(
+            (kind, figure_of_cell(kind, cells[column], field=column))
+            for kind, (column, _) in figure_columns.items()
+            # An empty cell is a figure nobody knows, which is not zero.
+            if cells[column]
+        ),
+        source=plain_line(cells[SOURCE], field=SOURCE, most=500) if cells.get(SOURCE) else "",
+    )

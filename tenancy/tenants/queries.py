@@ -1,0 +1,123 @@
+"""Reading tenants, their figures, moves and contacts. What is seen is what the scope shows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from uuid import UUID
+
+from sqlalchemy import Exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from governance.kernel.errors import NOT_FOUND, NotFound
+from tenancy.tenants.figures import figure_value
+from tenancy.tenants.states import TenantState
+from tenancy.tenants.tables import Cohort, Contact, Statistic, StatisticKind, Tenant, TenantMove
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure as it stands: its exact value, the day it is of, its source, and the row that holds it."""
+
+    value: Fraction
+    basis_date: date
+    source: str
+    statistic_id: UUID
+
+
+def tenant(session: Session, tenant_id: UUID, *, lock: bool = False) -> Tenant:
+    """One tenant; with `lock`, its row is held to the end of the transaction. Raises NotFound."""
+    found = session.get(Tenant, tenant_id, with_for_update=lock, populate_existing=True)
+    if found is None:
+        raise NotFound(NOT_FOUND, field="tenant_id", what="tenant", given=str(tenant_id))
+    return found
+
+
+def tenants(session: Session, *, state: TenantState | None = None, cohort: str | None = None) -> list[Tenant]:
+    """All tenants by code, those without one last; only of one state or cohort where given."""
+    query = select(Tenant).order_by(Tenant.code.nulls_last(), Tenant.name)
+    if state is not None:
+        query = query.where(Tenant.state == state.value)
+    if cohort is not None:
+        query = query.join(Cohort, Cohort.id == Tenant.cohort_id).where(Cohort.name == cohort)
+    return list(session.scalars(query))
+
+
+def count_by_state(session: Session) -> dict[TenantState, int]:
+    """How many tenants are in each state, the operator not counted; states without any are left out."""
+    counted = session.execute(
+        select(Tenant.state, func.count()).where(~Tenant.is_operator).group_by(Tenant.state).order_by(Tenant.state)
+    )
+    return {TenantState(state): number for state, number in counted}
+
+
+def cohorts(session: Session) -> list[Cohort]:
+    """Every cohort, by fiscal year and name."""
+    return list(session.scalars(select(Cohort).order_by(Cohort.fiscal_year, Cohort.name)))
+
+
+def moves(session: Session, tenant_id: UUID) -> list[TenantMove]:
+    """How the tenant came to its state, newest first."""
+    return list(
+        session.scalars(select(TenantMove).where(TenantMove.tenant_id == tenant_id).order_by(TenantMove.id.desc()))
+    )
+
+
+def contacts(session: Session, tenant_id: UUID) -> list[Contact]:
+    """Whom to ask at the tenant, by purpose."""
+    return list(session.scalars(select(Contact).where(Contact.tenant_id == tenant_id).order_by(Contact.purpose)))
+
+
+def statistics(session: Session, tenant_id: UUID) -> list[Statistic]:
+    """Every figure that stands, the newest basis date of each kind first. What was superseded is left out."""
+    return list(
+        session.scalars(
+            select(Statistic)
+            .where(Statistic.tenant_id == tenant_id, ~_superseded())
+            .order_by(Statistic.kind, Statistic.basis_date.desc())
+        )
+    )
+
+
+def standing_statistic(session: Session, tenant_id: UUID, kind: StatisticKind, basis_date: date) -> Statistic | None:
+    """The figure of that kind and day that stands, or None."""
+    return session.scalars(
+        select(Statistic).where(
+            Statistic.tenant_id == tenant_id,
+            Statistic.kind == kind.value,
+            Statistic.basis_date == basis_date,
+            ~_superseded(),
+        )
+    ).first()
+
+
+def figures(session: Session, kind: StatisticKind, tenant_ids: Collection[UUID], on: date) -> dict[UUID, Figure]:
+    """For each tenant the newest figure of that kind whose basis date is not after `on`; tenants without are absent."""
+    found = session.scalars(
+        select(Statistic)
+        .where(
+            Statistic.kind == kind.value,
+            Statistic.tenant_id.in_(tenant_ids),
+            Statistic.basis_date <= on,
+            ~_superseded(),
+        )
+        .distinct(Statistic.tenant_id)
+        .order_by(Statistic.tenant_id, Statistic.basis_date.desc())
+    )
+    return {
+        row.tenant_id: Figure(
+            value=figure_value(row.value), basis_date=row.basis_date, source=row.source, statistic_id=row.id
+        )
+        for row in found
+    }
+
+
+def _superseded() -> Exists:
+    successor = aliased(Statistic)
+    return (
+        select(successor.id)
+        .where(successor.tenant_id == Statistic.tenant_id, successor.supersedes_id == Statistic.id)
+        .exists()
+    )
