@@ -59,6 +59,10 @@ MAIL_UNKNOWN = reason(
 )
 
 
+TO_BE_ENTERED: Final = frozenset(why.code for why in (OWNER_MISSING, CLIENT_MISSING, QUOTAS_MISSING, AGREEMENT_MISSING))
+"""Reasons for which a step waits for a person to enter something, not for a server."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """How one try ended. `reason` and `facts` where it did not end well, `outcome` what was done, for the record."""

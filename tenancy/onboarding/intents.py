@@ -26,7 +26,7 @@ from tenancy.tenants.states import EFFECTS, TenantState
 from tenancy.tenants.tables import Tenant
 
 WANTED = (MemberState.INVITED.value, MemberState.ACTIVE.value)
-"""People who are meant to be able to sign in."""
+"""People who are meant to be able to sign in. Suspended ones stay in Keycloak, disabled; removed ones leave it."""
 
 GONE = (TenantState.LEFT, TenantState.SUSPENDED)
 """States in which a tenant's organization is meant to be switched off."""
@@ -58,11 +58,11 @@ class OnboardingIntent:
 
     @property
     def owners(self) -> tuple[WantedPerson, ...]:
-        return tuple(person for person in self.people if person.is_owner)
+        return tuple(person for person in self.people if person.is_owner and person.intent.enabled)
 
     @property
     def others(self) -> tuple[WantedPerson, ...]:
-        return tuple(person for person in self.people if not person.is_owner)
+        return tuple(person for person in self.people if not person.is_owner and person.intent.enabled)
 
 
 def read_intent(session: Session, tenant_id: UUID, *, on: date, now: datetime) -> OnboardingIntent:
@@ -95,7 +95,16 @@ def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[WantedPer
     ):
         roles.setdefault(person_id, set()).add(role)
     members = session.scalars(
-        select(Member).where(Member.tenant_id == tenant_id, Member.state.in_(WANTED)).order_by(Member.person_id)
+        select(Member)
+        .where(
+            Member.tenant_id == tenant_id,
+            or_(
+                Member.state.in_(WANTED),
+                (Member.state == MemberState.SUSPENDED) & Member.keycloak_id.is_not(None),
+            ),
+        )
+        .order_by(Member.person_id)
+        .execution_options(populate_existing=True)
     )
     return tuple(
         WantedPerson(
@@ -105,6 +114,7 @@ def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[WantedPer
                 email=member.email,
                 family_name=member.family_name,
                 given_name=member.given_name,
+                enabled=member.state in WANTED,
                 roles=frozenset(roles.get(member.person_id, set()) & set(TENANT_ROLE_GROUPS)),
             ),
             is_owner=Role.TENANT_OWNER in roles.get(member.person_id, set()),

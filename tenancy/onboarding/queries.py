@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import NOT_FOUND, REASONS, Language, NotFound
+from tenancy.onboarding.deeds import TO_BE_ENTERED
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
-from tenancy.onboarding.steps import OnboardingState, Standing, StepName, StepState
+from tenancy.onboarding.steps import OnboardingState, Standing, StepName, StepState, next_step
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
 
 
@@ -31,6 +32,11 @@ class StepView:
     outcome: dict[str, Any]
     started_at: datetime | None
     finished_at: datetime | None
+
+    @property
+    def waits_for_entry(self) -> bool:
+        """Whether it waits for somebody to enter something, such as an owner."""
+        return self.state is StepState.WAITING and self.reason in TO_BE_ENTERED
 
     def why(self, language: Language = "ja") -> str:
         known = REASONS.get(self.reason or "")
@@ -60,6 +66,15 @@ class OnboardingView:
     plan_digest: str | None
     steps: tuple[StepView, ...]
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether nothing more will come of it before a person decides or enters something."""
+        standings = {
+            step.name: Standing(step.name, StepState.FAILED if step.waits_for_entry else step.state)
+            for step in self.steps
+        }
+        return next_step(standings, self.requested_at) is None
+
     def step(self, name: StepName) -> StepView:
         return next(step for step in self.steps if step.name is name)
 
@@ -77,6 +92,18 @@ def onboarding(session: Session, onboarding_id: UUID) -> OnboardingView:
     if row is None:
         raise NotFound(NOT_FOUND, what="onboarding", given=str(onboarding_id))
     return _views(session, [row])[0]
+
+
+def onboardings(session: Session, onboarding_ids: Sequence[UUID]) -> tuple[OnboardingView, ...]:
+    """These onboardings, in the order given. Raises NotFound when one is not there."""
+    rows = session.scalars(
+        select(Onboarding).where(Onboarding.id.in_(onboarding_ids)).execution_options(populate_existing=True)
+    ).all()
+    found = {view.id: view for view in _views(session, rows)}
+    for onboarding_id in onboarding_ids:
+        if onboarding_id not in found:
+            raise NotFound(NOT_FOUND, what="onboarding", given=str(onboarding_id))
+    return tuple(found[onboarding_id] for onboarding_id in onboarding_ids)
 
 
 def onboardings_of(session: Session, tenant_id: UUID) -> list[OnboardingView]:

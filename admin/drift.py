@@ -1,0 +1,82 @@
+"""Intent against Keycloak, at any time: every tenant or one, and what belongs to no tenant. Repairs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any, Final
+
+from governance.commands import bookkeeping
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR
+from tenancy import directory
+from tenancy.keycloak.comparison import Difference
+from tenancy.keycloak.drift import (
+    TenantIntent,
+    orphaned_organizations,
+    orphaned_service_clients,
+    privilege_drift,
+    tenant_drift,
+)
+from tenancy.keycloak.port import Identities
+from tenancy.onboarding.intents import OnboardingIntent, read_intent
+from tenancy.tenants.queries import tenants
+from tenancy.tenants.states import TenantState
+
+ASKED_AT_ONCE: Final = 8
+
+IN_KEYCLOAK: Final = frozenset({TenantState.TRIAL, TenantState.ACTIVE, TenantState.SUSPENDED, TenantState.LEAVING})
+"""States in which a tenant is meant to be in Keycloak whole. While it comes in, its onboarding says how it stands."""
+
+COMING: Final = frozenset({TenantState.PROVISIONING})
+"""What is there already of a tenant that is coming in is nobody's orphan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Every difference found, tenant by tenant."""
+
+    differences: tuple[Difference, ...]
+
+    @property
+    def in_sync(self) -> bool:
+        return not self.differences
+
+    def as_json(self) -> dict[str, Any]:
+        """As the contract of the command line has it."""
+        return {"in_sync": self.in_sync, "differences": [one.as_json("tenant") for one in self.differences]}
+
+
+def find_drift(identities: Identities, code: str | None = None) -> Drift:
+    """Compare one tenant by its code, or all of them and what belongs to none.
+
+    Raises NotFound for an unknown code, Unreachable while Keycloak is away. Needs an application context.
+    """
+    with bookkeeping(OPERATOR) as session:
+        states = {one.id: TenantState(one.state) for one in tenants(session) if not one.is_operator}
+        chosen = list(states) if code is None else [directory.tenant_by_code(session, code).id]
+        on, now = clock.today(), clock.now()
+        intents = [read_intent(session, one, on=on, now=now) for one in chosen if states.get(one) in IN_KEYCLOAK]
+    differences = list(_compare(intents, identities))
+    if code is None:
+        known = {one for one, state in states.items() if state in IN_KEYCLOAK | COMING}
+        differences += orphaned_organizations(known, identities.find_organizations())
+        differences += orphaned_service_clients(known, identities.find_service_clients())
+        differences += privilege_drift(identities.find_privileges())
+    return Drift(tuple(differences))
+
+
+def _compare(intents: Sequence[OnboardingIntent], identities: Identities) -> list[Difference]:
+    def compare(intent: OnboardingIntent) -> tuple[Difference, ...]:
+        wanted = TenantIntent(
+            intent.organization,
+            tuple(person.intent for person in intent.people),
+            intent.service_clients,
+        )
+        return tenant_drift(wanted, identities.describe_tenant(intent.tenant_id))
+
+    with ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="drift") as pool:
+        futures = [pool.submit(copy_context().run, compare, intent) for intent in intents]
+    return [difference for future in futures for difference in future.result()]
