@@ -1,4 +1,4 @@
-"""Real servers for the tests: one PostgreSQL a session, a fresh database a test, one Keycloak where a test asks for it."""
+"""Real servers for the tests: one PostgreSQL a session, a fresh database a test, one Keycloak where one is asked for."""
 
 from __future__ import annotations
 

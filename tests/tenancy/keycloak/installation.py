@@ -1,0 +1,96 @@
+"""One installation as the tests see it, and the tenants and people they make up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from uuid import UUID
+
+from governance.kernel.ids import new_id
+from tenancy.keycloak.adapter import KeycloakIdentities
+from tenancy.keycloak.configure import Configured, configure
+from tenancy.keycloak.connection import KeyCredential, RealmConnection, SecretCredential
+from tenancy.keycloak.keys import BackendKeys, SigningKey, load_or_make_keys
+from tenancy.keycloak.port import OrganizationIntent, PersonIntent, Realm, ServiceClientIntent
+from tenancy.keycloak.specification import Surroundings, realms
+from tests.servers import Keycloak
+
+PUBLIC_URL = "http://localhost:8700"
+ACCOUNT_KEYS = {"moyai-people": "people", "moyai-clients": "clients", "moyai-reconciler": "reconciler"}
+
+
+class Installation:
+    """A Keycloak, the keys of its accounts in `home`, and its administrator for looking behind the scenes."""
+
+    def __init__(self, server: Keycloak, home: Path) -> None:
+        self.server = server
+        self.home = home
+        self.keys: BackendKeys = load_or_make_keys(home / "keys")
+        self.administrator = SecretCredential(server.administrator_client_id, server.administrator_client_secret)
+
+    def configure(self, *, check: bool = False, smtp: Mapping[str, str] | None = None) -> Configured:
+        jwks = {name: getattr(self.keys, name).public_jwks for name in BackendKeys.__slots__}
+        surroundings = Surroundings(PUBLIC_URL, jwks, smtp or {})
+        return configure(self.server.url, self.administrator, realms(surroundings), check=check)
+
+    def identities(self, through: str | None = None) -> KeycloakIdentities:
+        return KeycloakIdentities(through or self.server.url, self.keys, issued_by=self.server.url)
+
+    def as_administrator(self, realm: Realm = Realm.TENANTS) -> RealmConnection:
+        """The bootstrap administrator: what a person does by hand in Keycloak."""
+        return RealmConnection(self.server.url, realm, self.administrator, home_realm="master")
+
+    def as_account(self, client_id: str, realm: Realm = Realm.TENANTS) -> RealmConnection:
+        """One of the backend's own accounts, bare."""
+        credential = KeyCredential(client_id, getattr(self.keys, ACCOUNT_KEYS[client_id]))
+        return RealmConnection(self.server.url, realm, credential)
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which the command line finds this installation."""
+        return {
+            "MOYAI_HOME": str(self.home),
+            "MOYAI_PUBLIC_URL": PUBLIC_URL,
+            "KEYCLOAK_URL": self.server.url,
+            "MOYAI_KEYCLOAK_CLIENT_ID": self.server.administrator_client_id,
+            "MOYAI_KEYCLOAK_CLIENT_SECRET": self.server.administrator_client_secret,
+        }
+
+
+@dataclass(frozen=True)
+class Municipality:
+    """A made-up tenant and makers of its people and systems."""
+
+    code: str
+    tenant_id: UUID = field(default_factory=new_id)
+
+    @cached_property
+    def organization(self) -> OrganizationIntent:
+        return OrganizationIntent(self.tenant_id, self.code, "美里町")
+
+    def person(self, *roles: str, email: str | None = None, enabled: bool = True) -> PersonIntent:
+        person_id = new_id()
+        return PersonIntent(
+            person_id=person_id,
+            tenant_id=self.tenant_id,
+            email=email or f"{person_id.hex[-10:]}@{self.code}.example.jp",
+            family_name="美里",
+            given_name="花子",
+            roles=frozenset(roles),
+            enabled=enabled,
+        )
+
+    def service_client(self, *scopes: str) -> ServiceClientIntent:
+        return ServiceClientIntent(
+            service_client_id=new_id(),
+            tenant_id=self.tenant_id,
+            name="図書館システム",
+            jwks=SigningKey.generate().public_jwks,
+            scopes=frozenset(scopes or ("moyai:usage.read",)),
+        )
+
+    def onboard(self, identities: KeycloakIdentities) -> None:
+        """Organization and role groups."""
+        identities.ensure_organization(self.organization)
+        identities.ensure_role_groups(self.tenant_id)
