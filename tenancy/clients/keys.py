@@ -1,0 +1,93 @@
+"""The public keys a service client signs in with: read strictly, and refused when any private part came along. Pure."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, Final
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+from governance.kernel.errors import Invalid, reason
+from governance.kernel.strict_json import read_json
+from governance.kernel.yen import shown
+
+NOT_A_KEY_SET = reason(
+    "client.not_a_key_set",
+    ja='公開鍵は JWK Set（{{"keys": [ … ]}}）で指定してください。鍵は 1 個から {most} 個までです。',
+    en='Give the public keys as a JWK Set ({{"keys": [ … ]}}) of 1 to {most} keys.',
+)
+PRIVATE_PART = reason(
+    "client.private_part",
+    ja="鍵に秘密の部分（{member}）が含まれています。公開鍵だけを送ってください。",
+    en="The key holds a private part ({member}); send the public half only.",
+    hint_ja="この鍵は送信によって漏れたものとみなし、新しい鍵を作り直してください。",
+    hint_en="Treat this key as disclosed and make a new one.",
+)
+KEY_NOT_USABLE = reason(
+    "client.key_not_usable",
+    ja="鍵「{given}」は使えません。EC P-256（ES256）または RSA 2048 ビット以上（RS256・PS256）の鍵にしてください。",
+    en="The key “{given}” cannot be used; give EC P-256 (ES256) or RSA of 2048 bits or more (RS256, PS256).",
+)
+KID_WRONG = reason(
+    "client.kid_wrong",
+    ja="鍵には、互いに異なる kid が必要です。",
+    en="Each key needs a kid of its own.",
+)
+
+KEYS_MOST: Final = 5
+_PRIVATE: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
+_ALGORITHMS: Final = {"EC": ("ES256",), "RSA": ("RS256", "PS256")}
+_MEMBERS: Final = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e")}
+
+
+def public_key_set(text: str, *, field: str = "jwks") -> str:
+    """The key set in canonical JSON, with nothing but what a public key has.
+
+    Raises Invalid for text that is no key set, for any private part, for a kind of key that is not taken, and for a
+    missing or repeated kid.
+    """
+    keys = _keys(read_json(text.encode(errors="replace")), field)
+    kept = []
+    for place, key in enumerate(keys):
+        where = f"{field}.keys[{place}]"
+        for member in _PRIVATE:
+            if member in key:
+                raise Invalid(PRIVATE_PART, field=where, member=member)
+        kept.append(_public(key, where))
+    kids = [key["kid"] for key in kept]
+    if len(set(kids)) != len(kids):
+        raise Invalid(KID_WRONG, field=field)
+    return json.dumps({"keys": kept}, sort_keys=True, separators=(",", ":"))
+
+
+def _keys(value: Any, field: str) -> list[dict[str, Any]]:
+    keys = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(keys, list) or not 1 <= len(keys) <= KEYS_MOST or not all(isinstance(key, dict) for key in keys):
+        raise Invalid(NOT_A_KEY_SET, field=field, most=KEYS_MOST)
+    return keys
+
+
+def _public(key: dict[str, Any], where: str) -> dict[str, Any]:
+    kind, kid = key.get("kty"), key.get("kid")
+    if not isinstance(kid, str) or not 1 <= len(kid) <= 128:
+        raise Invalid(KID_WRONG, field=where)
+    if kind not in _ALGORITHMS or not all(isinstance(key.get(member), str) for member in _MEMBERS[kind]):
+        raise Invalid(KEY_NOT_USABLE, field=where, given=shown(kid))
+    algorithm = key.get("alg", _ALGORITHMS[kind][0])
+    if algorithm not in _ALGORITHMS[kind] or key.get("use", "sig") != "sig" or not _is_strong(kind, key):
+        raise Invalid(KEY_NOT_USABLE, field=where, given=shown(kid))
+    return {member: key[member] for member in _MEMBERS[kind]} | {"kid": kid, "use": "sig", "alg": algorithm}
+
+
+def _is_strong(kind: str, key: dict[str, Any]) -> bool:
+    """Whether the numbers are a key at all, and one of a size that is still trusted."""
+    try:
+        if kind == "EC":
+            return key["crv"] == "P-256" and bool(ECKey.import_key({m: key[m] for m in _MEMBERS["EC"]}).public_key)
+        modulus = base64.urlsafe_b64decode(key["n"] + "=" * (-len(key["n"]) % 4))
+        RSAKey.import_key({m: key[m] for m in _MEMBERS["RSA"]})
+    except (JoseError, ValueError):
+        return False
+    return 2048 <= int.from_bytes(modulus).bit_length() <= 8192

@@ -1,0 +1,29 @@
+"""Holding a tenant to the quotas that are counted here: people and service clients."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from governance.kernel import clock
+from governance.kernel.errors import Conflict, reason
+from tenancy.quotas.queries import quotas_in_force
+
+QUOTA_FULL = reason(
+    "quota.full",
+    ja="利用枠（{label}）の上限 {value} {unit} に達しています。",
+    en="The quota of {dimension} is reached: {value} {unit}.",
+    hint_ja="利用枠の変更を申請してください。",
+    hint_en="Request another quota.",
+)
+
+
+def refuse_above(session: Session, tenant_id: UUID, dimension: str, count: int) -> None:
+    """Raise Conflict when `count` is above the tenant's quota today. The caller holds the tenant's row.
+
+    While a tenant has no plan yet it is being set up, and nothing is counted against it.
+    """
+    for quota in quotas_in_force(session, tenant_id, clock.today()):
+        if quota.dimension == dimension and quota.value is not None and count > quota.value:
+            raise Conflict(QUOTA_FULL, dimension=dimension, label=quota.label, value=quota.value, unit=quota.unit)
