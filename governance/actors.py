@@ -25,10 +25,12 @@ class Actor:
     kind: ActorKind
     tenant_id: UUID
     roles: frozenset[Role]
+    by_scope: frozenset[Permission] = frozenset()
+    """What a service client's scopes allow; a client has no roles, and a person no scopes."""
 
     def may(self, permission: Permission) -> bool:
-        """Whether one of the roles in force allows this."""
-        return permission in permissions_of(self.roles)
+        """Whether one of the roles in force, or a scope of a service client, allows this."""
+        return permission in permissions_of(self.roles) or permission in self.by_scope
 
     @property
     def is_operator(self) -> bool:

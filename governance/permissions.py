@@ -142,7 +142,9 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.GRANT_GIVE, _P.GRANT_END, _P.AUDIT_VERIFY, _P.ONBOARDING_DECIDE},
     Role.OPERATOR_AUDITOR: _OPERATOR_READS | {_P.AUDIT_VERIFY},
     Role.BREAK_GLASS: _OPERATOR_READS | {_P.MEMBER_DISABLE, _P.GRANT_END, _P.ONBOARDING_DECIDE, _P.AUDIT_VERIFY},
-    Role.SYSTEM: frozenset({_P.OPERATOR_REGISTER, _P.ONBOARDING_ADVANCE, _P.ALLOCATION_PREPARE, _P.TENANT_MOVE, _P.AUDIT_VERIFY})
+    Role.SYSTEM: frozenset(
+        {_P.OPERATOR_REGISTER, _P.ONBOARDING_ADVANCE, _P.ALLOCATION_PREPARE, _P.TENANT_MOVE, _P.AUDIT_VERIFY}
+    )
     | {_P.SERVERS_RUN, _P.KEYCLOAK_CONFIGURE, _P.EXAMPLE_LOAD},
 }
 
@@ -152,6 +154,14 @@ GRANTABLE_BY: Final[dict[Role, frozenset[Role]]] = {
     Role.OPERATOR_SECURITY: frozenset(TENANT_ROLES | OPERATOR_ROLES) - {Role.BREAK_GLASS},
 }
 """Role held → roles one may grant. Nobody grants above the own rights."""
+
+SCOPE_PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
+    "moyai:quota.read": frozenset({_P.SIGNED_IN, _P.TENANT_READ, _P.PLAN_READ, _P.QUOTA_READ}),
+    "moyai:usage.read": frozenset({_P.SIGNED_IN, _P.TENANT_READ}),
+    "moyai:usage.write": frozenset({_P.SIGNED_IN}),
+    "moyai:authorize": frozenset({_P.SIGNED_IN}),
+}
+"""Scope of a service client → what it may do in its own tenant. A client holds no role."""
 
 
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:

@@ -1,0 +1,43 @@
+"""Where the two realms answer. Addresses are pinned, not discovered: nobody can point us to another issuer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tenancy.keycloak.port import Realm
+
+CONSOLE_CLIENT = "moyai-console"
+"""The client people sign in with; its key is ours, its one redirect address is `/login/callback`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealmAddress:
+    """The OpenID Connect addresses of one realm below `keycloak_url`."""
+
+    realm: Realm
+    keycloak_url: str
+
+    @property
+    def issuer(self) -> str:
+        return f"{self.keycloak_url}/realms/{self.realm.value}"
+
+    @property
+    def authorize(self) -> str:
+        return f"{self.issuer}/protocol/openid-connect/auth"
+
+    @property
+    def token(self) -> str:
+        return f"{self.issuer}/protocol/openid-connect/token"
+
+    @property
+    def keys(self) -> str:
+        return f"{self.issuer}/protocol/openid-connect/certs"
+
+    @property
+    def end_session(self) -> str:
+        return f"{self.issuer}/protocol/openid-connect/logout"
+
+
+def addresses(keycloak_url: str) -> dict[Realm, RealmAddress]:
+    """Both realms' addresses."""
+    return {realm: RealmAddress(realm, keycloak_url) for realm in Realm}

@@ -1,0 +1,116 @@
+"""The session behind a cookie: found, looked at anew at each request, and its last use noted.
+
+The cookie is `<tenant id>.<secret>`: the tenant stands in it because without a scope no row can be seen at all; a wrong
+one finds nothing. Whoever reads the database finds no secret to present.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from admin.identity.commands import IDLE
+from admin.identity.roles import roles_that_count
+from admin.identity.standing import standing_of
+from admin.identity.tables import WebSession
+from governance.actors import Actor, ActorKind
+from governance.commands import bookkeeping
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, scope
+from governance.permissions import Role
+from tenancy.keycloak.port import Realm
+
+COOKIE: Final = "__Host-moyai-session"
+NOTED_EVERY: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A session in force, as the request sees it."""
+
+    id: UUID
+    tenant_id: UUID
+    realm: Realm
+    csrf_secret: str
+    id_token_sealed: str
+    actor: Actor
+
+
+def new_cookie(tenant_id: UUID) -> tuple[str, str]:
+    """A cookie's value with 256 random bits, and the hash under which its session is kept."""
+    value = f"{tenant_id}.{secrets.token_urlsafe(32)}"
+    return value, _hash(value)
+
+
+def find_session(cookie: str) -> OpenedSession | None:
+    """The session of this cookie when it, the person and the tenant are still in force; else None.
+
+    The roles are worked out anew: what the token named at the sign-in and what is granted at this instant.
+    """
+    tenant_id = _tenant_in(cookie)
+    if tenant_id is None:
+        return None
+    now = clock.now()
+    with scope(tenant_id):
+        session = db.session()
+        row = session.scalar(
+            select(WebSession).where(
+                WebSession.tenant_id == tenant_id,
+                WebSession.secret_hash == _hash(cookie),
+                WebSession.ends_at > now,
+                WebSession.last_seen_at > now - IDLE,
+            )
+        )
+        standing = None if row is None else standing_of(session, tenant_id, row.person_id, now)
+    if row is None or standing is None or not standing.may_sign_in(Realm(row.realm)):
+        return None
+    if now - row.last_seen_at >= NOTED_EVERY:
+        _note_use(row, now)
+    roles = roles_that_count(frozenset(Role(role) for role in row.roles), standing.granted)
+    actor = Actor(str(row.person_id), ActorKind.PERSON, tenant_id, roles)
+    return OpenedSession(row.id, tenant_id, Realm(row.realm), row.csrf_secret, row.id_token_sealed, actor)
+
+
+def sessions_at_keycloak(session: Session, realm: Realm, sid: str | None, sub: str | None) -> Sequence[UUID]:
+    """Our sessions that came from one of Keycloak's (`sid`), or all of one person (`sub`). In the operator's scope."""
+    which = WebSession.sid == sid if sid else WebSession.sub == sub
+    return session.scalars(select(WebSession.id).where(WebSession.realm == realm.value, which)).all()
+
+
+def forget_ended_sessions(now: datetime) -> int:
+    """Delete the rows of sessions that ran out. Nobody's deed: the sweep does it. Returns how many."""
+    with bookkeeping(OPERATOR) as session:
+        gone = delete(WebSession).where(or_(WebSession.ends_at <= now, WebSession.last_seen_at <= now - IDLE))
+        return len(session.execute(gone.returning(WebSession.id)).all())
+
+
+def _note_use(row: WebSession, now: datetime) -> None:
+    with bookkeeping(row.tenant_id) as session:
+        session.execute(
+            update(WebSession)
+            .where(WebSession.id == row.id, WebSession.last_seen_at < now)
+            .values(last_seen_at=now)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _tenant_in(cookie: str) -> UUID | None:
+    tenant, dot, secret = cookie.partition(".")
+    if not dot or not secret or len(cookie) > 200:
+        return None
+    try:
+        return UUID(tenant)
+    except ValueError:
+        return None
+
+
+def _hash(cookie: str) -> str:
+    return sha256(cookie.encode()).hexdigest()

@@ -1,0 +1,209 @@
+"""The conversation with Keycloak that signs a person in: authorization code, PKCE S256, our key instead of a secret.
+
+What must be remembered between leaving and coming back (state, nonce, verifier, where to) travels in a sealed cookie of
+ten minutes, so that somebody who is not signed in can write nothing here. No session and no request in this module.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+import httpx
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import OAuth2Client
+
+from admin.identity.bearer import person_id_in
+from admin.identity.realms import CONSOLE_CLIENT, RealmAddress
+from admin.identity.roles import organization_in, roles_in_token
+from admin.identity.sealing import Seal
+from admin.identity.tokens import TokenReader, TokenRefused
+from governance.kernel.errors import NotAllowed, Unreachable, reason
+from governance.permissions import Role
+from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
+from tenancy.keycloak.port import Realm, organization_alias
+
+COOKIE: Final = "__Host-moyai-sign-in"
+SECONDS: Final = 600
+TIMEOUT: Final = httpx.Timeout(5.0, connect=2.0)
+
+KEYCLOAK_AWAY = reason(
+    "sign_in.keycloak_away",
+    ja="ただいま認証サーバに接続できないため、サインインできません。",
+    en="You cannot sign in just now: the identity server cannot be reached.",
+    hint_ja="しばらくしてから、もう一度お試しください。サインイン済みの方はそのままお使いいただけます。",
+    hint_en="Try again in a little while. Those who are signed in can go on.",
+)
+NOT_OURS = reason(
+    "sign_in.not_ours",
+    ja="サインインの手続きを確認できませんでした。",
+    en="This sign-in could not be matched to one that was begun here.",
+    hint_ja="時間がたちすぎたか、別の画面でサインインを始めた可能性があります。もう一度サインインしてください。",
+    hint_en="It may have taken too long, or another one was begun since. Please sign in again.",
+)
+DECLINED = reason(
+    "sign_in.declined",
+    ja="認証サーバがサインインを受け付けませんでした（{answer}）。",
+    en="The identity server did not accept the sign-in ({answer}).",
+    hint_ja="団体コードを確かめて、もう一度サインインしてください。",
+    hint_en="Check the municipality code and sign in again.",
+)
+NOT_A_MEMBER = reason(
+    "sign_in.not_a_member",
+    ja="この団体の利用者として登録されていません。",
+    en="You are not registered with this tenant.",
+    hint_ja="団体コードを確かめるか、所属団体の団体管理者にお問い合わせください。",
+    hint_en="Check the municipality code, or ask an owner of your tenant.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A sign-in that was begun and not ended."""
+
+    realm: Realm
+    tenant_id: UUID
+    state: str
+    nonce: str
+    verifier: str
+    back_to: str
+
+    def sealed(self, seal: Seal) -> str:
+        return seal.close(json.dumps({name: str(value) for name, value in asdict(self).items()}))
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What Keycloak vouches for after a sign-in. `roles` are those of the token, nothing more."""
+
+    realm: Realm
+    tenant_id: UUID
+    person_id: UUID
+    sid: str
+    sub: str
+    roles: frozenset[Role]
+    id_token: str
+
+
+def opened(seal: Seal, cookie: str | None) -> Attempt:
+    """The attempt in the cookie. Raises NotAllowed when there is none of ours, or it is too old."""
+    text = seal.open(cookie or "", seconds=SECONDS)
+    if text is None:
+        raise NotAllowed(NOT_OURS)
+    told: dict[str, Any] = json.loads(text)
+    told.update(realm=Realm(told["realm"]), tenant_id=UUID(told["tenant_id"]))
+    return Attempt(**told)
+
+
+class SigningIn:
+    """Signs people in at both realms with the console's key."""
+
+    def __init__(
+        self, realms: dict[Realm, RealmAddress], reader: TokenReader, key: SigningKey, public_url: str
+    ) -> None:
+        self._realms = realms
+        self._reader = reader
+        self._key = key
+        self._public_url = public_url
+
+    def begin(
+        self, realm: Realm, tenant_id: UUID, back_to: str, *, language: str, anew: bool = False
+    ) -> tuple[Attempt, str]:
+        """A fresh attempt and the address to send the browser to. `anew` asks for the password whatever happens."""
+        attempt = Attempt(
+            realm, tenant_id, secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48), back_to
+        )
+        more = {"nonce": attempt.nonce, "ui_locales": language} | ({"prompt": "login"} if anew else {})
+        with self._client(realm, tenant_id) as client:
+            address, _ = client.create_authorization_url(
+                self._realms[realm].authorize, state=attempt.state, code_verifier=attempt.verifier, **more
+            )
+        return attempt, str(address)
+
+    def finish(self, attempt: Attempt, answer: dict[str, str]) -> Vouched:
+        """Exchange the code and verify both tokens.
+
+        Raises NotAllowed when the answer is not to this attempt, when Keycloak declines, or when the person does not
+        belong to the tenant; Unreachable when Keycloak does not answer.
+        """
+        address = self._realms[attempt.realm]
+        if not secrets.compare_digest(answer.get("state", ""), attempt.state):
+            raise NotAllowed(NOT_OURS)
+        if answer.get("iss", address.issuer) != address.issuer:
+            raise NotAllowed(NOT_OURS)
+        if "error" in answer or not answer.get("code"):
+            raise NotAllowed(DECLINED, answer=_word(answer.get("error", "no code")))
+        tokens = self._exchange(attempt, answer["code"])
+        try:
+            about_person = self._reader.read_id_token(str(tokens["id_token"]), attempt.realm, attempt.nonce)
+            access = self._reader.read_access_token(str(tokens["access_token"]))
+            person_id = person_id_in(access.claims)
+        except (TokenRefused, KeyError) as refused:
+            raise NotAllowed(DECLINED, answer=_word(f"token: {refused}")) from refused
+        claims = access.claims
+        same = (access.realm, claims.get("azp"), claims["sub"]) == (attempt.realm, CONSOLE_CLIENT, about_person["sub"])
+        if not same or not claims.get("sid"):
+            raise NotAllowed(NOT_OURS)
+        alias = organization_alias(attempt.tenant_id)
+        if attempt.realm is Realm.TENANTS and organization_in(claims, alias) is None:
+            raise NotAllowed(NOT_A_MEMBER)
+        return Vouched(
+            attempt.realm,
+            attempt.tenant_id,
+            person_id,
+            str(claims["sid"]),
+            str(claims["sub"]),
+            roles_in_token(claims, attempt.realm, alias),
+            str(tokens["id_token"]),
+        )
+
+    def sign_out_address(self, realm: Realm, id_token: str) -> str:
+        """Where to send a browser so that Keycloak's session ends too; with the ID token it asks nothing."""
+        query = {
+            "id_token_hint": id_token,
+            "client_id": CONSOLE_CLIENT,
+            "post_logout_redirect_uri": f"{self._public_url}/",
+        }
+        return f"{self._realms[realm].end_session}?{urlencode(query)}"
+
+    def _exchange(self, attempt: Attempt, code: str) -> dict[str, Any]:
+        try:
+            with self._client(attempt.realm, attempt.tenant_id) as client:
+                tokens: dict[str, Any] = client.fetch_token(
+                    self._realms[attempt.realm].token,
+                    grant_type="authorization_code",
+                    code=code,
+                    code_verifier=attempt.verifier,
+                )
+        except OAuthError as declined:
+            raise NotAllowed(DECLINED, answer=_word(declined.error)) from declined
+        except httpx.HTTPError as away:
+            raise Unreachable(KEYCLOAK_AWAY) from away
+        return tokens
+
+    def _client(self, realm: Realm, tenant_id: UUID) -> OAuth2Client:
+        scope = "openid" if realm is Realm.OPERATORS else f"openid organization:{organization_alias(tenant_id)}"
+        issuer, key = self._realms[realm].issuer, self._key
+
+        def prove(auth: Any, method: str, uri: str, headers: Any, body: str) -> tuple[str, Any, str]:
+            proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": key.assertion(CONSOLE_CLIENT, issuer)}
+            return uri, headers, f"{body}&{urlencode({'client_id': CONSOLE_CLIENT, **proof})}"
+
+        return OAuth2Client(
+            CONSOLE_CLIENT,
+            token_endpoint_auth_method=prove,
+            scope=scope,
+            redirect_uri=f"{self._public_url}/login/callback",
+            code_challenge_method="S256",
+            timeout=TIMEOUT,
+            trust_env=False,
+        )
+
+
+def _word(said: str) -> str:
+    """The server's word for it, short and harmless on a page."""
+    return "".join(letter for letter in str(said)[:60] if letter.isalnum() or letter in " _:-.")

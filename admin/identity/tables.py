@@ -1,0 +1,45 @@
+"""Rows of people's sessions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from governance.kernel.database import Row
+
+
+class WebSession(Row):
+    """One person signed in on one browser. The cookie's secret is not here, only its SHA-256.
+
+    `sid` and `sub` are Keycloak's, so that it can end the session; `roles` are those the token named at the sign-in;
+    `id_token_sealed` is kept for signing out there too. The row goes when the session ends.
+    """
+
+    __tablename__ = "web_session"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "secret_hash"),
+        CheckConstraint("realm IN ('moyai', 'moyai-operators')", name="realm_known"),
+        CheckConstraint("length(secret_hash) = 64", name="secret_hash_whole"),
+        Index("ix_web_session_sid", "realm", "sid"),
+        Index("ix_web_session_sub", "realm", "sub"),
+        Index("ix_web_session_ends_at", "ends_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    secret_hash: Mapped[str]
+    realm: Mapped[str]
+    sid: Mapped[str]
+    sub: Mapped[str]
+    person_id: Mapped[UUID]
+    roles: Mapped[list[str]] = mapped_column(JSONB)
+    id_token_sealed: Mapped[str]
+    csrf_secret: Mapped[str]
+    opened_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
