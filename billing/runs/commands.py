@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
-from pydantic import StringConstraints
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
@@ -26,6 +25,7 @@ from governance.kernel.clock import JST
 from governance.kernel.errors import NOT_FOUND, Conflict, NotAllowed, NotFound, Stale, reason
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
+from governance.kernel.plain_text import Line, plain_line
 from governance.kernel.turns import take_turn
 from governance.permissions import Permission
 from tenancy import directory
@@ -71,8 +71,6 @@ FOR_ANOTHER = reason(
     en="Nobody asks for approval in another person's name.",
 )
 
-Words = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
-
 
 class PrepareAllocation(Order):
     """The split of a fiscal year, for approval. `requested_for` names who caused it, where a part of Moyai prepares."""
@@ -108,7 +106,7 @@ class AllocationApproved(Outcome):
 
 class RejectAllocation(Order):
     run_id: UUID
-    reason: Words
+    reason: Line
 
 
 class AllocationRejected(Outcome):
@@ -225,6 +223,7 @@ def approve_allocation(work: Work, order: ApproveAllocation) -> AllocationApprov
 @command(Permission.ALLOCATION_REJECT, Event.ALLOCATION_REJECTED)
 def reject_allocation(work: Work, order: RejectAllocation) -> AllocationRejected:
     """Send a waiting run back with a reason. Nothing is posted. Raises what `approve_allocation` does, but Stale."""
+    why = plain_line(order.reason, field="reason", most=500)
     run = _run_for_update(work.session, order.run_id)
     approvals.decide(
         work.session,
@@ -234,11 +233,11 @@ def reject_allocation(work: Work, order: RejectAllocation) -> AllocationRejected
         subject_id=run.id,
         digest=run.digest,
         decision=Decision.REJECTED,
-        why=order.reason,
+        why=why,
     )
     run.state = RunState.REJECTED.value
     run.decided_at = work.now
-    work.record(subject=run.id, fiscal_year=run.fiscal_year, number=run.number, reason=order.reason)
+    work.record(subject=run.id, fiscal_year=run.fiscal_year, number=run.number, reason=why)
     return AllocationRejected(run_id=run.id)
 
 

@@ -123,13 +123,12 @@ def _posted_split(session: Session, fiscal_year: FiscalYear, members: set[UUID])
     ).first()
     if run is None:
         return None
-    shares = dict(
-        session.execute(
+    shares = {
+        row.tenant_id: row.share_yen
+        for row in session.execute(
             select(AllocationShare.tenant_id, AllocationShare.share_yen).where(AllocationShare.run_id == run.id)
         )
-        .tuples()
-        .all()
-    )
+    }
     gone = directory.tenants_by_id(session, [tenant_id for tenant_id in shares if tenant_id not in members])
     return PostedSplit(
         run.id,

@@ -286,9 +286,12 @@ def _keep() -> None:
     op.execute(
         """
         CREATE FUNCTION only_these_move() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            -- Without an argument TG_ARGV is null and not empty, and nothing would differ from nothing.
+            moving text[] := coalesce(TG_ARGV::text[], '{}');
         BEGIN
-            IF to_jsonb(NEW) - TG_ARGV::text[] IS DISTINCT FROM to_jsonb(OLD) - TG_ARGV::text[] THEN
-                RAISE EXCEPTION 'of this row of % only % may change', TG_TABLE_NAME, TG_ARGV
+            IF to_jsonb(NEW) - moving IS DISTINCT FROM to_jsonb(OLD) - moving THEN
+                RAISE EXCEPTION 'of this row of % only % may change', TG_TABLE_NAME, moving
                     USING ERRCODE = 'restrict_violation', CONSTRAINT = 'only_these_move';
             END IF;
             RETURN NEW;

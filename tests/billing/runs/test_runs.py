@@ -1,0 +1,344 @@
+"""A run from preparation to the books: two people, one digest, differences only, and everything that is refused."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Executable, text, update
+from sqlalchemy.exc import DBAPIError
+
+from billing.ledger.commands import MovePeriod, move_period
+from billing.ledger.periods import PeriodState
+from billing.runs.commands import (
+    ApproveAllocation,
+    PrepareAllocation,
+    RejectAllocation,
+    approve_allocation,
+    prepare_allocation,
+    reject_allocation,
+)
+from billing.runs.queries import run_by_id, run_json, runs, shares_of_tenant, workings_of_share
+from billing.runs.tables import AllocationRun, AllocationShare, RunKind, RunState
+from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.errors import Closed, Conflict, NotAllowed, NotFound, Stale
+from governance.kernel.ids import new_id
+from governance.permissions import Role
+from tenancy.directory import TenantState
+from tests.billing.county import EIGHT, THIRTEEN, County
+from tests.billing.runs.test_preview import by_hand
+
+Book = dict[str, list[tuple[str, int]]]
+
+
+def book_of(tenant_id: UUID) -> Book:
+    """The entries of one book: account and yen of each line, by reference."""
+    with scope(OPERATOR):
+        rows = db.session().execute(
+            text(
+                "SELECT entry.reference, account.code, line.yen FROM ledger_entry entry"
+                " JOIN ledger_line line ON line.tenant_id = entry.tenant_id AND line.entry_id = entry.id"
+                " JOIN ledger_account account ON account.tenant_id = line.tenant_id AND account.id = line.account_id"
+                " WHERE entry.tenant_id = :tenant ORDER BY entry.number, line.line_no"
+            ),
+            {"tenant": tenant_id},
+        )
+        book: Book = {}
+        for reference, account, yen in rows:
+            book.setdefault(reference, []).append((account, yen))
+        return book
+
+
+def entries() -> int:
+    with scope(OPERATOR):
+        return int(db.session().execute(text("SELECT count(*) FROM ledger_entry")).scalar_one())
+
+
+def state_of(run_id: UUID) -> RunState:
+    with scope(OPERATOR):
+        return run_by_id(db.session(), run_id).state
+
+
+def test_approving_posts_what_was_previewed(thirteen: County) -> None:
+    preview = thirteen.preview()
+    prepared = thirteen.prepare()
+    assert prepared.digest == preview.digest
+    assert entries() == 0
+
+    thirteen.approve(prepared)
+
+    expected = by_hand(THIRTEEN, 12_000_000)
+    for code, yen in expected.items():
+        assert book_of(thirteen.ids[code]) == {"allocation:2025:1": [("receivable", yen), ("burden", -yen)]}
+    assert book_of(thirteen.actors.operator_tenant) == {
+        "allocation:2025:1": [
+            ("operator_burden", 12_000_007),
+            ("municipal_burden", 11_999_993),
+            ("shared_cost", -24_000_000),
+        ]
+    }
+    assert state_of(prepared.run_id) is RunState.POSTED
+
+
+def test_a_run_answers_in_the_form_of_the_contract(thirteen: County) -> None:
+    thirteen.approve(thirteen.prepare())
+
+    with scope(OPERATOR):
+        [run] = runs(db.session(), 2025)
+    told = run_json(run)
+
+    assert (told["kind"], told["state"]) == ("estimate", "posted")
+    assert told["shares_yen"] == by_hand(THIRTEEN, 12_000_000)
+    assert list(told["shares_yen"]) == sorted(THIRTEEN)
+    parts = ("operator_yen", "operator_residual_yen", "deductions_yen")
+    assert sum(told["shares_yen"].values()) + sum(told[part] for part in parts) == told["total_yen"] == 24_000_000
+    assert told["digest"].startswith("sha256:")
+
+
+def test_a_revision_shows_the_whole_split_and_posts_the_difference(thirteen: County) -> None:
+    thirteen.approve(thirteen.prepare())
+    thirteen.admit(EIGHT)
+
+    thirteen.approve(thirteen.prepare(RunKind.REVISION))
+
+    before, after = by_hand(THIRTEEN, 12_000_000), by_hand(THIRTEEN | EIGHT, 12_000_000)
+    with scope(OPERATOR):
+        first, second = (run_json(run) for run in runs(db.session(), 2025))
+    assert first["shares_yen"] == before
+    assert second["shares_yen"] == after
+    assert second["kind"] == "revision"
+    for code in THIRTEEN:
+        change = after[code] - before[code]
+        assert book_of(thirteen.ids[code]) == {
+            "allocation:2025:1": [("receivable", before[code]), ("burden", -before[code])],
+            "allocation:2025:2": [("receivable", change), ("burden", -change)],
+        }
+    for code in EIGHT:
+        assert book_of(thirteen.ids[code]) == {
+            "allocation:2025:2": [("receivable", after[code]), ("burden", -after[code])]
+        }
+    moved = sum(after.values()) - sum(before.values())
+    assert book_of(thirteen.actors.operator_tenant)["allocation:2025:2"] == [
+        ("operator_burden", -moved),
+        ("municipal_burden", moved),
+    ]
+
+
+def test_a_member_that_left_before_the_year_gets_its_whole_share_back(thirteen: County) -> None:
+    thirteen.approve(thirteen.prepare())
+    thirteen.move("435317", TenantState.LEAVING)
+    thirteen.move("435317", TenantState.LEFT, date(2025, 4, 1))
+
+    thirteen.approve(thirteen.prepare(RunKind.REVISION))
+
+    share = by_hand(THIRTEEN, 12_000_000)["435317"]
+    assert book_of(thirteen.ids["435317"])["allocation:2025:2"] == [("receivable", -share), ("burden", share)]
+    with scope(OPERATOR):
+        assert runs(db.session(), 2025)[1].shares[-1].share_yen == 0
+
+
+def test_nobody_approves_the_own_run(thirteen: County) -> None:
+    prepared = thirteen.prepare()
+    both = thirteen.actors.municipal(thirteen.actors.operator_tenant, Role.OPERATOR_FINANCE, Role.OPERATOR_APPROVER)
+    reject_allocation(RejectAllocation(run_id=prepared.run_id, reason="差し替え"), actor=thirteen.actors.approver)
+    own = prepare_allocation(PrepareAllocation(fiscal_year=2025, kind=RunKind.ESTIMATE), actor=both)
+
+    with pytest.raises(NotAllowed) as refusal:
+        approve_allocation(ApproveAllocation(run_id=own.run_id, digest=own.digest), actor=both)
+
+    assert refusal.value.code == "approval.own_request"
+    assert state_of(own.run_id) is RunState.AWAITING_APPROVAL
+    assert entries() == 0
+
+
+def test_who_caused_a_run_that_the_system_prepared_cannot_approve_it(thirteen: County) -> None:
+    approver = thirteen.actors.approver
+    order = PrepareAllocation(fiscal_year=2025, kind=RunKind.ESTIMATE, requested_for=approver.id)
+    prepared = prepare_allocation(order, actor=thirteen.actors.worker)
+
+    with pytest.raises(NotAllowed):
+        thirteen.approve(prepared)
+
+    assert entries() == 0
+
+
+def test_a_person_cannot_ask_in_another_persons_name(thirteen: County) -> None:
+    order = PrepareAllocation(fiscal_year=2025, kind=RunKind.ESTIMATE, requested_for=str(new_id()))
+
+    with pytest.raises(NotAllowed) as refusal:
+        prepare_allocation(order, actor=thirteen.actors.finance)
+
+    assert refusal.value.code == "allocation.requested_for_another"
+    with scope(OPERATOR):
+        assert runs(db.session(), 2025) == []
+
+
+def test_approving_twice_posts_once(thirteen: County) -> None:
+    prepared = thirteen.prepare()
+    thirteen.approve(prepared)
+    posted = entries()
+
+    with pytest.raises(Conflict) as refusal:
+        thirteen.approve(prepared)
+
+    assert refusal.value.code == "approval.already_decided"
+    assert entries() == posted == 14
+
+
+def test_approval_is_refused_when_a_cost_came_in_after_the_preview(thirteen: County) -> None:
+    prepared = thirteen.prepare()
+    thirteen.record(1)
+
+    with pytest.raises(Stale) as refusal:
+        thirteen.approve(prepared)
+
+    assert refusal.value.code == "allocation.inputs_moved"
+    assert state_of(prepared.run_id) is RunState.AWAITING_APPROVAL
+    assert entries() == 0
+
+
+def test_approval_names_the_digest_that_was_shown(thirteen: County) -> None:
+    prepared = thirteen.prepare()
+
+    with pytest.raises(Stale) as refusal:
+        approve_allocation(ApproveAllocation(run_id=prepared.run_id, digest="sha256:0"), actor=thirteen.actors.approver)
+
+    assert refusal.value.field == "digest"
+    assert entries() == 0
+
+
+def test_a_closed_year_takes_no_run(thirteen: County) -> None:
+    prepared = thirteen.prepare()
+    for state in (PeriodState.OPEN, PeriodState.CLOSING, PeriodState.CLOSED):
+        move_period(
+            MovePeriod(tenant_id=thirteen.actors.operator_tenant, fiscal_year=2025, to=state),
+            actor=thirteen.actors.finance,
+        )
+
+    with pytest.raises(Closed):
+        thirteen.approve(prepared)
+
+    assert entries() == 0
+    assert state_of(prepared.run_id) is RunState.AWAITING_APPROVAL
+
+
+def test_a_rejected_run_posts_nothing_and_makes_room_for_the_next(thirteen: County) -> None:
+    prepared = thirteen.prepare()
+
+    reject_allocation(RejectAllocation(run_id=prepared.run_id, reason="経費の漏れ"), actor=thirteen.actors.approver)
+
+    assert state_of(prepared.run_id) is RunState.REJECTED
+    assert entries() == 0
+    assert thirteen.prepare().number == 2
+
+
+def test_only_one_run_waits_at_a_time(thirteen: County) -> None:
+    thirteen.prepare()
+
+    with pytest.raises(Conflict) as refusal:
+        thirteen.prepare()
+
+    assert refusal.value.code == "allocation.run_open"
+
+
+def test_there_is_one_estimate_a_year(thirteen: County) -> None:
+    thirteen.approve(thirteen.prepare())
+
+    with pytest.raises(Conflict) as refusal:
+        thirteen.prepare()
+
+    assert refusal.value.code == "allocation.estimate_exists"
+
+
+def test_a_revision_needs_something_to_revise_and_something_that_differs(thirteen: County) -> None:
+    with pytest.raises(Conflict) as nothing_posted:
+        thirteen.prepare(RunKind.REVISION)
+    thirteen.approve(thirteen.prepare())
+    with pytest.raises(Conflict) as nothing_differs:
+        thirteen.prepare(RunKind.REVISION)
+
+    assert nothing_posted.value.code == "allocation.nothing_to_revise"
+    assert nothing_differs.value.code == "allocation.nothing_differs"
+
+
+def test_a_member_sees_its_own_posted_share_and_what_explains_it(thirteen: County) -> None:
+    prepared = thirteen.prepare()
+    own = thirteen.ids["435317"]
+    with scope(own):
+        assert shares_of_tenant(db.session(), own) == []
+        assert db.session().execute(text("SELECT count(*) FROM allocation_working")).scalar_one() == 0
+
+    thirteen.approve(prepared)
+
+    with scope(own):
+        session = db.session()
+        [share] = shares_of_tenant(session, own)
+        lines = workings_of_share(session, own, share.id)
+        assert session.execute(text("SELECT count(*) FROM allocation_share")).scalar_one() == 1
+        assert session.execute(text("SELECT count(*) FROM allocation_working")).scalar_one() == 2
+        assert shares_of_tenant(session, thirteen.ids["431001"]) == []
+        with pytest.raises(NotFound):
+            run_by_id(session, prepared.run_id)
+    assert share.share_yen == by_hand(THIRTEEN, 12_000_000)["435317"]
+    assert [line.weight_total for line in lines] == ["13", str(sum(people for _, people in THIRTEEN.values()))]
+    [division] = share.divisions
+    assert (division["total_yen"], division["operator_yen"], division["pool_yen"]) == (
+        24_000_000,
+        12_000_000,
+        12_000_000,
+    )
+    assert (division["decided_by"], division["decision_number"]) == ("運営協議会", "令和7年度第1号")
+    assert division["pools"] == [{"label": "運営経費", "yen": 24_000_000}]
+
+
+def test_a_municipality_neither_prepares_nor_approves(thirteen: County) -> None:
+    prepared = thirteen.prepare()
+    person = thirteen.actors.municipal(thirteen.ids["431001"], Role.TENANT_OWNER, Role.TENANT_FINANCE)
+
+    with pytest.raises(NotAllowed):
+        approve_allocation(ApproveAllocation(run_id=prepared.run_id, digest=prepared.digest), actor=person)
+
+    assert entries() == 0
+
+
+def test_the_database_keeps_what_was_decided(thirteen: County) -> None:
+    prepared = thirteen.prepare()
+    thirteen.approve(prepared)
+    changes: list[Executable] = [
+        update(AllocationRun).values(total_yen=1),
+        update(AllocationRun).values(state=RunState.REJECTED.value, happened_on=None),
+        update(AllocationShare).values(share_yen=0),
+        update(AllocationShare).values(posted_at=None),
+        text("DELETE FROM allocation_share"),
+        text("UPDATE allocation_working SET exact_yen = '0'"),
+    ]
+
+    for change in changes:
+        with scope(OPERATOR):
+            with pytest.raises(DBAPIError):
+                db.session().execute(change)
+            db.session().rollback()
+
+    with scope(OPERATOR):
+        assert run_by_id(db.session(), prepared.run_id).total_yen == 24_000_000
+    assert thirteen.preview().before_yen == thirteen.preview().shares_yen
+
+
+def test_a_member_cannot_write_a_share_of_its_own(thirteen: County) -> None:
+    thirteen.approve(thirteen.prepare())
+    own = thirteen.ids["435317"]
+
+    with scope(own):
+        with pytest.raises(DBAPIError):
+            db.session().execute(
+                text(
+                    "INSERT INTO allocation_share SELECT gen_random_uuid(), tenant_id, operator_id, gen_random_uuid(),"
+                    " fiscal_year, run_number, kind, digest, label, name, 0, 0, divisions, posted_at"
+                    " FROM allocation_share"
+                )
+            )
+        db.session().rollback()
+        changed = db.session().execute(text("UPDATE allocation_share SET posted_at = now()"))
+        assert changed.rowcount == 0  # type: ignore[attr-defined]
+        db.session().rollback()
