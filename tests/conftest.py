@@ -1,4 +1,4 @@
-"""Real servers for the tests: one PostgreSQL a session, a fresh database a test, one Keycloak where one is asked for."""
+"""Real servers for the tests: one PostgreSQL a session, a fresh database a test, one Keycloak where it is asked for."""
 
 from __future__ import annotations
 

@@ -53,6 +53,27 @@ REJECTED = reason(
 )
 
 
+GONE = reason(
+    "keycloak.gone",
+    ja="Keycloak 側で対象がなくなりました({asked})。",
+    en="What this is about is gone from Keycloak ({asked}).",
+    hint_ja="もう一度実行してください。続くときは moyai drift で確かめてください。",
+    hint_en="Try again; when it stays so, see `moyai drift`.",
+)
+TAKEN = reason(
+    "keycloak.taken",
+    ja="同じ名前のものが Keycloak に既にあります({asked})。",
+    en="Keycloak has one of that name already ({asked}).",
+)
+NOT_PERMITTED = reason(
+    "keycloak.not_permitted",
+    ja="Keycloak がアカウント {account} を受け付けないか、権限が足りません({asked})。",
+    en="Keycloak does not know the account {account}, or it lacks the right ({asked}).",
+    hint_ja="moyai keycloak configure を実行するか、管理クライアントの設定を確かめてください。",
+    hint_en="Run `moyai keycloak configure`, or see that the administrator client is the right one.",
+)
+
+
 class NoAnswer(Unreachable):
     """The connection broke or timed out. What was asked may have happened or not; the caller looks again."""
 
@@ -61,15 +82,15 @@ class Rejected(Conflict):
     """400: the server will not accept this however often it is asked."""
 
 
-class Absent(Exception):
-    """404. Whether that is a refusal, only the caller knows."""
+class Absent(Conflict):
+    """404. Mostly the caller knows what that means; where nobody does, something went while we worked on it."""
 
 
-class Taken(Exception):
-    """409: something of that name or membership exists; perhaps it is ours."""
+class Taken(Conflict):
+    """409: something of that name or membership exists. Perhaps it is ours; the caller looks."""
 
 
-class NotPermitted(Exception):
+class NotPermitted(Conflict):
     """401 or 403: our own account lacks a right or its key is not known. The set-up is wrong, not the request."""
 
 
@@ -298,18 +319,18 @@ class RealmConnection(KeycloakOpenIDConnection):
 
 
 def _understood(answer: requests.Response, asked: str, account: str) -> requests.Response:
-    """The answer, when it is a good one; else what its status means (`reference` of each in this module)."""
+    """The answer, when it is a good one; else what its status means."""
     status = answer.status_code
     if status < 400:
         return answer
     if status == 404:
-        raise Absent(asked)
+        raise Absent(GONE, asked=asked)
     if status == 409:
-        raise Taken(asked)
+        raise Taken(TAKEN, asked=asked)
     if status == 429 or status >= 500:
         raise NoAnswer(BUSY, status=status)
     if status in (401, 403) or _concerns_the_key(answer):
-        raise NotPermitted(f"{account}: {asked}: {status} {_said(answer)}")
+        raise NotPermitted(NOT_PERMITTED, account=account, asked=asked)
     raise Rejected(REJECTED, answer=_said(answer))
 
 

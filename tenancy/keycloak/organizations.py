@@ -34,8 +34,8 @@ LONGEST = 255
 
 TOO_LONG = reason(
     "keycloak.too_long",
-    ja="{field}は{limit}文字までです({given}文字あります)。",
-    en="{field} may have {limit} characters; it has {given}.",
+    ja="{what} は {limit} 文字までです({given} 文字あります)。",
+    en="{what} may have {limit} characters; it has {given}.",
 )
 ORGANIZATION_TAKEN = reason(
     "keycloak.organization_taken",
@@ -57,6 +57,13 @@ ORGANIZATION_MISSING = reason(
     en="The tenant has no organization in Keycloak.",
     hint_ja="参加手続きの「組織」の段階をやり直してください。",
     hint_en="Run the onboarding step “organization” again.",
+)
+ROLE_GROUP_MISSING = reason(
+    "keycloak.role_group_missing",
+    ja="この参加団体の組織に役割グループ {missing} がありません。",
+    en="The tenant's organization has no role group {missing}.",
+    hint_ja="参加手続きの「役割グループ」の段階をやり直してください。",
+    hint_en="Run the onboarding step “role groups” again.",
 )
 MEMBERS_LEFT = reason(
     "keycloak.members_left",
@@ -154,8 +161,8 @@ class Organizations:
         return Ensured(deed, organization_facts(row))
 
     def ensure_role_groups(self, tenant_id: UUID) -> Ensured[tuple[RoleGroupFacts, ...]]:
-        organization = self.id_of(tenant_id)
         found = {group.name: group for group in self.role_groups(tenant_id)}
+        organization = self.id_of(tenant_id)
         missing = [name for name in TENANT_ROLE_GROUPS if name not in found]
         unmapped = [name for name in TENANT_ROLE_GROUPS if name in found and name not in found[name].roles]
         if not missing and not unmapped:
@@ -275,4 +282,4 @@ def find_organizations(connection: RealmConnection, tenant_id: UUID) -> list[dic
 
 def fits(field: str, value: str) -> None:
     if len(value) > LONGEST:
-        raise Invalid(TOO_LONG, field=field, limit=LONGEST, given=len(value))
+        raise Invalid(TOO_LONG, field=field, what=field, limit=LONGEST, given=len(value))

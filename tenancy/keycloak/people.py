@@ -11,13 +11,8 @@ from uuid import UUID
 from governance.kernel.errors import Conflict, Invalid, NotFound, reason
 from governance.permissions import OPERATOR_ROLES
 from tenancy.keycloak.adoption import create_or_adopt
-from tenancy.keycloak.connection import NoAnswer, RealmConnection, Taken
-from tenancy.keycloak.organizations import (
-    ORGANIZATION_MISSING,
-    Organizations,
-    RoleCatalogue,
-    fits,
-)
+from tenancy.keycloak.connection import Absent, NoAnswer, RealmConnection, Taken
+from tenancy.keycloak.organizations import ROLE_GROUP_MISSING, Organizations, RoleCatalogue, fits
 from tenancy.keycloak.port import (
     MANAGED_BY,
     TENANT_ROLE_GROUPS,
@@ -117,7 +112,12 @@ class People:
                 raise ValueError(f"person {person.person_id} belongs to another tenant")
         in_question = sorted({role for person in people for role in person.roles} | set(withdraw_from))
         usernames = {person.username for person in people}
-        before = self._look(tenant_id, in_question, usernames)
+        try:
+            before = self._look(tenant_id, in_question, usernames)
+        except Absent:
+            # Somebody made the organization or a group anew since its id was read.
+            self._organizations.forget(tenant_id)
+            before = self._look(tenant_id, in_question, usernames)
         done = self._side_by_side.each(lambda person: self._ensure_one(person, before, set(withdraw_from)), people)
         after = before
         if any(deed is not Deed.KEPT for deed, _ in done):
@@ -142,7 +142,7 @@ class People:
         organization = self._organizations.id_of(tenant_id)
         groups = self._organizations.group_ids(tenant_id) if roles else {}
         if missing := set(roles) - groups.keys():
-            raise Conflict(ORGANIZATION_MISSING, missing=", ".join(sorted(missing)))
+            raise Conflict(ROLE_GROUP_MISSING, missing=", ".join(sorted(missing)))
         holders = {
             role: self._by_username(f"organizations/{organization}/groups/{groups[role]}/members") for role in roles
         }
