@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import BinaryIO, Final
 
 import click
@@ -37,7 +38,7 @@ def allocation() -> None:
     help="The case as JSON; - reads standard input.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Also say a refusal as JSON, on standard error.")
-@answering
+@partial(answering, json_to_error_stream=True)
 def compute_allocation(source: BinaryIO, as_json: bool) -> None:
     """ファイルから負担額を計算する / Compute the shares of a case, without a database.
 

@@ -19,8 +19,14 @@ Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
 
-def answering(deed: Callable[Parameters, Answer]) -> Callable[Parameters, Answer]:
-    """Turn a refusal raised by a command's body into its message and exit code. A bug stays a traceback."""
+def answering(
+    deed: Callable[Parameters, Answer], *, json_to_error_stream: bool = False
+) -> Callable[Parameters, Answer]:
+    """Turn a refusal raised by a command's body into its message and exit code. A bug stays a traceback.
+
+    With `--json` the refusal is the one object on standard output; `json_to_error_stream` is for commands whose
+    standard output holds a result or nothing.
+    """
 
     @functools.wraps(deed)
     def answered(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
@@ -28,7 +34,7 @@ def answering(deed: Callable[Parameters, Answer]) -> Callable[Parameters, Answer
             return deed(*args, **kwargs)
         except Refused as refusal:
             context = click.get_current_context()
-            _refuse(refusal, context, as_json=bool(context.params.get("as_json")))
+            _refuse(refusal, context, bool(context.params.get("as_json")), json_to_error_stream)
 
     return answered
 
@@ -55,9 +61,9 @@ def as_error(refusal: Refused) -> dict[str, Any]:
     return {"error": error}
 
 
-def _refuse(refusal: Refused, context: click.Context, *, as_json: bool) -> NoReturn:
+def _refuse(refusal: Refused, context: click.Context, as_json: bool, json_to_error_stream: bool) -> NoReturn:
     if as_json:
-        click.echo(json.dumps(as_error(refusal), ensure_ascii=False), err=True)
+        click.echo(json.dumps(as_error(refusal), ensure_ascii=False).encode(), err=json_to_error_stream)
     else:
         where = f"{refusal.field}: " if refusal.field is not None else ""
         for language in ("ja", "en"):
