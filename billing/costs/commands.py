@@ -15,7 +15,7 @@ from governance.events import Event
 from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, reason
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
-from governance.kernel.plain_text import plain_line
+from governance.kernel.plain_text import Line, plain_line
 from governance.kernel.turns import take_turn
 from governance.kernel.yen import whole_yen
 from governance.permissions import Permission
@@ -46,14 +46,13 @@ BURDEN_REASON: Final = "公的団体間で分担する経費の負担金であ�
 """Why a burden is out of scope of consumption tax, unless somebody says otherwise for the line."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
-Words = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
 
 class DefineCostPool(Order):
     """A kind of cost and, by its name, the rule that shares it."""
 
     name: Name
-    label: Words
+    label: Line
     rule: str
 
 
@@ -67,11 +66,11 @@ class RecordCost(Order):
     fiscal_year: int
     pool: str
     kind: ItemKind = ItemKind.COST
-    name: Words
+    name: Line
     yen: int
     tax_kind: TaxKind = TaxKind.OUT_OF_SCOPE
-    tax_reason: Words | None = None
-    source: Words
+    tax_reason: Line | None = None
+    source: Line
     incurred_on: date | None = None
 
 
@@ -83,7 +82,7 @@ class WithdrawCost(Order):
     """Take an item out that was entered in error. It stays visible with the reason."""
 
     item_id: UUID
-    reason: Words
+    reason: Line
 
 
 class CostWithdrawn(Outcome):

@@ -16,7 +16,7 @@ from governance.kernel.clock import JST
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, reason
 from governance.kernel.ids import new_id
-from governance.kernel.plain_text import plain_line
+from governance.kernel.plain_text import Line, plain_line
 from governance.kernel.turns import take_turn
 from governance.permissions import Permission
 from governance.rules.cost_sharing import read_cost_sharing
@@ -58,14 +58,13 @@ END_PASSED = reason(
 )
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
-Words = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
 
 class DraftRule(Order):
     """A text of a rule, not in force yet. A new name makes a new rule, a known name its next version."""
 
     name: Name
-    label: Words
+    label: Line
     kind: RuleKind = RuleKind.COST_SHARING
     body: dict[str, Any]
     valid_from: date
@@ -82,8 +81,8 @@ class AdoptRule(Order):
     """Who decided the version, under which number, and when (協議会議決)."""
 
     version_id: UUID
-    decided_by: Words
-    decision_number: Words
+    decided_by: Line
+    decision_number: Line
     decided_on: date
 
 
