@@ -1,0 +1,176 @@
+"""The example's accounts, so that a visitor can sign in: random passwords, kept 0600 in MOYAI_HOME."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from admin.example.wishes import private_key
+from admin.keycloak_setup import example_passwords
+from admin.settings import Settings
+from governance.actors import Actor
+from governance.commands import bookkeeping
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR
+from governance.kernel.errors import NotAllowed, NotFound, reason
+from governance.permissions import OPERATOR_ROLES, Role
+from tenancy.clients.queries import service_clients
+from tenancy.clients.tables import ClientState
+from tenancy.keycloak.port import Identities, OperatorIntent, Realm, service_client_name
+from tenancy.people.queries import members, roles_of_members
+from tenancy.people.tables import Member
+from tenancy.tenants.queries import tenants
+
+NOT_HERE = reason(
+    "example.not_here",
+    ja="例示データは、この環境では使えません（MOYAI_EXAMPLE が 0 です）。",
+    en="There is no example here: MOYAI_EXAMPLE is 0.",
+    hint_ja="試すときは MOYAI_EXAMPLE=1 を設定してください。実際の運用では設定しないでください。",
+    hint_en="Set MOYAI_EXAMPLE=1 to try it; never where real people work.",
+)
+
+FOLDER: Final = "example"
+AT_ONCE: Final = 4
+"""A password costs Keycloak a deliberate effort; more at once are no faster on a small machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account of the example. `username` is what is typed at the login page; `tenant` is a code."""
+
+    username: str
+    password: str
+    realm: str
+    role: str
+    tenant: str
+
+
+def only_in_the_example(settings: Settings) -> None:
+    """Raise NotAllowed where the installation does not run the example."""
+    if not settings.example:
+        raise NotAllowed(NOT_HERE, field="MOYAI_EXAMPLE")
+
+
+def project_operator_people(identities: Identities, actor: Actor) -> None:
+    """Make the operator's people in their realm, with the roles they were granted."""
+    with bookkeeping(OPERATOR) as session:
+        roles = roles_of_members(session, actor.tenant_id, clock.now())
+        people = members(session, actor.tenant_id)
+    for person in people:
+        identities.ensure_operator(
+            OperatorIntent(
+                person_id=person.person_id,
+                email=person.email,
+                family_name=person.family_name,
+                given_name=person.given_name,
+                roles=frozenset(role.value for role in roles.get(person.person_id, frozenset()) & OPERATOR_ROLES),
+            )
+        )
+
+
+def complete_accounts(settings: Settings) -> list[Account]:
+    """Every account there is by now; those that have no password yet get one. Quick when there is nothing to do."""
+    only_in_the_example(settings)
+    with bookkeeping(OPERATOR) as session:
+        people = _people(session)
+    path = settings.home / FOLDER / "accounts.json"
+    kept = _read(path)
+    new = [(member, account) for member, account in people if account.username not in kept]
+    setter = example_passwords(settings) if new else None
+
+    def give(entry: tuple[Member, Account]) -> Account | None:
+        member, account = entry
+        password = secrets.token_urlsafe(18)
+        if setter is None:
+            return None
+        try:
+            setter.set(member.person_id, password, Realm(account.realm))
+        except NotFound:
+            # Not in Keycloak yet: the tenant is still to come in.
+            return None
+        return Account(account.username, password, account.realm, account.role, account.tenant)
+
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="accounts") as pool:
+        given = [pool.submit(copy_context().run, give, entry) for entry in new]
+    for future in given:
+        account = future.result()
+        if account is not None:
+            kept[account.username] = account.password
+    if new:
+        _write(path, kept)
+    return [
+        Account(account.username, kept[account.username], account.realm, account.role, account.tenant)
+        for _, account in people
+        if account.username in kept
+    ]
+
+
+def client_accounts(settings: Settings) -> list[dict[str, str]]:
+    """The service clients that can sign in, with the private keys the example made for them."""
+    only_in_the_example(settings)
+    with bookkeeping(OPERATOR) as session:
+        found = [
+            (service_client_name(tenant.id, client.id), tenant.code or "")
+            for tenant in tenants(session)
+            for client in service_clients(session, tenant.id)
+            if client.state == ClientState.ACTIVE
+        ]
+    return [
+        {
+            "client_id": name,
+            "tenant": code,
+            "private_key_pem": private_key(settings.home / FOLDER / "clients", code),
+        }
+        for name, code in found
+    ]
+
+
+def as_json(accounts: list[Account], clients: list[dict[str, str]]) -> dict[str, Any]:
+    """As the contract of the command line has it."""
+    return {"accounts": [asdict(account) for account in accounts], "clients": clients}
+
+
+def person_of_role(session: Session, tenant_id: UUID, role: Role) -> UUID:
+    """The example's person of the operator who holds this role."""
+    for person_id, roles in roles_of_members(session, tenant_id, clock.now()).items():
+        if role in roles:
+            return person_id
+    raise LookupError(role)
+
+
+def _people(session: Session) -> list[tuple[Member, Account]]:
+    found = []
+    for tenant in tenants(session):
+        roles = roles_of_members(session, tenant.id, clock.now())
+        realm = Realm.OPERATORS if tenant.is_operator else Realm.TENANTS
+        for member in members(session, tenant.id):
+            held = roles.get(member.person_id, frozenset())
+            above = sorted(role.value for role in held if role is not Role.TENANT_MEMBER)
+            role = above[0] if above else Role.TENANT_MEMBER.value
+            found.append((member, Account(member.email, "", realm.value, role, tenant.code or "")))
+    return found
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+
+
+def _write(path: Path, passwords: dict[str, str]) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(passwords, file, ensure_ascii=False, indent=1)
+    unfinished.replace(path)
