@@ -61,6 +61,20 @@ def as_error(refusal: Refused) -> dict[str, Any]:
     return {"error": error}
 
 
+def answer_usage_error(error: click.UsageError, *, as_json: bool) -> int:
+    """Tell of a wrong option or argument as every refusal is told, naming it as the field; the exit code is 2."""
+    if not as_json:
+        error.show()
+        return 2
+    parameter = error.param if isinstance(error, click.BadParameter) else None
+    named = parameter.name if parameter is not None else getattr(error, "option_name", None)
+    answer = {"code": "usage", "message": error.format_message()}
+    if named:
+        answer["field"] = str(named)
+    print_json({"error": answer})
+    return 2
+
+
 def _refuse(refusal: Refused, context: click.Context, as_json: bool, json_to_error_stream: bool) -> NoReturn:
     if as_json:
         click.echo(json.dumps(as_error(refusal), ensure_ascii=False).encode(), err=json_to_error_stream)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -32,6 +33,7 @@ ROLES = (SUPERUSER, OWNER, APP, KEYCLOAK)
 
 CONNECTIONS_AT_MOST = 100
 _INSTALLATION = "pginstall18"
+_PID_FILE = "postmaster.pid"
 
 CLOSED_FOLDER = reason(
     "servers.closed_folder",
@@ -121,6 +123,21 @@ class EmbeddedPostgreSQL:
             settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
         options = [f"--{name}={value}" for name, value in settings.items()]
         return self._command("postgres", ["-D", str(self.data_folder), "-p", str(self.port), *options])
+
+    def left_behind(self) -> int | None:
+        """The pid of a PostgreSQL that runs on this very data folder, whoever started it; None when none does."""
+        try:
+            pid = int((self.data_folder / _PID_FILE).read_text(encoding="ascii").split()[0])
+            process = psutil.Process(pid)
+            # PostgreSQL works inside its data folder, so a stranger that got the pid is told apart.
+            return pid if Path(process.cwd()) == self.data_folder.resolve() else None
+        except (OSError, ValueError, IndexError, psutil.Error):
+            return None
+
+    def clear_away(self) -> None:
+        """Remove the pid file of a killed server. PostgreSQL would trust it where the pid has become a stranger's."""
+        if self.left_behind() is None:
+            (self.data_folder / _PID_FILE).unlink(missing_ok=True)
 
     def version(self) -> str | None:
         """What the running server says it is, "18.4"; None while it does not answer."""
