@@ -103,7 +103,7 @@ def _service_client(claims: Claims, client: str) -> Actor:
         raise TokenRefused("client")
     row, state = found
     in_force = row.valid_from <= today and (row.valid_until is None or today < row.valid_until)
-    if row.state != ClientState.ACTIVE or not in_force or not EFFECTS[TenantState(state)].clients_get_tokens:
+    if row.state == ClientState.STOPPED or not in_force or not EFFECTS[TenantState(state)].clients_get_tokens:
         raise TokenRefused("client")
     scopes = set(str(claims.get("scope", "")).split()) & set(row.scopes)
     allowed: set[Permission] = set()

@@ -17,6 +17,8 @@ from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
 from tenancy.keycloak.port import Realm
+from tenancy.people.queries import member_of_person
+from tenancy.people.tables import MemberState
 
 IDLE: Final = timedelta(minutes=30)
 ABSOLUTE: Final = timedelta(hours=10)
@@ -42,7 +44,7 @@ class SessionOpened(Outcome):
 
 @command(Permission.SIGNED_IN, Event.SESSION_OPENED)
 def open_session(work: Work, order: OpenSession) -> SessionOpened:
-    """Open a session for the actor, who must hold at least one role that counts."""
+    """Open a session for the actor, who must hold at least one role that counts. An invited member is then active."""
     session_id = new_id()
     work.session.add(
         WebSession(
@@ -61,7 +63,16 @@ def open_session(work: Work, order: OpenSession) -> SessionOpened:
             ends_at=work.now + ABSOLUTE,
         )
     )
-    work.record(subject=session_id, realm=order.realm.value, roles=sorted(role.value for role in work.actor.roles))
+    member = member_of_person(work.session, work.actor.tenant_id, order.person_id)
+    is_first = member is not None and member.state == MemberState.INVITED
+    if member is not None and is_first:
+        member.state = MemberState.ACTIVE.value
+    work.record(
+        subject=session_id,
+        realm=order.realm.value,
+        is_first=is_first,
+        roles=sorted(role.value for role in work.actor.roles),
+    )
     return SessionOpened(session_id=session_id)
 
 

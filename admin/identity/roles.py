@@ -32,8 +32,8 @@ def roles_in_token(claims: Mapping[str, Any], realm: Realm, alias: str | None) -
 
 
 def roles_that_count(in_token: frozenset[Role], granted: frozenset[Role]) -> frozenset[Role]:
-    """Both must agree. Plain membership needs no grant: the member's own state is looked at instead."""
-    return in_token & (granted | {Role.TENANT_MEMBER})
+    """Both must agree, for plain membership too."""
+    return in_token & granted
 
 
 def _named(place: Mapping[str, Any]) -> frozenset[Role]:

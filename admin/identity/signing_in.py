@@ -13,9 +13,9 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-import httpx
+import requests
 from authlib.integrations.base_client import OAuthError
-from authlib.integrations.httpx_client import OAuth2Client
+from authlib.integrations.requests_client import OAuth2Session
 
 from admin.identity.bearer import person_id_in
 from admin.identity.realms import CONSOLE_CLIENT, RealmAddress
@@ -29,7 +29,8 @@ from tenancy.keycloak.port import Realm, organization_alias
 
 COOKIE: Final = "__Host-moyai-sign-in"
 SECONDS: Final = 600
-TIMEOUT: Final = httpx.Timeout(5.0, connect=2.0)
+TIMEOUT: Final = (2.0, 5.0)
+"""Seconds to connect and to wait: a person sits before the screen."""
 
 KEYCLOAK_AWAY = reason(
     "sign_in.keycloak_away",
@@ -181,11 +182,11 @@ class SigningIn:
                 )
         except OAuthError as declined:
             raise NotAllowed(DECLINED, answer=_word(declined.error)) from declined
-        except httpx.HTTPError as away:
+        except requests.RequestException as away:
             raise Unreachable(KEYCLOAK_AWAY) from away
         return tokens
 
-    def _client(self, realm: Realm, tenant_id: UUID) -> OAuth2Client:
+    def _client(self, realm: Realm, tenant_id: UUID) -> OAuth2Session:
         scope = "openid" if realm is Realm.OPERATORS else f"openid organization:{organization_alias(tenant_id)}"
         issuer, key = self._realms[realm].issuer, self._key
 
@@ -193,14 +194,13 @@ class SigningIn:
             proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": key.assertion(CONSOLE_CLIENT, issuer)}
             return uri, headers, f"{body}&{urlencode({'client_id': CONSOLE_CLIENT, **proof})}"
 
-        return OAuth2Client(
+        return OAuth2Session(
             CONSOLE_CLIENT,
             token_endpoint_auth_method=prove,
             scope=scope,
             redirect_uri=f"{self._public_url}/login/callback",
             code_challenge_method="S256",
-            timeout=TIMEOUT,
-            trust_env=False,
+            default_timeout=TIMEOUT,
         )
 
 
