@@ -1,0 +1,49 @@
+# Two commands are enough: `make run` and `make test`. Both need Python 3.11 or newer and make, and bring the rest.
+
+PYTHON ?= python3
+MEMBERS ?= 21
+ARGS ?=
+
+VENV := .venv
+READY := $(VENV)/.ready
+IN_VENV := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench soak lock clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo "  MEMBERS=13|21 for run, ARGS='-k words' for test, PYTHON=python3.12 for all."
+
+run: $(READY) ## Start everything, carry out the main job on example data, serve until Ctrl-C.
+	$(IN_VENV)/moyai run --members $(MEMBERS)
+
+test: $(READY) ## Run every test on real servers of their own.
+	$(IN_VENV)/python -m pytest --cov --cov-report=term $(ARGS)
+
+check: $(READY) ## What a reviewer runs: style, types, import rules, tests.
+	$(IN_VENV)/ruff check .
+	$(IN_VENV)/ruff format --check .
+	$(IN_VENV)/mypy
+	$(MAKE) test
+
+format: $(READY) ## Put the code into the house's form.
+	$(IN_VENV)/ruff check --fix .
+	$(IN_VENV)/ruff format .
+
+bench: $(READY) ## Measure, against bare work in the same run; prints ratios with their conditions.
+	$(IN_VENV)/python -m tests.bench $(ARGS)
+
+soak: $(READY) ## The million random splits.
+	$(IN_VENV)/python -m tests.soak $(ARGS)
+
+lock: $(READY) ## Resolve the dependencies again after a change in pyproject.toml.
+	$(IN_VENV)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+
+clean: ## Remove what make made; the data in .moyai stays.
+	rm -rf $(VENV) .moyai-test .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+
+$(READY): requirements.lock pyproject.toml
+	@PYTHON='$(PYTHON)' sh .ci/venv $(VENV)
+	@touch $@
