@@ -1,0 +1,95 @@
+"""The mail that sets a password: sent by Keycloak, in Japanese, through the server the settings name."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Iterator
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from admin.keycloak_setup import mail_server
+from admin.servers import ports
+from tenancy.keycloak.adapter import KeycloakIdentities
+from tests.tenancy.keycloak.installation import PUBLIC_URL, Installation, Municipality
+
+
+class Letterbox:
+    """Takes every mail and keeps it."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.envelopes.append(envelope)
+        return "250 kept"
+
+
+@pytest.fixture
+def letterbox(installation: Installation) -> Iterator[Letterbox]:
+    """A mail server on this machine that Keycloak is told of, and no more afterwards."""
+    kept = Letterbox()
+    port = ports.choose_free()
+    server = Controller(kept, hostname="127.0.0.1", port=port)
+    server.start()
+    assert installation.configure(smtp=mail_server(None, PUBLIC_URL, port)).in_sync
+    yield kept
+    server.stop()
+    assert installation.configure().in_sync
+
+
+def test_the_owner_is_sent_a_japanese_mail_with_a_link_to_set_a_password(
+    installation: Installation, identities: KeycloakIdentities, municipality: Municipality, letterbox: Letterbox
+) -> None:
+    municipality.onboard(identities)
+    owner = municipality.person("tenant-owner")
+    identities.ensure_people(municipality.tenant_id, [owner])
+
+    identities.send_password_mail(owner.person_id)
+
+    (envelope,) = letterbox.envelopes
+    assert envelope.rcpt_tos == [owner.email]
+    content = envelope.original_content
+    assert content is not None
+    mail = email.message_from_bytes(content, policy=email.policy.default)
+    assert mail["subject"] == "アカウントの更新"
+    assert mail["from"].addresses[0].display_name == "Moyai 催合"
+    text = mail.get_body(("plain",))
+    assert text is not None
+    assert f"{installation.server.url}/realms/moyai/login-actions/action-token?key=" in text.get_content()
+
+
+@pytest.mark.parametrize(
+    ("smtp_url", "local_port", "expected"),
+    [
+        (None, None, {}),
+        (None, 8704, {"host": "127.0.0.1", "port": "8704", "auth": "false", "ssl": "false"}),
+        (
+            "smtps://user%40pref:pass%3Aword@mail.example.jp",
+            8704,
+            {
+                "host": "mail.example.jp",
+                "port": "465",
+                "ssl": "true",
+                "starttls": "false",
+                "auth": "true",
+                "user": "user@pref",
+                "password": "pass:word",
+            },
+        ),
+        (
+            "smtp://mail.example.jp:2525",
+            None,
+            {"host": "mail.example.jp", "port": "2525", "ssl": "false", "starttls": "true", "auth": "false"},
+        ),
+    ],
+)
+def test_the_mail_server_is_read_from_the_settings(
+    smtp_url: str | None, local_port: int | None, expected: dict[str, str]
+) -> None:
+    server = mail_server(smtp_url, "https://moyai.pref.example.jp", local_port)
+
+    sender = {"from": "moyai@moyai.pref.example.jp", "fromDisplayName": "Moyai 催合"} if expected else {}
+    assert server == {**expected, **sender}
