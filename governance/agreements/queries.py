@@ -7,6 +7,7 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from governance.agreements.tables import Acceptance, Agreement, AgreementVersion
@@ -54,7 +55,7 @@ def versions_in_force(session: Session, on: date) -> list[VersionFacts]:
         select(AgreementVersion, Agreement)
         .join(Agreement, Agreement.id == AgreementVersion.agreement_id)
         .where(AgreementVersion.mandatory, AgreementVersion.effective_from <= on)
-        .distinct(Agreement.id)
+        .ext(distinct_on(Agreement.id))
         .order_by(Agreement.id, AgreementVersion.number.desc())
     )
     return [_facts(version, of) for version, of in found]

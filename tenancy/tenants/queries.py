@@ -9,6 +9,7 @@ from fractions import Fraction
 from uuid import UUID
 
 from sqlalchemy import Exists, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from governance.kernel.errors import NOT_FOUND, NotFound
@@ -103,7 +104,7 @@ def figures(session: Session, kind: StatisticKind, tenant_ids: Collection[UUID],
             Statistic.basis_date <= on,
             ~_superseded(),
         )
-        .distinct(Statistic.tenant_id)
+        .ext(distinct_on(Statistic.tenant_id))
         .order_by(Statistic.tenant_id, Statistic.basis_date.desc())
     )
     return {

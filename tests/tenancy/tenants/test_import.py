@@ -1,0 +1,194 @@
+"""Importing municipalities: all or nothing, each wrong row named, and the preview says what the import does."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+import admin.example
+from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.errors import Invalid, KeyReused, NotAllowed, NotFound
+from governance.permissions import Role
+from tenancy import directory
+from tenancy.tenants.commands import (
+    DefineCohort,
+    ImportTenants,
+    define_cohort,
+    import_tenants,
+    preview_import,
+)
+from tenancy.tenants.importing import ImportRefused, ImportVerdict
+from tenancy.tenants.tables import StatisticKind
+from tests.actors import Actors
+from tests.tenancy.register import kumamoto_city, recorded, rows
+
+HEADER = "code6,name_ja,kana,kind,population_2020,fiscal_index,source\n"
+KUMAMOTO = "431001,熊本市,クマモトシ,designated_city,738865,0.70,国勢調査\n"
+ASO = "432148,阿蘇市,アソシ,city,24930,0.36,国勢調査\n"
+BASIS = {StatisticKind.POPULATION: date(2020, 10, 1), StatisticKind.FISCAL_INDEX: date(2022, 3, 31)}
+
+
+def _order(*lines: str, **other: object) -> ImportTenants:
+    return ImportTenants.model_validate({"content": (HEADER + "".join(lines)).encode(), "basis_dates": BASIS, **other})
+
+
+def _preview(order: ImportTenants) -> ImportVerdict:
+    with scope(OPERATOR):
+        return preview_import(db.session(), order)
+
+
+def test_a_whole_file_becomes_applicants_with_their_figures(actors: Actors) -> None:
+    imported = import_tenants(_order(KUMAMOTO, ASO, valid_from=date(2025, 4, 1)), actor=actors.onboarding)
+
+    with scope(OPERATOR):
+        session = db.session()
+        kumamoto, aso = directory.tenant_by_code(session, "431001"), directory.tenant_by_code(session, "432148")
+        found = directory.figures(session, StatisticKind.POPULATION, imported.tenant_ids, date(2025, 4, 1))
+    assert (kumamoto.id, aso.id) == imported.tenant_ids
+    assert (kumamoto.state.value, kumamoto.valid_from) == ("applied", date(2025, 4, 1))
+    assert (found[aso.id].value, found[aso.id].basis_date, found[aso.id].source) == (
+        24930,
+        date(2020, 10, 1),
+        "国勢調査",
+    )
+    assert recorded("tenants.imported")[-1].facts["rows"] == 2
+    assert {row.tenant_id for row in recorded("tenant.registered")} == {kumamoto.id, aso.id}
+
+
+def test_the_example_file_is_read_whole(actors: Actors) -> None:
+    content = (Path(admin.example.__path__[0]) / "kumamoto_municipalities.csv").read_bytes()
+    order = ImportTenants(
+        content=content,
+        basis_dates={
+            StatisticKind.POPULATION: date(2020, 10, 1),
+            StatisticKind.HOUSEHOLDS: date(2020, 10, 1),
+            StatisticKind.AREA_KM2: date(2020, 10, 1),
+            StatisticKind.FISCAL_INDEX: date(2022, 3, 31),
+        },
+        source="例示データ",
+    )
+
+    imported = import_tenants(order, actor=actors.onboarding)
+
+    with scope(OPERATOR):
+        found = directory.figures(db.session(), StatisticKind.POPULATION, imported.tenant_ids, date(2025, 4, 1))
+        households = directory.figures(db.session(), StatisticKind.HOUSEHOLDS, imported.tenant_ids, date(2025, 4, 1))
+    assert len(imported.tenant_ids) == 45
+    assert sum(figure.value for figure in found.values()) == 1_738_301
+    assert sum(figure.value for figure in households.values()) == 719_154
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("432149,阿蘇市,アソシ,city,1,0.1,国勢調査\n", "code.check_digit"),
+        ("43214,阿蘇市,アソシ,city,1,0.1,国勢調査\n", "code.five_digits"),
+        ("401307,福岡市,フクオカシ,city,1,0.1,国勢調査\n", "tenant.another_prefecture"),
+        ("431010,熊本市中央区,チュウオウク,city,1,0.1,国勢調査\n", "tenant.ward_is_no_body"),
+        (KUMAMOTO, "import.twice_in_file"),
+        ("432148,阿蘇市,アソシ,city,1,0.1\n", "import.ragged"),
+        ("432148,=1+1,アソシ,city,1,0.1,国勢調査\n", "import.formula"),
+        ("432148,阿蘇市,アソシ,city,1,0.1,\n", "import.source_missing"),
+    ],
+)
+def test_one_wrong_row_and_nothing_is_imported(actors: Actors, wrong: str, why: str) -> None:
+    before = rows("tenant")
+    order = _order(KUMAMOTO, wrong)
+    verdict = _preview(order)
+
+    with pytest.raises(ImportRefused) as refusal:
+        import_tenants(order, actor=actors.onboarding)
+
+    said = [(row.line, None if row.refusal is None else row.refusal.code) for row in refusal.value.verdict.rows]
+    assert said == [(2, None), (3, why)]
+    assert said == [(row.line, None if row.refusal is None else row.refusal.code) for row in verdict.rows]
+    assert "3 行目" in refusal.value.message("ja")
+    assert (rows("tenant"), rows("statistic")) == (before, [])
+    assert recorded("tenants.imported") == []
+    assert recorded("tenants.imported", "refused")[-1].facts["code"] == "import.refused"
+
+
+def test_a_code_that_is_registered_already_is_named_with_its_line(actors: Actors) -> None:
+    kumamoto_city(actors)
+    before = rows("tenant")
+
+    with pytest.raises(ImportRefused) as refusal:
+        import_tenants(_order(ASO, KUMAMOTO), actor=actors.onboarding)
+
+    (wrong,) = refusal.value.verdict.refused
+    assert wrong.refusal is not None
+    assert (wrong.line, wrong.code, wrong.refusal.code) == (3, "431001", "tenant.already_registered")
+    assert rows("tenant") == before
+
+
+def test_the_same_file_twice_registers_nobody_twice(actors: Actors) -> None:
+    import_tenants(_order(KUMAMOTO, ASO), actor=actors.onboarding)
+    before = rows("tenant")
+
+    with pytest.raises(ImportRefused):
+        import_tenants(_order(KUMAMOTO, ASO), actor=actors.onboarding)
+
+    assert rows("tenant") == before
+
+
+def test_a_key_answers_the_same_file_and_refuses_another(actors: Actors) -> None:
+    order = ImportTenants(content=(HEADER + KUMAMOTO).encode("cp932"), basis_dates=BASIS, source="国勢調査")
+    first = import_tenants(order, actor=actors.onboarding, key="april")
+
+    assert import_tenants(order, actor=actors.onboarding, key="april") == first
+    with pytest.raises(KeyReused):
+        import_tenants(_order(ASO), actor=actors.onboarding, key="april")
+
+
+def test_a_preview_changes_nothing(actors: Actors) -> None:
+    before = rows("tenant")
+
+    verdict = _preview(_order(KUMAMOTO, ASO))
+
+    assert verdict.refused == ()
+    assert rows("tenant") == before
+
+
+@pytest.mark.parametrize(
+    ("basis_dates", "why"),
+    [
+        ({}, "import.basis_date_missing"),
+        (BASIS | {StatisticKind.POPULATION: date(2025, 10, 1)}, "import.basis_date_of_another_year"),
+        (BASIS | {StatisticKind.FISCAL_INDEX: date(2199, 3, 31)}, "statistic.basis_date_wrong"),
+    ],
+)
+def test_figures_need_the_day_they_are_of(actors: Actors, basis_dates: dict[StatisticKind, date], why: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        import_tenants(_order(KUMAMOTO, basis_dates=basis_dates), actor=actors.onboarding)
+
+    assert refusal.value.code == why
+    assert (refusal.value.field or "").startswith("basis_dates.")
+    assert rows("statistic") == []
+
+
+def test_a_cohort_takes_the_whole_file_in(actors: Actors) -> None:
+    define_cohort(DefineCohort(name="r7", label="令和7年度参加", fiscal_year=2025), actor=actors.onboarding)
+
+    import_tenants(_order(KUMAMOTO, ASO, cohort="r7"), actor=actors.onboarding)
+
+    with scope(OPERATOR):
+        members = directory.cohort_members(db.session(), "r7")
+    assert [(facts.code, facts.valid_from) for facts in members] == [
+        ("431001", date(2025, 4, 1)),
+        ("432148", date(2025, 4, 1)),
+    ]
+    with pytest.raises(NotFound):
+        import_tenants(_order(cohort="r8"), actor=actors.onboarding)
+
+
+def test_a_municipality_cannot_import(database: Flask, actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+    before = rows("tenant")
+
+    with pytest.raises(NotAllowed):
+        import_tenants(_order(ASO), actor=actors.municipal(tenant_id, Role.TENANT_OWNER))
+
+    assert rows("tenant") == before
