@@ -32,10 +32,10 @@ format: $(READY) ## Put the code into the house's form.
 	$(IN_VENV)/ruff format .
 
 bench: $(READY) ## Measure, against bare work in the same run; prints ratios with their conditions.
-	$(IN_VENV)/python -m tests.bench $(ARGS)
+	@set -e; for story in $(basename $(notdir $(wildcard tests/bench/[a-z]*.py))); do $(IN_VENV)/python -m tests.bench.$$story $(ARGS); done
 
 soak: $(READY) ## The million random splits.
-	$(IN_VENV)/python -m tests.soak $(ARGS)
+	@set -e; for story in $(basename $(notdir $(wildcard tests/soak/[a-z]*.py))); do $(IN_VENV)/python -m tests.soak.$$story $(ARGS); done
 
 lock: $(READY) ## Resolve the dependencies again after a change in pyproject.toml.
 	$(IN_VENV)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
