@@ -1,0 +1,183 @@
+"""The paper itself: the right font, Japanese that can be read back, names that stay names, the same bytes."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+from pypdf import PdfReader
+
+from billing.documents.typeset import font_folder, typeset
+from billing.notices.paper import Wording, paper
+from billing.runs.queries import ShareFacts, WorkingFacts
+from billing.runs.tables import RunKind
+from governance.kernel.errors import Conflict
+
+MADE_AT: Final = datetime(2025, 6, 2, 1, 0, tzinfo=UTC)
+VERSION: Final = UUID(int=1)
+WORDING: Final = Wording(
+    issuer="熊本県",
+    revenue_account="分担金及び負担金",
+    claim="共同利用基盤の令和7年度運営経費に係る負担金",
+    payable_at="熊本県の指定金融機関",
+    contact=None,
+    is_example=False,
+)
+LINES: Final = [
+    WorkingFacts("均等割", "equal", None, None, 12_000_000, "1/10", "1", "13", "1200000/13", VERSION),
+    WorkingFacts(
+        "人口割", "statistic:population", date(2020, 10, 1), "令和2年国勢調査", 12_000_000, "9/10", "738865",
+        "1414240", "498733875/88390", VERSION,
+    ),
+]  # fmt: skip
+DIVISION: Final[dict[str, Any]] = {
+    "rule": "運営経費負担規則",
+    "version": 1,
+    "version_id": str(VERSION),
+    "body_hash": "sha256:" + "ab" * 32,
+    "valid_from": "2025-04-01",
+    "decided_by": "運営協議会",
+    "decision_number": "令和7年度第1号",
+    "decided_on": "2025-03-24",
+    "pools": [{"label": "運営経費", "yen": 25_000_000}],
+    "total_yen": 25_000_000,
+    "deductions": [{"name": "交付金", "kind": "grant", "yen": 1_000_000}],
+    "deductions_yen": 1_000_000,
+    "operator_ratio": "1/2",
+    "operator_yen": 12_000_000,
+    "pool_yen": 12_000_000,
+    "operator_residual_yen": 7,
+    "members": 13,
+    "rounding": "floor_total__residual_to_operator",
+    "unit_yen": 1,
+    "exact_yen": "658960837500/114907",
+    "cut_yen": 5_734_731,
+    "rank": None,
+    "adjustment_yen": 0,
+    "share_yen": 5_734_731,
+}
+SHARE: Final = ShareFacts(
+    id=UUID(int=2),
+    tenant_id=UUID(int=3),
+    run_id=UUID(int=4),
+    fiscal_year=2025,
+    run_number=1,
+    kind=RunKind.ESTIMATE,
+    digest="sha256:" + "cd" * 32,
+    code="431001",
+    name="熊本市",
+    share_yen=5_734_731,
+    previous_yen=0,
+    divisions=[DIVISION],
+    posted_at=MADE_AT,
+)
+
+
+def printed(share: ShareFacts = SHARE, wording: Wording = WORDING, lines: list[WorkingFacts] = LINES) -> bytes:
+    due_on = date(2025, 6, 16) if share.difference_yen > 0 else None
+    return typeset("notice.typ", paper(share, lines, wording, date(2025, 6, 2), due_on), MADE_AT)
+
+
+def text_of(pdf: bytes) -> str:
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+
+
+def test_every_font_on_the_paper_is_noto_sans_jp_from_the_package() -> None:
+    assert [font.name for font in font_folder().glob("*.ttf")] == ["NotoSansJP[wght].ttf"]
+
+    fonts = {
+        str(font.get_object()["/BaseFont"])
+        for page in PdfReader(io.BytesIO(printed())).pages
+        for font in page["/Resources"]["/Font"].values()  # type: ignore[index]
+    }
+
+    assert fonts
+    assert all("+NotoSansJP" in font for font in fonts)
+
+
+def test_the_text_can_be_read_back_in_japanese() -> None:
+    text = text_of(printed())
+
+    for words in (
+        "納入通知書",
+        "熊本市　御中",
+        "第 2025-01-431001 号",
+        "令和7年6月2日（月）",
+        "5,734,731円",
+        "令和7年6月16日（月）",
+        "所属年度",
+        "令和7年度",
+        "分担金及び負担金",
+        "納付の請求の事由",
+        "熊本県の指定金融機関",
+        "▲1,000,000",
+        "738,865 1,414,240",
+        "658960837500/114907",
+        "令和2年10月1日（木） 令和2年国勢調査",
+        "運営協議会 令和7年度第1号 令和7年3月24日（月）",
+    ):
+        assert words in text
+    assert "例示データ" not in text
+
+
+def test_the_example_is_marked_on_every_page() -> None:
+    pages = PdfReader(io.BytesIO(printed(wording=replace(WORDING, is_example=True)))).pages
+
+    assert len(pages) == 2
+    assert all("例示データ" in page.extract_text() for page in pages)
+
+
+def test_the_paper_is_tagged_a4_in_japanese_and_names_its_time() -> None:
+    document = PdfReader(io.BytesIO(printed()))
+
+    root = document.trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"]  # type: ignore[index]
+    assert root["/Lang"].startswith("ja")  # type: ignore[index]
+    assert "/StructTreeRoot" in root  # type: ignore[operator]
+    assert [round(float(side)) for side in document.pages[0].mediabox[2:]] == [595, 842]
+    assert document.metadata is not None
+    assert document.metadata.title == "納入通知書 2025-01-431001"
+    assert document.metadata.creation_date == MADE_AT
+
+
+def test_the_same_facts_give_the_same_bytes() -> None:
+    assert printed() == printed()
+    assert printed() != printed(replace(SHARE, name="八代市"))
+
+
+@pytest.mark.parametrize(
+    "name", ["葛󠄀城市 髙﨑𠮷町", '#strong[x] $a$ <b> "quoted" \\n', "くまもとデータ連携基盤推進協議会", "あさぎり町"]
+)
+def test_a_name_stays_as_it_was_entered(name: str) -> None:
+    assert f"{name}　御中" in text_of(printed(replace(SHARE, name=name)))
+
+
+def test_a_name_that_the_font_cannot_show_is_refused_and_not_printed_with_a_hole() -> None:
+    with pytest.raises(Conflict) as refusal:
+        printed(replace(SHARE, name="市役所😀"))
+
+    assert refusal.value.code == "document.no_glyph"
+
+
+def test_a_lower_share_is_a_change_and_asks_for_nothing() -> None:
+    lower = replace(SHARE, kind=RunKind.REVISION, run_number=2, share_yen=5_000_000, previous_yen=5_734_731)
+
+    text = text_of(printed(lower))
+
+    assert "負担金変更通知書" in text
+    assert "▲734,731円" in text
+    assert "納付すべき金額" not in text
+    assert "納付場所" not in text
+
+
+def test_amounts_of_nothing_and_of_fifteen_digits_fit() -> None:
+    nothing = text_of(printed(replace(SHARE, kind=RunKind.REVISION, previous_yen=SHARE.share_yen)))
+    most = text_of(printed(replace(SHARE, share_yen=999_999_999_999_999)))
+
+    assert "0円" in nothing
+    assert "負担額に変わりはありません" in nothing
+    assert "999,999,999,999,999円" in most
