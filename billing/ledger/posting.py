@@ -24,6 +24,7 @@ from governance.kernel.digest import digest_of
 from governance.kernel.errors import Closed, Conflict, Invalid, KeyReused, reason
 from governance.kernel.ids import new_id
 from governance.kernel.yen import YEN_BOUND, whole_yen
+from tenancy import directory
 
 LINES_AT_MOST: Final = 1_000
 
@@ -284,7 +285,12 @@ def _find_or_open(work: Work, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
 
 
 def _open_books(work: Work, drafts: Sequence[_Draft]) -> None:
-    """Open the accounts and years that these entries lack. Raises Closed for a year that does not take them."""
+    """Open the accounts and years that these entries lack.
+
+    Raises NotFound for a tenant that is not there, Closed for a year that does not take them.
+    """
+    for tenant_id in sorted({draft.posting.tenant_id for draft in drafts}):
+        directory.tenant_by_id(work.session, tenant_id)
     years = sorted({(draft.posting.tenant_id, draft.fiscal_year) for draft in drafts})
     states = _states(work, years)
     for draft in drafts:

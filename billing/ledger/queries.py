@@ -1,0 +1,171 @@
+"""Reading the books, the tenant first. Frozen values, no rows: what a reader holds cannot be written back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from billing.ledger.chart import AccountCode, AccountKind
+from billing.ledger.periods import EntryKind, PeriodState
+from governance.kernel.errors import NOT_FOUND, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class LineOfEntry:
+    """A line as it stands in the book: debit positive, credit negative, in yen."""
+
+    line_no: int
+    account: AccountCode
+    account_name: str
+    yen: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryInBook:
+    """An entry with its lines. `reversed_by` names the entry that undid it, if any did."""
+
+    tenant_id: UUID
+    id: UUID
+    number: int
+    reference: str
+    kind: EntryKind
+    fiscal_year: int
+    happened_on: date
+    recorded_at: datetime
+    memo: str
+    reverses_id: UUID | None
+    reversed_by: UUID | None
+    lines: tuple[LineOfEntry, ...]
+
+    @property
+    def total_yen(self) -> int:
+        """The sum of its debits."""
+        return sum(line.yen for line in self.lines if line.yen > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """What an account of one book adds up to in one fiscal year (debit positive), over how many lines."""
+
+    account: AccountCode
+    account_name: str
+    kind: AccountKind
+    fiscal_year: int
+    yen: int
+    line_count: int
+
+
+_ENTRY = """
+    SELECT entry.tenant_id, entry.id, entry.number, entry.reference, entry.kind, entry.fiscal_year, entry.happened_on,
+        entry.recorded_at, entry.memo, entry.reverses_id, undoing.id AS reversed_by
+    FROM ledger_entry AS entry
+    LEFT JOIN ledger_entry AS undoing ON undoing.tenant_id = entry.tenant_id AND undoing.reverses_id = entry.id
+"""
+
+
+def entries(
+    session: Session,
+    tenant_id: UUID,
+    *,
+    fiscal_year: int | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[EntryInBook]:
+    """The newest entries of the book first, of one fiscal year where given, with numbers below `before`."""
+    rows = session.execute(
+        text(
+            f"""
+            {_ENTRY}
+            WHERE entry.tenant_id = :tenant_id
+                AND (CAST(:fiscal_year AS smallint) IS NULL OR entry.fiscal_year = :fiscal_year)
+                AND (CAST(:before AS bigint) IS NULL OR entry.number < :before)
+            ORDER BY entry.number DESC LIMIT :limit
+            """
+        ),
+        {"tenant_id": tenant_id, "fiscal_year": fiscal_year, "before": before, "limit": limit},
+    ).all()
+    return _with_lines(session, tenant_id, rows)
+
+
+def entry(session: Session, tenant_id: UUID, entry_id: UUID) -> EntryInBook:
+    """One entry of the book. Raises NotFound, also for another tenant's."""
+    rows = session.execute(
+        text(f"{_ENTRY} WHERE entry.tenant_id = :tenant_id AND entry.id = :entry_id"),
+        {"tenant_id": tenant_id, "entry_id": entry_id},
+    ).all()
+    if not rows:
+        raise NotFound(NOT_FOUND, field="entry_id", what="仕訳 / entry", given=str(entry_id))
+    return _with_lines(session, tenant_id, rows)[0]
+
+
+def _with_lines(session: Session, tenant_id: UUID, rows: Sequence[Row[Any]]) -> list[EntryInBook]:
+    lines: dict[UUID, list[LineOfEntry]] = {row.id: [] for row in rows}
+    found = session.execute(
+        text(
+            """
+            SELECT line.entry_id, line.line_no, account.code, account.name, line.yen
+            FROM ledger_line AS line
+            JOIN ledger_account AS account
+                ON account.tenant_id = line.tenant_id AND account.id = line.account_id
+            WHERE line.tenant_id = :tenant_id AND line.entry_id = ANY(CAST(:entry_ids AS uuid[]))
+            ORDER BY line.entry_id, line.line_no
+            """
+        ),
+        {"tenant_id": tenant_id, "entry_ids": list(lines)},
+    )
+    for line in found:
+        lines[line.entry_id].append(LineOfEntry(line.line_no, AccountCode(line.code), line.name, line.yen))
+    return [
+        EntryInBook(
+            tenant_id=row.tenant_id,
+            id=row.id,
+            number=row.number,
+            reference=row.reference,
+            kind=EntryKind(row.kind),
+            fiscal_year=row.fiscal_year,
+            happened_on=row.happened_on,
+            recorded_at=row.recorded_at,
+            memo=row.memo,
+            reverses_id=row.reverses_id,
+            reversed_by=row.reversed_by,
+            lines=tuple(lines[row.id]),
+        )
+        for row in rows
+    ]
+
+
+def balances(session: Session, tenant_id: UUID, fiscal_year: int | None = None) -> list[AccountBalance]:
+    """The trial balance (合計残高試算表) of a book, by year and account; of one fiscal year where given."""
+    rows = session.execute(
+        text(
+            """
+            SELECT account.code, account.name, account.kind, balance.fiscal_year, balance.yen, balance.line_count
+            FROM ledger_balance AS balance
+            JOIN ledger_account AS account
+                ON account.tenant_id = balance.tenant_id AND account.id = balance.account_id
+            WHERE balance.tenant_id = :tenant_id
+                AND (CAST(:fiscal_year AS smallint) IS NULL OR balance.fiscal_year = :fiscal_year)
+            ORDER BY balance.fiscal_year, account.code
+            """
+        ),
+        {"tenant_id": tenant_id, "fiscal_year": fiscal_year},
+    )
+    return [
+        AccountBalance(AccountCode(row.code), row.name, AccountKind(row.kind), row.fiscal_year, row.yen, row.line_count)
+        for row in rows
+    ]
+
+
+def period_state(session: Session, tenant_id: UUID, fiscal_year: int) -> PeriodState | None:
+    """The state of a fiscal year in a book; None before its first posting opens it."""
+    state = session.execute(
+        text("SELECT state FROM ledger_period WHERE tenant_id = :tenant_id AND fiscal_year = :fiscal_year"),
+        {"tenant_id": tenant_id, "fiscal_year": fiscal_year},
+    ).scalar_one_or_none()
+    return None if state is None else PeriodState(state)
