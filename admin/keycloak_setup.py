@@ -9,6 +9,7 @@ from __future__ import annotations
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
+from admin.mail.server import local_mail_port
 from admin.settings import Settings
 from governance.kernel.errors import Invalid, reason
 from tenancy.keycloak.adapter import KeycloakIdentities
@@ -30,28 +31,28 @@ NO_ADMINISTRATOR = reason(
 SENDER_NAME = "Moyai 催合"
 
 
-def configure(settings: Settings, *, check: bool = False, local_mail_port: int | None = None) -> Configured:
+def configure(settings: Settings, *, check: bool = False) -> Configured:
     """Bring both realms to their specification, or with `check` only tell what differs.
 
-    Makes the keys in MOYAI_HOME the first time. Without SMTP_URL Keycloak hands its mail to 127.0.0.1 at
-    `local_mail_port`, where one is given. Raises `Unreachable` when Keycloak does not answer, `Invalid` when nobody was
-    named who may set it up.
+    Makes the keys in MOYAI_HOME the first time. Without SMTP_URL Keycloak hands its mail to the worker's own mail
+    server on this machine. Raises `Unreachable` when Keycloak does not answer, `Invalid` when nobody was named who may
+    set it up.
     """
     administrator = settings.keycloak_administrator
     if administrator is None:
         raise Invalid(NO_ADMINISTRATOR, field="MOYAI_KEYCLOAK_CLIENT_ID")
     credential = SecretCredential(administrator.client_id, administrator.client_secret)
-    specified = realms(surroundings(settings, local_mail_port=local_mail_port))
+    specified = realms(surroundings(settings))
     return bring_to_specification(settings.keycloak_url, credential, specified, check=check)
 
 
-def surroundings(settings: Settings, *, local_mail_port: int | None = None) -> Surroundings:
+def surroundings(settings: Settings) -> Surroundings:
     """What the specification needs to know of this installation."""
     keys = backend_keys(settings)
     return Surroundings(
         public_url=settings.public_url,
         jwks={name: getattr(keys, name).public_jwks for name in BackendKeys.__slots__},
-        smtp=mail_server(settings.smtp_url, settings.public_url, local_mail_port),
+        smtp=mail_server(settings.smtp_url, settings.public_url, local_mail_port(settings)),
     )
 
 
@@ -70,14 +71,14 @@ def example_passwords(settings: Settings) -> ExamplePasswords:
     return ExamplePasswords(settings.keycloak_url, backend_keys(settings), example=settings.example)
 
 
-def mail_server(smtp_url: str | None, public_url: str, local_mail_port: int | None) -> dict[str, str]:
+def mail_server(smtp_url: str | None, public_url: str, local_port: int | None) -> dict[str, str]:
     """Keycloak's `smtpServer`: the server of `smtp_url`, else the one on this machine, else none."""
     sender = f"moyai@{_mail_domain(public_url)}"
     common = {"from": sender, "fromDisplayName": SENDER_NAME}
     if smtp_url is None:
-        if local_mail_port is None:
+        if local_port is None:
             return {}
-        return {**common, "host": "127.0.0.1", "port": str(local_mail_port), "auth": "false", "ssl": "false"}
+        return {**common, "host": "127.0.0.1", "port": str(local_port), "auth": "false", "ssl": "false"}
     parts = urlsplit(smtp_url)
     encrypted = parts.scheme == "smtps"
     server = {

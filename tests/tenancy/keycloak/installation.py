@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 
+from admin.keycloak_setup import mail_server
+from admin.servers import ports
 from governance.kernel.ids import new_id
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.configure import Configured, configure
@@ -22,17 +23,21 @@ ACCOUNT_KEYS = {"moyai-people": "people", "moyai-clients": "clients", "moyai-rec
 
 
 class Installation:
-    """A Keycloak, the keys of its accounts in `home`, and its administrator for looking behind the scenes."""
+    """A Keycloak, the keys of its accounts in `home`, and its administrator for looking behind the scenes.
+
+    Its mail goes to `mail_port` of this machine, where nobody listens unless a test does.
+    """
 
     def __init__(self, server: Keycloak, home: Path) -> None:
         self.server = server
         self.home = home
+        self.mail_port = ports.choose_free()
         self.keys: BackendKeys = load_or_make_keys(home / "keys")
         self.administrator = SecretCredential(server.administrator_client_id, server.administrator_client_secret)
 
-    def configure(self, *, check: bool = False, smtp: Mapping[str, str] | None = None) -> Configured:
+    def configure(self, *, check: bool = False) -> Configured:
         jwks = {name: getattr(self.keys, name).public_jwks for name in BackendKeys.__slots__}
-        surroundings = Surroundings(PUBLIC_URL, jwks, smtp or {})
+        surroundings = Surroundings(PUBLIC_URL, jwks, mail_server(None, PUBLIC_URL, self.mail_port))
         return configure(self.server.url, self.administrator, realms(surroundings), check=check)
 
     def identities(self, through: str | None = None) -> KeycloakIdentities:
@@ -51,6 +56,8 @@ class Installation:
         """The variables with which the command line finds this installation."""
         return {
             "MOYAI_HOME": str(self.home),
+            # The worker's mail server listens four ports above the web.
+            "MOYAI_PORT": str(self.mail_port - 4),
             "MOYAI_PUBLIC_URL": PUBLIC_URL,
             "KEYCLOAK_URL": self.server.url,
             "MOYAI_KEYCLOAK_CLIENT_ID": self.server.administrator_client_id,

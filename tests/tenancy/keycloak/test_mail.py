@@ -11,9 +11,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from admin.keycloak_setup import mail_server
-from admin.servers import ports
 from tenancy.keycloak.adapter import KeycloakIdentities
-from tests.tenancy.keycloak.installation import PUBLIC_URL, Installation, Municipality
+from tests.tenancy.keycloak.installation import Installation, Municipality
 
 
 class Letterbox:
@@ -29,15 +28,12 @@ class Letterbox:
 
 @pytest.fixture
 def letterbox(installation: Installation) -> Iterator[Letterbox]:
-    """A mail server on this machine that Keycloak is told of, and no more afterwards."""
+    """A mail server where Keycloak sends its mail."""
     kept = Letterbox()
-    port = ports.choose_free()
-    server = Controller(kept, hostname="127.0.0.1", port=port)
+    server = Controller(kept, hostname="127.0.0.1", port=installation.mail_port)
     server.start()
-    assert installation.configure(smtp=mail_server(None, PUBLIC_URL, port)).in_sync
     yield kept
     server.stop()
-    assert installation.configure().in_sync
 
 
 def test_the_owner_is_sent_a_japanese_mail_with_a_link_to_set_a_password(

@@ -301,7 +301,7 @@ def test_an_operator_has_exactly_the_roles_meant(identities: KeycloakIdentities)
     assert moved.found.roles == {"operator-approver", "operator-auditor"} <= OPERATOR_ROLES
 
 
-def test_a_mail_for_nobody_and_a_mail_without_a_server_are_refused(
+def test_a_mail_for_nobody_and_a_mail_no_server_takes_are_refused(
     identities: KeycloakIdentities, municipality: Municipality
 ) -> None:
     municipality.onboard(identities)
