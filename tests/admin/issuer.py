@@ -1,0 +1,102 @@
+"""An issuer of tokens under the tests' own control: both realms' key sets over real HTTP, and tokens signed with them.
+
+For what a real Keycloak cannot be asked to do: sign a token with the wrong audience, or one that has no end. Whether
+Keycloak's own tokens pass is tried in tests/admin/identity.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from uuid import UUID
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from governance.kernel import clock
+from governance.kernel.ids import new_id
+from governance.permissions import Role
+from tenancy.keycloak.port import Realm, organization_alias, service_client_name
+
+KEYS = {realm: RSAKey.generate_key(2048, {"kid": f"key-of-{realm}", "use": "sig", "alg": "RS256"}) for realm in Realm}
+
+
+class Issuer:
+    """Serves `/realms/<realm>/protocol/openid-connect/certs`. Use it in a `with`."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.is_away = False
+        issuer = self
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                issuer.asked += 1
+                realm = next((realm for realm in Realm if self.path.startswith(f"/realms/{realm.value}/")), None)
+                if issuer.is_away or realm is None:
+                    self.send_error(503)
+                    return
+                body = json.dumps({"keys": [KEYS[realm].as_dict(private=False)]}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Nothing: the tests' output is for the tests."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.url = f"http://localhost:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._server.shutdown()
+        self._thread.join(timeout=10)
+        self._server.server_close()
+
+    def name(self, realm: Realm) -> str:
+        return f"{self.url}/realms/{realm.value}"
+
+    def sign(self, claims: Mapping[str, Any], realm: Realm = Realm.TENANTS, **header: Any) -> str:
+        """Exactly these claims; `None` leaves one out."""
+        kept = {name: value for name, value in claims.items() if value is not None}
+        key = KEYS[realm]
+        return jwt.encode({"alg": "RS256", "kid": key.kid, "typ": "JWT", **header}, kept, key)
+
+    def claims(self, realm: Realm = Realm.TENANTS, **more: Any) -> dict[str, Any]:
+        """An access token's claims as Keycloak makes them, without any person or role."""
+        now = int(clock.now().timestamp())
+        usual = {
+            "iss": self.name(realm),
+            "aud": "moyai-api",
+            "typ": "Bearer",
+            "azp": "moyai-console",
+            "sub": str(new_id()),
+            "sid": str(new_id()),
+            "iat": now,
+            "exp": now + 300,
+            "jti": str(new_id()),
+        }
+        return usual | more
+
+    def token_of_person(self, tenant_id: UUID, person_id: UUID, *roles: Role, realm: Realm = Realm.TENANTS) -> str:
+        """An access token of a person with these roles of that tenant, or of the operator."""
+        access = {"moyai-api": {"roles": [role.value for role in roles]}}
+        if realm is Realm.OPERATORS:
+            named: dict[str, Any] = {"resource_access": access}
+        else:
+            alias = organization_alias(tenant_id)
+            named = {"organization": {alias: {"tenant_id": [str(tenant_id)], "resource_access": access}}}
+        return self.sign(self.claims(realm, preferred_username=str(person_id), **named), realm)
+
+    def token_of_client(self, tenant_id: UUID, client_id: UUID, *scopes: str) -> str:
+        """An access token of a tenant's service client."""
+        azp = service_client_name(tenant_id, client_id)
+        return self.sign(self.claims(azp=azp, tenant_id=str(tenant_id), scope=" ".join(scopes), sid=None))

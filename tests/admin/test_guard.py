@@ -1,0 +1,425 @@
+"""The guard: nobody passes a view that names no permission, and everybody else passes only what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from flask import Flask
+
+from admin.app import create_app
+from admin.guard import routes
+from admin.identity.commands import ABSOLUTE, IDLE
+from admin.identity.sessions import COOKIE, forget_ended_sessions
+from admin.identity.tables import WebSession
+from admin.settings import Settings
+from governance import grants
+from governance.actors import Actor
+from governance.audit.tables import AuditEvent
+from governance.commands import bookkeeping
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, current_scope, db, scope
+from governance.kernel.ids import new_id
+from governance.permissions import Permission, Role
+from tenancy.clients.tables import ClientState, ServiceClient
+from tenancy.keycloak.port import Realm
+from tenancy.people.tables import Member, MemberState
+from tenancy.tenants.states import TenantState
+from tenancy.tenants.tables import Tenant
+from tests.admin.issuer import Issuer
+from tests.admin.scene import open_rooms_for_tests
+from tests.admin.visitors import Visit, Visitors
+
+SignIn = Callable[[Actor], Visit]
+
+
+@pytest.fixture(autouse=True)
+def rooms(web: Flask) -> None:
+    open_rooms_for_tests(web)
+
+
+@pytest.fixture
+def town(operator_tenant: UUID, visitors: Visitors) -> UUID:
+    return visitors.town("432083", "山鹿市")
+
+
+def test_a_view_that_names_no_permission_is_closed_to_everybody(
+    web: Flask, town: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    web.add_url_rule("/forgotten", "forgotten", lambda: "open!")
+    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+
+    answer = owner.get("/forgotten")
+
+    assert answer.status_code == 403
+    assert "open!" not in answer.text
+
+
+def test_every_address_of_the_house_names_its_permission(settings: Settings) -> None:
+    closed = [route.rule for route in routes(create_app(settings)) if route.permission is None]
+
+    assert closed == []
+
+
+def test_a_stranger_is_led_to_the_sign_in_and_back(stranger: Visit) -> None:
+    answer = stranger.get("/who?year=2025")
+
+    assert answer.status_code == 303
+    assert answer.location == "/login?next=/who?year%3D2025"
+
+
+def test_a_stranger_who_posts_is_led_to_the_sign_in_and_nothing_happens(web: Flask, stranger: Visit) -> None:
+    answer = stranger.post("/logout")
+
+    assert (answer.status_code, answer.location) == (303, "/login")
+
+
+def test_a_fragment_asked_for_by_a_stranger_sends_the_whole_page_to_the_sign_in(stranger: Visit) -> None:
+    answer = stranger.get("/who", headers={"HX-Request": "true"})
+
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == "/login?next=/who"
+
+
+def test_the_api_answers_a_stranger_with_401_and_never_with_a_page(stranger: Visit) -> None:
+    answer = stranger.get("/api/v1/who")
+
+    assert (answer.status_code, answer.content_type) == (401, "application/problem+json")
+    assert answer.headers["WWW-Authenticate"] == "Bearer realm=moyai"
+
+
+def test_the_api_knows_no_session_cookie(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
+    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+
+    assert owner.get("/who").status_code == 200
+    assert owner.get("/api/v1/who").status_code == 401
+
+
+def test_pages_know_no_bearer_token(town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit) -> None:
+    owner = visitors.person(town, Role.TENANT_OWNER)
+    token = issuer.token_of_person(town, UUID(owner.id), Role.TENANT_OWNER)
+
+    assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert stranger.get("/who", headers={"Authorization": f"Bearer {token}"}).status_code == 303
+
+
+def test_a_missing_permission_is_told_with_what_to_do_next(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
+    member = signed_in(visitors.person(town))
+
+    answer = member.get("/people")
+
+    assert answer.status_code == 403
+    assert "tenancy:member:add" in answer.text
+    assert "権限の付与を依頼してください" in answer.text
+
+
+def test_a_role_in_the_token_without_a_grant_is_worth_nothing(
+    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    member = visitors.person(town)
+    token = issuer.token_of_person(town, UUID(member.id), Role.TENANT_OWNER, Role.OPERATOR_SECURITY, Role.SYSTEM)
+
+    answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.json is not None
+    assert answer.json["roles"] == ["tenant-member"]
+
+
+def test_a_grant_without_the_role_in_the_token_is_worth_nothing(
+    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    owner = visitors.person(town, Role.TENANT_OWNER)
+    token = issuer.token_of_person(town, UUID(owner.id))
+
+    answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.json is not None
+    assert answer.json["roles"] == ["tenant-member"]
+
+
+def test_roles_at_the_top_of_a_municipal_token_are_not_read(
+    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    owner = visitors.person(town, Role.TENANT_OWNER)
+    other = visitors.town("432091", "菊池市")
+    for tenant_id in (town, other):
+        claims = issuer.claims(
+            preferred_username=owner.id,
+            resource_access={"moyai-api": {"roles": ["tenant-owner", "operator-security"]}},
+            organization={f"t-{tenant_id.hex[-8:]}": {"tenant_id": [str(tenant_id)]}},
+        )
+        answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {issuer.sign(claims)}"})
+
+        if tenant_id == town:
+            assert answer.json is not None
+            assert answer.json["roles"] == ["tenant-member"]
+        else:
+            assert answer.status_code == 401
+
+
+def test_a_token_for_several_tenants_is_for_none(
+    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    owner = visitors.person(town, Role.TENANT_OWNER)
+    both = {f"t-{tenant.hex[-8:]}": {"tenant_id": [str(tenant)]} for tenant in (town, new_id())}
+    token = issuer.sign(issuer.claims(preferred_username=owner.id, organization=both))
+
+    assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_a_municipal_person_does_not_become_an_operator_by_the_other_realm(
+    operator_tenant: UUID, town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    owner = visitors.person(town, Role.TENANT_OWNER)
+    clerk = visitors.person(operator_tenant, Role.OPERATOR_FINANCE)
+    wrong = [
+        issuer.token_of_person(town, UUID(owner.id), Role.OPERATOR_FINANCE, realm=Realm.OPERATORS),
+        issuer.token_of_person(operator_tenant, UUID(clerk.id), Role.OPERATOR_FINANCE, realm=Realm.TENANTS),
+    ]
+
+    for token in wrong:
+        assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_each_request_sees_the_rows_of_its_own_actor_only(
+    operator_tenant: UUID, town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    owner = visitors.person(town, Role.TENANT_OWNER)
+    clerk = visitors.person(operator_tenant, Role.OPERATOR_FINANCE)
+    tokens = [
+        (1, issuer.token_of_person(town, UUID(owner.id), Role.TENANT_OWNER)),
+        (2, issuer.token_of_person(operator_tenant, UUID(clerk.id), Role.OPERATOR_FINANCE, realm=Realm.OPERATORS)),
+        (1, issuer.token_of_person(town, UUID(owner.id), Role.TENANT_OWNER)),
+    ]
+
+    for expected, token in tokens:
+        answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"})
+        assert answer.json is not None
+        assert answer.json["tenants_seen"] == expected
+    assert current_scope() is None
+
+
+def test_disabling_a_person_ends_the_session_at_the_next_click(
+    town: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    actor = visitors.person(town, Role.TENANT_OWNER)
+    owner = signed_in(actor)
+    assert owner.get("/who").status_code == 200
+
+    with bookkeeping(OPERATOR) as session:
+        session.query(Member).filter_by(person_id=UUID(actor.id)).one().state = MemberState.SUSPENDED.value
+
+    assert owner.get("/who").status_code == 303
+
+
+def test_ending_a_grant_takes_the_right_at_the_next_click(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
+    actor = visitors.person(town, Role.TENANT_OWNER)
+    owner = signed_in(actor)
+    assert owner.get("/people").status_code == 200
+
+    with bookkeeping(OPERATOR) as session:
+        grants.end(session, town, UUID(actor.id), clock.now(), Role.TENANT_OWNER)
+
+    assert owner.get("/people").status_code == 403
+    assert owner.get("/who").status_code == 200
+
+
+@pytest.mark.parametrize("state", [TenantState.SUSPENDED, TenantState.LEFT])
+def test_a_tenant_that_lets_nobody_in_ends_its_peoples_sessions_at_the_next_click(
+    state: TenantState, town: UUID, visitors: Visitors, signed_in: SignIn, issuer: Issuer, stranger: Visit
+) -> None:
+    actor = visitors.person(town, Role.TENANT_OWNER)
+    owner = signed_in(actor)
+    token = issuer.token_of_person(town, UUID(actor.id), Role.TENANT_OWNER)
+    assert owner.get("/who").status_code == 200
+
+    with bookkeeping(OPERATOR) as session:
+        session.get_one(Tenant, town).state = state.value
+
+    assert owner.get("/who").status_code == 303
+    assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_a_session_ends_after_half_an_hour_without_a_click(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
+    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+    start = clock.now()
+
+    for minutes in (29, 58):
+        with clock.at(start + timedelta(minutes=minutes)):
+            assert owner.get("/who").status_code == 200
+    with clock.at(start + timedelta(minutes=58) + IDLE):
+        assert owner.get("/who").status_code == 303
+
+
+def test_a_session_ends_after_ten_hours_in_any_case(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
+    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+    start = clock.now()
+
+    for clicks in range(1, 30):
+        with clock.at(start + clicks * timedelta(minutes=20)):
+            assert owner.get("/who").status_code == 200
+    with clock.at(start + ABSOLUTE):
+        assert owner.get("/who").status_code == 303
+
+
+def test_sessions_that_ran_out_are_swept_and_no_others(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
+    signed_in(visitors.person(town))
+    with clock.at(clock.now() + timedelta(minutes=20)):
+        kept = signed_in(visitors.person(town))
+        kept.get("/who")
+
+    with clock.at(clock.now() + timedelta(minutes=31)):
+        assert forget_ended_sessions(clock.now()) == 1
+        assert kept.get("/who").status_code == 200
+
+
+def test_a_cookie_that_names_another_tenant_or_another_secret_is_nobodys(
+    town: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+    own = owner.get_cookie(COOKIE, domain="moyai.example.jp")
+    assert own is not None
+    secret = own.value.partition(".")[2]
+    other = visitors.town("432091", "菊池市")
+
+    for forged in (f"{other}.{secret}", f"{town}.{secret}x", f"{town}.", secret, "", f"{uuid4()}.", "x" * 3_000, "é.ü"):
+        owner.set_cookie(COOKIE, forged, domain="moyai.example.jp", secure=True, path="/")
+        assert owner.get("/who").status_code == 303, forged
+
+
+def test_the_database_holds_no_secret_that_opens_a_session(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
+    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+    own = owner.get_cookie(COOKIE, domain="moyai.example.jp")
+    assert own is not None
+    secret = own.value.partition(".")[2]
+
+    with scope(OPERATOR):
+        row = db.session.query(WebSession).one()
+        kept = {column.name: str(getattr(row, column.name)) for column in WebSession.__table__.columns}
+
+    assert not [name for name, value in kept.items() if secret in value]
+
+
+def test_signing_out_ends_the_session_and_stands_in_the_record(
+    town: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+
+    answer = owner.submit("/logout")
+
+    assert answer.status_code == 303
+    assert owner.get("/who").status_code == 303
+    with scope(OPERATOR):
+        assert db.session.query(WebSession).count() == 0
+        events = [row.event for row in db.session.query(AuditEvent).order_by(AuditEvent.id)]
+    assert events[-2:] == ["session.opened", "session.closed"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"csrf_token": ""}, {"csrf_token": "A" * 88}, {"csrf_token": "é"}])
+def test_a_form_without_the_sessions_token_changes_nothing(
+    fields: dict[str, str], town: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+
+    answer = owner.post("/logout", data=fields)
+
+    assert answer.status_code == 400
+    assert "何も変更していません" in answer.text
+    assert owner.get("/who").status_code == 200
+
+
+def test_a_form_with_another_sessions_token_changes_nothing(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
+    owner, other = (signed_in(visitors.person(town, Role.TENANT_OWNER)) for _ in range(2))
+
+    assert owner.post("/logout", data={"csrf_token": other.token}).status_code == 400
+    assert owner.get("/who").status_code == 200
+
+
+def test_a_form_posted_from_another_site_changes_nothing(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
+    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+    fields = {"csrf_token": owner.token}
+
+    for origin in ("https://evil.example", "null", "http://moyai.example.jp"):
+        assert owner.post("/logout", data=fields, headers={"Origin": origin}).status_code == 400, origin
+    assert owner.post("/logout", data=fields, headers={"Origin": "https://moyai.example.jp"}).status_code == 303
+
+
+def test_a_service_client_may_do_what_scope_and_row_both_allow_in_its_own_tenant(
+    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    client_id = _client(town, ["moyai:quota.read"])
+    token = issuer.token_of_client(town, client_id, "moyai:quota.read")
+
+    answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.json is not None
+    assert answer.json == {
+        "id": str(client_id),
+        "tenant": str(town),
+        "roles": [],
+        "kind": "client",
+        "tenants_seen": 1,
+    }
+    beyond_row = issuer.token_of_client(town, _client(town, []), "moyai:quota.read")
+    assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {beyond_row}"}).status_code == 403
+
+
+def test_a_service_client_that_is_stopped_over_or_another_tenants_is_nobody(
+    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    scopes = ["moyai:quota.read"]
+    other = visitors.town("432091", "菊池市")
+    refused = [
+        issuer.token_of_client(town, _client(town, scopes, state=ClientState.STOPPED), *scopes),
+        issuer.token_of_client(town, _client(town, scopes, days=0), *scopes),
+        issuer.token_of_client(town, new_id(), *scopes),
+        issuer.token_of_client(other, _client(town, scopes), *scopes),
+    ]
+
+    for token in refused:
+        assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_the_clients_of_a_suspended_tenant_are_nobody(
+    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    token = issuer.token_of_client(town, _client(town, ["moyai:quota.read"]), "moyai:quota.read")
+    assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+    with bookkeeping(OPERATOR) as session:
+        session.get_one(Tenant, town).state = TenantState.SUSPENDED.value
+
+    assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_static_files_of_a_door_are_public_and_marked_views_keep_their_mark(web: Flask) -> None:
+    known = {route.rule: route.permission for route in routes(web)}
+
+    assert known["/logout"] is Permission.SIGNED_IN
+    assert known["/healthz"] is Permission.PUBLIC
+    assert known["/people"] is Permission.MEMBER_ADD
+
+
+def _client(
+    tenant_id: UUID, scopes: list[str], *, state: ClientState = ClientState.ACTIVE, days: int | None = None
+) -> UUID:
+    client_id = new_id()
+    until = None if days is None else clock.today() + timedelta(days=days)
+    with bookkeeping(OPERATOR) as session:
+        session.add(
+            ServiceClient(
+                id=client_id,
+                tenant_id=tenant_id,
+                name=f"system {client_id}",
+                jwks="{}",
+                scopes=scopes,
+                state=state.value,
+                valid_from=clock.today() - timedelta(days=1),
+                valid_until=until,
+                registered_by="test",
+                registered_at=clock.now(),
+            )
+        )
+    return client_id
