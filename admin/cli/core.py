@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from flask import Flask
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from admin.app import create_core
+from admin.logs import configure_logs
 from admin.settings import Settings
 from governance.actors import Actor, command_line_actor
 from governance.commands import bookkeeping
@@ -46,6 +48,8 @@ def installation() -> Iterator[Installation]:
     """Enter the application as the environment describes it. A database that is away becomes Unreachable (exit 3)."""
     settings = Settings.from_environment(os.environ)
     app = create_core(settings)
+    # Who sits at the command line is told by the command itself; the log keeps to what went wrong.
+    configure_logs(logging.WARNING)
     with app.app_context():
         try:
             yield Installation(settings, app)

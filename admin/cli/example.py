@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
@@ -11,9 +10,9 @@ from admin.cli.answers import answering, print_json
 from admin.cli.core import installation
 from admin.example.accounts import as_json as accounts_json
 from admin.example.accounts import client_accounts, complete_accounts, only_in_the_example
-from admin.example.load import Loaded, MainJob, share_table
+from admin.example.load import Loaded
+from admin.example.load import load as load_example
 from admin.example.municipalities import FIRST, SECOND
-from admin.keycloak_setup import identities
 from billing.runs.queries import run_json
 from billing.runs.tables import RunState
 
@@ -37,25 +36,9 @@ def load(members: str, as_json: bool) -> None:
     """例示データで参加手続きから按分まで行う / Do the main job on example data. Safe to repeat."""
     with installation() as here:
         only_in_the_example(here.settings)
-        keycloak = identities(here.settings)
-        try:
-            job = MainJob(
-                here.app,
-                here.settings,
-                keycloak,
-                say=lambda line: click.echo(line, err=True),
-                wait=time.sleep,
-            )
-            loaded = job.load(int(members))
-        finally:
-            keycloak.close()
+        loaded = load_example(here.settings, members=int(members), say=lambda line: click.echo(line, err=as_json))
     if as_json:
         print_json(loaded_json(loaded))
-        return
-    for line in share_table(loaded):
-        click.echo(line)
-    click.echo(f"{loaded.active} 団体が参加中、負担額を記帳しました")
-    click.echo(f"{loaded.active} municipalities active, allocation posted")
 
 
 @example.command("accounts")

@@ -174,10 +174,10 @@ def enter_tenant(actor: Actor, tenant: Tenant, version_id: UUID, keys: Path, *, 
         has_client = bool(service_clients(session, tenant.id))
         has_plan = plan_in_force(session, tenant.id, clock.today()) is not None
         accepted = {acceptance.version_id for acceptance in acceptances(session, tenant.id)}
-    for state, to in ((TenantState.APPLIED, TenantState.SCREENING), (TenantState.SCREENING, TenantState.AGREED)):
-        if tenant.state == state:
-            moved = move_tenant(MoveTenant(tenant_id=tenant.id, to=to, reason="例示データ"), actor=actor)
-            tenant.state = moved.state.value
+    state = TenantState(tenant.state)
+    for before, to in ((TenantState.APPLIED, TenantState.SCREENING), (TenantState.SCREENING, TenantState.AGREED)):
+        if state is before:
+            state = move_tenant(MoveTenant(tenant_id=tenant.id, to=to, reason="例示データ"), actor=actor).state
     if not has_plan:
         choose_plan(ChoosePlan(tenant_id=tenant.id, plan=PLAN, valid_from=EFFECTIVE), actor=actor)
     people: list[tuple[str, str, tuple[Role, ...]]] = [("owner", "管理", (Role.TENANT_OWNER,))]
@@ -219,7 +219,7 @@ def enter_tenant(actor: Actor, tenant: Tenant, version_id: UUID, keys: Path, *, 
 def enter_costs(actor: Actor) -> None:
     """The rule, adopted by a decision; the pool; the year's costs."""
     with bookkeeping(OPERATOR) as session:
-        versions = rule_versions(session, RULE)
+        versions = [version for version in rule_versions(session) if version.name == RULE]
         recorded = {item.name for item in cost_items(session, FiscalYear(FISCAL_YEAR))}
     if not versions:
         drafted = draft_rule(

@@ -127,10 +127,9 @@ def _migrate(settings: Settings, say: Say) -> None:
 
 def _configure(settings: Settings, say: Say) -> None:
     from admin.keycloak_setup import configure
-    from admin.mail.server import local_mail_port
 
     if settings.keycloak_administrator is None:
         say("レルム … 管理クライアントの指定がないため変更しません / realms left alone: no administrator client named")
         return
-    configured = configure(settings, local_mail_port=local_mail_port(settings))
+    configured = configure(settings)
     say(f"レルム … 定義どおりです(書き込み {configured.writes} 件)/ realms as specified ({configured.writes} writes)")
