@@ -22,3 +22,8 @@ MACHINE_TABLES: dict[str, str] = {
     "huey_task": "job ids on their way; the jobs themselves stand in job, with their tenant",
 }
 """Tables of the machinery: no tenant's content, no row-level scope."""
+
+REFERENCES_TO_ANOTHER_TENANT: dict[str, str] = {
+    "allocation_share.run_id": "a member's share belongs to the member and names the operator's run it came from",
+}
+"""Foreign keys that join a tenant's row to another tenant's by design; they still carry that tenant's id."""

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from admin.migrations.metadata import metadata
 from governance.kernel.database import db
-from governance.kernel.tenancy_of_tables import MACHINE_TABLES, SHARED_TABLES
+from governance.kernel.tenancy_of_tables import MACHINE_TABLES, REFERENCES_TO_ANOTHER_TENANT, SHARED_TABLES
 from tests import servers
 
 EXEMPT = SHARED_TABLES | MACHINE_TABLES
@@ -61,14 +61,19 @@ def test_no_function_runs_with_its_owners_rights(database: Flask) -> None:
 
 
 def test_foreign_keys_between_tenants_tables_carry_the_tenant() -> None:
-    loose = [
-        f"{table.name}.{constraint.column_keys}"
-        for table in metadata.tables.values()
-        if "tenant_id" in table.columns
-        for constraint in table.foreign_key_constraints
-        if "tenant_id" in constraint.referred_table.columns and "tenant_id" not in constraint.column_keys
-    ]
-    assert loose == []
+    loose, elsewhere = set(), set()
+    for table in metadata.tables.values():
+        for constraint in table.foreign_key_constraints:
+            if "tenant_id" not in table.columns or "tenant_id" not in constraint.referred_table.columns:
+                continue
+            carried = {element.column.name: element.parent.name for element in constraint.elements}
+            row = f"{table.name}.{carried.get('id')}"
+            if "tenant_id" not in carried:
+                loose.add(row)
+            elif carried["tenant_id"] != "tenant_id":
+                elsewhere.add(row)
+    assert loose == set()
+    assert elsewhere == set(REFERENCES_TO_ANOTHER_TENANT)
 
 
 def test_migrations_from_empty_give_exactly_the_tables_of_the_code(
