@@ -1,0 +1,136 @@
+"""The year from the command line: rule, cost, run and notice, on a real database, in the words of the contract."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from admin.cli import main
+from tests import servers
+from tests.billing.county import BODY, THIRTEEN, County
+from tests.billing.runs.test_preview import by_hand
+from tests.billing.runs.test_runs import book_of
+
+
+@pytest.fixture(autouse=True)
+def environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, postgresql: servers.PostgreSQL, database_name: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgresql.app_url(database_name))
+    monkeypatch.setenv("MOYAI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MOYAI_EXAMPLE", "1")
+
+
+def moyai(*words: object, given: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words], input=given, standalone_mode=True)
+
+
+def answer(*words: object, given: bytes | None = None) -> dict[str, Any]:
+    result = moyai(*words, "--json", given=given)
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def test_a_rule_is_drafted_adopted_and_listed_with_its_decision(county: County) -> None:
+    body = json.dumps(BODY).encode()
+
+    drafted = answer(
+        "rule",
+        "draft",
+        "running-cost",
+        "--label",
+        "運営経費負担規則",
+        "--body",
+        "-",
+        "--from",
+        "2025-04-01",
+        given=body,
+    )
+    decided = ("--decided-by", "運営協議会", "--number", "令和7年度第1号", "--on", "2025-03-24")
+    answer("rule", "adopt", drafted["version_id"], *decided)
+
+    [version] = answer("rule", "list")["rules"]
+    assert version["body"] == BODY
+    assert version["decision"] == {"decided_by": "運営協議会", "number": "令和7年度第1号", "on": "2025-03-24"}
+
+
+def test_allocation_show_answers_as_the_contract_says(thirteen: County) -> None:
+    prepared = thirteen.prepare()
+    answer("allocation", "approve", prepared.run_id, "--digest", prepared.digest, "--happened-on", "2025-04-01")
+
+    shown = answer("allocation", "show", 2025)
+
+    assert shown["fiscal_year"] == 2025
+    [run] = shown["runs"]
+    assert (run["kind"], run["state"], run["total_yen"]) == ("estimate", "posted", 24_000_000)
+    assert run["shares_yen"] == by_hand(THIRTEEN, 12_000_000)
+    assert (run["operator_yen"], run["operator_residual_yen"]) == (12_000_000, 7)
+    assert run["digest"] == prepared.digest
+    assert "5,907,051円  熊本市" in moyai("allocation", "show", 2025).stdout
+
+
+def test_the_same_login_does_not_approve_what_it_prepared(thirteen: County) -> None:
+    prepared = answer("allocation", "prepare", 2025)
+
+    refused = moyai("allocation", "approve", prepared["run_id"], "--digest", prepared["digest"], "--json")
+
+    assert refused.exit_code == 1
+    assert json.loads(refused.stdout)["error"]["code"] == "approval.own_request"
+    assert book_of(thirteen.actors.operator_tenant) == {}
+
+
+def test_a_cost_is_recorded_listed_and_withdrawn(thirteen: County) -> None:
+    words = ("--pool", "running", "--name", "回線使用料", "--yen", "1,200,000", "--source", "請求書第3号")
+    item_id = answer("cost", "record", 2025, *words)["item_id"]
+    answer("cost", "withdraw", item_id, "--reason", "二重登録")
+
+    [_, recorded] = answer("cost", "list", 2025)["items"]
+
+    assert (recorded["yen"], recorded["tax_kind"], recorded["withdrawn_reason"]) == (
+        1_200_000,
+        "out_of_scope",
+        "二重登録",
+    )
+    assert thirteen.preview().total_yen == 24_000_000
+
+
+@pytest.mark.parametrize("given", ["１２３", "0", "-5", "1.5", "NaN", "9223372036854775808", "true", ""])
+def test_what_is_no_amount_is_refused_with_the_option_named(thirteen: County, given: str) -> None:
+    words = ("--pool", "running", "--name", "回線使用料", "--yen", given, "--source", "請求書")
+
+    refused = moyai("cost", "record", 2025, *words, "--json")
+
+    assert refused.exit_code == 2
+    assert json.loads(refused.stdout)["error"]["field"] == "--yen"
+    assert thirteen.preview().total_yen == 24_000_000
+
+
+def test_notices_are_issued_listed_and_written_as_pdf(thirteen: County, tmp_path: Path) -> None:
+    run = thirteen.prepare()
+    thirteen.approve(run)
+    file = tmp_path / "notice.pdf"
+
+    issued = answer("notice", "issue", run.run_id, "--issued-on", "2025-06-02")
+    listed = answer("notice", "list", 2025)["notices"]
+    written = answer("notice", "pdf", "2025-01-431001", "--output", file)
+    again = moyai("notice", "pdf", "2025-01-431001", "--output", file)
+
+    assert issued["due_on"] == "2025-06-16"
+    assert {notice["number"][-6:]: notice["amount_yen"] for notice in listed} == by_hand(THIRTEEN, 12_000_000)
+    assert file.read_bytes().startswith(b"%PDF-")
+    assert written["bytes"] == file.stat().st_size
+    assert again.exit_code == 1
+
+
+def test_a_year_that_is_none_and_a_run_that_is_absent(thirteen: County) -> None:
+    absent = "01900000-0000-7000-8000-000000000000"
+
+    assert moyai("allocation", "show", 1800).exit_code == 2
+    assert moyai("allocation", "show", 2025).exit_code == 0
+    assert moyai("allocation", "reject", absent, "--reason", "理由").exit_code == 1
+    assert moyai("notice", "issue", absent).exit_code == 1

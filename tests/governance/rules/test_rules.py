@@ -1,0 +1,205 @@
+"""Versions of a rule: drafted, adopted by a decision, ended; once in force only the end moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
+from governance.kernel.ids import new_id
+from governance.rules.commands import AdoptRule, DraftRule, EndRule, adopt_rule, draft_rule, end_rule
+from governance.rules.queries import VersionFacts, in_force, newest_draft, rule_by_name, rule_versions, version_by_id
+from tests.actors import Actors
+
+BODY: dict[str, Any] = {
+    "components": [{"name": "均等割", "ratio": 1, "basis": "equal"}],
+    "rounding": "largest_remainder",
+}
+
+
+@pytest.fixture(autouse=True)
+def in_june_2025() -> Iterator[None]:
+    with clock.at(datetime(2025, 6, 2, 1, 0, tzinfo=UTC)):
+        yield
+
+
+def draft(actors: Actors, valid_from: date = date(2025, 4, 1), until: date | None = None, **body: Any) -> UUID:
+    order = DraftRule(
+        name="running-cost", label="負担規則", body={**BODY, **body}, valid_from=valid_from, valid_until=until
+    )
+    return draft_rule(order, actor=actors.finance).version_id
+
+
+def adopt(actors: Actors, version_id: UUID, on: date = date(2025, 3, 24)) -> UUID | None:
+    order = AdoptRule(version_id=version_id, decided_by="運営協議会", decision_number="第1号", decided_on=on)
+    return adopt_rule(order, actor=actors.finance).ended_version_id
+
+
+def version(version_id: UUID) -> VersionFacts:
+    with scope(OPERATOR):
+        return version_by_id(db.session(), version_id)
+
+
+def holding(on: date) -> VersionFacts | None:
+    with scope(OPERATOR):
+        return in_force(db.session(), rule_by_name(db.session(), "running-cost"), on)
+
+
+def test_a_draft_is_not_in_force_until_a_decision_adopts_it(actors: Actors) -> None:
+    drafted = draft(actors)
+    assert holding(date(2025, 4, 1)) is None
+    with scope(OPERATOR):
+        waiting = newest_draft(db.session(), rule_by_name(db.session(), "running-cost"))
+    assert waiting is not None
+
+    adopt(actors, drafted)
+
+    found = holding(date(2025, 4, 1))
+    assert found is not None
+    assert found.adoption is not None
+    assert (found.adoption.decided_by, found.adoption.number, found.adoption.on) == (
+        "運営協議会",
+        "第1号",
+        date(2025, 3, 24),
+    )
+    assert holding(date(2025, 3, 31)) is None
+
+
+def test_the_version_before_ends_where_the_adopted_one_starts(actors: Actors) -> None:
+    first = draft(actors)
+    adopt(actors, first)
+    second = draft(actors, date(2026, 4, 1), unit_yen=1000)
+
+    assert adopt(actors, second) == first
+
+    assert version(first).valid_until == date(2026, 4, 1)
+    assert version(second).number == 2
+    before, after = holding(date(2026, 3, 31)), holding(date(2026, 4, 1))
+    assert before is not None
+    assert after is not None
+    assert (before.id, after.id) == (first, second)
+
+
+def test_a_version_is_adopted_once(actors: Actors) -> None:
+    drafted = draft(actors)
+    adopt(actors, drafted)
+
+    with pytest.raises(Conflict) as refusal:
+        adopt(actors, drafted)
+
+    assert refusal.value.code == "rule.already_adopted"
+
+
+def test_two_adopted_versions_do_not_overlap(actors: Actors) -> None:
+    adopt(actors, draft(actors))
+    same_start = draft(actors, unit_yen=1000)
+    earlier = draft(actors, date(2024, 4, 1), unit_yen=100)
+
+    for overlapping in (same_start, earlier):
+        with pytest.raises(Conflict) as refusal:
+            adopt(actors, overlapping)
+        assert refusal.value.code == "rule.overlap"
+        assert version(overlapping).adoption is None
+    before = draft(actors, date(2024, 4, 1), date(2025, 4, 1))
+    adopt(actors, before)
+    assert version(before).adoption is not None
+
+
+def test_only_the_end_of_an_adopted_version_moves(actors: Actors) -> None:
+    drafted = draft(actors)
+    adopt(actors, drafted)
+
+    end_rule(EndRule(version_id=drafted, valid_until=date(2026, 4, 1)), actor=actors.finance)
+
+    assert version(drafted).valid_until == date(2026, 4, 1)
+    for change in (
+        "UPDATE rule_version SET body = '{}'",
+        "UPDATE rule_version SET valid_from = '2024-04-01'",
+        "UPDATE rule_version SET decision_number = '第2号'",
+        "UPDATE rule SET label = '別の規則'",
+        "DELETE FROM rule_version",
+    ):
+        with scope(OPERATOR):
+            with pytest.raises(DBAPIError):
+                db.session().execute(text(change))
+            db.session().rollback()
+
+
+def test_a_draft_cannot_be_rewritten_either(actors: Actors) -> None:
+    draft(actors)
+
+    with scope(OPERATOR):
+        with pytest.raises(DBAPIError):
+            db.session().execute(text("UPDATE rule_version SET body = '{}'"))
+        db.session().rollback()
+
+
+def test_an_end_does_not_move_into_the_past(actors: Actors) -> None:
+    drafted = draft(actors)
+    adopt(actors, drafted)
+
+    with pytest.raises(Invalid) as refusal:
+        end_rule(EndRule(version_id=drafted, valid_until=date(2025, 5, 1)), actor=actors.finance)
+
+    assert refusal.value.code == "rule.end_moved_wrongly"
+    assert version(drafted).valid_until is None
+
+
+def test_an_end_does_not_move_over_the_next_version(actors: Actors) -> None:
+    first = draft(actors)
+    adopt(actors, first)
+    adopt(actors, draft(actors, date(2026, 4, 1), unit_yen=1000))
+
+    with pytest.raises(Conflict) as refusal:
+        end_rule(EndRule(version_id=first, valid_until=None), actor=actors.finance)
+
+    assert refusal.value.code == "rule.overlap"
+
+
+def test_what_nobody_adopted_has_no_end_to_move(actors: Actors) -> None:
+    with pytest.raises(Conflict) as refusal:
+        end_rule(EndRule(version_id=draft(actors), valid_until=date(2026, 4, 1)), actor=actors.finance)
+
+    assert refusal.value.code == "rule.not_adopted"
+
+
+def test_a_decision_in_the_future_adopts_nothing(actors: Actors) -> None:
+    drafted = draft(actors)
+
+    with pytest.raises(Invalid) as refusal:
+        adopt(actors, drafted, on=date(2025, 6, 3))
+
+    assert refusal.value.field == "decided_on"
+    assert version(drafted).adoption is None
+
+
+def test_an_interval_that_ends_before_it_starts_is_refused(actors: Actors) -> None:
+    with pytest.raises(Invalid) as refusal:
+        draft(actors, date(2025, 4, 1), date(2025, 4, 1))
+
+    assert refusal.value.field == "valid_until"
+
+
+def test_a_version_that_is_not_there_is_not_found(actors: Actors) -> None:
+    with pytest.raises(NotFound):
+        adopt(actors, new_id())
+    with scope(OPERATOR), pytest.raises(NotFound):
+        rule_versions(db.session(), "no-such-rule")
+
+
+def test_a_municipality_reads_every_rule_and_drafts_none(actors: Actors) -> None:
+    drafted = draft(actors)
+    person = actors.municipal(actors.operator_tenant)
+
+    with scope(new_id()):
+        assert [found.id for found in rule_versions(db.session())] == [drafted]
+    with pytest.raises(NotAllowed):
+        draft_rule(DraftRule(name="other", label="規則", body=BODY, valid_from=date(2025, 4, 1)), actor=person)
