@@ -6,11 +6,12 @@ Not here: what happens after the decision, which belongs to the room whose subje
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from governance.actors import Actor
@@ -150,4 +151,40 @@ def open_requests(session: Session) -> list[ApprovalRequest]:
     """What waits for a decision in this scope, oldest first."""
     return list(
         session.scalars(select(ApprovalRequest).where(ApprovalRequest.decision.is_(None)).order_by(ApprovalRequest.id))
+    )
+
+
+def waiting_requests(
+    session: Session, kinds: Collection[str], *, not_by: str, limit: int | None = None
+) -> list[ApprovalRequest]:
+    """What of these kinds waits for this person's decision, oldest first; the own requests are left out."""
+    return list(
+        session.scalars(
+            select(ApprovalRequest)
+            .where(ApprovalRequest.decision.is_(None))
+            .where(ApprovalRequest.kind.in_(kinds), ApprovalRequest.requested_by != not_by)
+            .order_by(ApprovalRequest.id)
+            .limit(limit)
+        )
+    )
+
+
+def count_waiting(session: Session, kinds: Collection[str], *, not_by: str) -> int:
+    """How many requests `waiting_requests` would find."""
+    return session.execute(
+        select(func.count())
+        .select_from(ApprovalRequest)
+        .where(ApprovalRequest.decision.is_(None))
+        .where(ApprovalRequest.kind.in_(kinds), ApprovalRequest.requested_by != not_by)
+    ).scalar_one()
+
+
+def requests_about(session: Session, kind: str, subject_id: UUID) -> list[ApprovalRequest]:
+    """Every request about the subject with its decision, newest first."""
+    return list(
+        session.scalars(
+            select(ApprovalRequest)
+            .where(ApprovalRequest.kind == kind, ApprovalRequest.subject_id == subject_id)
+            .order_by(ApprovalRequest.id.desc())
+        )
     )

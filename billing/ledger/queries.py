@@ -169,3 +169,32 @@ def period_state(session: Session, tenant_id: UUID, fiscal_year: int) -> PeriodS
         {"tenant_id": tenant_id, "fiscal_year": fiscal_year},
     ).scalar_one_or_none()
     return None if state is None else PeriodState(state)
+
+
+def account_totals(session: Session, fiscal_year: int) -> dict[AccountCode, int]:
+    """What each account of all the books in this scope adds up to in a fiscal year (debit positive), from balances."""
+    found = session.execute(
+        text(
+            """
+            SELECT account.code, sum(balance.yen)::bigint AS yen
+            FROM ledger_balance AS balance
+            JOIN ledger_account AS account
+                ON account.tenant_id = balance.tenant_id AND account.id = balance.account_id
+            WHERE balance.fiscal_year = :fiscal_year
+            GROUP BY account.code
+            """
+        ),
+        {"fiscal_year": fiscal_year},
+    )
+    return {AccountCode(row.code): row.yen for row in found}
+
+
+def years_of_book(session: Session, tenant_id: UUID) -> list[int]:
+    """The fiscal years that a book has a period for, newest first."""
+    return [
+        row.fiscal_year
+        for row in session.execute(
+            text("SELECT fiscal_year FROM ledger_period WHERE tenant_id = :tenant_id ORDER BY fiscal_year DESC"),
+            {"tenant_id": tenant_id},
+        )
+    ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking, RunKind, RunState
@@ -80,6 +81,17 @@ class RunFacts:
     shares: tuple[ShareFacts, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ComponentSum:
+    """A component of a run: `exact_yen` is the part of the pool that is shared by its basis."""
+
+    component: str
+    basis: str
+    ratio: str
+    pool_yen: int
+    exact_yen: Fraction
+
+
 def runs(session: Session, fiscal_year: int) -> list[RunFacts]:
     """All runs of a year, oldest first, rejected ones too."""
     year = FiscalYear(fiscal_year)
@@ -87,6 +99,62 @@ def runs(session: Session, fiscal_year: int) -> list[RunFacts]:
         select(AllocationRun).where(AllocationRun.fiscal_year == year.year).order_by(AllocationRun.number)
     ).all()
     return _with_shares(session, list(found))
+
+
+def run_heads(session: Session, *, fiscal_year: int | None = None, limit: int | None = None) -> list[RunFacts]:
+    """Runs without their shares, newest first: for lists and sums, however many members a run has."""
+    query = select(AllocationRun).order_by(AllocationRun.fiscal_year.desc(), AllocationRun.number.desc()).limit(limit)
+    if fiscal_year is not None:
+        query = query.where(AllocationRun.fiscal_year == FiscalYear(fiscal_year).year)
+    return [_run(run, ()) for run in session.scalars(query)]
+
+
+def share_by_id(session: Session, share_id: UUID) -> ShareFacts:
+    """One share, posted or of a run that waits. Raises NotFound, also for another member's."""
+    found = session.scalars(select(AllocationShare).where(AllocationShare.id == share_id)).first()
+    if found is None:
+        raise NotFound(NOT_FOUND, field="share_id", what="allocation share", given=str(share_id))
+    return _share(found)
+
+
+def count_shares(session: Session, run_id: UUID) -> int:
+    """How many members bear a part of the run, whole yen above zero."""
+    return session.execute(
+        select(func.count())
+        .select_from(AllocationShare)
+        .where(AllocationShare.run_id == run_id, AllocationShare.share_yen > 0)
+    ).scalar_one()
+
+
+def components_of_run(session: Session, run_id: UUID) -> list[ComponentSum]:
+    """What each component shares out, in the order of the rules: the sum of its exact parts over all members."""
+    found = session.execute(
+        select(
+            AllocationWorking.component,
+            AllocationWorking.basis,
+            AllocationWorking.ratio,
+            AllocationWorking.pool_yen,
+            func.min(AllocationWorking.place),
+        )
+        .join(
+            AllocationShare,
+            (AllocationWorking.tenant_id == AllocationShare.tenant_id)
+            & (AllocationWorking.share_id == AllocationShare.id),
+        )
+        .where(AllocationShare.run_id == run_id)
+        .group_by(
+            AllocationWorking.rule_version_id,
+            AllocationWorking.component,
+            AllocationWorking.basis,
+            AllocationWorking.ratio,
+            AllocationWorking.pool_yen,
+        )
+        .order_by(func.min(AllocationWorking.place))
+    )
+    return [
+        ComponentSum(component, basis, ratio, pool_yen, Fraction(ratio) * pool_yen)
+        for component, basis, ratio, pool_yen, _ in found
+    ]
 
 
 def run_by_id(session: Session, run_id: UUID) -> RunFacts:
@@ -160,29 +228,30 @@ def _with_shares(session: Session, found: list[AllocationRun]) -> list[RunFacts]
         .order_by(AllocationShare.label)
     ):
         shares[share.run_id].append(_share(share))
-    return [
-        RunFacts(
-            run.id,
-            run.fiscal_year,
-            run.number,
-            RunKind(run.kind),
-            RunState(run.state),
-            run.revises_id,
-            run.total_yen,
-            run.operator_yen,
-            run.operator_residual_yen,
-            run.deductions_yen,
-            run.digest,
-            run.inputs,
-            run.prepared_at,
-            run.prepared_by,
-            run.requested_by,
-            run.decided_at,
-            run.happened_on,
-            tuple(shares[run.id]),
-        )
-        for run in found
-    ]
+    return [_run(run, tuple(shares[run.id])) for run in found]
+
+
+def _run(run: AllocationRun, shares: tuple[ShareFacts, ...]) -> RunFacts:
+    return RunFacts(
+        run.id,
+        run.fiscal_year,
+        run.number,
+        RunKind(run.kind),
+        RunState(run.state),
+        run.revises_id,
+        run.total_yen,
+        run.operator_yen,
+        run.operator_residual_yen,
+        run.deductions_yen,
+        run.digest,
+        run.inputs,
+        run.prepared_at,
+        run.prepared_by,
+        run.requested_by,
+        run.decided_at,
+        run.happened_on,
+        shares,
+    )
 
 
 def _share(share: AllocationShare) -> ShareFacts:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from governance.kernel.digest import digest_of
@@ -137,6 +137,30 @@ def open_onboardings(session: Session) -> list[OnboardingView]:
             select(Onboarding).where(Onboarding.state != OnboardingState.DONE).order_by(Onboarding.id)
         ).all(),
     )
+
+
+def count_by_state(session: Session, cohort_id: UUID | None = None) -> dict[OnboardingState, int]:
+    """How many onboardings are in each state, of one cohort where given; states without any are left out."""
+    query = select(Onboarding.state, func.count()).group_by(Onboarding.state)
+    if cohort_id is not None:
+        query = query.where(Onboarding.cohort_id == cohort_id)
+    return {OnboardingState(state): number for state, number in session.execute(query)}
+
+
+def count_standing_still(session: Session) -> int:
+    """How many open onboardings have a step that failed, or that waits for somebody to enter something."""
+    stopped = or_(
+        OnboardingStep.state == StepState.FAILED,
+        and_(OnboardingStep.state == StepState.WAITING, OnboardingStep.reason.in_(TO_BE_ENTERED)),
+    )
+    return session.execute(
+        select(func.count(OnboardingStep.onboarding_id.distinct()))
+        .join(
+            Onboarding,
+            and_(Onboarding.tenant_id == OnboardingStep.tenant_id, Onboarding.id == OnboardingStep.onboarding_id),
+        )
+        .where(Onboarding.state != OnboardingState.DONE, stopped)
+    ).scalar_one()
 
 
 def due(session: Session, now: datetime, limit: int = 100) -> list[tuple[UUID, UUID]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -67,3 +68,24 @@ def owners(session: Session, tenant_id: UUID, now: datetime) -> list[Member]:
         for member in members(session, tenant_id)
         if member.state in PRESENT and Role.TENANT_OWNER in roles.get(member.person_id, frozenset())
     ]
+
+
+def names_of_people(session: Session, person_ids: Collection[str]) -> dict[str, str]:
+    """Family and given name of those of these people whom the scope shows, by person_id as text.
+
+    Whatever is no person's id (`cli:…`, `system:…`) is left out.
+    """
+    ids = [found for found in map(_person_id, person_ids) if found is not None]
+    if not ids:
+        return {}
+    found = session.execute(
+        select(Member.person_id, Member.family_name, Member.given_name).where(Member.person_id.in_(ids))
+    )
+    return {str(person_id): f"{family_name} {given_name}" for person_id, family_name, given_name in found}
+
+
+def _person_id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -6,15 +6,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Exists, func, select
+from sqlalchemy import ColumnElement, Exists, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from governance.kernel.errors import NOT_FOUND, NotFound
 from tenancy.tenants.figures import figure_value
-from tenancy.tenants.states import TenantState
+from tenancy.tenants.states import TenantKind, TenantState
 from tenancy.tenants.tables import Cohort, Contact, Statistic, StatisticKind, Tenant, TenantMove
 
 
@@ -44,6 +45,104 @@ def tenants(session: Session, *, state: TenantState | None = None, cohort: str |
     if cohort is not None:
         query = query.join(Cohort, Cohort.id == Tenant.cohort_id).where(Cohort.name == cohort)
     return list(session.scalars(query))
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTenant:
+    """A line of the list of tenants."""
+
+    id: UUID
+    code: str | None
+    name: str
+    kana: str
+    kind: TenantKind
+    state: TenantState
+    is_operator: bool
+    cohort: str | None
+    cohort_label: str | None
+    valid_from: date | None
+    valid_until: date | None
+
+
+LIST_ORDERS: Final[dict[str, InstrumentedAttribute[Any]]] = {
+    "code": Tenant.code,
+    "name": Tenant.kana,
+    "kind": Tenant.kind,
+    "state": Tenant.state,
+    "valid_from": Tenant.valid_from,
+}
+"""What the list can be ordered by; the code decides between equals."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantFilter:
+    """Which tenants a list shows; what is None leaves out nothing. `words` are looked for in code, name and kana."""
+
+    state: TenantState | None = None
+    kind: TenantKind | None = None
+    cohort: str | None = None
+    words: str = ""
+
+
+def list_tenants(
+    session: Session,
+    wanted: TenantFilter,
+    *,
+    order: str = "code",
+    descending: bool = False,
+    offset: int = 0,
+    limit: int | None = None,
+) -> list[ListedTenant]:
+    """The tenants that the filter lets through, by one of LIST_ORDERS; a part of them where `limit` is given."""
+    column = LIST_ORDERS[order]
+    query = (
+        select(Tenant, Cohort.name, Cohort.label)
+        .outerjoin(Cohort, Cohort.id == Tenant.cohort_id)
+        .where(*_lets_through(wanted))
+        .order_by((column.desc() if descending else column.asc()).nulls_last(), Tenant.code.nulls_last(), Tenant.id)
+    )
+    return [
+        ListedTenant(
+            row.id,
+            row.code,
+            row.name,
+            row.kana,
+            TenantKind(row.kind),
+            TenantState(row.state),
+            row.is_operator,
+            cohort,
+            label,
+            row.valid_from,
+            row.valid_until,
+        )
+        for row, cohort, label in session.execute(query.offset(offset).limit(limit))
+    ]
+
+
+def count_tenants(session: Session, wanted: TenantFilter) -> int:
+    """How many tenants the filter lets through."""
+    return session.execute(
+        select(func.count(Tenant.id)).outerjoin(Cohort, Cohort.id == Tenant.cohort_id).where(*_lets_through(wanted))
+    ).scalar_one()
+
+
+def names_of_tenants(session: Session, tenant_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The names of those of these tenants that the scope shows."""
+    found = session.execute(select(Tenant.id, Tenant.name).where(Tenant.id.in_(set(tenant_ids))))
+    return {row.id: row.name for row in found}
+
+
+def count_by_cohort(session: Session) -> dict[UUID, dict[TenantState, int]]:
+    """How many tenants of each cohort are in each state."""
+    counted: dict[UUID, dict[TenantState, int]] = {}
+    for cohort_id, state, number in session.execute(
+        select(Tenant.cohort_id, Tenant.state, func.count())
+        .where(Tenant.cohort_id.is_not(None))
+        .group_by(Tenant.cohort_id, Tenant.state)
+    ):
+        if cohort_id is not None:
+            counted.setdefault(cohort_id, {})[TenantState(state)] = number
+    return counted
 
 
 def count_by_state(session: Session) -> dict[TenantState, int]:
@@ -113,6 +212,24 @@ def figures(session: Session, kind: StatisticKind, tenant_ids: Collection[UUID],
         )
         for row in found
     }
+
+
+def _lets_through(wanted: TenantFilter) -> list[ColumnElement[bool]]:
+    conditions = []
+    if wanted.state is not None:
+        conditions.append(Tenant.state == wanted.state.value)
+    if wanted.kind is not None:
+        conditions.append(Tenant.kind == wanted.kind.value)
+    if wanted.cohort is not None:
+        conditions.append(Cohort.name == wanted.cohort)
+    if wanted.words:
+        looked_for = f"%{wanted.words.translate(_LITERALLY)}%"
+        columns = (Tenant.code, Tenant.name, Tenant.kana)
+        conditions.append(or_(*(column.ilike(looked_for, escape="!") for column in columns)))
+    return conditions
+
+
+_LITERALLY = str.maketrans({"%": "!%", "_": "!_", "!": "!!"})
 
 
 def _superseded() -> Exists:
