@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from flask import Flask, g, request
 from markupsafe import Markup
 
-from admin.guard import is_api
+from admin.guard import actor_or_none, is_api
 from admin.settings import Settings
 from governance.kernel.errors import Refused, reason
 
@@ -78,7 +78,7 @@ def matches(secret: str, token: str) -> bool:
 
 def csrf_token() -> str:
     """The token for a form or an `X-CSRF-Token` header of this session; empty for somebody not signed in."""
-    session = g.get("web_session")
+    session = _present_session()
     return "" if session is None else masked(session.csrf_secret)
 
 
@@ -101,10 +101,14 @@ def refuse_forged_forms(app: Flask, settings: Settings) -> None:
         origin = request.headers.get("Origin")
         if origin is not None and origin != settings.public_url:
             raise ForgedForm(FORGED)
-        session = g.get("web_session")
+        session = _present_session()
         token = request.headers.get(HEADER) or request.form.get(FIELD) or ""
         if session is None or not matches(session.csrf_secret, token):
             raise ForgedForm(FORGED)
+
+
+def _present_session() -> Any:
+    return None if actor_or_none() is None else g.get("web_session")
 
 
 def _xor(one: bytes, other: bytes) -> bytes:

@@ -29,6 +29,7 @@ V = TypeVar("V", bound=Callable[..., Any])
 
 _MARK: Final = "asks_permission"
 _SCOPES: Final = "guard_scopes"
+_IDENTIFY: Final = "moyai.guard"
 API_PREFIX: Final = "/api/"
 
 
@@ -65,9 +66,12 @@ def current_actor() -> Actor:
 
 
 def actor_or_none() -> Actor | None:
-    """Who asks, or None for somebody not signed in: for pages that greet both."""
-    actor: Actor | None = g.get("actor")
-    return actor
+    """Who asks, or None for somebody not signed in: for pages that greet both.
+
+    A public view that does not ask never makes anybody look for a session, so that health can be told without a
+    database.
+    """
+    return _identified().actor
 
 
 def may(permission: Permission) -> bool:
@@ -88,7 +92,6 @@ def keep_guard(app: Flask, identify_person: Identify, identify_bearer: Identify)
     def guard() -> AnyResponse | None:
         scopes = ExitStack()
         setattr(g, _SCOPES, scopes)
-        g.actor = None
         # Nothing is inherited: until somebody is known, this request sees no rows.
         scopes.enter_context(scope(None))
         if request.endpoint is None:
@@ -97,16 +100,15 @@ def keep_guard(app: Flask, identify_person: Identify, identify_bearer: Identify)
         if permission is None:
             log.error("view.unmarked", endpoint=request.endpoint)
             raise NotAllowed(NOT_PERMITTED, permission="-")
-        found = identify_bearer() if is_api() else identify_person()
-        g.actor = found.actor
+        if permission is Permission.PUBLIC:
+            return None
+        found = _identified()
         if found.actor is None:
-            return None if permission is Permission.PUBLIC else _ask_to_sign_in(found.why_not)
-        structlog.contextvars.bind_contextvars(actor=found.actor.id, tenant=str(found.actor.tenant_id))
+            return _ask_to_sign_in(found.why_not)
         if not found.actor.may(permission):
             log.warning("permission.denied", permission=permission.value, endpoint=request.endpoint)
             raise NotAllowed(NOT_PERMITTED, permission=permission.value)
-        if permission is not Permission.PUBLIC:
-            scopes.enter_context(scope(found.actor.scope))
+        scopes.enter_context(scope(found.actor.scope))
         return None
 
     @app.teardown_request
@@ -115,6 +117,7 @@ def keep_guard(app: Flask, identify_person: Identify, identify_bearer: Identify)
         if scopes is not None:
             scopes.close()
 
+    app.extensions[_IDENTIFY] = (identify_person, identify_bearer)
     app.jinja_env.globals["may"] = may
     app.jinja_env.globals["Permission"] = Permission
     app.jinja_env.globals["actor_or_none"] = actor_or_none
@@ -145,6 +148,20 @@ def routes(app: Flask) -> Iterator[Route]:
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
         methods = tuple(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
         yield Route(rule.rule, methods, rule.endpoint, permission_of(app, rule.endpoint))
+
+
+def _identified() -> Identification:
+    """Who asks, found out once a request."""
+    if "identified" not in g:
+        # Set before it is known: where finding out fails, the page that says so must not try again.
+        g.identified = Identification(None)
+        identify_person, identify_bearer = current_app.extensions[_IDENTIFY]
+        g.identified = identify_bearer() if is_api() else identify_person()
+        actor = g.identified.actor
+        if actor is not None:
+            structlog.contextvars.bind_contextvars(actor=actor.id, tenant=str(actor.tenant_id))
+    found: Identification = g.identified
+    return found
 
 
 def _ask_to_sign_in(why_not: str) -> AnyResponse:

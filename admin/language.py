@@ -23,7 +23,8 @@ def current_language() -> Language:
     if not has_request_context():
         return "ja"
     if request.path.startswith("/api/"):
-        return "en" if request.accept_languages.best_match(LANGUAGES, default="ja") == "en" else "ja"
+        asked = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
+        return next((language for tag in asked for language in LANGUAGES if tag == language), "ja")
     for chosen in (request.args.get("lang"), request.cookies.get(COOKIE)):
         if chosen in LANGUAGES:
             return chosen

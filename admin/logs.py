@@ -35,7 +35,7 @@ def configure_logs(level: int = logging.INFO) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStandardError()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -47,13 +47,22 @@ def configure_logs(level: int = logging.INFO) -> None:
         )
     )
     root = logging.getLogger()
-    for old in [kept for kept in root.handlers if getattr(kept, "is_moyai", False)]:
+    for old in [kept for kept in root.handlers if isinstance(kept, _ToStandardError)]:
         root.removeHandler(old)
-    handler.is_moyai = True  # type: ignore[attr-defined]
     root.addHandler(handler)
     root.setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _ToStandardError(logging.Handler):
+    """Writes to the standard error of the moment, wherever that was led since."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+        except Exception:
+            self.handleError(record)
 
 
 def _add_request_id(logger: WrappedLogger, method: str, entry: EventDict) -> EventDict:

@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 import httpx
-from flask import Flask, g, jsonify
+from flask import Flask, Response, g, jsonify
 from werkzeug.serving import make_server
 
 from admin.csrf import csrf_field
@@ -173,7 +173,7 @@ def open_rooms_for_tests(app: Flask) -> None:
 
     @app.get("/api/v1/who")
     @asks(Permission.SIGNED_IN)
-    def api_who() -> object:
+    def api_who() -> Response:
         actor = current_actor()
         with_rows = db.session.query(Tenant).count()
         return jsonify(
