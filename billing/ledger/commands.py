@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from billing.ledger.chart import AccountCode
 from billing.ledger.periods import EntryKind, PeriodState, move
-from billing.ledger.posting import LINES_AT_MOST, Line, Posting, open_year, post
+from billing.ledger.posting import ALREADY_REVERSED, LINES_AT_MOST, Line, Posting, open_year, post
 from billing.ledger.tables import LedgerAccount, LedgerEntry, LedgerLine, LedgerPeriod
 from governance.commands import Order, Outcome, Work, command
 from governance.events import Event
@@ -31,12 +31,6 @@ REVERSAL_BEFORE_ENTRY = reason(
     ja="取消日は、取り消す仕訳の日付 {happened_on} 以後にしてください。",
     en="A reversal cannot happen before {happened_on}, the date of what it reverses.",
 )
-REVERSED_BEFORE = reason(
-    "ledger.reversed_before",
-    ja="この仕訳はすでに取り消されています。",
-    en="This entry has been reversed already.",
-)
-
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9:._/-]{0,119}$")]
 """An entry's own name in its book, chosen before the first attempt."""
 
@@ -127,7 +121,8 @@ def reverse_entry(work: Work, order: ReverseEntry) -> EntryReversed:
         [
             Posting(
                 tenant_id=order.tenant_id,
-                reference=f"reversal:{order.entry_id}",
+                # An order's own reference cannot begin like this, so nobody takes it beforehand.
+                reference=f"_reversal:{order.entry_id}",
                 happened_on=order.happened_on,
                 lines=_opposite_lines(work, entry),
                 memo=order.why,
@@ -137,7 +132,7 @@ def reverse_entry(work: Work, order: ReverseEntry) -> EntryReversed:
         ],
     )
     if posted.repeated:
-        raise Conflict(REVERSED_BEFORE, field="entry_id")
+        raise Conflict(ALREADY_REVERSED, field="entry_id")
     work.record(subject=posted.entry_id, tenant_id=order.tenant_id, reverses=str(order.entry_id))
     return EntryReversed(entry_id=posted.entry_id, reverses_id=order.entry_id)
 

@@ -162,7 +162,7 @@ def _beancount(accounts: _Accounts, first_day: date | None, entries: Iterator[_E
             yield f"{first_day.isoformat()} open {_beancount_name(account)} JPY\n"
             yield f"  name: {_quoted(account.name)}\n  book: {_quoted(account.book_name)}\n"
     for entry in entries:
-        yield f"\n{entry.happened_on.isoformat()} * {_quoted(entry.memo)} ^{entry.reference.replace(':', '.')}\n"
+        yield f"\n{entry.happened_on.isoformat()} * {_quoted(entry.memo)}\n"
         for name, value in (_facts(entry) | {"reference": entry.reference}).items():
             yield f"  {name}: {_quoted(value)}\n"
         for account, yen in entry.lines:

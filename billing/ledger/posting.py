@@ -381,6 +381,8 @@ def _posted_before(work: Work, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
         if row is None:
             continue
         if row.request_hash != draft.request_hash:
+            if draft.posting.reverses_id is not None:
+                raise Conflict(ALREADY_REVERSED, field="entry_id")
             raise KeyReused(REFERENCE_REUSED, field="reference", reference=draft.posting.reference)
         found[draft.entry_id] = row.id
     return found

@@ -1,0 +1,44 @@
+"""Books to try things on: two municipalities, and orders in the words of the tests."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+from billing.ledger.chart import AccountCode
+from billing.ledger.commands import EntryLine, EntryPosted, MovePeriod, PostEntry, move_period, post_entry
+from billing.ledger.periods import PeriodState
+from governance.kernel.ids import new_id
+from tests.actors import Actors
+
+DAY = date(2025, 6, 1)
+
+
+def burden(
+    book: UUID,
+    yen: int = 1_000,
+    *,
+    reference: str | None = None,
+    happened_on: date = DAY,
+    memo: str = "令和7年度 負担金",
+) -> PostEntry:
+    """Dr 未収負担金 / Cr 負担金."""
+    return PostEntry(
+        tenant_id=book,
+        reference=reference or f"test:{new_id()}",
+        happened_on=happened_on,
+        lines=(
+            EntryLine(account=AccountCode.RECEIVABLE, yen=yen),
+            EntryLine(account=AccountCode.BURDEN, yen=-yen),
+        ),
+        memo=memo,
+    )
+
+
+def posted(actors: Actors, book: UUID, yen: int = 1_000, *, happened_on: date = DAY) -> EntryPosted:
+    return post_entry(burden(book, yen, happened_on=happened_on), actor=actors.finance)
+
+
+def close(actors: Actors, book: UUID, fiscal_year: int = 2025) -> None:
+    for to in (PeriodState.CLOSING, PeriodState.CLOSED):
+        move_period(MovePeriod(tenant_id=book, fiscal_year=fiscal_year, to=to), actor=actors.finance)
