@@ -87,7 +87,8 @@ def _is_strong(kind: str, key: dict[str, Any]) -> bool:
         if kind == "EC":
             return key["crv"] == "P-256" and bool(ECKey.import_key({m: key[m] for m in _MEMBERS["EC"]}).public_key)
         modulus = base64.urlsafe_b64decode(key["n"] + "=" * (-len(key["n"]) % 4))
-        RSAKey.import_key({m: key[m] for m in _MEMBERS["RSA"]})
+        if not 2048 <= int.from_bytes(modulus).bit_length() <= 8192:
+            return False
+        return bool(RSAKey.import_key({m: key[m] for m in _MEMBERS["RSA"]}).public_key)
     except (JoseError, ValueError):
         return False
-    return 2048 <= int.from_bytes(modulus).bit_length() <= 8192
