@@ -43,7 +43,7 @@ def onboard_together(
     told: set[UUID] = set()
     while True:
         moving = [one for one in onboarding_ids if one not in told]
-        run_side_by_side(app, worker, moving)
+        run_side_by_side(app.app_context, worker, moving)
         with bookkeeping(OPERATOR) as session:
             views = onboardings(session, onboarding_ids)
         for view in views:

@@ -123,8 +123,7 @@ class Command(Generic[O, R]):
         session.rollback()
         work = Work(session, actor, clock.now(), self.name, self.event)
         try:
-            if not actor.may(self.permission):
-                raise NotAllowed(NOT_PERMITTED, permission=self.permission.value)
+            require(actor, self.permission)
             if key is not None:
                 order_hash = digest_of(order.model_dump(mode="json"))
                 answered = claim_key(session, actor, self.name, key, order_hash, work.now)
@@ -188,6 +187,12 @@ def command(permission: Permission, event: Event) -> Callable[[Callable[[Work, O
         return made
 
     return register
+
+
+def require(actor: Actor, permission: Permission) -> None:
+    """Raise NotAllowed unless the actor holds the permission: for reads, which pass no write door."""
+    if not actor.may(permission):
+        raise NotAllowed(NOT_PERMITTED, permission=permission.value)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ keeps the former holder from writing, and every deed can be repeated without har
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +17,6 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from flask import Flask
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -193,12 +193,16 @@ class OnboardingWorker:
 
 
 def run_side_by_side(
-    app: Flask, worker: OnboardingWorker, onboarding_ids: Iterable[UUID], *, threads: int = SIDE_BY_SIDE_AT_MOST
+    context: Callable[[], AbstractContextManager[object]],
+    worker: OnboardingWorker,
+    onboarding_ids: Iterable[UUID],
+    *,
+    threads: int = SIDE_BY_SIDE_AT_MOST,
 ) -> None:
-    """Carry several onboardings on at once, one app context for each. The first exception is raised after all ended."""
+    """Carry several onboardings on at once, each inside a `context` of its own (the application's). The first exception is raised after all ended."""
 
     def one(onboarding_id: UUID) -> None:
-        with app.app_context():
+        with context():
             worker.run(onboarding_id)
 
     with ThreadPoolExecutor(min(threads, SIDE_BY_SIDE_AT_MOST), thread_name_prefix="onboarding") as pool:
