@@ -199,7 +199,10 @@ def run_side_by_side(
     *,
     threads: int = SIDE_BY_SIDE_AT_MOST,
 ) -> None:
-    """Carry several onboardings on at once, each inside a `context` of its own (the application's). The first exception is raised after all ended."""
+    """Carry several onboardings on at once, each inside a `context` of its own (the application's).
+
+    The first exception is raised after all ended.
+    """
 
     def one(onboarding_id: UUID) -> None:
         with context():
