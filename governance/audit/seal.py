@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from governance.audit.tables import AuditEvent, AuditSeal
@@ -113,7 +114,7 @@ def _tips(session: Session, streams: Iterable[UUID]) -> dict[UUID, tuple[int, st
     rows = session.execute(
         select(AuditSeal.tenant_id, AuditSeal.sequence, AuditSeal.chain_hash)
         .where(AuditSeal.tenant_id.in_(list(streams)))
-        .distinct(AuditSeal.tenant_id)
+        .ext(distinct_on(AuditSeal.tenant_id))
         .order_by(AuditSeal.tenant_id, AuditSeal.sequence.desc())
     )
     return {row.tenant_id: (row.sequence, row.chain_hash) for row in rows}
