@@ -16,6 +16,7 @@ from admin.servers.postgresql import APP, OWNER, ROLES, SUPERUSER, EmbeddedPostg
 from governance.kernel.errors import Invalid, reason
 
 DATABASE = "moyai"
+POSTGRESQL_FOLDER = "postgresql"
 _DEFAULT_PORT = 8700
 _PORTS_NEEDED = 5
 _DATABASE_SCHEME = "postgresql+psycopg"
@@ -198,7 +199,7 @@ class Settings:
     def embedded_postgresql(self) -> EmbeddedPostgreSQL:
         """The PostgreSQL of this home, running or not. Makes its passwords the first time."""
         passwords = secret_files.keep(self.secrets, "postgresql", ROLES)
-        return EmbeddedPostgreSQL(self.home / "postgresql", self.postgresql_port, passwords)
+        return EmbeddedPostgreSQL(self.home / POSTGRESQL_FOLDER, self.postgresql_port, passwords)
 
     def as_environment(self) -> dict[str, str]:
         """The same settings as variables, for the processes we start; `from_environment` reads them back alike."""

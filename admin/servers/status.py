@@ -11,7 +11,7 @@ from admin.servers.bring_up import check_database
 from admin.servers.keycloak import answers_ok
 from admin.servers.ports import LOOPBACK
 from admin.servers.processes import Records
-from admin.settings import Settings
+from admin.settings import POSTGRESQL_FOLDER, Settings
 from governance.kernel.errors import Unreachable
 
 _PATIENCE_SECONDS = 3
@@ -46,7 +46,8 @@ def _web(settings: Settings) -> str:
 
 def _database(settings: Settings) -> dict[str, Any]:
     embedded = settings.database_url_given is None
-    if embedded and not settings.embedded_postgresql().data_folder.exists():
+    # Asked before any address is made up: looking at a home that is not there must not begin one.
+    if embedded and not (settings.home / POSTGRESQL_FOLDER).exists():
         return {"version": None, "embedded": True, "ready": False}
     try:
         return {"version": check_database(settings), "embedded": embedded, "ready": True}

@@ -1,0 +1,40 @@
+"""A home of its own for every test, with ports nobody else uses, and a PostgreSQL in it where a test asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from admin.servers import children, ports
+from admin.servers.supervisor import Supervisor
+from admin.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of an empty home whose five ports were free a moment ago."""
+    for _ in range(50):
+        port = ports.choose_free()
+        if port < 65000 and all(ports.is_free(port + step) for step in range(5)):
+            return Settings(home=tmp_path / "home", port=port, public_url=f"http://localhost:{port}")
+    raise RuntimeError("no five free ports in a row")
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """What the supervisor told, a sentence each."""
+    return []
+
+
+@pytest.fixture
+def supervised(settings: Settings, said: list[str]) -> Iterator[Supervisor]:
+    """A supervisor with the embedded PostgreSQL of the home, ready."""
+    settings.home.mkdir(mode=0o711)
+    server = settings.embedded_postgresql()
+    server.initialise()
+    with Supervisor(settings.home, said.append) as supervisor:
+        supervisor.start(children.postgresql(server))
+        supervisor.await_ready(children.POSTGRESQL)
+        yield supervisor

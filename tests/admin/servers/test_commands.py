@@ -1,0 +1,127 @@
+"""`moyai up`, `down`, `status` on servers that exist elsewhere, and what is said when they do not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from admin.servers import ports
+from admin.settings import Settings
+from tests.servers import Keycloak, PostgreSQL
+
+
+class Moyai:
+    """The command line on one home, with settings of its own."""
+
+    def __init__(self, settings: Settings, **given: str) -> None:
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(("MOYAI_", "KC_"))}
+        self._environment = kept | settings.as_environment() | given
+
+    def __call__(self, *words: str) -> tuple[int, dict[str, Any], str]:
+        """Exit code, the object on standard output, and what was said on standard error."""
+        done = subprocess.run(
+            [sys.executable, "-m", "admin.cli", *words, "--json"],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, json.loads(done.stdout), done.stderr
+
+
+@pytest.mark.keycloak
+def test_servers_that_exist_elsewhere_are_used_and_none_is_started(
+    settings: Settings, postgresql: PostgreSQL, database_name: str, keycloak_server: Keycloak
+) -> None:
+    moyai = Moyai(
+        settings,
+        DATABASE_URL=postgresql.app_url(database_name),
+        MOYAI_MIGRATION_URL=postgresql.owner_url(database_name),
+        KEYCLOAK_URL=keycloak_server.url,
+    )
+    try:
+        code, started, said = moyai("up")
+        again, _, _ = moyai("status")
+    finally:
+        stopped, _, _ = moyai("down")
+
+    assert (code, again, stopped) == (0, 0, 0), said
+    assert started["postgresql"] == {"version": "18.4", "embedded": False, "ready": True}
+    assert started["keycloak"]["embedded"] is False
+    assert started["keycloak"]["ready"] is True
+    assert started["web"]["ready"]
+    assert started["worker"]["ready"]
+    assert not (settings.home / "postgresql").exists()
+    assert not list(settings.home.glob("keycloak-*"))
+    # What serves elsewhere goes on serving.
+    assert postgresql.server.version() == "18.4"
+    assert keycloak_server.server.is_ready()
+
+
+def test_a_database_that_does_not_answer_is_named_and_nothing_is_left_running(settings: Settings) -> None:
+    nowhere = f"postgresql+psycopg://moyai_app:hidden-word@127.0.0.1:{ports.choose_free()}/moyai"
+    moyai = Moyai(settings, DATABASE_URL=nowhere, KEYCLOAK_URL="http://localhost:1")
+
+    code, answer, said = moyai("up")
+    code_of_status, status, _ = moyai("status")
+
+    assert code == 3
+    assert answer["error"]["code"] == "servers.database_unreachable"
+    assert answer["error"]["field"] == "DATABASE_URL"
+    assert "hidden-word" not in json.dumps(answer) + said
+    assert code_of_status == 3
+    assert status["postgresql"] == {"version": None, "embedded": False, "ready": False}
+    assert moyai("down")[1] == {"stopped": False}
+
+
+def test_status_of_a_home_that_is_not_there_makes_nothing(settings: Settings) -> None:
+    code, status, _ = Moyai(settings)("status")
+
+    assert code == 3
+    assert [status[part]["ready"] for part in ("web", "postgresql", "keycloak", "worker")] == [False] * 4
+    assert not settings.home.exists()
+
+
+def test_down_where_nothing_runs_is_done_at_once(settings: Settings) -> None:
+    code, answer, _ = Moyai(settings)("down")
+
+    assert (code, answer) == (0, {"stopped": False})
+    assert not settings.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("MOYAI_PORT", "80"),
+        ("MOYAI_PORT", "65532"),
+        ("MOYAI_PORT", "８７００"),
+        ("MOYAI_PORT", "-1"),
+        ("MOYAI_EXAMPLE", "yes"),
+        ("MOYAI_PUBLIC_URL", "moyai.example.jp"),
+        ("DATABASE_URL", "mysql://root:hidden-word@localhost/moyai"),
+        ("KEYCLOAK_URL", "ftp://localhost"),
+        ("SMTP_URL", "mail.example.jp"),
+        ("MOYAI_HOME", "/dev/null"),
+        ("MOYAI_KEYCLOAK_CLIENT_SECRET", "alone"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_its_name(settings: Settings, name: str, given: str) -> None:
+    code, answer, _ = Moyai(settings, **{name: given})("status")
+
+    assert code == 2
+    assert answer["error"]["field"] == name.replace("_SECRET", "_ID")
+    assert "hidden-word" not in json.dumps(answer)
+    assert not settings.home.exists()
+
+
+def test_a_wrong_option_answers_as_an_object_too(settings: Settings) -> None:
+    code, answer, _ = Moyai(settings)("status", "--loud")
+
+    assert code == 2
+    assert answer["error"]["code"] == "usage"
+    assert "--loud" in answer["error"]["message"]

@@ -1,0 +1,200 @@
+"""The supervisor: it starts again what died, knows its own again after a crash, and touches nobody else's processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from admin.servers import children
+from admin.servers.processes import Record, Records
+from admin.servers.readiness import wait_until
+from admin.servers.supervisor import ALREADY_RUNNING, PORT_TAKEN, SUPERVISOR, Supervisor, end_left_behind
+from admin.settings import Settings
+from governance.kernel.errors import Conflict
+
+CHILD_OF_A_SUPERVISOR = """
+import sys, threading
+from pathlib import Path
+from admin.servers import children
+from admin.servers.supervisor import Supervisor
+from admin.settings import Settings
+settings = Settings(home=Path(sys.argv[1]), port=int(sys.argv[2]))
+server = settings.embedded_postgresql()
+server.initialise()
+with Supervisor(settings.home, lambda text: None) as supervisor:
+    supervisor.start(children.postgresql(server))
+    supervisor.await_ready("postgresql")
+    print("ready", flush=True)
+    threading.Event().wait()
+"""
+
+
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is none of ours."""
+    process = subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_server_that_died_is_started_again(settings: Settings, supervised: Supervisor, said: list[str]) -> None:
+    first = _record(settings, "postgresql")
+
+    os.kill(first.pid, signal.SIGKILL)
+
+    server = settings.embedded_postgresql()
+    assert wait_until(lambda: _record(settings, "postgresql").pid != first.pid, seconds=20)
+    assert wait_until(lambda: server.version() is not None, seconds=20)
+    assert any("starting again" in sentence for sentence in said)
+
+
+def test_a_second_supervisor_of_the_same_home_is_refused(settings: Settings, supervised: Supervisor) -> None:
+    with pytest.raises(Conflict) as refusal, Supervisor(settings.home, print):
+        pass
+
+    assert refusal.value.why is ALREADY_RUNNING
+    assert refusal.value.facts["pid"] == os.getpid()
+    assert settings.embedded_postgresql().version() is not None
+
+
+def test_a_port_that_is_taken_is_named_with_its_holder_and_the_setting(settings: Settings, said: list[str]) -> None:
+    with socket.socket() as taken, Supervisor(settings.home, said.append) as supervisor:
+        taken.bind(("127.0.0.1", settings.postgresql_port))
+        taken.listen()
+
+        with pytest.raises(Conflict) as refusal:
+            supervisor.check_ports([children.postgresql(settings.embedded_postgresql())], base=settings.port)
+
+    assert refusal.value.why is PORT_TAKEN
+    assert str(settings.postgresql_port) in refusal.value.message("en")
+    assert f"({os.getpid()})" in refusal.value.message("en")
+    assert "MOYAI_PORT" in refusal.value.hint("ja")
+    assert not (settings.home / "postgresql").exists()
+
+
+def test_what_a_killed_supervisor_left_behind_is_recognised_and_stopped(settings: Settings, said: list[str]) -> None:
+    arguments = [sys.executable, "-c", CHILD_OF_A_SUPERVISOR, str(settings.home), str(settings.port)]
+    crashed = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    assert crashed.stdout is not None
+    assert crashed.stdout.readline() == "ready\n"
+    left = _record(settings, "postgresql")
+    crashed.kill()
+    crashed.communicate()
+    assert left.is_alive()
+
+    with Supervisor(settings.home, said.append) as supervisor:
+        ended = end_left_behind(settings.home, settings.embedded_postgresql(), said.append)
+        server = settings.embedded_postgresql()
+        supervisor.start(children.postgresql(server))
+        supervisor.await_ready(children.POSTGRESQL)
+
+        assert ended == 1
+        assert not left.is_alive()
+        assert server.version() is not None
+
+
+def test_a_pid_that_a_stranger_has_by_now_is_not_touched(
+    settings: Settings, stranger: subprocess.Popen[bytes], said: list[str]
+) -> None:
+    records = Records(settings.home / "run")
+    mine = Record.of("web", stranger.pid)
+    records.write(Record("web", stranger.pid, mine.birth + "0", {}))
+
+    ended = end_left_behind(settings.home, None, said.append)
+
+    assert ended == 0
+    assert stranger.poll() is None
+    assert records.read("web") is None
+
+
+def test_a_pid_file_of_postgresql_whose_pid_a_stranger_has_does_not_stop_the_next_start(
+    settings: Settings, stranger: subprocess.Popen[bytes], said: list[str]
+) -> None:
+    server = settings.embedded_postgresql()
+    server.initialise()
+    (server.data_folder / "postmaster.pid").write_text(f"{stranger.pid}\n{server.data_folder}\n1\n")
+
+    with Supervisor(settings.home, said.append) as supervisor:
+        supervisor.start(children.postgresql(server))
+        supervisor.await_ready(children.POSTGRESQL)
+
+        assert server.version() is not None
+    assert stranger.poll() is None
+
+
+def test_leaving_stops_what_was_started_and_nothing_else(
+    settings: Settings, stranger: subprocess.Popen[bytes], said: list[str]
+) -> None:
+    server = settings.embedded_postgresql()
+    server.initialise()
+    with Supervisor(settings.home, said.append) as supervisor:
+        supervisor.start(children.postgresql(server))
+        supervisor.await_ready(children.POSTGRESQL)
+        ours = psutil.Process(_record(settings, "postgresql").pid)
+        family = [ours, *ours.children(recursive=True)]
+
+    assert not any(process.is_running() for process in family)
+    assert stranger.poll() is None
+    assert Records(settings.home / "run").read("postgresql") is None
+    assert Records(settings.home / "run").read(SUPERVISOR) is None
+
+
+def test_a_second_start_goes_on_with_the_data_that_is_there(settings: Settings, said: list[str]) -> None:
+    server = settings.embedded_postgresql()
+    assert server.initialise()
+    for start in ("first", "second"):
+        with Supervisor(settings.home, said.append) as supervisor:
+            supervisor.start(children.postgresql(server))
+            supervisor.await_ready(children.POSTGRESQL)
+            with server.connect("postgres") as connection:
+                connection.execute("CREATE TABLE IF NOT EXISTS kept (start text)")
+                connection.execute("INSERT INTO kept VALUES (%s)", (start,))
+                found = [row[0] for row in connection.execute("SELECT start FROM kept")]
+
+    assert found == ["first", "second"]
+    assert not server.initialise()
+
+
+def test_a_half_made_data_folder_is_made_anew(settings: Settings) -> None:
+    server = settings.embedded_postgresql()
+    growing = server.folder / "data.growing"
+    growing.mkdir(parents=True)
+    (growing / "PG_VERSION").write_text("18\n")
+
+    assert server.initialise()
+
+    assert not growing.exists()
+    assert (server.data_folder / "global").is_dir()
+    assert not (server.folder / "password").exists()
+
+
+def test_a_server_that_cannot_start_is_told_with_its_last_words_and_its_log(
+    settings: Settings, said: list[str]
+) -> None:
+    server = settings.embedded_postgresql()
+    server.initialise()
+    (server.data_folder / "postgresql.conf").write_text("no such setting")
+
+    with Supervisor(settings.home, said.append) as supervisor:
+        supervisor.start(children.postgresql(server))
+        with pytest.raises(Conflict) as refusal:
+            supervisor.await_ready(children.POSTGRESQL)
+
+    assert "PostgreSQL did not start" in refusal.value.message("en")
+    assert "syntax error" in refusal.value.message("en")
+    assert str(settings.logs / "postgresql.log") in refusal.value.hint("en")
+
+
+def _record(settings: Settings, name: str) -> Record:
+    record = Records(Path(settings.home) / "run").read(name)
+    assert record is not None
+    return record
