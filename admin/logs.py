@@ -16,7 +16,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from governance.kernel import correlation
 
-_NOISY: Final = ("werkzeug", "httpx", "httpcore", "alembic", "huey", "fontTools")
+_NOISY: Final = ("werkzeug", "httpx", "httpcore", "alembic", "huey", "fontTools", "mail.log")
 """Libraries that would log addresses with their query at INFO."""
 
 

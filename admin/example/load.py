@@ -160,11 +160,12 @@ class MainJob:
         applied = apply_plan(self._identities, cohort, plan.digest, actor=actor)
         worker = OnboardingWorker(self._identities, actor=worker_actor(), name=f"{socket.gethostname()}:{os.getpid()}")
         views = onboard_together(self._app, worker, applied.onboardings, wait=self._wait, tell=self._tell_onboarding)
-        open_steps = {
-            view: [step for step in view.steps if step.state in (StepState.FAILED, StepState.WAITING)] for view in views
-        }
-        for view, steps in open_steps.items():
-            told = "; ".join(f"{step.name.value}: {step.why('ja')}" for step in steps)
+        for view in views:
+            told = "; ".join(
+                f"{step.name.value}: {step.why('ja')}"
+                for step in view.steps
+                if step.state in (StepState.FAILED, StepState.WAITING)
+            )
             if view.step(StepName.MEMBERSHIP).state is not StepState.DONE:
                 raise Conflict(STUCK, steps=told)
             if told:
