@@ -24,6 +24,7 @@ from admin.migrations import metadata  # noqa: F401 - every table is known befor
 from admin.requests import take_requests
 from admin.settings import Settings
 from governance.kernel.database import connect
+from tenancy.tenants.admission import admit_prefectures
 
 DOORS: Final[tuple[Callable[[Flask], None], ...]] = (
     open_health,  # /healthz /readyz /csp-report
@@ -71,4 +72,5 @@ def _with_core(app: Flask, settings: Settings) -> Flask:
     configure_logs()
     app.config["MOYAI"] = settings
     connect(app, settings.app_url)
+    admit_prefectures(settings.prefectures)
     return app

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from admin.servers import secret_files
 from admin.servers.postgresql import APP, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL
 from governance.kernel.errors import Invalid, reason
+from tenancy.tenants.admission import prefectures_of_setting
 
 DATABASE = "moyai"
 POSTGRESQL_FOLDER = "postgresql"
@@ -70,7 +71,7 @@ class Settings:
     """The settings in force. Given addresses are None where the embedded server is used.
 
     Addresses have no slash at the end. `proxy_hops` is how many reverse proxies in front may be believed
-    (X-Forwarded-*); 0 believes none.
+    (X-Forwarded-*); 0 believes none. `prefectures` are those whose bodies may be registered; None is the operator's own.
     """
 
     home: Path
@@ -86,6 +87,7 @@ class Settings:
     keycloak_home: Path | None = None
     keycloak_kept: Path | None = None
     proxy_hops: int = 0
+    prefectures: frozenset[str] | None = None
     testing: bool = False
 
     @classmethod
@@ -110,6 +112,7 @@ class Settings:
             keycloak_home=_folder(present, "KEYCLOAK_HOME"),
             keycloak_kept=_folder(present, "MOYAI_KEYCLOAK_KEPT"),
             proxy_hops=_count(present, "MOYAI_PROXY_HOPS"),
+            prefectures=prefectures_of_setting(present.get("MOYAI_PREFECTURES", "")),
         )
 
     @property
@@ -218,6 +221,7 @@ class Settings:
             "JAVA_HOME": str(self.java_home) if self.java_home else None,
             "KEYCLOAK_HOME": str(self.keycloak_home) if self.keycloak_home else None,
             "MOYAI_PROXY_HOPS": str(self.proxy_hops),
+            "MOYAI_PREFECTURES": ",".join(sorted(self.prefectures)) if self.prefectures else None,
             "MOYAI_KEYCLOAK_KEPT": str(self.keycloak_kept) if self.keycloak_kept else None,
         }
         return {name: text for name, text in written.items() if text is not None}

@@ -27,6 +27,8 @@ TOPICS: dict[str, tuple[str, str]] = {
     "worker": ("admin.cli.worker:worker", "ジョブを処理する / Carry jobs out."),
     "keycloak": ("admin.cli.keycloak:keycloak", "認証サーバ / The identity server."),
     "tenant": ("admin.cli.tenants:tenant", "参加団体 / Tenants."),
+    "quota": ("admin.cli.quotas:quota", "利用プランと利用枠 / Plans and quotas."),
+    "agreement": ("admin.cli.agreements:agreement", "協定と同意 / Agreements and acceptances."),
     "cohort": ("admin.cli.cohort:cohort", "参加年度グループ / Cohorts: plan and apply."),
     "drift": ("admin.cli.drift:drift", "意図と認証サーバの違い / Intent against the identity server."),
     "rule": ("admin.cli.costs:rule", "運用ルール / Rules and the decisions that adopt them."),
