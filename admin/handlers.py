@@ -16,6 +16,7 @@ import structlog
 
 from admin.jobs import Handler
 from billing.runs.commands import NOTHING_DIFFERS, NOTHING_TO_REVISE, PrepareAllocation, prepare_allocation
+from billing.runs.inputs import NO_COST
 from billing.runs.tables import RunKind
 from governance.actors import Actor, system_actor
 from governance.commands import bookkeeping
@@ -81,6 +82,6 @@ def revise_shares(payload: dict[str, Any]) -> None:
             key=f"cohort.completed:{cohort.id}",
         )
     except Conflict as refused:
-        if refused.why not in (NOTHING_TO_REVISE, NOTHING_DIFFERS):
+        if refused.why not in (NOTHING_TO_REVISE, NOTHING_DIFFERS, NO_COST):
             raise
         log.info("cohort.completed", cohort=cohort.name, revision=refused.code)

@@ -15,8 +15,10 @@ from flask import Flask
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.migrations.apply import migrate_url
 from governance.kernel.database import OPERATOR, connect, db, scope
+from tenancy.keycloak.adapter import KeycloakIdentities
 from tests import servers
 from tests.actors import Actors, plant_operator
+from tests.tenancy.keycloak.installation import Installation
 
 _TEMPLATE = "moyai_template"
 _numbers = count(1)
@@ -43,6 +45,22 @@ def keycloak_server(
     server = servers.start_keycloak(postgresql, tmp_path_factory.mktemp("keycloak"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def installation(keycloak_server: servers.Keycloak, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Both realms configured, once a session, with keys of their own. Tests may spoil what they put right again."""
+    installed = Installation(keycloak_server, tmp_path_factory.mktemp("moyai-home"))
+    assert installed.configure().in_sync
+    return installed
+
+
+@pytest.fixture(scope="session")
+def identities(installation: Installation) -> Iterator[KeycloakIdentities]:
+    """The port, over one set of connections for the whole session, as a process has it."""
+    connected = installation.identities()
+    yield connected
+    connected.close()
 
 
 @pytest.fixture

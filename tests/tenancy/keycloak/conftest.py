@@ -1,4 +1,4 @@
-"""Both realms on a real Keycloak, once a session; each test works with tenants and people of its own."""
+"""Tenants and people of each test's own, and a line to Keycloak that loses answers."""
 
 from __future__ import annotations
 
@@ -9,27 +9,10 @@ from pathlib import Path
 import pytest
 
 from tenancy.keycloak.adapter import KeycloakIdentities
-from tests.servers import Keycloak
 from tests.tenancy.keycloak.faulty_line import FaultyLine
 from tests.tenancy.keycloak.installation import Installation, Municipality
 
 _codes = count(100001)
-
-
-@pytest.fixture(scope="session")
-def installation(keycloak_server: Keycloak, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """A configured Keycloak with keys of its own. Tests may spoil what they put right again."""
-    installed = Installation(keycloak_server, tmp_path_factory.mktemp("moyai-home"))
-    assert installed.configure().in_sync
-    return installed
-
-
-@pytest.fixture(scope="session")
-def identities(installation: Installation) -> Iterator[KeycloakIdentities]:
-    """The port, over one set of connections for the whole session, as a process has it."""
-    connected = installation.identities()
-    yield connected
-    connected.close()
 
 
 @pytest.fixture
