@@ -71,7 +71,8 @@ class Settings:
     """The settings in force. Given addresses are None where the embedded server is used.
 
     Addresses have no slash at the end. `proxy_hops` is how many reverse proxies in front may be believed
-    (X-Forwarded-*); 0 believes none. `prefectures` are those whose bodies may be registered; None is the operator's own.
+    (X-Forwarded-*); 0 believes none. `prefectures` are those whose bodies may be registered; None is
+    the operator's own.
     """
 
     home: Path

@@ -38,8 +38,6 @@ TOPICS: dict[str, tuple[str, str]] = {
     "ledger": ("admin.cli.ledger:ledger", "元帳 / The ledger."),
     "audit": ("admin.cli.audit:audit", "監査記録 / The audit record."),
     "example": ("admin.cli.example:example", "例示データ / Example data."),
-    "quota": ("admin.cli.quotas:quota", "利用枠 / Quotas."),
-    "agreement": ("admin.cli.agreements:agreement", "協定 / Agreements."),
     "permissions": ("admin.cli.permissions:permissions", "権限の一覧 / Every permission, who has it, what asks it."),
     "openapi": ("admin.cli.openapi:openapi", "API の定義 / The OpenAPI document."),
 }
