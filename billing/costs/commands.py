@@ -126,7 +126,7 @@ def record_cost(work: Work, order: RecordCost) -> CostRecorded:
         )
     pool = work.session.scalars(select(CostPool).where(CostPool.name == order.pool)).first()
     if pool is None:
-        raise NotFound(NOT_FOUND, field="pool", what="cost pool", given=order.pool)
+        raise NotFound(NOT_FOUND, field="pool", what="経費区分 / cost pool", given=order.pool)
     item = CostItem(
         id=new_id(),
         tenant_id=work.actor.tenant_id,
@@ -152,7 +152,7 @@ def withdraw_cost(work: Work, order: WithdrawCost) -> CostWithdrawn:
     """Withdraw an item. Runs that were posted keep their yen; the next revision is made without it."""
     item = work.session.scalars(select(CostItem).where(CostItem.id == order.item_id).with_for_update()).first()
     if item is None:
-        raise NotFound(NOT_FOUND, field="item_id", what="cost item", given=str(order.item_id))
+        raise NotFound(NOT_FOUND, field="item_id", what="経費 / cost item", given=str(order.item_id))
     if item.withdrawn_at is not None:
         raise Conflict(ALREADY_WITHDRAWN, name=item.name, withdrawn_reason=item.withdrawn_reason)
     item.withdrawn_at = work.now

@@ -28,7 +28,7 @@ from tenancy import directory
 
 NOT_POSTED = reason(
     "notice.run_not_posted",
-    ja="{label}の按分 第{number}回は記帳されていないため、通知書を発行できません（状態: {state}）。",
+    ja="{label}の按分 第{number}回はまだ記帳されていないため、通知書を発行できません。",
     en="Run {number} of the fiscal year {year} is {state}, not posted, so there is nothing to notify.",
     hint_ja="先に按分を承認してください。",
     hint_en="Approve the run first.",

@@ -68,7 +68,7 @@ def paper(
             ["所属年度", year.label],
             ["歳入科目", wording.revenue_account],
             ["納付の請求の事由" if amount_yen > 0 else "通知の事由", wording.claim],
-            ["按分の回", f"{'当初' if share.kind is RunKind.ESTIMATE else '変更'}（第{share.run_number}回）"],
+            ["按分の回", f"{'概算' if share.kind is RunKind.ESTIMATE else '変更'}（第{share.run_number}回）"],
             *([["納付場所", wording.payable_at]] if amount_yen > 0 else []),
             *([["問い合わせ先", wording.contact]] if wording.contact else []),
         ],

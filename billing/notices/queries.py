@@ -74,7 +74,7 @@ def notice_pdf(session: Session, notice_id: UUID) -> bytes:
 def _one(session: Session, which: Any, given: str) -> Notice:
     found = session.scalars(select(Notice).where(which)).first()
     if found is None:
-        raise NotFound(NOT_FOUND, what="notice", given=given)
+        raise NotFound(NOT_FOUND, what="通知書 / notice", given=given)
     return found
 
 

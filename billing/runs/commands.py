@@ -41,7 +41,7 @@ RUN_OPEN = reason(
 )
 ESTIMATE_EXISTS = reason(
     "allocation.estimate_exists",
-    ja="{label}の当初の按分は、すでに行われています。",
+    ja="{label}の概算の按分は、すでに行われています。",
     en="The estimate of the fiscal year {year} exists already.",
     hint_ja="変更後の額で按分し直すときは「変更」を選んでください。",
     hint_en="Prepare a revision to share it anew.",
@@ -50,7 +50,7 @@ NOTHING_TO_REVISE = reason(
     "allocation.nothing_to_revise",
     ja="{label}には、変更のもとになる、記帳された按分がありません。",
     en="No split of the fiscal year {year} has been posted that could be revised.",
-    hint_ja="まず当初の按分を行ってください。",
+    hint_ja="まず概算の按分を行ってください。",
     hint_en="Prepare the estimate first.",
 )
 NOTHING_DIFFERS = reason(
@@ -244,7 +244,7 @@ def reject_allocation(work: Work, order: RejectAllocation) -> AllocationRejected
 def _run_for_update(session: Session, run_id: UUID) -> AllocationRun:
     run = session.scalars(select(AllocationRun).where(AllocationRun.id == run_id).with_for_update()).first()
     if run is None:
-        raise NotFound(NOT_FOUND, field="run_id", what="allocation run", given=str(run_id))
+        raise NotFound(NOT_FOUND, field="run_id", what="按分 / allocation run", given=str(run_id))
     return run
 
 

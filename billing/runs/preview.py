@@ -20,8 +20,10 @@ from billing.allocation.calculation import Allocation, compute
 from billing.allocation.case import Case, Component, Components, Deduction
 from billing.allocation.workings import ShareWorking, share_workings, workings
 from billing.costs.tables import ItemKind
+from billing.documents.words import basis_words
 from billing.runs.inputs import Inputs, RuledCosts, label_of, read_inputs
 from governance.kernel.digest import digest_of
+from governance.kernel.era import format_day
 from governance.kernel.errors import Conflict, reason
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import whole_yen
@@ -30,7 +32,7 @@ from tenancy.directory import TenantFacts
 
 NO_FIGURE = reason(
     "allocation.no_figure",
-    ja="{member}（{code}）に、按分基準「{component}」の基準値（{basis}、{on} 現在）がありません。",
+    ja="{member}（{code}）には、按分基準「{component}」に使う {on_ja} 現在の「{basis_ja}」がありません。",
     en="{member} ({code}) has no figure for “{component}” ({basis} on {on}).",
     hint_ja="団体の統計値を、基準日と出典を付けて登録してください。",
     hint_en="Record the figure of that member with its date and source.",
@@ -59,7 +61,7 @@ ONLY_DEDUCTIONS = reason(
 )
 DEDUCTION_WITHOUT_RULE = reason(
     "allocation.deduction_not_in_rule",
-    ja="控除「{name}」（{kind}）を按分前に差し引くことを、「{rule}」第{number}版は定めていません。",
+    ja="控除「{name}」を按分前に差し引くことを、「{rule}」第{number}版は定めていません。",
     en="Version {number} of “{rule}” does not take the deduction “{name}” ({kind}) off before the split.",
 )
 
@@ -298,6 +300,7 @@ def _needed(weight: Fraction | None, part: RuleComponent, member: TenantFacts, i
 
 
 def _no_figure(part: RuleComponent, member: TenantFacts, inputs: Inputs) -> Conflict:
+    on = part.basis_date.of(inputs.fiscal_year) if part.basis_date else inputs.fiscal_year.starts_on
     return Conflict(
         NO_FIGURE,
         field=part.name,
@@ -305,7 +308,9 @@ def _no_figure(part: RuleComponent, member: TenantFacts, inputs: Inputs) -> Conf
         code=label_of(member),
         component=part.name,
         basis=part.basis_text,
-        on=part.basis_date.of(inputs.fiscal_year) if part.basis_date else inputs.fiscal_year.starts_on,
+        basis_ja=basis_words(part.basis_text),
+        on=on,
+        on_ja=format_day(on),
     )
 
 

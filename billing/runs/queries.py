@@ -161,7 +161,7 @@ def run_by_id(session: Session, run_id: UUID) -> RunFacts:
     """One run. Raises NotFound, also for whoever may not see it."""
     run = session.scalars(select(AllocationRun).where(AllocationRun.id == run_id)).first()
     if run is None:
-        raise NotFound(NOT_FOUND, field="run_id", what="allocation run", given=str(run_id))
+        raise NotFound(NOT_FOUND, field="run_id", what="按分 / allocation run", given=str(run_id))
     return _with_shares(session, [run])[0]
 
 

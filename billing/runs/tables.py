@@ -19,7 +19,7 @@ from governance.kernel.database import Row
 
 
 class RunKind(StrEnum):
-    """The first split of a year (当初), or a later one of the whole year that posts the difference (変更)."""
+    """The first split of a year (概算), or a later one of the whole year that posts the difference (変更)."""
 
     ESTIMATE = "estimate"
     REVISION = "revision"

@@ -218,7 +218,7 @@ def _version_for_update(session: Session, version_id: UUID) -> tuple[RuleVersion
     """The version and its rule; the rule's row is locked, so that two adoptions of one rule wait for each other."""
     found = session.get(RuleVersion, version_id)
     if found is None:
-        raise NotFound(NOT_FOUND, field="version_id", what="rule version", given=str(version_id))
+        raise NotFound(NOT_FOUND, field="version_id", what="ルールの版 / rule version", given=str(version_id))
     rule = session.scalars(select(Rule).where(Rule.id == found.rule_id).with_for_update()).one()
     session.refresh(found)
     return found, rule

@@ -49,7 +49,7 @@ def rule_versions(session: Session, name: str | None = None) -> list[VersionFact
         .order_by(Rule.name, RuleVersion.number)
     ).all()
     if name is not None and not found:
-        raise NotFound(NOT_FOUND, field="name", what="rule", given=name)
+        raise NotFound(NOT_FOUND, field="name", what="運用ルール / rule", given=name)
     return [_facts(version, rule) for version, rule in found]
 
 
@@ -59,7 +59,7 @@ def version_by_id(session: Session, version_id: UUID) -> VersionFacts:
         select(RuleVersion, Rule).join(Rule, Rule.id == RuleVersion.rule_id).where(RuleVersion.id == version_id)
     ).first()
     if found is None:
-        raise NotFound(NOT_FOUND, field="version_id", what="rule version", given=str(version_id))
+        raise NotFound(NOT_FOUND, field="version_id", what="ルールの版 / rule version", given=str(version_id))
     return _facts(*found)
 
 
@@ -67,7 +67,7 @@ def rule_by_name(session: Session, name: str) -> UUID:
     """The id of a rule. Raises NotFound."""
     found = session.scalars(select(Rule.id).where(Rule.name == name)).first()
     if found is None:
-        raise NotFound(NOT_FOUND, field="rule", what="rule", given=name)
+        raise NotFound(NOT_FOUND, field="rule", what="運用ルール / rule", given=name)
     return found
 
 

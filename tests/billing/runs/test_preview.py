@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from billing.costs.commands import DefineCostPool, RecordCost, define_cost_pool, record_cost
 from billing.costs.tables import ItemKind
 from billing.runs.told import division_told
 from governance.kernel.errors import Conflict
-from tenancy.directory import TenantState
+from governance.rules.commands import DraftRule, draft_rule
+from tenancy.directory import StatisticKind, TenantState
+from tenancy.tenants.commands import RecordStatistic, record_statistic
 from tests.billing.county import BODY, CENSUS_DAY, EIGHT, MOST_POPULOUS, THIRTEEN, County
 
 BURDEN_EXAMPLES = Path(__file__).parents[1] / "allocation" / "burden_examples.json"
@@ -176,7 +180,7 @@ def test_a_member_without_its_figure_is_named_with_the_figure(county: County) ->
 
     assert refusal.value.code == "allocation.no_figure"
     assert refusal.value.message() == (
-        "苓北町（435317）に、按分基準「人口割」の基準値（statistic:population、2020-10-01 現在）がありません。"
+        "苓北町（435317）には、按分基準「人口割」に使う 令和2年10月1日（木） 現在の「人口（人）」がありません。"
     )
 
 
@@ -225,6 +229,76 @@ def test_a_fixed_weight_of_somebody_who_bears_no_cost_is_refused(county: County)
 
     assert refusal.value.code == "allocation.weight_of_no_member"
     assert "432024" in refusal.value.message()
+
+
+def test_a_pool_with_a_rule_of_its_own_is_shared_by_that_rule(thirteen: County) -> None:
+    order = DraftRule(
+        name="help-desk",
+        label="窓口経費負担規則",
+        body={"components": [{"name": "均等割", "ratio": 1, "basis": "equal"}], "rounding": "largest_remainder"},
+        valid_from=date(2025, 4, 1),
+    )
+    thirteen.adopt(draft_rule(order, actor=thirteen.actors.finance).version_id)
+    define_cost_pool(DefineCostPool(name="desk", label="窓口", rule="help-desk"), actor=thirteen.actors.finance)
+    record_cost(
+        RecordCost(fiscal_year=2025, pool="desk", name="問い合わせ窓口", yen=1_001, source="契約書"),
+        actor=thirteen.actors.finance,
+    )
+
+    split = thirteen.preview()
+
+    # 1,001 yen over thirteen are 77 each, to the yen; the running cost is shared as if the other pool were not there.
+    expected = {code: yen + 77 for code, yen in by_hand(THIRTEEN, 12_000_000).items()}
+    assert by_code(thirteen, split.shares_yen) == expected
+    assert (split.total_yen, split.operator_yen, split.operator_residual_yen) == (24_001_001, 12_000_000, 7)
+    assert [division.costs.rule.name for division in split.divisions] == ["help-desk", "running-cost"]
+
+
+def test_a_rule_that_goes_by_an_unknown_statistic_is_refused_by_name(county: County) -> None:
+    part = {"name": "利用割", "ratio": 1, "basis": "statistic:moon_phases", "basis_date": "2025-04-01"}
+    county.admit({"431001": THIRTEEN["431001"]})
+    county.adopt(county.draft({"components": [part], "rounding": "largest_remainder"}))
+    county.record(1_000)
+
+    with pytest.raises(Conflict) as refusal:
+        county.preview()
+
+    assert refusal.value.code == "allocation.unknown_statistic"
+    assert "moon_phases" in refusal.value.message()
+
+
+def test_a_year_with_deductions_only_has_nothing_to_share(county: County) -> None:
+    county.admit({"431001": THIRTEEN["431001"]})
+    county.adopt(county.draft())
+    county.record(1_000, ItemKind.GRANT, "交付金")
+
+    with pytest.raises(Conflict) as refusal:
+        county.preview()
+
+    assert refusal.value.code == "allocation.only_deductions"
+
+
+def test_figures_of_different_dates_are_not_mixed(county: County) -> None:
+    county.admit({code: THIRTEEN[code] for code in ("431001", "432024")})
+    body = {**BODY, "components": [BODY["components"][0], {**BODY["components"][1], "basis_date": "year-04-01"}]}
+    county.adopt(county.draft(body))
+    county.record(1_000)
+    record_statistic(
+        RecordStatistic(
+            tenant_id=county.ids["431001"],
+            kind=StatisticKind.POPULATION,
+            value="740000",
+            basis_date=date(2025, 4, 1),
+            source="国勢調査による推計",
+        ),
+        actor=county.actors.onboarding,
+    )
+
+    with pytest.raises(Conflict) as refusal:
+        county.preview()
+
+    assert refusal.value.code == "allocation.dates_differ"
+    assert "八代市" in refusal.value.message()
 
 
 def test_a_member_that_is_suspended_still_bears_its_share(thirteen: County) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from threading import Barrier
 from uuid import UUID
 
 import pytest
+from flask import Flask
 from sqlalchemy import Executable, text, update
 from sqlalchemy.exc import DBAPIError
 
@@ -21,12 +24,14 @@ from billing.runs.commands import (
 )
 from billing.runs.queries import run_by_id, run_json, runs, shares_of_tenant, workings_of_share
 from billing.runs.tables import AllocationRun, AllocationShare, RunKind, RunState
+from governance.actors import Actor
+from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, scope
 from governance.kernel.errors import Closed, Conflict, NotAllowed, NotFound, Stale
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.directory import TenantState
-from tests.billing.county import EIGHT, THIRTEEN, County
+from tests.billing.county import EIGHT, IN_THE_YEAR, THIRTEEN, County
 from tests.billing.runs.test_preview import by_hand
 
 Book = dict[str, list[tuple[str, int]]]
@@ -184,6 +189,28 @@ def test_approving_twice_posts_once(thirteen: County) -> None:
 
     assert refusal.value.code == "approval.already_decided"
     assert entries() == posted == 14
+
+
+def test_of_two_approvers_at_once_one_posts(thirteen: County, database: Flask) -> None:
+    prepared = thirteen.prepare()
+    order = ApproveAllocation(run_id=prepared.run_id, digest=prepared.digest)
+    people = [thirteen.actors.municipal(thirteen.actors.operator_tenant, Role.OPERATOR_APPROVER) for _ in range(2)]
+    start = Barrier(2)
+
+    def approve(person: Actor) -> str:
+        with database.app_context(), clock.at(IN_THE_YEAR):
+            start.wait()
+            try:
+                approve_allocation(order, actor=person)
+            except Conflict as refusal:
+                return refusal.code
+            return "posted"
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = sorted(pool.map(approve, people))
+
+    assert outcomes == ["approval.already_decided", "posted"]
+    assert entries() == 14
 
 
 def test_approval_is_refused_when_a_cost_came_in_after_the_preview(thirteen: County) -> None:
