@@ -1,0 +1,166 @@
+"""`moyai tenant`, `moyai quota`, `moyai agreement` as a script sees them: one object, an exit code, words on stderr."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from click.testing import CliRunner
+from flask import Flask
+
+from admin.cli import main
+from governance.kernel.database import OPERATOR, db, scope
+from tenancy import directory
+from tests.servers import PostgreSQL
+from tests.tenancy.register import rows
+
+HEADER = "code6,name_ja,kana,kind,population_2020\n"
+BASIS = ("--basis-date", "population", "2020-10-01", "--source-of-figures", "国勢調査")
+
+
+class Moyai:
+    """The command line on the test's database."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+
+    def __call__(self, *words: str) -> tuple[int, dict[str, Any], str]:
+        done = CliRunner().invoke(main, [*words, "--json"], env=self._environment)
+        return done.exit_code, json.loads(done.stdout or "{}"), done.stderr
+
+
+@pytest.fixture
+def moyai(postgresql: PostgreSQL, database: Flask, database_name: str, operator_tenant: UUID, tmp_path: Path) -> Moyai:
+    return Moyai({"MOYAI_HOME": str(tmp_path / "home"), "DATABASE_URL": postgresql.app_url(database_name)})
+
+
+def _csv(folder: Path, *lines: str, encoding: str = "utf-8") -> str:
+    path = folder / "members.csv"
+    path.write_bytes((HEADER + "".join(lines)).encode(encoding))
+    return str(path)
+
+
+def _state(code: str) -> str:
+    with scope(OPERATOR):
+        return directory.tenant_by_code(db.session(), code).state.value
+
+
+def test_a_file_is_imported_and_listed_and_shown(moyai: Moyai, tmp_path: Path) -> None:
+    path = _csv(
+        tmp_path, "431001,熊本市,クマモトシ,city,738865\n", "432148,阿蘇市,アソシ,city,24930\n", encoding="cp932"
+    )
+
+    code, imported, _ = moyai("tenant", "import", path, *BASIS, "--from", "2025-04-01")
+
+    assert (code, imported["imported"]) == (0, 2)
+    _, listed, _ = moyai("tenant", "list", "--state", "applied")
+    assert [(row["code"], row["name"], row["state"]) for row in listed["tenants"]] == [
+        ("431001", "熊本市", "applied"),
+        ("432148", "阿蘇市", "applied"),
+    ]
+    _, shown, _ = moyai("tenant", "show", "432148")
+    assert shown["figures"] == [
+        {"kind": "population", "value": "24930", "basis_date": "2020-10-01", "source": "国勢調査"}
+    ]
+    assert (shown["plan"], shown["quotas"], shown["accepted"]) == (None, {}, None)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_wrong_row_is_named_with_its_line_and_nothing_is_imported(moyai: Moyai, tmp_path: Path, check: bool) -> None:
+    path = _csv(tmp_path, "431001,熊本市,クマモトシ,city,738865\n", "432149,阿蘇市,アソシ,city,24930\n")
+    before = rows("tenant")
+
+    code, answer, said = moyai("tenant", "import", path, *BASIS, *(["--check"] if check else []))
+
+    assert code == 2
+    assert "3: 432149 阿蘇市" in said
+    assert "432148" in said
+    if check:
+        assert [row["verdict"] for row in answer["rows"]] == ["accepted", "refused"]
+    assert rows("tenant") == before
+
+
+def test_checking_a_good_file_changes_nothing(moyai: Moyai, tmp_path: Path) -> None:
+    path = _csv(tmp_path, "431001,熊本市,クマモトシ,city,738865\n")
+    before = rows("tenant")
+
+    code, answer, _ = moyai("tenant", "import", path, *BASIS, "--check")
+
+    assert (code, answer["acceptable"], answer["encoding"]) == (0, True, "utf-8")
+    assert rows("tenant") == before
+
+
+def test_a_refused_registration_says_the_right_code_and_the_field(moyai: Moyai) -> None:
+    before = rows("tenant")
+
+    code, answer, said = moyai(
+        "tenant", "register", "--code", "431002", "--name", "熊本市", "--kana", "クマモトシ", "--kind", "city"
+    )
+
+    error = json.loads(said)["error"] if said.strip().startswith("{") else answer["error"]
+    assert (code, error["code"], error["field"]) == (2, "code.check_digit", "code")
+    assert "431001" in error["message"]
+    assert rows("tenant") == before
+
+
+def test_an_unknown_code_is_refused(moyai: Moyai) -> None:
+    assert moyai("tenant", "show", "431001")[0] == 1
+
+
+def test_a_tenant_comes_in_by_agreement_plan_and_moves(moyai: Moyai, tmp_path: Path) -> None:
+    moyai("tenant", "register", "--code", "431001", "--name", "熊本市", "--kana", "クマモトシ", "--kind", "city")
+    text = tmp_path / "agreement.txt"
+    text.write_text("第1条 目的", encoding="utf-8")
+    for state in ("screening", "agreed", "provisioning"):
+        assert moyai("tenant", "move", "431001", state, "--reason", "審査のとおり")[0] == 0
+    assert moyai("tenant", "move", "431001", "active", "--reason", "開始")[0] == 1
+    assert _state("431001") == "provisioning"
+
+    _, published, _ = moyai(
+        "agreement", "publish", "joint-use", str(text), "--title", "共同利用協定", "--from", "2025-04-01"
+    )
+    accepted = moyai(
+        *("agreement", "accept", "431001", published["version_id"], "--signer", "肥後 花子", "--title", "市長"),
+        *("--on-behalf-of", "熊本市", "--authority", "地方自治法第147条", "--signed-on", "2025-03-20"),
+    )
+    values = ("api_calls", "unlimited", "storage_gib", "50", "users", "10", "service_clients", "0")
+    pairs = [word for at in range(0, 8, 2) for word in ("--set", values[at], values[at + 1])]
+    assert moyai("quota", "define", "standard", "--label", "標準", *pairs)[1] == {"plan": "standard", "changed": 4}
+    assert moyai("quota", "choose", "431001", "standard")[0] == 0
+    assert moyai("tenant", "move", "431001", "active", "--reason", "開始")[0] == 0
+
+    _, shown, _ = moyai("tenant", "show", "431001")
+    assert shown["state"] == "active"
+    assert shown["accepted"] == published["sha256"] == accepted[1]["sha256"]
+    assert shown["quotas"] == {"api_calls": None, "storage_gib": 50, "users": 10, "service_clients": 0}
+
+
+def test_the_command_line_does_not_decide_its_own_request(moyai: Moyai) -> None:
+    moyai("tenant", "register", "--code", "431001", "--name", "熊本市", "--kana", "クマモトシ", "--kind", "city")
+    pairs = [word for name in ("api_calls", "storage_gib", "users", "service_clients") for word in ("--set", name, "1")]
+    moyai("quota", "define", "standard", "--label", "標準", *pairs)
+    moyai("quota", "choose", "431001", "standard")
+    _, asked, _ = moyai("quota", "request", "431001", "users", "9", "--reason", "増員")
+
+    code, _, _ = moyai("quota", "decide", asked["request_id"], "approved", "--digest", asked["digest"], "--why", "必要")
+
+    assert code == 1
+    assert rows("quota_override") == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("quota", "define", "standard", "--label", "標準", "--set", "users", "-1"),
+        ("quota", "define", "standard", "--label", "標準", "--set", "users", "１２"),
+        ("quota", "define", "standard", "--label", "標準", "--set", "users", "5"),
+        ("tenant", "list", "--state", "sleeping"),
+        ("tenant", "import", "/nowhere/at/all.csv"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(moyai: Moyai, words: tuple[str, ...]) -> None:
+    assert moyai(*words)[0] == 2
+    assert rows("plan") == []
