@@ -26,6 +26,8 @@ from tenancy.keycloak.specification.shared import BUILT_IN_CLIENTS
 
 Row = dict[str, Any]
 
+SETTING_UP_SECONDS = 120.0
+
 
 @dataclass(frozen=True, slots=True)
 class Configured:
@@ -86,6 +88,8 @@ def _walk(
             administrator,
             home_realm="master",
             threads=1,
+            # Making a realm on a server that has just started takes seconds, on a busy machine many.
+            read_seconds=SETTING_UP_SECONDS,
         )
         walk = RealmWalk(connection, specification, write=write)
         walk.run()

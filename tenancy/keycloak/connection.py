@@ -142,6 +142,7 @@ class RealmConnection(KeycloakOpenIDConnection):
         home_realm: str | None = None,
         issued_by: str | None = None,
         threads: int = 8,
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         """`home_realm` is where the account lives, when that is not the realm it acts on.
 
@@ -153,11 +154,12 @@ class RealmConnection(KeycloakOpenIDConnection):
             client_id=credential.client_id,
             grant_type="client_credentials",
             # requests takes a pair; the package hands it through unread.
-            timeout=cast(int, (CONNECT_SECONDS, READ_SECONDS)),
+            timeout=cast(int, (CONNECT_SECONDS, read_seconds)),
             max_retries=0,
             pool_maxsize=threads,
         )
         self._credential = credential
+        self._read_seconds = read_seconds
         self._home = f"realms/{home_realm or realm}"
         self._issuer = f"{(issued_by or server_url).rstrip('/')}/{self._home}"
         self._renewing = threading.Lock()
@@ -299,7 +301,7 @@ class RealmConnection(KeycloakOpenIDConnection):
             answer = self._s.request(
                 method,
                 f"{self.base_url}{path}",
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                timeout=(CONNECT_SECONDS, self._read_seconds),
                 **request,
             )
             status = answer.status_code
