@@ -30,6 +30,8 @@ class Issuer:
     def __init__(self) -> None:
         self.asked = 0
         self.is_away = False
+        self.whose: dict[str, Any] = {}
+        """Claims that every token carries besides, for instance whose it is."""
         issuer = self
 
         class Answer(BaseHTTPRequestHandler):
@@ -71,7 +73,7 @@ class Issuer:
         return jwt.encode({"alg": "RS256", "kid": key.kid, "typ": "JWT", **header}, kept, key)
 
     def claims(self, realm: Realm = Realm.TENANTS, **more: Any) -> dict[str, Any]:
-        """An access token's claims as Keycloak makes them, without any person or role."""
+        """An access token's claims as Keycloak makes them, without any role, and without a person unless `whose` names one."""
         now = int(clock.now().timestamp())
         usual = {
             "iss": self.name(realm),
@@ -84,7 +86,7 @@ class Issuer:
             "exp": now + 300,
             "jti": str(new_id()),
         }
-        return usual | more
+        return usual | self.whose | more
 
     def token_of_person(self, tenant_id: UUID, person_id: UUID, *roles: Role, realm: Realm = Realm.TENANTS) -> str:
         """An access token of a person with these roles of that tenant, or of the operator."""

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
 
+import pytest
+
+from admin.identity.sessions import COOKIE as SESSION
+from admin.identity.tables import WebSession
+from governance.kernel.database import OPERATOR, db, scope
 from governance.permissions import Role
+from tenancy.people.tables import Member
+from tenancy.tenants.commands import MoveTenant, move_tenant
+from tenancy.tenants.states import TenantState
 from tests.admin.browser import Browser
 from tests.admin.scene import House
 
@@ -18,3 +27,168 @@ def test_an_owner_signs_in_through_keycloak_and_is_known(house: House, town: UUI
     page = browser.get(f"{house.url}/who")
     assert page.status_code == 200
     assert page.text.startswith(f"{owner.person_id} tenant-member tenant-owner")
+
+
+def test_a_person_of_the_operator_signs_in_at_the_operators_realm(house: House, browser: Browser) -> None:
+    clerk = house.operator(Role.OPERATOR_FINANCE)
+
+    house.sign_in(browser, clerk, path="/login/operator?next=/finance")
+
+    assert browser.visited[-1] == f"{house.url}/finance"
+    assert browser.get(f"{house.url}/who").text.startswith(f"{clerk.person_id} operator-finance")
+    assert browser.get(f"{house.url}/people").status_code == 403
+
+
+def test_the_session_cookie_is_for_our_host_alone_and_no_script(house: House, town: UUID, browser: Browser) -> None:
+    house.sign_in(browser, house.person(town, Role.TENANT_OWNER))
+
+    own = [line for line in browser.set_cookies if line.startswith("__Host-moyai-session=") and "1970" not in line]
+
+    assert len(own) == 1
+    flags = {part.strip().lower() for part in own[0].split(";")[1:]}
+    assert flags == {"secure", "httponly", "path=/", "samesite=lax"}
+
+
+def test_the_first_sign_in_makes_an_invited_member_active(house: House, town: UUID, browser: Browser) -> None:
+    person = house.person(town)
+    with scope(OPERATOR):
+        assert db.session.get_one(Member, person.member_id).state == "invited"
+
+    house.sign_in(browser, person)
+
+    with scope(OPERATOR):
+        db.session.expire_all()
+        assert db.session.get_one(Member, person.member_id).state == "active"
+
+
+def test_a_role_given_by_hand_in_keycloak_gains_nothing(house: House, town: UUID, browser: Browser) -> None:
+    member = house.person(town, roles_in_keycloak=frozenset({"tenant-owner"}))
+
+    house.sign_in(browser, member)
+
+    assert browser.get(f"{house.url}/who").text.startswith(f"{member.person_id} tenant-member ")
+    assert browser.get(f"{house.url}/people").status_code == 403
+
+
+def test_a_grant_that_keycloak_does_not_know_gains_nothing(house: House, town: UUID, browser: Browser) -> None:
+    owner = house.person(town, Role.TENANT_OWNER, roles_in_keycloak=frozenset())
+
+    house.sign_in(browser, owner)
+
+    assert browser.get(f"{house.url}/who").text.startswith(f"{owner.person_id} tenant-member ")
+    assert browser.get(f"{house.url}/people").status_code == 403
+
+
+def test_an_operator_without_any_role_that_counts_is_not_let_in(house: House, browser: Browser) -> None:
+    clerk = house.operator(Role.OPERATOR_FINANCE, roles_in_keycloak=frozenset({"operator-security"}))
+
+    landed = house.sign_in(browser, clerk)
+
+    assert landed.status_code == 403
+    assert "有効な役割が付与されていません" in landed.text
+    assert _sessions() == 0
+
+
+def test_a_person_of_another_tenant_is_not_let_in(house: House, town: UUID, browser: Browser) -> None:
+    house.town("432091", "菊池市")
+    owner = house.person(town, Role.TENANT_OWNER)
+
+    landed = house.sign_in(browser, owner, path="/login/432091")
+
+    assert landed.status_code == 403
+    assert "この団体の利用者として登録されていません" in landed.text
+    assert _sessions() == 0
+
+
+def test_the_people_of_a_suspended_tenant_are_not_let_in(house: House, town: UUID, browser: Browser) -> None:
+    owner = house.person(town, Role.TENANT_OWNER)
+    move_tenant(MoveTenant(tenant_id=town, to=TenantState.SUSPENDED, reason="未納"), actor=house.actors.onboarding)
+
+    landed = house.sign_in(browser, owner)
+
+    assert landed.status_code == 403
+    assert _sessions() == 0
+
+
+def test_a_session_that_was_put_into_the_browser_beforehand_is_not_taken_over(
+    house: House, town: UUID, browser: Browser
+) -> None:
+    planted = f"{town}.{'x' * 43}"
+    browser.put_cookie(house.url, SESSION, planted)
+
+    house.sign_in(browser, house.person(town, Role.TENANT_OWNER))
+
+    assert browser.cookie(house.url, SESSION) != planted
+    thief = Browser()
+    thief.put_cookie(house.url, SESSION, planted)
+    assert thief.get(f"{house.url}/who", follow=False).status_code == 303
+
+
+def test_signing_in_anew_opens_a_new_session_and_ends_the_one_before(
+    house: House, town: UUID, browser: Browser
+) -> None:
+    owner = house.person(town, Role.TENANT_OWNER)
+    house.sign_in(browser, owner)
+    before = browser.cookie(house.url, SESSION)
+
+    house.sign_in(browser, owner)
+
+    assert browser.cookie(house.url, SESSION) != before
+    assert _sessions() == 1
+    old = Browser()
+    old.put_cookie(house.url, SESSION, str(before))
+    assert old.get(f"{house.url}/who", follow=False).status_code == 303
+
+
+def test_an_answer_from_keycloak_counts_in_the_browser_that_asked_and_only_once(
+    house: House, town: UUID, browser: Browser
+) -> None:
+    owner = house.person(town, Role.TENANT_OWNER)
+    house.sign_in(browser, owner)
+    callback = next(url for url in browser.visited if "/login/callback" in url)
+
+    victim = Browser()
+    assert victim.get(callback).status_code == 403
+    victim.get(f"{house.url}/login/432083")
+    assert victim.get(callback).status_code == 403
+    assert victim.cookie(house.url, SESSION) is None
+    assert browser.get(callback).status_code == 403
+    assert _sessions() == 1
+
+
+def test_keycloak_is_asked_with_pkce_and_for_this_tenant_alone(house: House, town: UUID, browser: Browser) -> None:
+    sent = browser.get(f"{house.url}/login/432083", follow=False)
+
+    asked = parse_qs(urlsplit(sent.headers["location"]).query)
+    assert asked["code_challenge_method"] == ["S256"]
+    assert len(asked["code_challenge"][0]) == 43
+    assert asked["scope"] == [f"openid organization:t-{town.hex[-8:]}"]
+    assert asked["redirect_uri"] == [f"{house.url}/login/callback"]
+    assert asked["response_type"] == ["code"]
+    assert {"state", "nonce"} <= asked.keys()
+
+
+@pytest.mark.parametrize("away", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:1"])
+def test_the_way_back_never_leads_to_another_site(house: House, town: UUID, browser: Browser, away: str) -> None:
+    house.sign_in(browser, house.person(town), path=f"/login/432083?{urlencode({'next': away})}")
+
+    assert browser.visited[-1] == f"{house.url}/"
+
+
+def test_an_unknown_code_is_told_with_the_code_on_the_same_page(house: House, browser: Browser) -> None:
+    answer = browser.get(f"{house.url}/login?code=999999")
+
+    assert answer.status_code == 404
+    assert "団体コード「999999」の参加団体は見つかりません" in answer.text
+    assert 'value="999999"' in answer.text
+
+
+def test_the_operators_own_code_leads_to_the_operators_realm(house: House, browser: Browser) -> None:
+    sent = browser.get(f"{house.url}/login/430005", follow=False)
+
+    assert "/realms/moyai-operators/" in sent.headers["location"]
+
+
+def _sessions() -> int:
+    with scope(OPERATOR):
+        return db.session.query(WebSession).count()

@@ -1,0 +1,306 @@
+"""Forged and misdirected tokens: each is refused with 401, whatever is wrong with it, and nothing says what it was."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from werkzeug.test import TestResponse
+
+from admin.identity.keyring import COOL_DOWN_SECONDS, KeyRing
+from admin.identity.realms import addresses
+from admin.identity.tokens import TokenReader, TokenRefused, VerifiedToken
+from governance.kernel import clock
+from governance.kernel.ids import new_id
+from governance.permissions import Role
+from tenancy.keycloak.port import Realm, organization_alias
+from tests.admin.issuer import KEYS, Issuer
+from tests.admin.scene import open_rooms_for_tests
+from tests.admin.visitors import Visit, Visitors
+
+Forge = Callable[[Issuer], str]
+
+
+def _now() -> int:
+    return int(clock.now().timestamp())
+
+
+def _text(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def _unsigned(issuer: Issuer) -> str:
+    return f"{_text({'alg': 'none', 'kid': KEYS[Realm.TENANTS].kid})}.{_text(issuer.claims())}."
+
+
+def _signed_with_the_public_key(issuer: Issuer) -> str:
+    key = KEYS[Realm.TENANTS]
+    signed = f"{_text({'alg': 'HS256', 'kid': key.kid})}.{_text(issuer.claims())}"
+    signature = hmac.digest(key.as_pem(private=False), signed.encode(), "sha256")
+    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+def _signed_with_our_key_as(algorithm: str, issuer: Issuer) -> str:
+    key = RSAKey.import_key(KEYS[Realm.TENANTS].as_pem(private=True))
+    header = {"alg": algorithm, "kid": KEYS[Realm.TENANTS].kid}
+    return jwt.encode(header, issuer.claims(), key, algorithms=[algorithm])
+
+
+def _signed_by_somebody(issuer: Issuer, **header: object) -> str:
+    key = RSAKey.generate_key(2048)
+    return jwt.encode({"alg": "RS256", "kid": KEYS[Realm.TENANTS].kid, **header}, issuer.claims(), key)
+
+
+def _changed(part: int) -> Forge:
+    def forge(issuer: Issuer) -> str:
+        parts = issuer.sign(issuer.claims()).split(".")
+        middle = len(parts[part]) // 2
+        letter = "A" if parts[part][middle] != "A" else "B"
+        parts[part] = parts[part][:middle] + letter + parts[part][middle + 1 :]
+        return ".".join(parts)
+
+    return forge
+
+
+def _with(**claims: Any) -> Forge:
+    return lambda issuer: issuer.sign(issuer.claims(**claims))
+
+
+def _without_end(issuer: Issuer) -> str:
+    return issuer.sign(issuer.claims(exp=None))
+
+
+FORGERIES: dict[str, Forge] = {
+    "no signature": _unsigned,
+    "HS256 with the public key": _signed_with_the_public_key,
+    "RS512": lambda issuer: _signed_with_our_key_as("RS512", issuer),
+    "PS256": lambda issuer: _signed_with_our_key_as("PS256", issuer),
+    "another key under our kid": _signed_by_somebody,
+    "a key named by address": lambda issuer: _signed_by_somebody(issuer, jku="https://evil.example/keys"),
+    "a kid we do not know": lambda issuer: issuer.sign(issuer.claims(), kid="unknown"),
+    "a header changed": _changed(0),
+    "claims changed": _changed(1),
+    "signature changed": _changed(2),
+    "signature cut": lambda issuer: issuer.sign(issuer.claims())[:-4],
+    "two parts": lambda issuer: issuer.sign(issuer.claims()).rpartition(".")[0],
+    "four parts": lambda issuer: issuer.sign(issuer.claims()) + ".x",
+    "not base64": lambda issuer: "é.é.é",
+    "a list": lambda issuer: f"{_text([])}.{_text([])}.{_text([])}",
+    "another issuer": _with(iss="https://evil.example/realms/moyai"),
+    "an issuer with a tail": lambda issuer: issuer.sign(issuer.claims(iss=issuer.name(Realm.TENANTS) + "/")),
+    "the other realm's key": lambda issuer: issuer.sign(issuer.claims(), Realm.OPERATORS, kid=KEYS[Realm.TENANTS].kid),
+    "the other realm's issuer": lambda issuer: issuer.sign(issuer.claims(iss=issuer.name(Realm.OPERATORS))),
+    "another audience": _with(aud="account"),
+    "several other audiences": _with(aud=["account", "moyai-console"]),
+    "no audience": lambda issuer: issuer.sign(issuer.claims(aud=None)),
+    "an ID token": _with(typ="ID"),
+    "a refresh token": _with(typ="Refresh"),
+    "a logout token": _with(typ="Logout"),
+    "no type": lambda issuer: issuer.sign(issuer.claims(typ=None)),
+    "expired six seconds ago": lambda issuer: issuer.sign(issuer.claims(exp=_now() - 6)),
+    "no end": _without_end,
+    "an end that is a text": lambda issuer: issuer.sign(issuer.claims(exp=str(_now() + 60))),
+    "valid in six seconds": lambda issuer: issuer.sign(issuer.claims(nbf=_now() + 7)),
+    "issued in the future": lambda issuer: issuer.sign(issuer.claims(iat=_now() + 60)),
+    "nobody's": lambda issuer: issuer.sign(issuer.claims(sub=None)),
+    "over the size": _with(filler="x" * 8_192),
+    "another client": _with(azp="account-console"),
+    "one of our own accounts": _with(azp="moyai-people"),
+    "a person without our id": _with(preferred_username="yamada"),
+    "a person without a tenant": _with(organization={}),
+    "somebody else": _with(preferred_username=str(new_id())),
+    "a tenant by alias alone": _with(organization={"t-00000000": {}}),
+    "a service client without a tenant": _with(azp=f"svc-00000000-{new_id()}"),
+    "empty": lambda issuer: "",
+}
+
+
+@pytest.fixture
+def reader(issuer: Issuer) -> TokenReader:
+    return TokenReader(addresses(issuer.url))
+
+
+@pytest.fixture
+def town(operator_tenant: UUID, visitors: Visitors) -> UUID:
+    return visitors.town("432083", "山鹿市")
+
+
+@pytest.fixture
+def rooms(web: Flask) -> None:
+    open_rooms_for_tests(web)
+
+
+def test_every_forged_or_misdirected_token_is_refused_alike(
+    rooms: None, town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = visitors.person(town, Role.TENANT_OWNER)
+    alias = organization_alias(town)
+    # Besides what is wrong with it, each token is a real person's: only the one check can refuse it.
+    monkeypatch.setattr(
+        issuer, "whose", {"preferred_username": owner.id, "organization": {alias: {"tenant_id": [str(town)]}}}
+    )
+
+    def ask(token: str) -> TestResponse:
+        return stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}".encode().decode("latin-1")})
+
+    assert ask(issuer.sign(issuer.claims())).status_code == 200
+    told = set()
+    for name, forge in FORGERIES.items():
+        answer = ask(forge(issuer))
+        assert answer.status_code == 401, name
+        told.add((answer.text.replace(answer.headers["X-Request-Id"], ""), answer.headers["WWW-Authenticate"]))
+
+    assert len(told) == 1
+
+
+def test_a_token_that_is_right_passes_until_five_seconds_after_its_end(
+    rooms: None, town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    owner = visitors.person(town, Role.TENANT_OWNER)
+    headers = {"Authorization": f"Bearer {issuer.token_of_person(town, UUID(owner.id), Role.TENANT_OWNER)}"}
+    start = clock.now()
+
+    for seconds, status in ((0, 200), (299, 200), (303, 200), (306, 401)):
+        with clock.at(start + timedelta(seconds=seconds)):
+            assert stranger.get("/api/v1/who", headers=headers).status_code == status, seconds
+
+
+def test_other_schemes_are_refused(rooms: None, issuer: Issuer, stranger: Visit) -> None:
+    for header in ("Basic bW95YWk6bW95YWk=", "Bearer", "bearer ", issuer.sign(issuer.claims())):
+        assert stranger.get("/api/v1/who", headers={"Authorization": header}).status_code == 401, header
+
+
+def test_a_token_in_the_address_is_not_looked_at(
+    rooms: None, town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    owner = visitors.person(town, Role.TENANT_OWNER)
+    token = issuer.token_of_person(town, UUID(owner.id), Role.TENANT_OWNER)
+
+    assert stranger.get(f"/api/v1/who?access_token={token}").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"nonce": "another"},
+        {"nonce": None},
+        {"aud": "moyai-api"},
+        {"aud": ["moyai-console", "moyai-api"]},
+        {"azp": "another"},
+        {"typ": "Bearer"},
+    ],
+)
+def test_an_id_token_of_another_sign_in_is_refused(
+    wrong: dict[str, object], reader: TokenReader, issuer: Issuer
+) -> None:
+    right = issuer.claims(aud="moyai-console", typ="ID", nonce="ours")
+    assert reader.read_id_token(issuer.sign(right), Realm.TENANTS, "ours")["sub"] == right["sub"]
+
+    with pytest.raises(TokenRefused):
+        reader.read_id_token(issuer.sign(right | wrong), Realm.TENANTS, "ours")
+    with pytest.raises(TokenRefused):
+        reader.read_id_token(issuer.sign(right), Realm.OPERATORS, "ours")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"typ": "ID"},
+        {"aud": "another"},
+        {"events": None},
+        {"events": {"http://example.jp/another": {}}},
+        {"nonce": "one"},
+        {"sid": None, "sub": None},
+        {"iat": None},
+    ],
+)
+def test_a_logout_token_of_another_kind_is_refused(
+    wrong: dict[str, object], reader: TokenReader, issuer: Issuer
+) -> None:
+    events: dict[str, object] = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    right = issuer.claims(aud="moyai-console", typ="Logout", events=events)
+    assert reader.read_logout_token(issuer.sign(right)).claims["sid"] == right["sid"]
+
+    with pytest.raises(TokenRefused):
+        reader.read_logout_token(issuer.sign(right | wrong))
+
+
+def test_an_old_logout_token_is_refused(reader: TokenReader, issuer: Issuer) -> None:
+    events: dict[str, object] = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    old = issuer.claims(aud="moyai-console", typ="Logout", events=events, iat=_now() - 130)
+
+    with pytest.raises(TokenRefused, match="iat"):
+        reader.read_logout_token(issuer.sign(old))
+
+
+def test_unknown_keys_do_not_make_us_ask_keycloak_again_and_again(issuer: Issuer) -> None:
+    ring = KeyRing(addresses(issuer.url)[Realm.TENANTS].keys)
+    before = issuer.asked
+
+    for number in range(200):
+        assert ring.find(f"unknown-{number}") is None
+
+    assert issuer.asked - before == 1
+    assert ring.find(str(KEYS[Realm.TENANTS].kid)) is not None
+    assert issuer.asked - before == 1
+
+
+def test_keys_are_kept_while_keycloak_is_away_and_asked_for_again_when_old(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring = KeyRing(addresses(issuer.url)[Realm.TENANTS].keys)
+    kid = str(KEYS[Realm.TENANTS].kid)
+    assert ring.find(kid) is not None
+    before = issuer.asked
+    later = [ring._fetched_at + 301]
+    monkeypatch.setattr("admin.identity.keyring.monotonic", lambda: later[0])
+    issuer.is_away = True
+    try:
+        assert ring.find(kid) is not None
+        assert ring.find(kid) is not None
+        assert issuer.asked - before == 1
+    finally:
+        issuer.is_away = False
+
+    later[0] += COOL_DOWN_SECONDS
+    assert ring.find(kid) is not None
+    assert issuer.asked - before == 2
+
+
+def test_a_token_just_seen_is_not_verified_again_but_its_end_is_looked_at(
+    reader: TokenReader, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified: list[str] = []
+    verify = reader._verify
+
+    def counted(token: str) -> VerifiedToken:
+        verified.append(token)
+        return verify(token)
+
+    monkeypatch.setattr(reader, "_verify", counted)
+    token = issuer.sign(issuer.claims(exp=_now() + 20))
+    start = clock.now()
+
+    for _ in range(3):
+        reader.read_access_token(token)
+    assert len(verified) == 1
+    with clock.at(start + timedelta(seconds=27)), pytest.raises(TokenRefused, match="exp"):
+        reader.read_access_token(token)
+
+
+def test_the_memory_of_tokens_is_bounded(reader: TokenReader, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("admin.identity.tokens.REMEMBERED_TOKENS", 3)
+
+    for _ in range(5):
+        reader.read_access_token(issuer.sign(issuer.claims()))
+
+    assert len(reader._remembered) == 3
