@@ -7,14 +7,14 @@ tenant's, the actor's and the command's own: nobody meets anybody else's.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ForeignKey, UniqueConstraint, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ForeignKey, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from governance.actors import Actor
-from governance.kernel.database import Row
+from governance.kernel.database import Row, execute_hot
 from governance.kernel.errors import Invalid, KeyReused, reason
 from governance.kernel.ids import new_id
 
@@ -56,24 +56,17 @@ def claim_key(session: Session, actor: Actor, command: str, key: str, order_hash
     """
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise Invalid(KEY_MALFORMED, field="Idempotency-Key")
-    claimed = session.execute(
-        insert(IdempotencyKey)
-        .values(
-            id=new_id(),
-            tenant_id=actor.tenant_id,
-            actor=actor.id,
-            command=command,
-            key=key,
-            order_hash=order_hash,
-            claimed_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["tenant_id", "actor", "command", "key"])
-        .returning(IdempotencyKey.id)
-    ).first()
-    if claimed:
+    owner = {"tenant_id": actor.tenant_id, "actor": actor.id, "command": command, "key": key}
+    claim = owner | {"id": new_id(), "order_hash": order_hash, "claimed_at": now}
+    if execute_hot(session, _CLAIM, claim):
         return None
     stored = session.execute(
-        select(IdempotencyKey.order_hash, IdempotencyKey.answer).where(*_that_key(actor, command, key))
+        select(IdempotencyKey.order_hash, IdempotencyKey.answer).where(
+            IdempotencyKey.tenant_id == actor.tenant_id,
+            IdempotencyKey.actor == actor.id,
+            IdempotencyKey.command == command,
+            IdempotencyKey.key == key,
+        )
     ).one()
     if stored.order_hash != order_hash:
         raise KeyReused(KEY_REUSED, field="Idempotency-Key")
@@ -83,18 +76,17 @@ def claim_key(session: Session, actor: Actor, command: str, key: str, order_hash
 
 def keep_answer(session: Session, actor: Actor, command: str, key: str, answer: str) -> None:
     """Keep the answer beside the claimed key, in the same transaction."""
-    session.execute(
-        update(IdempotencyKey)
-        .where(*_that_key(actor, command, key))
-        .values(answer=answer)
-        .execution_options(synchronize_session=False)
-    )
+    owner = {"tenant_id": actor.tenant_id, "actor": actor.id, "command": command, "key": key}
+    execute_hot(session, _KEEP_ANSWER, owner | {"answer": answer})
 
 
-def _that_key(actor: Actor, command: str, key: str) -> tuple[ColumnElement[bool], ...]:
-    return (
-        IdempotencyKey.tenant_id == actor.tenant_id,
-        IdempotencyKey.actor == actor.id,
-        IdempotencyKey.command == command,
-        IdempotencyKey.key == key,
-    )
+_CLAIM: Final = """
+    INSERT INTO idempotency_key (id, tenant_id, actor, command, key, order_hash, claimed_at)
+    VALUES (%(id)s, %(tenant_id)s, %(actor)s, %(command)s, %(key)s, %(order_hash)s, %(claimed_at)s)
+    ON CONFLICT (tenant_id, actor, command, key) DO NOTHING
+    RETURNING id
+"""
+_KEEP_ANSWER: Final = """
+    UPDATE idempotency_key SET answer = %(answer)s
+    WHERE tenant_id = %(tenant_id)s AND actor = %(actor)s AND command = %(command)s AND key = %(key)s
+"""

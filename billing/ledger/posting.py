@@ -15,11 +15,12 @@ from uuid import UUID
 
 from psycopg import Error
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import IntegrityError
 
 from billing.ledger.chart import CHART, AccountCode
 from billing.ledger.periods import EntryKind, PeriodState, takes, year_of
 from governance.commands import Work
+from governance.kernel.database import execute_hot
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import Closed, Conflict, Invalid, KeyReused, reason
 from governance.kernel.ids import new_id
@@ -171,23 +172,22 @@ def _refuse_reference_twice(drafts: Iterable[_Draft]) -> None:
 
 # Entries are added in the order of their keys and balances in the order of theirs, so two postings never wait for each
 # other in a circle. An entry that is not added (its reference or what it reverses is taken) adds no line, no balance.
-_POST: Final = text(
-    """
+_POST: Final = """
     WITH given AS (
         SELECT *
         FROM unnest(
-            CAST(:entry_ids AS uuid[]), CAST(:tenant_ids AS uuid[]), CAST(:references AS text[]),
-            CAST(:request_hashes AS text[]), CAST(:kinds AS text[]), CAST(:fiscal_years AS smallint[]),
-            CAST(:dates AS date[]), CAST(:line_counts AS smallint[]), CAST(:reversed_ids AS uuid[]),
-            CAST(:memos AS text[])
+            %(entry_ids)s::uuid[], %(tenant_ids)s::uuid[], %(references)s::text[],
+            %(request_hashes)s::text[], %(kinds)s::text[], %(fiscal_years)s::smallint[],
+            %(dates)s::date[], %(line_counts)s::smallint[], %(reversed_ids)s::uuid[],
+            %(memos)s::text[]
         ) AS given (
             id, tenant_id, reference, request_hash, kind, fiscal_year, happened_on, line_count, reverses_id, memo
         )
     ), given_line AS MATERIALIZED (
         SELECT line.entry_id, line.tenant_id, line.line_no, account.id AS account_id, line.yen
         FROM unnest(
-            CAST(:line_entry_ids AS uuid[]), CAST(:line_tenant_ids AS uuid[]), CAST(:line_nos AS smallint[]),
-            CAST(:account_codes AS text[]), CAST(:yens AS bigint[])
+            %(line_entry_ids)s::uuid[], %(line_tenant_ids)s::uuid[], %(line_nos)s::smallint[],
+            %(account_codes)s::text[], %(yens)s::bigint[]
         ) AS line (entry_id, tenant_id, line_no, account_code, yen)
         LEFT JOIN ledger_account AS account
             ON account.tenant_id = line.tenant_id AND account.code = line.account_code
@@ -227,20 +227,19 @@ _POST: Final = text(
     )
     SELECT id FROM entry
     """
-)
 
 
 def _add(work: Work, drafts: Sequence[_Draft]) -> set[UUID]:
     """Carry the statement out; the ids of the entries that are in the book by it."""
     lines = [(draft, number, line) for draft in drafts for number, line in enumerate(draft.posting.lines, 1)]
     try:
-        rows = work.session.execute(_POST, _places(drafts, lines))
-    except DBAPIError as refused:
+        rows = execute_hot(work.session, _POST, _places(drafts, lines))
+    except IntegrityError as refused:
         # The year closed while this statement waited for its lock; the trigger saw it.
         if isinstance(refused.orig, Error) and refused.orig.diag.constraint_name == "ledger_entry_needs_its_year":
             raise _closed(drafts[0].fiscal_year, PeriodState.CLOSED) from None
         raise
-    return set(rows.scalars())
+    return {entry_id for (entry_id,) in rows}
 
 
 def _places(drafts: Sequence[_Draft], lines: Sequence[tuple[_Draft, int, Line]]) -> dict[str, list[Any]]:
