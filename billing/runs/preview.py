@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from billing.allocation.calculation import Allocation, compute
 from billing.allocation.case import Case, Component, Components, Deduction
 from billing.allocation.workings import ShareWorking, share_workings, workings
+from billing.costs.queries import ItemFacts
 from billing.costs.tables import ItemKind
 from billing.documents.words import basis_words
 from billing.runs.inputs import Inputs, RuledCosts, label_of, read_inputs
@@ -97,6 +98,11 @@ class Division:
             if item.kind is ItemKind.COST:
                 totals[item.pool.label] = totals.get(item.pool.label, 0) + item.yen
         return totals
+
+    @cached_property
+    def deductions(self) -> list[ItemFacts]:
+        """What came off before the split, oldest first."""
+        return [item for item in self.costs.items if item.kind is not ItemKind.COST]
 
     @cached_property
     def steps(self) -> dict[str, ShareWorking]:
@@ -325,7 +331,14 @@ def _versions_of(division: Division) -> dict[str, Any]:
         "decision": [adoption.decided_by, adoption.number, adoption.on.isoformat()] if adoption else None,
         "items": sorted([str(item.id), item.pool.name, item.kind.value, item.yen] for item in division.costs.items),
         "figures": sorted(
-            [component, division.labels[tenant_id], str(figure.value), figure.basis_date.isoformat(), figure.source]
+            [
+                component,
+                division.labels[tenant_id],
+                str(figure.statistic_id),
+                str(figure.value),
+                figure.basis_date.isoformat(),
+                figure.source,
+            ]
             for component, figures in division.costs.figures.items()
             for tenant_id, figure in figures.items()
         ),

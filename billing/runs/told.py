@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from billing.costs.tables import ItemKind
 from billing.runs.inputs import label_of
 from billing.runs.preview import Division, Line, Preview
 from tenancy.directory import TenantFacts
@@ -37,11 +36,7 @@ def division_told(division: Division, label: str) -> dict[str, Any]:
         "decided_on": adoption.on.isoformat() if adoption else None,
         "pools": [{"label": pool, "yen": yen} for pool, yen in division.pools_yen.items()],
         "total_yen": allocation.total_yen,
-        "deductions": [
-            {"name": item.name, "kind": item.kind.value, "yen": item.yen}
-            for item in costs.items
-            if item.kind is not ItemKind.COST
-        ],
+        "deductions": [{"name": item.name, "kind": item.kind.value, "yen": item.yen} for item in division.deductions],
         "deductions_yen": allocation.deductions_yen,
         "operator_ratio": str(costs.sharing.operator_ratio),
         "operator_yen": allocation.operator_yen,

@@ -134,3 +134,13 @@ def test_a_year_that_is_none_and_a_run_that_is_absent(thirteen: County) -> None:
     assert moyai("allocation", "show", 2025).exit_code == 0
     assert moyai("allocation", "reject", absent, "--reason", "理由").exit_code == 1
     assert moyai("notice", "issue", absent).exit_code == 1
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"a": 1, "a": 2}', b"{", b"[" * 10_000, b" " * (2**20 + 1)])
+def test_a_rule_whose_body_is_no_json_object_is_refused(county: County, body: bytes) -> None:
+    refused = moyai(
+        "rule", "draft", "running-cost", "--label", "規則", "--body", "-", "--from", "2025-04-01", given=body
+    )
+
+    assert refused.exit_code == 2
+    assert answer("rule", "list") == {"rules": []}
