@@ -1,0 +1,63 @@
+"""Where onboardings are carried on: applicants, the worker of this process, the mail it causes, Keycloak's eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from flask import Flask
+
+from admin.mail.outbox import MailOutbox
+from admin.mail.server import LocalMailServer
+from governance.kernel import clock
+from tenancy.keycloak.adapter import KeycloakIdentities
+from tenancy.onboarding.worker import OnboardingWorker
+from tests.actors import Actors
+from tests.tenancy.keycloak.installation import Installation
+from tests.tenancy.onboarding.applicants import Applicants
+from tests.tenancy.onboarding.findings import Findings
+
+
+@contextmanager
+def mail_kept(installation: Installation, folder: Path) -> Iterator[MailOutbox]:
+    """Every mail Keycloak sends meanwhile."""
+    kept = MailOutbox(folder)
+    server = LocalMailServer(kept, installation.mail_port)
+    server.start()
+    try:
+        yield kept
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def mails(installation: Installation, tmp_path: Path) -> Iterator[MailOutbox]:
+    with mail_kept(installation, tmp_path) as kept:
+        yield kept
+
+
+@pytest.fixture
+def applicants(actors: Actors) -> Applicants:
+    return Applicants(actors)
+
+
+@pytest.fixture
+def worker(identities: KeycloakIdentities, actors: Actors, database: Flask, mails: MailOutbox) -> OnboardingWorker:
+    """The worker of this process."""
+    return OnboardingWorker(identities, actor=actors.worker, name="second")
+
+
+@pytest.fixture
+def findings(installation: Installation) -> Findings:
+    """What is there, asked of both sides directly."""
+    return Findings(installation.as_administrator())
+
+
+def run_later(worker: OnboardingWorker, onboarding_id: UUID, minutes: int = 2) -> None:
+    """Run when every lease has run out and every pause is over."""
+    with clock.at(datetime.now(UTC) + timedelta(minutes=minutes)):
+        worker.run(onboarding_id)
