@@ -27,8 +27,6 @@ class Event(StrEnum):
     QUOTA_DECIDED = "quota.decided"
     MEMBER_ADDED = "member.added"
     MEMBER_DISABLED = "member.disabled"
-    GRANT_GIVEN = "grant.given"
-    GRANT_ENDED = "grant.ended"
     CLIENT_REGISTERED = "client.registered"
     AGREEMENT_PUBLISHED = "agreement.published"
     AGREEMENT_ACCEPTED = "agreement.accepted"
