@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from flask import Flask
 
+from admin.cli.permitted import PERMITTED
 from admin.guard import routes
 from governance.commands import COMMANDS
 from governance.events import Event
@@ -19,7 +20,7 @@ GENERATED_BELOW: Final = "<!-- Below this line the page is written by `moyai per
 
 
 def permissions(app: Flask) -> dict[str, Any]:
-    """Every permission with its roles, every HTTP address and every command with the permission it asks."""
+    """Every permission with its roles; every HTTP address, command line and write command with what it asks."""
     return {
         "permissions": [
             {
@@ -38,6 +39,9 @@ def permissions(app: Flask) -> dict[str, Any]:
                 "permission": route.permission.value if route.permission else None,
             }
             for route in routes(app)
+        ],
+        "command_line": [
+            {"command": f"moyai {path}", "permission": permission.value} for path, permission in PERMITTED.items()
         ],
         "commands": [
             {"command": name, "permission": command.permission.value, "event": command.event.value}

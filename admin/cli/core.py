@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import click
 from flask import Flask
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from admin.app import create_core
+from admin.cli.permitted import PERMITTED
 from admin.logs import configure_logs
 from admin.settings import Settings
 from governance.actors import Actor, command_line_actor
-from governance.commands import bookkeeping
+from governance.commands import bookkeeping, require
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Unreachable, reason
+from governance.permissions import Permission
 from tenancy import directory
 
 DATABASE_AWAY = reason(
@@ -43,6 +46,12 @@ class Installation:
             return command_line_actor(directory.operator(session).id)
 
 
+def _asked() -> Permission:
+    """What the running command asks, by its path; a command that is not in the table is a bug."""
+    path = click.get_current_context().command_path.split(maxsplit=1)[1]
+    return PERMITTED[path]
+
+
 @contextmanager
 def installation() -> Iterator[Installation]:
     """Enter the application as the environment describes it. A database that is away becomes Unreachable (exit 3)."""
@@ -52,6 +61,8 @@ def installation() -> Iterator[Installation]:
     configure_logs(logging.WARNING)
     with app.app_context():
         try:
-            yield Installation(settings, app)
+            here = Installation(settings, app)
+            require(here.actor, _asked())
+            yield here
         except (OperationalError, InterfaceError) as away:
             raise Unreachable(DATABASE_AWAY) from away

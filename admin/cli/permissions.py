@@ -39,5 +39,7 @@ def permissions(as_json: bool, write_docs: Path | None) -> None:
         click.echo(f"{permission['permission']}\t{permission['ja']}\t{' '.join(permission['roles'])}")
     for route in reference["routes"]:
         click.echo(f"{' '.join(route['methods'])} {route['rule']}\t{route['permission'] or 'closed'}")
+    for line in reference["command_line"]:
+        click.echo(f"{line['command']}\t{line['permission']}")
     for command in reference["commands"]:
         click.echo(f"{command['command']}\t{command['permission']}\t{command['event']}")

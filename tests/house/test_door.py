@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 import admin
 import billing
 import governance
 import tenancy
+from admin.cli import main as command_line
+from admin.cli.permitted import PERMITTED
 from admin.reference import GENERATED_BELOW, glossary_tables, permission_matrix
 from governance.commands import COMMANDS
 from governance.events import Event
@@ -54,6 +58,21 @@ def test_every_command_names_a_permission_and_an_event() -> None:
         assert (command.__doc__ or "").strip(), command.name
 
 
+def _leaves(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+    if not isinstance(group, click.Group):
+        yield " ".join(path)
+        return
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        yield from _leaves(found, (*path, name))
+
+
+def test_every_command_of_the_command_line_names_its_permission() -> None:
+    assert set(_leaves(command_line)) == set(PERMITTED)
+
+
 def test_every_permission_event_role_and_command_stands_in_the_glossary_as_the_code_has_it() -> None:
     glossary = (ROOT / "docs" / "GLOSSARY.md").read_text(encoding="utf-8")
     assert GENERATED_BELOW in glossary
@@ -81,7 +100,8 @@ def test_every_permission_is_asked_somewhere() -> None:
         for path in (ROOT / room).rglob("*.py")
         if path.name not in {"permissions.py", "words.py"} or path.parent.name == "cli"
     )
-    assert [permission.name for permission in Permission if f"Permission.{permission.name}" not in source] == []
+    asked = {permission for permission in Permission if f"Permission.{permission.name}" in source}
+    assert sorted(set(Permission) - asked - set(PERMITTED.values())) == []
 
 
 def test_every_room_says_why_it_exists() -> None:
