@@ -25,9 +25,9 @@ from governance.actors import Actor
 from governance.audit import record
 from governance.audit.record import AuditOutcome, Entry
 from governance.events import Event
-from governance.idempotency import claim_key, keep_answer
+from governance.idempotency import answer_statement, claim_key
 from governance.kernel import clock
-from governance.kernel.database import Scope, db, scope
+from governance.kernel.database import Scope, db, scope, send_hot
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import NotAllowed, Refused, reason
 from governance.permissions import Permission
@@ -134,10 +134,11 @@ class Command(Generic[O, R]):
             session.flush()
             if not work.entries and not work.is_unchanged:
                 raise RuntimeError(f"{self.name} changed something without recording it")
-            if work.entries:
-                record.write(session, work.entries, actor, self.name, self.permission, AuditOutcome.DONE, work.now)
+            closing = record.statements(work.entries, actor, self.name, self.permission, AuditOutcome.DONE, work.now)
             if key is not None:
-                keep_answer(session, actor, self.name, key, outcome.model_dump_json())
+                closing.append(answer_statement(actor, self.name, key, outcome.model_dump_json()))
+            if closing:
+                send_hot(session, *closing)
             session.commit()
         except Refused as refusal:
             session.rollback()

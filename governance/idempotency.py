@@ -7,7 +7,7 @@ tenant's, the actor's and the command's own: nobody meets anybody else's.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, UniqueConstraint, select
@@ -74,10 +74,15 @@ def claim_key(session: Session, actor: Actor, command: str, key: str, order_hash
     return answer
 
 
-def keep_answer(session: Session, actor: Actor, command: str, key: str, answer: str) -> None:
-    """Keep the answer beside the claimed key, in the same transaction."""
-    owner = {"tenant_id": actor.tenant_id, "actor": actor.id, "command": command, "key": key}
-    execute_hot(session, _KEEP_ANSWER, owner | {"answer": answer})
+def answer_statement(actor: Actor, command: str, key: str, answer: str) -> tuple[LiteralString, dict[str, Any]]:
+    """What keeps the answer beside the claimed key; for `send_hot` in the same transaction."""
+    return _KEEP_ANSWER, {
+        "tenant_id": actor.tenant_id,
+        "actor": actor.id,
+        "command": command,
+        "key": key,
+        "answer": answer,
+    }
 
 
 _CLAIM: Final = """

@@ -57,7 +57,11 @@ class Row(DeclarativeBase):
 @event.listens_for(ScopedSession, "after_begin")
 def _tell_postgresql_the_scope(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     # Local to the transaction, so a pooled connection carries nothing over to its next user.
-    _execute(connection, "SELECT set_config('moyai.scope', %(scope)s, true)", {"scope": str(_scope.get() or "")})
+    with _sending(_driver(connection)) as driver:
+        driver.execute(_SET_SCOPE, {"scope": str(_scope.get() or "")}, prepare=True)
+
+
+_SET_SCOPE: Final = "SELECT set_config('moyai.scope', %(scope)s, true)"
 
 
 def execute_hot(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -67,17 +71,40 @@ def execute_hot(session: Session, statement: LiteralString, values: Mapping[str,
     SQLAlchemy's layers, which cost several times the statement. Raises what `session.execute` would.
     """
     session.flush()
-    return _execute(session.connection(), statement, values)
-
-
-def _execute(connection: Connection, statement: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    driver = cast("psycopg.Connection[tuple[Any, ...]]", connection.connection.driver_connection)
-    try:
-        cursor = driver.execute(statement, values, prepare=True)
+    with _faults_as_sqlalchemy_has_them():
+        cursor = _driver(session.connection()).execute(statement, values, prepare=True)
         return cursor.fetchall() if cursor.description else []
+
+
+def send_hot(session: Session, *statements: tuple[LiteralString, Mapping[str, Any]]) -> None:
+    """Statements as for `execute_hot` whose rows nobody wants, sent together: one wait for the server, not one each."""
+    session.flush()
+    with _sending(_driver(session.connection())) as driver:
+        for statement, values in statements:
+            driver.execute(statement, values, prepare=True)
+
+
+_Driver = psycopg.Connection[tuple[Any, ...]]
+
+
+def _driver(connection: Connection) -> _Driver:
+    return cast(_Driver, connection.connection.driver_connection)
+
+
+@contextmanager
+def _sending(driver: _Driver) -> Iterator[_Driver]:
+    # At the start of a transaction its BEGIN travels along, too.
+    with _faults_as_sqlalchemy_has_them(), driver.pipeline():
+        yield driver
+
+
+@contextmanager
+def _faults_as_sqlalchemy_has_them() -> Iterator[None]:
+    try:
+        yield
     except psycopg.Error as fault:
         # The values stay out of the message: they may be anybody's.
-        raise DBAPIError.instance(statement, None, fault, psycopg.Error, hide_parameters=True) from fault
+        raise DBAPIError.instance(None, None, fault, psycopg.Error, hide_parameters=True) from fault
 
 
 def current_scope() -> Scope | None:

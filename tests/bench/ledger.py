@@ -48,7 +48,7 @@ from tests.servers import PostgreSQL, libpq
 
 CLIENTS = (1, 8)
 BOOKS = 21
-ROUNDS = 3
+ROUNDS = 5
 SECONDS_A_ROUND = 2.0
 BATCH = 1_000
 GOAL = 0.6
