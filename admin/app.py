@@ -12,6 +12,8 @@ from typing import Final
 from flask import Flask
 from flask_openapi.openapi import OpenAPI
 
+from admin.api.door import open_api
+from admin.console.door import open_console
 from admin.csrf import refuse_forged_forms
 from admin.errors import answer_errors
 from admin.guard import keep_guard
@@ -27,7 +29,9 @@ from governance.kernel.database import connect
 from tenancy.tenants.admission import admit_prefectures
 
 DOORS: Final[tuple[Callable[[Flask], None], ...]] = (
+    open_console,  # / and every page for people
     open_health,  # /healthz /readyz /csp-report
+    open_api,  # /api/v1/…
 )
 """Each door registers its own addresses. Signing in is opened beside them, because it needs the installation's keys."""
 

@@ -1,0 +1,150 @@
+"""Tenants through the API: the usual way, the version that was seen, and the key that is sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from governance.audit.tables import AuditEvent
+from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.ids import new_id
+from governance.permissions import Role
+from tenancy.tenants.tables import Tenant
+from tests.admin.api.conftest import Caller
+
+Callers = Callable[..., Caller]
+KIKUYO = {"code": "434043", "name": "菊陽町", "kana": "キクヨウマチ", "kind": "town"}
+
+
+def _count(table: type[Tenant] | type[AuditEvent]) -> int:
+    with scope(OPERATOR):
+        return db.session.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def test_a_tenant_is_registered_read_listed_and_edited(callers: Callers) -> None:
+    officer = callers(Role.OPERATOR_ONBOARDING)
+
+    made = officer.send("/tenants", KIKUYO)
+    shown = officer.get("/tenants/434043")
+
+    assert made.status_code == 201
+    assert shown.json is not None
+    assert shown.json["id"] == made.json["tenant_id"]  # type: ignore[index]
+    assert (shown.json["name"], shown.json["state"]) == ("菊陽町", "applied")
+    assert officer.get(f"/tenants/{shown.json['id']}").data == shown.data
+
+    change = {"code": "434043", "name": "菊陽町", "kana": "キクヨウマチ", "name_en": "Kikuyo", "valid_from": None}
+    edited = officer.send("/tenants/434043", change, method="PUT", If_Match=shown.headers["ETag"])
+
+    assert edited.status_code == 200, edited.text
+    assert officer.get("/tenants/434043").json["name_en"] == "Kikuyo"  # type: ignore[index]
+    listed = officer.get("/tenants?words=菊陽")
+    assert [one["code"] for one in listed.json["items"]] == ["434043"]  # type: ignore[index]
+
+
+def test_a_stale_version_is_refused_and_changes_nothing(callers: Callers) -> None:
+    officer = callers(Role.OPERATOR_ONBOARDING)
+    officer.send("/tenants", KIKUYO)
+    etag = officer.get("/tenants/434043").headers["ETag"]
+    change = {"code": "434043", "name": "菊陽町", "kana": "キクヨウマチ", "name_en": "Kikuyo", "valid_from": None}
+    officer.send("/tenants/434043", change, method="PUT", If_Match=etag)
+
+    again = officer.send("/tenants/434043", {**change, "name_en": "Kikuyou"}, method="PUT", If_Match=etag)
+    without = officer.send("/tenants/434043", {**change, "name_en": "Kikuyou"}, method="PUT")
+
+    assert (again.status_code, without.status_code) == (412, 428)
+    assert officer.get("/tenants/434043").json["name_en"] == "Kikuyo"  # type: ignore[index]
+
+
+def test_the_same_key_answers_the_same_and_does_nothing_twice(callers: Callers) -> None:
+    officer = callers(Role.OPERATOR_ONBOARDING)
+
+    first = officer.send("/tenants", KIKUYO, Idempotency_Key="once")
+    events = _count(AuditEvent)
+    second = officer.raw(
+        "/tenants",
+        '{"kind":"town",  "kana":"キクヨウマチ","name":"菊陽町","code":"434043"}'.encode(),
+        Idempotency_Key="once",
+    )
+    other = officer.send("/tenants", {**KIKUYO, "name": "大津町", "code": "434035"}, Idempotency_Key="once")
+
+    assert (first.status_code, second.status_code, other.status_code) == (201, 201, 422)
+    assert first.json == second.json
+    assert other.json["code"] == "idempotency.reused"  # type: ignore[index]
+    assert _count(AuditEvent) == events + 1  # the refusal alone
+    assert _count(Tenant) == 2
+
+
+def test_another_tenant_s_key_is_its_own(callers: Callers, towns: tuple[UUID, UUID]) -> None:
+    contact = {"section": "総務課", "name": "山田", "email": "soumu@example.jp"}
+    answers = [
+        callers(Role.TENANT_OWNER, of=town).send(
+            f"/tenants/{town}/contacts/finance", contact, method="PUT", Idempotency_Key="shared"
+        )
+        for town in towns
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json != answers[1].json
+
+
+def test_a_municipality_sees_and_names_only_itself(callers: Callers, towns: tuple[UUID, UUID]) -> None:
+    own, other = towns
+    owner = callers(Role.TENANT_OWNER, of=own)
+
+    listed = owner.get("/tenants")
+
+    assert [UUID(one["id"]) for one in listed.json["items"]] == [own]  # type: ignore[index]
+    contact = {"section": "総務課", "name": "山田", "email": "soumu@example.jp"}
+    taken = owner.send(f"/tenants/{other}/contacts/finance", contact, method="PUT")
+    told_twice = owner.send(f"/tenants/{own}/contacts/finance", {**contact, "tenant_id": str(other)}, method="PUT")
+    assert (taken.status_code, told_twice.status_code) == (404, 422)
+    assert callers(Role.OPERATOR_ONBOARDING).get(f"/tenants/{other}/contacts").json["items"] == []  # type: ignore[index]
+
+
+def test_pages_hold_every_tenant_once_and_their_cursors_are_nobody_else_s(
+    callers: Callers, towns: tuple[UUID, UUID]
+) -> None:
+    officer = callers(Role.OPERATOR_ONBOARDING)
+    seen = []
+    path = "/tenants?limit=1"
+    while True:
+        page = officer.get(path).json
+        assert page is not None
+        seen += [one["id"] for one in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        path = f"/tenants?limit=1&cursor={page['next_cursor']}"
+
+    assert len(seen) == len(set(seen)) == 3
+    cursor = officer.get("/tenants?limit=1").json["next_cursor"]  # type: ignore[index]
+    town = callers(Role.TENANT_OWNER, of=towns[0])
+    foreign = [
+        town.get(f"/tenants?limit=1&cursor={cursor}"),
+        officer.get(f"/tenants?limit=1&state=trial&cursor={cursor}"),
+        officer.get(f"/cohorts?limit=1&cursor={cursor}"),
+        officer.get(f"/tenants?cursor={cursor[:-4]}AAAA"),
+        officer.get("/tenants?cursor=%E3%81%82"),
+    ]
+    assert [answer.status_code for answer in foreign] == [422] * 5
+
+
+def test_what_is_absent_and_what_is_another_tenant_s_answer_alike(callers: Callers, towns: tuple[UUID, UUID]) -> None:
+    own, other = towns
+    owner = callers(Role.TENANT_OWNER, of=own)
+    number = '"request_id":"'
+
+    def told(path: str) -> tuple[int, str]:
+        answer = owner.get(path)
+        before, _, after = answer.text.replace(": ", ":").partition(number)
+        return answer.status_code, before + after[36:]
+
+    alike = {told(f"/tenants/{one}") for one in (other, new_id(), "432105", "434604", "1,2", "9" * 20, "%00", "..%2f")}
+    assert len(alike) == 1
+    assert alike.pop()[0] == 404
+    for path in ("members", "contacts", "figures", "quotas", "shares", "ledger/entries", "ledger/balances", "moves"):
+        assert told(f"/tenants/{other}/{path}") == told(f"/tenants/{new_id()}/{path}")
+        assert owner.get(f"/tenants/{other}/{path}").status_code == 404
+        assert owner.get(f"/tenants/{own}/{path}").status_code == 200
