@@ -198,3 +198,48 @@ def years_of_book(session: Session, tenant_id: UUID) -> list[int]:
             {"tenant_id": tenant_id},
         )
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class BookTotals:
+    """One book in one fiscal year: the sum of its accounts on the debit side, and how many lines it has."""
+
+    tenant_id: UUID
+    debit_yen: int
+    line_count: int
+    state: PeriodState
+
+
+def books(session: Session, fiscal_year: int, *, offset: int = 0, limit: int | None = None) -> list[BookTotals]:
+    """The books of this scope that have the fiscal year, the largest first, added up from balances."""
+    found = session.execute(
+        text(
+            """
+            SELECT period.tenant_id, period.state,
+                coalesce(sum(greatest(balance.yen, 0)), 0)::bigint AS debit_yen,
+                coalesce(sum(balance.line_count), 0)::bigint AS line_count
+            FROM ledger_period AS period
+            LEFT JOIN ledger_balance AS balance
+                ON balance.tenant_id = period.tenant_id AND balance.fiscal_year = period.fiscal_year
+            WHERE period.fiscal_year = :fiscal_year
+            GROUP BY period.tenant_id, period.state
+            ORDER BY debit_yen DESC, period.tenant_id OFFSET :offset LIMIT :limit
+            """
+        ),
+        {"fiscal_year": fiscal_year, "offset": offset, "limit": limit},
+    )
+    return [BookTotals(row.tenant_id, row.debit_yen, row.line_count, PeriodState(row.state)) for row in found]
+
+
+def count_books(session: Session, fiscal_year: int) -> int:
+    """How many books of this scope have the fiscal year."""
+    counted: int = session.execute(
+        text("SELECT count(*) FROM ledger_period WHERE fiscal_year = :fiscal_year"), {"fiscal_year": fiscal_year}
+    ).scalar_one()
+    return counted
+
+
+def years_of_books(session: Session) -> list[int]:
+    """The fiscal years that any book of this scope has, newest first."""
+    found = session.execute(text("SELECT DISTINCT fiscal_year FROM ledger_period ORDER BY fiscal_year DESC"))
+    return [row.fiscal_year for row in found]

@@ -114,6 +114,14 @@ def quota_requests(session: Session, tenant_id: UUID | None = None, *, state: st
     return list(session.scalars(query))
 
 
+def quota_request(session: Session, request_id: UUID) -> QuotaRequest:
+    """One request. Raises NotFound, also for another tenant's."""
+    found = session.scalars(select(QuotaRequest).where(QuotaRequest.id == request_id)).first()
+    if found is None:
+        raise NotFound(NOT_FOUND, field="request_id", what="quota request", given=str(request_id))
+    return found
+
+
 def open_request(session: Session, tenant_id: UUID, dimension: str) -> QuotaRequest | None:
     """The request about this dimension that waits for its decision."""
     return session.scalars(

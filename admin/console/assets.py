@@ -1,0 +1,64 @@
+"""The one script of others that the console uses: htmx, fetched as a package when Moyai starts, and kept.
+
+It comes as the WebJar `org.webjars.npm:htmx.org` from the Maven registry through `jgo` and must have the digest written
+here. Without it every page works, and progress is looked at by a link instead of by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+from typing import Final
+
+from governance.kernel.errors import Conflict, Unreachable, reason
+
+VERSION: Final = "2.0.10"
+SHA256: Final = "71ea67185bfa8c98c39d31717c6fce5d852370fcdfd129db4543774d3145c0de"
+"""Of the script itself, not of the archive around it."""
+
+_INSIDE: Final = f"META-INF/resources/webjars/htmx.org/{VERSION}/dist/htmx.min.js"
+
+NOT_FETCHED = reason(
+    "console.htmx_not_fetched",
+    ja="htmx {version} を取得できませんでした（{answer}）。画面は使えますが、進み具合は自動で更新されません。",
+    en="htmx {version} could not be fetched ({answer}). All pages work; progress does not update by itself.",
+    hint_ja="Maven リポジトリへの接続を確かめて、もう一度起動してください。",
+    hint_en="Check the way to the Maven registry and start again.",
+)
+WRONG_DIGEST = reason(
+    "console.htmx_wrong_digest",
+    ja="取得した htmx {version} の SHA-256 が {given} です。正しくは {expected} なので使いません。",
+    en="The fetched htmx {version} has SHA-256 {given}; it should be {expected}, so it is not used.",
+)
+
+
+def script_below(home: Path) -> Path:
+    """Where the script is kept below MOYAI_HOME, fetched or not."""
+    return home / "assets" / f"htmx-{VERSION}.min.js"
+
+
+def fetch(home: Path) -> Path:
+    """The script below MOYAI_HOME, fetched the first time. Raises Unreachable and Conflict; then nothing is kept."""
+    kept = script_below(home)
+    if kept.is_file() and hashlib.sha256(kept.read_bytes()).hexdigest() == SHA256:
+        return kept
+    from jgo.maven import MavenContext
+
+    try:
+        component = MavenContext().project("org.webjars.npm", "htmx.org").at_version(VERSION)
+        archive = component.artifact(packaging="jar").resolve()
+        if archive is None:
+            raise FileNotFoundError("not found")
+        with zipfile.ZipFile(archive) as jar:
+            script = jar.read(_INSIDE)
+    except Exception as trouble:  # jgo raises whatever its HTTP and XML libraries raise
+        raise Unreachable(NOT_FETCHED, version=VERSION, answer=type(trouble).__name__) from trouble
+    given = hashlib.sha256(script).hexdigest()
+    if given != SHA256:
+        raise Conflict(WRONG_DIGEST, version=VERSION, given=given, expected=SHA256)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    growing = kept.with_suffix(".growing")
+    growing.write_bytes(script)
+    growing.rename(kept)
+    return kept

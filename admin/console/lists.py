@@ -1,0 +1,104 @@
+"""Lists whose filters, order and page stand in the address, so that a view can be kept, sent and come back to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from flask import request, url_for
+
+from governance.kernel.clock import today
+from governance.kernel.era import parse_day
+from governance.kernel.errors import Refused
+from governance.kernel.fiscal_year import FiscalYear
+
+PAGE_SIZE: Final = 50
+_LAST_PAGE: Final = 100_000
+
+E = TypeVar("E", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list this is: its number from 1 and how many there are in all."""
+
+    number: int
+    total: int
+
+    @property
+    def pages(self) -> int:
+        return max(-(-self.total // PAGE_SIZE), 1)
+
+    @property
+    def first(self) -> int:
+        return 0 if not self.total else (self.number - 1) * PAGE_SIZE + 1
+
+    @property
+    def last(self) -> int:
+        return min(self.number * PAGE_SIZE, self.total)
+
+
+def page_number() -> int:
+    """The page in the address; 1 for anything that is no page."""
+    text = request.args.get("page", "1")
+    return min(max(int(text), 1), _LAST_PAGE) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+
+
+def chosen(name: str, offered: type[E]) -> E | None:
+    """A filter with fixed values; None where it is not set or is none of them."""
+    text = request.args.get(name, "")
+    return offered(text) if text in offered.__members__.values() else None
+
+
+def chosen_of(name: str, offered: Sequence[str], otherwise: str) -> str:
+    """One of these words in the address, or the usual one."""
+    text = request.args.get(name, "")
+    return text if text in offered else otherwise
+
+
+def words() -> str:
+    """What is searched for."""
+    return request.args.get("q", "").strip()[:100]
+
+
+def chosen_id(name: str) -> UUID | None:
+    """An id in the address; None where there is none that could be one."""
+    try:
+        return UUID(request.args.get(name, ""))
+    except ValueError:
+        return None
+
+
+def chosen_day(name: str) -> date | None:
+    """A day in the address, in any of the forms people write."""
+    try:
+        return parse_day(request.args.get(name, "").strip(), field=name)
+    except Refused:
+        return None
+
+
+def chosen_year(name: str = "fiscal_year") -> int | None:
+    """A fiscal year in the address."""
+    text = request.args.get(name, "")
+    try:
+        return FiscalYear(int(text)).year if text.isascii() and text.isdigit() and len(text) == 4 else None
+    except Refused:
+        return None
+
+
+def this_year() -> int:
+    """The fiscal year that runs in Japan today."""
+    return FiscalYear.of(today()).year
+
+
+def address_with(**changes: object) -> str:
+    """This page's address with these parts of it changed; None takes a part away. The page starts at 1 again."""
+    parts: dict[str, object] = {name: text for name, text in request.args.items() if name != "page"}
+    parts.update(request.view_args or {})
+    parts.update(changes)
+    kept: dict[str, Any] = {name: part for name, part in parts.items() if part not in (None, "")}
+    return url_for(request.endpoint or "", **kept)
