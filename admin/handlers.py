@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -20,17 +20,27 @@ from billing.runs.inputs import NO_COST
 from billing.runs.tables import RunKind
 from governance.actors import Actor, system_actor
 from governance.commands import bookkeeping
+from governance.kernel import clock
 from governance.kernel.database import OPERATOR
-from governance.kernel.errors import Conflict
+from governance.kernel.errors import Conflict, Unreachable
 from tenancy import directory
 from tenancy.keycloak.port import Identities, Realm
-from tenancy.onboarding.commands import COHORT_COMPLETED, RUN
+from tenancy.onboarding.commands import COHORT_COMPLETED, RUN, StartOnboarding, start_onboarding
+from tenancy.onboarding.deeds import MAIL_UNKNOWN
+from tenancy.onboarding.latecomers import (
+    INVITE,
+    InviteMember,
+    ProjectMember,
+    invite_member,
+    operators_to_make,
+    project_member,
+    tenants_with_latecomers,
+)
 from tenancy.onboarding.worker import OnboardingWorker
+from tenancy.people.commands import WITHDRAW
 from tenancy.tenants.tables import Cohort
 
 log = structlog.get_logger(__name__)
-
-MEMBER_WITHDRAW: Final = "member.withdraw"
 
 
 def worker_actor() -> Actor:
@@ -58,12 +68,54 @@ def handlers(identities: Identities) -> dict[str, Handler]:
 
     def withdraw_member(payload: dict[str, Any]) -> None:
         """Disable and log out: both, and safe to repeat."""
-        person_id = UUID(payload["person_id"])
-        with bookkeeping(OPERATOR) as session:
-            is_operator = directory.operator(session).id == UUID(payload["tenant_id"])
-        identities.suspend_person(person_id, Realm.OPERATORS if is_operator else Realm.TENANTS)
+        identities.suspend_person(UUID(payload["person_id"]), _realm_of(UUID(payload["tenant_id"])))
 
-    return {RUN: run_onboarding, MEMBER_WITHDRAW: withdraw_member, COHORT_COMPLETED: revise_shares}
+    def invite(payload: dict[str, Any]) -> None:
+        """Send the password mail once; where its end is unknown, the job says so and nothing is sent again."""
+        tenant_id = UUID(payload["tenant_id"])
+        order = InviteMember(tenant_id=tenant_id, member_id=UUID(payload["member_id"]))
+        invited = invite_member(order, actor=worker_actor())
+        if invited.is_first:
+            try:
+                identities.send_password_mail(invited.person_id, _realm_of(tenant_id))
+            except Unreachable:
+                raise Conflict(MAIL_UNKNOWN) from None
+
+    return {
+        RUN: run_onboarding,
+        WITHDRAW: withdraw_member,
+        INVITE: invite,
+        COHORT_COMPLETED: revise_shares,
+    }
+
+
+def rounds(identities: Identities) -> tuple[Callable[[], None], ...]:
+    """What is looked for every few seconds: people and systems that were added after their tenant came in."""
+
+    def carry_latecomers() -> None:
+        with bookkeeping(OPERATOR) as session:
+            waiting = tenants_with_latecomers(session)
+        for tenant_id in waiting:
+            start_onboarding(StartOnboarding(tenant_id=tenant_id), actor=worker_actor())
+
+    return (carry_latecomers, lambda: make_operators(identities))
+
+
+def make_operators(identities: Identities) -> None:
+    """Make the operator's people whom Keycloak lacks, with the roles they were granted."""
+    with bookkeeping(OPERATOR) as session:
+        waiting = operators_to_make(session, clock.now())
+    for member, intent in waiting:
+        made = identities.ensure_operator(intent)
+        project_member(
+            ProjectMember(tenant_id=member.tenant_id, member_id=member.id, keycloak_id=made.found.id),
+            actor=worker_actor(),
+        )
+
+
+def _realm_of(tenant_id: UUID) -> Realm:
+    with bookkeeping(OPERATOR) as session:
+        return Realm.OPERATORS if directory.operator(session).id == tenant_id else Realm.TENANTS
 
 
 def revise_shares(payload: dict[str, Any]) -> None:

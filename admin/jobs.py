@@ -106,16 +106,23 @@ class Queue:
 class JobWorker:
     """One worker process: its threads, its rounds, its end.
 
-    `handlers` do the jobs by name, `onboards` carries one onboarding on.
+    `handlers` do the jobs by name, `onboards` carries one onboarding on, `rounds` are done every few seconds.
     """
 
     def __init__(
-        self, app: Flask, queue: Queue, *, handlers: dict[str, Handler], onboards: Callable[[UUID], None]
+        self,
+        app: Flask,
+        queue: Queue,
+        *,
+        handlers: dict[str, Handler],
+        onboards: Callable[[UUID], None],
+        rounds: tuple[Callable[[], None], ...] = (),
     ) -> None:
         self._app = app
         self._queue = queue
         self._handlers = handlers
         self._onboards = onboards
+        self._of_every_round = rounds
         self._ended = threading.Event()
         self._carried: dict[UUID, float] = {}
 
@@ -197,6 +204,7 @@ class JobWorker:
                         with bookkeeping(OPERATOR) as session:
                             seal(session, clock.now())
                         sealed_at = time.monotonic()
+                        self._go_round()
                 if is_away:
                     log.info("worker.back")
                 is_away = False
@@ -204,6 +212,13 @@ class JobWorker:
                 if not is_away:
                     log.warning("worker.database_away", error=type(away).__name__)
                 is_away = True
+
+    def _go_round(self) -> None:
+        for look in self._of_every_round:
+            try:
+                look()
+            except Unreachable as away:
+                log.warning("worker.round_waits", code=away.code)
 
     def sweep(self) -> int:
         """Carry what is due and not on its way; returns how many ids that was."""

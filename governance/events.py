@@ -26,6 +26,8 @@ class Event(StrEnum):
     QUOTA_REQUESTED = "quota.requested"
     QUOTA_DECIDED = "quota.decided"
     MEMBER_ADDED = "member.added"
+    MEMBER_PROJECTED = "member.projected"
+    MEMBER_INVITED = "member.invited"
     MEMBER_DISABLED = "member.disabled"
     CLIENT_REGISTERED = "client.registered"
     AGREEMENT_PUBLISHED = "agreement.published"

@@ -40,6 +40,8 @@ class Permission(StrEnum):
     MEMBER_READ = "tenancy:member:read"
     MEMBER_ADD = "tenancy:member:add"
     MEMBER_DISABLE = "tenancy:member:disable"
+    MEMBER_PROJECT = "tenancy:member:project"
+    MEMBER_INVITE = "tenancy:member:invite"
     CLIENT_READ = "tenancy:client:read"
     CLIENT_REGISTER = "tenancy:client:register"
     DRIFT_READ = "tenancy:drift:read"
@@ -143,8 +145,9 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.OPERATOR_AUDITOR: _OPERATOR_READS | {_P.AUDIT_VERIFY},
     Role.BREAK_GLASS: _OPERATOR_READS | {_P.MEMBER_DISABLE, _P.ONBOARDING_DECIDE, _P.AUDIT_VERIFY},
     Role.SYSTEM: frozenset(
-        {_P.OPERATOR_REGISTER, _P.ONBOARDING_ADVANCE, _P.ALLOCATION_PREPARE, _P.TENANT_MOVE, _P.AUDIT_VERIFY}
+        {_P.OPERATOR_REGISTER, _P.ONBOARDING_START, _P.ONBOARDING_ADVANCE, _P.MEMBER_PROJECT, _P.MEMBER_INVITE}
     )
+    | {_P.ALLOCATION_PREPARE, _P.TENANT_MOVE, _P.AUDIT_VERIFY}
     | {_P.SERVERS_RUN, _P.KEYCLOAK_CONFIGURE, _P.EXAMPLE_LOAD},
 }
 

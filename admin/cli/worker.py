@@ -8,7 +8,7 @@ import click
 
 from admin.app import create_core
 from admin.cli.answers import answering
-from admin.handlers import handlers, onboards
+from admin.handlers import handlers, onboards, rounds
 from admin.jobs import JobWorker, Queue
 from admin.keycloak_setup import identities
 from admin.mail.outbox import MailOutbox
@@ -31,7 +31,13 @@ def worker() -> None:
     if mail is not None:
         mail.start()
     try:
-        JobWorker(app, Queue(settings.app_url), handlers=handlers(keycloak), onboards=onboards(keycloak)).run()
+        JobWorker(
+            app,
+            Queue(settings.app_url),
+            handlers=handlers(keycloak),
+            onboards=onboards(keycloak),
+            rounds=rounds(keycloak),
+        ).run()
     finally:
         if mail is not None:
             mail.stop()

@@ -17,15 +17,14 @@ from sqlalchemy.orm import Session
 from admin.example.wishes import private_key
 from admin.keycloak_setup import example_passwords
 from admin.settings import Settings
-from governance.actors import Actor
 from governance.commands import bookkeeping
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import NotAllowed, NotFound, reason
-from governance.permissions import OPERATOR_ROLES, Role
+from governance.permissions import Role
 from tenancy.clients.queries import service_clients
 from tenancy.clients.tables import ClientState
-from tenancy.keycloak.port import Identities, OperatorIntent, Realm, service_client_name
+from tenancy.keycloak.port import Realm, service_client_name
 from tenancy.people.queries import members, roles_of_members
 from tenancy.people.tables import Member
 from tenancy.tenants.queries import tenants
@@ -58,23 +57,6 @@ def only_in_the_example(settings: Settings) -> None:
     """Raise NotAllowed where the installation does not run the example."""
     if not settings.example:
         raise NotAllowed(NOT_HERE, field="MOYAI_EXAMPLE")
-
-
-def project_operator_people(identities: Identities, actor: Actor) -> None:
-    """Make the operator's people in their realm, with the roles they were granted."""
-    with bookkeeping(OPERATOR) as session:
-        roles = roles_of_members(session, actor.tenant_id, clock.now())
-        people = members(session, actor.tenant_id)
-    for person in people:
-        identities.ensure_operator(
-            OperatorIntent(
-                person_id=person.person_id,
-                email=person.email,
-                family_name=person.family_name,
-                given_name=person.given_name,
-                roles=frozenset(role.value for role in roles.get(person.person_id, frozenset()) & OPERATOR_ROLES),
-            )
-        )
 
 
 def complete_accounts(settings: Settings) -> list[Account]:

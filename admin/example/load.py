@@ -25,10 +25,9 @@ from admin.example.accounts import (
     complete_accounts,
     only_in_the_example,
     person_of_role,
-    project_operator_people,
 )
 from admin.example.municipalities import FIRST, SECOND, first_members, second_members
-from admin.handlers import handlers, onboards, worker_actor
+from admin.handlers import handlers, make_operators, onboards, worker_actor
 from admin.jobs import JobWorker, Queue
 from admin.keycloak_setup import identities as keycloak_of
 from admin.logs import configure_logs
@@ -118,7 +117,7 @@ class MainJob:
         self._say("例示データを準備します / Preparing the example")
         actor = wishes.enter_operator()
         wishes.enter_operator_people(actor)
-        project_operator_people(self._identities, actor)
+        make_operators(self._identities)
         version_id = wishes.enter_agreement_and_plan(actor)
         wishes.enter_cohort(actor, wishes.FIRST_COHORT, first_members())
         wishes.enter_cohort(actor, wishes.SECOND_COHORT, second_members())

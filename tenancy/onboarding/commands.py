@@ -17,6 +17,7 @@ from governance.kernel.ids import new_id
 from governance.permissions import Permission
 from tenancy.clients.tables import ClientState, ServiceClient
 from tenancy.onboarding import steps
+from tenancy.onboarding.latecomers import enqueue_invitation
 from tenancy.onboarding.queries import intents_digest, standings_of
 from tenancy.onboarding.steps import Choice, Ending, OnboardingState, StepName, StepState
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
@@ -313,12 +314,14 @@ def _note_projection(work: Work, order: AdvanceStep) -> None:
                 .where(ServiceClient.id == own_id, ServiceClient.state == ClientState.REGISTERED)
                 .values(state=ClientState.ACTIVE)
             )
-        else:
-            work.session.execute(
-                update(Member)
-                .where(Member.tenant_id == order.tenant_id, Member.person_id == own_id)
-                .values(keycloak_id=keycloak_id)
-            )
+            continue
+        member = work.session.scalars(
+            select(Member).where(Member.tenant_id == order.tenant_id, Member.person_id == own_id).with_for_update()
+        ).one()
+        member.keycloak_id = keycloak_id
+        if order.step is StepName.PEOPLE:
+            # The owner's mail is a step of its own; fifty people's mails must not hold the steps up.
+            enqueue_invitation(work, member)
     if order.mailed:
         work.session.execute(
             update(Member)

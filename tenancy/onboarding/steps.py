@@ -1,7 +1,7 @@
 """The steps of an onboarding: their order, what each needs, and what an outcome makes of them. Pure.
 
 A step that cannot go on does not hold up the ones that do not need it, so that everything that is missing shows at
-once. Compensation is not among the states: nothing is undone by itself (docs/decisions/onboarding.md).
+once. Compensation is not among the states: nothing is undone by itself (docs/decisions/0006).
 """
 
 from __future__ import annotations

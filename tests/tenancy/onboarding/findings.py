@@ -31,25 +31,25 @@ class Findings:
     """Looks with an administrator's eyes."""
 
     def __init__(self, administrator: RealmConnection) -> None:
-        self._admin = administrator
+        self.administrator = administrator
 
     def in_keycloak(self, applicant: Applicant) -> InKeycloak:
         """Everything that carries this applicant's mark."""
-        organizations = self._admin.read("organizations", search=applicant.name, max=100)
+        organizations = self.administrator.read("organizations", search=applicant.name, max=100)
         groups: list[dict[str, Any]] = []
         members: list[dict[str, Any]] = []
         owners: list[dict[str, Any]] = []
         for organization in organizations:
             path = f"organizations/{organization['id']}"
-            own_groups = self._admin.read(f"{path}/groups", max=100)
+            own_groups = self.administrator.read(f"{path}/groups", max=100)
             groups += own_groups
-            members += self._admin.read(f"{path}/members", max=200)
+            members += self.administrator.read(f"{path}/members", max=200)
             for group in own_groups:
                 if group["name"] == "tenant-owner":
-                    owners += self._admin.read(f"{path}/groups/{group['id']}/members", max=200)
-        users = self._admin.read("users", search=f"*{applicant.domain}*", max=200)
+                    owners += self.administrator.read(f"{path}/groups/{group['id']}/members", max=200)
+        users = self.administrator.read("users", search=f"*{applicant.domain}*", max=200)
         prefix = service_client_prefix(applicant.tenant_id)
-        clients = self._admin.read("clients", clientId=prefix, search="true", max=100)
+        clients = self.administrator.read("clients", clientId=prefix, search="true", max=100)
         return InKeycloak(
             organizations=sorted(one["alias"] for one in organizations),
             groups=sorted(one["name"] for one in groups),
