@@ -10,13 +10,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Blueprint, Flask, Response, json, jsonify, request
+from flask import Blueprint, Flask, Response, current_app, json, jsonify, request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from admin.csrf import without_csrf
 from admin.guard import asks
 from admin.headers import REPORT_PATH
+from admin.identity.door import holds_keys
 from governance.kernel.database import db
 from governance.kernel.errors import Refused
 from governance.permissions import Permission
@@ -49,7 +50,8 @@ def ready() -> tuple[Response, int]:
         has_database = True
     except SQLAlchemyError:
         has_database = False
-    return jsonify({"ready": has_database, "postgresql": has_database}), 200 if has_database else 503
+    told = {"ready": has_database, "postgresql": has_database, "keycloak_keys_held": holds_keys(current_app)}
+    return jsonify(told), 200 if has_database else 503
 
 
 @health.post(REPORT_PATH)

@@ -96,6 +96,12 @@ def identify_bearer() -> Identification:
     return bearer.identify_bearer(_kept().reader, request.headers.get("Authorization"))
 
 
+def holds_keys(app: Flask) -> bool:
+    """Whether keys of both realms are held, so that tokens can be verified while Keycloak is away."""
+    kept: Identity = app.extensions["moyai.identity"]
+    return all(ring.holds_keys for ring in kept.reader.rings.values())
+
+
 # ---- signing in -----------------------------------------------------------------------------------------------------
 
 

@@ -18,39 +18,40 @@ from tenancy.keycloak.adapter import KeycloakIdentities
 from tests.actors import Actors
 from tests.admin.browser import Browser
 from tests.admin.scene import House, open_rooms_for_tests, served
-from tests.servers import Keycloak, PostgreSQL
+from tests.servers import PostgreSQL
+from tests.tenancy.keycloak.installation import Installation
 
 
 @pytest.fixture(scope="package")
-def installation(keycloak_server: Keycloak, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Keycloak brought to the specification with keys of a home of its own. The database is still to be named."""
-    port = ports.choose_free()
+def door_settings(installation: Installation) -> Iterator[Settings]:
+    """The session's Keycloak with the console at a free port of this machine, so that Keycloak can reach it.
+
+    The keys stay the session's. The database is still to be named.
+    """
     settings = Settings.from_environment(
-        {
-            "MOYAI_HOME": str(tmp_path_factory.mktemp("doors")),
-            "MOYAI_PUBLIC_URL": f"http://localhost:{port}",
+        installation.environment()
+        | {
+            "MOYAI_PUBLIC_URL": f"http://localhost:{ports.choose_free()}",
             "MOYAI_EXAMPLE": "1",
             "DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1/none",
-            "KEYCLOAK_URL": keycloak_server.url,
-            "MOYAI_KEYCLOAK_CLIENT_ID": keycloak_server.administrator_client_id,
-            "MOYAI_KEYCLOAK_CLIENT_SECRET": keycloak_server.administrator_client_secret,
         }
     )
     assert configure(settings).in_sync
-    return settings
+    yield settings
+    assert installation.configure().in_sync
 
 
 @pytest.fixture(scope="package")
-def keycloak(installation: Settings) -> Iterator[KeycloakIdentities]:
+def keycloak(door_settings: Settings) -> Iterator[KeycloakIdentities]:
     """The port to Keycloak."""
-    connected = identities(installation)
+    connected = identities(door_settings)
     yield connected
     connected.close()
 
 
 @pytest.fixture
 def house(
-    installation: Settings,
+    door_settings: Settings,
     keycloak: KeycloakIdentities,
     postgresql: PostgreSQL,
     database_name: str,
@@ -58,7 +59,7 @@ def house(
     actors: Actors,
 ) -> Iterator[House]:
     """The application served at its public address, on the test's own database."""
-    settings = replace(installation, database_url_given=postgresql.app_url(database_name))
+    settings = replace(door_settings, database_url_given=postgresql.app_url(database_name))
     app = create_app(settings)
     open_rooms_for_tests(app)
     port = int(settings.public_url.rpartition(":")[2])

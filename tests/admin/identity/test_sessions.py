@@ -128,7 +128,7 @@ def test_those_signed_in_go_on_while_keycloak_is_away_and_nobody_comes_in(
         assert "サインイン済みの方はそのままお使いいただけます" in refused.text
         assert refused.headers["retry-after"] == "5"
         ready = httpx.get(f"{house.url}/readyz")
-        assert ready.status_code == 200
+        assert (ready.status_code, ready.json()["postgresql"]) == (200, True)
     finally:
         keycloak_server.start_again()
 
