@@ -24,8 +24,8 @@ def libpq(url: str) -> str:
 class PostgreSQL:
     """A running throw-away PostgreSQL with the roles of Moyai and an empty database `keycloak`.
 
-    Addresses are SQLAlchemy's (`postgresql+psycopg://`); `libpq` turns them into psycopg's. Its data does not survive
-    a power cut, but it does survive `kill`.
+    Addresses are SQLAlchemy's (`postgresql+psycopg://`); `libpq` turns them into psycopg's. Its data survives `kill`,
+    and a power cut only where it was started as durable.
     """
 
     def __init__(self, server: EmbeddedPostgreSQL) -> None:
@@ -79,11 +79,11 @@ class PostgreSQL:
         return process
 
 
-def start_postgresql(folder: Path, port: int | None = None) -> PostgreSQL:
-    """A new PostgreSQL 18 in `folder`; without `port`, on one that is free."""
+def start_postgresql(folder: Path, port: int | None = None, *, durable: bool = False) -> PostgreSQL:
+    """A new PostgreSQL 18 in `folder`; without `port`, on one that is free. `durable` is for measuring."""
     passwords = {role: secrets.token_urlsafe(18) for role in ROLES}
     for attempt in range(_ATTEMPTS):
-        server = EmbeddedPostgreSQL(folder, port or ports.choose_free(), passwords, durable=False)
+        server = EmbeddedPostgreSQL(folder, port or ports.choose_free(), passwords, durable=durable)
         server.initialise()
         try:
             running = PostgreSQL(server)
