@@ -1,0 +1,89 @@
+"""The mail box of a machine without mail server: keeps each mail whole, for its owner's eyes, and sends nothing on."""
+
+from __future__ import annotations
+
+import smtplib
+import stat
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from admin.mail.outbox import LARGEST, MailOutbox
+from admin.mail.server import LocalMailServer, local_mail_port
+from admin.servers import ports
+from admin.settings import Settings
+from governance.kernel.errors import NotFound
+from governance.kernel.ids import new_id
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> MailOutbox:
+    return MailOutbox(tmp_path)
+
+
+@pytest.fixture
+def server(box: MailOutbox) -> Iterator[LocalMailServer]:
+    running = LocalMailServer(box, ports.choose_free())
+    running.start()
+    yield running
+    running.stop()
+
+
+def _mail(
+    subject: str = "パスワードの設定", body: str = "次のリンク: https://moyai.example/x?key=1&a=2"
+) -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "moyai@moyai.example", "owner@431001.example", subject
+    message.set_content(body)
+    return message
+
+
+def _send(server: LocalMailServer, message: EmailMessage) -> None:
+    with smtplib.SMTP("127.0.0.1", server.port, timeout=10) as line:
+        line.send_message(message)
+
+
+def test_a_mail_is_kept_with_recipient_subject_and_link(box: MailOutbox, server: LocalMailServer) -> None:
+    _send(server, _mail())
+
+    (kept,) = box.mails()
+    assert kept.recipient == "owner@431001.example"
+    assert kept.subject == "パスワードの設定"
+    assert "https://moyai.example/x?key=1&a=2" in box.body(kept.id)
+
+
+def test_the_newest_mail_comes_first(box: MailOutbox, server: LocalMailServer) -> None:
+    for subject in ("一", "二", "三"):
+        _send(server, _mail(subject))
+
+    assert [kept.subject for kept in box.mails()] == ["三", "二", "一"]
+    assert [kept.subject for kept in box.mails(limit=1)] == ["三"]
+
+
+def test_nobody_else_on_the_machine_may_read_it(box: MailOutbox, server: LocalMailServer) -> None:
+    _send(server, _mail())
+
+    assert stat.S_IMODE(box.folder.stat().st_mode) == 0o700
+    assert [stat.S_IMODE(path.stat().st_mode) for path in box.folder.iterdir()] == [0o600]
+
+
+def test_a_mail_that_is_too_large_is_refused_and_not_kept(box: MailOutbox, server: LocalMailServer) -> None:
+    with pytest.raises(smtplib.SMTPException):
+        _send(server, _mail(body="x" * (LARGEST + 1)))
+
+    assert box.mails() == []
+
+
+def test_an_unknown_mail_is_not_found(box: MailOutbox) -> None:
+    assert box.mails() == []
+    with pytest.raises(NotFound):
+        box.body(new_id())
+
+
+def test_with_a_mail_server_set_there_is_none_here(tmp_path: Path) -> None:
+    home = {"MOYAI_HOME": str(tmp_path), "MOYAI_PORT": "8800"}
+
+    assert local_mail_port(Settings.from_environment(home)) == 8804
+    assert local_mail_port(Settings.from_environment({**home, "SMTP_URL": "smtp://mail.example:25"})) is None
