@@ -1,0 +1,146 @@
+"""A county with its money for the pages: three members, a cohort of two, a posted run, people of every role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import pytest
+from flask import Flask
+
+from billing.notices.commands import IssueNotices, issue_notices
+from billing.runs.queries import run_by_id
+from governance.actors import Actor
+from governance.agreements.queries import versions
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, scope
+from governance.permissions import Role
+from tenancy.keycloak import port
+from tenancy.people.queries import members
+from tenancy.quotas.commands import ChoosePlan, DefinePlan, RequestQuota, choose_plan, define_plan, request_quota
+from tenancy.quotas.queries import dimensions
+from tenancy.tenants.commands import (
+    DefineCohort,
+    GivenFigure,
+    MoveTenant,
+    RegisterTenant,
+    define_cohort,
+    move_tenant,
+    register_tenant,
+)
+from tenancy.tenants.states import TenantKind, TenantState
+from tenancy.tenants.tables import StatisticKind
+from tests.actors import Actors
+from tests.admin.visitors import Visit, Visitors
+from tests.billing.county import CENSUS, CENSUS_DAY, IN_THE_YEAR, THIRTEEN, County
+
+MEMBERS: Final = {code: THIRTEEN[code] for code in ("431001", "432024", "434434")}
+JOINING: Final = {"432032": ("人吉市", 31108), "435058": ("多良木町", 9076)}
+
+
+@dataclass
+class Scene:
+    """The county, its people by role, and what the pages are about."""
+
+    county: County
+    people: dict[Role, Actor]
+    tenant_id: UUID
+    other_id: UUID
+    run_id: UUID
+    share_id: UUID
+    other_share_id: UUID
+    notice_id: UUID
+    other_notice_id: UUID
+    quota_request_id: UUID
+    version_id: UUID
+    member_id: UUID
+    joining: dict[str, UUID] = field(default_factory=dict)
+
+
+class NothingThere:
+    """A Keycloak in which none of the tenants is. The pages' plan needs no more of it."""
+
+    def describe_tenant(self, tenant_id: UUID, *, holders_of: frozenset[str] = frozenset()) -> port.TenantFacts:
+        return port.TenantFacts(None, (), (), ())
+
+
+@pytest.fixture
+def county(actors: Actors) -> Iterator[County]:
+    """Nobody takes part yet. It is 2 June 2025."""
+    with clock.at(IN_THE_YEAR):
+        yield County(actors)
+
+
+@pytest.fixture
+def scene(web: Flask, county: County, visitors: Visitors) -> Scene:
+    """Everything the pages show, made through the commands."""
+    actors = county.actors
+    county.admit(MEMBERS)
+    county.adopt(county.draft())
+    county.record(24_000_000)
+    prepared = county.prepare()
+    county.approve(prepared)
+    issued = issue_notices(IssueNotices(run_id=prepared.run_id, is_example=True), actor=actors.finance)
+    tenant_id, other_id = county.ids["431001"], county.ids["432024"]
+    with scope(OPERATOR):
+        names = [dimension.name for dimension in dimensions(db.session())]
+        shares = run_by_id(db.session(), prepared.run_id).shares
+    define_plan(
+        DefinePlan(name="standard", label="標準プラン", quotas=dict.fromkeys(names, 100)), actor=actors.onboarding
+    )
+    choose_plan(ChoosePlan(tenant_id=tenant_id, plan="standard"), actor=actors.onboarding)
+    asked = request_quota(
+        RequestQuota(tenant_id=tenant_id, dimension=names[0], value=200, reason="利用が増えるため"),
+        actor=actors.onboarding,
+    )
+    joining = {code: _agreed(county, code, *facts) for code, facts in JOINING.items()}
+    define_cohort(
+        DefineCohort(name="fy2025-two", label="令和7年度参加", fiscal_year=2025, tenant_ids=tuple(joining.values())),
+        actor=actors.onboarding,
+    )
+    people = {role: visitors.person(actors.operator_tenant, role) for role in Role if role.startswith("operator-")}
+    people |= {role: visitors.person(tenant_id, role) for role in Role if role.startswith("tenant-")}
+    with scope(OPERATOR):
+        version_id = versions(db.session())[0].id
+        member_id = members(db.session(), tenant_id)[0].id
+    web.extensions["moyai.console.identities"] = NothingThere()
+    return Scene(
+        county,
+        people,
+        tenant_id,
+        other_id,
+        prepared.run_id,
+        next(share.id for share in shares if share.tenant_id == tenant_id),
+        next(share.id for share in shares if share.tenant_id == other_id),
+        issued.notices["431001"],
+        issued.notices["432024"],
+        asked.request_id,
+        version_id,
+        member_id,
+        joining,
+    )
+
+
+@pytest.fixture
+def visit_as(scene: Scene, signed_in: Callable[[Actor], Visit]) -> Callable[[Role], Visit]:
+    """A browser in which the person of this role is signed in."""
+    return lambda role: signed_in(scene.people[role])
+
+
+def _agreed(county: County, code: str, name: str, population: int) -> UUID:
+    figure = GivenFigure(kind=StatisticKind.POPULATION, value=str(population), basis_date=CENSUS_DAY, source=CENSUS)
+    tenant_id = register_tenant(
+        RegisterTenant(
+            code=code,
+            name=name,
+            kana="ダンタイ",
+            kind=TenantKind.CITY if name.endswith("市") else TenantKind.TOWN,
+            figures=(figure,),
+        ),
+        actor=county.actors.onboarding,
+    ).tenant_id
+    for state in (TenantState.SCREENING, TenantState.AGREED):
+        move_tenant(MoveTenant(tenant_id=tenant_id, to=state, reason="参加"), actor=county.actors.onboarding)
+    return tenant_id

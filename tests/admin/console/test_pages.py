@@ -1,0 +1,173 @@
+"""Each page answers each role as the table of permissions says, shows one's own rows only, and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from admin.guard import permission_of
+from governance.kernel.database import OPERATOR, db, scope
+from governance.permissions import Permission, Role, permissions_of
+from tests.admin.console.conftest import Scene
+from tests.admin.visitors import Visit
+
+ROLES: Final = [role for role in Role if role.startswith(("operator-", "tenant-"))]
+
+
+def pages(web: Flask, scene: Scene, **other: Any) -> dict[str, str]:
+    """Every page of the console that a GET reaches → an address of it, about the first member unless said otherwise."""
+    known = {
+        "tenant_id": scene.tenant_id,
+        "run_id": scene.run_id,
+        "share_id": scene.share_id,
+        "notice_id": scene.notice_id,
+        "request_id": scene.quota_request_id,
+        "version_id": scene.version_id,
+        "member_id": scene.member_id,
+        "name": "fy2025-two",
+        "deed": "edited",
+        **other,
+    }
+    found = {}
+    with web.test_request_context():
+        for rule in web.url_map.iter_rules():
+            is_page = rule.endpoint.startswith("console.") and rule.endpoint not in ("console.static", "console.htmx")
+            if is_page and "GET" in (rule.methods or ()) and rule.arguments <= set(known):
+                found[rule.endpoint] = web.url_for(rule.endpoint, **{name: known[name] for name in rule.arguments})
+    return found
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_page_answers_each_role_as_the_table_of_permissions_says(
+    web: Flask, scene: Scene, visit_as: Callable[[Role], Visit], role: Role
+) -> None:
+    visit = visit_as(role)
+    held = permissions_of(scene.people[role].roles)
+
+    wrong = []
+    for endpoint, address in pages(web, scene).items():
+        answer = visit.get(address)
+        permission = permission_of(web, endpoint)
+        if permission not in held:
+            expected = {403}
+        elif role.startswith("tenant-") and endpoint in ("console.tenants", "console.books"):
+            expected = {303}
+        elif role.startswith("tenant-") and endpoint == "console.allocation":
+            expected = {404}  # A run is the operator's; its shares are the members'.
+        else:
+            expected = {200}
+        if answer.status_code not in expected:
+            wrong.append((endpoint, address, answer.status_code))
+
+    assert wrong == []
+
+
+def test_a_stranger_is_led_to_the_sign_in_from_every_page(web: Flask, scene: Scene, stranger: Visit) -> None:
+    for endpoint, address in pages(web, scene).items():
+        answer = stranger.get(address)
+        assert answer.status_code == 303, endpoint
+        assert answer.headers["Location"].startswith("/login"), endpoint
+
+
+def test_another_tenants_things_answer_as_if_absent(
+    web: Flask, scene: Scene, visit_as: Callable[[Role], Visit]
+) -> None:
+    visit = visit_as(Role.TENANT_OWNER)
+    others = {
+        "tenant_id": scene.other_id,
+        "share_id": scene.other_share_id,
+        "notice_id": scene.other_notice_id,
+    }
+    absent = dict.fromkeys(others, "01900000-0000-7000-8000-000000000000")
+
+    theirs, nobodys = pages(web, scene, **others), pages(web, scene, **absent)
+    asked = [endpoint for endpoint, address in theirs.items() if address != pages(web, scene)[endpoint]]
+
+    assert len(asked) > 8
+    for endpoint in asked:
+        mine, none = visit.get(theirs[endpoint]), visit.get(nobodys[endpoint])
+        assert (mine.status_code, none.status_code) in ((404, 404), (403, 403)), endpoint
+        assert "八代市" not in mine.text, endpoint
+
+
+def test_looking_at_every_page_changes_nothing(web: Flask, scene: Scene, visit_as: Callable[[Role], Visit]) -> None:
+    visits = [visit_as(role) for role in (Role.OPERATOR_ONBOARDING, Role.OPERATOR_FINANCE, Role.TENANT_OWNER)]
+    before = _all_rows()
+
+    for visit in visits:
+        for address in pages(web, scene).values():
+            visit.get(address)
+
+    assert _all_rows() == before
+
+
+def test_every_page_has_one_heading_its_language_and_no_inline_style(
+    web: Flask, scene: Scene, visit_as: Callable[[Role], Visit]
+) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    for endpoint, address in pages(web, scene).items():
+        answer = visit.get(address)
+        if answer.mimetype != "text/html" or answer.status_code != 200 or endpoint.endswith("_progress"):
+            continue
+        page = answer.text
+        assert page.count("<h1>") == 1, endpoint
+        assert '<html lang="ja">' in page, endpoint
+        assert "style=" not in page, endpoint
+        assert "<style" not in page, endpoint
+        assert page.count('class="button filled"') + page.count('<button class="filled"') <= 2, endpoint
+        assert len(answer.data) < 150_000, endpoint
+
+
+def test_english_pages_say_the_same_in_english(web: Flask, scene: Scene, visit_as: Callable[[Role], Visit]) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+
+    page = visit.get("/?lang=en").text
+
+    assert '<html lang="en">' in page
+    assert "Active members" in page
+    assert "FY2025" in page
+    assert "参加中の団体" not in page
+
+
+def test_the_example_says_so_on_its_pages(web: Flask, scene: Scene, visit_as: Callable[[Role], Visit]) -> None:
+    assert "例示データ" not in visit_as(Role.OPERATOR_FINANCE).get("/").text
+
+    web.jinja_env.globals["is_example"] = True
+
+    assert "例示データ" in visit_as(Role.OPERATOR_FINANCE).get("/").text
+
+
+def test_a_page_that_asks_nothing_of_anybody_is_not_there(web: Flask) -> None:
+    asked = {
+        rule.endpoint: permission_of(web, rule.endpoint)
+        for rule in web.url_map.iter_rules()
+        if rule.endpoint.startswith("console.")
+    }
+    assert None not in asked.values()
+    assert {endpoint for endpoint, permission in asked.items() if permission is Permission.PUBLIC} == {
+        "console.static",
+        "console.htmx",
+    }
+
+
+def _all_rows() -> dict[str, int | str]:
+    """Every table's number of rows and newest content, but the sessions', which note that they are used."""
+    with scope(OPERATOR):
+        tables = [
+            row.table_name
+            for row in db.session.execute(
+                text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+            )
+        ]
+        found = {}
+        for table in tables:
+            if table in ("web_session", "alembic_version") or table.startswith("huey"):
+                continue
+            found[table] = db.session.execute(
+                text(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} AS t")
+            ).scalar_one()
+        return found
