@@ -9,7 +9,7 @@ from admin.servers.keycloak import EmbeddedKeycloak, answers_ok
 from admin.servers.postgresql import APP, KEYCLOAK, OWNER
 from admin.servers.supervisor import Say, Supervisor, end_left_behind
 from admin.settings import DATABASE, Settings
-from governance.kernel.errors import Unreachable, reason
+from governance.kernel.errors import Refused, Unreachable, reason
 
 _PATIENCE_SECONDS = 5
 
@@ -68,6 +68,7 @@ def bring_up(supervisor: Supervisor, settings: Settings, say: Say) -> None:
     else:
         check_keycloak(settings)
     _configure(settings, say)
+    _fetch_script(settings, say)
     for child in (web, worker):
         supervisor.start(child)
     for child in (web, worker):
@@ -133,3 +134,13 @@ def _configure(settings: Settings, say: Say) -> None:
         return
     configured = configure(settings)
     say(f"レルム … 定義どおりです(書き込み {configured.writes} 件)/ realms as specified ({configured.writes} writes)")
+
+
+def _fetch_script(settings: Settings, say: Say) -> None:
+    """The console's one script of others. Pages work without it, so that its absence stops nothing."""
+    from admin.console import assets
+
+    try:
+        assets.fetch(settings.home)
+    except Refused as refused:
+        say(f"{refused.message('ja')} / {refused.message('en')}")
