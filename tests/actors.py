@@ -14,7 +14,9 @@ def plant_operator() -> UUID:
     """Register 熊本県 as the operator and return its id."""
     operator_id = new_id()
     register_operator(
-        RegisterOperator(tenant_id=operator_id, code="430005", name="熊本県", kana="クマモトケン", name_en="Kumamoto Prefecture"),
+        RegisterOperator(
+            tenant_id=operator_id, code="430005", name="熊本県", kana="クマモトケン", name_en="Kumamoto Prefecture"
+        ),
         actor=system_actor("setup", operator_id),
     )
     return operator_id

@@ -342,9 +342,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "id", name=op.f("uq_onboarding_tenant_id_id")),
     )
     op.create_index("ix_onboarding_due", "onboarding", ["retry_at"], postgresql_where="state <> 'done'")
-    op.create_index(
-        "uq_onboarding_open", "onboarding", ["tenant_id"], unique=True, postgresql_where="state <> 'done'"
-    )
+    op.create_index("uq_onboarding_open", "onboarding", ["tenant_id"], unique=True, postgresql_where="state <> 'done'")
     op.create_table(
         "onboarding_step",
         sa.Column("id", sa.Uuid(), nullable=False),
