@@ -13,6 +13,7 @@ from flask import Flask
 from flask_openapi.openapi import OpenAPI
 
 from admin.api.door import open_api
+from admin.backoffice.door import open_backoffice
 from admin.console.door import open_console
 from admin.csrf import refuse_forged_forms
 from admin.errors import answer_errors
@@ -32,6 +33,7 @@ DOORS: Final[tuple[Callable[[Flask], None], ...]] = (
     open_console,  # / and every page for people
     open_health,  # /healthz /readyz /csp-report
     open_api,  # /api/v1/…
+    open_backoffice,  # /backoffice/…
 )
 """Each door registers its own addresses. Signing in is opened beside them, because it needs the installation's keys."""
 
