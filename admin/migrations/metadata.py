@@ -1,10 +1,10 @@
 """Every table of the house on one MetaData: importing this page imports each room's tables."""
 
+import admin.identity.tables  # noqa: F401
 import billing.costs.tables
 import billing.ledger.tables
 import billing.notices.tables
 import billing.runs.tables  # noqa: F401
-import admin.identity.tables  # noqa: F401
 import governance.agreements.tables
 import governance.rules.tables  # noqa: F401
 import tenancy.clients.tables

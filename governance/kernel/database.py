@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Final, LiteralString, cast
+from typing import Any, ClassVar, Final, LiteralString, cast
 from uuid import UUID
 
 import psycopg
@@ -51,7 +51,7 @@ class Row(DeclarativeBase):
     """The base of every table that is not declared in SQLModel. Rows store; orders validate."""
 
     metadata = SQLModel.metadata
-    type_annotation_map = {UUID: Uuid(), datetime: DateTime(timezone=True)}
+    type_annotation_map: ClassVar = {UUID: Uuid(), datetime: DateTime(timezone=True)}
 
 
 @event.listens_for(ScopedSession, "after_begin")
