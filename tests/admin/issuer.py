@@ -73,7 +73,7 @@ class Issuer:
         return jwt.encode({"alg": "RS256", "kid": key.kid, "typ": "JWT", **header}, kept, key)
 
     def claims(self, realm: Realm = Realm.TENANTS, **more: Any) -> dict[str, Any]:
-        """An access token's claims as Keycloak makes them, without any role, and without a person unless `whose` names one."""
+        """An access token's claims as Keycloak makes them, without any role, no person unless `whose` names one."""
         now = int(clock.now().timestamp())
         usual = {
             "iss": self.name(realm),

@@ -45,7 +45,7 @@ def _key_set(*keys: dict[str, Any]) -> str:
 
 
 def _ec(curve: str = "P-256", *, private: bool = False, **other: Any) -> dict[str, Any]:
-    return {**ECKey.generate_key(curve).as_dict(private=private), "kid": "k1", **other}  # type: ignore[arg-type]
+    return {**ECKey.generate_key(curve).as_dict(private=private), "kid": "k1", **other}
 
 
 def _rsa(bits: int, **other: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -244,13 +245,14 @@ def test_a_request_is_refused_where_it_asks_for_nothing_new(actors: Actors) -> N
     without_plan, tenant_id = aso_city(actors), _on_standard(actors)
     owner = actors.municipal(tenant_id, Role.TENANT_OWNER)
 
-    for refused, why in (
+    refusals: tuple[tuple[Callable[[], object], str], ...] = (
         (lambda: _ask(owner, tenant_id, 5, "gpu_hours"), "quota.dimension_unknown"),
         (lambda: _ask(owner, tenant_id, 3), "quota.same_value"),
         (lambda: _ask(actors.onboarding, without_plan), "quota.no_plan"),
         (lambda: _ask(owner, without_plan), "not_found"),
         (lambda: _ask(owner, new_id()), "not_found"),
-    ):
+    )
+    for refused, why in refusals:
         with pytest.raises((Conflict, Invalid, NotFound)) as refusal:
             refused()
         assert refusal.value.code == why

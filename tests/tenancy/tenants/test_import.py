@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_a_whole_file_becomes_applicants_with_their_figures(actors: Actors) -> N
     assert (kumamoto.id, aso.id) == imported.tenant_ids
     assert (kumamoto.state.value, kumamoto.valid_from) == ("applied", date(2025, 4, 1))
     assert (found[aso.id].value, found[aso.id].basis_date, found[aso.id].source) == (
-        24930,
+        Fraction(24930),
         date(2020, 10, 1),
         "国勢調査",
     )

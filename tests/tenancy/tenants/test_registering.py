@@ -136,7 +136,7 @@ def test_another_prefectures_code_is_admitted_where_the_setting_says_so(actors: 
 
 def test_the_setting_of_prefectures_is_read_strictly() -> None:
     assert prefectures_of_setting("") is None
-    assert prefectures_of_setting("43, 44") == {"43", "44"}
+    assert prefectures_of_setting("43, 44") == frozenset({"43", "44"})
     assert prefectures_of_setting("all") == ALL_PREFECTURES
     for wrong in ("48", "4", "43;44", "00"):
         with pytest.raises(Invalid):

@@ -70,7 +70,7 @@ def test_a_correction_supersedes_and_the_first_figure_stays(actors: Actors) -> N
     figure = _figure(tenant_id, CENSUS)
 
     assert figure is not None
-    assert (figure.value, figure.statistic_id, figure.source) == (738865, second, "国勢調査（訂正）")
+    assert (figure.value, figure.statistic_id, figure.source) == (Fraction(738865), second, "国勢調査（訂正）")
     assert first in {row[0] for row in rows("statistic")}
     assert _record(actors, tenant_id, "738865", source="国勢調査（訂正）") == second
     assert len(rows("statistic")) == 2
