@@ -24,9 +24,10 @@ from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Conflict, Unreachable
 from tenancy import directory
-from tenancy.keycloak.port import Identities, Realm
+from tenancy.keycloak.port import TENANT_ROLE_GROUPS, Identities, Realm
 from tenancy.onboarding.commands import COHORT_COMPLETED, RUN, StartOnboarding, start_onboarding
 from tenancy.onboarding.deeds import MAIL_UNKNOWN
+from tenancy.onboarding.intents import read_intent
 from tenancy.onboarding.latecomers import (
     INVITE,
     InviteMember,
@@ -67,8 +68,16 @@ def handlers(identities: Identities) -> dict[str, Handler]:
         onboard(UUID(payload["onboarding_id"]))
 
     def withdraw_member(payload: dict[str, Any]) -> None:
-        """Disable and log out: both, and safe to repeat."""
-        identities.suspend_person(UUID(payload["person_id"]), _realm_of(UUID(payload["tenant_id"])))
+        """Disable and log out, first and at once; then out of the role groups. Safe to repeat."""
+        tenant_id, person_id = UUID(payload["tenant_id"]), UUID(payload["person_id"])
+        realm = _realm_of(tenant_id)
+        identities.suspend_person(person_id, realm)
+        if realm is Realm.TENANTS:
+            with bookkeeping(OPERATOR) as session:
+                wanted = read_intent(session, tenant_id, on=clock.today(), now=clock.now()).people
+            withdrawn = [one.intent for one in wanted if one.intent.person_id == person_id and not one.intent.enabled]
+            if withdrawn:
+                identities.ensure_people(tenant_id, withdrawn, withdraw_from=TENANT_ROLE_GROUPS)
 
     def invite(payload: dict[str, Any]) -> None:
         """Send the password mail once; where its end is unknown, the job says so and nothing is sent again."""
