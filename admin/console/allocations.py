@@ -10,7 +10,16 @@ from flask import redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.console.audit import names_of_actors
-from admin.console.charts import BeforeAfter, Part, by_amount, change_answer, paired_bars, stacked_bar, whole_part
+from admin.console.charts import (
+    BeforeAfter,
+    Part,
+    by_amount,
+    change_answer,
+    change_basis,
+    paired_bars,
+    stacked_bar,
+    whole_part,
+)
 from admin.console.formats import percent
 from admin.console.forms import Form
 from admin.console.lists import chosen_year, this_year
@@ -185,6 +194,7 @@ def _show_run(run_id: UUID, form: Form | None, done: str) -> tuple[str, int]:
         municipal_yen=sum(line.share.share_yen for line in lines),
         before_yen=sum(line.share.previous_yen for line in lines),
         title=title,
+        basis=change_basis(bars),
         chart=paired_bars(bars, title=title, name="shares") if run.kind is RunKind.REVISION and bars else None,
         parts_title=_made_of(parts),
         parts=[(part, whole_part(part.yen)) for part in parts],

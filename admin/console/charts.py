@@ -19,7 +19,7 @@ from admin.language import either
 _BAR: Final = 16
 _NAME: Final = 22
 _GAP: Final = 14
-_WIDEST: Final = 62
+_WIDEST: Final = 56
 """Percent of the width that the longest bar takes; the value stands beyond its end."""
 
 SHADES: Final = 5
@@ -79,23 +79,36 @@ def change_answer(rows: Sequence[BeforeAfter]) -> str:
     )
 
 
+def change_basis(rows: Sequence[BeforeAfter]) -> str:
+    """What the answer is worked out from: the sums of those who pay before and after."""
+    staying = [row for row in rows if not row.is_new]
+    before, after = sum(row.before_yen for row in staying), sum(row.after_yen for row in staying)
+    return either(
+        f"{len(staying)}団体の合計: {yen(before)} → {yen(after)}",
+        f"The {len(staying)} together: {yen(before)} → {yen(after)}",
+    )
+
+
 def paired_bars(rows: Sequence[BeforeAfter], *, title: str, name: str) -> Markup:
     """Before and after for each member, one bar under the other, the largest first."""
     ordered = by_amount(rows)
     most = max((max(row.before_yen, row.after_yen) for row in ordered), default=0) or 1
     drawn, y = [], 0
     for row in ordered:
-        drawn.append(_text(0, y + 15, row.name, "chart-name"))
+        change = "" if row.change is None else f" {percent(row.change)}"
+        drawn.append(
+            Markup('<text x="0" y="{}" class="chart-name">{}<tspan class="chart-change">{}</tspan></text>').format(
+                y + 15, row.name, change
+            )
+        )
         y += _NAME
         before = either("新規", "new") if row.is_new else f"{either('現在', 'now')} {yen(row.before_yen)}"
         drawn.append(_bar(0, y, _width(row.before_yen, most), "chart-before"))
-        drawn.append(_text(_width(row.before_yen, most), y + 13, before, "chart-value"))
+        drawn.append(_value(_width(row.before_yen, most), y + 13, before, "chart-value"))
         y += _BAR + 2
         told = f"{either('変更後', 'after')} {yen(row.after_yen)}"
-        if row.change is not None:
-            told += f"（{percent(row.change)}）"
         drawn.append(_bar(0, y, _width(row.after_yen, most), "chart-after"))
-        drawn.append(_text(_width(row.after_yen, most), y + 13, told, "chart-value chart-strong"))
+        drawn.append(_value(_width(row.after_yen, most), y + 13, told, "chart-value chart-strong"))
         y += _BAR + _GAP
     return _svg(drawn, max(y - _GAP, 1), title, _told_pairs(ordered), name)
 
@@ -156,9 +169,8 @@ def _bar(x: str | int, y: int, width: str, look: str, *, height: int = _BAR) -> 
     return Markup('<rect x="{}%" y="{}" width="{}%" height="{}" class="{}"/>').format(x, y, width, height, look)
 
 
-def _text(x: str | int, y: int, text: str, look: str) -> Markup:
-    dx = Markup(' dx="6"') if x != 0 or look != "chart-name" else ""
-    return Markup('<text x="{}%" y="{}"{} class="{}">{}</text>').format(x, y, dx, look, text)
+def _value(x: str, y: int, text: str, look: str) -> Markup:
+    return Markup('<text x="{}%" y="{}" dx="6" class="{}">{}</text>').format(x, y, look, text)
 
 
 def _svg(drawn: Sequence[Markup], height: int, title: str, told: str, name: str) -> Markup:

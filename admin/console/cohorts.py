@@ -14,13 +14,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from admin.cohort_plan import CohortPlan, ShareChange, apply_plan, plan_cohort
 from admin.console.audit import names_of_actors
-from admin.console.charts import BeforeAfter, by_amount, change_answer, paired_bars
+from admin.console.charts import BeforeAfter, by_amount, change_answer, change_basis, paired_bars
 from admin.console.forms import Form
 from admin.console.onboardings import progress_of_cohort
 from admin.console.pages import console, keycloak, session, show
 from admin.console.words import role_word
 from admin.guard import asks, current_actor
 from admin.language import either
+from governance.agreements.queries import versions
 from governance.audit.queries import events
 from governance.audit.record import AuditOutcome
 from governance.audit.tables import AuditEvent
@@ -32,6 +33,7 @@ from tenancy.onboarding.commands import PLAN_STALE
 from tenancy.onboarding.plan import Action
 from tenancy.onboarding.queries import onboardings_of_cohort
 from tenancy.people.queries import names_of_people
+from tenancy.quotas.queries import dimensions
 from tenancy.tenants.queries import cohorts as all_cohorts
 
 _NOT_ABOUT_PLANS = ("session.",)
@@ -109,10 +111,16 @@ def _show_plan(plan: CohortPlan, form: Form, changes: list[ChangeSince] | None =
     rows = by_amount(_rows(plan.shares))
     people = [change.object.removeprefix("person ") for tenant in plan.tenants for change in tenant.changes]
     names = names_of_people(session(), people)
+    names |= {one.name: one.label for one in dimensions(session())}
+    names |= {
+        str(one.id): f"{one.title} {either('第', 'v')}{one.number}{either('版', '')}" for one in versions(session())
+    }
     return show(
         "cohort_plan",
         form=form,
         plan=plan,
+        label=directory.cohort(session(), plan.cohort).label,
+        basis=change_basis(rows),
         rows=rows,
         title=change_answer(rows),
         chart=paired_bars(rows, title=change_answer(rows), name="shares") if rows else None,

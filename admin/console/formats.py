@@ -116,7 +116,7 @@ def short_digest(digest: str | None) -> Markup | str:
     """The first twelve letters of a digest, the whole behind it."""
     if not digest:
         return NOTHING
-    return Markup('<abbr class="code" title="{}">{}</abbr>').format(digest, digest[:12])
+    return Markup('<abbr class="code" title="{}">{}</abbr>').format(digest, digest.removeprefix("sha256:")[:12])
 
 
 def code(text: Any) -> Markup | str:

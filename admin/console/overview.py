@@ -17,7 +17,6 @@ from governance.agreements.queries import unaccepted
 from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
-from tenancy.onboarding.queries import count_by_state as count_onboardings
 from tenancy.onboarding.queries import count_standing_still
 from tenancy.people.queries import count_present
 from tenancy.quotas.queries import plan_in_force, quotas_in_force
@@ -50,7 +49,14 @@ def _of_operator() -> tuple[str, int]:
             (cohort, in_cohorts.get(cohort.id, {}), sum(in_cohorts.get(cohort.id, {}).values()))
             for cohort in reversed(cohorts(session()))
         ],
-        onboardings=count_onboardings(session()),
+        next_cohort=next(
+            (
+                cohort
+                for cohort in cohorts(session())
+                if in_cohorts.get(cohort.id, {}).get(TenantState.AGREED) and may(Permission.COHORT_APPLY)
+            ),
+            None,
+        ),
         standing_still=count_standing_still(session()),
         year=year,
         posted=posted,
