@@ -15,8 +15,8 @@ from flask_openapi.models.tag import Tag
 from flask_openapi.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from admin.api.door import load_rooms
 from admin.api.reading import KEY_HEADER
+from admin.api.rooms import load_rooms
 from admin.api.routes import PREFIX, ROUTES, Route
 
 _JSON: Final = "application/json"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from importlib import import_module
 from typing import Any, Final
 
 from flask import Flask, Response, current_app, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.openapi import OpenAPI
 
+from admin.api.document import document
 from admin.api.reading import VersionMissing
+from admin.api.rooms import load_rooms
 from admin.api.routes import PREFIX, ROUTES, InProgress, VersionPassed, tell_in_progress
 from admin.errors import problem
 from admin.guard import asks
@@ -19,14 +20,7 @@ from admin.language import current_language
 from governance.kernel.errors import Refused
 from governance.permissions import Permission
 
-ROOMS: Final = ("tenants", "people", "onboarding", "quotas", "law", "money", "books", "record")
 _DOCUMENT: Final = "moyai.api.document"
-
-
-def load_rooms() -> None:
-    """Import the rooms, whose addresses then stand in `ROUTES`."""
-    for room in ROOMS:
-        import_module(f"admin.api.{room}")
 
 
 def open_api(app: Flask) -> None:
@@ -51,8 +45,6 @@ def open_api(app: Flask) -> None:
 @asks(Permission.PUBLIC)
 def show_document() -> Response:
     """The OpenAPI document; made once."""
-    from admin.api.document import document
-
     if _DOCUMENT not in current_app.extensions:
         current_app.extensions[_DOCUMENT] = document()
     return jsonify(current_app.extensions[_DOCUMENT])

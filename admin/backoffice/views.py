@@ -71,8 +71,9 @@ class TableView(ModelView):  # type: ignore[misc]  # Flask-Admin brings types th
             table.model, db, name=table.name, category=table.category, endpoint=table.endpoint, url=table.path
         )
         # Flask-Admin brings a button that deletes rows; only what names its permission stays.
-        self._actions = [known for known in self._actions if known[0] in self.named_actions_permissions]
-        self._actions_data = {name: self._actions_data[name] for name, _ in self._actions}
+        made: Any = self
+        made._actions = [known for known in made._actions if known[0] in self.named_actions_permissions]
+        made._actions_data = {name: made._actions_data[name] for name, _ in made._actions}
 
     def create_blueprint(self, admin: Any) -> Any:
         served: Any = self

@@ -15,9 +15,13 @@ import admin
 import billing
 import governance
 import tenancy
+from admin.api.routes import ROUTES
+from admin.app import create_app
 from admin.cli import main as command_line
 from admin.cli.permitted import PERMITTED
+from admin.guard import routes
 from admin.reference import GENERATED_BELOW, glossary_tables, permission_matrix
+from admin.settings import Settings
 from governance.commands import COMMANDS
 from governance.events import Event
 from governance.permissions import Permission
@@ -71,6 +75,31 @@ def _leaves(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 def test_every_command_of_the_command_line_names_its_permission() -> None:
     assert set(_leaves(command_line)) == set(PERMITTED)
+
+
+def test_every_address_view_and_button_names_a_permission(tmp_path: Path) -> None:
+    settings = {
+        "MOYAI_HOME": str(tmp_path),
+        "DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:9/nothing",
+        "KEYCLOAK_URL": "http://127.0.0.1:9",
+    }
+    app = create_app(Settings.from_environment(settings))
+
+    assert [route.rule for route in routes(app) if route.permission is None] == []
+    (backoffice,) = app.extensions["admin"]
+    assert len(backoffice._views) > 1
+    for view in backoffice._views:
+        assert isinstance(view.permission, Permission), view.name
+        buttons = getattr(view, "_actions_data", {})
+        assert set(buttons) == set(getattr(view, "named_actions_permissions", {})), view.name
+
+
+def test_a_change_asks_for_more_than_reading() -> None:
+    for command in COMMANDS.values():
+        assert command.permission.value.rpartition(":")[2] != "read", command.name
+    for route in ROUTES:
+        if route.method != "GET" and route.name in COMMANDS:
+            assert route.permission is COMMANDS[route.name].permission, route.name
 
 
 def test_every_permission_event_role_and_command_stands_in_the_glossary_as_the_code_has_it() -> None:

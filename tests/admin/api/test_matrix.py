@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from admin.api.door import load_rooms
+from admin.api.rooms import load_rooms
 from admin.api.routes import PREFIX, ROUTES, Route
 from admin.guard import routes
 from governance.kernel.database import OPERATOR, db, scope

@@ -1,0 +1,159 @@
+"""The back office in a real browser: nobody is kept out by how it looks, and the policy is never broken."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from axe_playwright_python.base import AXE_FILE_PATH
+from flask import Flask
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+
+from admin.app import create_app
+from admin.identity.sessions import COOKIE
+from admin.settings import Settings
+from governance.kernel.database import OPERATOR, db, scope
+from governance.permissions import OPERATOR_ROLES, Role
+from tenancy.people.tables import Member, MemberState
+from tests.admin.issuer import Issuer
+from tests.admin.scene import served
+from tests.admin.visitors import Visitors, visit
+from tests.servers import PostgreSQL
+
+CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="CHROMIUM IS MISSING: the back office was not looked at in a browser"),
+]
+
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture
+def page(
+    postgresql: PostgreSQL,
+    database: Flask,
+    database_name: str,
+    issuer: Issuer,
+    operator_tenant: UUID,
+    visitors: Visitors,
+    tmp_path: Path,
+) -> Iterator[Page]:
+    """A page in which a person with every role of the operator is signed in; every report of the policy is an error."""
+    port = _free_port()
+    address = f"http://localhost:{port}"
+    app = create_app(
+        Settings.from_environment(
+            {
+                "MOYAI_HOME": str(tmp_path / "home"),
+                "MOYAI_PUBLIC_URL": address,
+                "DATABASE_URL": postgresql.app_url(database_name),
+                "KEYCLOAK_URL": issuer.url,
+            }
+        )
+    )
+    client = visit(app, address, visitors.person(operator_tenant, *OPERATOR_ROLES))
+    (cookie,) = (one for one in (client._cookies or {}).values() if one.key == COOKIE)
+    complaints: list[str] = []
+    with served(app, port), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context(base_url=address, locale="ja-JP")
+        # A secure cookie is only taken from an https address; browsers then send it to http://localhost too.
+        secure_address = address.replace("http:", "https:")
+        context.add_cookies([{"name": COOKIE, "value": cookie.value, "url": secure_address, "secure": True}])
+        opened = context.new_page()
+
+        def hear(said: ConsoleMessage) -> None:
+            # Browsers ask for an icon by themselves, before any page names one.
+            if said.type == "error" and not said.location["url"].endswith("/favicon.ico"):
+                complaints.append(said.text)
+
+        opened.on("console", hear)
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        yield opened
+        browser.close()
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+    assert complaints == []
+
+
+def _violations(page: Page) -> list[str]:
+    # Through the debugger, because the policy rightly refuses a script tag.
+    debugger = page.context.new_cdp_session(page)
+    debugger.send("Runtime.evaluate", {"expression": Path(AXE_FILE_PATH).read_text(encoding="utf-8")})
+    found = debugger.send(
+        "Runtime.evaluate",
+        {
+            "expression": f"axe.run({{runOnly: {{type: 'tag', values: {LEVELS}}}}}).then("
+            "result => result.violations.map(one => one.id + ' ' + one.nodes.map(node => node.html).join(' | ')))",
+            "awaitPromise": True,
+            "returnByValue": True,
+        },
+    )
+    violations: list[str] = found["result"]["value"]
+    return violations
+
+
+def test_nobody_is_kept_out_and_the_policy_is_never_broken(
+    page: Page, visitors: Visitors, operator_tenant: UUID
+) -> None:
+    town = visitors.town("432083", "山鹿市")
+    for _ in range(25):
+        visitors.person(town, Role.TENANT_MEMBER)
+    pages = (
+        "/backoffice/",
+        "/backoffice/member/?page_size=20",
+        "/backoffice/member/?page_size=20&page=1&search=visitor&sort=1",
+        f"/backoffice/tenant/details/?id={town}",
+        "/backoffice/notice/",
+        "/backoffice/audit-event/",
+        "/backoffice/onboarding-step/",
+    )
+    for path in pages:
+        page.goto(path)
+
+        assert _violations(page) == [], path
+        assert page.locator("main h1").count() == 1
+        assert page.locator("html").get_attribute("lang") == "ja"
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "本文へ"
+
+
+def test_a_button_asks_before_it_does(page: Page, visitors: Visitors, operator_tenant: UUID) -> None:
+    town = visitors.town("432083", "山鹿市")
+    person = visitors.person(town, Role.TENANT_MEMBER)
+    asked: list[str] = []
+
+    def suspend(answer: bool) -> None:
+        def decide(dialog: object) -> None:
+            asked.append(dialog.message)  # type: ignore[attr-defined]
+            dialog.accept() if answer else dialog.dismiss()  # type: ignore[attr-defined]
+
+        page.once("dialog", decide)
+        page.goto("/backoffice/member/?search=visitor&sort=0&desc=1")
+        page.locator("tr", has_text="山鹿市").locator("input.action-checkbox").check()
+        page.get_by_role("button", name="選択").first.click()
+        page.get_by_role("button", name="選んだ利用者を停止する").click()
+        page.wait_for_load_state("networkidle")
+
+    def state() -> str:
+        with scope(OPERATOR):
+            db.session.expire_all()
+            return db.session.query(Member).filter(Member.person_id == UUID(person.id)).one().state
+
+    suspend(False)
+    assert state() == MemberState.ACTIVE
+    suspend(True)
+    assert state() == MemberState.SUSPENDED
+    assert asked == ["選んだ利用者を停止し、直ちに利用できなくします。よろしいですか。"] * 2
