@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,11 @@ from pydantic import BaseModel, ConfigDict
 
 from admin.api.paging import Page, page_of
 from admin.api.reading import PageQuery, Year, YearPageQuery
-from admin.api.routes import Tag, deed, read
+from admin.api.routes import Tag, act, deed, read
 from admin.guard import asks
+from billing.allocation.calculation import compute
+from billing.allocation.reading import read_case
+from billing.allocation.workings import as_json as split_json
 from billing.costs import queries as costs
 from billing.costs.commands import define_cost_pool, record_cost, withdraw_cost
 from billing.costs.queries import ItemFacts, PoolFacts
@@ -22,6 +26,7 @@ from billing.runs import queries as runs
 from billing.runs.commands import approve_allocation, prepare_allocation, reject_allocation
 from billing.runs.queries import ShareFacts, WorkingFacts
 from billing.runs.tables import RunKind, RunState
+from governance.commands import Order
 from governance.kernel.database import db
 from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Permission
@@ -95,6 +100,18 @@ class WorkingsShown(BaseModel):
     """The workings of one share, component by component."""
 
     items: list[WorkingFacts]
+
+
+class ComputeSplit(Order):
+    """A case to compute, in the form that `moyai allocation compute` reads; ratios are text, such as "1/10"."""
+
+    case: dict[str, Any]
+
+
+class SplitComputed(BaseModel):
+    """Shares, operator's part, residual, workings and digest, as `moyai allocation compute` prints them."""
+
+    split: dict[str, Any]
 
 
 class NoticeShown(BaseModel):
@@ -178,6 +195,13 @@ def show_workings_of_share(tenant: UUID, share: UUID) -> WorkingsShown:
     """Show how one share came about."""
     found = runs.share_by_id(db.session(), share)
     return WorkingsShown(items=runs.workings_of_share(db.session(), tenant, found.id))
+
+
+@act("/allocation-computations", Tag.ALLOCATION, ComputeSplit)
+@asks(Permission.ALLOCATION_COMPUTE)
+def compute_split(order: ComputeSplit, key: str) -> SplitComputed:
+    """Compute the shares of a case; keeps nothing."""
+    return SplitComputed(split=split_json(compute(read_case(json.dumps(order.case, ensure_ascii=False).encode()))))
 
 
 @read("/notices", Tag.NOTICES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import func, select
 
 from governance.audit.tables import AuditEvent
@@ -13,6 +14,7 @@ from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.tenants.tables import Tenant
 from tests.admin.api.conftest import Caller
+from tests.servers import PostgreSQL, libpq
 
 Callers = Callable[..., Caller]
 KIKUYO = {"code": "434043", "name": "菊陽町", "kana": "キクヨウマチ", "kind": "town"}
@@ -148,3 +150,21 @@ def test_what_is_absent_and_what_is_another_tenant_s_answer_alike(callers: Calle
         assert told(f"/tenants/{other}/{path}") == told(f"/tenants/{new_id()}/{path}")
         assert owner.get(f"/tenants/{other}/{path}").status_code == 404
         assert owner.get(f"/tenants/{own}/{path}").status_code == 200
+
+
+def test_a_request_that_meets_another_one_under_way_is_told_to_wait(
+    callers: Callers, towns: tuple[UUID, UUID], postgresql: PostgreSQL, database_name: str
+) -> None:
+    owner = callers(Role.TENANT_OWNER, of=towns[0])
+    contact = {"section": "総務課", "name": "山田", "email": "soumu@example.jp"}
+    path = f"/tenants/{towns[0]}/contacts/finance"
+    with psycopg.connect(libpq(postgresql.app_url(database_name))) as other:
+        other.execute("SELECT set_config('moyai.scope', 'operator', true)")
+        other.execute("SELECT id FROM tenant WHERE id = %s FOR UPDATE", [towns[0]])
+
+        meanwhile = owner.send(path, contact, method="PUT", Idempotency_Key="again")
+    afterwards = owner.send(path, contact, method="PUT", Idempotency_Key="again")
+
+    assert meanwhile.status_code == 409
+    assert int(meanwhile.headers["Retry-After"]) > 0
+    assert afterwards.status_code == 200
