@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -49,7 +50,7 @@ def run(members: str) -> None:
     """すべてを起動し、例示データで主な仕事をして見せる / Start all, carry out the main job, serve until Ctrl-C."""
     settings = Settings.from_environment(os.environ, example_default=True)
     with _stopped_when_told(), Supervisor(settings.home, _say) as supervisor:
-        bring_up(supervisor, settings, _say)
+        bring_up(supervisor, settings, _say, meanwhile=_get_ready_for_the_example if settings.example else _nothing)
         if settings.example:
             # What the example's own processes read must agree with what this one decided.
             os.environ.update(settings.as_environment())
@@ -58,6 +59,15 @@ def run(members: str) -> None:
             load(settings, members=int(members), say=_say)
         _say(f"画面 / Open {settings.public_url}  (Ctrl-C で停止 / Ctrl-C stops it)")
         threading.Event().wait()
+
+
+def _get_ready_for_the_example() -> None:
+    """Its imports take as long as half a server; Keycloak leaves the time."""
+    importlib.import_module("admin.example.load")
+
+
+def _nothing() -> None:
+    return
 
 
 @click.command("up")

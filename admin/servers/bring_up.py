@@ -1,6 +1,9 @@
-"""Bringing a whole Moyai up, in order: servers, schema, realms, web, worker. Every step is safe to repeat."""
+"""Bringing a whole Moyai up, in order: servers, schema, web, realms, worker. Every step is safe to repeat."""
 
 from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
 
 import psycopg
 
@@ -29,9 +32,12 @@ KEYCLOAK_UNREACHABLE = reason(
 )
 
 
-def bring_up(supervisor: Supervisor, settings: Settings, say: Say) -> None:
+def bring_up(
+    supervisor: Supervisor, settings: Settings, say: Say, *, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """Start and prepare everything; when it returns, pages are served and jobs are carried.
 
+    `meanwhile` is called while Keycloak starts: for what the caller needs afterwards and can make ready by itself.
     Servers that the settings name elsewhere are only asked whether they are there. Raises Conflict, Invalid or
     Unreachable; what was started by then is stopped by the supervisor.
     """
@@ -59,20 +65,23 @@ def bring_up(supervisor: Supervisor, settings: Settings, say: Say) -> None:
             database.prepare_database(KEYCLOAK, owner=KEYCLOAK)
     if settings.database_url_given is not None:
         check_database(settings)
-    # Keycloak takes its time, so the schema is brought up meanwhile.
+    # Keycloak takes the longest, so everything that does not need it happens while it starts. The web needs only the
+    # schema and its script; nobody can sign in yet. The worker would try its jobs in vain, so it comes last.
     if identity is not None:
         supervisor.start(children.keycloak(identity))
     _migrate(settings, say)
+    _fetch_script(settings, say)
+    supervisor.start(web)
+    importlib.import_module("admin.keycloak_setup")
+    meanwhile()
+    supervisor.await_ready(children.WEB)
     if identity is not None:
         supervisor.await_ready(children.KEYCLOAK)
     else:
         check_keycloak(settings)
     _configure(settings, say)
-    _fetch_script(settings, say)
-    for child in (web, worker):
-        supervisor.start(child)
-    for child in (web, worker):
-        supervisor.await_ready(child.name)
+    supervisor.start(worker)
+    supervisor.await_ready(children.WORKER)
 
 
 def check_database(settings: Settings) -> str:
