@@ -98,7 +98,7 @@ def cohort_applying(name: str) -> AnyResponse | tuple[str, int]:
             apply_plan(keycloak(), name, digest, actor=current_actor(), key=form.key)
             return redirect(url_for("console.cohort", name=name, applied=digest), 303)
     elif form.step == "confirm":
-        return show("cohort_confirm", form=form, plan=plan, rows=_rows(plan.shares), counts=_counts(plan))
+        return show("cohort_confirm", form=form, plan=plan, rows=by_amount(_rows(plan.shares)), counts=_counts(plan))
     since = _instant(form.text("planned_at"))
     changes = [] if form.is_right or since is None else _changes_since(plan, since)
     problems, status = form.problems, form.status

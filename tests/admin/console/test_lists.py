@@ -1,0 +1,123 @@
+"""Lists and files: filters in the address, pages of fifty, and cells that no spreadsheet takes for a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from urllib.parse import quote
+
+from governance.permissions import Role
+from tests.admin.console.conftest import Scene
+from tests.admin.visitors import Visit, Visitors
+
+VisitAs = Callable[[Role], Visit]
+
+
+def test_filters_and_order_live_in_the_address(scene: Scene, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_AUDITOR)
+
+    agreed = visit.get("/tenants?state=agreed").text
+    named = visit.get(f"/tenants?q={quote('益城')}").text
+    by_name = visit.get("/tenants?order=code&direction=desc").text
+    odd = visit.get("/tenants?state=nonsense&page=x&order=drop&kind=%00")
+
+    assert "人吉市" in agreed
+    assert "熊本市" not in agreed
+    assert "益城町" in named
+    assert "八代市" not in named
+    assert by_name.index("益城町") < by_name.index("八代市")
+    assert odd.status_code == 200
+    assert visit.get("/tenants?q=%25").text.count('<th scope="row">') == 0
+
+
+def test_a_long_list_comes_in_pages_of_fifty(scene: Scene, visitors: Visitors, visit_as: VisitAs) -> None:
+    for number in range(60):
+        visitors.town(f"44{number:04}", f"第{number}町")
+    visit = visit_as(Role.OPERATOR_AUDITOR)
+
+    first, second = visit.get("/tenants?state=trial").text, visit.get("/tenants?state=trial&page=2").text
+
+    assert first.count('<th scope="row">') == 50
+    assert second.count('<th scope="row">') == 10
+    assert "60件中 1〜50件" in first
+    assert 'rel="prev"' in second
+
+
+def test_the_csv_has_every_row_a_mark_of_its_encoding_and_no_formula(
+    scene: Scene, visitors: Visitors, visit_as: VisitAs
+) -> None:
+    visitors.town("440001", "=1+1町")
+    visitors.town("440002", "𠮷野町")
+    visit = visit_as(Role.OPERATOR_AUDITOR)
+
+    utf8, cp932 = visit.get("/tenants.csv?state=trial"), visit.get("/tenants.csv?state=trial&encoding=cp932")
+
+    assert utf8.data.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(utf8.data.decode("utf-8-sig"))))
+    assert [row[1] for row in rows[1:]] == ["'=1+1町", "𠮷野町"]
+    assert rows[0][0] == "団体コード"
+    assert "〓野町" in cp932.data.decode("cp932")
+    assert cp932.headers["X-Characters-Replaced"] == "1"
+    assert utf8.headers["X-Characters-Replaced"] == "0"
+
+
+def test_a_municipality_has_its_own_rows_alone_in_lists_and_files(scene: Scene, visit_as: VisitAs) -> None:
+    owner = visit_as(Role.TENANT_OWNER)
+
+    files = [owner.get(address) for address in ("/tenants.csv", "/audit.csv")]
+    pages = [owner.get(address).text for address in ("/audit", "/notices", "/allocations", "/")]
+
+    for answer in files:
+        assert answer.status_code == 200
+        assert "八代市" not in answer.data.decode("utf-8-sig")
+    assert all("八代市" not in page for page in pages)
+    assert "熊本市" in files[0].data.decode("utf-8-sig")
+
+
+def test_the_chart_of_a_plan_shows_the_figures_of_its_table(scene: Scene, visit_as: VisitAs) -> None:
+    page = visit_as(Role.OPERATOR_ONBOARDING).get("/cohorts/fy2025-two/plan").text
+
+    chart = page[page.index("<svg") : page.index("</svg>")]
+    table = page[page.index("</svg>") :]
+    after = re.findall(r"変更後 ([0-9,]+)円", chart)
+
+    assert len(after) == 5
+    assert 'role="img"' in chart
+    for figure in after:
+        assert f">{figure}</td>" in table
+    assert re.search(r"5団体になると、3団体の負担は平均[0-9.]+%下がります", chart)
+    assert "style" not in chart
+
+
+def test_a_notice_is_the_paper_that_was_issued(scene: Scene, visit_as: VisitAs) -> None:
+    answer = visit_as(Role.TENANT_FINANCE).get(f"/notices/{scene.notice_id}.pdf")
+
+    assert answer.mimetype == "application/pdf"
+    assert answer.data.startswith(b"%PDF")
+
+
+def test_importing_shows_a_verdict_for_each_row_before_anything_is_imported(scene: Scene, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    good = "code6,name_ja,kana,kind\n432059,水俣市,ミナマタシ,city\n"
+    wrong = good + "432058,水俣市,ミナマタシ,city\n"
+
+    def send(text: str, step: str = "confirm") -> str:
+        return visit.post(
+            "/tenants/import",
+            data={"csrf_token": visit.token, "step": step, "key": "k", "content": (io.BytesIO(text.encode()), "t.csv")},
+        ).text
+
+    verdict, refused = send(good), send(wrong)
+
+    assert "1行すべて取り込めます" in verdict
+    assert "2行のうち1行に誤りがあります" in refused
+    assert "正しくは 432059" in refused
+    assert "水俣市" not in visit.get("/tenants").text
+
+    carried = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', verdict))
+    done = visit.submit("/tenants/import", **{**carried, "csrf_token": visit.token, "step": "apply"})
+
+    assert done.status_code == 303
+    assert "水俣市" in visit.get("/tenants").text
