@@ -144,7 +144,7 @@ def test_a_case_is_computed_as_on_the_command_line_and_nothing_is_kept(callers: 
     finance = callers(Role.OPERATOR_FINANCE)
 
     computed = finance.send("/allocation-computations", {"case": GOOD})
-    refused = finance.send("/allocation-computations", {"case": changed(operator_ratio="2")})
+    refused = finance.send("/allocation-computations", {"case": changed("operator_ratio", "2")})
 
     assert computed.status_code == 201, computed.text
     assert computed.json == {"split": printed}
