@@ -46,7 +46,14 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
             'aria-expanded="false" aria-label="Toggle navigation"',
             """aria-expanded="false" aria-label="{{ either('メニューを開く', 'Open the menu') }}\"""",
         ),
-        Change("        </nav>\n", '        </nav>\n    </header>\n    <main id="main" tabindex="-1">\n'),
+        Change(
+            "        </nav>\n",
+            """        </nav>
+        {% if config.MOYAI.example %}<p class="example-band">{{ either('例示データ', 'Example data') }}</p>{% endif %}
+    </header>
+    <main id="main" tabindex="-1">
+""",
+        ),
         Change('<h4 class="mb-4">', '<h1 class="h4 mb-4">'),
         Change("          </h4>", "          </h1>"),
         Change("{% block body %}{% endblock %}\n    </div>", "{% block body %}{% endblock %}\n    </main>\n    </div>"),
@@ -67,6 +74,7 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
         Change("alert-dismissable", "alert-dismissible", 2),
     ),
     "actions.html": (
+        Change("{{ _gettext('With selected') }}", "{{ either('選んだ行への操作', 'With selected') }}"),
         Change(f'data-toggle="dropdown" {_DEAD_LINK}', f'data-toggle="dropdown" {_STILL_LINK}'),
         Change(
             f"""<a class="dropdown-item" {_DEAD_LINK}

@@ -72,6 +72,7 @@ def test_every_role_of_the_operator_reads_every_table(
         assert "unsafe" not in answer.headers["Content-Security-Policy"]
         assert "onclick" not in answer.text
         assert "javascript:" not in answer.text
+        assert "例示データ" not in answer.text
 
     assert _written() == before
 

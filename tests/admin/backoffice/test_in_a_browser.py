@@ -59,6 +59,7 @@ def page(
                 "MOYAI_PUBLIC_URL": address,
                 "DATABASE_URL": postgresql.app_url(database_name),
                 "KEYCLOAK_URL": issuer.url,
+                "MOYAI_EXAMPLE": "1",
             }
         )
     )
@@ -125,6 +126,7 @@ def test_nobody_is_kept_out_and_the_policy_is_never_broken(
 
         assert _violations(page) == [], path
         assert page.locator("main h1").count() == 1
+        assert page.get_by_text("例示データ").is_visible()
         assert page.locator("html").get_attribute("lang") == "ja"
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "本文へ"
@@ -143,7 +145,7 @@ def test_a_button_asks_before_it_does(page: Page, visitors: Visitors, operator_t
         page.once("dialog", decide)
         page.goto("/backoffice/member/?search=visitor&sort=0&desc=1")
         page.locator("tr", has_text="山鹿市").locator("input.action-checkbox").check()
-        page.get_by_role("button", name="選択").first.click()
+        page.get_by_role("button", name="選んだ行への操作").click()
         page.get_by_role("button", name="選んだ利用者を停止する").click()
         page.wait_for_load_state("networkidle")
 
