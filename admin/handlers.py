@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 
+from admin.identity.sessions import forget_ended_sessions
 from admin.jobs import Handler
 from billing.runs.commands import NOTHING_DIFFERS, NOTHING_TO_REVISE, PrepareAllocation, prepare_allocation
 from billing.runs.inputs import NO_COST
@@ -99,7 +100,7 @@ def handlers(identities: Identities) -> dict[str, Handler]:
 
 
 def rounds(identities: Identities) -> tuple[Callable[[], None], ...]:
-    """What is looked for every few seconds: people and systems that were added after their tenant came in."""
+    """What is looked for every few seconds: people and systems added after their tenant came in, sessions that ran out."""
 
     def carry_latecomers() -> None:
         with bookkeeping(OPERATOR) as session:
@@ -107,7 +108,10 @@ def rounds(identities: Identities) -> tuple[Callable[[], None], ...]:
         for tenant_id in waiting:
             start_onboarding(StartOnboarding(tenant_id=tenant_id), actor=worker_actor())
 
-    return (carry_latecomers, lambda: make_operators(identities))
+    def forget_sessions() -> None:
+        forget_ended_sessions(clock.now())
+
+    return (carry_latecomers, lambda: make_operators(identities), forget_sessions)
 
 
 def make_operators(identities: Identities) -> None:
