@@ -100,7 +100,7 @@ def handlers(identities: Identities) -> dict[str, Handler]:
 
 
 def rounds(identities: Identities) -> tuple[Callable[[], None], ...]:
-    """What is looked for every few seconds: people and systems added after their tenant came in, sessions that ran out."""
+    """Looked for every few seconds: people and systems added after their tenant came in, sessions that ran out."""
 
     def carry_latecomers() -> None:
         with bookkeeping(OPERATOR) as session:
