@@ -138,6 +138,8 @@ def revise_shares(payload: dict[str, Any]) -> None:
     """
     with bookkeeping(OPERATOR) as session:
         cohort = session.get_one(Cohort, UUID(payload["cohort_id"]))
+        # A refusal rolls the session back, and a row read before cannot be read again without the scope.
+        session.expunge(cohort)
     try:
         prepare_allocation(
             PrepareAllocation(
