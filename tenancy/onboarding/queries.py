@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from governance.kernel.digest import digest_of
@@ -123,7 +124,7 @@ def onboardings_of_cohort(session: Session, cohort_id: UUID) -> list[OnboardingV
         session.scalars(
             select(Onboarding)
             .where(Onboarding.cohort_id == cohort_id)
-            .distinct(Onboarding.tenant_id)
+            .ext(distinct_on(Onboarding.tenant_id))
             .order_by(Onboarding.tenant_id, Onboarding.id.desc())
         ).all(),
     )
