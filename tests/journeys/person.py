@@ -1,0 +1,155 @@
+"""A person at a real browser, and what is looked at on each page they come to.
+
+axe-core is handed to the page through the browser's own protocol: the strict policy of the pages, which would refuse a
+script from anywhere else, stays as it is for what is being looked at.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
+
+from tests.journeys.stack import Account, Stack
+
+CHROMIUM: Final = "/usr/bin/chromium"
+ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""As root in a container, and without the browser's own calls to anywhere."""
+
+_RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+_TELL_VIOLATIONS: Final = (
+    "document.addEventListener('securitypolicyviolation',"
+    " e => console.error('securitypolicyviolation ' + e.effectiveDirective + ' ' + e.blockedURI))"
+)
+_SECONDS: Final = 1000
+_MOST_TABS: Final = 150
+
+
+class Person:
+    """One person in a browser window of their own. Pages are in Japanese, as in the offices."""
+
+    def __init__(self, browser: Browser, stack: Stack, *, width: int = 1280) -> None:
+        self._stack = stack
+        self._context = browser.new_context(
+            locale="ja-JP", timezone_id="Asia/Tokyo", viewport={"width": width, "height": 900}, accept_downloads=True
+        )
+        self._context.set_default_timeout(30 * _SECONDS)
+        self._context.add_init_script(_TELL_VIOLATIONS)
+        self._context.on("request", self._note_request)
+        self.elsewhere: list[str] = []
+        self.refused: list[str] = []
+        self.page: Page = self._context.new_page()
+        self.page.on("console", self._note_message)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        self._context.close()
+
+    def open(self, address: str) -> int:
+        """Go to an address of the console; the status of its answer."""
+        answer = self.page.goto(f"{self._stack.url}{address}")
+        assert answer is not None
+        return answer.status
+
+    def sign_in(self, account: Account, *, looks: bool = True) -> Self:
+        """From the first page through Keycloak's real one, and back; each page on the way is looked at."""
+        self._type_in(account, looks=looks)
+        self.see("概要", looks=looks)
+        return self
+
+    def _type_in(self, account: Account, *, looks: bool) -> None:
+        page = self.page
+        self.open("/")
+        self.see("サインイン", looks=looks)
+        if account.is_operator:
+            page.get_by_role("link", name="運営者としてサインイン").click()
+        else:
+            page.get_by_label("団体コード").fill(account.tenant)
+            page.get_by_role("button", name="団体のサインイン画面へ").click()
+        expect(page.locator("#username")).to_be_visible()
+        if looks:
+            self.look()
+        page.locator("#username").fill(account.username)
+        page.locator("#password").fill(account.password)
+        page.locator("#kc-login").click()
+
+    def see(self, heading: str, *, looks: bool = True) -> None:
+        """Wait for the page with this heading, and look at it as everybody may come to it."""
+        expect(self.page.get_by_role("heading", level=1)).to_contain_text(heading)
+        if looks:
+            self.look()
+
+    def look(self) -> None:
+        """No A or AA violation, nothing refused by the policy, nothing asked of anybody else."""
+        assert violations(self.page) == [], self.page.url
+        assert self.refused == [], self.page.url
+        assert self.elsewhere == [], self.page.url
+
+    def press(self, button: Locator) -> None:
+        """Reach a button or link from the top of the page with the Tab key alone, and press Enter."""
+        expect(button).to_be_visible()
+        self.page.locator("body").press("Home")
+        for _ in range(_MOST_TABS):
+            self.page.keyboard.press("Tab")
+            if button.and_(self.page.locator(":focus")).count():
+                self.page.keyboard.press("Enter")
+                return
+        raise AssertionError(f"{_MOST_TABS} Tabs do not reach {button}")
+
+    def main_button(self) -> Locator:
+        """The one filled button of the page: the next deed."""
+        return self.page.locator("main .filled")
+
+    def fetch(self, address: str) -> bytes:
+        """What this address answers to this person; a paper is shown by the browser's viewer, which keeps its bytes."""
+        answer = self._context.request.get(address)
+        assert answer.ok, answer.status
+        return answer.body()
+
+    def cookies(self) -> list[dict[str, Any]]:
+        """What the browser keeps for the console."""
+        return [dict(cookie) for cookie in self._context.cookies(self._stack.url)]
+
+    def _note_request(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in ("http", "https", "ws", "wss") and address.hostname != "localhost":
+            self.elsewhere.append(request.url)
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if "securitypolicyviolation" in message.text or "Content Security Policy" in message.text:
+            self.refused.append(message.text)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.2 A and AA, a line each: rule, what is wrong, and where first."""
+    options = {"runOnly": {"type": "tag", "values": list(_RULES)}, "resultTypes": ["violations"], "preload": False}
+    told = (
+        f"axe.run(document, {json.dumps(options)}).then(found => found.violations.map("
+        "v => v.id + ': ' + v.help + ' at ' + v.nodes.map(n => n.html.slice(0, 200)).slice(0, 3).join(' | ')))"
+    )
+    line = page.context.new_cdp_session(page)
+    try:
+        _evaluate(line, AXE_SCRIPT)
+        found: list[str] = _evaluate(line, told)
+    finally:
+        line.detach()
+    return found
+
+
+def _evaluate(line: Any, expression: str) -> Any:
+    answer = line.send("Runtime.evaluate", {"expression": expression, "awaitPromise": True, "returnByValue": True})
+    assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+    return answer["result"].get("value")

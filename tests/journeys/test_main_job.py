@@ -1,0 +1,160 @@
+"""The main job on the screen: a cohort of eight is planned, applied, followed; the new split approved and notified."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+from pypdf import PageObject, PdfReader
+
+from tests.journeys.person import Person
+from tests.journeys.stack import Stack
+
+pytestmark = pytest.mark.browser
+
+_EIGHT_ONBOARDED = 300_000
+_REVISION_PREPARED = 60
+"""Milliseconds for the steps of eight tenants on a busy machine; times the list of what waits is looked at again."""
+
+
+def test_the_cohort_of_eight_is_taken_in_on_the_screen_and_its_split_approved_and_notified(
+    chromium: Browser, stack: Stack
+) -> None:
+    with Person(chromium, stack) as onboarding:
+        onboarding.sign_in(stack.account("operator-onboarding"))
+        _the_session_cookie_is_only_for_this_host(onboarding)
+        _the_plan_shows_before_and_after(onboarding)
+        _two_clicks_apply_it_once(onboarding)
+        _progress_is_followed_until_all_are_in(onboarding)
+        _sent_once_more_it_does_nothing(onboarding)
+
+    with Person(chromium, stack) as approver:
+        approver.sign_in(stack.account("operator-approver"))
+        _the_revision_is_approved(approver)
+
+    with Person(chromium, stack) as finance:
+        finance.sign_in(stack.account("operator-finance"))
+        _notices_are_issued(finance)
+        _a_notice_is_a_paper_in_japanese(finance)
+
+    status = stack.moyai("status")
+    assert status["tenants"] == {"active": 22}, "the operator and 21 municipalities"
+    assert stack.csp_reports() == []
+
+
+def _the_session_cookie_is_only_for_this_host(person: Person) -> None:
+    (cookie,) = [cookie for cookie in person.cookies() if "session" in cookie["name"]]
+    assert cookie["name"].startswith("__Host-")
+    assert (cookie["secure"], cookie["httpOnly"], cookie["path"]) == (True, True, "/")
+
+
+def _the_plan_shows_before_and_after(person: Person) -> None:
+    page = person.page
+    page.get_by_role("link", name="参加手続きを進める").click()
+    person.see("参加手続き")
+    person.press(page.get_by_role("link", name=re.compile("計画を見る.*令和7年度参加")))
+    person.see("参加計画")
+    expect(page.get_by_role("img", name="21団体になると、13団体の負担は平均13.3%下がります")).to_be_visible()
+    table = page.get_by_role("table", name="負担額の変更前と変更後")
+    expect(table.locator("tbody tr")).to_have_count(21)
+    expect(_row(table, "熊本市")).to_have_text(re.compile(r"熊本市\s*5,734,731\s*5,106,238\s*▲628,493\s*▲11\.0%"))
+    expect(_row(table, "人吉市")).to_have_text(re.compile(r"人吉市\s*新規\s*―\s*269,721\s*269,721\s*―"))
+    person.press(person.main_button())
+    person.see("この計画を適用しますか")
+    expect(page.locator("main .code")).to_have_text(re.compile(r"sha256:[0-9a-f]{64}"))
+
+
+def _two_clicks_apply_it_once(person: Person) -> None:
+    # Both clicks send the form; the second one leaves while the first is still being answered.
+    person.main_button().dblclick()
+    person.see("令和7年度参加")
+    expect(person.page.get_by_role("status")).to_contain_text("計画を適用しました")
+    expect(person.page.get_by_text("／8団体")).to_be_visible()
+    onboardings = person.page.locator("#progress tbody tr")
+    expect(onboardings).to_have_count(8)
+
+
+def _progress_is_followed_until_all_are_in(person: Person) -> None:
+    page = person.page
+    expect(page.get_by_text("すべて終わりました")).to_be_visible(timeout=_EIGHT_ONBOARDED)
+    expect(page.locator("#progress")).to_contain_text("手順 72／72")
+    person.look()
+    page.get_by_role("link", name="概要").click()
+    person.see("概要")
+    expect(page.locator(".figure", has_text="参加中の団体")).to_contain_text("21団体")
+    page.get_by_role("link", name="参加団体を調べる").click()
+    person.see("参加団体")
+    expect(page.get_by_role("link", name="あさぎり町")).to_be_visible()
+
+
+def _sent_once_more_it_does_nothing(person: Person) -> None:
+    page = person.page
+    person.open("/cohorts/r7/plan")
+    person.see("参加計画")
+    expect(page.get_by_text("適用するものはありません")).to_be_visible()
+    expect(person.main_button()).to_have_count(0)
+    person.open("/audit?event=cohort.applied")
+    person.see("監査記録")
+    by_cohort = page.get_by_role("row", name=re.compile("参加計画を適用した"))
+    expect(by_cohort).to_have_count(2)
+    expect(by_cohort.first).to_contain_text("例示 参加")
+    expect(by_cohort.last).to_contain_text("運営者の端末")
+
+
+def _the_revision_is_approved(person: Person) -> None:
+    page = person.page
+    revision = page.get_by_role("main").get_by_role("link", name=re.compile("按分"))
+    for _ in range(_REVISION_PREPARED):
+        page.get_by_role("banner").get_by_role("link", name="対応待ち").click()
+        person.see("対応待ち", looks=False)
+        if revision.count():
+            break
+    person.look()
+    person.press(revision)
+    person.see("第2回（変更）")
+    expect(page.get_by_role("img", name="21団体になると、13団体の負担は平均13.3%下がります")).to_be_visible()
+    expect(_row(page.get_by_role("table", name="負担額（円"), "あさぎり町")).to_contain_text("157,432")
+    person.press(page.get_by_role("button", name="承認へ進む"))
+    person.see("この按分を承認し、記帳しますか")
+    person.press(person.main_button())
+    person.see("第2回（変更）")
+    expect(page.get_by_role("status")).to_contain_text("承認し、元帳に記帳しました")
+
+
+def _notices_are_issued(person: Person) -> None:
+    page = person.page
+    page.get_by_role("link", name="負担額を決める").click()
+    person.see("費用按分")
+    page.get_by_role("main").get_by_role("link", name=re.compile("第2回")).first.click()
+    person.see("第2回（変更）")
+    person.press(page.get_by_role("link", name="通知書を発行する"))
+    person.see("納入通知書を発行する")
+    person.press(person.main_button())
+    person.see("21通の納入通知書を発行しますか")
+    person.press(person.main_button())
+    person.see("納入通知書")
+    expect(page.get_by_role("status")).to_contain_text("通知書を21通発行しました")
+
+
+def _a_notice_is_a_paper_in_japanese(person: Person) -> None:
+    page = person.page
+    page.get_by_role("row", name=re.compile("あさぎり町")).get_by_role("link").click()
+    page.wait_for_url(re.compile(r"/notices/.*\.pdf$"))
+    paper = PdfReader(io.BytesIO(person.fetch(page.url)))
+    text = "".join(sheet.extract_text() for sheet in paper.pages)
+    for words in ("納入通知書", "あさぎり町", "157,432", "例示データ"):
+        assert words in text, text
+    assert {font for sheet in paper.pages for font in _fonts(sheet)} == {"NotoSansJP"}
+
+
+def _fonts(sheet: PageObject) -> set[str]:
+    """The families of the fonts in a page, without the mark of a subset and the weight."""
+    fonts = sheet["/Resources"]["/Font"]  # type: ignore[index]
+    named = {str(fonts[name].get_object()["/BaseFont"]) for name in fonts}
+    return {name.removeprefix("/").split("+")[-1].split("-")[0] for name in named}
+
+
+def _row(table: Locator, name: str) -> Locator:
+    return table.get_by_role("row", name=re.compile(f"^{name}"))
