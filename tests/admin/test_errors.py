@@ -87,7 +87,7 @@ def rooms(web: Flask) -> None:
         name = prefix.replace("/", "_")
         for rule, view, permission in (
             ("/refuse/<kind>", refuse, Permission.PUBLIC),
-            ("/tenants/<uuid:tenant_id>", tenant, Permission.SIGNED_IN),
+            ("/trial/tenants/<uuid:tenant_id>", tenant, Permission.SIGNED_IN),
             ("/break", break_down, Permission.PUBLIC),
             ("/order", build_order, Permission.PUBLIC),
             ("/another", build_another, Permission.PUBLIC),
@@ -180,8 +180,8 @@ def test_another_tenants_id_answers_like_an_absent_one(
     owner = signed_in(person)
     bearer = {"Authorization": f"Bearer {issuer.token_of_person(own, UUID(person.id), Role.TENANT_OWNER)}"}
 
-    assert owner.get(f"/tenants/{own}").text == "山鹿市"
-    for client, prefix, headers in ((owner, "", {}), (stranger, "/api/v1", bearer)):
+    assert owner.get(f"/trial/tenants/{own}").text == "山鹿市"
+    for client, prefix, headers in ((owner, "/trial", {}), (stranger, "/api/v1/trial", bearer)):
         answers = [client.get(f"{prefix}/tenants/{asked}", headers=headers) for asked in (foreign, absent)]
         told = [
             answer.text.replace(answer.headers["X-Request-Id"], "number").replace(str(asked), "id")
@@ -280,7 +280,7 @@ def test_a_lost_database_is_a_503_within_three_seconds_and_comes_back(
 
     postgresql.kill()
     try:
-        for path in ("/database", "/api/v1/database", "/tenants/00000000-0000-7000-8000-000000000000", "/readyz"):
+        for path in ("/database", "/api/v1/database", "/trial/tenants/00000000-0000-7000-8000-000000000000", "/readyz"):
             started = time.monotonic()
             answer = owner.get(path)
             assert time.monotonic() - started < 3
