@@ -27,6 +27,8 @@ ARGUMENTS: Final = (
 )
 """As root in a container, and without the browser's own calls to anywhere."""
 
+NARROW: Final = 360
+
 _RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 _TELL_VIOLATIONS: Final = (
     "document.addEventListener('securitypolicyviolation',"
@@ -97,6 +99,21 @@ class Person:
         assert violations(self.page) == [], self.page.url
         assert self.refused == [], self.page.url
         assert self.elsewhere == [], self.page.url
+
+    def look_narrow(self) -> None:
+        """On a screen of 360 pixels nothing is cut off to the right. The window is wide again afterwards."""
+        wide = self.page.viewport_size or {"width": 1280, "height": 900}
+        self.page.set_viewport_size({"width": NARROW, "height": wide["height"]})
+        line = self._context.new_cdp_session(self.page)
+        try:
+            assert _evaluate(line, "document.documentElement.scrollWidth") <= NARROW, self.page.url
+        finally:
+            line.detach()
+            self.page.set_viewport_size(wide)
+
+    def links(self) -> list[str]:
+        """Where the links of this page lead, as they are written."""
+        return [link.get_attribute("href") or "" for link in self.page.locator("a[href]").all()]
 
     def press(self, button: Locator) -> None:
         """Reach a button or link from the top of the page with the Tab key alone, and press Enter."""
