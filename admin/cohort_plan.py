@@ -18,10 +18,10 @@ from governance.actors import Actor
 from governance.commands import bookkeeping
 from governance.kernel.database import OPERATOR
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import Conflict, Stale
+from governance.kernel.errors import Conflict
 from tenancy.directory import TenantFacts, members_of_year
 from tenancy.keycloak.port import Identities
-from tenancy.onboarding.commands import PLAN_STALE, ApplyCohort, CohortApplied, apply_cohort
+from tenancy.onboarding.commands import ApplyCohort, CohortApplied, apply_cohort
 from tenancy.onboarding.plan import TenantPlan
 from tenancy.onboarding.planning import CohortWishes, plan_tenants, read_wishes
 
@@ -101,9 +101,7 @@ def apply_plan(
 ) -> CohortApplied:
     """Apply the plan that has this digest. Raises Stale when it has another one by now; then nothing is done."""
     plan = plan_cohort(identities, name)
-    if plan.digest != digest:
-        raise Stale(PLAN_STALE, field="digest", cohort=name)
-    order = ApplyCohort(cohort=name, digest=digest, intents_digest=plan.intents_digest)
+    order = ApplyCohort(cohort=name, digest=digest, planned_digest=plan.digest, intents_digest=plan.intents_digest)
     return apply_cohort(order, actor=actor, key=key)
 
 

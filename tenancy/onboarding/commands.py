@@ -89,11 +89,17 @@ def start_onboarding(work: Work, order: StartOnboarding) -> OnboardingStarted:
 
 
 class ApplyCohort(Order):
-    """`digest` names the whole plan that was shown; `intents_digest` the part of it that this database holds."""
+    """`digest` names the whole plan that was shown. The caller plans again and says what it found.
+
+    `planned_digest` is the plan's digest now, `intents_digest` that of the part of it that this database holds. Both
+    are looked at, not asked for: the same order comes again with the same key after it was applied, and finds another
+    plan then.
+    """
 
     cohort: str
     digest: str
-    intents_digest: str
+    planned_digest: str = Field(exclude=True)
+    intents_digest: str = Field(exclude=True)
 
 
 class CohortApplied(Outcome):
@@ -117,7 +123,7 @@ def apply_cohort(work: Work, order: ApplyCohort) -> CohortApplied:
     if not tenants:
         raise Conflict(EMPTY_COHORT, given=order.cohort)
     wanted = intents_digest(work.session, [tenant.id for tenant in tenants], on=clock.today(), now=work.now)
-    if wanted != order.intents_digest:
+    if order.planned_digest != order.digest or wanted != order.intents_digest:
         raise Stale(PLAN_STALE, field="digest", cohort=order.cohort)
     begun = []
     for tenant in tenants:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from admin.mail.outbox import MailOutbox
+from governance.audit import queries as audit_queries
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Stale
@@ -233,17 +234,50 @@ def test_a_cohort_whose_wishes_changed_since_the_plan_is_not_begun(applicants: A
     applicants.with_person(members[0], f"late@{members[0].domain}")
 
     with pytest.raises(Stale) as refused:
-        apply_cohort(ApplyCohort(cohort="c1", digest="sha256:0", intents_digest=digest), actor=actors.onboarding)
+        apply_cohort(
+            ApplyCohort(cohort="c1", digest="sha256:0", planned_digest="sha256:0", intents_digest=digest),
+            actor=actors.onboarding,
+        )
 
     assert refused.value.code == "cohort.plan_stale"
     assert [in_moyai(member.tenant_id)["onboardings"] for member in members] == [0, 0]
+
+
+def test_a_plan_that_is_another_by_now_is_refused_and_the_refusal_recorded(
+    applicants: Applicants, actors: Actors
+) -> None:
+    members = [applicants.ready()]
+    digest = _cohort_digest(actors, members)
+    shown = ApplyCohort(cohort="c1", digest="sha256:0", planned_digest="sha256:1", intents_digest=digest)
+
+    with pytest.raises(Stale):
+        apply_cohort(shown, actor=actors.onboarding)
+
+    assert in_moyai(members[0].tenant_id)["onboardings"] == 0
+    with scope(OPERATOR):
+        (refused,) = audit_queries.events(db.session(), outcome="refused", limit=1)
+    assert (refused.command, refused.facts["code"]) == ("apply_cohort", "cohort.plan_stale")
+
+
+def test_the_same_key_answers_alike_also_when_the_plan_has_become_another(
+    applicants: Applicants, actors: Actors
+) -> None:
+    digest = _cohort_digest(actors, [applicants.ready()])
+    order = ApplyCohort(cohort="c1", digest="sha256:0", planned_digest="sha256:0", intents_digest=digest)
+    applied = apply_cohort(order, actor=actors.onboarding, key="k-1")
+
+    again = order.model_copy(update={"planned_digest": "sha256:1", "intents_digest": "sha256:2"})
+
+    assert apply_cohort(again, actor=actors.onboarding, key="k-1") == applied
 
 
 def test_an_unknown_and_an_empty_cohort_are_refused(applicants: Applicants, actors: Actors) -> None:
     define_cohort(DefineCohort(name="empty", label="空", fiscal_year=2025), actor=actors.onboarding)
     for name, refusal in (("nobody", NotFound), ("empty", Conflict)):
         with pytest.raises(refusal):
-            apply_cohort(ApplyCohort(cohort=name, digest="", intents_digest=""), actor=actors.onboarding)
+            apply_cohort(
+                ApplyCohort(cohort=name, digest="", planned_digest="", intents_digest=""), actor=actors.onboarding
+            )
 
 
 def _cohort_digest(actors: Actors, members: list[Applicant]) -> str:
@@ -254,7 +288,8 @@ def _cohort_digest(actors: Actors, members: list[Applicant]) -> str:
 
 
 def _apply(actors: Actors, members: list[Applicant]) -> tuple[UUID, ...]:
-    order = ApplyCohort(cohort="c1", digest="sha256:0", intents_digest=_cohort_digest(actors, members))
+    digest = _cohort_digest(actors, members)
+    order = ApplyCohort(cohort="c1", digest="sha256:0", planned_digest="sha256:0", intents_digest=digest)
     return apply_cohort(order, actor=actors.onboarding).onboardings
 
 
