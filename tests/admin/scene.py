@@ -150,11 +150,6 @@ def open_rooms_for_tests(app: Flask) -> None:
     They stand in for no room of the house; they only show what the guard lets through.
     """
 
-    @app.get("/")
-    @asks(Permission.PUBLIC)
-    def first_page() -> str:
-        return "first page"
-
     @app.get("/who")
     @asks(Permission.SIGNED_IN)
     def who() -> str:

@@ -23,7 +23,7 @@ def test_an_owner_signs_in_through_keycloak_and_is_known(house: House, town: UUI
 
     landed = house.sign_in(browser, owner)
 
-    assert (landed.status_code, landed.text) == (200, "first page")
+    assert (landed.status_code, browser.visited[-1]) == (200, f"{house.url}/")
     page = browser.get(f"{house.url}/who")
     assert page.status_code == 200
     assert page.text.startswith(f"{owner.person_id} tenant-member tenant-owner")
