@@ -105,6 +105,7 @@ def tenant(tenant_id: UUID) -> tuple[str, int]:
     return show(
         "tenant",
         tenant=found,
+        cohort=directory.cohort(session(), found.cohort) if found.cohort else None,
         version=queries.tenant(session(), tenant_id).version,
         moves=queries.moves(session(), tenant_id),
         possible=[] if found.is_operator else sorted(MOVES[found.state], key=list(TenantState).index),

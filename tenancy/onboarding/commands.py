@@ -253,7 +253,7 @@ def _begin(work: Work, tenant: Tenant, cohort_id: UUID | None, digest: str | Non
     if state not in STARTABLE:
         raise Conflict(NOT_READY, field="state", name=tenant.name, state=tenant.state)
     if state is TenantState.AGREED:
-        change_state(work, tenant, TenantState.PROVISIONING, why="onboarding started", effective_on=clock.today())
+        change_state(work, tenant, TenantState.PROVISIONING, why="参加手続きの開始", effective_on=clock.today())
     onboarding = Onboarding(
         id=new_id(),
         tenant_id=tenant.id,
@@ -295,7 +295,7 @@ def _admit(work: Work, onboarding: Onboarding) -> None:
         # Two last tenants must not each take the other for the one still missing.
         work.session.scalars(select(Cohort).where(Cohort.id == tenant.cohort_id).with_for_update()).one()
     change_state(
-        work, tenant, TenantState.ACTIVE, why="onboarding completed", effective_on=tenant.valid_from or clock.today()
+        work, tenant, TenantState.ACTIVE, why="参加手続きの完了", effective_on=tenant.valid_from or clock.today()
     )
     work.session.flush()
     if tenant.cohort_id is None:
