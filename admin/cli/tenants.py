@@ -13,6 +13,7 @@ from admin.cli.tenant_words import Day, as_json_option, print_answer, tenant_id_
 from governance.agreements.queries import acceptance_in_force
 from governance.commands import bookkeeping
 from governance.kernel import clock
+from governance.kernel.codes import BodyCode
 from governance.kernel.database import OPERATOR
 from tenancy import directory
 from tenancy.people.queries import members
@@ -44,9 +45,10 @@ def tenant() -> None:
 @as_json_option
 @answering
 def list_tenants(state: str | None, cohort: str | None, as_json: bool) -> None:
-    """参加団体の一覧 / All tenants, by code."""
+    """参加団体の一覧 / All that take part, by code. The operator itself has `tenant show`."""
     with installation(), bookkeeping(OPERATOR) as session:
-        rows = queries.tenants(session, state=None if state is None else TenantState(state), cohort=cohort)
+        asked = queries.tenants(session, state=None if state is None else TenantState(state), cohort=cohort)
+        rows = [row for row in asked if not row.is_operator]
         known = directory.tenants_by_id(session, [row.id for row in rows])
         found = [_summary(known[row.id]) for row in rows]
     if as_json:
@@ -64,7 +66,7 @@ def list_tenants(state: str | None, cohort: str | None, as_json: bool) -> None:
 def show_tenant(code: str, as_json: bool) -> None:
     """団体を 1 つ見る / One tenant: figures, people, quotas, acceptance, moves."""
     with installation(), bookkeeping(OPERATOR) as session:
-        facts = directory.tenant_by_code(session, code)
+        facts = directory.tenant_by_code(session, BodyCode.parse(code, field="CODE").digits)
         accepted = acceptance_in_force(session, facts.id, clock.today())
         plan = plan_in_force(session, facts.id, clock.today())
         shown = _summary(facts) | {

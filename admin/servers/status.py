@@ -67,14 +67,14 @@ def _keycloak(settings: Settings, records: Records) -> dict[str, Any]:
 
 
 def _counts(settings: Settings) -> tuple[int | None, dict[str, int]]:
-    """Jobs not done yet, and tenants by state; nothing before the schema is there."""
+    """Jobs not done yet, and the operator's tenants (without itself) by state; nothing before the schema is there."""
     address = settings.app_url.replace("postgresql+psycopg://", "postgresql://", 1)
     try:
         with psycopg.connect(address, connect_timeout=_PATIENCE_SECONDS) as connection:
             connection.execute("SELECT set_config('moyai.scope', 'operator', true)")
             found = connection.execute("SELECT count(*) FROM job WHERE state IN ('queued', 'running')").fetchone()
             by_state = connection.execute(
-                "SELECT state, count(*) FROM tenant WHERE state IS NOT NULL GROUP BY state ORDER BY state"
+                "SELECT state, count(*) FROM tenant WHERE NOT is_operator GROUP BY state ORDER BY state"
             )
             return (found[0] if found else None), dict(by_state.fetchall())
     except psycopg.Error:

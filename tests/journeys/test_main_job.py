@@ -40,7 +40,7 @@ def test_the_cohort_of_eight_is_taken_in_on_the_screen_and_its_split_approved_an
         _a_notice_is_a_paper_in_japanese(finance)
 
     status = stack.moyai("status")
-    assert status["tenants"] == {"active": 22}, "the operator and 21 municipalities"
+    assert status["tenants"] == {"active": 21}, "the operator itself is not counted"
     assert stack.csp_reports() == []
 
 

@@ -158,9 +158,19 @@ def test_the_command_line_does_not_decide_its_own_request(moyai: Moyai) -> None:
         ("quota", "define", "standard", "--label", "標準", "--set", "users", "１２"),
         ("quota", "define", "standard", "--label", "標準", "--set", "users", "5"),
         ("tenant", "list", "--state", "sleeping"),
+        ("tenant", "show", "431002"),
+        ("tenant", "show", "43100"),
         ("tenant", "import", "/nowhere/at/all.csv"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(moyai: Moyai, words: tuple[str, ...]) -> None:
     assert moyai(*words)[0] == 2
     assert rows("plan") == []
+
+
+def test_the_operator_is_not_listed_among_those_who_take_part(moyai: Moyai) -> None:
+    _, listed, _ = moyai("tenant", "list", "--state", "active")
+    _, operator, _ = moyai("tenant", "show", "430005")
+
+    assert listed["tenants"] == []
+    assert operator["name"] == "熊本県"
