@@ -25,9 +25,9 @@ from governance.actors import Actor
 from governance.audit import record
 from governance.audit.record import AuditOutcome, Entry
 from governance.events import Event
-from governance.idempotency import answer_statement, claim_key
+from governance.idempotency import answer_statement, begin_with_key
 from governance.kernel import clock
-from governance.kernel.database import Scope, db, scope, send_hot
+from governance.kernel.database import Scope, commit_hot, db, scope
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import NotAllowed, Refused, reason
 from governance.permissions import Permission
@@ -126,7 +126,7 @@ class Command(Generic[O, R]):
             require(actor, self.permission)
             if key is not None:
                 order_hash = digest_of(order.model_dump(mode="json"))
-                answered = claim_key(session, actor, self.name, key, order_hash, work.now)
+                answered = begin_with_key(session, actor, self.name, key, order_hash)
                 if answered is not None:
                     session.rollback()
                     return self.outcome_type.model_validate_json(answered)
@@ -136,10 +136,9 @@ class Command(Generic[O, R]):
                 raise RuntimeError(f"{self.name} changed something without recording it")
             closing = record.statements(work.entries, actor, self.name, self.permission, AuditOutcome.DONE, work.now)
             if key is not None:
-                closing.append(answer_statement(actor, self.name, key, outcome.model_dump_json()))
-            if closing:
-                send_hot(session, *closing)
-            session.commit()
+                answer = outcome.model_dump_json()
+                closing.append(answer_statement(actor, self.name, key, order_hash, answer, work.now))
+            commit_hot(session, *closing)
         except Refused as refusal:
             session.rollback()
             kind = AuditOutcome.DENIED if isinstance(refusal, NotAllowed) else AuditOutcome.REFUSED
@@ -157,8 +156,7 @@ class Command(Generic[O, R]):
         session = db.session()
         try:
             entry = Entry(self.event, self.name, actor.tenant_id, {"code": code, "order": _names_only(order)})
-            record.write(session, [entry], actor, self.name, self.permission, kind, clock.now())
-            session.commit()
+            commit_hot(session, *record.statements([entry], actor, self.name, self.permission, kind, clock.now()))
         except Exception:
             session.rollback()
             log.exception("audit.unrecorded", command=self.name, outcome=kind.value, code=code)

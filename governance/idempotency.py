@@ -1,20 +1,20 @@
 """Idempotency keys: the same key with the same order gives the same answer, with another order a refusal.
 
-The key is claimed inside the command's transaction, so a crash leaves neither claim nor change. Keys are the
-tenant's, the actor's and the command's own: nobody meets anybody else's.
+The key is locked for the command's transaction and written beside its changes, so a crash leaves neither. Keys are
+the tenant's, the actor's and the command's own: nobody meets anybody else's.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint, select
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from governance.actors import Actor
-from governance.kernel.database import Row, execute_hot
+from governance.kernel.database import Hot, Row, begin_hot
 from governance.kernel.errors import Invalid, KeyReused, reason
 from governance.kernel.ids import new_id
 
@@ -48,50 +48,40 @@ class IdempotencyKey(Row):
     claimed_at: Mapped[datetime]
 
 
-def claim_key(session: Session, actor: Actor, command: str, key: str, order_hash: str, now: datetime) -> str | None:
-    """Claim the key for this order, or return the answer it already has (JSON).
+def begin_with_key(session: Session, actor: Actor, command: str, key: str, order_hash: str) -> str | None:
+    """Begin the command's transaction holding the key; the answer (JSON) that it already has for this order, or None.
 
-    A second claim waits for the first one's transaction to end. Raises KeyReused for another order's key and
-    Invalid for a key that is none.
+    A second order with the key waits until the first one's transaction has ended. Raises KeyReused for another order's
+    key and Invalid for a key that is none.
     """
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise Invalid(KEY_MALFORMED, field="Idempotency-Key")
-    owner = {"tenant_id": actor.tenant_id, "actor": actor.id, "command": command, "key": key}
-    claim = owner | {"id": new_id(), "order_hash": order_hash, "claimed_at": now}
-    if execute_hot(session, _CLAIM, claim):
+    kept = begin_hot(session, _HOLD, _whose(actor, command, key))
+    if not kept:
         return None
-    stored = session.execute(
-        select(IdempotencyKey.order_hash, IdempotencyKey.answer).where(
-            IdempotencyKey.tenant_id == actor.tenant_id,
-            IdempotencyKey.actor == actor.id,
-            IdempotencyKey.command == command,
-            IdempotencyKey.key == key,
-        )
-    ).one()
-    if stored.order_hash != order_hash:
+    [(kept_hash, answer)] = kept
+    if kept_hash != order_hash:
         raise KeyReused(KEY_REUSED, field="Idempotency-Key")
-    answer: str = stored.answer
-    return answer
+    return str(answer)
 
 
-def answer_statement(actor: Actor, command: str, key: str, answer: str) -> tuple[LiteralString, dict[str, Any]]:
-    """What keeps the answer beside the claimed key; for `send_hot` in the same transaction."""
-    return _KEEP_ANSWER, {
-        "tenant_id": actor.tenant_id,
-        "actor": actor.id,
-        "command": command,
-        "key": key,
-        "answer": answer,
-    }
+def answer_statement(actor: Actor, command: str, key: str, order_hash: str, answer: str, now: datetime) -> Hot:
+    """What keeps the key with its answer, to be sent in the transaction that `begin_with_key` began."""
+    given = {"id": new_id(), "order_hash": order_hash, "answer": answer, "claimed_at": now}
+    return _KEEP, _whose(actor, command, key) | given
 
 
-_CLAIM: Final = """
-    INSERT INTO idempotency_key (id, tenant_id, actor, command, key, order_hash, claimed_at)
-    VALUES (%(id)s, %(tenant_id)s, %(actor)s, %(command)s, %(key)s, %(order_hash)s, %(claimed_at)s)
-    ON CONFLICT (tenant_id, actor, command, key) DO NOTHING
-    RETURNING id
+def _whose(actor: Actor, command: str, key: str) -> dict[str, object]:
+    return {"tenant_id": actor.tenant_id, "actor": actor.id, "command": command, "key": key}
+
+
+_HOLD: Final = """
+    SELECT kept_order_hash, kept_answer
+    FROM hold_idempotency_key(%(scope)s, %(tenant_id)s, %(actor)s, %(command)s, %(key)s)
 """
-_KEEP_ANSWER: Final = """
-    UPDATE idempotency_key SET answer = %(answer)s
-    WHERE tenant_id = %(tenant_id)s AND actor = %(actor)s AND command = %(command)s AND key = %(key)s
+_KEEP: Final = """
+    INSERT INTO idempotency_key (id, tenant_id, actor, command, key, order_hash, answer, claimed_at)
+    VALUES (
+        %(id)s, %(tenant_id)s, %(actor)s, %(command)s, %(key)s, %(order_hash)s, %(answer)s, %(claimed_at)s
+    )
 """

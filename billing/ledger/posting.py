@@ -180,17 +180,17 @@ _POST: Final = """
             %(request_hashes)s::text[], %(kinds)s::text[], %(fiscal_years)s::smallint[],
             %(dates)s::date[], %(line_counts)s::smallint[], %(reversed_ids)s::uuid[],
             %(memos)s::text[]
-        ) AS given (
-            id, tenant_id, reference, request_hash, kind, fiscal_year, happened_on, line_count, reverses_id, memo
+        ) WITH ORDINALITY AS given (
+            id, tenant_id, reference, request_hash, kind, fiscal_year, happened_on, line_count, reverses_id, memo, place
         )
     ), given_line AS MATERIALIZED (
-        SELECT line.entry_id, line.tenant_id, line.line_no, account.id AS account_id, line.yen
+        SELECT given.id AS entry_id, given.tenant_id, line.line_no, account.id AS account_id, line.yen
         FROM unnest(
-            %(line_entry_ids)s::uuid[], %(line_tenant_ids)s::uuid[], %(line_nos)s::smallint[],
-            %(account_codes)s::text[], %(yens)s::bigint[]
-        ) AS line (entry_id, tenant_id, line_no, account_code, yen)
+            %(line_places)s::bigint[], %(line_nos)s::smallint[], %(account_codes)s::text[], %(yens)s::bigint[]
+        ) AS line (place, line_no, account_code, yen)
+        JOIN given ON given.place = line.place
         LEFT JOIN ledger_account AS account
-            ON account.tenant_id = line.tenant_id AND account.code = line.account_code
+            ON account.tenant_id = given.tenant_id AND account.code = line.account_code
     ), ready AS (
         SELECT NOT EXISTS (SELECT FROM given_line WHERE account_id IS NULL)
             AND NOT EXISTS (
@@ -231,9 +231,8 @@ _POST: Final = """
 
 def _add(work: Work, drafts: Sequence[_Draft]) -> set[UUID]:
     """Carry the statement out; the ids of the entries that are in the book by it."""
-    lines = [(draft, number, line) for draft in drafts for number, line in enumerate(draft.posting.lines, 1)]
     try:
-        rows = execute_hot(work.session, _POST, _places(drafts, lines))
+        rows = execute_hot(work.session, _POST, _columns(drafts))
     except IntegrityError as refused:
         # The year closed while this statement waited for its lock; the trigger saw it.
         if isinstance(refused.orig, Error) and refused.orig.diag.constraint_name == "ledger_entry_needs_its_year":
@@ -242,24 +241,41 @@ def _add(work: Work, drafts: Sequence[_Draft]) -> set[UUID]:
     return {entry_id for (entry_id,) in rows}
 
 
-def _places(drafts: Sequence[_Draft], lines: Sequence[tuple[_Draft, int, Line]]) -> dict[str, list[Any]]:
+def _columns(drafts: Sequence[_Draft]) -> dict[str, Any]:
+    postings = [draft.posting for draft in drafts]
+    lines = [
+        (place, number, line)
+        for place, posting in enumerate(postings, 1)
+        for number, line in enumerate(posting.lines, 1)
+    ]
     return {
-        "entry_ids": [draft.entry_id for draft in drafts],
-        "tenant_ids": [draft.posting.tenant_id for draft in drafts],
-        "references": [draft.posting.reference for draft in drafts],
-        "request_hashes": [draft.request_hash for draft in drafts],
-        "kinds": [draft.posting.kind.value for draft in drafts],
-        "fiscal_years": [draft.fiscal_year for draft in drafts],
-        "dates": [draft.posting.happened_on for draft in drafts],
-        "line_counts": [len(draft.posting.lines) for draft in drafts],
-        "reversed_ids": [draft.posting.reverses_id for draft in drafts],
-        "memos": [draft.posting.memo for draft in drafts],
-        "line_entry_ids": [draft.entry_id for draft, _, _ in lines],
-        "line_tenant_ids": [draft.posting.tenant_id for draft, _, _ in lines],
-        "line_nos": [number for _, number, _ in lines],
-        "account_codes": [line.account.value for _, _, line in lines],
-        "yens": [line.yen for _, _, line in lines],
+        "entry_ids": _array(draft.entry_id.hex for draft in drafts),
+        "tenant_ids": _array(posting.tenant_id.hex for posting in postings),
+        "references": _text_array(posting.reference for posting in postings),
+        "request_hashes": _array(draft.request_hash for draft in drafts),
+        "kinds": _array(posting.kind for posting in postings),
+        "fiscal_years": _array(str(draft.fiscal_year) for draft in drafts),
+        "dates": _array(posting.happened_on.isoformat() for posting in postings),
+        "line_counts": _array(str(len(posting.lines)) for posting in postings),
+        "reversed_ids": _array(posting.reverses_id.hex if posting.reverses_id else "NULL" for posting in postings),
+        "memos": _text_array(posting.memo for posting in postings),
+        "line_places": _array(str(place) for place, _, _ in lines),
+        "line_nos": _array(str(number) for _, number, _ in lines),
+        "account_codes": _array(line.account for _, _, line in lines),
+        "yens": _array(str(line.yen) for _, _, line in lines),
     }
+
+
+def _array(values: Iterable[str]) -> str:
+    """PostgreSQL's array literal of values that need no quotes: ids, numbers, dates, words of our own.
+
+    psycopg looks at every element to see whether it needs them, which costs more than the rest of the posting.
+    """
+    return "{" + ",".join(values) + "}"
+
+
+def _text_array(values: Iterable[str]) -> str:
+    return _array('"' + value.replace("\\", r"\\").replace('"', r"\"") + '"' for value in values)
 
 
 def _find_or_open(work: Work, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:

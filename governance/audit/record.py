@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy.orm import Session
 
 from governance.actors import Actor
 from governance.events import Event
 from governance.kernel.correlation import request_id
-from governance.kernel.database import send_hot
+from governance.kernel.database import Hot
 from governance.kernel.ids import new_id
 from governance.permissions import Permission
 
@@ -38,19 +37,6 @@ class Entry:
     facts: dict[str, Any]
 
 
-def write(
-    session: Session,
-    entries: list[Entry],
-    actor: Actor,
-    command: str,
-    permission: Permission,
-    outcome: AuditOutcome,
-    now: datetime,
-) -> None:
-    """Add the entries to the record in the session's transaction, with one wait for the server."""
-    send_hot(session, *statements(entries, actor, command, permission, outcome, now))
-
-
 def statements(
     entries: list[Entry],
     actor: Actor,
@@ -58,8 +44,8 @@ def statements(
     permission: Permission,
     outcome: AuditOutcome,
     now: datetime,
-) -> list[tuple[LiteralString, dict[str, Any]]]:
-    """What `write` sends, for the door to send together with the answer it keeps."""
+) -> list[Hot]:
+    """What adds the entries to the record, for the door to send with its commit."""
     common = {
         "recorded_at": now,
         "actor": actor.id,

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from select import POLLIN, poll
 from typing import Any, ClassVar, Final, LiteralString, cast
 from uuid import UUID
 
@@ -19,8 +22,9 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import DateTime, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import Uuid
 from sqlmodel import SQLModel
 
@@ -57,31 +61,79 @@ class Row(DeclarativeBase):
 @event.listens_for(ScopedSession, "after_begin")
 def _tell_postgresql_the_scope(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     # Local to the transaction, so a pooled connection carries nothing over to its next user.
+    opening: _Opening | None = session.info.pop(_OPENING, None)
+    statement, values = opening.statement if opening else (_SET_SCOPE, {})
     with _sending(_driver(connection)) as driver:
-        driver.execute(_SET_SCOPE, {"scope": str(_scope.get() or "")}, prepare=True)
+        cursor = driver.execute(statement, {**values, "scope": str(_scope.get() or "")}, prepare=True)
+    if opening:
+        opening.rows = cursor.fetchall()
 
 
 _SET_SCOPE: Final = "SELECT set_config('moyai.scope', %(scope)s, true)"
+_OPENING: Final = "moyai.opening"
+
+Hot = tuple[LiteralString, Mapping[str, Any]]
+"""A statement in psycopg's own form (`%(name)s`) and its values.
+
+For the few that every command or posting pays for: they are prepared on the server and pass none of SQLAlchemy's
+layers, which cost several times the statement.
+"""
+
+
+@dataclass
+class _Opening:
+    statement: Hot
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+def begin_hot(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Begin the transaction with a statement that itself sets `moyai.scope` to its `%(scope)s`, and give its rows.
+
+    Raises RuntimeError in a transaction that has begun already, and otherwise what `session.execute` would.
+    """
+    if session.in_transaction():
+        raise RuntimeError("the transaction has begun already")
+    session.info[_OPENING] = opening = _Opening((statement, values))
+    try:
+        session.connection()
+    finally:
+        session.info.pop(_OPENING, None)
+    return opening.rows
 
 
 def execute_hot(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """One statement in psycopg's own form (`%(name)s`), in the session's transaction; its rows, if it has any.
-
-    For the few statements that every command or posting pays for: it is prepared on the server and passes none of
-    SQLAlchemy's layers, which cost several times the statement. Raises what `session.execute` would.
-    """
+    """One hot statement in the session's transaction; its rows, if it has any. Raises what `session.execute` would."""
     session.flush()
     with _faults_as_sqlalchemy_has_them():
         cursor = _driver(session.connection()).execute(statement, values, prepare=True)
         return cursor.fetchall() if cursor.description else []
 
 
-def send_hot(session: Session, *statements: tuple[LiteralString, Mapping[str, Any]]) -> None:
-    """Statements as for `execute_hot` whose rows nobody wants, sent together: one wait for the server, not one each."""
+def commit_hot(session: Session, *inserts: Hot) -> None:
+    """Add these rows, none of which looks at another, and commit: one wait for the server, and all locks end in it.
+
+    Raises what `session.execute` and `session.commit` would; then nothing is committed.
+    """
     session.flush()
     with _sending(_driver(session.connection())) as driver:
-        for statement, values in statements:
-            driver.execute(statement, values, prepare=True)
+        for start in range(0, len(inserts), _TOGETHER):
+            few = inserts[start : start + _TOGETHER]
+            values = {f"{place}_{name}": value for place, (_, of) in enumerate(few) for name, value in of.items()}
+            driver.execute(_as_one(tuple(insert for insert, _ in few)), values, prepare=True)
+        driver.execute("COMMIT", prepare=True)
+    # The session learns of it; for the driver the transaction is over, and nothing is sent again.
+    session.commit()
+
+
+_TOGETHER: Final = 8
+
+
+@lru_cache(maxsize=32)
+def _as_one(inserts: tuple[LiteralString, ...]) -> LiteralString:
+    """One statement of several, as each costs the client as much as it costs the server."""
+    *before, last = (insert.replace("%(", f"%({place}_") for place, insert in enumerate(inserts))
+    named = ", ".join(f"added_{place} AS ({insert})" for place, insert in enumerate(before))
+    return f"WITH {named} {last}" if named else last
 
 
 _Driver = psycopg.Connection[tuple[Any, ...]]
@@ -145,15 +197,31 @@ def _end_reading(silently: bool = False) -> None:
 def engine_options(*, statement_timeout_ms: int = 5_000) -> dict[str, Any]:
     """How the application's engine talks to PostgreSQL: short waits, so that a lost server is a 503 and not a hang."""
     return {
-        "pool_pre_ping": True,
+        "pool_events": [(_refuse_dead, "checkout")],
         "pool_size": 10,
         "max_overflow": 10,
         "pool_timeout": 3,
         "connect_args": {
             "connect_timeout": 3,
+            # What vanished without a word is closed by our own kernel: idle after 45 s, waiting for an answer after 10.
+            "keepalives_idle": 30,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
             "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout=3000 -c timezone=UTC",
         },
     }
+
+
+def _refuse_dead(driver: _Driver, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+    # Between transactions the server says nothing, unless it is its last word or its end. Asking it whether it is
+    # still there, as `pool_pre_ping` does, would be one more wait in every command.
+    if driver.closed:
+        raise DisconnectionError
+    heard = poll()
+    heard.register(driver.fileno(), POLLIN)
+    if heard.poll(0):
+        raise DisconnectionError
 
 
 def connect(app: Flask, url: str, *, statement_timeout_ms: int = 5_000) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Final
 
 
 def canonical(value: Any) -> bytes:
     """JSON with sorted keys and no spaces, in UTF-8. Floats and NaN are refused with ValueError: money has none."""
-    return json.dumps(
-        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_refuse
-    ).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def digest_of(value: Any) -> str:
@@ -21,3 +19,8 @@ def digest_of(value: Any) -> str:
 
 def _refuse(value: object) -> Any:
     raise ValueError(f"a {type(value).__name__} has no canonical form")
+
+
+_ENCODER: Final = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_refuse
+)

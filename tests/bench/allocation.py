@@ -8,8 +8,6 @@ on fewer items. Workings and digests are made when somebody asks for them and ar
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from dataclasses import replace
 from fractions import Fraction
@@ -19,6 +17,7 @@ from typing import Any
 from billing.allocation.calculation import compute
 from billing.allocation.case import Case, Component, Components
 from governance.kernel.split import Rounding
+from tests.bench._conditions import machine
 from tests.billing.allocation.by_hand import shares_by_hand
 
 MEMBERS, ITEMS, ITEMS_BY_HAND = 1_741, 1_000, 5
@@ -52,7 +51,7 @@ def bench() -> dict[str, Any]:
         figures[rounding.value] = {"seconds": round(seconds, 2), "times_as_fast": round(seconds_by_hand / seconds, 1)}
     return {
         "what": f"{MEMBERS:,} members x {ITEMS:,} cost items, 2 components, exact",
-        "conditions": f"Python {platform.python_version()}, one process, {os.cpu_count()} processors; "
+        "conditions": f"one process; {machine()}; "
         f"yardstick: Fraction per cell on {ITEMS_BY_HAND} items in the same run",
         "goal_seconds": GOAL_SECONDS,
         "policies": figures,

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import platform
 import secrets
 import statistics
 import tempfile
@@ -44,6 +42,7 @@ from governance.kernel.database import OPERATOR, connect, db, scope
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
 from tests.actors import plant_operator
+from tests.bench._conditions import machine
 from tests.servers import PostgreSQL, libpq
 
 CLIENTS = (1, 8)
@@ -221,6 +220,7 @@ def _now() -> datetime:
 
 def bench() -> dict[str, Any]:
     """Postings per second and their ratios, singly with one and with eight clients, and in batches of 1,000."""
+    before = machine()
     with _durable_server() as server:
         operator_id, books = _prepare(server)
         urls = (server.app_url("bench"), server.server.url(SUPERUSER, "bench"))
@@ -233,7 +233,7 @@ def bench() -> dict[str, Any]:
     return {
         "what": "postings per second: public command against bare psycopg, same rows",
         "conditions": f"PostgreSQL {proof['version']}, fsync on; {BOOKS} books; medians of {ROUNDS} alternating "
-        f"rounds of {SECONDS_A_ROUND:g} s; Python {platform.python_version()}, {os.cpu_count()} processors",
+        f"rounds of {SECONDS_A_ROUND:g} s; before: {before}; after: {machine()}",
         "goal_ratio": GOAL,
         "single": singles,
         "batches_of_1000_against_copy": batches,

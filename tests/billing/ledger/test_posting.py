@@ -61,6 +61,16 @@ def test_posting_adds_entry_lines_and_balances_and_is_on_record(book: UUID, acto
     assert (event.event, event.tenant_id) == ("ledger.posted", book)
 
 
+@pytest.mark.parametrize(
+    "memo", ['a "quoted" word', 'back\\slash \\\\ and \\"', "{NULL,1}", "NULL", "", "負担金、令和７年度", "'; --"]
+)
+def test_the_words_of_an_entry_are_kept_as_they_were_written(book: UUID, actors: Actors, memo: str) -> None:
+    post_entry(burden(book, 1_000, memo=memo), actor=actors.finance)
+
+    [entry] = entries_of(book)
+    assert entry.memo == memo
+
+
 def test_the_same_reference_and_content_is_the_same_entry_also_after_the_close(book: UUID, actors: Actors) -> None:
     order = burden(book, reference="slip-1")
     first = post_entry(order, actor=actors.finance)

@@ -1,0 +1,37 @@
+"""The connection to PostgreSQL: one that was cut is not handed out, and a transaction begins once."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from governance.kernel.database import OPERATOR, begin_hot, db, scope
+from tests import servers
+
+
+def test_a_connection_that_postgresql_cut_is_replaced_before_anybody_notices(
+    database: Flask, postgresql: servers.PostgreSQL
+) -> None:
+    before = _backend()
+    with psycopg.connect(servers.libpq(postgresql.superuser_url), autocommit=True) as administrator:
+        administrator.execute("SELECT pg_terminate_backend(%s, 5000)", [before])
+
+    assert _backend() != before
+
+
+def test_a_connection_that_nobody_cut_is_used_again(database: Flask) -> None:
+    assert _backend() == _backend()
+
+
+def test_a_transaction_that_has_begun_is_not_begun_again(database: Flask) -> None:
+    with scope(OPERATOR):
+        db.session.execute(text("SELECT 1"))
+        with pytest.raises(RuntimeError, match="begun already"):
+            begin_hot(db.session(), "SELECT set_config('moyai.scope', %(scope)s, true)", {})
+
+
+def _backend() -> int:
+    with scope(OPERATOR):
+        return int(db.session.execute(text("SELECT pg_backend_pid()")).scalar_one())
