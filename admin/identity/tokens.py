@@ -52,7 +52,6 @@ class TokenReader:
 
     def __init__(self, realms: Mapping[Realm, RealmAddress]) -> None:
         self._realms = {address.issuer: realm for realm, address in realms.items()}
-        self._issuers = {realm: address.issuer for realm, address in realms.items()}
         self._rings = {realm: KeyRing(address.keys) for realm, address in realms.items()}
         self._remembered: OrderedDict[bytes, tuple[VerifiedToken, float]] = OrderedDict()
         self._lock = threading.Lock()
@@ -63,8 +62,6 @@ class TokenReader:
 
     def read_access_token(self, token: str) -> VerifiedToken:
         """An access token meant for Moyai. One seen a minute ago is not verified again."""
-        if len(token) > TOKEN_BYTES:
-            raise TokenRefused("size")
         name = sha256(token.encode()).digest()
         now = clock.now().timestamp()
         with self._lock:
@@ -103,9 +100,9 @@ class TokenReader:
 
     def _verify(self, token: str) -> VerifiedToken:
         """Signature, issuer and time: what every token must pass."""
-        _must(len(token) <= TOKEN_BYTES and token.isascii() and token.count(".") == 2, "form")
+        _must(len(token) <= TOKEN_BYTES, "size")
+        _must(token.count(".") == 2, "form")
         header, unproven = (_peek(part) for part in token.split(".")[:2])
-        _must(header.get("alg") == "RS256", "alg")
         realm = self._realms.get(str(unproven.get("iss")))
         if realm is None:
             raise TokenRefused("iss")
@@ -116,7 +113,6 @@ class TokenReader:
             claims = jwt.decode(token, key, algorithms=["RS256"]).claims
         except (JoseError, ValueError) as forged:
             raise TokenRefused("signature") from forged
-        _must(claims.get("iss") == self._issuers[realm], "iss")
         now = clock.now().timestamp()
         expires, begins, issued = claims.get("exp"), claims.get("nbf", 0), claims.get("iat", 0)
         _must(isinstance(expires, int) and now < expires + LEEWAY_SECONDS, "exp")

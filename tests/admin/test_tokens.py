@@ -91,6 +91,7 @@ FORGERIES: dict[str, Forge] = {
     "claims changed": _changed(1),
     "signature changed": _changed(2),
     "signature cut": lambda issuer: issuer.sign(issuer.claims())[:-4],
+    "one part": lambda issuer: issuer.sign(issuer.claims()).partition(".")[0],
     "two parts": lambda issuer: issuer.sign(issuer.claims()).rpartition(".")[0],
     "four parts": lambda issuer: issuer.sign(issuer.claims()) + ".x",
     "not base64": lambda issuer: "é.é.é",
