@@ -1,6 +1,6 @@
 """The write door: every change of Moyai is a command, and nothing else commits.
 
-The decorator asks the permission, opens one transaction in the actor's scope, claims the idempotency key, runs the
+The decorator asks the permission, opens one transaction in the actor's scope, holds the idempotency key, runs the
 body, refuses to commit a change that left no record, commits once, and only then lets jobs go. What was denied,
 refused or failed leaves a record too, in a transaction of its own. No remote call belongs inside a body.
 """
