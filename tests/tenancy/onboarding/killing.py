@@ -15,12 +15,12 @@ from typing import Any
 from uuid import UUID
 
 from flask import Flask
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
+from governance import commands as door
 from governance.actors import system_actor
-from governance.kernel.database import ScopedSession, connect
+from governance.kernel.database import Hot, connect, execute_hot
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.calls import Call, observed_by
 from tenancy.keycloak.keys import load_or_make_keys
@@ -71,7 +71,7 @@ def work_until(job: Job, step: StepName, place: Place) -> None:
 
     def advance_or_die(order: AdvanceStep, **named: Any) -> StepAdvanced:
         if order.step is step and place is Place.WHILE_RECORDING:
-            event.listen(ScopedSession, "before_commit", _die_with_all_written)
+            setattr(door, "commit_hot", _die_with_all_written)  # noqa: B010
         advanced = real_advance(order, **named)
         _die_if(order.step is step and place is Place.AFTER_RECORDING)
         return advanced
@@ -110,8 +110,9 @@ def _die_if(now: bool) -> None:
         _die()
 
 
-def _die_with_all_written(session: Session) -> None:
-    session.flush()
+def _die_with_all_written(session: Session, *inserts: Hot) -> None:
+    for insert, values in inserts:
+        execute_hot(session, insert, values)
     _die()
 
 
