@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 MEMBERS ?= 21
+WORKERS ?= 2
 ARGS ?=
 
 VENV := .venv
@@ -13,13 +14,13 @@ IN_VENV := $(VENV)/bin
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
-	@echo "  MEMBERS=13|21 for run, ARGS='-k words' for test, PYTHON=python3.12 for all."
+	@echo "  MEMBERS=13|21 for run, ARGS='-k words' and WORKERS=2 for test, PYTHON=python3.12 for all."
 
 run: $(READY) ## Start everything, carry out the main job on example data, serve until Ctrl-C.
 	$(IN_VENV)/moyai run --members $(MEMBERS)
 
 test: $(READY) ## Run every test on real servers of their own.
-	$(IN_VENV)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(IN_VENV)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 check: $(READY) ## What a reviewer runs: style, types, import rules, tests.
 	$(IN_VENV)/ruff check .

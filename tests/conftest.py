@@ -11,17 +11,47 @@ from uuid import UUID
 import psycopg
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser
 
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.migrations.apply import migrate_url
 from governance.kernel.database import OPERATOR, connect, db, scope
 from tenancy.keycloak.adapter import KeycloakIdentities
-from tests import servers
+from tests import chromium, servers
 from tests.actors import Actors, plant_operator
 from tests.tenancy.keycloak.installation import Installation
 
 _TEMPLATE = "moyai_template"
+KEPT_DATABASE = "moyai_test"
 _numbers = count(1)
+
+_LONGEST_FIRST = ("journeys", "keycloak", "tests/billing/allocation/test_allocation_adds_up.py")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep with one worker what shares something dear: the journeys' installation, the session's Keycloak, a file."""
+    item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker waits for the other at the end."""
+    items.sort(key=lambda item: [_group(item) != name for name in _LONGEST_FIRST])
+
+
+def _group(item: pytest.Item) -> str:
+    file = item.nodeid.partition("::")[0]
+    if file.startswith("tests/journeys/"):
+        return "journeys"
+    return "keycloak" if "keycloak_server" in getattr(item, "fixturenames", ()) else file
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly that nobody looked at the screens, where that is so."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left_out = [report for report in skipped if chromium.MISSING in str(report.longrepr)]
+    if left_out:
+        terminalreporter.section("browser", red=True)
+        terminalreporter.line(f"{chromium.MISSING}: {len(left_out)} tests", red=True)
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +93,28 @@ def identities(installation: Installation) -> Iterator[KeycloakIdentities]:
     connected.close()
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium a session."""
+    with chromium.started() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kept_database(postgresql: servers.PostgreSQL) -> KeptDatabase:
+    """One migrated database for the tests that leave the schema as it is, which is nearly all."""
+    _create_database(postgresql, KEPT_DATABASE, template=_TEMPLATE)
+    return KeptDatabase(postgresql)
+
+
 @pytest.fixture
-def database_name(postgresql: servers.PostgreSQL) -> Iterator[str]:
-    """A fresh database, cloned from the migrated template; dropped afterwards."""
+def database_name(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL) -> Iterator[str]:
+    """A database as the migrations leave it; the test's own, and dropped afterwards, with the mark `own_database`."""
+    if request.node.get_closest_marker("own_database") is None:
+        kept: KeptDatabase = request.getfixturevalue("kept_database")
+        kept.empty()
+        yield KEPT_DATABASE
+        return
     name = f"moyai_test_{next(_numbers)}"
     _create_database(postgresql, name, template=_TEMPLATE)
     yield name
@@ -101,6 +150,51 @@ def as_operator(operator_tenant: UUID) -> Iterator[None]:
     """The operator's scope for the whole test: reads see every tenant's rows."""
     with scope(OPERATOR):
         yield
+
+
+class KeptDatabase:
+    """A database that is brought back to what the migrations left in it: cheaper than a new one by far.
+
+    The triggers that refuse to remove anything are asleep for this superuser alone.
+    """
+
+    def __init__(self, server: servers.PostgreSQL) -> None:
+        self._server = server
+        self._superuser = self._connected()
+        tables = [name for (name,) in self._superuser.execute(_TABLES).fetchall()]
+        self._seeds = {table: rows for table in tables if (rows := self._rows(table))}
+        self._emptying = ";".join([_CUT_OFF, _RESTART, *(f'DELETE FROM "{table}"' for table in tables)])
+
+    def empty(self) -> None:
+        """Cut off whoever is still connected, and leave the seeds alone."""
+        try:
+            self._superuser.execute(self._emptying)
+        except psycopg.OperationalError:
+            # The test before killed the server, on purpose.
+            self._superuser = self._connected()
+            self._superuser.execute(self._emptying)
+        for table, rows in self._seeds.items():
+            with self._superuser.cursor() as cursor, cursor.copy(f'COPY "{table}" FROM STDIN') as copy:
+                copy.write(rows)
+
+    def _connected(self) -> psycopg.Connection:
+        superuser = psycopg.connect(
+            servers.libpq(self._server.superuser_url), dbname=KEPT_DATABASE, autocommit=True, prepare_threshold=None
+        )
+        superuser.execute("SET session_replication_role = replica")
+        return superuser
+
+    def _rows(self, table: str) -> bytes:
+        with self._superuser.cursor() as cursor, cursor.copy(f'COPY "{table}" TO STDOUT') as copy:
+            return b"".join(bytes(part) for part in copy)
+
+
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+_RESTART = "SELECT setval(format('%I', sequencename)::regclass, 1, false) FROM pg_sequences WHERE schemaname = 'public'"
+_CUT_OFF = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+)
 
 
 def _create_database(server: servers.PostgreSQL, name: str, *, template: str) -> None:

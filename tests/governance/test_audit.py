@@ -82,6 +82,7 @@ def test_a_tampered_record_is_found_at_its_place(
     assert (broken.sequence, broken.kind) == (5, kind)
 
 
+@pytest.mark.own_database
 def test_two_events_that_changed_places_are_found(
     postgresql: servers.PostgreSQL, database_name: str, sealed_record: int
 ) -> None:

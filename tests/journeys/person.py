@@ -1,35 +1,17 @@
-"""A person at a real browser, and what is looked at on each page they come to.
-
-axe-core is handed to the page through the browser's own protocol: the strict policy of the pages, which would refuse a
-script from anywhere else, stays as it is for what is being looked at.
-"""
+"""A person at a real browser, and what is looked at on each page they come to."""
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
+from tests.chromium import evaluate, violations
 from tests.journeys.stack import Account, Stack
-
-CHROMIUM: Final = "/usr/bin/chromium"
-ARGUMENTS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-"""As root in a container, and without the browser's own calls to anywhere."""
 
 NARROW: Final = 360
 
-_RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 _TELL_VIOLATIONS: Final = (
     "document.addEventListener('securitypolicyviolation',"
     " e => console.error('securitypolicyviolation ' + e.effectiveDirective + ' ' + e.blockedURI))"
@@ -106,7 +88,7 @@ class Person:
         self.page.set_viewport_size({"width": NARROW, "height": wide["height"]})
         line = self._context.new_cdp_session(self.page)
         try:
-            assert _evaluate(line, "document.documentElement.scrollWidth") <= NARROW, self.page.url
+            assert evaluate(line, "document.documentElement.scrollWidth") <= NARROW, self.page.url
         finally:
             line.detach()
             self.page.set_viewport_size(wide)
@@ -148,25 +130,3 @@ class Person:
     def _note_message(self, message: ConsoleMessage) -> None:
         if "securitypolicyviolation" in message.text or "Content Security Policy" in message.text:
             self.refused.append(message.text)
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds against WCAG 2.2 A and AA, a line each: rule, what is wrong, and where first."""
-    options = {"runOnly": {"type": "tag", "values": list(_RULES)}, "resultTypes": ["violations"], "preload": False}
-    told = (
-        f"axe.run(document, {json.dumps(options)}).then(found => found.violations.map("
-        "v => v.id + ': ' + v.help + ' at ' + v.nodes.map(n => n.html.slice(0, 200)).slice(0, 3).join(' | ')))"
-    )
-    line = page.context.new_cdp_session(page)
-    try:
-        _evaluate(line, AXE_SCRIPT)
-        found: list[str] = _evaluate(line, told)
-    finally:
-        line.detach()
-    return found
-
-
-def _evaluate(line: Any, expression: str) -> Any:
-    answer = line.send("Runtime.evaluate", {"expression": expression, "awaitPromise": True, "returnByValue": True})
-    assert "exceptionDetails" not in answer, answer["exceptionDetails"]
-    return answer["result"].get("value")

@@ -12,9 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.journeys.person import ARGUMENTS, CHROMIUM, Person
+from tests.chromium import started
+from tests.journeys.person import Person
 from tests.journeys.stack import Stack, running_stack
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "screens"
@@ -25,9 +26,8 @@ LARGEST_BYTES: Final = 200 * 1024
 def main() -> None:
     """Go through the main job and take a picture where somebody would stop and look."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="moyai-screens-") as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory(prefix="moyai-screens-") as folder, started() as browser:
         Path(folder).chmod(0o711)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         with running_stack(Path(folder) / "home", members=13) as stack:
             with Person(browser, stack) as onboarding:
                 _plan_and_progress(onboarding, stack)
@@ -38,7 +38,6 @@ def main() -> None:
             with Person(browser, stack) as owner:
                 owner.sign_in(stack.account("tenant-owner", "431001"), looks=False)
                 _take(owner, "6-municipality")
-        browser.close()
 
 
 def _plan_and_progress(person: Person, stack: Stack) -> None:

@@ -23,9 +23,9 @@ _NO_PAGE = re.compile(r"\.(pdf|csv|xlsx|json)$|^/(login|logout|api|static)")
     [("operator-onboarding", OPERATOR, 20), ("operator-finance", OPERATOR, 15), ("tenant-owner", "431001", 12)],
 )
 def test_every_page_in_reach_can_be_read_by_everybody_on_any_screen(
-    chromium: Browser, stack: Stack, role: str, tenant: str, at_least: int
+    browser: Browser, stack: Stack, role: str, tenant: str, at_least: int
 ) -> None:
-    with Person(chromium, stack) as person:
+    with Person(browser, stack) as person:
         person.sign_in(stack.account(role, tenant))
         seen = {"/"}
         ahead = deque(["/"])

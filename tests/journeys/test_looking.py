@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
-from tests.journeys.person import violations
+from tests.chromium import violations
 
 pytestmark = pytest.mark.browser
 
@@ -14,8 +14,8 @@ _PAGE = """<!doctype html><html lang="ja"><head><title>空</title>
 <body><main><h1>空</h1><img src="/x.png"><p style="color: #eee">薄い</p></main></body></html>"""
 
 
-def test_a_picture_without_words_is_found_on_a_page_that_lets_no_script_in(chromium: Browser) -> None:
-    page = chromium.new_page()
+def test_a_picture_without_words_is_found_on_a_page_that_lets_no_script_in(browser: Browser) -> None:
+    page = browser.new_page()
     try:
         page.set_content(_PAGE)
         found = violations(page)

@@ -20,9 +20,9 @@ _REVISION_PREPARED = 60
 
 
 def test_the_cohort_of_eight_is_taken_in_on_the_screen_and_its_split_approved_and_notified(
-    chromium: Browser, stack: Stack
+    browser: Browser, stack: Stack
 ) -> None:
-    with Person(chromium, stack) as onboarding:
+    with Person(browser, stack) as onboarding:
         onboarding.sign_in(stack.account("operator-onboarding"))
         _the_session_cookie_is_only_for_this_host(onboarding)
         _the_plan_shows_before_and_after(onboarding)
@@ -30,11 +30,11 @@ def test_the_cohort_of_eight_is_taken_in_on_the_screen_and_its_split_approved_an
         _progress_is_followed_until_all_are_in(onboarding)
         _sent_once_more_it_does_nothing(onboarding)
 
-    with Person(chromium, stack) as approver:
+    with Person(browser, stack) as approver:
         approver.sign_in(stack.account("operator-approver"))
         _the_revision_is_approved(approver)
 
-    with Person(chromium, stack) as finance:
+    with Person(browser, stack) as finance:
         finance.sign_in(stack.account("operator-finance"))
         _notices_are_issued(finance)
         _a_notice_is_a_paper_in_japanese(finance)

@@ -17,10 +17,10 @@ KUMAMOTO, YATSUSHIRO = "431001", "432024"
 _NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
-def test_an_owner_sees_the_own_tenant_and_another_one_is_as_absent(chromium: Browser, stack: Stack) -> None:
+def test_an_owner_sees_the_own_tenant_and_another_one_is_as_absent(browser: Browser, stack: Stack) -> None:
     other = stack.moyai("tenant", "show", YATSUSHIRO)["id"]
 
-    with Person(chromium, stack) as owner:
+    with Person(browser, stack) as owner:
         owner.sign_in(stack.account("tenant-owner", KUMAMOTO))
         owner.see("熊本市の概要")
         page = owner.page
@@ -45,11 +45,11 @@ def test_an_owner_sees_the_own_tenant_and_another_one_is_as_absent(chromium: Bro
     assert stack.csp_reports() == []
 
 
-def test_who_is_disabled_is_asked_to_sign_in_at_the_next_click(chromium: Browser, stack: Stack) -> None:
+def test_who_is_disabled_is_asked_to_sign_in_at_the_next_click(browser: Browser, stack: Stack) -> None:
     tenant_id = stack.moyai("tenant", "show", YATSUSHIRO)["id"]
     disabled = stack.account("tenant-finance", YATSUSHIRO)
 
-    with Person(chromium, stack) as person, Person(chromium, stack) as security:
+    with Person(browser, stack) as person, Person(browser, stack) as security:
         person.sign_in(disabled, looks=False)
         person.see("八代市の概要", looks=False)
 

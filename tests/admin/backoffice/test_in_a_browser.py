@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
 from flask import Flask
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from admin.app import create_app
 from admin.identity.sessions import COOKIE
@@ -22,15 +20,10 @@ from tenancy.people.tables import Member, MemberState
 from tests.admin.issuer import Issuer
 from tests.admin.scene import served
 from tests.admin.visitors import Visitors, visit
+from tests.chromium import violations
 from tests.servers import PostgreSQL
 
-CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="CHROMIUM IS MISSING: the back office was not looked at in a browser"),
-]
-
-LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+pytestmark = pytest.mark.browser
 
 
 def _free_port() -> int:
@@ -47,6 +40,7 @@ def page(
     issuer: Issuer,
     operator_tenant: UUID,
     visitors: Visitors,
+    browser: Browser,
     tmp_path: Path,
 ) -> Iterator[Page]:
     """A page in which a person with every role of the operator is signed in; every report of the policy is an error."""
@@ -66,8 +60,7 @@ def page(
     client = visit(app, address, visitors.person(operator_tenant, *OPERATOR_ROLES))
     (cookie,) = (one for one in (client._cookies or {}).values() if one.key == COOKIE)
     complaints: list[str] = []
-    with served(app, port), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with served(app, port):
         context = browser.new_context(base_url=address, locale="ja-JP")
         # A secure cookie is only taken from an https address; browsers then send it to http://localhost too.
         secure_address = address.replace("http:", "https:")
@@ -82,28 +75,11 @@ def page(
         opened.on("console", hear)
         opened.on("pageerror", lambda error: complaints.append(str(error)))
         yield opened
-        browser.close()
+        context.close()
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
     assert complaints == []
-
-
-def _violations(page: Page) -> list[str]:
-    # Through the debugger, because the policy rightly refuses a script tag.
-    debugger = page.context.new_cdp_session(page)
-    debugger.send("Runtime.evaluate", {"expression": Path(AXE_FILE_PATH).read_text(encoding="utf-8")})
-    found = debugger.send(
-        "Runtime.evaluate",
-        {
-            "expression": f"axe.run({{runOnly: {{type: 'tag', values: {LEVELS}}}}}).then("
-            "result => result.violations.map(one => one.id + ' ' + one.nodes.map(node => node.html).join(' | ')))",
-            "awaitPromise": True,
-            "returnByValue": True,
-        },
-    )
-    violations: list[str] = found["result"]["value"]
-    return violations
 
 
 def test_nobody_is_kept_out_and_the_policy_is_never_broken(
@@ -124,7 +100,7 @@ def test_nobody_is_kept_out_and_the_policy_is_never_broken(
     for path in pages:
         page.goto(path)
 
-        assert _violations(page) == [], path
+        assert violations(page) == [], path
         assert page.locator("main h1").count() == 1
         assert page.get_by_text("例示データ").is_visible()
         assert page.locator("html").get_attribute("lang") == "ja"

@@ -187,6 +187,7 @@ def test_the_process_seals_the_record_and_stops_when_told(process: subprocess.Po
     assert process.wait(timeout=30) == 0
 
 
+@pytest.mark.own_database
 def test_the_process_outlives_a_database_that_cuts_its_connections(
     process: subprocess.Popen[bytes],
     database: Flask,

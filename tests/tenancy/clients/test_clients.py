@@ -76,7 +76,9 @@ def test_a_registered_client_is_named_after_its_tenant(actors: Actors) -> None:
         ("[" * 10_000, "json.too_deep"),
         (_key_set(*[_ec(kid=str(number)) for number in range(6)]), "client.not_a_key_set"),
         (_key_set(_ec(private=True)), "client.private_part"),
-        (_key_set({**OctKey.generate_key(256).as_dict(private=True), "kid": "s"}), "client.private_part"),
+        pytest.param(
+            _key_set({**OctKey.generate_key(256).as_dict(private=True), "kid": "s"}), "client.private_part", id="shared"
+        ),
         (_key_set(_ec("P-384")), "client.key_not_usable"),
         (_key_set(_ec(alg="none")), "client.key_not_usable"),
         (_key_set(_ec(use="enc")), "client.key_not_usable"),
