@@ -20,7 +20,7 @@ run: $(READY) ## Start everything, carry out the main job on example data, serve
 	$(IN_VENV)/moyai run --members $(MEMBERS)
 
 test: $(READY) ## Run every test on real servers of their own.
-	$(IN_VENV)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --cov --cov-report=term $(ARGS)
+	$(IN_VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 check: $(READY) ## What a reviewer runs: style, types, import rules, tests.
 	$(IN_VENV)/ruff check .

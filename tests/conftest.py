@@ -12,6 +12,8 @@ import psycopg
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.migrations.apply import migrate_url
@@ -25,24 +27,47 @@ _TEMPLATE = "moyai_template"
 KEPT_DATABASE = "moyai_test"
 _numbers = count(1)
 
-_LONGEST_FIRST = ("journeys", "keycloak", "tests/billing/allocation/test_allocation_adds_up.py")
+_TOGETHER = {
+    "journeys": ("tests/journeys/",),
+    "keycloak": (
+        "tests/tenancy/keycloak/",
+        "tests/tenancy/onboarding/",
+        "tests/admin/identity/",
+        "tests/admin/example/",
+        "tests/admin/servers/test_commands.py",
+    ),
+}
+"""What shares a server that takes a minute to start: the journeys' installation, the session's Keycloak."""
+
+_LONGEST_FIRST = (*_TOGETHER, "tests/billing/allocation/test_allocation_adds_up.py")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep with one worker what shares something dear: the journeys' installation, the session's Keycloak, a file."""
-    item.add_marker(pytest.mark.xdist_group(_group(item)))
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist brings no types
+    """One worker for what shares a server, and for a file; which one is decided as they come free.
+
+    The mark `xdist_group` would say it too, but pytest-xdist 3.8 does not see it under pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    """Share the tests out among the workers of `make test`."""
+    return Together(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker waits for the other at the end."""
-    items.sort(key=lambda item: [_group(item) != name for name in _LONGEST_FIRST])
+    items.sort(key=lambda item: [_group(item.nodeid) != name for name in _LONGEST_FIRST])
 
 
-def _group(item: pytest.Item) -> str:
-    file = item.nodeid.partition("::")[0]
-    if file.startswith("tests/journeys/"):
-        return "journeys"
-    return "keycloak" if "keycloak_server" in getattr(item, "fixturenames", ()) else file
+def _group(nodeid: str) -> str:
+    for name, places in _TOGETHER.items():
+        if nodeid.startswith(places):
+            return name
+    return nodeid.partition("::")[0]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

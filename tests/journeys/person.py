@@ -78,7 +78,9 @@ class Person:
 
     def look(self) -> None:
         """No A or AA violation, nothing refused by the policy, nothing asked of anybody else."""
-        assert violations(self.page) == [], self.page.url
+        self.page.wait_for_load_state("load")
+        found = violations(self.page)
+        assert not found, f"{self.page.url}: {found}"
         assert self.refused == [], self.page.url
         assert self.elsewhere == [], self.page.url
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +55,18 @@ def cases(draw: st.DrawFn) -> Case:
         operator_ratio=draw(st.sampled_from([Fraction(), Fraction(1), Fraction(1, 2), Fraction(1, 3), Fraction(7, 9)])),
         deductions=deductions,
     )
+
+
+@pytest.fixture(autouse=True)
+def uncounted() -> Iterator[None]:
+    """Lines are not counted meanwhile: that takes longer than the many cases, and other tests run the same lines.
+
+    pytest-cov's mark `no_cover` does not hold in a worker of pytest-xdist, where lines are counted twice over.
+    """
+    counting = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(counting)
 
 
 def added_up(allocation: Allocation) -> int:
