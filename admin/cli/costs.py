@@ -34,7 +34,7 @@ BODY_BYTES: Final = 2**20
 
 BODY_SHAPE: Final = reason(
     "rule.body_shape",
-    ja="規則の本文は {most} バイト以下の JSON オブジェクトで指定してください（指定された値: {given}）。",
+    ja="運用ルールの本文は {most} バイト以下の JSON オブジェクトで指定してください（指定された値: {given}）。",
     en="The body of a rule is a JSON object of at most {most} bytes, not {given}.",
 )
 

@@ -10,6 +10,7 @@ from admin.console import (  # noqa: F401 - each module puts its pages on the bl
     assets,
     audit,
     cohorts,
+    costs,
     importing,
     ledger,
     mails,
@@ -18,6 +19,7 @@ from admin.console import (  # noqa: F401 - each module puts its pages on the bl
     overview,
     people,
     quotas,
+    rules,
     tenant_editing,
     tenants,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import month_name
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
@@ -15,6 +16,7 @@ from governance.kernel.era import format_day
 from governance.kernel.errors import Language
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount
+from governance.rules.cost_sharing import BasisDate
 
 NOTHING: Final = "―"
 """What a place without a value shows; zero is 0."""
@@ -76,6 +78,15 @@ def day_text(day: date, language: Language | None = None) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
+def basis_day(day: BasisDate) -> Markup | str:
+    """The day a figure is taken at, as a rule says it: a date, or その年度の4月1日 (1 April of that year)."""
+    if day.fixed is not None:
+        return era_date(day.fixed)
+    if current_language() == "ja":
+        return f"{'前年' if day.offset else 'その年度'}の{day.month}月{day.day}日"
+    return f"{day.day} {month_name[day.month]} of {'the year before' if day.offset else 'that year'}"
+
+
 def era_date(day: date | None) -> Markup | str:
     """A day as documents write it, inside `<time datetime>`."""
     if day is None:
@@ -135,6 +146,7 @@ def give_formats(app: Flask) -> None:
         decimal_text=decimal_text,
         day_text=day_text,
         era_date=era_date,
+        basis_day=basis_day,
         jst_time=jst_time,
         elapsed=elapsed,
         year_label=year_label,

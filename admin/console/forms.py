@@ -20,7 +20,7 @@ from admin.language import current_language
 from governance.kernel.era import parse_day
 from governance.kernel.errors import Conflict, Invalid, KeyReused, Refused, reason
 from governance.kernel.ids import new_id
-from governance.kernel.yen import shown
+from governance.kernel.yen import shown, yen_from_form
 
 SENT_ALREADY = reason(
     "form.sent_already",
@@ -121,11 +121,22 @@ class Form:
         self.refuse(Invalid(NOT_A_NUMBER, field=name, given=shown(text)))
         return None
 
+    def yen(self, name: str) -> int | None:
+        """An amount of 1 yen or more as people write it; None for an empty field, and for one that is refused."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return yen_from_form(text, field=name)
+        except Refused as refused:
+            self.refuse(refused)
+            return None
+
     def one_of(self, name: str, offered: Callable[[str], T]) -> T | None:
-        """A choice, as the enumeration knows it; None for one that is not offered, and it is refused."""
+        """A choice, as the enumeration or the lookup knows it; None for one that is not offered, and it is refused."""
         try:
             return offered(self.text(name))
-        except ValueError:
+        except (ValueError, KeyError):
             self.refuse(Invalid(NOT_OFFERED, field=name))
             return None
 

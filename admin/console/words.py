@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from flask import Flask
 
 from admin.language import either
-from billing.costs.tables import ItemKind
+from billing.costs.tables import ItemKind, TaxKind
 from billing.ledger.chart import AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
 from billing.runs.tables import RunKind, RunState
@@ -124,6 +124,19 @@ WORDS: Final[dict[str, dict[str, Words]]] = {
         ItemKind.OTHER_REVENUE: ("その他の収入", "other revenue"),
         ItemKind.CARRY_OVER: ("前年度繰越金", "carried over"),
     },
+    "tax": {
+        TaxKind.OUT_OF_SCOPE: ("不課税", "out of scope"),
+        TaxKind.EXEMPT: ("非課税", "exempt"),
+        TaxKind.ZERO_RATED: ("免税", "zero-rated"),
+        TaxKind.TAXABLE_10: ("課税 10%", "taxable, 10 %"),
+        TaxKind.TAXABLE_8: ("課税 8%（軽減）", "taxable, 8 % (reduced)"),
+    },
+    "rule_state": {
+        "draft": ("案（議決前）", "draft"),
+        "coming": ("施行予定", "to come"),
+        "in_force": ("施行中", "in force"),
+        "over": ("終了", "over"),
+    },
     "entry": {
         EntryKind.ORDINARY: ("通常", "ordinary"),
         EntryKind.ALLOCATION: ("費用按分", "allocation"),
@@ -199,10 +212,10 @@ WORDS: Final[dict[str, dict[str, Words]]] = {
 """What it is a state or kind of → value → Japanese and English."""
 
 TONES: Final[dict[str, frozenset[str]]] = {
-    "good": frozenset({"active", "done", "posted", "approved", "accepted", "create"}),
+    "good": frozenset({"active", "done", "posted", "approved", "accepted", "create", "in_force"}),
     "bad": frozenset({"failed", "suspended", "denied", "rejected", "stopped"}),
     "warn": frozenset({"waiting", "awaiting_approval", "refused", "leaving", "closing", "change"}),
-    "info": frozenset({"running", "provisioning", "invited", "queued", "screening", "agreed"}),
+    "info": frozenset({"running", "provisioning", "invited", "queued", "screening", "agreed", "draft", "coming"}),
 }
 """How a badge looks for which values. The word always stands in it, so that no colour says anything alone."""
 

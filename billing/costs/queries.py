@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.costs.tables import CostItem, CostPool, ItemKind, TaxKind
+from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.kernel.fiscal_year import FiscalYear
 
 
@@ -56,24 +57,35 @@ def cost_items(session: Session, fiscal_year: FiscalYear, *, withdrawn: bool = F
         .where(*([] if withdrawn else [CostItem.withdrawn_at.is_(None)]))
         .order_by(CostItem.id)
     )
-    return [
-        ItemFacts(
-            item.id,
-            _pool(pool),
-            item.fiscal_year,
-            ItemKind(item.kind),
-            item.name,
-            item.yen,
-            TaxKind(item.tax_kind),
-            item.tax_reason,
-            item.source,
-            item.incurred_on,
-            item.recorded_at,
-            item.withdrawn_at,
-            item.withdrawn_reason,
-        )
-        for item, pool in found
-    ]
+    return [_item(item, pool) for item, pool in found]
+
+
+def cost_item(session: Session, item_id: UUID) -> ItemFacts:
+    """One item, withdrawn or not. Raises NotFound."""
+    found = session.execute(
+        select(CostItem, CostPool).join(CostPool, CostPool.id == CostItem.pool_id).where(CostItem.id == item_id)
+    ).first()
+    if found is None:
+        raise NotFound(NOT_FOUND, field="item_id", what="経費 / cost item", given=str(item_id))
+    return _item(*found)
+
+
+def _item(item: CostItem, pool: CostPool) -> ItemFacts:
+    return ItemFacts(
+        item.id,
+        _pool(pool),
+        item.fiscal_year,
+        ItemKind(item.kind),
+        item.name,
+        item.yen,
+        TaxKind(item.tax_kind),
+        item.tax_reason,
+        item.source,
+        item.incurred_on,
+        item.recorded_at,
+        item.withdrawn_at,
+        item.withdrawn_reason,
+    )
 
 
 def _pool(pool: CostPool) -> PoolFacts:

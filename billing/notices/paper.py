@@ -134,7 +134,7 @@ def _division(facts: dict[str, Any], lines: list[WorkingFacts]) -> dict[str, Any
                 "weight": exact_words(line.weight),
                 "weight_total": exact_words(line.weight_total),
                 "figure_date": format_day(line.figure_date) if line.figure_date else NOTHING,
-                "source": line.figure_source or "規則による",
+                "source": line.figure_source or "運用ルールによる",
                 "yen": yen_before_rounding(line.exact_yen),
                 "exact": _fraction(Fraction(line.exact_yen)),
             }

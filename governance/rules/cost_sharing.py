@@ -22,7 +22,7 @@ from governance.kernel.yen import shown, whole_yen
 
 KEYS = reason(
     "rule.keys",
-    ja="規則の「{where}」に使える項目は {known} です（指定された項目: {given}）。",
+    ja="運用ルールの「{where}」に使える項目は {known} です（指定された項目: {given}）。",
     en="“{where}” of a rule holds {known}; given: {given}.",
 )
 VALUE = reason(

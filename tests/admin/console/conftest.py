@@ -10,13 +10,16 @@ from uuid import UUID
 import pytest
 from flask import Flask
 
+from billing.costs.queries import cost_items
 from billing.notices.commands import IssueNotices, issue_notices
 from billing.runs.queries import run_by_id
 from governance.actors import Actor
 from governance.agreements.queries import versions
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Role
+from governance.rules.queries import rule_versions
 from tenancy.keycloak import port
 from tenancy.people.queries import members
 from tenancy.quotas.commands import ChoosePlan, DefinePlan, RequestQuota, choose_plan, define_plan, request_quota
@@ -56,6 +59,8 @@ class Scene:
     quota_request_id: UUID
     version_id: UUID
     member_id: UUID
+    item_id: UUID
+    rule_version_id: UUID
     joining: dict[str, UUID] = field(default_factory=dict)
 
 
@@ -105,6 +110,8 @@ def scene(web: Flask, county: County, visitors: Visitors) -> Scene:
     with scope(OPERATOR):
         version_id = versions(db.session())[0].id
         member_id = members(db.session(), tenant_id)[0].id
+        item_id = cost_items(db.session(), FiscalYear(2025))[0].id
+        rule_version_id = rule_versions(db.session())[0].id
     web.extensions["moyai.console.identities"] = NothingThere()
     return Scene(
         county,
@@ -119,6 +126,8 @@ def scene(web: Flask, county: County, visitors: Visitors) -> Scene:
         asked.request_id,
         version_id,
         member_id,
+        item_id,
+        rule_version_id,
         joining,
     )
 

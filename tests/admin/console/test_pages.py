@@ -28,6 +28,8 @@ def pages(web: Flask, scene: Scene, **other: Any) -> dict[str, str]:
         "request_id": scene.quota_request_id,
         "version_id": scene.version_id,
         "member_id": scene.member_id,
+        "item_id": scene.item_id,
+        "rule_version_id": scene.rule_version_id,
         "name": "fy2025-two",
         "deed": "edited",
         **other,

@@ -1,0 +1,248 @@
+"""Costs and rules on the screen: entered, confirmed, carried out once, and refused at the field that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from billing.costs.queries import cost_items, cost_pools
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.fiscal_year import FiscalYear
+from governance.permissions import Role
+from governance.rules.cost_sharing import read_cost_sharing
+from governance.rules.queries import VersionFacts, rule_versions
+from tests.admin.console.conftest import Scene
+from tests.admin.console.test_forms import hidden
+from tests.admin.visitors import Visit
+from tests.billing.county import BODY, IN_THE_YEAR
+
+VisitAs = Callable[[Role], Visit]
+
+COST = {
+    "fiscal_year": "2025",
+    "pool": "running",
+    "kind": "cost",
+    "name": "監視の委託",
+    "yen": "1,200,000",
+    "source": "契約 第12号",
+    "incurred_on": "R7.5.1",
+    "tax_kind": "out_of_scope",
+    "tax_reason": "",
+}
+
+RULE = {
+    "name": "running-cost",
+    "label": "運営経費負担規則",
+    "valid_from": "2026-04-01",
+    "valid_until": "",
+    "name_1": "均等割",
+    "ratio_1": "0.2",
+    "basis_1": "equal",
+    "name_2": "人口割",
+    "ratio_2": "4/5",
+    "basis_2": "statistic:population",
+    "basis_date_2": "2020-10-01",
+    "source_2": "国勢調査",
+    "operator_ratio": "1/2",
+    "rounding": "largest_remainder",
+    "unit_yen": "1",
+    "deductions": "grant",
+}
+
+
+@pytest.fixture(autouse=True)
+def in_the_year() -> Iterator[None]:
+    with clock.at(IN_THE_YEAR):
+        yield
+
+
+def standing() -> dict[str, int]:
+    with scope(OPERATOR):
+        return {item.name: item.yen for item in cost_items(db.session(), FiscalYear(2025))}
+
+
+def versions() -> list[VersionFacts]:
+    with scope(OPERATOR):
+        return rule_versions(db.session())
+
+
+def test_a_cost_is_confirmed_with_the_years_sum_and_recorded_once(scene: Scene, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+
+    confirm = visit.submit("/costs/record", step="confirm", key="c", **COST)
+    unwritten = standing()
+    sent = hidden(confirm)
+    first = visit.submit("/costs/record", **{**sent, "step": "apply"})
+    second = visit.submit("/costs/record", **{**sent, "step": "apply"})
+
+    assert "24,000,000円 → 25,200,000円" in confirm.text
+    assert "すでに記帳されています" in confirm.text
+    assert "監視の委託" not in unwritten
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert standing() == {**unwritten, "監視の委託": 1_200_000}
+    assert "経費を登録しました" in visit.get(first.headers["Location"]).text
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "told"),
+    [
+        ("yen", "１２３", "123"),
+        ("yen", "0", "1 円以上"),
+        ("yen", "-5", "1 円以上"),
+        ("yen", "5.5", "5.5"),
+        ("yen", "9223372036854775808", "円以下"),
+        ("yen", "", "入力してください"),
+        ("fiscal_year", "令和7", "数ではありません"),
+        ("fiscal_year", "1234", "1234"),
+        ("incurred_on", "2026-04-01", "属しません"),
+        ("source", " ", "入力してください"),
+        ("kind", "gift", "選択肢"),
+        ("tax_kind", "taxable_10", "理由"),
+        ("pool", "nothing", "選択肢"),
+    ],
+)
+def test_what_is_no_cost_is_told_at_its_field_and_recorded_nowhere(
+    scene: Scene, visit_as: VisitAs, field: str, typed: str, told: str
+) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+    before = standing()
+
+    answer = visit.submit("/costs/record", step="apply", key="c", **{**COST, field: typed})
+
+    at_fault = "tax_reason" if field == "tax_kind" else field
+    assert answer.status_code == 422
+    assert f'href="#{at_fault}"' in answer.text
+    assert told in answer.text
+    assert 'value="監視の委託"' in answer.text
+    assert standing() == before
+
+
+def test_a_cost_is_withdrawn_with_a_reason_once_and_stays_to_be_seen(scene: Scene, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+    address = f"/costs/{scene.item_id}/withdraw"
+
+    without = visit.submit(address, step="apply", key="w", reason="")
+    kept = standing()
+    first = visit.submit(address, step="apply", key="w", reason="二重計上")
+    second = visit.submit(address, step="apply", key="w2", reason="もう一度")
+
+    assert without.status_code == 422
+    assert len(kept) == 1
+    assert (first.status_code, second.status_code) == (303, 409)
+    assert standing() == {}
+    page = visit.get("/costs?fiscal_year=2025").text
+    assert "取り下げた経費" in page
+    assert "二重計上" in page
+    assert "もう一度" not in page
+
+
+def test_a_pool_is_defined_with_its_rule(scene: Scene, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+    pool = {"name": "windows", "label": "窓口経費", "rule": "running-cost"}
+
+    wrong = visit.submit("/costs/pools/new", step="apply", key="p", **{**pool, "rule": "nothing"})
+    capital = visit.submit("/costs/pools/new", step="apply", key="p1", **{**pool, "name": "Windows"})
+    right = visit.submit("/costs/pools/new", step="apply", key="p2", **pool)
+
+    assert (wrong.status_code, capital.status_code, right.status_code) == (404, 422, 303)
+    with scope(OPERATOR):
+        assert [one.label for one in cost_pools(db.session()) if one.name == "windows"] == ["窓口経費"]
+
+
+def test_a_municipality_sees_no_items_and_is_told_where_its_part_stands(scene: Scene, visit_as: VisitAs) -> None:
+    page = visit_as(Role.TENANT_OWNER).get("/costs?fiscal_year=2025").text
+
+    assert "負担額の算定根拠" in page
+    assert "24,000,000" not in page
+    assert "取り下げる" not in page
+
+
+def test_a_version_is_drafted_from_the_one_in_force_and_adopted_by_a_decision(scene: Scene, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+    address = f"/rules/draft?after={scene.rule_version_id}"
+
+    shown = visit.get(address)
+    confirm = visit.submit(address, step="confirm", key="r", **RULE)
+    count_before = len(versions())
+    drafted = visit.submit(address, step="apply", key="r", **RULE)
+    again = visit.submit(address, step="apply", key="r", **RULE)
+
+    assert 'value="人口割"' in shown.text
+    assert 'value="9/10"' in shown.text
+    assert "20.0%" in confirm.text
+    assert "もとの第1版" in confirm.text
+    assert count_before == 1
+    assert (drafted.status_code, again.status_code) == (303, 303)
+    first, second = versions()
+    assert second.name == "running-cost"
+    assert second.adoption is None
+    assert read_cost_sharing(second.body).components[1].basis_text == "statistic:population"
+
+    page = drafted.headers["Location"].partition("?")[0]
+    assert "案（議決前）" in visit.get(page).text
+    decision: dict[str, Any] = {"decided_by": "協議会", "decision_number": "議案第3号", "decided_on": "2025-05-30"}
+    early = visit.submit(f"{page}/adopt", step="apply", key="a1", **{**decision, "decided_on": "2025-06-30"})
+    sure = visit.submit(f"{page}/adopt", step="confirm", key="a2", **decision)
+    adopted = visit.submit(f"{page}/adopt", step="apply", key="a2", **decision)
+
+    assert early.status_code == 422
+    assert 'href="#decided_on"' in early.text
+    assert "第1版は" in sure.text
+    assert adopted.status_code == 303
+    assert "施行予定" in visit.get(page).text
+    ended, standing_version = versions()
+    assert str(ended.valid_until) == "2026-04-01"
+    assert standing_version.adoption is not None
+    assert first.body == BODY
+
+
+@pytest.mark.parametrize(
+    ("changes", "at_fault"),
+    [
+        ({"ratio_2": "0.7"}, "ratio_1"),
+        ({"ratio_2": "八割"}, "ratio_2"),
+        ({"ratio_2": ""}, "ratio_2"),
+        ({"name_2": "均等割"}, "name_2"),
+        ({"basis_date_2": ""}, "basis_date_2"),
+        ({"basis_date_2": "2020-13-01"}, "basis_date_2"),
+        ({"weights_1": "431001=1"}, "weights_1"),
+        ({"basis_1": "fixed"}, "weights_1"),
+        ({"basis_1": "fixed", "weights_1": "431001"}, "weights_1"),
+        ({"basis_1": "fixed", "weights_1": "431001=-1"}, "weights_1"),
+        ({"basis_1": "luck"}, "basis_1"),
+        ({"operator_ratio": "1"}, "operator_ratio"),
+        ({"rounding": "up"}, "rounding"),
+        ({"unit_yen": "0"}, "unit_yen"),
+        ({"valid_from": ""}, "valid_from"),
+        ({"valid_until": "2026-01-01"}, "valid_until"),
+    ],
+)
+def test_what_shares_no_cost_is_told_at_its_field_and_drafted_nowhere(
+    scene: Scene, visit_as: VisitAs, changes: dict[str, str], at_fault: str
+) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+    typed = {f"{part}_{row}": "" for part in ("basis_date", "source", "weights") for row in (1, 2)}
+
+    answer = visit.submit("/rules/draft", step="apply", key="r", **{**typed, **RULE, **changes})
+
+    assert answer.status_code == 422
+    assert f'href="#{at_fault}"' in answer.text
+    assert len(versions()) == 1
+
+
+def test_a_draft_that_nobody_decided_cannot_be_ended_and_an_end_is_not_moved_into_the_past(
+    scene: Scene, visit_as: VisitAs
+) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+    drafted = visit.submit("/rules/draft", step="apply", key="r", **RULE).headers["Location"].partition("?")[0]
+
+    undecided = visit.submit(f"{drafted}/end", step="apply", key="e1", valid_until="2027-04-01")
+    past = visit.submit(f"/rules/{scene.rule_version_id}/end", step="apply", key="e2", valid_until="2025-05-01")
+    moved = visit.submit(f"/rules/{scene.rule_version_id}/end", step="apply", key="e3", valid_until="2026-04-01")
+
+    assert (undecided.status_code, past.status_code, moved.status_code) == (409, 422, 303)
+    assert str(versions()[0].valid_until) == "2026-04-01"
+    assert versions()[1].valid_until is None
