@@ -15,7 +15,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.cohort_plan import CohortPlan, ShareChange, apply_plan, plan_cohort
 from admin.console.audit import names_of_actors
 from admin.console.charts import BeforeAfter, by_amount, change_answer, change_basis, paired_bars
-from admin.console.forms import Form
+from admin.console.forms import NOT_OFFERED, Form
+from admin.console.lists import this_year
 from admin.console.onboardings import progress_of_cohort
 from admin.console.pages import console, keycloak, session, show
 from admin.console.words import role_word
@@ -26,7 +27,7 @@ from governance.audit.queries import events
 from governance.audit.record import AuditOutcome
 from governance.audit.tables import AuditEvent
 from governance.kernel import clock
-from governance.kernel.errors import Stale
+from governance.kernel.errors import Invalid, Stale
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.onboarding.commands import PLAN_STALE
@@ -34,9 +35,13 @@ from tenancy.onboarding.plan import Action
 from tenancy.onboarding.queries import onboardings_of_cohort
 from tenancy.people.queries import names_of_people
 from tenancy.quotas.queries import dimensions
+from tenancy.tenants.commands import DefineCohort, define_cohort
 from tenancy.tenants.queries import cohorts as all_cohorts
+from tenancy.tenants.queries import tenants
+from tenancy.tenants.states import TenantState
 
 _NOT_ABOUT_PLANS = ("session.",)
+_TO_COME = (TenantState.APPLIED, TenantState.SCREENING, TenantState.AGREED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,39 @@ class ChangeSince:
 def cohorts() -> tuple[str, int]:
     """Every cohort, newest year first."""
     return show("cohorts", cohorts=list(reversed(all_cohorts(session()))))
+
+
+@console.route("/define-cohort", methods=["GET", "POST"])
+@asks(Permission.COHORT_DEFINE)
+def cohort_defining() -> AnyResponse | tuple[str, int]:
+    """A new cohort, or with `?name=` more tenants for one. Offered are those to come in that are in none yet."""
+    named = request.args.get("name", "")
+    existing = directory.cohort(session(), named) if named else None
+    offered = [
+        tenant for tenant in tenants(session()) if tenant.cohort_id is None and TenantState(tenant.state) in _TO_COME
+    ]
+    fresh = Form.fresh(name="", label="", fiscal_year=this_year() + 1)
+    form = Form.sent() if request.method == "POST" else fresh
+    if existing is not None:
+        form.values.update(name=existing.name, label=existing.label, fiscal_year=str(existing.fiscal_year))
+    ticked = set(request.form.getlist("tenant_ids"))
+    chosen = tuple(tenant.id for tenant in offered if str(tenant.id) in ticked)
+    form.values["tenant_ids"] = ""
+    if request.method == "POST":
+        name, label = form.needed("name"), form.needed("label")
+        form.needed("fiscal_year")
+        year = form.whole("fiscal_year")
+        if len(chosen) != len(ticked):
+            form.refuse(Invalid(NOT_OFFERED, field="tenant_ids"))
+        if form.is_right and year is not None:
+            with form.refusing():
+                define_cohort(
+                    DefineCohort(name=name, label=label, fiscal_year=year, tenant_ids=chosen),
+                    actor=current_actor(),
+                    key=form.key,
+                )
+                return redirect(url_for("console.cohort_plan", name=name), 303)
+    return show("cohort_defining", form=form, existing=existing, offered=offered, chosen=chosen)
 
 
 @console.get("/cohorts/<name>")

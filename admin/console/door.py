@@ -5,12 +5,14 @@ from __future__ import annotations
 from flask import Flask, Response, abort, send_file
 
 from admin.console import (  # noqa: F401 - each module puts its pages on the blueprint
+    agreements,
     allocations,
     approvals,
     assets,
     audit,
     cohorts,
     costs,
+    entries,
     importing,
     ledger,
     mails,
@@ -18,9 +20,11 @@ from admin.console import (  # noqa: F401 - each module puts its pages on the bl
     onboardings,
     overview,
     people,
+    plans,
     quotas,
     rules,
     tenant_editing,
+    tenant_facts,
     tenants,
 )
 from admin.console.formats import give_formats

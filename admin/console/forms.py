@@ -147,7 +147,7 @@ class Form:
 
     def refuse(self, refusal: Refused) -> None:
         """Show the refusal at the field it is about."""
-        if isinstance(refusal, KeyReused):
+        if isinstance(refusal, KeyReused) and refusal.field not in self.values:
             # A person knows no keys: what they see was sent before, and what they send next is a new deed.
             refusal, self.key = Conflict(SENT_ALREADY), str(new_id())
         language = current_language()

@@ -69,6 +69,9 @@ _TENANT_WAYS: Final = (
 _BELONGS: Final = {
     "/cohorts": "/onboardings",
     "/mails": "/onboardings",
+    "/define-cohort": "/onboardings",
+    "/agreements": "/tenants",
+    "/plans": "/tenants",
     "/shares": "/allocations",
     "/quota-requests": "/tenants",
 }

@@ -1,4 +1,4 @@
-"""帳簿: trial balance, entries and the state of the year, for each tenant's book. Reading only, but for the period."""
+"""帳簿: trial balance, entries and the state of the year, for each tenant's book. And closing the year."""
 
 from __future__ import annotations
 
@@ -93,17 +93,6 @@ def book_csv(tenant_id: UUID) -> AnyResponse:
         for line in entry.lines
     )
     return csv_answer(f"{tenant.name}_{either('元帳', 'ledger')}", header, rows)
-
-
-@console.get("/ledger/<uuid:tenant_id>/entries/<uuid:entry_id>")
-@asks(Permission.LEDGER_READ)
-def entry(tenant_id: UUID, entry_id: UUID) -> tuple[str, int]:
-    """One entry with its lines, and what it reverses or what reversed it."""
-    return show(
-        "entry",
-        tenant=directory.tenant_by_id(session(), tenant_id),
-        entry=queries.entry(session(), tenant_id, entry_id),
-    )
 
 
 @console.post("/ledger/<uuid:tenant_id>/period")

@@ -1,4 +1,4 @@
-"""利用枠: ask for another value, decide about what somebody else asked, choose a tenant's plan."""
+"""利用枠: ask for another value, decide about what somebody else asked."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ from tenancy.people.queries import names_of_people
 from tenancy.quotas import queries
 from tenancy.quotas.commands import (
     KIND,
-    ChoosePlan,
     DecideQuota,
     RequestQuota,
-    choose_plan,
     decide_quota,
     request_quota,
 )
@@ -89,35 +87,6 @@ def quota_deciding(request_id: UUID) -> AnyResponse | tuple[str, int]:
             )
             return redirect(url_for("console.quota_request", request_id=request_id, done="decided"), 303)
     return _show_request(request_id, form)
-
-
-@console.route("/tenants/<uuid:tenant_id>/plan", methods=["GET", "POST"])
-@asks(Permission.PLAN_CHOOSE)
-def plan_choosing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
-    """The plan a tenant is on from a day on."""
-    tenant = directory.tenant_by_id(session(), tenant_id)
-    today = clock.today()
-    form = Form.sent() if request.method == "POST" else Form.fresh(plan="", valid_from="")
-    if request.method == "POST":
-        plan, valid_from = form.needed("plan"), form.day("valid_from")
-        if form.is_right:
-            with form.refusing():
-                choose_plan(
-                    ChoosePlan(tenant_id=tenant_id, plan=plan, valid_from=valid_from),
-                    actor=current_actor(),
-                    key=form.key,
-                )
-                return redirect(url_for("console.tenant_done", tenant_id=tenant_id, deed="plan-chosen"), 303)
-    plans = queries.plans(session())
-    return show(
-        "plan_choosing",
-        form=form,
-        tenant=tenant,
-        plans=plans,
-        values={plan.id: queries.plan_quotas(session(), plan.id, today) for plan in plans},
-        dimensions=queries.dimensions(session()),
-        present=queries.plan_in_force(session(), tenant_id, today),
-    )
 
 
 def _show_request(request_id: UUID, form: Form | None) -> tuple[str, int]:

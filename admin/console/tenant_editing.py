@@ -62,6 +62,14 @@ DONE_WORDS: Final = {
         "The signer and the text's SHA-256 are kept.",
     ),
     "plan-chosen": ("利用プランを決めました", "Chosen", "", ""),
+    "figure-recorded": (
+        "統計値を登録しました",
+        "Recorded",
+        "次に作成する按分から使われます。",
+        "The next allocation uses it.",
+    ),
+    "contact-recorded": ("連絡先を登録しました", "Recorded", "", ""),
+    "contact-removed": ("連絡先を削除しました", "Removed", "", ""),
 }
 """Deed → what was done and what comes now, Japanese and English."""
 

@@ -29,6 +29,7 @@ from tenancy.quotas.queries import plan_in_force, quota_requests, quotas_in_forc
 from tenancy.tenants import queries
 from tenancy.tenants.queries import LIST_ORDERS, TenantFilter
 from tenancy.tenants.states import MOVES, TenantKind, TenantState
+from tenancy.tenants.tables import ContactPurpose
 
 
 @console.get("/tenants")
@@ -110,6 +111,7 @@ def tenant(tenant_id: UUID) -> tuple[str, int]:
         moves=queries.moves(session(), tenant_id),
         possible=[] if found.is_operator else sorted(MOVES[found.state], key=list(TenantState).index),
         statistics=queries.statistics(session(), tenant_id),
+        purposes=list(ContactPurpose),
         contacts=queries.contacts(session(), tenant_id) if may(Permission.CONTACT_READ) else [],
         members=members(session(), tenant_id)[:PAGE_SIZE] if may(Permission.MEMBER_READ) else [],
         roles=roles_of_members(session(), tenant_id, now) if may(Permission.MEMBER_READ) else {},

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from billing.costs.queries import cost_items
+from billing.ledger.queries import entries
 from billing.notices.commands import IssueNotices, issue_notices
 from billing.runs.queries import run_by_id
 from governance.actors import Actor
@@ -61,6 +62,7 @@ class Scene:
     member_id: UUID
     item_id: UUID
     rule_version_id: UUID
+    entry_id: UUID
     joining: dict[str, UUID] = field(default_factory=dict)
 
 
@@ -112,6 +114,7 @@ def scene(web: Flask, county: County, visitors: Visitors) -> Scene:
         member_id = members(db.session(), tenant_id)[0].id
         item_id = cost_items(db.session(), FiscalYear(2025))[0].id
         rule_version_id = rule_versions(db.session())[0].id
+        entry_id = entries(db.session(), tenant_id, fiscal_year=2025, limit=1)[0].id
     web.extensions["moyai.console.identities"] = NothingThere()
     return Scene(
         county,
@@ -128,6 +131,7 @@ def scene(web: Flask, county: County, visitors: Visitors) -> Scene:
         member_id,
         item_id,
         rule_version_id,
+        entry_id,
         joining,
     )
 

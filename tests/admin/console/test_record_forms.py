@@ -1,0 +1,246 @@
+"""Figures, contacts, cohorts, plans, agreements and entries on the screen: done once, refused at the field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import pytest
+
+from billing.ledger.queries import entries
+from governance.agreements.queries import versions
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, scope
+from governance.permissions import Role
+from tenancy.quotas.queries import dimensions, plan_named, plan_quotas
+from tenancy.tenants.queries import cohorts, contacts, statistics, tenants
+from tests.admin.console.conftest import Scene
+from tests.admin.console.test_forms import hidden
+from tests.admin.visitors import Visit
+from tests.billing.county import IN_THE_YEAR
+
+VisitAs = Callable[[Role], Visit]
+
+FIGURE = {"kind": "population", "value": "740822", "basis_date": "R7.4.1", "source": "熊本県推計人口調査"}
+CONTACT = {"section": "財政課", "name": "佐藤 一郎", "email": "zaisei@city.example.jp", "phone": "096-333-0000"}
+ENTRY = {
+    "reference": "D-2025-001",
+    "happened_on": "2025-06-02",
+    "memo": "端数の調整",
+    "kind": "ordinary",
+    "account_1": "receivable",
+    "debit_1": "1,000",
+    "credit_1": "",
+    "account_2": "burden",
+    "debit_2": "",
+    "credit_2": "1000",
+}
+
+
+@pytest.fixture(autouse=True)
+def in_the_year() -> Iterator[None]:
+    with clock.at(IN_THE_YEAR):
+        yield
+
+
+def test_a_figure_is_confirmed_beside_the_one_that_stands_and_supersedes_it(scene: Scene, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    address = f"/tenants/{scene.tenant_id}/figures/record"
+
+    first = visit.submit(address, step="apply", key="f1", **FIGURE)
+    confirm = visit.submit(address, step="confirm", key="f2", **{**FIGURE, "value": "740900"})
+    second = visit.submit(address, **{**hidden(confirm), "step": "apply"})
+    again = visit.submit(address, **{**hidden(confirm), "step": "apply"})
+
+    assert "740822 →" in confirm.text
+    assert (first.status_code, second.status_code, again.status_code) == (303, 303, 303)
+    with scope(OPERATOR):
+        found = [row.value for row in statistics(db.session(), scene.tenant_id) if row.basis_date == date(2025, 4, 1)]
+    assert found == ["740900"]
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("value", "７４０"),
+        ("value", "-1"),
+        ("value", "74.5"),
+        ("basis_date", "2099-01-01"),
+        ("kind", "x"),
+        ("source", ""),
+    ],
+)
+def test_what_is_no_figure_is_told_at_its_field(scene: Scene, visit_as: VisitAs, field: str, typed: str) -> None:
+    answer = visit_as(Role.OPERATOR_ONBOARDING).submit(
+        f"/tenants/{scene.tenant_id}/figures/record", step="apply", key="f", **{**FIGURE, field: typed}
+    )
+
+    assert answer.status_code == 422
+    assert f'href="#{field}"' in answer.text
+    with scope(OPERATOR):
+        assert all(row.basis_date != date(2025, 4, 1) for row in statistics(db.session(), scene.tenant_id))
+
+
+def test_an_owner_names_a_contact_of_the_own_tenant_and_removes_it(scene: Scene, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.TENANT_OWNER)
+    address = f"/tenants/{scene.tenant_id}/contacts/finance"
+
+    wrong = visit.submit(address, step="apply", key="c0", **{**CONTACT, "email": "zaisei"})
+    unwritten = _contacts(scene)
+    named = visit.submit(address, step="apply", key="c1", **CONTACT)
+    written = _contacts(scene)
+    shown = visit.get(address)
+    elsewhere = visit.submit(f"/tenants/{scene.other_id}/contacts/finance", step="apply", key="c2", **CONTACT)
+    unknown = visit.get(f"/tenants/{scene.tenant_id}/contacts/nobody")
+    removed = visit.submit(f"{address}/remove", step="apply", key="c3")
+
+    assert (wrong.status_code, named.status_code, removed.status_code) == (422, 303, 303)
+    assert 'href="#email"' in wrong.text
+    assert unwritten == []
+    assert written == ["佐藤 一郎"]
+    assert 'value="佐藤 一郎"' in shown.text
+    assert (elsewhere.status_code, unknown.status_code) == (404, 404)
+    assert _contacts(scene) == []
+
+
+def test_a_cohort_is_defined_with_those_to_come_in_and_leads_to_its_plan(scene: Scene, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    visit.submit("/tenants/new", step="apply", key="t", kind="city", code="432059", name="水俣市", kana="ミナマタシ")
+    with scope(OPERATOR):
+        newcomer = next(tenant for tenant in tenants(db.session()) if tenant.code == "432059")
+    cohort = {"name": "fy2026", "label": "令和8年度参加", "fiscal_year": "2026"}
+
+    page = visit.get("/define-cohort").text
+    taken = visit.submit("/define-cohort", step="apply", key="d0", **cohort, tenant_ids=str(scene.tenant_id))
+    made = visit.submit("/define-cohort", step="apply", key="d1", **cohort, tenant_ids=str(newcomer.id))
+    again = visit.submit("/define-cohort", step="apply", key="d2", **{**cohort, "label": "別の名称"})
+
+    assert "水俣市" in page
+    assert "熊本市" not in page
+    assert (taken.status_code, made.status_code, again.status_code) == (422, 303, 409)
+    assert made.headers["Location"] == "/cohorts/fy2026/plan"
+    with scope(OPERATOR):
+        assert [one.label for one in cohorts(db.session()) if one.name == "fy2026"] == ["令和8年度参加"]
+        assert [tenant.name for tenant in tenants(db.session(), cohort="fy2026")] == ["水俣市"]
+
+
+def test_a_plan_is_defined_and_its_values_changed_from_a_day_on(scene: Scene, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    with scope(OPERATOR):
+        names = [one.name for one in dimensions(db.session())]
+    plan = {"name": "large", "label": "大規模", "valid_from": ""}
+    values = {f"quota_{name}": "500" for name in names}
+
+    wrong = visit.submit("/plans/define", step="apply", key="p0", **plan, **{**values, f"quota_{names[0]}": "５００"})
+    made = visit.submit("/plans/define", step="apply", key="p1", **plan, **values)
+    change = {**values, f"quota_{names[0]}": "", "valid_from": "2026-04-01"}
+    confirm = visit.submit("/plans/define?plan=large", step="confirm", key="p2", **change)
+    changed = visit.submit("/plans/define?plan=large", step="apply", key="p2", **change)
+
+    assert (wrong.status_code, made.status_code, changed.status_code) == (422, 303, 303)
+    assert f'href="#quota_{names[0]}"' in wrong.text
+    assert "無制限" in confirm.text
+    with scope(OPERATOR):
+        large = plan_named(db.session(), "large")
+        assert plan_quotas(db.session(), large.id, date(2025, 6, 2))[names[0]] == 500
+        assert plan_quotas(db.session(), large.id, date(2026, 4, 1))[names[0]] is None
+
+
+def test_the_next_version_of_an_agreement_begins_as_a_copy_and_is_published_once(
+    scene: Scene, visit_as: VisitAs
+) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    with scope(OPERATOR):
+        before = versions(db.session())
+    address = f"/agreements/publish?after={before[0].id}"
+    text = "第1条 データの利用について定める。\n第2条 費用は、運用ルールにより負担する。\n"
+    entered = {"language": "ja", "mandatory": "yes", "text": text, "effective_from": "2026-04-01"}
+
+    shown = visit.get(address)
+    early = visit.submit(address, step="apply", key="a0", **{**entered, "effective_from": "1999-04-01"})
+    foreign = visit.submit(address, step="apply", key="a1", **{**entered, "language": "fr"})
+    confirm = visit.submit(address, step="confirm", key="a2", **entered)
+    made = visit.submit(address, step="apply", key="a2", **entered)
+    again = visit.submit(address, step="apply", key="a2", **entered)
+
+    assert before[0].text.splitlines()[0] in shown.text
+    assert (early.status_code, foreign.status_code) == (422, 422)
+    assert 'href="#effective_from"' in early.text
+    assert "取り消せません" in confirm.text
+    assert (made.status_code, again.status_code) == (303, 303)
+    with scope(OPERATOR):
+        after = versions(db.session())
+    assert len(after) == len(before) + 1
+    assert after[0].text == text
+    page = visit.get(made.headers["Location"]).text
+    assert "第2条" in page
+    assert after[0].sha256[:12] in page
+    assert after[0].sha256[:12] in confirm.text
+
+
+def test_an_entry_is_added_up_posted_once_and_reversed_by_its_opposite(scene: Scene, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+    address = f"/ledger/{scene.tenant_id}/entries/post"
+    before = _entries(scene)
+
+    confirm = visit.submit(address, step="confirm", key="e", **ENTRY)
+    unposted = _entries(scene)
+    first = visit.submit(address, **{**hidden(confirm), "step": "apply"})
+    second = visit.submit(address, **{**hidden(confirm), "step": "apply"})
+    other = visit.submit(address, step="apply", key="e2", **{**ENTRY, "debit_1": "2000", "credit_2": "2000"})
+
+    assert confirm.text.count("1,000") >= 4
+    assert unposted == before
+    assert (first.status_code, second.status_code, other.status_code) == (303, 303, 422)
+    assert 'href="#reference"' in other.text
+    assert len(_entries(scene)) == len(before) + 1
+
+    page = first.headers["Location"].partition("?")[0]
+    early = visit.submit(f"{page}/reverse", step="apply", key="r0", happened_on="2025-05-01", why="誤り")
+    reversed_ = visit.submit(f"{page}/reverse", step="apply", key="r1", happened_on="2025-06-02", why="誤り")
+    twice = visit.submit(f"{page}/reverse", step="apply", key="r2", happened_on="2025-06-02", why="誤り")
+
+    assert (early.status_code, reversed_.status_code, twice.status_code) == (422, 303, 409)
+    assert len(_entries(scene)) == len(before) + 2
+    assert "反対の仕訳を記帳しました" in visit.get(reversed_.headers["Location"]).text
+    assert "この仕訳を取り消す" not in visit.get(page).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "at_fault"),
+    [
+        ({"credit_2": "999"}, "debit_1"),
+        ({"credit_2": ""}, "debit_2"),
+        ({"credit_1": "5"}, "debit_1"),
+        ({"debit_1": "１０００"}, "debit_1"),
+        ({"debit_1": "-1000"}, "debit_1"),
+        ({"account_1": "cash"}, "account_1"),
+        ({"reference": "伝票"}, "reference"),
+        ({"happened_on": ""}, "happened_on"),
+        ({"memo": ""}, "memo"),
+        ({"account_1": "", "debit_1": "", "account_2": "", "credit_2": ""}, "debit_1"),
+        ({"kind": "reversal"}, "kind"),
+    ],
+)
+def test_what_is_no_entry_is_told_at_its_field_and_posted_nowhere(
+    scene: Scene, visit_as: VisitAs, changes: dict[str, str], at_fault: str
+) -> None:
+    before = _entries(scene)
+
+    answer = visit_as(Role.OPERATOR_FINANCE).submit(
+        f"/ledger/{scene.tenant_id}/entries/post", step="apply", key="e", **{**ENTRY, **changes}
+    )
+
+    assert answer.status_code == 422
+    assert f'href="#{at_fault}"' in answer.text
+    assert _entries(scene) == before
+
+
+def _contacts(scene: Scene) -> list[str]:
+    with scope(OPERATOR):
+        return [row.name for row in contacts(db.session(), scene.tenant_id) if row.purpose == "finance"]
+
+
+def _entries(scene: Scene) -> list[str]:
+    with scope(OPERATOR):
+        return [one.reference for one in entries(db.session(), scene.tenant_id, fiscal_year=2025, limit=100)]
