@@ -112,6 +112,18 @@ def status_of(refusal: Refused) -> HTTPStatus:
     return next(STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS)
 
 
+def wrong_order(wrong: ValidationError) -> Invalid:
+    """The refusal for an order that a door built from input and that did not fit its form.
+
+    Raises any other model's error as it is: that is a bug of ours.
+    """
+    if wrong.title not in {known.order_type.__name__ for known in COMMANDS.values()}:
+        raise wrong
+    problems = wrong.errors(include_url=False, include_input=False, include_context=False)
+    place = ".".join(str(step) for step in problems[0]["loc"]) or "-"
+    return Invalid(WRONG_FIELD, field=place, place=place, problem=problems[0]["msg"])
+
+
 def _tell_refusal(refusal: Refused) -> Response:
     language = current_language()
     status = status_of(refusal)
@@ -122,12 +134,7 @@ def _tell_refusal(refusal: Refused) -> Response:
 
 
 def _tell_wrong_order(wrong: ValidationError) -> Response:
-    """An order that a view built from input and that did not fit its form. Any other model is a bug of ours."""
-    if wrong.title not in {known.order_type.__name__ for known in COMMANDS.values()}:
-        raise wrong
-    problems = wrong.errors(include_url=False, include_input=False, include_context=False)
-    place = ".".join(str(step) for step in problems[0]["loc"]) or "-"
-    return _tell_refusal(Invalid(WRONG_FIELD, field=place, place=place, problem=problems[0]["msg"]))
+    return _tell_refusal(wrong_order(wrong))
 
 
 def _tell_http(error: HTTPException) -> Response | HTTPException:

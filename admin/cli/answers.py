@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
+from pydantic import ValidationError
 
+from admin.errors import wrong_order
 from governance.kernel.errors import Invalid, Refused, Unreachable
 
 Parameters = ParamSpec("Parameters")
@@ -24,17 +26,20 @@ def answering(
 ) -> Callable[Parameters, Answer]:
     """Turn a refusal raised by a command's body into its message and exit code. A bug stays a traceback.
 
-    With `--json` the refusal is the one object on standard output; `json_to_error_stream` is for commands whose
-    standard output holds a result or nothing.
+    An order that does not take what was typed is a refusal, too. With `--json` the refusal is the one object on
+    standard output; `json_to_error_stream` is for commands whose standard output holds a result or nothing.
     """
 
     @functools.wraps(deed)
     def answered(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
         try:
             return deed(*args, **kwargs)
-        except Refused as refusal:
-            context = click.get_current_context()
-            _refuse(refusal, context, bool(context.params.get("as_json")), json_to_error_stream)
+        except ValidationError as wrong:
+            refusal: Refused = wrong_order(wrong)
+        except Refused as refused:
+            refusal = refused
+        context = click.get_current_context()
+        _refuse(refusal, context, bool(context.params.get("as_json")), json_to_error_stream)
 
     return answered
 

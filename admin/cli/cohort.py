@@ -1,16 +1,18 @@
-"""`moyai cohort`: what taking a cohort in would do, and doing it."""
+"""`moyai cohort`: who comes in together, what taking them in would do, and doing it."""
 
 from __future__ import annotations
 
 import os
 import socket
 import time
-from typing import Any
 
 import click
 
 from admin.cli.answers import answering, print_json
 from admin.cli.core import installation
+from admin.cli.onboarding import print_steps, steps_json
+from admin.cli.orders import as_typed
+from admin.cli.tenant_words import as_json_option, print_answer, tenant_id_of
 from admin.cohort_plan import CohortPlan, apply_plan, plan_cohort
 from admin.handlers import worker_actor
 from admin.keycloak_setup import identities
@@ -19,14 +21,34 @@ from governance.commands import bookkeeping
 from governance.kernel.database import OPERATOR
 from tenancy import directory
 from tenancy.onboarding.plan import Action
-from tenancy.onboarding.queries import OnboardingView
 from tenancy.onboarding.steps import OnboardingState
 from tenancy.onboarding.worker import OnboardingWorker
+from tenancy.tenants.commands import DefineCohort, define_cohort
 
 
 @click.group()
 def cohort() -> None:
     """参加年度グループ / Cohorts."""
+
+
+@cohort.command("define")
+@click.argument("name")
+@click.option("--label", required=True)
+@click.option("--fiscal-year", required=True, type=int, help="Of which year its costs are shared (2025 = 令和7年度).")
+@click.option("--tenant", "tenant_ids", multiple=True, metavar="CODE", help="Once for each tenant that joins it.")
+@as_json_option
+@answering
+def define(name: str, label: str, fiscal_year: int, tenant_ids: tuple[str, ...], as_json: bool) -> None:
+    """参加年度グループを定める / Define a cohort, or have more tenants join it. Safe to repeat; those in it stay."""
+    with as_typed(), installation() as here:
+        order = DefineCohort(
+            name=name,
+            label=label,
+            fiscal_year=fiscal_year,
+            tenant_ids=tuple(tenant_id_of(code, field="--tenant") for code in tenant_ids),
+        )
+        defined = define_cohort(order, actor=here.actor)
+    print_answer({"cohort_id": str(defined.cohort_id), "added": defined.added}, as_json)
 
 
 @cohort.command("plan")
@@ -72,33 +94,17 @@ def apply(name: str, digest: str, as_json: bool) -> None:
             {
                 "cohort": name,
                 "digest": digest,
-                "tenants": [_outcome(members[view.tenant_id], view) for view in views],
+                "tenants": [
+                    {"code": members[view.tenant_id].code, "state": view.state.value, "steps": steps_json(view)}
+                    for view in views
+                ],
             }
         )
     else:
         for view in views:
-            member = members[view.tenant_id]
-            click.echo(f"{member.code}\t{member.name}\t{view.state.value}")
-            for step in view.steps:
-                click.echo(f"\t{step.name.value}\t{step.state.value}\t{step.why('ja')}".rstrip())
+            print_steps(members[view.tenant_id], view)
     if any(view.state is not OnboardingState.DONE for view in views):
         click.get_current_context().exit(1)
-
-
-def _outcome(member: directory.TenantFacts, view: OnboardingView) -> dict[str, Any]:
-    return {
-        "code": member.code,
-        "state": view.state.value,
-        "steps": [
-            {
-                "step": step.name.value,
-                "state": step.state.value,
-                "outcome": step.outcome,
-                **({"reason": step.reason, "message": f"{step.why('ja')} / {step.why('en')}"} if step.reason else {}),
-            }
-            for step in view.steps
-        ],
-    }
 
 
 def _print_plan(planned: CohortPlan) -> None:

@@ -9,11 +9,10 @@ import click
 
 from admin.cli.answers import answering, print_json
 from admin.cli.core import installation
-from admin.cli.tenant_words import Day, as_json_option, print_answer, tenant_id_of
+from admin.cli.tenant_words import Day, as_json_option, print_answer, tenant_id_of, tenant_named
 from governance.agreements.queries import acceptance_in_force
 from governance.commands import bookkeeping
 from governance.kernel import clock
-from governance.kernel.codes import BodyCode
 from governance.kernel.database import OPERATOR
 from tenancy import directory
 from tenancy.people.queries import members
@@ -66,7 +65,7 @@ def list_tenants(state: str | None, cohort: str | None, as_json: bool) -> None:
 def show_tenant(code: str, as_json: bool) -> None:
     """団体を 1 つ見る / One tenant: figures, people, quotas, acceptance, moves."""
     with installation(), bookkeeping(OPERATOR) as session:
-        facts = directory.tenant_by_code(session, BodyCode.parse(code, field="CODE").digits)
+        facts = tenant_named(session, code)
         accepted = acceptance_in_force(session, facts.id, clock.today())
         plan = plan_in_force(session, facts.id, clock.today())
         shown = _summary(facts) | {

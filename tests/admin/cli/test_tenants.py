@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import pytest
-from click.testing import CliRunner
-from flask import Flask
 
-from admin.cli import main
 from governance.kernel.database import OPERATOR, db, scope
 from tenancy import directory
-from tests.servers import PostgreSQL
+from tests.admin.cli.command_line import Moyai
 from tests.tenancy.register import rows
 
 HEADER = "code6,name_ja,kana,kind,population_2020\n"
 BASIS = ("--basis-date", "population", "2020-10-01", "--source-of-figures", "国勢調査")
-
-
-class Moyai:
-    """The command line on the test's database."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
-
-    def __call__(self, *words: str) -> tuple[int, dict[str, Any], str]:
-        done = CliRunner().invoke(main, [*words, "--json"], env=self._environment)
-        return done.exit_code, json.loads(done.stdout or "{}"), done.stderr
-
-
-@pytest.fixture
-def moyai(postgresql: PostgreSQL, database: Flask, database_name: str, operator_tenant: UUID, tmp_path: Path) -> Moyai:
-    return Moyai({"MOYAI_HOME": str(tmp_path / "home"), "DATABASE_URL": postgresql.app_url(database_name)})
 
 
 def _csv(folder: Path, *lines: str, encoding: str = "utf-8") -> str:
@@ -103,6 +82,18 @@ def test_a_refused_registration_says_the_right_code_and_the_field(moyai: Moyai) 
     error = json.loads(said)["error"] if said.strip().startswith("{") else answer["error"]
     assert (code, error["code"], error["field"]) == (2, "code.check_digit", "code")
     assert "431001" in error["message"]
+    assert rows("tenant") == before
+
+
+def test_a_word_that_its_order_does_not_take_is_refused_with_the_field(moyai: Moyai) -> None:
+    before = rows("tenant")
+
+    refused = moyai.refusal(
+        *("tenant", "register", "--code", "431001", "--name", "熊本市", "--kana", "クマモトシ", "--kind", "city"),
+        *("--cohort", "A B"),
+    )
+
+    assert (refused[0], refused[2]) == (2, "cohort")
     assert rows("tenant") == before
 
 

@@ -1,9 +1,10 @@
-"""`moyai ledger verify` and `moyai ledger export`, as the contract of the command line has them."""
+"""`moyai ledger`: the proof and the export as the contract of the command line has them, and posting by hand."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -12,9 +13,21 @@ from click.testing import CliRunner, Result
 
 from admin.cli import main
 from admin.servers.postgresql import SUPERUSER
+from billing.ledger import queries
+from billing.ledger.periods import PeriodState
+from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.ids import new_id
 from tests import servers
 from tests.actors import Actors
-from tests.billing.ledger.books import posted
+from tests.billing.ledger.books import close, posted
+from tests.tenancy.register import recorded, rows
+
+ENTRY: dict[str, Any] = {
+    "reference": "manual:2025-001",
+    "happened_on": "2025-06-01",
+    "lines": [{"account": "receivable", "yen": 1_000}, {"account": "burden", "yen": -1_000}],
+    "memo": "令和7年度 負担金",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +38,34 @@ def environment(
     monkeypatch.setenv("MOYAI_HOME", str(tmp_path / "home"))
 
 
-def moyai(*words: str) -> Result:
-    return CliRunner().invoke(main, ["ledger", *words])
+def moyai(*words: str, given: bytes = b"") -> Result:
+    return CliRunner().invoke(main, ["ledger", *words], input=given, catch_exceptions=False)
+
+
+def answer(*words: str, given: bytes = b"") -> tuple[int, dict[str, Any]]:
+    """Exit code and the object on standard output."""
+    result = moyai(*words, "--json", given=given)
+    return result.exit_code, json.loads(result.stdout)
+
+
+def refusal(*words: str, given: bytes = b"") -> tuple[int, str, str | None]:
+    """Exit code, code and field of the refusal that is the answer."""
+    code, answered = answer(*words, given=given)
+    return code, answered["error"]["code"], answered["error"].get("field")
+
+
+def as_file(**other: Any) -> bytes:
+    return json.dumps(ENTRY | other).encode()
+
+
+def entries(book: UUID) -> list[queries.EntryInBook]:
+    with scope(OPERATOR):
+        return queries.entries(db.session(), book)
+
+
+def state(book: UUID, fiscal_year: int = 2025) -> PeriodState | None:
+    with scope(OPERATOR):
+        return queries.period_state(db.session(), book, fiscal_year)
 
 
 def test_books_that_hold_exit_0(book: UUID, actors: Actors) -> None:
@@ -66,3 +105,112 @@ def test_wrong_usage_exits_2_with_nothing_on_standard_output(words: tuple[str, .
     result = moyai("export", *words)
 
     assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_an_entry_is_posted_from_a_file_as_the_api_takes_it(book: UUID, tmp_path: Path) -> None:
+    path = tmp_path / "entry.json"
+    path.write_bytes(as_file())
+
+    code, posted_entry = answer("post", "431001", str(path))
+
+    (entry,) = entries(book)
+    assert (code, posted_entry) == (
+        0,
+        {"entry_id": str(entry.id), "reference": "manual:2025-001", "fiscal_year": 2025},
+    )
+    assert [(line.account, line.yen) for line in entry.lines] == [("receivable", 1_000), ("burden", -1_000)]
+    assert (entry.kind, entry.happened_on.isoformat(), entry.memo) == ("ordinary", "2025-06-01", "令和7年度 負担金")
+
+
+def test_the_same_entry_again_is_the_one_that_is_there_and_another_of_its_name_is_refused(book: UUID) -> None:
+    assert answer("post", "431001", "-", given=as_file()) == answer("post", "431001", "-", given=as_file())
+    assert refusal("post", "431001", "-", given=as_file(memo="別の内容")) == (
+        1,
+        "ledger.reference_reused",
+        "reference",
+    )
+    assert [entry.memo for entry in entries(book)] == ["令和7年度 負担金"]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "field"),
+    [
+        (b"{", "json.not_json", "FILE"),
+        (b"[]", "ledger.entry_shape", "FILE"),
+        (b" " * (2**20 + 1), "cli.file_too_large", "FILE"),
+        (b'{"memo": "a", "memo": "b"}', "json.key_twice", "memo"),
+        (b'{"lines": [{"account": "burden", "yen": 1.5}]}', "json.not_exact", "lines[0].yen"),
+        (as_file(tenant_id=str(new_id())), "api.not_expected", "tenant_id"),
+        (as_file(colour="red"), "input.wrong", "colour"),
+        (as_file(happened_on="2025-02-30"), "api.not_a_day", "happened_on"),
+        (as_file(happened_on="1748736000"), "api.not_a_day", "happened_on"),
+        (as_file(lines=[{"account": "burden", "yen": "1"}, ENTRY["lines"][0]]), "input.wrong", "lines.0.yen"),
+        (as_file(lines=[*ENTRY["lines"], {"account": "burden", "yen": 1}]), "ledger.unbalanced", "lines"),
+        (as_file(kind="reversal"), "input.wrong", "kind"),
+        (as_file(fiscal_year=2027), "ledger.date_outside_year", "fiscal_year"),
+    ],
+)
+def test_what_is_no_entry_is_refused_with_its_place(book: UUID, given: bytes, reason: str, field: str) -> None:
+    assert refusal("post", "431001", "-", given=given) == (2, reason, field)
+    assert rows("ledger_entry") == []
+    assert state(book) is None
+
+
+def test_nothing_is_posted_into_a_book_that_is_not_there_or_a_year_that_is_closed(book: UUID, actors: Actors) -> None:
+    posted(actors, book)
+    close(actors, book)
+    before = rows("ledger_entry")
+
+    assert refusal("post", "432148", "-", given=as_file())[:2] == (1, "not_found")
+    assert refusal("post", "431001", "-", given=as_file())[:2] == (1, "ledger.year_closed")
+    assert rows("ledger_entry") == before
+
+
+def test_an_entry_is_reversed_once_by_its_opposite(book: UUID, actors: Actors) -> None:
+    entry_id = str(posted(actors, book).entry_id)
+    words = ("reverse", "431001", entry_id, "--happened-on", "2025-07-01", "--why", "二重記帳")
+
+    code, undone = answer(*words)
+
+    assert (code, undone["reverses_id"]) == (0, entry_id)
+    reversal, entry = entries(book)
+    assert (str(reversal.id), reversal.memo, str(entry.reversed_by)) == (
+        undone["entry_id"],
+        "二重記帳",
+        str(reversal.id),
+    )
+    assert [line.yen for line in reversal.lines] == [-line.yen for line in entry.lines]
+    assert refusal(*words) == (1, "ledger.already_reversed", "ENTRY_ID")
+    assert len(entries(book)) == 2
+
+
+def test_a_reversal_that_cannot_be_is_refused_with_what_was_typed(book: UUID, other_book: UUID, actors: Actors) -> None:
+    entry_id = str(posted(actors, book).entry_id)
+    in_time = ("--happened-on", "2025-07-01")
+
+    assert refusal("reverse", "431001", entry_id, "--happened-on", "2025-05-31", "--why", "誤り") == (
+        2,
+        "ledger.reversal_before_entry",
+        "--happened-on",
+    )
+    assert refusal("reverse", "431001", entry_id, *in_time, "--why", "") == (2, "input.wrong", "--why")
+    assert refusal("reverse", "431001", entry_id, "--why", "誤り") == (2, "usage", "happened_on")
+    assert refusal("reverse", "432148", entry_id, *in_time, "--why", "誤り") == (1, "not_found", "ENTRY_ID")
+    assert [entry.reversed_by for entry in entries(book)] == [None]
+
+
+def test_a_year_is_opened_closed_and_stays_closed(book: UUID) -> None:
+    for to in ("open", "closing", "open", "closing", "closed"):
+        assert answer("period", "431001", "2025", to) == (0, {"fiscal_year": 2025, "state": to})
+        assert state(book) == to
+
+    assert refusal("period", "431001", "2025", "open") == (1, "period.no_such_move", "TO")
+    assert state(book) is PeriodState.CLOSED
+    assert len(recorded("period.moved")) == 5
+
+
+def test_a_year_that_cannot_be_moved_is_refused_with_what_was_typed(book: UUID) -> None:
+    assert refusal("period", "431001", "1800", "open") == (2, "fiscal_year.out_of_bounds", "FISCAL_YEAR")
+    assert refusal("period", "431001", "2025", "shut") == (2, "usage", "to")
+    assert refusal("period", "431001", "2025", "closing") == (1, "not_found", "FISCAL_YEAR")
+    assert rows("ledger_period") == []

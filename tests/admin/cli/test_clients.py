@@ -1,0 +1,108 @@
+"""`moyai client`: the systems of a tenant, by their public keys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from joserfc.jwk import ECKey
+
+from governance.kernel.database import OPERATOR, db, scope
+from tenancy.clients import queries
+from tenancy.keycloak.keys import SigningKey
+from tests.actors import Actors
+from tests.admin.cli.command_line import Moyai
+from tests.tenancy.register import define_standard, kumamoto_city, put_on_standard, rows
+
+JWKS = SigningKey.generate().public_jwks
+NAMED = ("client", "register", "431001", "--name", "住民サービス連携")
+
+
+@pytest.fixture
+def city(actors: Actors) -> UUID:
+    return kumamoto_city(actors)
+
+
+def test_a_system_is_registered_by_the_key_set_of_a_file(moyai: Moyai, city: UUID, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text(JWKS)
+
+    code, registered, _ = moyai(
+        *NAMED, "--jwks", str(path), "--scope", "moyai:usage.write", "--scope", "moyai:quota.read"
+    )
+
+    assert code == 0
+    with scope(OPERATOR):
+        (found,) = queries.service_clients(db.session(), city)
+        assert (str(found.id), found.jwks, found.state) == (registered["client_id"], JWKS, "registered")
+        assert found.scopes == ["moyai:quota.read", "moyai:usage.write"]
+        assert found.valid_until is None
+    assert registered["client_id"] in registered["client_name"]
+
+
+def test_systems_are_listed_as_they_call_themselves(moyai: Moyai, city: UUID) -> None:
+    _, registered, _ = moyai(*NAMED, "--jwks", "-", "--until", "2099-04-01", given=JWKS)
+
+    _, listed, _ = moyai("client", "list", "431001")
+
+    (client,) = listed["clients"]
+    assert (client["id"], client["client_name"]) == (registered["client_id"], registered["client_name"])
+    assert (client["name"], client["scopes"], client["valid_until"]) == ("住民サービス連携", [], "2099-04-01")
+    assert "住民サービス連携" in moyai.said("client", "list", "431001")[1]
+
+
+def _private() -> bytes:
+    return json.dumps({"keys": [{**ECKey.generate_key("P-256").as_dict(private=True), "kid": "k1"}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "field"),
+    [
+        (_private(), "client.private_part", "--jwks.keys[0]"),
+        (b'{"keys": []}', "client.not_a_key_set", "--jwks"),
+        (b"{", "json.not_json", "--jwks"),
+        (b'{"keys": [], "keys": []}', "json.key_twice", "keys"),
+        (b"\xff", "json.not_utf8", "--jwks"),
+        (b" " * 20_001, "cli.file_too_large", "--jwks"),
+    ],
+)
+def test_what_is_no_public_key_set_is_refused(moyai: Moyai, city: UUID, given: bytes, reason: str, field: str) -> None:
+    assert moyai.refusal(*NAMED, "--jwks", "-", given=given) == (2, reason, field)
+    assert rows("service_client") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "reason", "field"),
+    [
+        (("--until", "2020-04-01"), "client.ends_before_it_begins", "--until"),
+        (("--name", "住民 "), "text.edge_space", "--name"),
+        (("--scope", "moyai:everything"), "usage", "scopes"),
+        (("--until", "soon"), "usage", "valid_until"),
+    ],
+)
+def test_what_cannot_be_registered_is_refused_with_what_was_typed(
+    moyai: Moyai, city: UUID, words: tuple[str, ...], reason: str, field: str
+) -> None:
+    assert moyai.refusal(*NAMED, "--jwks", "-", *words, given=JWKS) == (2, reason, field)
+    assert rows("service_client") == []
+
+
+def test_a_name_in_use_and_a_full_quota_are_refused(moyai: Moyai, actors: Actors, city: UUID) -> None:
+    define_standard(actors)
+    put_on_standard(actors, city)
+    moyai(*NAMED, "--jwks", "-", given=JWKS)
+    before = rows("service_client")
+
+    assert moyai.refusal(*NAMED, "--jwks", "-", given=JWKS) == (1, "client.name_taken", "--name")
+    second = ("client", "register", "431001", "--name", "二つ目", "--jwks", "-")
+    assert moyai(*second, given=JWKS)[0] == 1
+    assert rows("service_client") == before
+
+
+def test_the_operator_has_no_systems(moyai: Moyai) -> None:
+    words = ("client", "register", "430005", "--name", "県", "--jwks", "-")
+
+    assert moyai.refusal(*words, given=JWKS) == (1, "client.of_no_member", "CODE")
+    assert rows("service_client") == []
