@@ -20,6 +20,7 @@ from admin.console.charts import (
     stacked_bar,
     whole_part,
 )
+from admin.console.downloads import table_answer
 from admin.console.formats import percent
 from admin.console.forms import Form
 from admin.console.lists import chosen_year, this_year
@@ -111,6 +112,35 @@ def allocation_preparing() -> AnyResponse | tuple[str, int]:
 def allocation(run_id: UUID) -> tuple[str, int]:
     """One run: totals, what it is made of, every share against the run before, its inputs and who decided."""
     return _show_run(run_id, None, request.args.get("done", ""))
+
+
+@console.get("/allocations/<uuid:run_id>/shares.<any(csv, xlsx):file_kind>")
+@asks(Permission.ALLOCATION_READ)
+def shares_file(run_id: UUID, file_kind: str) -> AnyResponse:
+    """Every member's share of a run, in the order of the page, with what the prefecture bears and the total."""
+    run = queries.run_by_id(session(), run_id)
+    header = [
+        either(ja, en)
+        for ja, en in (
+            ("団体コード", "code"),
+            ("団体", "tenant"),
+            ("変更前（円）", "before (yen)"),
+            ("負担額（円）", "share (yen)"),
+            ("差（円）", "difference (yen)"),
+        )
+    ]
+    lines = [line.share for line in _lines(run)]
+    rows: list[tuple[str | int | None, ...]] = [
+        (share.code, share.name, share.previous_yen, share.share_yen, share.difference_yen) for share in lines
+    ]
+    rows += [
+        (None, either("県の負担", "prefecture"), None, run.operator_yen, None),
+        (None, either("端数（県の負担）", "residual (prefecture)"), None, run.operator_residual_yen, None),
+        (None, either("控除", "deductions"), None, run.deductions_yen, None),
+        (None, either("経費の総額", "total cost"), None, run.total_yen, None),
+    ]
+    name = f"{run.fiscal_year}_{either('負担額', 'shares')}_{run.number}"
+    return table_answer(file_kind, name, header, rows)
 
 
 @console.post("/allocations/<uuid:run_id>/approve")

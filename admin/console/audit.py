@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import Response, request
 
-from admin.console.downloads import csv_answer
+from admin.console.downloads import table_answer
 from admin.console.lists import PAGE_SIZE, chosen, chosen_day, chosen_id
 from admin.console.pages import console, session, show
 from admin.console.words import event_word, permission_word
@@ -48,9 +48,9 @@ def audit() -> tuple[str, int]:
     )
 
 
-@console.get("/audit.csv")
+@console.get("/audit.<any(csv, xlsx):file_kind>")
 @asks(Permission.AUDIT_READ)
-def audit_csv() -> Response:
+def audit_file(file_kind: str) -> Response:
     """What the filters let through, at most 100,000 lines."""
     found = _found(limit=MOST_IN_A_FILE, before=None)
     names, tenants = names_of_actors(found), names_of_tenants(session(), [event.tenant_id for event in found])
@@ -86,7 +86,7 @@ def audit_csv() -> Response:
         )
         for event in found
     )
-    return csv_answer(either("監査記録", "audit"), header, rows)
+    return table_answer(file_kind, either("監査記録", "audit"), header, rows)
 
 
 def names_of_actors(found: Iterable[AuditEvent]) -> dict[str, str]:

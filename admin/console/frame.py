@@ -8,7 +8,7 @@ from typing import Final
 from flask import Flask, g, request
 
 from admin.console import assets
-from admin.console.lists import address_with
+from admin.console.lists import address_of, address_with
 from admin.guard import actor_or_none, current_actor, may
 from admin.language import either
 from admin.settings import Settings
@@ -98,6 +98,7 @@ def give_frame(app: Flask, settings: Settings) -> None:
     script = assets.script_below(settings.home)
     app.jinja_env.globals.update(
         frame=frame,
+        address_of=address_of,
         address_with=address_with,
         is_example=settings.example,
         is_signed_in=lambda: actor_or_none() is not None,

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.console.downloads import csv_answer
+from admin.console.downloads import table_answer
 from admin.console.forms import Form
 from admin.console.lists import PAGE_SIZE, Page, chosen_year, page_number, this_year
 from admin.console.pages import console, session, show
@@ -57,9 +57,9 @@ def book(tenant_id: UUID) -> tuple[str, int]:
     return _show_book(tenant_id, None)
 
 
-@console.get("/ledger/<uuid:tenant_id>/entries.csv")
+@console.get("/ledger/<uuid:tenant_id>/entries.<any(csv, xlsx):file_kind>")
 @asks(Permission.LEDGER_READ)
-def book_csv(tenant_id: UUID) -> AnyResponse:
+def book_file(tenant_id: UUID, file_kind: str) -> AnyResponse:
     """Every line of the book's entries of a year, at most 100,000 entries."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     year = chosen_year()
@@ -92,7 +92,7 @@ def book_csv(tenant_id: UUID) -> AnyResponse:
         for entry in queries.entries(session(), tenant_id, fiscal_year=year, limit=MOST_IN_A_FILE)
         for line in entry.lines
     )
-    return csv_answer(f"{tenant.name}_{either('元帳', 'ledger')}", header, rows)
+    return table_answer(file_kind, f"{tenant.name}_{either('元帳', 'ledger')}", header, rows)
 
 
 @console.post("/ledger/<uuid:tenant_id>/period")

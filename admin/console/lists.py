@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import request, url_for
@@ -96,9 +97,13 @@ def this_year() -> int:
 
 
 def address_with(**changes: object) -> str:
-    """This page's address with these parts of it changed; None takes a part away. The page starts at 1 again."""
-    parts: dict[str, object] = {name: text for name, text in request.args.items() if name != "page"}
-    parts.update(request.view_args or {})
-    parts.update(changes)
-    kept: dict[str, Any] = {name: part for name, part in parts.items() if part not in (None, "")}
-    return url_for(request.endpoint or "", **kept)
+    """This page's address with these parts of its query changed; None takes a part away. The page starts at 1 again."""
+    asked: dict[str, object] = {name: text for name, text in request.args.items() if name != "page"}
+    return address_of(request.endpoint or "", asked | changes, **(request.view_args or {}))
+
+
+def address_of(endpoint: str, asked: Mapping[str, object], **place: Any) -> str:
+    """The address of a page with this query. Whatever name a visitor put into it, it is no more than a query."""
+    path = url_for(endpoint, **place)
+    kept = {name: part for name, part in asked.items() if part not in (None, "")}
+    return f"{path}?{urlencode(kept)}" if kept else path

@@ -8,7 +8,7 @@ from flask import Response, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.console.audit import names_of_actors
-from admin.console.downloads import csv_answer
+from admin.console.downloads import table_answer
 from admin.console.lists import PAGE_SIZE, Page, chosen, chosen_of, page_number, words
 from admin.console.pages import console, session, show
 from admin.console.words import WORDS
@@ -61,9 +61,9 @@ def tenants() -> AnyResponse | tuple[str, int]:
     )
 
 
-@console.get("/tenants.csv")
+@console.get("/tenants.<any(csv, xlsx):file_kind>")
 @asks(Permission.TENANT_READ)
-def tenants_csv() -> Response:
+def tenants_file(file_kind: str) -> Response:
     """The whole of what the list's filters let through."""
     wanted, order, descending = _asked()
     header = [
@@ -92,7 +92,7 @@ def tenants_csv() -> Response:
         )
         for row in queries.list_tenants(session(), wanted, order=order, descending=descending)
     )
-    return csv_answer(either("参加団体", "tenants"), header, rows)
+    return table_answer(file_kind, either("参加団体", "tenants"), header, rows)
 
 
 @console.get("/tenants/<uuid:tenant_id>")

@@ -6,13 +6,26 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from datetime import date
+from typing import Any
 from urllib.parse import quote
+
+import pytest
+from python_calamine import CalamineWorkbook
+from werkzeug.test import TestResponse
 
 from governance.permissions import Role
 from tests.admin.console.conftest import Scene
 from tests.admin.visitors import Visit, Visitors
 
 VisitAs = Callable[[Role], Visit]
+
+
+def in_excel(answer: TestResponse) -> list[list[Any]]:
+    """The rows of the file's only sheet, as another program reads them."""
+    assert answer.content_type.endswith("spreadsheetml.sheet")
+    [sheet] = CalamineWorkbook.from_filelike(io.BytesIO(answer.data)).sheet_names
+    return CalamineWorkbook.from_filelike(io.BytesIO(answer.data)).get_sheet_by_name(sheet).to_python()
 
 
 def test_filters_and_order_live_in_the_address(scene: Scene, visit_as: VisitAs) -> None:
@@ -61,6 +74,34 @@ def test_the_csv_has_every_row_a_mark_of_its_encoding_and_no_formula(
     assert "〓野町" in cp932.data.decode("cp932")
     assert cp932.headers["X-Characters-Replaced"] == "1"
     assert utf8.headers["X-Characters-Replaced"] == "0"
+
+
+def test_the_excel_file_has_the_rows_as_text_numbers_and_days_and_no_formula(
+    scene: Scene, visitors: Visitors, visit_as: VisitAs
+) -> None:
+    visitors.town("440001", "=1+1町")
+    visit = visit_as(Role.OPERATOR_FINANCE)
+
+    towns = in_excel(visit.get("/tenants.xlsx?state=trial"))
+    shares = in_excel(visit.get(f"/allocations/{scene.run_id}/shares.xlsx"))
+    entries = in_excel(visit.get(f"/ledger/{scene.tenant_id}/entries.xlsx?fiscal_year=2025"))
+
+    assert [row[:2] for row in towns] == [["団体コード", "名称"], ["440001", "=1+1町"]]
+    assert sum(row[3] for row in shares[1:-1]) == shares[-1][3] == 24_000_000
+    assert shares[1][:2] == ["431001", "熊本市"]
+    assert entries[1][2] == date(2025, 6, 2)
+
+
+@pytest.mark.parametrize("name", ["endpoint", "_method", "_external", "_scheme", "file_kind", "encoding", "self"])
+def test_whatever_a_visitor_puts_into_the_address_is_no_more_than_a_query(
+    scene: Scene, visit_as: VisitAs, name: str
+) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+
+    answers = [visit.get(f"{path}?{name}=javascript") for path in ("/", "/tenants", "/audit", "/costs")]
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert all("javascript:" not in answer.text for answer in answers)
 
 
 def test_a_municipality_has_its_own_rows_alone_in_lists_and_files(scene: Scene, visit_as: VisitAs) -> None:

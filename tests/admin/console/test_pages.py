@@ -36,6 +36,7 @@ def pages(web: Flask, scene: Scene, **other: Any) -> dict[str, str]:
         "rule_version_id": scene.rule_version_id,
         "entry_id": scene.entry_id,
         "purpose": "finance",
+        "file_kind": "xlsx",
         "name": "fy2025-two",
         "deed": "edited",
         **other,
@@ -70,7 +71,7 @@ def test_each_page_answers_each_role_as_the_table_of_permissions_says(
             expected = {403}
         elif role.startswith("tenant-") and endpoint in ("console.tenants", "console.books"):
             expected = {303}
-        elif role.startswith("tenant-") and endpoint == "console.allocation":
+        elif role.startswith("tenant-") and endpoint in ("console.allocation", "console.shares_file"):
             expected = {404}  # A run is the operator's; its shares are the members'.
         else:
             expected = {200}
