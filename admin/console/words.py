@@ -117,7 +117,7 @@ WORDS: Final[dict[str, dict[str, Words]]] = {
         RunState.POSTED: ("記帳済み", "posted"),
         RunState.REJECTED: ("差し戻し", "rejected"),
     },
-    "run_kind": {RunKind.ESTIMATE: ("当初", "estimate"), RunKind.REVISION: ("変更", "revision")},
+    "run_kind": {RunKind.ESTIMATE: ("概算", "estimate"), RunKind.REVISION: ("変更", "revision")},
     "item": {
         ItemKind.COST: ("経費", "cost"),
         ItemKind.GRANT: ("補助金・交付金", "grant"),

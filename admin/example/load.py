@@ -191,7 +191,7 @@ class MainJob:
         approve_allocation(
             ApproveAllocation(run_id=run.id, digest=run.digest), actor=self._person(actor, Role.OPERATOR_APPROVER)
         )
-        label = "当初" if kind is RunKind.ESTIMATE else "変更"
+        label = "概算" if kind is RunKind.ESTIMATE else "変更"
         self._say(f"按分（{label}）を承認し、記帳しました / Allocation ({kind.value}) approved and posted")
 
     def _follow(self, actor: Actor) -> None:
@@ -250,7 +250,7 @@ def share_table(loaded: Loaded) -> list[str]:
         "",
         f"負担額 令和{wishes.FISCAL_YEAR - 2018}年度（例示データ、円） / "
         f"Shares of the fiscal year {wishes.FISCAL_YEAR} (example, yen)",
-        f"{'code':<8}{'当初 estimate':>14}{'現在 now':>14}  団体",
+        f"{'code':<8}{'概算 estimate':>14}{'現在 now':>14}  団体",
     ]
     lines += [
         f"{share.code:<8}{before.get(share.code, 0):>16,}{share.share_yen:>16,}  {share.name}" for share in last.shares
