@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from itertools import count
@@ -39,7 +40,14 @@ _TOGETHER = {
 }
 """What shares a server that takes a minute to start: the journeys' installation, the session's Keycloak."""
 
-_LONGEST_FIRST = (*_TOGETHER, "tests/billing/allocation/test_allocation_adds_up.py")
+_LONGEST_FIRST = (
+    "journeys",
+    "tests/billing/allocation/test_allocation_adds_up.py",
+    "tests/admin/console/test_pages.py",
+    "tests/admin/api/test_matrix.py",
+    "keycloak",
+)
+"""The second Keycloak comes when the first has left its tables for it: to make them twice at once takes longest."""
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist brings no types
@@ -116,6 +124,18 @@ def identities(installation: Installation) -> Iterator[KeycloakIdentities]:
     connected = installation.identities()
     yield connected
     connected.close()
+
+
+@pytest.fixture
+def uncounted() -> Iterator[None]:
+    """Lines are not counted meanwhile: where that takes longer than the test, and other tests run the same lines.
+
+    pytest-cov's mark `no_cover` does not hold in a worker of pytest-xdist, where lines are counted twice over.
+    """
+    counting = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(counting)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from governance.actors import Actor
 from governance.kernel.database import db
 from tests.admin.issuer import Issuer
 from tests.admin.visitors import Visit, Visitors, visit
+from tests.conftest import KEPT_DATABASE, KeptDatabase
 from tests.servers import PostgreSQL
 
 PUBLIC_URL = "https://moyai.example.jp"
@@ -29,11 +30,16 @@ def issuer() -> Iterator[Issuer]:
 @pytest.fixture
 def settings(postgresql: PostgreSQL, database_name: str, issuer: Issuer, tmp_path: Path) -> Settings:
     """An installation on the test's database, whose tokens the tests sign."""
+    return settings_of(postgresql.app_url(database_name), issuer, tmp_path / "home")
+
+
+def settings_of(database_url: str, issuer: Issuer, home: Path) -> Settings:
+    """An installation on this database, whose tokens the tests sign."""
     return Settings.from_environment(
         {
-            "MOYAI_HOME": str(tmp_path / "home"),
+            "MOYAI_HOME": str(home),
             "MOYAI_PUBLIC_URL": PUBLIC_URL,
-            "DATABASE_URL": postgresql.app_url(database_name),
+            "DATABASE_URL": database_url,
             "KEYCLOAK_URL": issuer.url,
         }
     )
@@ -45,6 +51,23 @@ def web(settings: Settings, database: Flask) -> Iterator[Flask]:
     app = create_app(settings)
     yield app
     with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def kept_app(
+    postgresql: PostgreSQL, kept_database: KeptDatabase, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
+) -> Flask:
+    """The application on the kept database, for the tests that leave it as it is: making it takes longer than most."""
+    return create_app(settings_of(postgresql.app_url(KEPT_DATABASE), issuer, tmp_path_factory.mktemp("kept") / "home"))
+
+
+@pytest.fixture
+def kept_web(kept_app: Flask, database: Flask) -> Iterator[Flask]:
+    """That application, on an emptied database."""
+    yield kept_app
+    with kept_app.app_context():
         db.session.remove()
         db.engine.dispose()
 

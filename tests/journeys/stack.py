@@ -39,6 +39,7 @@ class Stack:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._accounts: dict[tuple[str, str], Account] = {}
         self.url = settings.public_url
 
     def moyai(self, *words: str) -> dict[str, Any]:
@@ -57,10 +58,12 @@ class Stack:
 
     def account(self, role: str, tenant: str = OPERATOR) -> Account:
         """The example's account with this role in the tenant of this code."""
-        for found in self.moyai("example", "accounts")["accounts"]:
-            if (found["role"], found["tenant"]) == (role, tenant):
-                return Account(found["username"], found["password"], role, tenant)
-        raise LookupError(role, tenant)
+        if (role, tenant) not in self._accounts:
+            # More of them come with each tenant that is taken in.
+            for found in self.moyai("example", "accounts")["accounts"]:
+                account = Account(found["username"], found["password"], found["role"], found["tenant"])
+                self._accounts.setdefault((account.role, account.tenant), account)
+        return self._accounts[role, tenant]
 
     def csp_reports(self) -> list[str]:
         """What browsers reported to the server as refused by its policy."""

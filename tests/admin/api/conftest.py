@@ -61,6 +61,12 @@ class Caller:
 
 
 @pytest.fixture
+def web(kept_web: Flask) -> Flask:
+    """The application with all its doors."""
+    return kept_web
+
+
+@pytest.fixture
 def callers(
     web: Flask, settings: Settings, issuer: Issuer, visitors: Visitors, operator_tenant: UUID
 ) -> Callable[..., Caller]:

@@ -22,6 +22,7 @@ def described() -> dict[str, Any]:
     return document()
 
 
+@pytest.mark.usefixtures("uncounted")
 def test_the_document_is_valid_openapi(described: dict[str, Any]) -> None:
     validate(described)
 

@@ -74,6 +74,12 @@ class NothingThere:
 
 
 @pytest.fixture
+def web(kept_web: Flask) -> Flask:
+    """The application with all its doors."""
+    return kept_web
+
+
+@pytest.fixture
 def county(actors: Actors) -> Iterator[County]:
     """Nobody takes part yet. It is 2 June 2025."""
     with clock.at(IN_THE_YEAR):

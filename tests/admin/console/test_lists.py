@@ -10,7 +10,6 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote
 
-import pytest
 from python_calamine import CalamineWorkbook
 from werkzeug.test import TestResponse
 
@@ -92,13 +91,12 @@ def test_the_excel_file_has_the_rows_as_text_numbers_and_days_and_no_formula(
     assert entries[1][2] == date(2025, 6, 2)
 
 
-@pytest.mark.parametrize("name", ["endpoint", "_method", "_external", "_scheme", "file_kind", "encoding", "self"])
-def test_whatever_a_visitor_puts_into_the_address_is_no_more_than_a_query(
-    scene: Scene, visit_as: VisitAs, name: str
-) -> None:
+def test_whatever_a_visitor_puts_into_the_address_is_no_more_than_a_query(scene: Scene, visit_as: VisitAs) -> None:
     visit = visit_as(Role.OPERATOR_FINANCE)
+    names = ("endpoint", "_method", "_external", "_scheme", "file_kind", "encoding", "self")
+    query = "&".join(f"{name}=javascript" for name in names)
 
-    answers = [visit.get(f"{path}?{name}=javascript") for path in ("/", "/tenants", "/audit", "/costs")]
+    answers = [visit.get(f"{path}?{query}") for path in ("/", "/tenants", "/audit", "/costs")]
 
     assert [answer.status_code for answer in answers] == [200] * 4
     assert all("javascript:" not in answer.text for answer in answers)

@@ -86,38 +86,39 @@ def test_a_cost_is_confirmed_with_the_years_sum_and_recorded_once(scene: Scene, 
     assert "経費を登録しました" in visit.get(first.headers["Location"]).text
 
 
-@pytest.mark.parametrize(
-    ("field", "typed", "told"),
-    [
-        ("yen", "１２３", "123"),
-        ("yen", "0", "1 円以上"),
-        ("yen", "-5", "1 円以上"),
-        ("yen", "5.5", "5.5"),
-        ("yen", "9223372036854775808", "円以下"),
-        ("yen", "", "入力してください"),
-        ("fiscal_year", "令和7", "数ではありません"),
-        ("fiscal_year", "1234", "1234"),
-        ("incurred_on", "2026-04-01", "属しません"),
-        ("source", " ", "入力してください"),
-        ("kind", "gift", "選択肢"),
-        ("tax_kind", "taxable_10", "理由"),
-        ("pool", "nothing", "選択肢"),
-    ],
+WRONG_COSTS = (
+    ("yen", "１２３", "123"),
+    ("yen", "0", "1 円以上"),
+    ("yen", "-5", "1 円以上"),
+    ("yen", "5.5", "5.5"),
+    ("yen", "9223372036854775808", "円以下"),
+    ("yen", "", "入力してください"),
+    ("fiscal_year", "令和7", "数ではありません"),
+    ("fiscal_year", "1234", "1234"),
+    ("incurred_on", "2026-04-01", "属しません"),
+    ("source", " ", "入力してください"),
+    ("kind", "gift", "選択肢"),
+    ("tax_kind", "taxable_10", "理由"),
+    ("pool", "nothing", "選択肢"),
 )
+
+
 def test_what_is_no_cost_is_told_at_its_field_and_recorded_nowhere(
-    scene: Scene, visit_as: VisitAs, field: str, typed: str, told: str
+    scene: Scene, visit_as: VisitAs, subtests: pytest.Subtests
 ) -> None:
     visit = visit_as(Role.OPERATOR_FINANCE)
     before = standing()
 
-    answer = visit.submit("/costs/record", step="apply", key="c", **{**COST, field: typed})
+    for field, typed, told in WRONG_COSTS:
+        with subtests.test(field=field, typed=typed):
+            answer = visit.submit("/costs/record", step="apply", key="c", **{**COST, field: typed})
 
-    at_fault = "tax_reason" if field == "tax_kind" else field
-    assert answer.status_code == 422
-    assert f'href="#{at_fault}"' in answer.text
-    assert told in answer.text
-    assert 'value="監視の委託"' in answer.text
-    assert standing() == before
+            at_fault = "tax_reason" if field == "tax_kind" else field
+            assert answer.status_code == 422
+            assert f'href="#{at_fault}"' in answer.text
+            assert told in answer.text
+            assert 'value="監視の委託"' in answer.text
+            assert standing() == before
 
 
 def test_a_cost_is_withdrawn_with_a_reason_once_and_stays_to_be_seen(scene: Scene, visit_as: VisitAs) -> None:
@@ -199,38 +200,39 @@ def test_a_version_is_drafted_from_the_one_in_force_and_adopted_by_a_decision(sc
     assert first.body == BODY
 
 
-@pytest.mark.parametrize(
-    ("changes", "at_fault"),
-    [
-        ({"ratio_2": "0.7"}, "ratio_1"),
-        ({"ratio_2": "八割"}, "ratio_2"),
-        ({"ratio_2": ""}, "ratio_2"),
-        ({"name_2": "均等割"}, "name_2"),
-        ({"basis_date_2": ""}, "basis_date_2"),
-        ({"basis_date_2": "2020-13-01"}, "basis_date_2"),
-        ({"weights_1": "431001=1"}, "weights_1"),
-        ({"basis_1": "fixed"}, "weights_1"),
-        ({"basis_1": "fixed", "weights_1": "431001"}, "weights_1"),
-        ({"basis_1": "fixed", "weights_1": "431001=-1"}, "weights_1"),
-        ({"basis_1": "luck"}, "basis_1"),
-        ({"operator_ratio": "1"}, "operator_ratio"),
-        ({"rounding": "up"}, "rounding"),
-        ({"unit_yen": "0"}, "unit_yen"),
-        ({"valid_from": ""}, "valid_from"),
-        ({"valid_until": "2026-01-01"}, "valid_until"),
-    ],
+WRONG_RULES: tuple[tuple[dict[str, str], str], ...] = (
+    ({"ratio_2": "0.7"}, "ratio_1"),
+    ({"ratio_2": "八割"}, "ratio_2"),
+    ({"ratio_2": ""}, "ratio_2"),
+    ({"name_2": "均等割"}, "name_2"),
+    ({"basis_date_2": ""}, "basis_date_2"),
+    ({"basis_date_2": "2020-13-01"}, "basis_date_2"),
+    ({"weights_1": "431001=1"}, "weights_1"),
+    ({"basis_1": "fixed"}, "weights_1"),
+    ({"basis_1": "fixed", "weights_1": "431001"}, "weights_1"),
+    ({"basis_1": "fixed", "weights_1": "431001=-1"}, "weights_1"),
+    ({"basis_1": "luck"}, "basis_1"),
+    ({"operator_ratio": "1"}, "operator_ratio"),
+    ({"rounding": "up"}, "rounding"),
+    ({"unit_yen": "0"}, "unit_yen"),
+    ({"valid_from": ""}, "valid_from"),
+    ({"valid_until": "2026-01-01"}, "valid_until"),
 )
+
+
 def test_what_shares_no_cost_is_told_at_its_field_and_drafted_nowhere(
-    scene: Scene, visit_as: VisitAs, changes: dict[str, str], at_fault: str
+    scene: Scene, visit_as: VisitAs, subtests: pytest.Subtests
 ) -> None:
     visit = visit_as(Role.OPERATOR_FINANCE)
     typed = {f"{part}_{row}": "" for part in ("basis_date", "source", "weights") for row in (1, 2)}
 
-    answer = visit.submit("/rules/draft", step="apply", key="r", **{**typed, **RULE, **changes})
+    for changes, at_fault in WRONG_RULES:
+        with subtests.test(**changes):
+            answer = visit.submit("/rules/draft", step="apply", key="r", **{**typed, **RULE, **changes})
 
-    assert answer.status_code == 422
-    assert f'href="#{at_fault}"' in answer.text
-    assert len(versions()) == 1
+            assert answer.status_code == 422
+            assert f'href="#{at_fault}"' in answer.text
+            assert len(versions()) == 1
 
 
 def test_a_draft_that_nobody_decided_cannot_be_ended_and_an_end_is_not_moved_into_the_past(

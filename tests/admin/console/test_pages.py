@@ -148,10 +148,12 @@ def test_english_pages_say_the_same_in_english(web: Flask, scene: Scene, visit_a
     assert "参加中の団体" not in page
 
 
-def test_the_example_says_so_on_its_pages(web: Flask, scene: Scene, visit_as: Callable[[Role], Visit]) -> None:
+def test_the_example_says_so_on_its_pages(
+    web: Flask, scene: Scene, visit_as: Callable[[Role], Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "例示データ" not in visit_as(Role.OPERATOR_FINANCE).get("/").text
 
-    web.jinja_env.globals["is_example"] = True
+    monkeypatch.setitem(web.jinja_env.globals, "is_example", True)
 
     assert "例示データ" in visit_as(Role.OPERATOR_FINANCE).get("/").text
 

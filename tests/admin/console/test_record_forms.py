@@ -59,26 +59,30 @@ def test_a_figure_is_confirmed_beside_the_one_that_stands_and_supersedes_it(scen
     assert found == ["740900"]
 
 
-@pytest.mark.parametrize(
-    ("field", "typed"),
-    [
-        ("value", "７４０"),
-        ("value", "-1"),
-        ("value", "74.5"),
-        ("basis_date", "2099-01-01"),
-        ("kind", "x"),
-        ("source", ""),
-    ],
+WRONG_FIGURES = (
+    ("value", "７４０"),
+    ("value", "-1"),
+    ("value", "74.5"),
+    ("basis_date", "2099-01-01"),
+    ("kind", "x"),
+    ("source", ""),
 )
-def test_what_is_no_figure_is_told_at_its_field(scene: Scene, visit_as: VisitAs, field: str, typed: str) -> None:
-    answer = visit_as(Role.OPERATOR_ONBOARDING).submit(
-        f"/tenants/{scene.tenant_id}/figures/record", step="apply", key="f", **{**FIGURE, field: typed}
-    )
 
-    assert answer.status_code == 422
-    assert f'href="#{field}"' in answer.text
-    with scope(OPERATOR):
-        assert all(row.basis_date != date(2025, 4, 1) for row in statistics(db.session(), scene.tenant_id))
+
+def test_what_is_no_figure_is_told_at_its_field(scene: Scene, visit_as: VisitAs, subtests: pytest.Subtests) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+
+    for field, typed in WRONG_FIGURES:
+        with subtests.test(field=field, typed=typed):
+            answer = visit.submit(
+                f"/tenants/{scene.tenant_id}/figures/record", step="apply", key="f", **{**FIGURE, field: typed}
+            )
+
+            assert answer.status_code == 422
+            assert f'href="#{field}"' in answer.text
+            with scope(OPERATOR):
+                found = statistics(db.session(), scene.tenant_id)
+            assert all(row.basis_date != date(2025, 4, 1) for row in found)
 
 
 def test_an_owner_names_a_contact_of_the_own_tenant_and_removes_it(scene: Scene, visit_as: VisitAs) -> None:
@@ -206,34 +210,36 @@ def test_an_entry_is_added_up_posted_once_and_reversed_by_its_opposite(scene: Sc
     assert "この仕訳を取り消す" not in visit.get(page).text
 
 
-@pytest.mark.parametrize(
-    ("changes", "at_fault"),
-    [
-        ({"credit_2": "999"}, "debit_1"),
-        ({"credit_2": ""}, "debit_2"),
-        ({"credit_1": "5"}, "debit_1"),
-        ({"debit_1": "１０００"}, "debit_1"),
-        ({"debit_1": "-1000"}, "debit_1"),
-        ({"account_1": "cash"}, "account_1"),
-        ({"reference": "伝票"}, "reference"),
-        ({"happened_on": ""}, "happened_on"),
-        ({"memo": ""}, "memo"),
-        ({"account_1": "", "debit_1": "", "account_2": "", "credit_2": ""}, "debit_1"),
-        ({"kind": "reversal"}, "kind"),
-    ],
+WRONG_ENTRIES: tuple[tuple[dict[str, str], str], ...] = (
+    ({"credit_2": "999"}, "debit_1"),
+    ({"credit_2": ""}, "debit_2"),
+    ({"credit_1": "5"}, "debit_1"),
+    ({"debit_1": "１０００"}, "debit_1"),
+    ({"debit_1": "-1000"}, "debit_1"),
+    ({"account_1": "cash"}, "account_1"),
+    ({"reference": "伝票"}, "reference"),
+    ({"happened_on": ""}, "happened_on"),
+    ({"memo": ""}, "memo"),
+    ({"account_1": "", "debit_1": "", "account_2": "", "credit_2": ""}, "debit_1"),
+    ({"kind": "reversal"}, "kind"),
 )
+
+
 def test_what_is_no_entry_is_told_at_its_field_and_posted_nowhere(
-    scene: Scene, visit_as: VisitAs, changes: dict[str, str], at_fault: str
+    scene: Scene, visit_as: VisitAs, subtests: pytest.Subtests
 ) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
     before = _entries(scene)
 
-    answer = visit_as(Role.OPERATOR_FINANCE).submit(
-        f"/ledger/{scene.tenant_id}/entries/post", step="apply", key="e", **{**ENTRY, **changes}
-    )
+    for changes, at_fault in WRONG_ENTRIES:
+        with subtests.test(**changes):
+            answer = visit.submit(
+                f"/ledger/{scene.tenant_id}/entries/post", step="apply", key="e", **{**ENTRY, **changes}
+            )
 
-    assert answer.status_code == 422
-    assert f'href="#{at_fault}"' in answer.text
-    assert _entries(scene) == before
+            assert answer.status_code == 422
+            assert f'href="#{at_fault}"' in answer.text
+            assert _entries(scene) == before
 
 
 def _contacts(scene: Scene) -> list[str]:

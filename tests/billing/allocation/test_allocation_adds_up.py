@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from random import Random
@@ -18,6 +16,8 @@ from billing.allocation.case import TOTAL_BOUND, Case, Component, Components, De
 from billing.allocation.workings import as_json, share_workings, workings
 from governance.kernel.split import Rounding
 from tests.billing.allocation.by_hand import shares_by_hand
+
+pytestmark = pytest.mark.usefixtures("uncounted")
 
 CODES = ("431001", "432024", "432041", "432067", "432105", "432113", "432130", "432156", "432164", "434035", "435317")
 
@@ -55,18 +55,6 @@ def cases(draw: st.DrawFn) -> Case:
         operator_ratio=draw(st.sampled_from([Fraction(), Fraction(1), Fraction(1, 2), Fraction(1, 3), Fraction(7, 9)])),
         deductions=deductions,
     )
-
-
-@pytest.fixture(autouse=True)
-def uncounted() -> Iterator[None]:
-    """Lines are not counted meanwhile: that takes longer than the many cases, and other tests run the same lines.
-
-    pytest-cov's mark `no_cover` does not hold in a worker of pytest-xdist, where lines are counted twice over.
-    """
-    counting = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(counting)
 
 
 def added_up(allocation: Allocation) -> int:
