@@ -32,6 +32,7 @@ from tenancy.keycloak.representations import (
     person_facts,
 )
 from tenancy.keycloak.side_by_side import SideBySide
+from tenancy.keycloak.specification.shared import CONSOLE_CLIENT
 
 PASSWORD_MAIL_SECONDS = 24 * 60 * 60
 
@@ -311,7 +312,10 @@ def withdraw_access(connection: RealmConnection, row: Row) -> None:
 def send_password_mail(connection: RealmConnection, person_id: UUID) -> None:
     user = user_id(connection, person_id)
     try:
-        connection.admin.send_update_account(user, ["UPDATE_PASSWORD"], lifespan=PASSWORD_MAIL_SECONDS)
+        # Named, the console is where Keycloak's last page leads to; otherwise it leads nowhere.
+        connection.admin.send_update_account(
+            user, ["UPDATE_PASSWORD"], client_id=CONSOLE_CLIENT, lifespan=PASSWORD_MAIL_SECONDS
+        )
     except NoAnswer as failed:
         if failed.facts.get("status") == 500:
             raise Conflict(MAIL_NOT_SENT) from failed

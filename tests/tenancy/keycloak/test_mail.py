@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.policy
+import json
+import re
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -54,7 +59,18 @@ def test_the_owner_is_sent_a_japanese_mail_with_a_link_to_set_a_password(
     assert mail["from"].addresses[0].display_name == "Moyai 催合"
     text = mail.get_body(("plain",))
     assert text is not None
-    assert f"{installation.server.url}/realms/moyai/login-actions/action-token?key=" in text.get_content()
+    link = re.search(r"https?://\S+", text.get_content())
+    assert link is not None
+    assert link[0].startswith(f"{installation.server.url}/realms/moyai/login-actions/action-token?key=")
+    # Where Keycloak's last page leads to, once the password is set.
+    assert claims_of(parse_qs(urlsplit(link[0]).query)["key"][0])["azp"] == "moyai-console"
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """What a token says, whoever signed it."""
+    body = token.split(".")[1]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return claims
 
 
 @pytest.mark.parametrize(
