@@ -22,6 +22,7 @@ from tenancy.tenants.commands import (
     record_statistic,
     remove_contact,
 )
+from tenancy.tenants.figures import figure_text
 from tenancy.tenants.tables import Contact, ContactPurpose, StatisticKind
 
 
@@ -37,6 +38,9 @@ def figure_recording(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
         value, source = form.needed("value"), form.needed("source")
         form.needed("basis_date")
         basis_date = form.day("basis_date")
+        if form.is_right and kind is not None:
+            with form.refusing():
+                figure_text(kind, value, field="value")
         if form.is_right and kind is not None and basis_date is not None:
             if not form.is_final:
                 return show(

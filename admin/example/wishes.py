@@ -220,14 +220,15 @@ def enter_costs(actor: Actor) -> None:
     """The rule, adopted by a decision; the pool; the year's costs."""
     with bookkeeping(OPERATOR) as session:
         versions = [version for version in rule_versions(session) if version.name == RULE]
-        recorded = {item.name for item in cost_items(session, FiscalYear(FISCAL_YEAR))}
+        recorded = {item.name for item in cost_items(session, FiscalYear(FISCAL_YEAR), withdrawn=True)}
     if not versions:
         drafted = draft_rule(
             DraftRule(name=RULE, label="運営費の負担（例示）", body=RULE_BODY, valid_from=EFFECTIVE), actor=actor
         )
         unadopted = [drafted.version_id]
     else:
-        unadopted = [version.id for version in versions if version.adoption is None]
+        # What a visitor drafted since is the visitor's to adopt, as what they withdrew stays withdrawn.
+        unadopted = [version.id for version in versions[:1] if version.adoption is None]
     for version_id in unadopted:
         adopt_rule(
             AdoptRule(

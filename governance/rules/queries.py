@@ -82,18 +82,6 @@ def in_force(session: Session, rule_id: UUID, on: date) -> VersionFacts | None:
     return None if found is None else _facts(*found)
 
 
-def newest_draft(session: Session, rule_id: UUID) -> VersionFacts | None:
-    """The newest version that nobody has adopted yet."""
-    found = session.execute(
-        select(RuleVersion, Rule)
-        .join(Rule, Rule.id == RuleVersion.rule_id)
-        .where(RuleVersion.rule_id == rule_id, RuleVersion.adopted_at.is_(None))
-        .order_by(RuleVersion.number.desc())
-        .limit(1)
-    ).first()
-    return None if found is None else _facts(*found)
-
-
 def _facts(version: RuleVersion, rule: Rule) -> VersionFacts:
     if digest_of(version.body) != version.body_hash:
         raise RuntimeError(f"the body of rule version {version.id} is not the one that was drafted")

@@ -52,7 +52,7 @@ def test_a_figure_is_confirmed_beside_the_one_that_stands_and_supersedes_it(scen
     second = visit.submit(address, **{**hidden(confirm), "step": "apply"})
     again = visit.submit(address, **{**hidden(confirm), "step": "apply"})
 
-    assert "740822 →" in confirm.text
+    assert "740,822 →" in confirm.text
     assert (first.status_code, second.status_code, again.status_code) == (303, 303, 303)
     with scope(OPERATOR):
         found = [row.value for row in statistics(db.session(), scene.tenant_id) if row.basis_date == date(2025, 4, 1)]
@@ -74,9 +74,8 @@ def test_what_is_no_figure_is_told_at_its_field(scene: Scene, visit_as: VisitAs,
 
     for field, typed in WRONG_FIGURES:
         with subtests.test(field=field, typed=typed):
-            answer = visit.submit(
-                f"/tenants/{scene.tenant_id}/figures/record", step="apply", key="f", **{**FIGURE, field: typed}
-            )
+            address, entered = f"/tenants/{scene.tenant_id}/figures/record", {**FIGURE, field: typed}
+            answer = visit.submit(address, step="apply", key="f", **entered)
 
             assert answer.status_code == 422
             assert f'href="#{field}"' in answer.text

@@ -16,7 +16,7 @@ from governance.kernel.database import OPERATOR, db, scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
 from governance.rules.commands import AdoptRule, DraftRule, EndRule, adopt_rule, draft_rule, end_rule
-from governance.rules.queries import VersionFacts, in_force, newest_draft, rule_by_name, rule_versions, version_by_id
+from governance.rules.queries import VersionFacts, in_force, rule_by_name, rule_versions, version_by_id
 from tests.actors import Actors
 
 BODY: dict[str, Any] = {
@@ -57,8 +57,8 @@ def test_a_draft_is_not_in_force_until_a_decision_adopts_it(actors: Actors) -> N
     drafted = draft(actors)
     assert holding(date(2025, 4, 1)) is None
     with scope(OPERATOR):
-        waiting = newest_draft(db.session(), rule_by_name(db.session(), "running-cost"))
-    assert waiting is not None
+        [waiting] = rule_versions(db.session(), "running-cost")
+    assert waiting.adoption is None
 
     adopt(actors, drafted)
 
