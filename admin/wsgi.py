@@ -3,6 +3,6 @@
 import os
 
 from admin.app import create_app
-from admin.settings import Settings
+from admin.operations.settings import Settings
 
 app = create_app(Settings.from_environment(os.environ))

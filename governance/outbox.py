@@ -1,7 +1,8 @@
 """Jobs that start after the commit: a row in the business transaction, its id carried by an engine that can change.
 
 The row is the truth (state, attempts, payload); the carrier only brings an id to some worker. A carried id that is
-lost is found again by the sweep, one that comes twice finds the row taken. Not here: what a job does (admin.jobs).
+lost is found again by the sweep, one that comes twice finds the row taken. What a job does is said in
+admin.workflows.job_handlers.
 """
 
 from __future__ import annotations

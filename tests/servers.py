@@ -10,10 +10,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from admin.servers import keycloak_distribution, ports
-from admin.servers.keycloak import EmbeddedKeycloak
-from admin.servers.postgresql import APP, KEYCLOAK, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL, client_program
-from admin.servers.readiness import wait_until
+from admin.operations import keycloak_distribution, ports
+from admin.operations.keycloak import EmbeddedKeycloak
+from admin.operations.postgresql import APP, KEYCLOAK, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL, client_program
+from admin.operations.readiness import wait_until
 
 KEPT = Path(__file__).parents[1] / ".moyai-test"
 _ATTEMPTS = 5

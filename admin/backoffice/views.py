@@ -20,8 +20,8 @@ from sqlalchemy import inspect, select
 from werkzeug.exceptions import NotFound as NothingHere
 
 from admin.backoffice.tables import LABELS, Table
-from admin.guard import asks, current_actor, may
-from admin.language import current_language, either
+from admin.core.guard import asks, current_actor, may
+from admin.core.language import current_language, either
 from governance.commands import NOT_PERMITTED
 from governance.kernel.clock import JST
 from governance.kernel.database import db

@@ -15,8 +15,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from admin.example.wishes import private_key
-from admin.keycloak_setup import example_passwords
-from admin.settings import Settings
+from admin.operations.keycloak_setup import example_passwords
+from admin.operations.settings import Settings
 from governance.commands import bookkeeping
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR

@@ -17,8 +17,8 @@ from uuid import UUID
 
 from flask import Flask
 
-from admin.app import create_core
-from admin.cohort_plan import CohortPlan, apply_plan, plan_cohort
+from admin.bootstrap import create_core
+from admin.core.logs import configure_logs
 from admin.example import wishes
 from admin.example.accounts import (
     FOLDER,
@@ -27,12 +27,12 @@ from admin.example.accounts import (
     person_of_role,
 )
 from admin.example.municipalities import FIRST, SECOND, first_members, second_members
-from admin.handlers import handlers, make_operators, onboards, worker_actor
-from admin.jobs import JobWorker, Queue
-from admin.keycloak_setup import identities as keycloak_of
-from admin.logs import configure_logs
-from admin.onboarding_together import Waiter, onboard_together
-from admin.settings import Settings
+from admin.operations.keycloak_setup import identities as keycloak_of
+from admin.operations.settings import Settings
+from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
+from admin.workflows.job_handlers import handlers, make_operators, onboards, worker_actor
+from admin.workflows.jobs import JobWorker, Queue
+from admin.workflows.onboarding_together import Waiter, onboard_together
 from billing.runs.commands import (
     ApproveAllocation,
     PrepareAllocation,

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import select
 
-from admin.guard import Identification
+from admin.core.guard import Identification
 from admin.identity.realms import CONSOLE_CLIENT
 from admin.identity.roles import organization_in, roles_in_token, roles_that_count
 from admin.identity.standing import operator_tenant, standing_of

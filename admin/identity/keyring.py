@@ -41,7 +41,7 @@ class KeyRing:
         return None if key is None else KeySet([key])
 
     @property
-    def holds_keys(self) -> bool:
+    def has_keys(self) -> bool:
         """Whether any key is held, so that tokens can be verified without Keycloak."""
         return bool(self._keys)
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from admin.app import create_app
-from admin.settings import Settings
+from admin.operations.settings import Settings
 from governance.actors import Actor
 from governance.kernel.database import db
 from tests.admin.issuer import Issuer

@@ -15,10 +15,10 @@ import httpx
 from flask import Flask, Response, g, jsonify
 from werkzeug.serving import make_server
 
-from admin.csrf import csrf_field
-from admin.guard import asks, current_actor
-from admin.keycloak_setup import example_passwords
-from admin.settings import Settings
+from admin.core.csrf import csrf_field
+from admin.core.guard import asks, current_actor
+from admin.operations.keycloak_setup import example_passwords
+from admin.operations.settings import Settings
 from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
 from governance.kernel.database import OPERATOR, db, scope
 from governance.permissions import Permission, Role

@@ -13,8 +13,8 @@ from flask import Flask, request
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from admin.errors import STATUS, problem
-from admin.guard import asks
+from admin.core.errors import STATUS, problem
+from admin.core.guard import asks
 from governance.actors import Actor
 from governance.kernel.database import db
 from governance.kernel.errors import (

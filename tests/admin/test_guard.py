@@ -10,11 +10,11 @@ import pytest
 from flask import Flask
 
 from admin.app import create_app
-from admin.guard import routes
+from admin.core.guard import routes
 from admin.identity.commands import ABSOLUTE, IDLE
 from admin.identity.sessions import COOKIE, forget_ended_sessions
 from admin.identity.tables import WebSession
-from admin.settings import Settings
+from admin.operations.settings import Settings
 from governance import grants
 from governance.actors import Actor
 from governance.audit.tables import AuditEvent

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from admin.csrf import masked, new_secret
+from admin.core.csrf import masked, new_secret
 from admin.identity.commands import OpenSession, open_session
 from admin.identity.sessions import COOKIE, new_cookie
 from governance import grants

@@ -29,8 +29,8 @@ from flask import Flask
 
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.migrations.apply import migrate_url
-from admin.servers import ports
-from admin.servers.postgresql import ROLES, SUPERUSER, EmbeddedPostgreSQL
+from admin.operations import ports
+from admin.operations.postgresql import ROLES, SUPERUSER, EmbeddedPostgreSQL
 from billing.ledger.chart import AccountCode
 from billing.ledger.commands import EntryLine, PostEntry, post_entry
 from billing.ledger.posting import Line, Posting, post

@@ -30,10 +30,10 @@ import httpx
 import psycopg
 from flask import Flask
 
-from admin.logs import configure_logs
-from admin.mail.outbox import MailOutbox
-from admin.mail.server import LocalMailServer
+from admin.core.logs import configure_logs
 from admin.migrations.apply import migrate_url
+from admin.operations.mail.outbox import MailOutbox
+from admin.operations.mail.server import LocalMailServer
 from governance.kernel.codes import check_digit
 from governance.kernel.database import connect, db
 from governance.kernel.ids import new_id

@@ -24,9 +24,9 @@ import psycopg
 from flask import Flask
 
 from admin.app import create_app
-from admin.logs import configure_logs
+from admin.core.logs import configure_logs
 from admin.migrations.apply import migrate_url
-from admin.settings import Settings
+from admin.operations.settings import Settings
 from billing.ledger.chart import CHART, AccountCode
 from billing.ledger.verification import verify
 from governance.kernel.codes import check_digit

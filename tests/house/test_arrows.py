@@ -70,13 +70,33 @@ def test_no_modules_import_each_other_in_a_circle(graph: grimp.ImportGraph) -> N
     assert circles == []
 
 
+def test_no_two_sub_packages_of_admin_import_each_other(graph: grimp.ImportGraph) -> None:
+    packages = grimp.ImportGraph()
+    for module in graph.modules:
+        for imported in graph.find_modules_directly_imported_by(module):
+            importer_package, imported_package = (".".join(name.split(".")[:2]) for name in (module, imported))
+            if importer_package != imported_package and all(
+                name.startswith("admin.") for name in (importer_package, imported_package)
+            ):
+                packages.add_import(importer=importer_package, imported=imported_package)
+
+    cycles = [
+        (importer, imported)
+        for importer in sorted(packages.modules)
+        for imported in packages.find_modules_directly_imported_by(importer)
+        if packages.chain_exists(importer=imported, imported=importer)
+    ]
+    assert len(packages.modules) > 8
+    assert cycles == []
+
+
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
         ("keycloak", ("tenancy.keycloak",)),
         ("flask_admin", ("admin.backoffice",)),
         ("flask_sqlalchemy", ("governance.kernel.database",)),
-        ("huey", ("admin.jobs",)),
+        ("huey", ("admin.workflows.jobs",)),
         ("typst", ("billing.documents",)),
         ("authlib", ("admin.identity",)),
     ],

@@ -15,16 +15,18 @@ import admin
 import billing
 import governance
 import tenancy
-from admin.api.routes import ROUTES
 from admin.app import create_app
 from admin.cli import main as command_line
-from admin.cli.permitted import PERMITTED
-from admin.guard import routes
-from admin.reference import GENERATED_BELOW, glossary_tables, permission_matrix
-from admin.settings import Settings
+from admin.core.guard import routes
+from admin.features import api_routes
+from admin.interface.permitted import PERMITTED
+from admin.interface.reference import GENERATED_BELOW, glossary_tables, permission_matrix
+from admin.operations.settings import Settings
 from governance.commands import COMMANDS
 from governance.events import Event
 from governance.permissions import Permission
+
+ROUTES = api_routes()
 
 ROOT = Path(__file__).parents[2]
 MAY_COMMIT = {"governance/commands.py", "governance/kernel/database.py"}

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from admin.servers import ports
-from admin.settings import Settings
+from admin.operations import ports
+from admin.operations.settings import Settings
 from tests.servers import KEPT
 
 OPERATOR = "430005"

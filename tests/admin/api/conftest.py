@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from admin.settings import Settings
+from admin.operations.settings import Settings
 from governance.actors import Actor
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from admin.requests import BODY_BYTES
+from admin.core.request_checks import BODY_BYTES
 from governance.kernel.database import OPERATOR, db, scope
 from governance.permissions import Role
 from tenancy.tenants.tables import Tenant

@@ -11,15 +11,18 @@ from click.testing import CliRunner
 from flask import Flask
 from openapi_spec_validator import validate
 
-from admin.api.document import document
-from admin.api.routes import PREFIX, ROUTES
-from admin.cli.openapi import openapi
-from admin.settings import Settings
+from admin.features import api_routes
+from admin.features.system.openapi_cli import openapi
+from admin.interface.api_routes import PREFIX
+from admin.interface.openapi import document
+from admin.operations.settings import Settings
+
+ROUTES = api_routes()
 
 
 @pytest.fixture(scope="module")
 def described() -> dict[str, Any]:
-    return document()
+    return document(api_routes())
 
 
 @pytest.mark.usefixtures("uncounted")

@@ -10,16 +10,17 @@ from flask import Flask
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from admin.api.rooms import load_rooms
-from admin.api.routes import PREFIX, ROUTES, Route
-from admin.guard import routes
+from admin.core.guard import routes
+from admin.features import api_routes
+from admin.interface.api_routes import PREFIX, Route
 from governance.kernel.database import OPERATOR, db, scope
 from governance.kernel.ids import new_id
 from governance.permissions import OPERATOR_ROLES, ROLE_PERMISSIONS, TENANT_ROLES, Permission, Role
 from tests.admin.api.conftest import Caller
 
+ROUTES = api_routes()
+
 Callers = Callable[..., Caller]
-load_rooms()
 KEYCLOAK = {"show_cohort_plan", "show_drift"}
 """What asks Keycloak, which is not there in these tests: the answer is a 503 then."""
 

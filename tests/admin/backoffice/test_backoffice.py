@@ -13,8 +13,8 @@ from sqlmodel import SQLModel
 from admin.app import create_app
 from admin.backoffice.tables import LABELS, TABLES
 from admin.backoffice.views import TableView
-from admin.guard import routes
-from admin.settings import Settings
+from admin.core.guard import routes
+from admin.operations.settings import Settings
 from governance.actors import Actor
 from governance.audit.tables import AuditEvent
 from governance.kernel.database import OPERATOR, db, scope

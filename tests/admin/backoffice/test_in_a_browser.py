@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from admin.app import create_app
 from admin.identity.sessions import COOKIE
-from admin.settings import Settings
+from admin.operations.settings import Settings
 from governance.kernel.database import OPERATOR, db, scope
 from governance.permissions import OPERATOR_ROLES, Role
 from tenancy.people.tables import Member, MemberState

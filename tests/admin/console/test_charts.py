@@ -6,9 +6,9 @@ import re
 from datetime import timedelta
 from fractions import Fraction
 
-from admin.console.charts import BeforeAfter, Part, change_answer, paired_bars, stacked_bar
-from admin.console.formats import amount, elapsed, exact, percent, yen
-from admin.console.words import WORDS
+from admin.interface.charts import BeforeAfter, Part, change_answer, paired_bars, stacked_bar
+from admin.interface.formats import amount, elapsed, exact, percent, yen
+from admin.interface.labels import WORDS
 from billing.runs.tables import RunState
 from governance.kernel.split import Rounding
 from tenancy.onboarding.steps import StepName, StepState

@@ -11,13 +11,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from admin.cohort_plan import apply_plan, plan_cohort
-from admin.drift import find_drift
 from admin.example import wishes
 from admin.example.accounts import client_accounts, complete_accounts
 from admin.example.load import Loaded, MainJob, share_table
 from admin.example.municipalities import by_population, first_members, second_members
-from admin.settings import Settings
+from admin.operations.settings import Settings
+from admin.workflows.cohort_plan import apply_plan, plan_cohort
+from admin.workflows.drift import find_drift
 from billing.runs.tables import RunKind, RunState
 from governance.kernel.database import OPERATOR, db, scope
 from governance.kernel.errors import NotAllowed, Stale

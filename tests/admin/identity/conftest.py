@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 
 from admin.app import create_app
-from admin.keycloak_setup import configure, identities
-from admin.servers import ports
-from admin.settings import Settings
+from admin.operations import ports
+from admin.operations.keycloak_setup import configure, identities
+from admin.operations.settings import Settings
 from governance.kernel.database import db
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tests.actors import Actors

@@ -17,9 +17,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import column, func, select, table
 
-from admin.jobs import JobWorker, Queue
-from admin.servers import ports
-from admin.servers.readiness import wait_until
+from admin.operations import ports
+from admin.operations.readiness import wait_until
+from admin.workflows.jobs import JobWorker, Queue
 from governance import outbox
 from governance.audit.seal import verify
 from governance.commands import bookkeeping

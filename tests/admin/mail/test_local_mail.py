@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from admin.mail.outbox import LARGEST, MailOutbox
-from admin.mail.server import LocalMailServer, local_mail_port
-from admin.servers import ports
-from admin.settings import Settings
+from admin.operations import ports
+from admin.operations.mail.outbox import LARGEST, MailOutbox
+from admin.operations.mail.server import LocalMailServer, local_mail_port
+from admin.operations.settings import Settings
 from governance.kernel.errors import NotFound
 from governance.kernel.ids import new_id
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from admin.servers import children, ports
-from admin.servers.supervisor import Supervisor
-from admin.settings import Settings
+from admin.operations import children, ports
+from admin.operations.settings import Settings
+from admin.operations.supervisor import Supervisor
 
 
 @pytest.fixture

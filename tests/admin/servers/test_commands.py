@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from admin.servers import ports
-from admin.settings import Settings
+from admin.operations import ports
+from admin.operations.settings import Settings
 from tests.servers import Keycloak, PostgreSQL
 
 

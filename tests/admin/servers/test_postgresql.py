@@ -8,9 +8,9 @@ import stat
 import psycopg
 import pytest
 
-from admin.servers.postgresql import APP, KEYCLOAK, OWNER
-from admin.servers.supervisor import Supervisor
-from admin.settings import Settings
+from admin.operations.postgresql import APP, KEYCLOAK, OWNER
+from admin.operations.settings import Settings
+from admin.operations.supervisor import Supervisor
 from tests.servers import PostgreSQL, libpq
 
 

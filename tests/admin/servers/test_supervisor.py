@@ -13,19 +13,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from admin.servers import children
-from admin.servers.processes import Record, Records
-from admin.servers.readiness import wait_until
-from admin.servers.supervisor import ALREADY_RUNNING, PORT_TAKEN, SUPERVISOR, Supervisor, end_left_behind
-from admin.settings import Settings
+from admin.operations import children
+from admin.operations.processes import Record, Records
+from admin.operations.readiness import wait_until
+from admin.operations.settings import Settings
+from admin.operations.supervisor import ALREADY_RUNNING, PORT_TAKEN, SUPERVISOR, Supervisor, end_left_behind
 from governance.kernel.errors import Conflict
 
 CHILD_OF_A_SUPERVISOR = """
 import sys, threading
 from pathlib import Path
-from admin.servers import children
-from admin.servers.supervisor import Supervisor
-from admin.settings import Settings
+from admin.operations import children
+from admin.operations.supervisor import Supervisor
+from admin.operations.settings import Settings
 settings = Settings(home=Path(sys.argv[1]), port=int(sys.argv[2]))
 server = settings.embedded_postgresql()
 server.initialise()

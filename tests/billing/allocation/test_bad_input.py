@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from admin.cli.allocation import INPUT_BYTES, allocation
+from admin.features.allocation.compute_cli import INPUT_BYTES, allocation
 
 GOOD: dict[str, Any] = {
     "total_yen": 24_000_001,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from admin.cli.allocation import allocation
+from admin.features.allocation.compute_cli import allocation
 
 EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parent / "burden_examples.json").read_text(encoding="utf-8"))
 WORKED = [example for example in EXAMPLES["examples"] if "derived_outputs" in example]

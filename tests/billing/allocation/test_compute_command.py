@@ -8,7 +8,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from admin.cli.allocation import allocation
+from admin.features.allocation.compute_cli import allocation
 from tests.billing.allocation.test_bad_input import GOOD, changed, compute
 
 

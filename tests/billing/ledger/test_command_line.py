@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from admin.cli import main
-from admin.servers.postgresql import SUPERUSER
+from admin.operations.postgresql import SUPERUSER
 from billing.ledger import queries
 from billing.ledger.periods import PeriodState
 from governance.kernel.database import OPERATOR, db, scope

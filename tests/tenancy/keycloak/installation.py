@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 
-from admin.keycloak_setup import mail_server
-from admin.servers import ports
+from admin.operations import ports
+from admin.operations.keycloak_setup import mail_server
 from governance.kernel.ids import new_id
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.configure import Configured, configure

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from admin.cli.keycloak import keycloak
+from admin.features.system.keycloak_cli import keycloak
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.calls import counted_calls
 from tenancy.keycloak.comparison import DifferenceKind

@@ -15,7 +15,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from admin.keycloak_setup import mail_server
+from admin.operations.keycloak_setup import mail_server
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tests.tenancy.keycloak.installation import Installation, Municipality
 

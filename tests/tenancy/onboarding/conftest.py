@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 from flask import Flask
 
-from admin.mail.outbox import MailOutbox
-from admin.mail.server import LocalMailServer
+from admin.operations.mail.outbox import MailOutbox
+from admin.operations.mail.server import LocalMailServer
 from governance.kernel import clock
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.onboarding.worker import OnboardingWorker

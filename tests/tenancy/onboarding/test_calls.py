@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from admin.mail.outbox import MailOutbox
+from admin.operations.mail.outbox import MailOutbox
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.calls import counted_calls
 from tenancy.onboarding.steps import OnboardingState

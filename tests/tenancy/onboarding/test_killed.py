@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from admin.mail.outbox import MailOutbox
+from admin.operations.mail.outbox import MailOutbox
 from tenancy.onboarding.commands import DecideStep, decide_step
 from tenancy.onboarding.steps import Choice, OnboardingState, StepName, StepState
 from tenancy.onboarding.worker import OnboardingWorker

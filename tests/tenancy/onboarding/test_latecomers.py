@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
-from admin.handlers import handlers, make_operators, onboards, rounds
-from admin.mail.outbox import MailOutbox
+from admin.operations.mail.outbox import MailOutbox
+from admin.workflows.job_handlers import handlers, make_operators, onboards, rounds
 from governance.commands import bookkeeping
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, scope

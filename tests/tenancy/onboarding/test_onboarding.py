@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from admin.mail.outbox import MailOutbox
+from admin.operations.mail.outbox import MailOutbox
 from governance.audit import queries as audit_queries
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, scope

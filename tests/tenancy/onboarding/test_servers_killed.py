@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
-from admin.mail.outbox import MailOutbox
 from admin.migrations.apply import migrate_url
+from admin.operations.mail.outbox import MailOutbox
 from governance.kernel.database import connect, db
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.calls import Call, observed_by

@@ -1,0 +1,34 @@
+"""The application without any route, for the command line, the worker and the tests: settings, logs, database.
+
+`admin.app` adds what answers HTTP. Kept apart, because a command must not wait for pages and API to be imported.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from admin.core.logs import configure_logs
+from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
+from admin.operations.settings import Settings
+from governance.kernel.database import connect
+from tenancy.tenants.admission import admit_prefectures
+
+
+def create_core(settings: Settings) -> Flask:
+    """The application with its database and logs and no route at all. Commands run inside its `app_context()`."""
+    return initialise(Flask("admin", static_folder=None), settings)
+
+
+def initialise(app: Flask, settings: Settings) -> Flask:
+    """Give an application its logs, settings and database. Returns the same application."""
+    configure_logs()
+    app.config["MOYAI"] = settings
+    connect(app, settings.app_url)
+    admit_prefectures(settings.prefectures)
+    return app
+
+
+def settings_of(app: Flask) -> Settings:
+    """The settings the application was made with."""
+    settings: Settings = app.config["MOYAI"]
+    return settings

@@ -1,0 +1,57 @@
+"""The command line: `moyai …`. The commands stand in the features; this module is their root.
+
+A command is imported only when it is called, because `moyai --help` must not wait for a database driver.
+`admin.interface.output` says how every command answers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from admin.features import cli_commands, load_cli_command
+from admin.interface.output import answer_usage_error
+
+
+class FeatureGroup(click.Group):
+    """The root group: knows the commands of all features by name, imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(cli_commands())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = cli_commands().get(cmd_name)
+        return None if command is None else load_cli_command(command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in cli_commands().items() if command.help])
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **named: Any) -> Any:
+        given = list(sys.argv[1:] if args is None else args)
+        if not named.get("standalone_mode", True):
+            return super().main(given, *rest, **named)
+        try:
+            code = super().main(given, *rest, **{**named, "standalone_mode": False})
+        except click.UsageError as error:
+            sys.exit(answer_usage_error(error, as_json="--json" in given))
+        except click.Abort:
+            sys.exit(130)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(cls=FeatureGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="moyai", prog_name="moyai")
+def main() -> None:
+    """催合 Moyai: 共同利用基盤の参加団体・権限・費用を扱う / Who takes part, what each may use, who pays what.
+
+    終了コード / Exit codes: 0 完了・一致 done · 1 拒否・相違 refused, differs · 2 入力の誤り wrong usage ·
+    3 接続不能 unreachable
+    """
+
+
+if __name__ == "__main__":
+    main()

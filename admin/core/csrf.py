@@ -1,0 +1,115 @@
+"""Forms that only our own pages can post: a token of the session in each form, looked for on every change.
+
+It covers every address outside `/api`, the back office too, so that no form can forget it. The API knows no cookie and
+needs none of this. Views that other servers post to say so with `@without_csrf`, and why.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import secrets
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from flask import Flask, g, request
+from markupsafe import Markup
+
+from admin.core.guard import actor_or_none, is_api
+from admin.operations.settings import Settings
+from governance.kernel.errors import Refused, reason
+
+FIELD: Final = "csrf_token"
+HEADER: Final = "X-CSRF-Token"
+_MARK: Final = "posted_from_elsewhere"
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+FORGED = reason(
+    "form.not_ours",
+    ja="この画面からの送信であることを確認できませんでした。何も変更していません。",
+    en="This did not come from our own page. Nothing has changed.",
+    hint_ja="前の画面を開き直し、もう一度送信してください。",
+    hint_en="Open the page again and send it once more.",
+)
+
+
+class ForgedForm(Refused):
+    """A change without the token of the session, or posted from another site."""
+
+    kind = "forged_form"
+
+
+def without_csrf(why: str) -> Callable[[V], V]:
+    """Mark a view that another server posts to; `why` is for the reader."""
+
+    def mark(view: V) -> V:
+        setattr(view, _MARK, why)
+        return view
+
+    return mark
+
+
+def new_secret() -> str:
+    """A fresh secret for a session: 32 random bytes as text."""
+    return secrets.token_hex(32)
+
+
+def masked(secret: str) -> str:
+    """The secret under a mask that differs each time, so that compression of a page tells nothing about it."""
+    plain = bytes.fromhex(secret)
+    mask = secrets.token_bytes(len(plain))
+    return base64.urlsafe_b64encode(mask + _xor(mask, plain)).decode()
+
+
+def matches(secret: str, token: str) -> bool:
+    """Whether the token is the secret under some mask."""
+    plain = bytes.fromhex(secret)
+    try:
+        both = base64.urlsafe_b64decode(token.encode())
+    except (ValueError, binascii.Error):
+        return False
+    if len(both) != 2 * len(plain):
+        return False
+    return hmac.compare_digest(_xor(both[: len(plain)], both[len(plain) :]), plain)
+
+
+def csrf_token() -> str:
+    """The token for a form or an `X-CSRF-Token` header of this session; empty for somebody not signed in."""
+    session = _present_session()
+    return "" if session is None else masked(session.csrf_secret)
+
+
+def csrf_field() -> Markup:
+    """The hidden field each form carries."""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, csrf_token())
+
+
+def csrf_protect(app: Flask, settings: Settings) -> None:
+    """Look for the token before every change, after the guard has found out whose session it is."""
+    app.jinja_env.globals["csrf_token"] = csrf_token
+    app.jinja_env.globals["csrf_field"] = csrf_field
+
+    @app.before_request
+    def refuse_forged() -> None:
+        if request.method in _SAFE or is_api() or request.endpoint is None:
+            return
+        if hasattr(app.view_functions[request.endpoint], _MARK):
+            return
+        origin = request.headers.get("Origin")
+        if origin is not None and origin != settings.public_url:
+            raise ForgedForm(FORGED)
+        session = _present_session()
+        token = request.headers.get(HEADER) or request.form.get(FIELD) or ""
+        if session is None or not matches(session.csrf_secret, token):
+            raise ForgedForm(FORGED)
+
+
+def _present_session() -> Any:
+    return None if actor_or_none() is None else g.get("web_session")
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))

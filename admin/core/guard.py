@@ -1,0 +1,178 @@
+"""The guard of every door: who asks, may they, and whose rows may this request see.
+
+Each view names its permission with `@asks(...)`; a view that names none is closed. Pages know a person by the session
+cookie, `/api` by a bearer token and by nothing else. Who somebody is, `admin.identity` finds out; what a role allows,
+`governance.permissions` says; here the two meet, before any view runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, Final, NamedTuple, TypeVar
+
+import structlog
+from flask import Flask, Response, current_app, g, redirect, request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+from werkzeug.wrappers import Response as AnyResponse
+
+from governance.actors import Actor
+from governance.commands import NOT_PERMITTED
+from governance.kernel.database import scope
+from governance.kernel.errors import NotAllowed
+from governance.permissions import Permission
+
+log = structlog.get_logger(__name__)
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+_MARK: Final = "asks_permission"
+_SCOPES: Final = "guard_scopes"
+_IDENTIFY: Final = "moyai.guard"
+API_PREFIX: Final = "/api/"
+
+
+class Identification(NamedTuple):
+    """Who asks, as one of the doors found out; None for nobody."""
+
+    actor: Actor | None
+    why_not: str = ""
+    """For a bearer token that was refused: the word for `WWW-Authenticate`, never what was wrong with it in detail."""
+
+
+Identify = Callable[[], Identification]
+
+
+def asks(permission: Permission) -> Callable[[V], V]:
+    """Say which permission a view asks. `Permission.PUBLIC` opens it to everybody, `SIGNED_IN` to any known person.
+
+    Goes below the route decorator. The mark survives wrappers that use functools.wraps.
+    """
+
+    def mark(view: V) -> V:
+        setattr(view, _MARK, permission)
+        return view
+
+    return mark
+
+
+def current_actor() -> Actor:
+    """Who asks. Only for views that ask more than PUBLIC; elsewhere a RuntimeError, because it is a bug."""
+    actor = actor_or_none()
+    if actor is None:
+        raise RuntimeError("a public view asked for its actor")
+    return actor
+
+
+def actor_or_none() -> Actor | None:
+    """Who asks, or None for somebody not signed in: for pages that greet both.
+
+    A public view that does not ask never makes anybody look for a session, so that health can be told without a
+    database.
+    """
+    return _identified().actor
+
+
+def may(permission: Permission) -> bool:
+    """Whether the one who asks holds this: for templates that show a button or leave it out."""
+    actor = actor_or_none()
+    return actor is not None and actor.may(permission)
+
+
+def is_api() -> bool:
+    """Whether this request came to the API: bearer tokens only, problem+json only."""
+    return request.path.startswith(API_PREFIX)
+
+
+def init_guard(app: Flask, identify_person: Identify, identify_bearer: Identify) -> None:
+    """Put the guard before every view of the application."""
+
+    @app.before_request
+    def guard() -> AnyResponse | None:
+        scopes = ExitStack()
+        setattr(g, _SCOPES, scopes)
+        # Nothing is inherited: until somebody is known, this request sees no rows.
+        scopes.enter_context(scope(None))
+        if request.endpoint is None:
+            return None  # No such address: 404 for everybody alike.
+        permission = permission_of(app, request.endpoint)
+        if permission is None:
+            log.error("view.unmarked", endpoint=request.endpoint)
+            raise NotAllowed(NOT_PERMITTED, permission="-")
+        if permission is Permission.PUBLIC:
+            return None
+        found = _identified()
+        if found.actor is None:
+            return _ask_to_sign_in(found.why_not)
+        if not found.actor.may(permission):
+            log.warning("permission.denied", permission=permission.value, endpoint=request.endpoint)
+            raise NotAllowed(NOT_PERMITTED, permission=permission.value)
+        scopes.enter_context(scope(found.actor.scope))
+        return None
+
+    @app.teardown_request
+    def leave(failure: BaseException | None) -> None:
+        scopes: ExitStack | None = g.pop(_SCOPES, None)
+        if scopes is not None:
+            scopes.close()
+
+    app.extensions[_IDENTIFY] = (identify_person, identify_bearer)
+    app.jinja_env.globals["may"] = may
+    app.jinja_env.globals["Permission"] = Permission
+    app.jinja_env.globals["actor_or_none"] = actor_or_none
+
+
+def permission_of(app: Flask, endpoint: str) -> Permission | None:
+    """The permission a view asks, or None for a view that is closed because it names none.
+
+    Static files are public: they are shipped with the program and hold nobody's content.
+    """
+    if endpoint == "static" or endpoint.endswith(".static"):
+        return Permission.PUBLIC
+    permission: Permission | None = getattr(app.view_functions[endpoint], _MARK, None)
+    return permission
+
+
+class Route(NamedTuple):
+    """One address, its methods, and what it asks; `permission` None means closed."""
+
+    rule: str
+    methods: tuple[str, ...]
+    endpoint: str
+    permission: Permission | None
+
+
+def routes(app: Flask) -> Iterator[Route]:
+    """Every address of the application with its permission, in order: what `moyai permissions` prints."""
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
+        methods = tuple(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
+        yield Route(rule.rule, methods, rule.endpoint, permission_of(app, rule.endpoint))
+
+
+def _identified() -> Identification:
+    """Who asks, found out once a request."""
+    if "identified" not in g:
+        # Set before it is known: where finding out fails, the page that says so must not try again.
+        g.identified = Identification(None)
+        identify_person, identify_bearer = current_app.extensions[_IDENTIFY]
+        g.identified = identify_bearer() if is_api() else identify_person()
+        actor = g.identified.actor
+        if actor is not None:
+            structlog.contextvars.bind_contextvars(actor=actor.id, tenant=str(actor.tenant_id))
+    found: Identification = g.identified
+    return found
+
+
+def _ask_to_sign_in(why_not: str) -> AnyResponse:
+    if is_api():
+        facts: dict[str, str | None] = {"realm": "moyai"}
+        if why_not:
+            facts["error"] = why_not
+        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", facts))
+    back = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    address = current_app.url_for("identity.choose", next=back if back != "/" else None)
+    if request.headers.get("HX-Request") == "true":
+        # A fragment must not become a login page inside a table: the whole page goes there.
+        return Response(status=401, headers={"HX-Redirect": address})
+    return redirect(address, 303)

@@ -1,0 +1,87 @@
+"""What machines ask of this process: does it live, can it serve, and what did a browser refuse to load.
+
+`/healthz` asks nobody. `/readyz` asks PostgreSQL, without which nothing can be served, and tells whether keys of
+Keycloak are held; Keycloak itself may be away, then those signed in go on reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Blueprint, Flask, Response, current_app, json, jsonify, request
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from admin.core.csrf import without_csrf
+from admin.core.guard import asks
+from admin.core.headers import REPORT_PATH
+from governance.kernel.database import db
+from governance.kernel.errors import Refused
+from governance.permissions import Permission
+
+log = structlog.get_logger(__name__)
+
+health = Blueprint("health", __name__)
+
+_HAS_KEYS: Final = "moyai.health.has_keys"
+REPORT_BYTES: Final = 16 * 1024
+
+
+def register_health(app: Flask, has_keys: Callable[[Flask], bool]) -> None:
+    """Register the addresses. `has_keys` says whether keys of Keycloak are held."""
+    app.extensions[_HAS_KEYS] = has_keys
+    app.register_blueprint(health)
+
+
+@health.get("/healthz")
+@asks(Permission.PUBLIC)
+def alive() -> Response:
+    """The process answers."""
+    return jsonify({"alive": True})
+
+
+@health.get("/readyz")
+@asks(Permission.PUBLIC)
+def ready() -> tuple[Response, int]:
+    """200 when requests can be served, else 503; names what is away and nothing else."""
+    try:
+        db.session.execute(text("SELECT 1"))
+        has_database = True
+    except SQLAlchemyError:
+        has_database = False
+    told = {
+        "ready": has_database,
+        "postgresql": has_database,
+        "keycloak_keys_held": current_app.extensions[_HAS_KEYS](current_app),
+    }
+    return jsonify(told), 200 if has_database else 503
+
+
+@health.post(REPORT_PATH)
+@without_csrf("browsers post reports by themselves, without any token")
+@asks(Permission.PUBLIC)
+def csp_report() -> Response:
+    """Log what a browser refused to load. Anybody can post here, so little is believed and little is kept."""
+    if (request.content_length or 0) <= REPORT_BYTES:
+        log.warning("csp.report", **_told(request.get_data()))
+    return Response(status=204)
+
+
+def _told(body: bytes) -> dict[str, str]:
+    try:
+        inner = json.loads(body)["csp-report"]
+        return {
+            "directive": str(inner.get("effective-directive") or inner.get("violated-directive") or "")[:60],
+            "blocked": _without_query(str(inner.get("blocked-uri") or "")),
+            "page": _without_query(str(inner.get("document-uri") or "")),
+        }
+    except (Refused, LookupError, TypeError, AttributeError, ValueError):
+        return {"directive": "unreadable"}
+
+
+def _without_query(address: str) -> str:
+    parts = urlsplit(address[:300])
+    return f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else parts.path[:60]

@@ -1,0 +1,202 @@
+"""The one explicit list of features: what each adds to the console, the API, the command line and the navigation.
+
+A feature is a folder named after its subject: `pages*.py` (a Flask blueprint called `pages`), `api.py` (its
+`ApiRoutes`, called `routes`), `cli*.py` (click groups), `templates/`. Nothing registers itself by being imported:
+what is not listed here does not exist. The list holds names only, so that `moyai --help` imports no feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from admin.interface.menu import NavItem
+from governance.permissions import Permission
+
+if TYPE_CHECKING:
+    import click
+    from flask import Blueprint
+
+
+@dataclass(frozen=True, slots=True)
+class CliCommand:
+    """A top-level command: `package.module:attribute`, and one line of help in both languages. No help: hidden."""
+
+    target: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One feature. `pages` are modules of its folder; `api` says that it has `api.py`; `cli` are top-level commands."""
+
+    name: str
+    pages: tuple[str, ...] = ()
+    api: bool = False
+    cli: Mapping[str, CliCommand] = field(default_factory=dict)
+
+
+def _cli(target: str, help: str = "") -> CliCommand:
+    return CliCommand(f"admin.features.{target}", help)
+
+
+FEATURES: Final[tuple[Feature, ...]] = (
+    Feature(
+        "system",
+        api=True,
+        cli={
+            "run": _cli(
+                "system.servers_cli:run",
+                "すべてを起動し、例示データで主な仕事をして見せる / Start all, show the main job, serve.",
+            ),
+            "up": _cli("system.servers_cli:up", "すべてを背後で起動する / Start all in the background."),
+            "down": _cli("system.servers_cli:down", "起動したものを停止する / Stop what was started."),
+            "status": _cli("system.servers_cli:status", "動いているかを見る / See what runs."),
+            "supervise": _cli("system.servers_cli:supervise"),
+            "worker": _cli("system.worker_cli:worker", "ジョブを処理する / Run jobs."),
+            "keycloak": _cli("system.keycloak_cli:keycloak", "認証サーバ / The identity server."),
+            "permissions": _cli(
+                "system.permissions_cli:permissions", "権限の一覧 / Every permission, its roles, what asks for it."
+            ),
+            "openapi": _cli("system.openapi_cli:openapi", "API の定義 / The OpenAPI document."),
+        },
+    ),
+    Feature("home", pages=("pages",)),
+    Feature("approvals", pages=("pages",), api=True),
+    Feature(
+        "tenants",
+        pages=("pages", "edit_pages", "fact_pages", "import_pages"),
+        api=True,
+        cli={
+            "operator": _cli(
+                "tenants.operator_cli:operator", "運営者（県） / The operator, with whom an installation begins."
+            ),
+            "tenant": _cli("tenants.edit_cli:tenant", "参加団体 / Tenants."),
+        },
+    ),
+    Feature(
+        "people", pages=("pages",), api=True, cli={"member": _cli("people.cli:member", "利用者 / People of a tenant.")}
+    ),
+    Feature(
+        "clients",
+        pages=("pages",),
+        api=True,
+        cli={"client": _cli("clients.cli:client", "API利用者（システム） / Service clients of a tenant.")},
+    ),
+    Feature(
+        "quotas",
+        pages=("pages", "plan_pages"),
+        api=True,
+        cli={"quota": _cli("quotas.cli:quota", "利用プランと利用枠 / Plans and quotas.")},
+    ),
+    Feature(
+        "agreements",
+        pages=("pages", "accept_pages"),
+        api=True,
+        cli={"agreement": _cli("agreements.cli:agreement", "協定と同意 / Agreements and acceptances.")},
+    ),
+    Feature(
+        "cohorts",
+        pages=("pages",),
+        api=True,
+        cli={"cohort": _cli("cohorts.cli:cohort", "参加年度グループ / Cohorts: define, plan and apply.")},
+    ),
+    Feature(
+        "onboarding",
+        pages=("pages",),
+        api=True,
+        cli={"onboarding": _cli("onboarding.cli:onboarding", "参加手続き / Onboardings.")},
+    ),
+    Feature("mails", pages=("pages",)),
+    Feature(
+        "drift",
+        api=True,
+        cli={"drift": _cli("drift.cli:drift", "意図と認証サーバの違い / Intent against the identity server.")},
+    ),
+    Feature(
+        "rules",
+        pages=("pages",),
+        api=True,
+        cli={"rule": _cli("rules.cli:rule", "運用ルール / Rules and the decisions that adopt them.")},
+    ),
+    Feature("costs", pages=("pages",), api=True, cli={"cost": _cli("costs.cli:cost", "経費 / Costs.")}),
+    Feature(
+        "allocation",
+        pages=("pages",),
+        api=True,
+        cli={"allocation": _cli("allocation.cli:allocation", "費用按分 / Cost allocation.")},
+    ),
+    Feature("notices", pages=("pages",), api=True, cli={"notice": _cli("notices.cli:notice", "納入通知書 / Notices.")}),
+    Feature(
+        "ledger",
+        pages=("pages", "entry_pages"),
+        api=True,
+        cli={"ledger": _cli("ledger.cli:ledger", "元帳 / The ledger.")},
+    ),
+    Feature("audit", pages=("pages",), api=True, cli={"audit": _cli("audit.cli:audit", "監査記録 / The audit log.")}),
+    Feature("example", cli={"example": CliCommand("admin.example.cli:example", "例示データ / Example data.")}),
+)
+
+
+OPERATOR_NAVIGATION: Final = (
+    NavItem("概要", "Overview", "/", Permission.OVERVIEW_READ),
+    NavItem("参加手続きを進める", "Onboard members", "/onboardings", Permission.ONBOARDING_READ),
+    NavItem("参加団体を調べる", "Look up tenants", "/tenants", Permission.TENANT_READ),
+    NavItem("経費を登録する", "Record the costs", "/costs", Permission.COST_READ),
+    NavItem("ルールを定める", "Set the rules", "/rules", Permission.RULE_READ),
+    NavItem("負担額を決める", "Decide the shares", "/allocations", Permission.ALLOCATION_READ),
+    NavItem("通知を出す", "Send notices", "/notices", Permission.NOTICE_READ),
+    NavItem("帳簿を確かめる", "Check the books", "/ledger", Permission.LEDGER_READ),
+    NavItem("記録を調べる", "Search the audit log", "/audit", Permission.AUDIT_READ),
+)
+TENANT_NAVIGATION: Final = (
+    NavItem("概要", "Overview", "/", Permission.OVERVIEW_READ),
+    NavItem("自団体の情報", "Our tenant", "/tenants", Permission.TENANT_READ),
+    NavItem("参加手続きを進める", "Onboarding", "/onboardings", Permission.ONBOARDING_READ),
+    NavItem("負担額を確かめる", "Our shares", "/allocations", Permission.ALLOCATION_READ),
+    NavItem("負担のルール", "The rules", "/rules", Permission.RULE_READ),
+    NavItem("納入通知書", "Notices", "/notices", Permission.NOTICE_READ),
+    NavItem("帳簿を確かめる", "Our book", "/ledger", Permission.LEDGER_READ),
+    NavItem("記録を調べる", "The audit log", "/audit", Permission.AUDIT_READ),
+)
+PARENT_PAGE: Final = {
+    "/cohorts": "/onboardings",
+    "/mails": "/onboardings",
+    "/define-cohort": "/onboardings",
+    "/agreements": "/tenants",
+    "/plans": "/tenants",
+    "/shares": "/allocations",
+    "/quota-requests": "/tenants",
+}
+"""First part of an address without a menu entry of its own → the entry it belongs to."""
+
+
+def blueprints() -> Iterator[Blueprint]:
+    """The pages of every feature, imported now."""
+    for feature in FEATURES:
+        for module in feature.pages:
+            yield import_module(f"admin.features.{feature.name}.{module}").pages
+
+
+def api_routes() -> list[Any]:
+    """Every API route, in the order of the features, imported now."""
+    return [
+        route
+        for feature in FEATURES
+        if feature.api
+        for route in import_module(f"admin.features.{feature.name}.api").routes
+    ]
+
+
+def cli_commands() -> dict[str, CliCommand]:
+    """Every top-level command by its name, in the order of the features."""
+    return {name: command for feature in FEATURES for name, command in feature.cli.items()}
+
+
+def load_cli_command(command: CliCommand) -> click.Command:
+    """Import one command."""
+    module, _, name = command.target.partition(":")
+    found: click.Command = getattr(import_module(module), name)
+    return found

@@ -1,0 +1,1 @@
+"""協定: the texts that tenants agree to, and their acceptances."""

@@ -1,0 +1,283 @@
+"""費用按分: the runs of a year, one run with everything that explains it, and the decision of another person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from uuid import UUID
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from admin.core.guard import asks, current_actor, may
+from admin.core.language import either
+from admin.features.audit.pages import names_of_actors
+from admin.interface.charts import (
+    BeforeAfter,
+    Part,
+    by_amount,
+    change_answer,
+    change_basis,
+    paired_bars,
+    stacked_bar,
+    whole_part,
+)
+from admin.interface.downloads import table_answer
+from admin.interface.formats import percent
+from admin.interface.forms import Form
+from admin.interface.lists import chosen_year, this_year
+from admin.interface.pages import session, show
+from billing.costs.queries import cost_items
+from billing.notices.queries import notices
+from billing.runs import queries
+from billing.runs.commands import (
+    APPROVAL_KIND,
+    ApproveAllocation,
+    PrepareAllocation,
+    RejectAllocation,
+    approve_allocation,
+    prepare_allocation,
+    reject_allocation,
+)
+from billing.runs.preview import preview
+from billing.runs.queries import RunFacts, ShareFacts
+from billing.runs.tables import RunKind, RunState
+from governance.approvals import requests_about
+from governance.audit.queries import events
+from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.fiscal_year import FiscalYear
+from governance.permissions import Permission
+from governance.rules.queries import rule_versions
+from tenancy import directory
+from tenancy.people.queries import names_of_people
+
+pages = Blueprint("allocation", __name__, template_folder="templates")
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLine:
+    """A line of the table of shares, as the chart has it too."""
+
+    share: ShareFacts
+    bars: BeforeAfter
+
+
+@pages.get("/allocations")
+@asks(Permission.ALLOCATION_READ)
+def allocations() -> tuple[str, int]:
+    """The runs of all years for the operator; a municipality's own posted shares for the municipality."""
+    actor = current_actor()
+    if not actor.is_operator:
+        return show("allocation/shares", shares=queries.shares_of_tenant(session(), actor.tenant_id))
+    runs = queries.run_heads(session(), limit=200)
+    year = chosen_year() or (runs[0].fiscal_year if runs else this_year())
+    return show(
+        "allocation/allocations",
+        runs=runs,
+        year=year,
+        items=cost_items(session(), FiscalYear(year)),
+        rules=[version for version in rule_versions(session()) if version.adoption is not None],
+        years=sorted({run.fiscal_year for run in runs} | {year, this_year()}, reverse=True),
+    )
+
+
+@pages.route("/allocations/prepare", methods=["GET", "POST"])
+@asks(Permission.ALLOCATION_PREPARE)
+def allocation_preparing() -> AnyResponse | tuple[str, int]:
+    """A year and a kind; then what everybody would bear; then the run that waits for another person."""
+    form = (
+        Form.sent()
+        if request.method == "POST"
+        else Form.fresh(fiscal_year=chosen_year() or this_year(), kind=request.args.get("kind", RunKind.ESTIMATE.value))
+    )
+    if request.method == "POST" and form.step != "enter":
+        year, kind = form.whole("fiscal_year"), form.one_of("kind", RunKind)
+        if year is not None and kind is not None and form.is_right:
+            with form.refusing():
+                if form.is_final:
+                    order = PrepareAllocation(fiscal_year=year, kind=kind)
+                    made = prepare_allocation(order, actor=current_actor(), key=form.key)
+                    return redirect(url_for("allocation.allocation", run_id=made.run_id, done="prepared"), 303)
+                split = preview(session(), year, directory.members_of_year(session(), year))
+                rows = [
+                    BeforeAfter(member.name, split.before_yen[member.id], split.shares_yen[member.id])
+                    for member in split.members
+                ]
+                return show(
+                    "allocation/allocation_preparing_confirm",
+                    form=form,
+                    split=split,
+                    rows=by_amount(rows),
+                    year=year,
+                    kind=kind,
+                )
+    return show("allocation/allocation_preparing", form=form, kinds=list(RunKind), this_year=this_year())
+
+
+@pages.get("/allocations/<uuid:run_id>")
+@asks(Permission.ALLOCATION_READ)
+def allocation(run_id: UUID) -> tuple[str, int]:
+    """One run: totals, what it is made of, every share against the run before, its inputs and who decided."""
+    return _show_run(run_id, None, request.args.get("done", ""))
+
+
+@pages.get("/allocations/<uuid:run_id>/shares.<any(csv, xlsx):file_kind>")
+@asks(Permission.ALLOCATION_READ)
+def shares_file(run_id: UUID, file_kind: str) -> AnyResponse:
+    """Every member's share of a run, in the order of the page, with what the prefecture bears and the total."""
+    run = queries.run_by_id(session(), run_id)
+    header = [
+        either(ja, en)
+        for ja, en in (
+            ("団体コード", "code"),
+            ("団体", "tenant"),
+            ("変更前（円）", "before (yen)"),
+            ("負担額（円）", "share (yen)"),
+            ("差（円）", "difference (yen)"),
+        )
+    ]
+    lines = [line.share for line in _lines(run)]
+    rows: list[tuple[str | int | None, ...]] = [
+        (share.code, share.name, share.previous_yen, share.share_yen, share.difference_yen) for share in lines
+    ]
+    rows += [
+        (None, either("県の負担", "prefecture"), None, run.operator_yen, None),
+        (None, either("端数（県の負担）", "residual (prefecture)"), None, run.operator_residual_yen, None),
+        (None, either("控除", "deductions"), None, run.deductions_yen, None),
+        (None, either("経費の総額", "total cost"), None, run.total_yen, None),
+    ]
+    name = f"{run.fiscal_year}_{either('負担額', 'shares')}_{run.number}"
+    return table_answer(file_kind, name, header, rows)
+
+
+@pages.post("/allocations/<uuid:run_id>/approve")
+@asks(Permission.ALLOCATION_APPROVE)
+def allocation_approving(run_id: UUID) -> AnyResponse | tuple[str, int]:
+    """確認, and the approval of exactly what was shown; it posts."""
+    form = Form.sent()
+    form.values.setdefault("happened_on", "")
+    happened_on = form.day("happened_on")
+    if form.is_right and form.is_final:
+        with form.refusing():
+            order = ApproveAllocation(run_id=run_id, digest=form.text("digest"), happened_on=happened_on)
+            approve_allocation(order, actor=current_actor(), key=form.key)
+            return redirect(url_for("allocation.allocation", run_id=run_id, done="approved"), 303)
+    elif form.is_right and form.step == "confirm":
+        run = queries.run_by_id(session(), run_id)
+        return show("allocation/allocation_approving", form=form, run=run, happened_on=happened_on)
+    return _show_run(run_id, form, "")
+
+
+@pages.post("/allocations/<uuid:run_id>/reject")
+@asks(Permission.ALLOCATION_REJECT)
+def allocation_rejecting(run_id: UUID) -> AnyResponse | tuple[str, int]:
+    """Sent back, with the reason."""
+    form = Form.sent()
+    reason = form.needed("reason")
+    if form.is_right:
+        with form.refusing():
+            reject_allocation(RejectAllocation(run_id=run_id, reason=reason), actor=current_actor(), key=form.key)
+            return redirect(url_for("allocation.allocation", run_id=run_id, done="rejected"), 303)
+    return _show_run(run_id, form, "")
+
+
+@pages.get("/shares/<uuid:share_id>")
+@asks(Permission.ALLOCATION_READ)
+def share(share_id: UUID) -> tuple[str, int]:
+    """One member's share and its workings (算定根拠): every figure with its date and source, down to the yen."""
+    found = queries.share_by_id(session(), share_id)
+    if found.posted_at is None and not current_actor().is_operator:
+        # Before it is posted it is the operator's draft.
+        raise NotFound(NOT_FOUND, what="allocation share", given=str(share_id))
+    lines = queries.workings_of_share(session(), found.tenant_id, found.id)
+    parts = [Part(line.component, Fraction(line.exact_yen)) for line in lines]
+    title = _made_of(parts)
+    return show(
+        "allocation/share",
+        share=found,
+        lines=lines,
+        parts=[(part, whole_part(part.yen)) for part in parts],
+        exact_total=str(sum((part.yen for part in parts), Fraction(0))),
+        title=title,
+        chart=stacked_bar(parts, title=title, name="parts") if parts else None,
+        notices=[
+            notice
+            for notice in notices(session(), tenant_id=found.tenant_id, run_id=found.run_id)
+            if may(Permission.NOTICE_READ)
+        ],
+    )
+
+
+def _show_run(run_id: UUID, form: Form | None, done: str) -> tuple[str, int]:
+    run = queries.run_by_id(session(), run_id)
+    requests = requests_about(session(), APPROVAL_KIND, run.id)
+    components = queries.components_of_run(session(), run.id)
+    parts = [Part(part.component, part.exact_yen) for part in components]
+    record = events(session(), subject=str(run.id), tenant_id=_operator_id(), limit=20)
+    lines = _lines(run)
+    bars = [line.bars for line in lines]
+    people = {run.prepared_by, run.requested_by} | {request.decided_by or "" for request in requests}
+    revises = next(
+        (head for head in queries.run_heads(session(), fiscal_year=run.fiscal_year) if head.id == run.revises_id), None
+    )
+    title = change_answer(bars) if run.kind is RunKind.REVISION else _shared_out(run)
+    return show(
+        "allocation/allocation",
+        form=form,
+        fresh=form or Form.fresh(reason="", happened_on=""),
+        run=run,
+        revises=revises,
+        lines=lines,
+        municipal_yen=sum(line.share.share_yen for line in lines),
+        before_yen=sum(line.share.previous_yen for line in lines),
+        title=title,
+        basis=change_basis(bars),
+        chart=paired_bars(bars, title=title, name="shares") if run.kind is RunKind.REVISION and bars else None,
+        parts_title=_made_of(parts),
+        parts=[(part, whole_part(part.yen)) for part in parts],
+        parts_chart=stacked_bar(parts, title=_made_of(parts), name="parts") if parts else None,
+        components=components,
+        requests=requests,
+        people=names_of_people(session(), people),
+        is_own=any(one.decision is None and one.requested_by == current_actor().id for one in requests),
+        is_open=run.state is RunState.AWAITING_APPROVAL,
+        done=done,
+        has_notices=bool(notices(session(), run_id=run.id)) if may(Permission.NOTICE_READ) else False,
+        record=record,
+        names=names_of_actors(record),
+    )
+
+
+def _lines(run: RunFacts) -> list[ShareLine]:
+    lines = [
+        ShareLine(
+            share,
+            BeforeAfter(
+                share.name,
+                share.previous_yen,
+                share.share_yen,
+                run.kind is RunKind.REVISION and not share.previous_yen,
+            ),
+        )
+        for share in run.shares
+    ]
+    order = {id(bars): place for place, bars in enumerate(by_amount([line.bars for line in lines]))}
+    return sorted(lines, key=lambda line: order[id(line.bars)])
+
+
+def _operator_id() -> UUID:
+    return current_actor().tenant_id
+
+
+def _made_of(parts: list[Part]) -> str:
+    """What a share or a run is mostly made of, as a sentence."""
+    whole = sum((part.yen for part in parts), Fraction(0))
+    if not parts or not whole:
+        return either("按分した額はありません", "Nothing was shared out")
+    largest = max(parts, key=lambda part: part.yen)
+    much = percent(largest.yen / whole)
+    return either(f"負担の{much}は{largest.name}によるものです", f"{much} of it comes from {largest.name}")
+
+
+def _shared_out(run: RunFacts) -> str:
+    return either(f"{len(run.shares)}団体で負担します", f"{len(run.shares)} members bear it")

@@ -1,0 +1,1 @@
+"""承認待ち: what waits for a decision."""

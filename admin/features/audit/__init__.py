@@ -1,0 +1,1 @@
+"""監査記録: who did what, when."""

@@ -1,0 +1,77 @@
+"""`moyai audit`: reading the record, and proving that it is what was written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from admin.interface.cli_context import installation
+from admin.interface.output import answering, print_json
+from governance.audit import queries, seal
+from governance.commands import bookkeeping
+from governance.kernel.database import OPERATOR, db, scope
+
+
+@click.group()
+def audit() -> None:
+    """監査記録 / The audit record."""
+
+
+@audit.command("verify")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@answering
+def verify_audit(as_json: bool) -> None:
+    """記録の連鎖を計算し直して確かめる / Recompute every stream's chain and say where the first one breaks.
+
+    Exit code 0 when the record is intact, 1 when it is not. Events that still wait for their seal are counted.
+    """
+    with installation(), bookkeeping(OPERATOR) as session:
+        verdict = seal.verify(session)
+    answer: dict[str, Any] = {
+        "intact": verdict.first_break is None,
+        "records": verdict.records,
+        "unsealed": verdict.unsealed,
+    }
+    if verdict.first_break is not None:
+        broken = verdict.first_break
+        answer["first_break"] = {"stream": str(broken.stream), "sequence": broken.sequence, "kind": broken.kind}
+    if as_json:
+        print_json(answer)
+    elif verdict.first_break is None:
+        click.echo(f"記録 {verdict.records} 件に改変はありません(封印待ち {verdict.unsealed} 件) / intact")
+    else:
+        broken = verdict.first_break
+        click.echo(f"記録が壊れています / broken: {broken.kind} at {broken.sequence} of {broken.stream}")
+    click.get_current_context().exit(0 if verdict.first_break is None else 1)
+
+
+@audit.command("list")
+@click.option("--outcome", type=click.Choice(["done", "denied", "refused", "failed"]), help="Only this outcome.")
+@click.option("--subject", help="Only what happened to this thing.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@answering
+def list_audit(outcome: str | None, subject: str | None, limit: int, as_json: bool) -> None:
+    """監査記録を新しい順に見る / The newest events first."""
+    with installation(), scope(OPERATOR):
+        found = queries.events(db.session(), outcome=outcome, subject=subject, limit=limit)
+    rows = [
+        {
+            "id": str(event.id),
+            "at": event.recorded_at.isoformat(),
+            "tenant_id": str(event.tenant_id),
+            "event": event.event,
+            "outcome": event.outcome,
+            "command": event.command,
+            "subject": event.subject,
+            "actor": event.actor,
+            "facts": event.facts,
+        }
+        for event in found
+    ]
+    if as_json:
+        print_json({"events": rows})
+        return
+    for row in rows:
+        click.echo(f"{row['at']}\t{row['outcome']}\t{row['event']}\t{row['subject']}\t{row['actor']}")

@@ -1,0 +1,1 @@
+"""連携システム: the systems of a tenant."""

@@ -1,0 +1,57 @@
+"""Service clients of a tenant over the API."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from admin.core.guard import asks
+from admin.interface.api_requests import PageQuery
+from admin.interface.api_routes import ApiRoutes, Tag
+from admin.interface.paging import Page, page_of
+from governance.kernel.database import db
+from governance.permissions import Permission
+from tenancy.clients import queries as clients
+from tenancy.clients.commands import register_client
+from tenancy.clients.tables import ClientState
+
+routes = ApiRoutes(Tag.PEOPLE)
+
+
+class ClientShown(BaseModel):
+    """A system of a tenant; `jwks` holds its public keys as they were given."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    scopes: list[str]
+    state: ClientState
+    valid_from: date
+    valid_until: date | None
+    jwks: str
+    registered_at: datetime
+
+
+class ClientPage(Page[ClientShown]):
+    """Service clients in the order they were registered."""
+
+
+@routes.query_route("/tenants/<tenant>/service-clients")
+@asks(Permission.CLIENT_READ)
+def list_clients(tenant: UUID, query: PageQuery) -> ClientPage:
+    """List the service clients of a tenant, stopped ones too."""
+    found = clients.service_clients(db.session(), tenant, also_stopped=True)
+    return page_of(ClientPage, found, lambda row: str(row.id), query)
+
+
+@routes.query_route("/tenants/<tenant>/service-clients/<client>")
+@asks(Permission.CLIENT_READ)
+def show_client(tenant: UUID, client: UUID) -> ClientShown:
+    """Show one service client of a tenant."""
+    return ClientShown.model_validate(clients.service_client(db.session(), tenant, client))
+
+
+routes.command_route("POST", "/tenants/<tenant>/service-clients", register_client, {"tenant": "tenant_id"})

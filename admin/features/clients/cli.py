@@ -1,0 +1,89 @@
+"""`moyai client`: the systems of a tenant, registered by their public keys. Keycloak follows by the worker."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import BinaryIO, Final
+
+import click
+
+from admin.interface.cli_context import installation
+from admin.interface.option_names import as_typed, read_file
+from admin.interface.output import answering, print_json
+from admin.interface.param_types import Day, as_json_option, print_answer, tenant_id_of, tenant_named
+from governance.commands import bookkeeping
+from governance.kernel.database import OPERATOR
+from governance.kernel.errors import Invalid
+from governance.kernel.strict_json import NOT_UTF8
+from tenancy.clients import queries
+from tenancy.clients.commands import RegisterClient, register_client
+from tenancy.keycloak.port import SERVICE_SCOPES, service_client_name
+
+JWKS_BYTES: Final = 20_000
+"""As many as the order takes characters; a key set is ASCII."""
+
+
+@click.group()
+def client() -> None:
+    """API利用者（システム） / Service clients of a tenant."""
+
+
+@client.command("register")
+@click.argument("code")
+@click.option("--name", required=True)
+@click.option(
+    "--jwks",
+    type=click.File("rb"),
+    required=True,
+    metavar="FILE|-",
+    help="The public keys as a JWK Set; - reads standard input.",
+)
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(SERVICE_SCOPES), help="Once for each thing it may ask."
+)
+@click.option("--until", "valid_until", type=Day(), help="The first day on which it is no longer valid.")
+@as_json_option
+@answering
+def register(
+    code: str, name: str, jwks: BinaryIO, scopes: tuple[str, ...], valid_until: date | None, as_json: bool
+) -> None:
+    """API利用者を登録する / Register a system by its public keys. A key with a private part is refused."""
+    with as_typed(about="--jwks", tenant_id="CODE"), installation() as here:
+        try:
+            keys = read_file(jwks, most=JWKS_BYTES, field="--jwks").decode()
+        except UnicodeDecodeError:
+            raise Invalid(NOT_UTF8, field="--jwks") from None
+        order = RegisterClient(
+            tenant_id=tenant_id_of(code), name=name, jwks=keys, scopes=scopes, valid_until=valid_until
+        )
+        registered = register_client(order, actor=here.actor)
+    print_answer({"client_id": str(registered.client_id), "client_name": registered.client_name}, as_json)
+
+
+@client.command("list")
+@click.argument("code")
+@as_json_option
+@answering
+def list_clients(code: str, as_json: bool) -> None:
+    """API利用者の一覧 / The systems of a tenant in the order they were registered, stopped ones too."""
+    with installation(), bookkeeping(OPERATOR) as session:
+        tenant = tenant_named(session, code)
+        found = [
+            {
+                "id": str(row.id),
+                "client_name": service_client_name(tenant.id, row.id),
+                "name": row.name,
+                "scopes": row.scopes,
+                "state": row.state,
+                "valid_from": row.valid_from.isoformat(),
+                "valid_until": None if row.valid_until is None else row.valid_until.isoformat(),
+                "registered_at": row.registered_at.isoformat(),
+            }
+            for row in queries.service_clients(session, tenant.id, also_stopped=True)
+        ]
+    if as_json:
+        print_json({"code": tenant.code, "clients": found})
+        return
+    for row in found:
+        until = row["valid_until"] or ""
+        click.echo(f"{row['id']}  {row['state']:<10}  {row['valid_from']}–{until}  {row['name']}")

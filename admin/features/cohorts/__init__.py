@@ -1,0 +1,1 @@
+"""参加期: who joins together, and the plan of it."""

@@ -1,0 +1,102 @@
+"""Cohorts and their plans over the API."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from flask import current_app
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from admin.core.guard import asks, current_actor
+from admin.interface.api_requests import PageQuery
+from admin.interface.api_routes import ApiRoutes, Tag
+from admin.interface.keycloak_port import identities_of
+from admin.interface.paging import Page, page_of
+from admin.workflows.cohort_plan import apply_plan, plan_cohort
+from governance.commands import Order
+from governance.kernel.database import db
+from governance.permissions import Permission
+from tenancy.onboarding.commands import CohortApplied
+from tenancy.tenants import queries as tenants
+from tenancy.tenants.cohorts import CohortName
+from tenancy.tenants.commands import define_cohort
+
+routes = ApiRoutes(Tag.ONBOARDING)
+
+
+class CohortShown(BaseModel):
+    """Tenants that come in together, with a fiscal year."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    label: str
+    fiscal_year: int
+
+
+class CohortPage(Page[CohortShown]):
+    """Cohorts by fiscal year and name."""
+
+
+class ApplyPlan(Order):
+    """The digest of the plan that was seen."""
+
+    cohort: CohortName
+    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class PlannedChange(BaseModel):
+    """One object that applying would make, change, or leave as it is."""
+
+    where: str
+    object: str
+    action: str
+
+
+class PlannedTenant(BaseModel):
+    """What applying would do for one tenant."""
+
+    code: str | None
+    changes: list[PlannedChange]
+
+
+class PlannedShare(BaseModel):
+    """One member's share of the cohort's fiscal year, before and after, in whole yen."""
+
+    code: str | None
+    before_yen: int
+    after_yen: int
+
+
+class CohortPlanned(BaseModel):
+    """A plan. Applying it names its digest."""
+
+    digest: str
+    tenants: list[PlannedTenant]
+    shares: list[PlannedShare]
+
+
+@routes.query_route("/cohorts")
+@asks(Permission.COHORT_READ)
+def list_cohorts(query: PageQuery) -> CohortPage:
+    """List cohorts."""
+    return page_of(CohortPage, tenants.cohorts(db.session()), lambda row: str(row.id), query)
+
+
+@routes.query_route("/cohorts/<cohort>/plan")
+@asks(Permission.COHORT_READ)
+def show_cohort_plan(cohort: str) -> CohortPlanned:
+    """Plan what taking the cohort in would do; changes nothing here or in Keycloak."""
+    return CohortPlanned.model_validate(plan_cohort(identities_of(current_app), cohort).as_json())
+
+
+@routes.action_route("/cohorts/<cohort>/applications", ApplyPlan, {"cohort": "cohort"})
+@asks(Permission.COHORT_APPLY)
+def apply_cohort_plan(order: ApplyPlan, key: str) -> CohortApplied:
+    """Take the cohort in, as the plan with this digest showed; 409 when it is stale."""
+    return apply_plan(identities_of(current_app), order.cohort, order.digest, actor=current_actor(), key=key)
+
+
+routes.command_route("POST", "/cohorts", define_cohort)

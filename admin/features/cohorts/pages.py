@@ -1,0 +1,227 @@
+"""参加計画: what taking a cohort in would do, to whom, and what each pays then; applied only as it was shown.
+
+The plan is made anew for each look. Its digest goes with the form, so that what is applied is what was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from admin.core.guard import asks, current_actor
+from admin.core.language import either
+from admin.features.audit.pages import names_of_actors
+from admin.features.onboarding.pages import progress_of_cohort
+from admin.interface.charts import BeforeAfter, by_amount, change_answer, change_basis, paired_bars
+from admin.interface.forms import NOT_OFFERED, Form
+from admin.interface.labels import role_word
+from admin.interface.lists import this_year
+from admin.interface.pages import keycloak, session, show
+from admin.workflows.cohort_plan import CohortPlan, ShareChange, apply_plan, plan_cohort
+from governance.agreements.queries import versions
+from governance.audit.queries import events
+from governance.audit.record import AuditOutcome
+from governance.audit.tables import AuditEvent
+from governance.kernel import clock
+from governance.kernel.errors import Invalid, Stale
+from governance.permissions import Permission
+from tenancy import directory
+from tenancy.onboarding.commands import PLAN_STALE
+from tenancy.onboarding.plan import Action
+from tenancy.onboarding.queries import onboardings_of_cohort
+from tenancy.people.queries import names_of_people
+from tenancy.quotas.queries import dimensions
+from tenancy.tenants.commands import DefineCohort, define_cohort
+from tenancy.tenants.queries import cohorts as all_cohorts
+from tenancy.tenants.queries import tenants
+from tenancy.tenants.states import TenantState
+
+pages = Blueprint("cohorts", __name__, template_folder="templates")
+
+_NOT_ABOUT_PLANS = ("session.",)
+_TO_COME = (TenantState.APPLIED, TenantState.SCREENING, TenantState.AGREED)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSince:
+    """Something done after the plan was shown."""
+
+    event: AuditEvent
+    who: str
+
+
+@pages.get("/cohorts")
+@asks(Permission.COHORT_READ)
+def cohorts() -> tuple[str, int]:
+    """Every cohort, newest year first."""
+    return show("cohorts/cohorts", cohorts=list(reversed(all_cohorts(session()))))
+
+
+@pages.route("/define-cohort", methods=["GET", "POST"])
+@asks(Permission.COHORT_DEFINE)
+def cohort_defining() -> AnyResponse | tuple[str, int]:
+    """A new cohort, or with `?name=` more tenants for one. Offered are those to come in that are in none yet."""
+    named = request.args.get("name", "")
+    existing = directory.cohort(session(), named) if named else None
+    offered = [
+        tenant for tenant in tenants(session()) if tenant.cohort_id is None and TenantState(tenant.state) in _TO_COME
+    ]
+    fresh = Form.fresh(name="", label="", fiscal_year=this_year() + 1)
+    form = Form.sent() if request.method == "POST" else fresh
+    if existing is not None:
+        form.values.update(name=existing.name, label=existing.label, fiscal_year=str(existing.fiscal_year))
+    ticked = set(request.form.getlist("tenant_ids"))
+    chosen = tuple(tenant.id for tenant in offered if str(tenant.id) in ticked)
+    form.values["tenant_ids"] = ""
+    if request.method == "POST":
+        name, label = form.needed("name"), form.needed("label")
+        form.needed("fiscal_year")
+        year = form.whole("fiscal_year")
+        if len(chosen) != len(ticked):
+            form.refuse(Invalid(NOT_OFFERED, field="tenant_ids"))
+        if form.is_right and year is not None:
+            with form.refusing():
+                define_cohort(
+                    DefineCohort(name=name, label=label, fiscal_year=year, tenant_ids=chosen),
+                    actor=current_actor(),
+                    key=form.key,
+                )
+                return redirect(url_for("cohorts.cohort_plan", name=name), 303)
+    return show("cohorts/cohort_defining", form=form, existing=existing, offered=offered, chosen=chosen)
+
+
+@pages.get("/cohorts/<name>")
+@asks(Permission.COHORT_READ)
+def cohort(name: str) -> tuple[str, int]:
+    """How far a cohort is; `?applied=` shows that its plan was just applied."""
+    return show(
+        "cohorts/cohort",
+        cohort=directory.cohort(session(), name),
+        progress=progress_of_cohort(name),
+        applied=request.args.get("applied", "")[:64],
+    )
+
+
+@pages.get("/cohorts/<name>/progress")
+@asks(Permission.COHORT_READ)
+def cohort_progress(name: str) -> tuple[str, int]:
+    """The part of the page that changes while the steps run."""
+    return show("onboarding/_progress", progress=progress_of_cohort(name))
+
+
+@pages.get("/cohorts/<name>/plan")
+@asks(Permission.COHORT_READ)
+def cohort_plan(name: str) -> tuple[str, int]:
+    """The plan as things stand now. Asks Keycloak; changes nothing."""
+    plan = plan_cohort(keycloak(), name)
+    return _show_plan(plan, Form.fresh(digest=plan.digest, planned_at=clock.now().isoformat()))
+
+
+@pages.post("/cohorts/<name>/plan")
+@asks(Permission.COHORT_APPLY)
+def cohort_applying(name: str) -> AnyResponse | tuple[str, int]:
+    """確認, and then the deed itself: both only for the digest that was shown."""
+    form = Form.sent()
+    digest = form.text("digest")
+    if _was_applied(name, digest):
+        # The second of two clicks: the first one did it.
+        return redirect(url_for("cohorts.cohort", name=name, applied=digest), 303)
+    plan = plan_cohort(keycloak(), name)
+    if plan.digest != digest:
+        form.refuse(Stale(PLAN_STALE, field="digest", cohort=name))
+    elif form.is_final:
+        with form.refusing():
+            apply_plan(keycloak(), name, digest, actor=current_actor(), key=form.key)
+            return redirect(url_for("cohorts.cohort", name=name, applied=digest), 303)
+    elif form.step == "confirm":
+        return show(
+            "cohorts/cohort_confirm", form=form, plan=plan, rows=by_amount(_rows(plan.shares)), counts=_counts(plan)
+        )
+    since = _instant(form.text("planned_at"))
+    changes = [] if form.is_right or since is None else _changes_since(plan, since)
+    problems, status = form.problems, form.status
+    anew = Form.fresh(digest=plan.digest, planned_at=clock.now().isoformat())
+    anew.problems, anew.status = problems, status
+    return _show_plan(plan, anew, changes)
+
+
+def _show_plan(plan: CohortPlan, form: Form, changes: list[ChangeSince] | None = None) -> tuple[str, int]:
+    rows = by_amount(_rows(plan.shares))
+    people = [change.object.removeprefix("person ") for tenant in plan.tenants for change in tenant.changes]
+    names = names_of_people(session(), people)
+    names |= {one.name: one.label for one in dimensions(session())}
+    names |= {
+        str(one.id): f"{one.title} {either('第', 'v')}{one.number}{either('版', '')}" for one in versions(session())
+    }
+    return show(
+        "cohorts/cohort_plan",
+        form=form,
+        plan=plan,
+        label=directory.cohort(session(), plan.cohort).label,
+        basis=change_basis(rows),
+        rows=rows,
+        title=change_answer(rows),
+        chart=paired_bars(rows, title=change_answer(rows), name="shares") if rows else None,
+        counts=_counts(plan),
+        told=lambda thing: object_word(thing, names),
+        is_applied=_was_applied(plan.cohort, form.text("digest")),
+        is_missing=any(tenant.missing for tenant in plan.tenants),
+        changes=changes or [],
+    )
+
+
+def object_word(thing: str, names: Mapping[str, str]) -> str:
+    """A planned object in the reader's words: 利用者 山田 花子 for `person 0192…`."""
+    for start, ja, en in (
+        ("organization ", "組織", "organization"),
+        ("role group ", "役割グループ", "role group"),
+        ("person ", "利用者", "person"),
+        ("service client ", "API利用者", "service client"),
+        ("quota ", "利用枠", "quota"),
+        ("agreement ", "協定への同意", "agreement"),
+        ("membership", "参加", "membership"),
+    ):
+        if thing.startswith(start):
+            rest = thing.removeprefix(start)
+            told = role_word(rest) if start == "role group " else names.get(rest, rest)
+            return f"{either(ja, en)} {told}".strip()
+    return thing
+
+
+def _rows(shares: tuple[ShareChange, ...]) -> list[BeforeAfter]:
+    return [BeforeAfter(share.name, share.before_yen, share.after_yen, share.is_joining) for share in shares]
+
+
+def _counts(plan: CohortPlan) -> dict[Action, int]:
+    changes = [change.action for tenant in plan.tenants for change in tenant.changes]
+    return {action: changes.count(action) for action in Action}
+
+
+def _was_applied(name: str, digest: str) -> bool:
+    if not digest:
+        return False
+    known = directory.cohort(session(), name)
+    return any(view.plan_digest == digest for view in onboardings_of_cohort(session(), known.id))
+
+
+def _changes_since(plan: CohortPlan, since: datetime) -> list[ChangeSince]:
+    """Who did what after the plan was shown, to anybody: costs and rules move the shares as tenants do."""
+    found = [
+        event
+        for event in events(session(), since=since, outcome=AuditOutcome.DONE.value, limit=20)
+        if not event.event.startswith(_NOT_ABOUT_PLANS)
+    ]
+    names = names_of_actors(found)
+    return [ChangeSince(event, names.get(event.actor, "")) for event in found]
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None

@@ -1,0 +1,1 @@
+"""経費: what a fiscal year costs."""

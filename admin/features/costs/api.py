@@ -1,0 +1,53 @@
+"""Costs over the API: pools, costs and deductions of a fiscal year."""
+
+from __future__ import annotations
+
+from admin.core.guard import asks
+from admin.interface.api_requests import PageQuery, Year
+from admin.interface.api_routes import ApiRoutes, Tag
+from admin.interface.paging import Page, page_of
+from billing.costs import queries as costs
+from billing.costs.commands import define_cost_pool, record_cost, withdraw_cost
+from billing.costs.queries import ItemFacts, PoolFacts
+from governance.kernel.database import db
+from governance.kernel.fiscal_year import FiscalYear
+from governance.permissions import Permission
+
+routes = ApiRoutes(Tag.COSTS)
+
+
+class CostsQuery(PageQuery):
+    """The costs of one fiscal year; with `withdrawn` those taken out too."""
+
+    fiscal_year: Year
+    withdrawn: bool = False
+
+
+class PoolPage(Page[PoolFacts]):
+    """Cost pools by name."""
+
+
+class CostPage(Page[ItemFacts]):
+    """Costs and deductions, oldest first."""
+
+
+@routes.query_route("/cost-pools")
+@asks(Permission.COST_READ)
+def list_cost_pools(query: PageQuery) -> PoolPage:
+    """List the kinds of cost and the rule that shares each."""
+    return page_of(PoolPage, costs.cost_pools(db.session()), lambda row: row.name, query)
+
+
+@routes.query_route("/costs")
+@asks(Permission.COST_READ)
+def list_costs(query: CostsQuery) -> CostPage:
+    """List the costs of a fiscal year."""
+    found = costs.cost_items(db.session(), FiscalYear(query.fiscal_year), withdrawn=query.withdrawn)
+    return page_of(CostPage, found, lambda row: str(row.id), query)
+
+
+routes.command_route("POST", "/cost-pools", define_cost_pool)
+
+routes.command_route("POST", "/costs", record_cost)
+
+routes.command_route("POST", "/costs/<item>/withdrawal", withdraw_cost, {"item": "item_id"})

@@ -1,0 +1,38 @@
+"""`moyai drift`: what Keycloak holds against what Moyai wants."""
+
+from __future__ import annotations
+
+import click
+
+from admin.interface.cli_context import installation
+from admin.interface.output import answering, print_json
+from admin.operations.keycloak_setup import identities
+from admin.workflows.drift import find_drift
+
+
+@click.command("drift")
+@click.argument("code", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@answering
+def drift(code: str | None, as_json: bool) -> None:
+    """意図との差分を調べる / Compare Keycloak with what Moyai wants, for one tenant (CODE) or all.
+
+    Exit code 0 in sync, 1 when something differs, 3 when Keycloak cannot be reached. Changes nothing.
+    """
+    with installation() as here:
+        keycloak = identities(here.settings)
+        try:
+            found = find_drift(keycloak, code)
+        finally:
+            keycloak.close()
+    if as_json:
+        print_json(found.as_json())
+    else:
+        for difference in found.differences:
+            field = f" ({difference.field})" if difference.field else ""
+            click.echo(f"{difference.kind}\t{difference.where}\t{difference.thing}{field}")
+        count = len(found.differences)
+        click.echo(
+            "差分はありません / In sync" if found.in_sync else f"差分 {count} 件 / {count} differences", err=True
+        )
+    click.get_current_context().exit(0 if found.in_sync else 1)

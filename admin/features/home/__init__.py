@@ -1,0 +1,1 @@
+"""概要: the first page after signing in."""

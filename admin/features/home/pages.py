@@ -1,0 +1,96 @@
+"""概要: the answer in five seconds. Everything on it is counted by the database, however many members there are."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from flask import Blueprint
+
+from admin.core.guard import asks, current_actor, may
+from admin.features.approvals.pages import what_waits
+from admin.interface.lists import this_year
+from admin.interface.pages import session, show
+from billing.ledger.chart import AccountCode
+from billing.ledger.queries import account_totals
+from billing.notices.queries import notices
+from billing.runs.queries import count_shares, run_heads, shares_of_tenant
+from billing.runs.tables import RunState
+from governance.agreements.queries import unaccepted
+from governance.kernel import clock
+from governance.permissions import Permission
+from tenancy import directory
+from tenancy.onboarding.queries import count_standing_still
+from tenancy.people.queries import count_present
+from tenancy.quotas.queries import plan_in_force, quotas_in_force
+from tenancy.tenants.queries import cohorts, count_by_cohort, count_by_state
+from tenancy.tenants.states import TenantState
+
+pages = Blueprint("home", __name__, template_folder="templates")
+
+
+@pages.get("/")
+@asks(Permission.OVERVIEW_READ)
+def overview() -> tuple[str, int]:
+    """What needs somebody first, then members, cohorts and cost."""
+    return _of_operator() if current_actor().is_operator else _of_tenant()
+
+
+def _of_operator() -> tuple[str, int]:
+    by_state = count_by_state(session())
+    in_cohorts = count_by_cohort(session())
+    runs = run_heads(session(), limit=50)
+    posted = next((run for run in runs if run.state is RunState.POSTED), None)
+    year = posted.fiscal_year if posted else this_year()
+    before = next(
+        (run for run in runs if posted and run.state is RunState.POSTED and run.id == posted.revises_id), None
+    )
+    return show(
+        "home/overview",
+        waits=what_waits(limit=5),
+        by_state=by_state,
+        members=by_state.get(TenantState.ACTIVE, 0),
+        cohorts=[
+            (cohort, in_cohorts.get(cohort.id, {}), sum(in_cohorts.get(cohort.id, {}).values()))
+            for cohort in reversed(cohorts(session()))
+        ],
+        next_cohort=next(
+            (
+                cohort
+                for cohort in cohorts(session())
+                if in_cohorts.get(cohort.id, {}).get(TenantState.AGREED) and may(Permission.COHORT_APPLY)
+            ),
+            None,
+        ),
+        standing_still=count_standing_still(session()),
+        year=year,
+        posted=posted,
+        before=before,
+        bearers=count_shares(session(), posted.id) if posted else 0,
+        municipal_part=Fraction(
+            posted.total_yen - posted.operator_yen - posted.operator_residual_yen - posted.deductions_yen,
+            posted.total_yen,
+        )
+        if posted
+        else None,
+        receivable_yen=account_totals(session(), year).get(AccountCode.RECEIVABLE, 0),
+        now=clock.now(),
+    )
+
+
+def _of_tenant() -> tuple[str, int]:
+    tenant = directory.tenant_by_id(session(), current_actor().tenant_id)
+    today = clock.today()
+    sees_money = may(Permission.ALLOCATION_READ)
+    shares = shares_of_tenant(session(), tenant.id) if sees_money else []
+    return show(
+        "home/overview_tenant",
+        tenant=tenant,
+        waits=what_waits(limit=5),
+        to_accept=unaccepted(session(), tenant.id, today),
+        plan=plan_in_force(session(), tenant.id, today),
+        quotas=quotas_in_force(session(), tenant.id, today),
+        people=count_present(session(), tenant.id) if may(Permission.MEMBER_READ) else None,
+        share=shares[0] if shares else None,
+        notices=notices(session(), tenant_id=tenant.id)[-3:] if may(Permission.NOTICE_READ) else [],
+        now=clock.now(),
+    )

@@ -1,0 +1,1 @@
+"""元帳: books, entries, periods."""

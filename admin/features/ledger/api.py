@@ -1,0 +1,154 @@
+"""The ledger: entries, balances, fiscal years, the proof, and the books handed out for an outside check."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from flask import Response
+from pydantic import BaseModel, ConfigDict
+
+from admin.core.guard import asks
+from admin.interface.api_requests import Query, Year, YearPageQuery
+from admin.interface.api_routes import ApiRoutes, Tag
+from admin.interface.paging import Page, cut, page_of, position
+from billing.ledger import queries
+from billing.ledger.commands import move_period, post_entry, reverse_entry
+from billing.ledger.export import ExportFormat, export
+from billing.ledger.periods import PeriodState
+from billing.ledger.queries import AccountBalance, EntryInBook
+from billing.ledger.verification import verify
+from governance.kernel.database import db
+from governance.permissions import Permission
+
+routes = ApiRoutes(Tag.LEDGER)
+
+
+class EntryPage(Page[EntryInBook]):
+    """Entries of one book, newest first."""
+
+
+class EntryShown(BaseModel):
+    """One entry."""
+
+    entry: EntryInBook
+
+
+class BalancePage(Page[AccountBalance]):
+    """The trial balance of one book, by year and account; debit positive, whole yen."""
+
+
+class PeriodShown(BaseModel):
+    """A fiscal year of one book."""
+
+    fiscal_year: int
+    state: PeriodState
+
+
+class PeriodPage(Page[PeriodShown]):
+    """Fiscal years of a book, newest first."""
+
+
+class ImbalanceShown(BaseModel):
+    """Something in a book that its lines do not bear out."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: str
+    tenant_id: UUID
+    subject: UUID
+    fiscal_year: int | None
+    expected: int
+    found: int
+
+
+class ProofShown(BaseModel):
+    """Every balance recomputed from the lines, not read from balances."""
+
+    balanced: bool
+    entries: int
+    imbalances: list[ImbalanceShown]
+
+
+class ExportQuery(Query):
+    """In which syntax, and of which fiscal year; of all of them where none is given."""
+
+    format: ExportFormat
+    fiscal_year: Year | None = None
+
+
+_CONTENT: Final = {
+    ExportFormat.HLEDGER: "text/plain; charset=utf-8",
+    ExportFormat.BEANCOUNT: "text/plain; charset=utf-8",
+    ExportFormat.CSV: "text/csv; charset=utf-8",
+}
+
+
+@routes.query_route("/tenants/<tenant>/ledger/entries")
+@asks(Permission.LEDGER_READ)
+def list_entries(tenant: UUID, query: YearPageQuery) -> EntryPage:
+    """List the entries of a book."""
+    after = position(query)
+    found = queries.entries(
+        db.session(),
+        tenant,
+        fiscal_year=query.fiscal_year,
+        before=None if after is None else int(after),
+        limit=query.limit + 1,
+    )
+    return cut(EntryPage, found, lambda row: str(row.number), query)
+
+
+@routes.query_route("/tenants/<tenant>/ledger/entries/<entry>")
+@asks(Permission.LEDGER_READ)
+def show_entry(tenant: UUID, entry: UUID) -> EntryShown:
+    """Show one entry with its lines."""
+    return EntryShown(entry=queries.entry(db.session(), tenant, entry))
+
+
+@routes.query_route("/tenants/<tenant>/ledger/balances")
+@asks(Permission.LEDGER_READ)
+def list_balances(tenant: UUID, query: YearPageQuery) -> BalancePage:
+    """List what the accounts of a book add up to."""
+    found = queries.balances(db.session(), tenant, query.fiscal_year)
+    return page_of(BalancePage, found, lambda row: f"{row.fiscal_year}/{row.account}", query)
+
+
+@routes.query_route("/tenants/<tenant>/ledger/periods")
+@asks(Permission.LEDGER_READ)
+def list_periods(tenant: UUID, query: YearPageQuery) -> PeriodPage:
+    """List the fiscal years of a book and their states."""
+    found = [
+        PeriodShown(fiscal_year=year, state=state)
+        for year in queries.years_of_book(db.session(), tenant)
+        if (state := queries.period_state(db.session(), tenant, year)) is not None and query.fiscal_year in (None, year)
+    ]
+    return page_of(PeriodPage, found, lambda row: str(row.fiscal_year), query)
+
+
+@routes.query_route("/ledger/verification")
+@asks(Permission.LEDGER_READ)
+def show_proof() -> ProofShown:
+    """Recompute every balance this asker may see from the lines."""
+    proof = verify(db.session())
+    imbalances = [ImbalanceShown.model_validate(one) for one in proof.imbalances]
+    return ProofShown(balanced=proof.balanced, entries=proof.entries, imbalances=imbalances)
+
+
+@routes.query_route("/ledger/export", content=("text/plain", "text/csv"))
+@asks(Permission.LEDGER_READ)
+def export_ledger(query: ExportQuery) -> Response:
+    """Answer every entry this asker may see, for hledger, for beancount, or as CSV."""
+    pieces = export(db.session(), query.format, query.fiscal_year)
+    return Response("".join(pieces), content_type=_CONTENT[query.format])
+
+
+_BOOK = {"tenant": "tenant_id"}
+routes.command_route("POST", "/tenants/<tenant>/ledger/entries", post_entry, _BOOK)
+routes.command_route(
+    "POST",
+    "/tenants/<tenant>/ledger/entries/<entry>/reversal",
+    reverse_entry,
+    {**_BOOK, "entry": "entry_id"},
+)
+routes.command_route("PUT", "/tenants/<tenant>/ledger/periods/<year>", move_period, {**_BOOK, "year": "fiscal_year"})

@@ -1,0 +1,1 @@
+"""送信控え: mails kept where no mail server is set."""

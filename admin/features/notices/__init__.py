@@ -1,0 +1,1 @@
+"""納入通知書: notices of a posted run."""

@@ -1,0 +1,1 @@
+"""参加手続: the steps that bring a tenant in."""

@@ -1,0 +1,184 @@
+"""参加手続き: how far each tenant is, step by step, while it runs; and the decisions that only a person can make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from admin.core.guard import asks, current_actor, may
+from admin.features.audit.pages import names_of_actors
+from admin.interface.forms import Form
+from admin.interface.pages import session, show
+from governance.audit.queries import events
+from governance.kernel import clock
+from governance.permissions import Permission
+from tenancy import directory
+from tenancy.directory import TenantFacts
+from tenancy.onboarding import queries
+from tenancy.onboarding.commands import DecideStep, StartOnboarding, decide_step, start_onboarding
+from tenancy.onboarding.queries import OnboardingView
+from tenancy.onboarding.steps import ADOPTABLE, SETTLED, SKIPPABLE, Choice, OnboardingState, StepName, StepState
+from tenancy.tenants.queries import cohorts
+
+pages = Blueprint("onboarding", __name__, template_folder="templates")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Onboardings side by side. `address` is where this part of the page is fetched anew."""
+
+    views: tuple[OnboardingView, ...]
+    tenants: dict[UUID, TenantFacts]
+    address: str
+    whole: str
+    now: datetime
+
+    @property
+    def done(self) -> int:
+        return sum(view.state is OnboardingState.DONE for view in self.views)
+
+    @property
+    def steps_done(self) -> int:
+        return sum(step.state in SETTLED for view in self.views for step in view.steps)
+
+    @property
+    def steps(self) -> int:
+        return sum(len(view.steps) for view in self.views)
+
+    @property
+    def stopped(self) -> list[OnboardingView]:
+        """Those that only a person can help on."""
+        return [view for view in self.views if view.state is not OnboardingState.DONE and view.stands_still]
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether more comes by itself, so that looking again is worth it."""
+        return any(view.state is not OnboardingState.DONE and not view.stands_still for view in self.views)
+
+    @property
+    def elapsed(self) -> timedelta | None:
+        """From the first beginning to the last end, or to now."""
+        if not self.views:
+            return None
+        ends = [view.finished_at for view in self.views]
+        last = self.now if None in ends else max(end for end in ends if end is not None)
+        return last - min(view.requested_at for view in self.views)
+
+    @property
+    def expected(self) -> timedelta | None:
+        """What is still to come at the pace so far; None before anything is done."""
+        span = self.elapsed
+        if span is None or not self.steps_done or self.steps_done == self.steps:
+            return None
+        return span * (self.steps - self.steps_done) / self.steps_done
+
+
+@pages.get("/onboardings")
+@asks(Permission.ONBOARDING_READ)
+def onboardings() -> tuple[str, int]:
+    """Everything in progress; then the cohorts, whose plans lead to the next ones."""
+    return show(
+        "onboarding/onboardings",
+        progress=_open_ones(),
+        cohorts=list(reversed(cohorts(session()))) if may(Permission.COHORT_READ) else [],
+        counts=queries.count_by_state(session()),
+    )
+
+
+@pages.get("/onboardings/progress")
+@asks(Permission.ONBOARDING_READ)
+def onboardings_progress() -> tuple[str, int]:
+    """The part of the page that changes while the steps run."""
+    return show("onboarding/_progress", progress=_open_ones())
+
+
+@pages.get("/onboardings/<uuid:onboarding_id>")
+@asks(Permission.ONBOARDING_READ)
+def onboarding(onboarding_id: UUID) -> tuple[str, int]:
+    """One onboarding with each step: state, tries, why it waits, and what can be decided."""
+    return _show_one(onboarding_id, None, request.args.get("decided", ""))
+
+
+@pages.post("/onboardings/<uuid:onboarding_id>/decide")
+@asks(Permission.ONBOARDING_DECIDE)
+def onboarding_deciding(onboarding_id: UUID) -> AnyResponse | tuple[str, int]:
+    """Retry, skip or adopt a step, with the reason."""
+    form = Form.sent()
+    step = form.one_of("name", StepName)
+    choice = form.one_of("choice", Choice)
+    reason = form.needed("reason")
+    if step is not None and choice is not None and form.is_right:
+        with form.refusing("step=name"):
+            decide_step(
+                DecideStep(onboarding_id=onboarding_id, step=step, choice=choice, reason=reason),
+                actor=current_actor(),
+                key=form.key,
+            )
+            return redirect(url_for("onboarding.onboarding", onboarding_id=onboarding_id, decided=step.value), 303)
+    return _show_one(onboarding_id, form, "")
+
+
+@pages.route("/tenants/<uuid:tenant_id>/onboarding", methods=["GET", "POST"])
+@asks(Permission.ONBOARDING_START)
+def onboarding_starting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
+    """確認 and start of one tenant's onboarding."""
+    tenant = directory.tenant_by_id(session(), tenant_id)
+    form = Form.sent() if request.method == "POST" else Form.fresh()
+    if request.method == "POST":
+        with form.refusing():
+            started = start_onboarding(StartOnboarding(tenant_id=tenant_id), actor=current_actor(), key=form.key)
+            return redirect(url_for("onboarding.onboarding", onboarding_id=started.onboarding_id), 303)
+    return show("onboarding/onboarding_starting", form=form, tenant=tenant, steps=list(StepName))
+
+
+def progress_of_cohort(name: str) -> Progress:
+    """The newest onboarding of each tenant of the cohort. Raises NotFound."""
+    cohort = directory.cohort(session(), name)
+    return _progress(
+        queries.onboardings_of_cohort(session(), cohort.id),
+        url_for("cohorts.cohort_progress", name=name),
+        url_for("cohorts.cohort", name=name),
+    )
+
+
+def _open_ones() -> Progress:
+    return _progress(
+        queries.open_onboardings(session()),
+        url_for("onboarding.onboardings_progress"),
+        url_for("onboarding.onboardings"),
+    )
+
+
+def _progress(views: Sequence[OnboardingView], address: str, whole: str) -> Progress:
+    tenants = directory.tenants_by_id(session(), [view.tenant_id for view in views])
+    ordered = sorted(views, key=lambda view: (tenants[view.tenant_id].code or "9", str(view.id)))
+    return Progress(tuple(ordered), tenants, address, whole, clock.now())
+
+
+def _show_one(onboarding_id: UUID, form: Form | None, decided: str) -> tuple[str, int]:
+    view = queries.onboarding(session(), onboarding_id)
+    record = events(session(), subject=str(view.id), limit=30) if may(Permission.AUDIT_READ) else []
+    return show(
+        "onboarding/onboarding",
+        form=form,
+        fresh=form or Form.fresh(reason="", choice="", name=""),
+        view=view,
+        tenant=directory.tenant_by_id(session(), view.tenant_id),
+        decided=decided,
+        stopped=[step for step in view.steps if step.state in (StepState.FAILED, StepState.WAITING)],
+        choices={
+            step.name: [Choice.RETRY]
+            + ([Choice.SKIP] if step.name in SKIPPABLE else [])
+            + ([Choice.ADOPT] if step.name in ADOPTABLE else [])
+            for step in view.steps
+        },
+        record=record,
+        names=names_of_actors(record),
+        now=clock.now(),
+        settled=SETTLED,
+    )

@@ -1,0 +1,1 @@
+"""利用者: the people of a tenant."""

@@ -1,0 +1,119 @@
+"""`moyai member`: the people of a tenant, the operator's own among them. Keycloak follows by the worker."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+import click
+
+from admin.interface.cli_context import installation
+from admin.interface.option_names import as_typed
+from admin.interface.output import answering, print_json
+from admin.interface.param_types import as_json_option, print_answer, tenant_id_of, tenant_named
+from governance.commands import bookkeeping
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR
+from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Role
+from tenancy.people import queries
+from tenancy.people.commands import AddMember, DisableMember, add_member, disable_member
+from tenancy.people.tables import MemberState
+
+_ROLES: Final = sorted(TENANT_ROLES | OPERATOR_ROLES)
+
+
+@click.group()
+def member() -> None:
+    """利用者 / People of a tenant."""
+
+
+@member.command("add")
+@click.argument("code")
+@click.option("--family-name", required=True)
+@click.option("--given-name", required=True)
+@click.option("--email", required=True)
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice([role.value for role in _ROLES]),
+    help="Once for each role; a plain member without any.",
+)
+@as_json_option
+@answering
+def add(code: str, family_name: str, given_name: str, email: str, roles: tuple[str, ...], as_json: bool) -> None:
+    """利用者を追加する / Add a person to a tenant, or to the operator by its own code, with roles."""
+    with as_typed(tenant_id="CODE"), installation() as here:
+        order = AddMember(
+            tenant_id=tenant_id_of(code),
+            family_name=family_name,
+            given_name=given_name,
+            email=email,
+            roles=tuple(Role(role) for role in roles),
+        )
+        added = add_member(order, actor=here.actor)
+    print_answer({"member_id": str(added.member_id), "person_id": str(added.person_id)}, as_json)
+
+
+@member.command("list")
+@click.argument("code")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in MemberState]),
+    help="Only people in this state; otherwise all but those removed.",
+)
+@as_json_option
+@answering
+def list_members(code: str, state: str | None, as_json: bool) -> None:
+    """利用者の一覧 / The people of a tenant with their roles in force, in the order they were added."""
+    with installation(), bookkeeping(OPERATOR) as session:
+        tenant = tenant_named(session, code)
+        roles = queries.roles_of_members(session, tenant.id, clock.now())
+        found = [
+            {
+                "id": str(row.id),
+                "person_id": str(row.person_id),
+                "family_name": row.family_name,
+                "given_name": row.given_name,
+                "email": row.email,
+                "state": row.state,
+                "roles": sorted(role.value for role in roles.get(row.person_id, ())),
+                "password_mail_sent_at": None
+                if row.password_mail_sent_at is None
+                else row.password_mail_sent_at.isoformat(),
+                "added_at": row.added_at.isoformat(),
+            }
+            for row in queries.members(session, tenant.id, state=None if state is None else MemberState(state))
+        ]
+    if as_json:
+        print_json({"code": tenant.code, "members": found})
+        return
+    for row in found:
+        name = f"{row['family_name']} {row['given_name']}"
+        click.echo(f"{row['id']}  {row['state']:<9}  {name}  {row['email']}  {' '.join(row['roles'] or ())}".rstrip())
+
+
+@member.command("disable")
+@click.argument("code")
+@click.argument("member_id", type=click.UUID)
+@click.option("--reason", required=True)
+@as_json_option
+@answering
+def disable(code: str, member_id: UUID, reason: str, as_json: bool) -> None:
+    """利用者を停止する / Suspend a person: every right ends now, and every session as soon as Keycloak hears of it.
+
+    MEMBER_ID is the id that `member list` prints, or the person_id, which is the username in Keycloak.
+    """
+    with as_typed(tenant_id="CODE"), installation() as here:
+        tenant_id = tenant_id_of(code)
+        order = DisableMember(tenant_id=tenant_id, member_id=_member_id(tenant_id, member_id), reason=reason)
+        disabled = disable_member(order, actor=here.actor)
+    answer = {"member_id": str(order.member_id), "grants_ended": disabled.grants_ended, "job_id": str(disabled.job_id)}
+    print_answer(answer, as_json)
+
+
+def _member_id(tenant_id: UUID, given: UUID) -> UUID:
+    """The id of the member whose person_id was given; anything else as it is, for the command to find or refuse."""
+    with bookkeeping(OPERATOR) as session:
+        found = queries.member_of_person(session, tenant_id, given)
+        return given if found is None else found.id

@@ -1,0 +1,1 @@
+"""利用プランと利用枠: plans, quotas and requests."""

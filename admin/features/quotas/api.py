@@ -1,0 +1,106 @@
+"""Plans, what a tenant may use, and requests for other values."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from admin.core.guard import asks
+from admin.interface.api_requests import PageQuery
+from admin.interface.api_routes import ApiRoutes, Tag
+from admin.interface.paging import Page, page_of
+from governance.kernel import clock
+from governance.kernel.database import db
+from governance.permissions import Permission
+from tenancy.quotas import queries
+from tenancy.quotas.commands import choose_plan, decide_quota, define_plan, request_quota
+from tenancy.quotas.queries import QuotaInForce
+
+routes = ApiRoutes(Tag.QUOTAS)
+
+
+class PlanShown(BaseModel):
+    """A plan and what it allows today by dimension; null is unlimited, 0 is nothing."""
+
+    id: UUID
+    name: str
+    label: str
+    quotas: dict[str, int | None]
+
+
+class PlanPage(Page[PlanShown]):
+    """Plans by name."""
+
+
+class QuotaPage(Page[QuotaInForce]):
+    """What a tenant may use today, by dimension."""
+
+
+class QuotaRequestsQuery(PageQuery):
+    """Requests in one state, or all of them."""
+
+    state: Literal["open", "approved", "rejected"] | None = None
+
+
+class QuotaRequestShown(BaseModel):
+    """A request for another value. The decision names its digest."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    tenant_id: UUID
+    dimension: str
+    original_value: int | None
+    requested_value: int | None
+    decided_value: int | None
+    state: str
+    reason: str
+    digest: str
+    requested_by: str
+    requested_at: datetime
+
+
+class QuotaRequestPage(Page[QuotaRequestShown]):
+    """Requests, newest first."""
+
+
+@routes.query_route("/plans")
+@asks(Permission.PLAN_READ)
+def list_plans(query: PageQuery) -> PlanPage:
+    """List plans with what they allow today."""
+    session = db.session()
+    found = [
+        PlanShown(
+            id=plan.id,
+            name=plan.name,
+            label=plan.label,
+            quotas=queries.plan_quotas(session, plan.id, clock.today()),
+        )
+        for plan in queries.plans(session)
+    ]
+    return page_of(PlanPage, found, lambda row: row.name, query)
+
+
+@routes.query_route("/tenants/<tenant>/quotas")
+@asks(Permission.QUOTA_READ)
+def list_quotas(tenant: UUID, query: PageQuery) -> QuotaPage:
+    """List what a tenant may use today, and whether by its plan or by a decision."""
+    found = queries.quotas_in_force(db.session(), tenant, clock.today())
+    return page_of(QuotaPage, found, lambda row: row.dimension, query)
+
+
+@routes.query_route("/quota-requests")
+@asks(Permission.QUOTA_READ)
+def list_quota_requests(query: QuotaRequestsQuery) -> QuotaRequestPage:
+    """List requests for other values."""
+    found = queries.quota_requests(db.session(), state=query.state)
+    return page_of(QuotaRequestPage, found, lambda row: str(row.id), query)
+
+
+routes.command_route("PUT", "/plans/<plan>", define_plan, {"plan": "name"})
+routes.command_route("POST", "/tenants/<tenant>/plan", choose_plan, {"tenant": "tenant_id"})
+routes.command_route("POST", "/tenants/<tenant>/quota-requests", request_quota, {"tenant": "tenant_id"})
+routes.command_route("POST", "/quota-requests/<request>/decision", decide_quota, {"request": "request_id"})

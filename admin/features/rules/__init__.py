@@ -1,0 +1,1 @@
+"""規程: rules and the decisions that adopt them."""

@@ -1,0 +1,1 @@
+"""The installation itself: servers, worker, realms, permissions, the OpenAPI document."""

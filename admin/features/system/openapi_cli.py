@@ -1,0 +1,17 @@
+"""`moyai openapi`: the OpenAPI document of `/api`."""
+
+from __future__ import annotations
+
+import click
+
+from admin.features import api_routes
+from admin.interface.openapi import document
+from admin.interface.output import answering, print_json
+
+
+@click.command("openapi")
+@click.option("--json", "as_json", is_flag=True, help="The same: the document is JSON.")
+@answering
+def openapi(as_json: bool) -> None:
+    """API の定義（OpenAPI 3.1）/ The OpenAPI document of /api, as JSON. Needs no server."""
+    print_json(document(api_routes()))

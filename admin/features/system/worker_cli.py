@@ -1,0 +1,44 @@
+"""`moyai worker`: carries jobs out until it is told to stop. `moyai run` and `moyai up` start one."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from admin.bootstrap import create_core
+from admin.interface.output import answering
+from admin.operations.keycloak_setup import identities
+from admin.operations.mail.outbox import MailOutbox
+from admin.operations.mail.server import LocalMailServer, local_mail_port
+from admin.operations.settings import Settings
+from admin.workflows.job_handlers import handlers, onboards, rounds
+from admin.workflows.jobs import JobWorker, Queue
+
+
+@click.command("worker")
+@answering
+def worker() -> None:
+    """ジョブを処理する / Carry jobs out, until SIGTERM or Ctrl-C.
+
+    Where no SMTP_URL is set, it also keeps the mail that Keycloak sends, for the operator to see.
+    """
+    settings = Settings.from_environment(os.environ)
+    app = create_core(settings)
+    keycloak = identities(settings)
+    mail_port = local_mail_port(settings)
+    mail = None if mail_port is None else LocalMailServer(MailOutbox(settings.home), mail_port)
+    if mail is not None:
+        mail.start()
+    try:
+        JobWorker(
+            app,
+            Queue(settings.app_url),
+            handlers=handlers(keycloak),
+            onboards=onboards(keycloak),
+            rounds=rounds(keycloak),
+        ).run()
+    finally:
+        if mail is not None:
+            mail.stop()
+        keycloak.close()

@@ -1,0 +1,1 @@
+"""参加団体: who takes part, and what is known of them."""

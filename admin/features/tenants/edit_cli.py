@@ -1,0 +1,132 @@
+"""`moyai tenant edit|figure|contact|contact-remove`: what is known about a tenant, and whom to ask there."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+
+import click
+
+from admin.features.tenants.cli import tenant
+from admin.interface.cli_context import installation
+from admin.interface.option_names import as_typed
+from admin.interface.output import answering
+from admin.interface.param_types import Day, as_json_option, print_answer, tenant_id_of
+from governance.commands import bookkeeping
+from governance.kernel.database import OPERATOR
+from tenancy.tenants import queries
+from tenancy.tenants.commands import (
+    EditTenant,
+    RecordContact,
+    RecordStatistic,
+    RemoveContact,
+    edit_tenant,
+    record_contact,
+    record_statistic,
+    remove_contact,
+)
+from tenancy.tenants.tables import ContactPurpose, StatisticKind
+
+__all__ = ["tenant"]
+
+_MAY_BE_EMPTY: Final = {"code": "code", "name-en": "name_en", "from": "valid_from"}
+"""What a tenant can be without, as it is typed → the order's field."""
+
+
+@tenant.command("edit")
+@click.argument("code")
+@click.option("--code", "new_code", help="Another code, as after a merger.")
+@click.option("--name")
+@click.option("--kana")
+@click.option("--name-en")
+@click.option("--from", "valid_from", type=Day(), help="Planned first day of membership.")
+@click.option("--without", multiple=True, type=click.Choice(list(_MAY_BE_EMPTY)), help="Leave this empty from now on.")
+@as_json_option
+@answering
+def edit(
+    code: str,
+    new_code: str | None,
+    name: str | None,
+    kana: str | None,
+    name_en: str | None,
+    valid_from: date | None,
+    without: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """団体の内容を変更する / Change a tenant's record. What is not named stays as it is."""
+    given = {"code": new_code, "name": name, "kana": kana, "name_en": name_en, "valid_from": valid_from}
+    wanted: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    for option in without:
+        if given[_MAY_BE_EMPTY[option]] is not None:
+            raise click.BadOptionUsage("--without", f"--{option} is given and taken away at once")
+        wanted[_MAY_BE_EMPTY[option]] = None
+    with as_typed(code="--code"), installation() as here:
+        tenant_id = tenant_id_of(code)
+        with bookkeeping(OPERATOR) as session:
+            seen = queries.tenant(session, tenant_id)
+            whole = {field: getattr(seen, field) for field in given} | wanted
+            order = EditTenant(tenant_id=tenant_id, version=seen.version, **whole)
+        edited = edit_tenant(order, actor=here.actor)
+    print_answer({"tenant_id": str(tenant_id), "code": order.code, "version": edited.version}, as_json)
+
+
+@tenant.command("figure")
+@click.argument("code")
+@click.argument("kind", type=click.Choice([kind.value for kind in StatisticKind]))
+@click.argument("value")
+@click.option("--on", "basis_date", required=True, type=Day(), help="The day the figure is of, as 2020-10-01.")
+@click.option("--source", required=True, help="Where it is published.")
+@as_json_option
+@answering
+def figure(code: str, kind: str, value: str, basis_date: date, source: str, as_json: bool) -> None:
+    """統計値を登録する / Record a dated figure. One that stands for the same day is superseded and stays readable."""
+    with as_typed(), installation() as here:
+        order = RecordStatistic(
+            tenant_id=tenant_id_of(code), kind=StatisticKind(kind), value=value, basis_date=basis_date, source=source
+        )
+        recorded = record_statistic(order, actor=here.actor)
+    superseded = recorded.supersedes_id
+    print_answer(
+        {
+            "statistic_id": str(recorded.statistic_id),
+            "supersedes_id": None if superseded is None else str(superseded),
+        },
+        as_json,
+    )
+
+
+@tenant.command("contact")
+@click.argument("code")
+@click.argument("purpose", type=click.Choice([purpose.value for purpose in ContactPurpose]))
+@click.option("--section", required=True)
+@click.option("--name", required=True)
+@click.option("--email", required=True)
+@click.option("--phone")
+@as_json_option
+@answering
+def contact(code: str, purpose: str, section: str, name: str, email: str, phone: str | None, as_json: bool) -> None:
+    """連絡先を登録する / Name whom to ask about a purpose, in place of whoever was named before."""
+    with as_typed(), installation() as here:
+        order = RecordContact(
+            tenant_id=tenant_id_of(code),
+            purpose=ContactPurpose(purpose),
+            section=section,
+            name=name,
+            email=email,
+            phone=phone,
+        )
+        recorded = record_contact(order, actor=here.actor)
+    print_answer({"contact_id": str(recorded.contact_id), "purpose": purpose}, as_json)
+
+
+@tenant.command("contact-remove")
+@click.argument("code")
+@click.argument("purpose", type=click.Choice([purpose.value for purpose in ContactPurpose]))
+@as_json_option
+@answering
+def contact_remove(code: str, purpose: str, as_json: bool) -> None:
+    """連絡先を削除する / Remove the contact for a purpose."""
+    with as_typed(), installation() as here:
+        order = RemoveContact(tenant_id=tenant_id_of(code), purpose=ContactPurpose(purpose))
+        removed = remove_contact(order, actor=here.actor)
+    print_answer({"contact_id": str(removed.contact_id), "purpose": purpose}, as_json)

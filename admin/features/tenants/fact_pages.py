@@ -1,0 +1,119 @@
+"""統計値・連絡先: what the shares go by, with its day and source, and whom to ask at a tenant about what."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from admin.core.guard import asks, current_actor
+from admin.interface.forms import Form
+from admin.interface.pages import session, show
+from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.permissions import Permission
+from tenancy import directory
+from tenancy.tenants import queries
+from tenancy.tenants.commands import (
+    RecordContact,
+    RecordStatistic,
+    RemoveContact,
+    record_contact,
+    record_statistic,
+    remove_contact,
+)
+from tenancy.tenants.figures import figure_text
+from tenancy.tenants.tables import Contact, ContactPurpose, StatisticKind
+
+pages = Blueprint("tenant_facts", __name__, template_folder="templates")
+
+
+@pages.route("/tenants/<uuid:tenant_id>/figures/record", methods=["GET", "POST"])
+@asks(Permission.STATISTIC_RECORD)
+def figure_recording(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
+    """A figure as published; one that stands for the same day is superseded, and shown before that."""
+    tenant = directory.tenant_by_id(session(), tenant_id)
+    fresh = Form.fresh(kind=StatisticKind.POPULATION.value, value="", basis_date="", source="")
+    form = Form.sent() if request.method == "POST" else fresh
+    if request.method == "POST" and form.step != "enter":
+        kind = form.one_of("kind", StatisticKind)
+        value, source = form.needed("value"), form.needed("source")
+        form.needed("basis_date")
+        basis_date = form.day("basis_date")
+        if form.is_right and kind is not None:
+            with form.refusing():
+                figure_text(kind, value, field="value")
+        if form.is_right and kind is not None and basis_date is not None:
+            if not form.is_final:
+                return show(
+                    "tenants/figure_recording_confirm",
+                    form=form,
+                    tenant=tenant,
+                    kind=kind,
+                    basis_date=basis_date,
+                    standing=queries.standing_statistic(session(), tenant_id, kind, basis_date),
+                )
+            with form.refusing():
+                record_statistic(
+                    RecordStatistic(tenant_id=tenant_id, kind=kind, value=value, basis_date=basis_date, source=source),
+                    actor=current_actor(),
+                    key=form.key,
+                )
+                return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, deed="figure-recorded"), 303)
+    return show("tenants/figure_recording", form=form, tenant=tenant, kinds=list(StatisticKind))
+
+
+@pages.route("/tenants/<uuid:tenant_id>/contacts/<purpose>", methods=["GET", "POST"])
+@asks(Permission.CONTACT_RECORD)
+def contact_recording(tenant_id: UUID, purpose: str) -> AnyResponse | tuple[str, int]:
+    """Whom to ask about this purpose, in place of whoever is named now."""
+    tenant = directory.tenant_by_id(session(), tenant_id)
+    about = _purpose(purpose)
+    now = _contact(tenant_id, about)
+    fresh = Form.fresh(**{name: getattr(now, name, "") for name in ("section", "name", "email", "phone")})
+    form = Form.sent() if request.method == "POST" else fresh
+    if request.method == "POST":
+        section, name, email = (form.needed(field) for field in ("section", "name", "email"))
+        if form.is_right:
+            with form.refusing():
+                record_contact(
+                    RecordContact(
+                        tenant_id=tenant_id,
+                        purpose=about,
+                        section=section,
+                        name=name,
+                        email=email,
+                        phone=form.optional("phone"),
+                    ),
+                    actor=current_actor(),
+                    key=form.key,
+                )
+                return redirect(
+                    url_for("tenant_editing.tenant_done", tenant_id=tenant_id, deed="contact-recorded"), 303
+                )
+    return show("tenants/contact_recording", form=form, tenant=tenant, purpose=about, now=now)
+
+
+@pages.route("/tenants/<uuid:tenant_id>/contacts/<purpose>/remove", methods=["GET", "POST"])
+@asks(Permission.CONTACT_REMOVE)
+def contact_removing(tenant_id: UUID, purpose: str) -> AnyResponse | tuple[str, int]:
+    """Nobody to ask about this purpose any more. The name and address are gone for good."""
+    tenant = directory.tenant_by_id(session(), tenant_id)
+    about = _purpose(purpose)
+    form = Form.sent() if request.method == "POST" else Form.fresh()
+    if request.method == "POST":
+        with form.refusing():
+            remove_contact(RemoveContact(tenant_id=tenant_id, purpose=about), actor=current_actor(), key=form.key)
+            return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, deed="contact-removed"), 303)
+    return show("tenants/contact_removing", form=form, tenant=tenant, purpose=about, now=_contact(tenant_id, about))
+
+
+def _purpose(text: str) -> ContactPurpose:
+    try:
+        return ContactPurpose(text)
+    except ValueError:
+        raise NotFound(NOT_FOUND, what="contact", given=text) from None
+
+
+def _contact(tenant_id: UUID, purpose: ContactPurpose) -> Contact | None:
+    return next((row for row in queries.contacts(session(), tenant_id) if row.purpose == purpose.value), None)

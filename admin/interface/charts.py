@@ -1,0 +1,180 @@
+"""Charts drawn on the server as SVG: pure functions from figures to markup, with no style and no script in them.
+
+Positions are percentages of the width, so that words keep their size on a narrow screen. A chart answers one question
+and its title is the answer; the table below it holds the same figures, made from the same values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from markupsafe import Markup
+
+from admin.core.language import either
+from admin.interface.formats import percent, yen
+
+_BAR: Final = 16
+_NAME: Final = 22
+_GAP: Final = 14
+_WIDEST: Final = 56
+"""Percent of the width that the longest bar takes; the value stands beyond its end."""
+
+SHADES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeAfter:
+    """One member's amounts, in whole yen. `is_new` has no before to compare with."""
+
+    name: str
+    before_yen: int
+    after_yen: int
+    is_new: bool = False
+
+    @property
+    def difference_yen(self) -> int:
+        return self.after_yen - self.before_yen
+
+    @property
+    def change(self) -> Fraction | None:
+        """The change as a part of what it was; None where it was nothing."""
+        return Fraction(self.difference_yen, self.before_yen) if self.before_yen else None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A component of a whole, in exact yen."""
+
+    name: str
+    yen: Fraction
+
+
+def by_amount(rows: Sequence[BeforeAfter]) -> list[BeforeAfter]:
+    """The largest amount first, as the chart and its table have them."""
+    return sorted(rows, key=lambda row: (-row.after_yen, -row.before_yen, row.name))
+
+
+def change_answer(rows: Sequence[BeforeAfter]) -> str:
+    """What the change comes to, in a sentence: the title of the chart."""
+    staying = [row for row in rows if not row.is_new]
+    before, after = sum(row.before_yen for row in staying), sum(row.after_yen for row in staying)
+    if not staying or not before:
+        return either(f"{len(rows)}団体の負担額です", f"What {len(rows)} members bear")
+    change = Fraction(after - before, before)
+    much = percent(abs(change))
+    joined = len(rows) != len(staying)
+    if joined:
+        start_ja, start_en = f"{len(rows)}団体になると、{len(staying)}団体の負担は", f"With {len(rows)} members, "
+    else:
+        start_ja, start_en = f"{len(rows)}団体の負担は", ""
+    the_ones = f"the {len(staying)} pay" if joined else f"The {len(staying)} members pay"
+    if change == 0:
+        return either(f"{start_ja}変わりません", f"{start_en}{the_ones} the same")
+    return either(
+        f"{start_ja}平均{much}{'下がります' if change < 0 else '上がります'}",
+        f"{start_en}{the_ones} {much} {'less' if change < 0 else 'more'} on average",
+    )
+
+
+def change_basis(rows: Sequence[BeforeAfter]) -> str:
+    """What the answer is worked out from: the sums of those who pay before and after."""
+    staying = [row for row in rows if not row.is_new]
+    before, after = sum(row.before_yen for row in staying), sum(row.after_yen for row in staying)
+    return either(
+        f"{len(staying)}団体の合計: {yen(before)} → {yen(after)}",
+        f"The {len(staying)} together: {yen(before)} → {yen(after)}",
+    )
+
+
+def paired_bars(rows: Sequence[BeforeAfter], *, title: str, name: str) -> Markup:
+    """Before and after for each member, one bar under the other, the largest first."""
+    ordered = by_amount(rows)
+    most = max((max(row.before_yen, row.after_yen) for row in ordered), default=0) or 1
+    drawn, y = [], 0
+    for row in ordered:
+        change = "" if row.change is None else f" {percent(row.change)}"
+        drawn.append(
+            Markup('<text x="0" y="{}" class="chart-name">{}<tspan class="chart-change">{}</tspan></text>').format(
+                y + 15, row.name, change
+            )
+        )
+        y += _NAME
+        before = either("新規", "new") if row.is_new else f"{either('現在', 'now')} {yen(row.before_yen)}"
+        drawn.append(_bar(0, y, _width(row.before_yen, most), "chart-before"))
+        drawn.append(_value(_width(row.before_yen, most), y + 13, before, "chart-value"))
+        y += _BAR + 2
+        told = f"{either('変更後', 'after')} {yen(row.after_yen)}"
+        drawn.append(_bar(0, y, _width(row.after_yen, most), "chart-after"))
+        drawn.append(_value(_width(row.after_yen, most), y + 13, told, "chart-value chart-strong"))
+        y += _BAR + _GAP
+    return _svg(drawn, max(y - _GAP, 1), title, _told_pairs(ordered), name)
+
+
+def stacked_bar(parts: Sequence[Part], *, title: str, name: str) -> Markup:
+    """What a whole is made of: one bar, its parts side by side, each named below with its part of the whole."""
+    whole = sum((part.yen for part in parts), Fraction(0)) or Fraction(1)
+    drawn, at = [], Fraction(0)
+    for place, part in enumerate(parts):
+        width = part.yen / whole * 100
+        drawn.append(_bar(_tenth(at), 0, _tenth(width), f"chart-part chart-part-{place % SHADES + 1}", height=36))
+        at += width
+    y = 36
+    for place, part in enumerate(parts):
+        y += 26
+        drawn.append(
+            Markup('<rect x="0" y="{}" width="14" height="14" class="chart-part chart-part-{}"/>').format(
+                y - 12, place % SHADES + 1
+            )
+        )
+        drawn.append(
+            Markup('<text x="22" y="{}" class="chart-value">{} {}（{}）</text>').format(
+                y, part.name, yen(whole_part(part.yen)), percent(part.yen / whole)
+            )
+        )
+    told = either("、", ", ").join(f"{part.name} {percent(part.yen / whole)}" for part in parts)
+    return _svg(drawn, y + 8, title, told, name)
+
+
+def whole_part(value: Fraction) -> int:
+    """Exact yen cut to whole yen, as they are shown beside a part."""
+    return value.numerator // value.denominator
+
+
+def _told_pairs(rows: Sequence[BeforeAfter]) -> str:
+    """The description: the largest three in words; everything stands in the table."""
+    told = [
+        either(
+            f"{row.name}は{yen(row.before_yen)}から{yen(row.after_yen)}",
+            f"{row.name} from {yen(row.before_yen)} to {yen(row.after_yen)}",
+        )
+        for row in rows[:3]
+    ]
+    return either(
+        "、".join(told) + "。全団体の額は下の表にあります。", "; ".join(told) + ". All members are in the table."
+    )
+
+
+def _width(value: int, most: int) -> str:
+    return _tenth(Fraction(value, most) * _WIDEST)
+
+
+def _tenth(value: Fraction) -> str:
+    return f"{float(round(value, 2)):g}"
+
+
+def _bar(x: str | int, y: int, width: str, look: str, *, height: int = _BAR) -> Markup:
+    return Markup('<rect x="{}%" y="{}" width="{}%" height="{}" class="{}"/>').format(x, y, width, height, look)
+
+
+def _value(x: str, y: int, text: str, look: str) -> Markup:
+    return Markup('<text x="{}%" y="{}" dx="6" class="{}">{}</text>').format(x, y, look, text)
+
+
+def _svg(drawn: Sequence[Markup], height: int, title: str, told: str, name: str) -> Markup:
+    return Markup(
+        '<svg class="chart" role="img" aria-labelledby="{0}-title {0}-desc" width="100%" height="{1}" '
+        'xmlns="http://www.w3.org/2000/svg"><title id="{0}-title">{2}</title><desc id="{0}-desc">{3}</desc>{4}</svg>'
+    ).format(name, height, title, told, Markup("").join(drawn))

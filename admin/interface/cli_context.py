@@ -1,0 +1,69 @@
+"""What every command that touches the installation needs: its settings, the application, and who acts."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import click
+from flask import Flask
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from admin.bootstrap import create_core
+from admin.core.logs import configure_logs
+from admin.interface.permitted import PERMITTED
+from admin.operations.settings import Settings
+from governance.actors import Actor, command_line_actor
+from governance.commands import bookkeeping, require
+from governance.kernel.database import OPERATOR
+from governance.kernel.errors import Unreachable, reason
+from governance.permissions import Permission
+from tenancy import directory
+
+DATABASE_AWAY = reason(
+    "cli.database_away",
+    ja="データベースに接続できません。",
+    en="The database cannot be reached.",
+    hint_ja="moyai status で状態を確かめ、moyai up で起動してください。",
+    hint_en="See `moyai status`; start it with `moyai up`.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The installation the command line works on; inside its application context."""
+
+    settings: Settings
+    app: Flask
+
+    @property
+    def actor(self) -> Actor:
+        """The person at the operator's machine. Raises NotFound before the operator is registered."""
+        with bookkeeping(OPERATOR) as session:
+            return command_line_actor(directory.operator(session).id)
+
+
+def _asked() -> Permission:
+    """What the running command asks, by its path; a command that is not in the table is a bug."""
+    path = click.get_current_context().command_path.split(maxsplit=1)[1]
+    return PERMITTED[path]
+
+
+@contextmanager
+def installation() -> Iterator[Installation]:
+    """Enter the application as the environment describes it. A database that is away becomes Unreachable (exit 3)."""
+    settings = Settings.from_environment(os.environ)
+    app = create_core(settings)
+    # Who sits at the command line is told by the command itself; the log keeps to what went wrong.
+    configure_logs(logging.WARNING)
+    with app.app_context():
+        try:
+            # The roles at the machine are the same before anybody is registered, so no row is asked for them.
+            require(command_line_actor(UUID(int=0)), _asked())
+            yield Installation(settings, app)
+        except (OperationalError, InterfaceError) as away:
+            raise Unreachable(DATABASE_AWAY) from away

@@ -1,0 +1,48 @@
+"""Registering the console: the pages of all features, the frame around them, and what every template may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from flask import Blueprint, Flask, Response, abort, send_file
+
+from admin.core.guard import asks
+from admin.interface.formats import give_formats
+from admin.interface.labels import give_words
+from admin.interface.menu import NavItem
+from admin.interface.navigation import give_frame
+from admin.interface.pages import settings
+from admin.operations import assets
+from governance.permissions import Permission
+
+interface = Blueprint("interface", __name__, template_folder="templates", static_folder="static")
+
+
+def register_console(
+    app: Flask,
+    blueprints: Iterable[Blueprint],
+    *,
+    operator_navigation: tuple[NavItem, ...],
+    tenant_navigation: tuple[NavItem, ...],
+    parent_page: Mapping[str, str],
+) -> None:
+    """Register the pages of all features, with the main menu of the operator and of a tenant.
+
+    `parent_page` says, for the first part of an address without a menu entry of its own, which entry it belongs to.
+    """
+    give_formats(app)
+    give_words(app)
+    give_frame(app, app.config["MOYAI"], operator_navigation, tenant_navigation, parent_page)
+    app.register_blueprint(interface)
+    for blueprint in blueprints:
+        app.register_blueprint(blueprint)
+
+
+@interface.get("/static/htmx.min.js")
+@asks(Permission.PUBLIC)
+def htmx() -> Response:
+    """The script that was fetched at the start; 404 where it was not, and the pages then do without."""
+    script = assets.script_below(settings().home)
+    if not script.is_file():
+        abort(404)
+    return send_file(script, mimetype="text/javascript", conditional=True, max_age=3600)

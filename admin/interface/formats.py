@@ -1,0 +1,155 @@
+"""How figures, days and times are written on pages: pure functions, given to the templates as filters."""
+
+from __future__ import annotations
+
+from calendar import month_name
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from typing import Any, Final
+
+from flask import Flask
+from markupsafe import Markup, escape
+
+from admin.core.language import current_language
+from governance.kernel.clock import JST
+from governance.kernel.era import format_day
+from governance.kernel.errors import Language
+from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.yen import format_amount
+from governance.rules.cost_sharing import BasisDate
+
+NOTHING: Final = "―"
+"""What a place without a value shows; zero is 0."""
+
+
+def amount(yen: int | None) -> str:
+    """A column of yen: 1,234, below zero ▲1,234; ― where there is none."""
+    return NOTHING if yen is None else format_amount(yen)
+
+
+def yen(value: int | None, language: Language | None = None) -> str:
+    """One amount by itself, with its unit: 1,234円, or ¥1,234 in English."""
+    if value is None:
+        return NOTHING
+    if (language or current_language()) == "ja":
+        return f"{format_amount(value)}円"
+    return f"{'▲' if value < 0 else ''}¥{abs(value):,}"
+
+
+def count(number: int | None) -> str:
+    """A whole number with grouping."""
+    return NOTHING if number is None else f"{number:,}"
+
+
+def percent(share: Fraction | None) -> str:
+    """A ratio to one decimal, half up: 18.0%, below zero ▲18.0%."""
+    if share is None:
+        return NOTHING
+    tenths = rounded_tenths(share * 100)
+    return f"{'▲' if tenths < 0 else ''}{abs(tenths) // 10}.{abs(tenths) % 10}%"
+
+
+def rounded_tenths(value: Fraction) -> int:
+    """The value in tenths, half away from zero. Integers all the way, so that no binary fraction decides a digit."""
+    scaled = abs(value) * 10
+    whole = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+    return whole if value >= 0 else -whole
+
+
+def exact(text: str) -> str:
+    """An exact number as kept in workings (`3903090400000/660751`), cut off after two decimals; whole ones whole."""
+    value = Fraction(text)
+    if value.denominator == 1:
+        return format_amount(value.numerator)
+    hundredths = abs(value.numerator) * 100 // value.denominator
+    return f"{'▲' if value < 0 else ''}{hundredths // 100:,}.{hundredths % 100:02}…"
+
+
+def decimal_text(text: str) -> str:
+    """A published figure with grouping: 738,865 or 390.32."""
+    whole, dot, rest = text.partition(".")
+    return f"{int(whole):,}{dot}{rest}"
+
+
+def day_text(day: date, language: Language | None = None) -> str:
+    """令和7年4月1日（火）, or 1 April 2025 in English."""
+    if (language or current_language()) == "ja":
+        return format_day(day)
+    return f"{day.day} {day:%B %Y}"
+
+
+def basis_day(day: BasisDate) -> Markup | str:
+    """The day a figure is taken at, as a rule says it: a date, or その年度の4月1日 (1 April of that year)."""
+    if day.fixed is not None:
+        return era_date(day.fixed)
+    if current_language() == "ja":
+        return f"{'前年' if day.offset else 'その年度'}の{day.month}月{day.day}日"
+    return f"{day.day} {month_name[day.month]} of {'the year before' if day.offset else 'that year'}"
+
+
+def era_date(day: date | None) -> Markup | str:
+    """A day as documents write it, inside `<time datetime>`."""
+    if day is None:
+        return NOTHING
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), day_text(day))
+
+
+def jst_time(instant: datetime | None) -> Markup | str:
+    """An instant as a clock in Japan shows it, with its day: 令和7年4月1日（火）14:05."""
+    if instant is None:
+        return NOTHING
+    there = instant.astimezone(JST)
+    gap = " " if current_language() == "en" else ""
+    return Markup('<time datetime="{}">{}{}{:%H:%M}</time>').format(
+        instant.astimezone(UTC).isoformat(timespec="seconds"), day_text(there.date()), gap, there
+    )
+
+
+def elapsed(span: timedelta | None) -> str:
+    """How long something took: 3分12秒, or 3 min 12 s."""
+    if span is None:
+        return NOTHING
+    seconds = max(int(span.total_seconds()), 0)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    units = ("時間", "分", "秒") if current_language() == "ja" else (" h ", " min ", " s")
+    parts = [(hours, units[0]), (minutes, units[1]), (seconds, units[2])]
+    shown = [f"{number}{unit}" for place, (number, unit) in enumerate(parts) if number or place == 2]
+    return "".join(shown[:2]) if hours else "".join(shown)
+
+
+def year_label(year: int) -> str:
+    """令和7年度, or FY2025 in English."""
+    return FiscalYear(year).label if current_language() == "ja" else f"FY{year}"
+
+
+def short_digest(digest: str | None) -> Markup | str:
+    """The first twelve letters of a digest, the whole behind it."""
+    if not digest:
+        return NOTHING
+    return Markup('<abbr class="code" title="{}">{}</abbr>').format(digest, digest.removeprefix("sha256:")[:12])
+
+
+def code(text: Any) -> Markup | str:
+    """A code or an id in the monospaced face."""
+    return NOTHING if text in (None, "") else Markup('<span class="code">{}</span>').format(escape(text))
+
+
+def give_formats(app: Flask) -> None:
+    """Make the formats filters of every template."""
+    app.jinja_env.filters.update(
+        amount=amount,
+        yen=yen,
+        count=count,
+        percent=percent,
+        exact=exact,
+        decimal_text=decimal_text,
+        day_text=day_text,
+        era_date=era_date,
+        basis_day=basis_day,
+        jst_time=jst_time,
+        elapsed=elapsed,
+        year_label=year_label,
+        short_digest=short_digest,
+        code=code,
+    )

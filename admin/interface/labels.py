@@ -1,0 +1,290 @@
+"""The words of states and kinds on pages, Japanese and English: the glossary's, one word for one thing.
+
+Permissions, events and roles have theirs in `governance.words`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from flask import Flask
+
+from admin.core.language import either
+from billing.costs.tables import ItemKind, TaxKind
+from billing.ledger.chart import AccountKind
+from billing.ledger.periods import EntryKind, PeriodState
+from billing.runs.tables import RunKind, RunState
+from governance.approvals import Decision
+from governance.audit.record import AuditOutcome
+from governance.kernel.split import Rounding
+from governance.words import EVENT_WORDS, PERMISSION_WORDS, ROLE_WORDS, Words
+from tenancy.clients.tables import ClientState
+from tenancy.onboarding.plan import Action
+from tenancy.onboarding.steps import Choice, StepName, StepState
+from tenancy.people.tables import MemberState
+from tenancy.tenants.states import TenantKind, TenantState
+from tenancy.tenants.tables import ContactPurpose, StatisticKind
+
+
+class Named(Protocol):
+    """A thing with a short name and a label for people."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def label(self) -> str: ...
+
+
+WORDS: Final[dict[str, dict[str, Words]]] = {
+    "tenant": {
+        TenantState.APPLIED: ("申請", "applied"),
+        TenantState.SCREENING: ("審査中", "screening"),
+        TenantState.AGREED: ("合意済み", "agreed"),
+        TenantState.PROVISIONING: ("参加手続き中", "being onboarded"),
+        TenantState.TRIAL: ("試行", "trial"),
+        TenantState.ACTIVE: ("参加中", "active"),
+        TenantState.SUSPENDED: ("停止中", "suspended"),
+        TenantState.LEAVING: ("脱退手続き中", "leaving"),
+        TenantState.LEFT: ("脱退", "left"),
+    },
+    "kind": {
+        TenantKind.PREFECTURE: ("都道府県", "prefecture"),
+        TenantKind.CITY: ("市", "city"),
+        TenantKind.TOWN: ("町", "town"),
+        TenantKind.VILLAGE: ("村", "village"),
+        TenantKind.UNION: ("一部事務組合・広域連合", "union"),
+        TenantKind.COMPANY: ("企業", "company"),
+        TenantKind.ASSOCIATE: ("準参加団体", "associate"),
+    },
+    "step": {
+        StepName.ORGANIZATION: ("組織の作成", "organization"),
+        StepName.ROLE_GROUPS: ("役割グループ", "role groups"),
+        StepName.FIRST_OWNER: ("最初の団体管理者", "first owner"),
+        StepName.PASSWORD_MAIL: ("パスワード設定メール", "password mail"),
+        StepName.PEOPLE: ("利用者", "people"),
+        StepName.SERVICE_CLIENT: ("API利用者", "service client"),
+        StepName.QUOTAS: ("利用プランと利用枠", "plan and quotas"),
+        StepName.AGREEMENT: ("協定への同意", "agreement"),
+        StepName.MEMBERSHIP: ("参加の開始", "membership"),
+    },
+    # Of a step and of an onboarding as a whole, which is in one of the same states.
+    "progress": {
+        StepState.QUEUED: ("未着手", "not begun"),
+        StepState.RUNNING: ("処理中", "running"),
+        StepState.WAITING: ("待機中", "waiting"),
+        StepState.DONE: ("完了", "done"),
+        StepState.SKIPPED: ("省略", "skipped"),
+        StepState.FAILED: ("判断が必要", "needs a decision"),
+    },
+    "choice": {
+        Choice.RETRY: ("やり直す", "retry"),
+        Choice.SKIP: ("飛ばす", "skip"),
+        Choice.ADOPT: ("済んだものとして引き取る", "adopt as done"),
+    },
+    "action": {
+        Action.CREATE: ("作成", "create"),
+        Action.CHANGE: ("変更", "change"),
+        Action.KEEP: ("そのまま", "keep"),
+    },
+    "where": {"keycloak": ("認証基盤（Keycloak）", "Keycloak"), "moyai": ("Moyai", "Moyai")},
+    "purpose": {
+        ContactPurpose.GENERAL: ("総合窓口", "general"),
+        ContactPurpose.TECHNICAL: ("技術", "technical"),
+        ContactPurpose.FINANCE: ("会計", "finance"),
+        ContactPurpose.SECURITY: ("情報セキュリティ", "security"),
+    },
+    "statistic": {
+        StatisticKind.POPULATION: ("人口（人）", "population"),
+        StatisticKind.HOUSEHOLDS: ("世帯数（世帯）", "households"),
+        StatisticKind.AREA_KM2: ("面積（km²）", "area (km²)"),
+        StatisticKind.FISCAL_INDEX: ("財政力指数", "fiscal index"),
+    },
+    "member": {
+        MemberState.INVITED: ("招待中", "invited"),
+        MemberState.ACTIVE: ("利用中", "active"),
+        MemberState.SUSPENDED: ("停止中", "suspended"),
+        MemberState.REMOVED: ("削除", "removed"),
+    },
+    "client": {
+        ClientState.REGISTERED: ("登録済み", "registered"),
+        ClientState.ACTIVE: ("利用中", "active"),
+        ClientState.STOPPED: ("停止", "stopped"),
+    },
+    "run": {
+        RunState.AWAITING_APPROVAL: ("承認待ち", "awaiting approval"),
+        RunState.POSTED: ("記帳済み", "posted"),
+        RunState.REJECTED: ("差し戻し", "rejected"),
+    },
+    "run_kind": {RunKind.ESTIMATE: ("概算", "estimate"), RunKind.REVISION: ("変更", "revision")},
+    "item": {
+        ItemKind.COST: ("経費", "cost"),
+        ItemKind.GRANT: ("補助金・交付金", "grant"),
+        ItemKind.OTHER_REVENUE: ("その他の収入", "other revenue"),
+        ItemKind.CARRY_OVER: ("前年度繰越金", "carried over"),
+    },
+    "tax": {
+        TaxKind.OUT_OF_SCOPE: ("不課税", "out of scope"),
+        TaxKind.EXEMPT: ("非課税", "exempt"),
+        TaxKind.ZERO_RATED: ("免税", "zero-rated"),
+        TaxKind.TAXABLE_10: ("課税 10%", "taxable, 10 %"),
+        TaxKind.TAXABLE_8: ("課税 8%（軽減）", "taxable, 8 % (reduced)"),
+    },
+    "rule_state": {
+        "draft": ("案（議決前）", "draft"),
+        "coming": ("施行予定", "to come"),
+        "in_force": ("施行中", "in force"),
+        "over": ("終了", "over"),
+    },
+    "entry": {
+        EntryKind.ORDINARY: ("通常", "ordinary"),
+        EntryKind.ALLOCATION: ("費用按分", "allocation"),
+        EntryKind.ADJUSTMENT: ("決算整理", "adjustment"),
+        EntryKind.REVERSAL: ("取消", "reversal"),
+    },
+    "account_kind": {
+        AccountKind.ASSET: ("資産", "asset"),
+        AccountKind.LIABILITY: ("負債", "liability"),
+        AccountKind.EQUITY: ("純資産", "equity"),
+        AccountKind.INCOME: ("収益", "income"),
+        AccountKind.EXPENSE: ("費用", "expense"),
+    },
+    "period": {
+        PeriodState.OPEN: ("受付中", "open"),
+        PeriodState.CLOSING: ("締め作業中", "closing"),
+        PeriodState.CLOSED: ("締め済み", "closed"),
+    },
+    "outcome": {
+        AuditOutcome.DONE: ("実行", "done"),
+        AuditOutcome.DENIED: ("権限なし", "denied"),
+        AuditOutcome.REFUSED: ("拒否", "refused"),
+        AuditOutcome.FAILED: ("失敗", "failed"),
+    },
+    "decision": {Decision.APPROVED: ("承認", "approved"), Decision.REJECTED: ("差し戻し", "rejected")},
+    "request": {"open": ("決定待ち", "open"), "approved": ("承認", "approved"), "rejected": ("却下", "rejected")},
+    "approval": {"allocation": ("費用按分", "allocation"), "quota": ("利用枠の変更", "quota")},
+    "basis": {
+        "equal": ("均等", "equal"),
+        "equal_by_kind": ("種別ごとの均等", "equal by kind"),
+        "fixed": ("協議で定めた割合", "agreed ratio"),
+        "statistic:population": ("人口", "population"),
+        "statistic:households": ("世帯数", "households"),
+        "statistic:area_km2": ("面積", "area"),
+        "statistic:fiscal_index": ("財政力指数", "fiscal index"),
+    },
+    "rounding": {
+        Rounding.FLOOR_TOTAL_TO_OPERATOR: (
+            "各団体の合計額を切り捨て、端数は県が負担",
+            "each total is cut off; the prefecture bears the rest",
+        ),
+        Rounding.FLOOR_TOTAL_TO_LARGEST_SHARE: (
+            "各団体の合計額を切り捨て、端数は負担額の最も大きい団体が負担",
+            "each total is cut off; the member with the largest share bears the rest",
+        ),
+        Rounding.LARGEST_REMAINDER: (
+            "各団体の合計額を切り捨て、端数の大きい順に配分",
+            "each total is cut off; the rest goes by largest remainder",
+        ),
+        Rounding.FLOOR_EACH_COMPONENT_TO_OPERATOR: (
+            "各団体の按分基準ごとの額を切り捨て、端数は県が負担",
+            "each component is cut off; the prefecture bears the rest",
+        ),
+        Rounding.HALF_UP_TO_OPERATOR: (
+            "各団体の合計額を四捨五入し、差額は県が負担",
+            "each total is rounded half up; the prefecture bears the difference",
+        ),
+    },
+    "quota_source": {
+        "plan": ("利用プラン", "plan"),
+        "override": ("個別の決定", "own decision"),
+        "none": ("定めなし", "none"),
+    },
+    "field": {
+        "code": ("団体コード", "code"),
+        "name": ("名称", "name"),
+        "kana": ("フリガナ", "kana"),
+        "name_en": ("英語の名称", "English name"),
+        "valid_from": ("参加開始日", "first day"),
+    },
+    "each": {"month": ("月あたり", "a month")},
+}
+"""What it is a state or kind of → value → Japanese and English."""
+
+TONES: Final[dict[str, frozenset[str]]] = {
+    "good": frozenset({"active", "done", "posted", "approved", "accepted", "create", "in_force"}),
+    "bad": frozenset({"failed", "suspended", "denied", "rejected", "stopped"}),
+    "warn": frozenset({"waiting", "awaiting_approval", "refused", "leaving", "closing", "change"}),
+    "info": frozenset({"running", "provisioning", "invited", "queued", "screening", "agreed", "draft", "coming"}),
+}
+"""How a badge looks for which values. The word always stands in it, so that no colour says anything alone."""
+
+
+def word(value: str | None, thing: str) -> str:
+    """The word of a state or kind of `thing` in this request's language.
+
+    A value without a word shows itself: a page with one odd word is better than no page.
+    """
+    if value is None:
+        return "―"
+    found = WORDS[thing].get(value)
+    return str(value) if found is None else either(*found)
+
+
+def event_word(value: str) -> str:
+    """What the record calls this event, for people."""
+    return _said({str(event): words for event, words in EVENT_WORDS.items()}, value)
+
+
+def role_word(value: str) -> str:
+    """A role's word."""
+    return _said({str(role): words for role, words in ROLE_WORDS.items()}, value)
+
+
+def permission_word(value: str) -> str:
+    """A permission's word."""
+    return _said({str(permission): words for permission, words in PERMISSION_WORDS.items()}, value)
+
+
+def tone(value: str | None) -> str:
+    """The class of the badge of this state."""
+    return next((name for name, values in TONES.items() if value in values), "plain")
+
+
+def options(thing: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    """Value and word of each, for a choice."""
+    return [(value, word(value, thing)) for value in values]
+
+
+def named(rows: Iterable[Named]) -> list[tuple[str, str]]:
+    """Name and label of each, for a choice that may be left open."""
+    return [("", "―"), *((row.name, row.label) for row in rows)]
+
+
+def actor_word(kind: str, actor: str) -> str:
+    """Who acted, where no name is to be seen: Moyai itself, somebody at the operator's machine, or another's person."""
+    part = actor.partition(":")[2]
+    if kind == "system":
+        if actor.startswith("cli:"):
+            return either(f"運営者の端末（{part}）", f"the operator's machine ({part})")
+        return either(f"Moyai（{part}）", f"Moyai ({part})")
+    if kind == "client":
+        return either("API利用者", "a service client")
+    return either("他団体の担当者", "a person of another tenant")
+
+
+def give_words(app: Flask) -> None:
+    """Make the words known to every template."""
+    app.jinja_env.filters.update(
+        word=word,
+        event_word=event_word,
+        role_word=role_word,
+        permission_word=permission_word,
+        tone=tone,
+        actor_word=actor_word,
+    )
+    app.jinja_env.globals.update(options=options, named=named)
+
+
+def _said(words: dict[str, Words], value: str) -> str:
+    return either(*words[value]) if value in words else value

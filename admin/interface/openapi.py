@@ -1,0 +1,194 @@
+"""The OpenAPI document: the list of addresses, told to flask-openapi, which makes schemas of the models.
+
+It describes what `routes` serves and nothing of its own: a body is an order without the fields that the address fills.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.info import Info
+from flask_openapi.models.tag import Tag
+from flask_openapi.openapi import OpenAPI
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from admin.interface.api_requests import KEY_HEADER
+from admin.interface.api_routes import PREFIX, Route
+
+_JSON: Final = "application/json"
+_PROBLEM: Final = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457), in the language of Accept-Language; Japanese unless English is asked for."""
+
+    type: str = Field(description="`urn:moyai:problem:` and the code.")
+    title: str
+    status: int
+    detail: str = Field(description="What was wrong, with what was sent.")
+    code: str = Field(description="Stable; for programs.")
+    request_id: str = Field(description="The number to quote to the operator.")
+    hint: str | None = Field(default=None, description="What to do next.")
+    field: str | None = Field(default=None, description="The place in what was sent.")
+
+
+_STATUS_WORDS: Final = {
+    "400": "The request cannot be read, or lacks a header it needs.",
+    "401": "No token, or one that is not valid.",
+    "403": "The token's holder may not do this.",
+    "404": "There is nothing here, or it belongs to another tenant.",
+    "409": "The state of things does not allow this, or it changed since it was shown.",
+    "412": "The version in If-Match is no longer the present one.",
+    "413": "The body is too large.",
+    "415": "The body is not application/json in UTF-8.",
+    "422": "What was sent cannot be, or the idempotency key came with another order.",
+    "428": "If-Match is missing.",
+    "500": "Something went wrong on our side.",
+    "503": "A server that is needed cannot be reached just now.",
+}
+
+_PLACES: Final[dict[str, tuple[Any, str]]] = {
+    "tenant": (str, "The tenant's id, or its six-digit code (団体コード)."),
+    "cohort": (str, "The cohort's name."),
+    "plan": (str, "The plan's name."),
+    "purpose": (str, "What the contact is for."),
+    "step": (str, "The step's name."),
+    "year": (int, "The fiscal year, which begins on 1 April."),
+}
+
+
+def document(routes: Iterable[Route]) -> dict[str, Any]:
+    """The whole document, OpenAPI 3.1."""
+    app = OpenAPI(
+        "moyai-api",
+        info=Info(
+            title="Moyai API",
+            version=version("moyai"),
+            description=(
+                "催合の REST API。参加団体・手続き・利用枠・協定・費用按分・元帳・監査記録を扱います。\n\n"
+                "Who takes part, what each may use, what they agreed to, and who pays what. Money is whole yen. "
+                "Lists come in pages; give `next_cursor` as `cursor` to go on. Every POST carries an "
+                "`Idempotency-Key`: the same key with the same body answers the same and does nothing twice."
+            ),
+        ),
+        security_schemes={
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "An access token of Keycloak, of a person or of a service client.",
+            }
+        },
+        validation_error_model=Problem,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.openapi_version = "3.1.0"
+    api = APIBlueprint("api", __name__, url_prefix=PREFIX, abp_security=[{"bearer": []}])
+    for route in routes:
+        register = getattr(api, route.method.lower())
+        register(
+            route.rule,
+            tags=[Tag(name=route.tag.value)],
+            summary=route.summary,
+            description=f"Permission: `{route.permission.value}`.",
+            operation_id=route.name,
+            responses=_responses(route),
+        )(_signature(route))
+    app.register_api(api)
+    whole: dict[str, Any] = app.api_doc
+    return whole
+
+
+def _signature(route: Route) -> Any:
+    """A function with the parameters of the route: flask-openapi reads its annotations and never calls it."""
+
+    def described() -> None: ...
+
+    described.__name__ = route.name
+    described.__doc__ = route.summary
+    hints: dict[str, Any] = {}
+    if route.places:
+        hints["path"] = _model(f"{route.name}_path", {name: _place(name) for name in route.places})
+    if route.query is not None:
+        hints["query"] = route.query
+    headers = _headers(route)
+    if headers:
+        hints["header"] = _model(f"{route.name}_header", headers)
+    if route.has_body:
+        hints["body"] = _body(route)
+    described.__annotations__ = hints
+    return described
+
+
+def _place(name: str) -> tuple[Any, Any]:
+    kind, words = _PLACES.get(name, (UUID, f"The {name}'s id."))
+    return (kind, Field(description=words))
+
+
+def _headers(route: Route) -> dict[str, tuple[Any, Any]]:
+    key = Annotated[str, Field(min_length=1, max_length=255)]
+    if route.method == "GET":
+        return {}
+    headers: dict[str, tuple[Any, Any]] = {
+        "idempotency_key": (
+            key if route.method == "POST" else key | None,
+            Field(
+                ... if route.method == "POST" else None,
+                alias=KEY_HEADER,
+                description="The same key with the same body does nothing twice.",
+            ),
+        )
+    }
+    if route.needs_version:
+        headers["if_match"] = (str, Field(alias="If-Match", description="The ETag that was shown."))
+    return headers
+
+
+def _body(route: Route) -> type[BaseModel]:
+    """The order as the body has it. Where the address says nothing of it, it is the order itself."""
+    order = route.order
+    if order is None:
+        raise ValueError(f"{route.name} has no body")
+    if not route.order_without:
+        return order
+    fields: dict[str, Any] = {
+        name: (field.annotation, field) for name, field in order.model_fields.items() if name not in route.order_without
+    }
+    return create_model(order.__name__, __config__=ConfigDict(extra="forbid"), __doc__=order.__doc__, **fields)
+
+
+def _model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
+    return create_model(name, **fields)
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    if route.gives is not None:
+        responses[str(route.status)] = route.gives
+    else:
+        shown: dict[str, Any] = {"schema": {"type": "string"}}
+        if route.content == (_JSON,):
+            shown = {"schema": {"type": "object"}}
+        responses[str(route.status)] = {"description": "OK", "content": dict.fromkeys(route.content, shown)}
+    for status in _possible(route):
+        responses[status] = {
+            "description": _STATUS_WORDS[status],
+            "content": {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return responses
+
+
+def _possible(route: Route) -> list[str]:
+    possible: set[str] = {"400", "401", "403", "422", "500", "503"}
+    if route.places:
+        possible.add("404")
+    if route.method != "GET":
+        possible |= {"404", "409", "413", "415"}
+    if route.needs_version:
+        possible |= {"412", "428"}
+    return sorted(possible)

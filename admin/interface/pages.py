@@ -1,0 +1,49 @@
+"""How a page is answered, and what its view may ask of the installation."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import current_app, render_template
+from sqlalchemy.orm import Session
+
+from admin.interface.forms import Form
+from admin.operations.keycloak_setup import identities
+from admin.operations.settings import Settings
+from governance.kernel.database import db
+from tenancy.keycloak.port import Identities
+
+
+def show(template: str, *, form: Form | None = None, **values: Any) -> tuple[str, int]:
+    """A page; with a form that was refused, with the status of its refusal."""
+    problems = form.problems if form is not None else []
+    page = render_template(f"{template}.html", form=form, problems=problems, **values)
+    return page, form.status if form is not None and problems else 200
+
+
+def session() -> Session:
+    """The session of this request, in the scope of whoever asks."""
+    return db.session()
+
+
+def settings() -> Settings:
+    """The installation's settings."""
+    found: Settings = current_app.config["MOYAI"]
+    return found
+
+
+def keycloak() -> Identities:
+    """The way to Keycloak, one for the whole process; made when a page first needs it."""
+    kept: Identities | None = current_app.extensions.get("moyai.console.identities")
+    if kept is None:
+        kept = current_app.extensions["moyai.console.identities"] = identities(settings())
+    return kept
+
+
+def id_in(text: str) -> UUID | None:
+    """An id from a form; None where it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,73 @@
+"""What the commands about tenants have in common: a day, a quota and a code on the command line, and a short answer."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import click
+from sqlalchemy.orm import Session
+
+from admin.interface.output import print_json
+from governance.commands import bookkeeping
+from governance.kernel.codes import BodyCode
+from governance.kernel.database import OPERATOR
+from tenancy import directory
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+
+UNLIMITED: Final = "unlimited"
+
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Day(click.ParamType[date]):
+    """A day as 2025-04-01."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return datetime.strptime(value, "%Y-%m-%d").date()
+        except ValueError:
+            self.fail(f"{value!r} is not a day as 2025-04-01", param, ctx)
+
+
+class Quota(click.ParamType[int | None]):
+    """A whole number, or `unlimited`."""
+
+    name = "value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value == UNLIMITED:
+            return None
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12:
+            return int(value)
+        self.fail(f"{value!r} is neither a whole number nor {UNLIMITED}", param, ctx)
+
+
+def tenant_named(session: Session, code: str, *, field: str = "CODE") -> directory.TenantFacts:
+    """The tenant of this code, or of this id: unions, companies and associates may have no code.
+
+    Raises Invalid for what is neither, NotFound where there is no such tenant.
+    """
+    if _ID.fullmatch(code):
+        return directory.tenant_by_id(session, UUID(code))
+    return directory.tenant_by_code(session, BodyCode.parse(code, field=field).digits)
+
+
+def tenant_id_of(code: str, *, field: str = "CODE") -> UUID:
+    """The id of the tenant that is named as for `tenant_named`, which says what is raised."""
+    with bookkeeping(OPERATOR) as session:
+        return tenant_named(session, code, field=field).id
+
+
+def print_answer(answer: dict[str, Any], as_json: bool) -> None:
+    """The answer as one object, or a line for each of its facts."""
+    if as_json:
+        print_json(answer)
+        return
+    for key, value in answer.items():
+        click.echo(f"{key}: {UNLIMITED if value is None and key == 'value' else value}")

@@ -1,0 +1,85 @@
+"""What the house says about itself: permissions with their roles, doors with their permissions, and the glossary.
+
+`moyai permissions` prints it, docs/GLOSSARY.md and docs/PERMISSIONS.md are written from it, and tests hold both to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Flask
+
+from admin.core.guard import routes
+from admin.interface.permitted import PERMITTED
+from governance.commands import COMMANDS
+from governance.events import Event
+from governance.permissions import ROLE_PERMISSIONS, Permission, Role
+from governance.words import word
+
+GENERATED_BELOW: Final = "<!-- Below this line the page is written by `moyai permissions --write-docs`. -->"
+
+
+def permissions(app: Flask) -> dict[str, Any]:
+    """Every permission with its roles; every HTTP address, command line and write command with what it asks."""
+    return {
+        "permissions": [
+            {
+                "permission": permission.value,
+                "ja": word(permission, "ja"),
+                "en": word(permission, "en"),
+                "roles": [role.value for role in Role if permission in ROLE_PERMISSIONS[role]],
+            }
+            for permission in Permission
+        ],
+        "routes": [
+            {
+                "rule": route.rule,
+                "methods": list(route.methods),
+                "endpoint": route.endpoint,
+                "permission": route.permission.value if route.permission else None,
+            }
+            for route in routes(app)
+        ],
+        "command_line": [
+            {"command": f"moyai {path}", "permission": permission.value} for path, permission in PERMITTED.items()
+        ],
+        "commands": [
+            {"command": name, "permission": command.permission.value, "event": command.event.value}
+            for name, command in sorted(COMMANDS.items())
+        ],
+    }
+
+
+def glossary_tables() -> str:
+    """The part of docs/GLOSSARY.md that lists permissions, events, roles and commands."""
+    lines = [GENERATED_BELOW, "", "## 役割 Roles", "", "| role | 画面 | meaning |", "|---|---|---|"]
+    lines += [f"| `{role.value}` | {word(role, 'ja')} | {word(role, 'en')} |" for role in Role]
+    lines += ["", "## 権限 Permissions", "", "| permission | 画面 | what it allows |", "|---|---|---|"]
+    lines += [f"| `{one.value}` | {word(one, 'ja')} | {word(one, 'en')} |" for one in Permission]
+    lines += ["", "## 監査記録 Audit events", "", "| event | 画面 | meaning |", "|---|---|---|"]
+    lines += [f"| `{event.value}` | {word(event, 'ja')} | {word(event, 'en')} |" for event in Event]
+    lines += ["", "## 操作 Commands", "", "| command | what it does | permission | event |", "|---|---|---|---|"]
+    lines += [
+        f"| `{name}` | {(command.__doc__ or '').strip().splitlines()[0]} | `{command.permission.value}` "
+        f"| `{command.event.value}` |"
+        for name, command in sorted(COMMANDS.items())
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def permission_matrix() -> str:
+    """docs/PERMISSIONS.md: which role holds which permission, one row a permission."""
+    roles = list(Role)
+    lines = [
+        "# Who may do what",
+        "",
+        "Written by `moyai permissions --write-docs` from `governance/permissions.py`. A right counts when the",
+        "token names the role *and* Moyai's own grant is in force. What a role's column does not mark, it may not do.",
+        "",
+        "| permission | " + " | ".join(f"`{role.value}`" for role in roles) + " |",
+        "|---|" + "---|" * len(roles),
+    ]
+    for permission in Permission:
+        marks = ["●" if permission in ROLE_PERMISSIONS[role] else "" for role in roles]
+        lines.append(f"| `{permission.value}` {word(permission, 'ja')} | " + " | ".join(marks) + " |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,119 @@
+"""Processes we started: known again by pid and birth, ended in order, and nothing else ever touched.
+
+A pid alone proves nothing: after a crash it may belong to a stranger. So each record carries the moment of birth, and
+a process is ours only when both agree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from admin.operations.readiness import wait_until
+
+
+def birth_of(pid: int) -> str | None:
+    """When process `pid` was born, in words that never fit another process; None when there is none (or a zombie)."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        ticks = Path(f"/proc/{pid}/stat")
+        if ticks.exists():
+            # Exact, and untouched by a clock that is set: ticks since this boot.
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+            return f"{boot}/{ticks.read_text(encoding='utf-8', errors='replace').rpartition(')')[2].split()[19]}"
+        return str(process.create_time())
+    except (psutil.Error, OSError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One process that we started, as its pid file remembers it. It leads a process group of its own."""
+
+    name: str
+    pid: int
+    birth: str
+    facts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, name: str, pid: int, **facts: str) -> Record:
+        """The record of a process that was just started."""
+        return cls(name, pid, birth_of(pid) or "ended", facts)
+
+    def is_alive(self) -> bool:
+        """Whether that very process still runs."""
+        return birth_of(self.pid) == self.birth
+
+    def group(self) -> list[psutil.Process]:
+        """The processes of its group that still run, the leader too; empty when the pid is a stranger's by now."""
+        leader = birth_of(self.pid)
+        if leader is not None and leader != self.birth:
+            return []
+        return list(_members(self.pid))
+
+
+def _members(group: int) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
+
+
+class Records:
+    """The pid files of one home, one a process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, record: Record) -> None:
+        """Remember a process; the file is there whole or not at all."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        growing = self._folder / f".{record.name}.{os.getpid()}"
+        growing.write_text(json.dumps(asdict(record)), encoding="utf-8")
+        growing.replace(self._folder / f"{record.name}.json")
+
+    def read(self, name: str) -> Record | None:
+        """What the pid file says; None when there is none, or it does not make sense."""
+        try:
+            return Record(**json.loads((self._folder / f"{name}.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def running(self, name: str) -> Record | None:
+        """The record of `name` when that very process still runs."""
+        record = self.read(name)
+        return record if record is not None and record.is_alive() else None
+
+    def forget(self, name: str) -> None:
+        (self._folder / f"{name}.json").unlink(missing_ok=True)
+
+
+def end(record: Record, *, politely: signal.Signals, seconds: float) -> bool:
+    """End the process: ask it, and after `seconds` end its whole group by force. True when it left by itself.
+
+    A stranger that has its pid by now is not touched.
+    """
+    if record.is_alive():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(record.pid, politely)
+    by_itself = wait_until(lambda: not record.is_alive(), seconds=seconds)
+    # Also when the leader left in order: a worker of a killed server may still hold its port.
+    end_group(record)
+    return by_itself
+
+
+def end_group(record: Record) -> None:
+    """Kill what is left of the process's group and wait until it is gone."""
+    for process in record.group():
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    wait_until(lambda: not record.group(), seconds=10)

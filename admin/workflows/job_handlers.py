@@ -1,0 +1,154 @@
+"""What each kind of job does, by name: the worker's table of contents.
+
+A handler may be called twice with the same payload (a worker died after the deed and before its note), so each looks
+before it acts.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from admin.identity.sessions import forget_ended_sessions
+from admin.workflows.jobs import Handler
+from billing.runs.commands import NOTHING_DIFFERS, NOTHING_TO_REVISE, PrepareAllocation, prepare_allocation
+from billing.runs.inputs import NO_COST
+from billing.runs.tables import RunKind
+from governance.actors import Actor, system_actor
+from governance.commands import bookkeeping
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR
+from governance.kernel.errors import Conflict, Unreachable
+from tenancy import directory
+from tenancy.keycloak.port import TENANT_ROLE_GROUPS, Identities, Realm
+from tenancy.onboarding.commands import COHORT_COMPLETED, RUN, StartOnboarding, start_onboarding
+from tenancy.onboarding.deeds import MAIL_UNKNOWN
+from tenancy.onboarding.intents import read_intent
+from tenancy.onboarding.latecomers import (
+    INVITE,
+    InviteMember,
+    ProjectMember,
+    invite_member,
+    operators_to_make,
+    project_member,
+    tenants_with_latecomers,
+)
+from tenancy.onboarding.worker import OnboardingWorker
+from tenancy.people.commands import WITHDRAW
+from tenancy.tenants.tables import Cohort
+
+log = structlog.get_logger(__name__)
+
+
+def worker_actor() -> Actor:
+    """The system at work, `system:worker`. Raises NotFound before the operator is registered."""
+    with bookkeeping(OPERATOR) as session:
+        return system_actor("worker", directory.operator(session).id)
+
+
+def onboards(identities: Identities) -> Callable[[UUID], None]:
+    """Carries one onboarding on, in the name of this process."""
+    name = f"{socket.gethostname()}:{os.getpid()}"
+
+    def onboard(onboarding_id: UUID) -> None:
+        OnboardingWorker(identities, actor=worker_actor(), name=name).run(onboarding_id)
+
+    return onboard
+
+
+def handlers(identities: Identities) -> dict[str, Handler]:
+    """Every job there is."""
+    onboard = onboards(identities)
+
+    def run_onboarding(payload: dict[str, Any]) -> None:
+        onboard(UUID(payload["onboarding_id"]))
+
+    def withdraw_member(payload: dict[str, Any]) -> None:
+        """Disable and log out, first and at once; then out of the role groups. Safe to repeat."""
+        tenant_id, person_id = UUID(payload["tenant_id"]), UUID(payload["person_id"])
+        realm = _realm_of(tenant_id)
+        identities.suspend_person(person_id, realm)
+        if realm is Realm.TENANTS:
+            with bookkeeping(OPERATOR) as session:
+                wanted = read_intent(session, tenant_id, on=clock.today(), now=clock.now()).people
+            withdrawn = [one.intent for one in wanted if one.intent.person_id == person_id and not one.intent.enabled]
+            if withdrawn:
+                identities.ensure_people(tenant_id, withdrawn, withdraw_from=TENANT_ROLE_GROUPS)
+
+    def invite(payload: dict[str, Any]) -> None:
+        """Send the password mail once; where its end is unknown, the job says so and nothing is sent again."""
+        tenant_id = UUID(payload["tenant_id"])
+        order = InviteMember(tenant_id=tenant_id, member_id=UUID(payload["member_id"]))
+        invited = invite_member(order, actor=worker_actor())
+        if invited.is_first:
+            try:
+                identities.send_password_mail(invited.person_id, _realm_of(tenant_id))
+            except Unreachable:
+                raise Conflict(MAIL_UNKNOWN) from None
+
+    return {
+        RUN: run_onboarding,
+        WITHDRAW: withdraw_member,
+        INVITE: invite,
+        COHORT_COMPLETED: revise_shares,
+    }
+
+
+def rounds(identities: Identities) -> tuple[Callable[[], None], ...]:
+    """Looked for every few seconds: people and systems added after their tenant came in, sessions that ran out."""
+
+    def carry_latecomers() -> None:
+        with bookkeeping(OPERATOR) as session:
+            waiting = tenants_with_latecomers(session)
+        for tenant_id in waiting:
+            start_onboarding(StartOnboarding(tenant_id=tenant_id), actor=worker_actor())
+
+    def forget_sessions() -> None:
+        forget_ended_sessions(clock.now())
+
+    return (carry_latecomers, lambda: make_operators(identities), forget_sessions)
+
+
+def make_operators(identities: Identities) -> None:
+    """Make the operator's people whom Keycloak lacks, with the roles they were granted."""
+    with bookkeeping(OPERATOR) as session:
+        waiting = operators_to_make(session, clock.now())
+    for member, intent in waiting:
+        made = identities.ensure_operator(intent)
+        project_member(
+            ProjectMember(tenant_id=member.tenant_id, member_id=member.id, keycloak_id=made.found.id),
+            actor=worker_actor(),
+        )
+
+
+def _realm_of(tenant_id: UUID) -> Realm:
+    with bookkeeping(OPERATOR) as session:
+        return Realm.OPERATORS if directory.operator(session).id == tenant_id else Realm.TENANTS
+
+
+def revise_shares(payload: dict[str, Any]) -> None:
+    """Prepare the revision of the cohort's fiscal year, where its cost was split already; a person approves it.
+
+    Prepared for whoever applied the cohort, so that this person cannot be the one who approves it.
+    """
+    with bookkeeping(OPERATOR) as session:
+        cohort = session.get_one(Cohort, UUID(payload["cohort_id"]))
+        # A refusal rolls the session back, and a row read before cannot be read again without the scope.
+        session.expunge(cohort)
+    try:
+        prepare_allocation(
+            PrepareAllocation(
+                fiscal_year=cohort.fiscal_year, kind=RunKind.REVISION, requested_for=payload["requested_for"]
+            ),
+            actor=worker_actor(),
+            key=f"cohort.completed:{cohort.id}",
+        )
+    except Conflict as refused:
+        if refused.why not in (NOTHING_TO_REVISE, NOTHING_DIFFERS, NO_COST):
+            raise
+        log.info("cohort.completed", cohort=cohort.name, revision=refused.code)
