@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from admin.features import cli_commands, load_cli_command
 from admin.interface.output import answer_usage_error
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from admin.operations.settings import Settings
 
 
 class FeatureGroup(click.Group):
@@ -45,12 +50,21 @@ class FeatureGroup(click.Group):
 
 @click.group(cls=FeatureGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="moyai", prog_name="moyai")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """催合 Moyai: 共同利用基盤の参加団体・権限・費用を扱う / Who takes part, what each may use, who pays what.
 
     終了コード / Exit codes: 0 完了・一致 done · 1 拒否・相違 refused, differs · 2 入力の誤り wrong usage ·
     3 接続不能 unreachable
     """
+    # For commands about the whole application, which no feature may import.
+    ctx.obj = _create_app
+
+
+def _create_app(settings: Settings) -> Flask:
+    from admin.app import create_app
+
+    return create_app(settings)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ ROOMS = ("admin", "billing", "tenancy", "governance")
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    return grimp.build_graph(*ROOMS, include_external_packages=True)
+    return grimp.build_graph(*ROOMS, include_external_packages=True, cache_dir=None)
 
 
 def _importers(graph: grimp.ImportGraph, library: str) -> set[str]:

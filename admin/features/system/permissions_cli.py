@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
+from flask import Flask
 
-from admin.app import create_app
 from admin.interface.output import answering, print_json
 from admin.interface.reference import GENERATED_BELOW, glossary_tables, permission_matrix
 from admin.interface.reference import permissions as permission_reference
@@ -24,6 +25,7 @@ from admin.operations.settings import Settings
 @answering
 def permissions(as_json: bool, write_docs: Path | None) -> None:
     """権限・役割・画面・操作の一覧 / Every permission with its roles, every address and command with what it asks."""
+    create_app: Callable[[Settings], Flask] = click.get_current_context().obj
     app = create_app(Settings.from_environment(os.environ))
     if write_docs is not None:
         glossary = write_docs / "GLOSSARY.md"
