@@ -1,4 +1,5 @@
-"""The doors: console, API, command line, back office, jobs, and the servers behind them.
+"""The entry points: console, API, command line, back office, jobs, and the servers behind them.
 
-A door reads its caller, builds an order and calls a command; it decides nothing itself. Nobody imports this package.
+An entry point identifies its caller, builds a command and executes it; it decides nothing itself. Nobody imports
+this package.
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from admin.features import cli_commands, load_cli_command
-from admin.interface.output import answer_usage_error
+from admin.interface.output import report_usage_error
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -42,7 +42,7 @@ class FeatureGroup(click.Group):
         try:
             code = super().main(given, *rest, **{**named, "standalone_mode": False})
         except click.UsageError as error:
-            sys.exit(answer_usage_error(error, as_json="--json" in given))
+            sys.exit(report_usage_error(error, as_json="--json" in given))
         except click.Abort:
             sys.exit(130)
         sys.exit(code if isinstance(code, int) else 0)

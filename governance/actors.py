@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from governance.kernel.database import OPERATOR, Scope
+from governance.kernel.database import OPERATOR, TenantScope
 from governance.permissions import OPERATOR_ROLES, Permission, Role, permissions_of
 
 
@@ -37,7 +37,7 @@ class Actor:
         return self.kind is ActorKind.SYSTEM or bool(self.roles & OPERATOR_ROLES)
 
     @property
-    def scope(self) -> Scope:
+    def tenant_scope(self) -> TenantScope:
         """Whose rows this actor's transactions see: all for the operator, the own tenant's for everybody else."""
         return OPERATOR if self.is_operator else self.tenant_id
 

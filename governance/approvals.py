@@ -1,7 +1,7 @@
 """Approval by another person: one table for everything that two people must want, and the database says they are two.
 
 A request names its subject and the digest of what was shown; the decision is bound to that digest.
-Not here: what happens after the decision, which belongs to the room whose subject it is.
+Not here: what happens after the decision, which belongs to the package whose subject it is.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from governance.actors import Actor
-from governance.kernel.database import Row
-from governance.kernel.errors import NOT_FOUND, Conflict, NotAllowed, NotFound, Stale, reason
+from governance.kernel.database import TableBase
+from governance.kernel.errors import NOT_FOUND, Conflict, NotAllowed, NotFound, Stale, message
 from governance.kernel.ids import new_id
 
-OWN_REQUEST = reason(
+OWN_REQUEST = message(
     "approval.own_request",
     ja="自分が申請したものを、自分で承認・却下することはできません。",
     en="Nobody decides the own request.",
     hint_ja="承認の権限を持つ別の担当者に依頼してください。",
     hint_en="Ask another person who may approve.",
 )
-ALREADY_DECIDED = reason(
+ALREADY_DECIDED = message(
     "approval.already_decided",
     ja="この申請は {decided_at} にすでに決定されています（{decision}）。",
     en="This request was already decided on {decided_at} ({decision}).",
 )
-DIGEST_STALE = reason(
+DIGEST_STALE = message(
     "approval.stale",
     ja="表示された内容のあとに変更がありました。表示されたもの {given}、現在 {current}。",
     en="It changed after it was shown: shown {given}, now {current}.",
@@ -45,7 +45,7 @@ class Decision(StrEnum):
     REJECTED = "rejected"
 
 
-class ApprovalRequest(Row):
+class ApprovalRequest(TableBase):
     """Somebody asks that something be approved; somebody else decides."""
 
     __tablename__ = "approval_request"
@@ -90,7 +90,7 @@ def request(
     kind: str,
     subject_id: UUID,
     digest: str,
-    why: str = "",
+    reason: str = "",
 ) -> UUID:
     """Ask for approval of the subject as it stands (its digest). Returns the request's id."""
     made = ApprovalRequest(
@@ -101,7 +101,7 @@ def request(
         digest=digest,
         requested_by=actor.id,
         requested_at=now,
-        request_reason=why,
+        request_reason=reason,
     )
     session.add(made)
     session.flush()
@@ -117,7 +117,7 @@ def decide(
     subject_id: UUID,
     digest: str,
     decision: Decision,
-    why: str = "",
+    reason: str = "",
 ) -> ApprovalRequest:
     """Decide the newest request about the subject.
 
@@ -142,40 +142,40 @@ def decide(
     session.execute(
         update(ApprovalRequest)
         .where(ApprovalRequest.id == found.id)
-        .values(decided_by=actor.id, decided_at=now, decision=decision.value, decision_reason=why)
+        .values(decided_by=actor.id, decided_at=now, decision=decision.value, decision_reason=reason)
     )
     return found
 
 
-def open_requests(session: Session) -> list[ApprovalRequest]:
+def pending_requests(session: Session) -> list[ApprovalRequest]:
     """What waits for a decision in this scope, oldest first."""
     return list(
         session.scalars(select(ApprovalRequest).where(ApprovalRequest.decision.is_(None)).order_by(ApprovalRequest.id))
     )
 
 
-def waiting_requests(
-    session: Session, kinds: Collection[str], *, not_by: str, limit: int | None = None
+def pending_requests_for(
+    session: Session, kinds: Collection[str], *, decider_id: str, limit: int | None = None
 ) -> list[ApprovalRequest]:
     """What of these kinds waits for this person's decision, oldest first; the own requests are left out."""
     return list(
         session.scalars(
             select(ApprovalRequest)
             .where(ApprovalRequest.decision.is_(None))
-            .where(ApprovalRequest.kind.in_(kinds), ApprovalRequest.requested_by != not_by)
+            .where(ApprovalRequest.kind.in_(kinds), ApprovalRequest.requested_by != decider_id)
             .order_by(ApprovalRequest.id)
             .limit(limit)
         )
     )
 
 
-def count_waiting(session: Session, kinds: Collection[str], *, not_by: str) -> int:
-    """How many requests `waiting_requests` would find."""
+def count_pending_for(session: Session, kinds: Collection[str], *, decider_id: str) -> int:
+    """How many requests `pending_requests_for` would find."""
     return session.execute(
         select(func.count())
         .select_from(ApprovalRequest)
         .where(ApprovalRequest.decision.is_(None))
-        .where(ApprovalRequest.kind.in_(kinds), ApprovalRequest.requested_by != not_by)
+        .where(ApprovalRequest.kind.in_(kinds), ApprovalRequest.requested_by != decider_id)
     ).scalar_one()
 
 

@@ -1,4 +1,4 @@
-"""The write door: every change of Moyai is a command, and nothing else commits.
+"""The command bus: every change of Moyai is a command, and nothing else commits.
 
 The decorator asks the permission, opens one transaction in the actor's scope, holds the idempotency key, runs the
 body, refuses to commit a change that left no record, commits once, and only then lets jobs go. What was denied,
@@ -22,19 +22,19 @@ from sqlalchemy.orm import Session
 
 from governance import outbox
 from governance.actors import Actor
-from governance.audit import record
-from governance.audit.record import AuditOutcome, Entry
+from governance.audit import writer
+from governance.audit.writer import AuditOutcome, AuditRecord
 from governance.events import Event
 from governance.idempotency import answer_statement, begin_with_key
 from governance.kernel import clock
-from governance.kernel.database import Scope, commit_hot, db, scope
+from governance.kernel.database import TenantScope, commit_pipelined, db, tenant_scope
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import NotAllowed, Refused, reason
+from governance.kernel.errors import DomainError, NotAllowed, message
 from governance.permissions import Permission
 
 log = structlog.get_logger(__name__)
 
-NOT_PERMITTED = reason(
+PERMISSION_MISSING = message(
     "permission.missing",
     ja="この操作（{permission}）を行う権限がありません。",
     en="You do not hold the permission {permission}.",
@@ -43,166 +43,176 @@ NOT_PERMITTED = reason(
 )
 
 
-class Order(BaseModel):
+class Command(BaseModel):
     """What somebody asks for. Strict: a wrong type or an unknown field is refused, never guessed at."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Outcome(BaseModel):
+class Result(BaseModel):
     """What a command answers; kept with the idempotency key, so that asking again gives the same."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-O = TypeVar("O", bound=Order)  # noqa: E741 - reads as the order in every signature below
-R = TypeVar("R", bound=Outcome)
+CommandT = TypeVar("CommandT", bound=Command)
+ResultT = TypeVar("ResultT", bound=Result)
 
 
 @dataclass(slots=True)
-class Work:
+class CommandContext:
     """One transaction in the hands of a command's body."""
 
     session: Session
     actor: Actor
     now: datetime
-    command: str
+    command_name: str
     event: Event
-    entries: list[Entry] = field(default_factory=list)
+    audit_records: list[AuditRecord] = field(default_factory=list)
     jobs: list[UUID] = field(default_factory=list)
-    is_unchanged: bool = False
+    is_noop: bool = False
 
-    def record(
+    def audit(
         self, *, subject: UUID | str, tenant_id: UUID | None = None, event: Event | None = None, **facts: Any
     ) -> None:
         """Put what was done in the record, in this transaction. `facts` are JSON values without personal data."""
-        self.entries.append(Entry(event or self.event, str(subject), tenant_id or self.actor.tenant_id, facts))
+        self.audit_records.append(
+            AuditRecord(event or self.event, str(subject), tenant_id or self.actor.tenant_id, facts)
+        )
 
-    def unchanged(self) -> None:
-        """Say that everything already was as ordered, so that there is nothing to record."""
-        self.is_unchanged = True
+    def mark_noop(self) -> None:
+        """Say that everything already was as the command asks, so that there is nothing to record."""
+        self.is_noop = True
 
     def enqueue(self, name: str, payload: dict[str, Any], *, tenant_id: UUID | None = None) -> UUID:
         """Leave a job that starts after the commit, and only then. Returns its id."""
-        job_id = outbox.write(self.session, tenant_id or self.actor.tenant_id, name, payload, self.now)
+        job_id = outbox.enqueue(self.session, tenant_id or self.actor.tenant_id, name, payload, self.now)
         self.jobs.append(job_id)
         return job_id
 
 
 @dataclass(eq=False)
-class Command(Generic[O, R]):
+class CommandHandler(Generic[CommandT, ResultT]):
     """A body with its permission and event. Calling it is the only way to change anything."""
 
-    body: Callable[[Work, O], R]
+    body: Callable[[CommandContext, CommandT], ResultT]
     permission: Permission
     event: Event
-    order_type: type[O]
-    outcome_type: type[R]
+    command_type: type[CommandT]
+    result_type: type[ResultT]
 
     @property
     def name(self) -> str:
         return self.body.__name__
 
-    def __call__(self, order: O, *, actor: Actor, key: str | None = None) -> R:
-        """Carry the order out for the actor, once per `key`.
+    def __call__(self, command: CommandT, *, actor: Actor, key: str | None = None) -> ResultT:
+        """Execute the command for the actor, once per `key`.
 
-        Raises NotAllowed without the permission, KeyReused when the key came with another order, whatever Refused
-        the body raises (then nothing has changed), and any bug as it is.
+        Raises NotAllowed without the permission, IdempotencyKeyReused when the key came with another command, whatever
+        DomainError the body raises (then nothing has changed), and any bug as it is.
         """
-        if _inside.get():
+        if _in_command.get():
             raise RuntimeError(f"{self.name} is called inside another command")
-        token = _inside.set(True)
+        token = _in_command.set(True)
         try:
-            with scope(actor.scope):
-                return self._carry_out(order, actor, key)
+            with tenant_scope(actor.tenant_scope):
+                return self._execute(command, actor, key)
         finally:
-            _inside.reset(token)
+            _in_command.reset(token)
 
-    def _carry_out(self, order: O, actor: Actor, key: str | None) -> R:
+    def _execute(self, command: CommandT, actor: Actor, key: str | None) -> ResultT:
         session = db.session()
         session.rollback()
-        work = Work(session, actor, clock.now(), self.name, self.event)
+        ctx = CommandContext(session, actor, clock.now(), self.name, self.event)
         try:
             require(actor, self.permission)
             if key is not None:
-                order_hash = digest_of(order.model_dump(mode="json"))
+                order_hash = digest_of(command.model_dump(mode="json"))
                 answered = begin_with_key(session, actor, self.name, key, order_hash)
                 if answered is not None:
                     session.rollback()
-                    return self.outcome_type.model_validate_json(answered)
-            outcome = self.body(work, order)
+                    return self.result_type.model_validate_json(answered)
+            result = self.body(ctx, command)
             session.flush()
-            if not work.entries and not work.is_unchanged:
+            if not ctx.audit_records and not ctx.is_noop:
                 raise RuntimeError(f"{self.name} changed something without recording it")
-            closing = record.statements(work.entries, actor, self.name, self.permission, AuditOutcome.DONE, work.now)
+            statements = writer.insert_statements(
+                ctx.audit_records, actor, self.name, self.permission, AuditOutcome.DONE, ctx.now
+            )
             if key is not None:
-                answer = outcome.model_dump_json()
-                closing.append(answer_statement(actor, self.name, key, order_hash, answer, work.now))
-            commit_hot(session, *closing)
-        except Refused as refusal:
+                answer = result.model_dump_json()
+                statements.append(answer_statement(actor, self.name, key, order_hash, answer, ctx.now))
+            commit_pipelined(session, *statements)
+        except DomainError as refusal:
             session.rollback()
             kind = AuditOutcome.DENIED if isinstance(refusal, NotAllowed) else AuditOutcome.REFUSED
-            self._record_no(actor, kind, refusal.code, order)
+            self._record_failure(actor, kind, refusal.code, command)
             raise
-        except Exception as bug:
+        except Exception as error:
             session.rollback()
-            self._record_no(actor, AuditOutcome.FAILED, type(bug).__name__, order)
+            self._record_failure(actor, AuditOutcome.FAILED, type(error).__name__, command)
             raise
-        outbox.carry(work.jobs)
-        return outcome
+        outbox.dispatch(ctx.jobs)
+        return result
 
-    def _record_no(self, actor: Actor, kind: AuditOutcome, code: str, order: O) -> None:
+    def _record_failure(self, actor: Actor, kind: AuditOutcome, code: str, command: CommandT) -> None:
         """Record in a transaction of its own that nothing was done. Where even that fails, the log must do."""
         session = db.session()
         try:
-            entry = Entry(self.event, self.name, actor.tenant_id, {"code": code, "order": _names_only(order)})
-            commit_hot(session, *record.statements([entry], actor, self.name, self.permission, kind, clock.now()))
+            record = AuditRecord(self.event, self.name, actor.tenant_id, {"code": code, "order": _redacted(command)})
+            commit_pipelined(
+                session, *writer.insert_statements([record], actor, self.name, self.permission, kind, clock.now())
+            )
         except Exception:
             session.rollback()
             log.exception("audit.unrecorded", command=self.name, outcome=kind.value, code=code)
 
 
-def _names_only(order: Order) -> list[str]:
-    """The fields that were given, without their values: a refused order may hold anything, also personal data."""
-    return sorted(order.model_fields_set)
+def _redacted(command: Command) -> list[str]:
+    """The fields that were given, without their values: a refused command may hold anything, also personal data."""
+    return sorted(command.model_fields_set)
 
 
-_inside: ContextVar[bool] = ContextVar("inside_a_command", default=False)
+_in_command: ContextVar[bool] = ContextVar("inside_a_command", default=False)
 
-COMMANDS: Final[dict[str, Command[Any, Any]]] = {}
+COMMANDS: Final[dict[str, CommandHandler[Any, Any]]] = {}
 """Every command by its name; `moyai permissions` prints it."""
 
 
-def command(permission: Permission, event: Event) -> Callable[[Callable[[Work, O], R]], Command[O, R]]:
-    """Make a function `(work, order) -> outcome` a command. Both annotations must be given; the name must be new."""
+def handles(
+    permission: Permission, event: Event
+) -> Callable[[Callable[[CommandContext, CommandT], ResultT]], CommandHandler[CommandT, ResultT]]:
+    """Make a function `(ctx, command) -> result` a handler. Both annotations must be given; the name must be new."""
 
-    def register(body: Callable[[Work, O], R]) -> Command[O, R]:
+    def register(body: Callable[[CommandContext, CommandT], ResultT]) -> CommandHandler[CommandT, ResultT]:
         hints = get_type_hints(body)
-        made: Command[O, R] = Command(body, permission, event, hints["order"], hints["return"])
-        functools.update_wrapper(made, body)
+        handler: CommandHandler[CommandT, ResultT] = CommandHandler(
+            body, permission, event, hints["command"], hints["return"]
+        )
+        functools.update_wrapper(handler, body)
         if body.__name__ in COMMANDS:
             raise ValueError(f"command {body.__name__} is declared twice")
-        COMMANDS[body.__name__] = made
-        return made
+        COMMANDS[body.__name__] = handler
+        return handler
 
     return register
 
 
 def require(actor: Actor, permission: Permission) -> None:
-    """Raise NotAllowed unless the actor holds the permission: for reads, which pass no write door."""
+    """Raise NotAllowed unless the actor holds the permission: for reads, which pass no command bus."""
     if not actor.may(permission):
-        raise NotAllowed(NOT_PERMITTED, permission=permission.value)
+        raise NotAllowed(PERMISSION_MISSING, permission=permission.value)
 
 
 @contextmanager
-def bookkeeping(whose: Scope) -> Iterator[Session]:
+def system_transaction(scope: TenantScope) -> Iterator[Session]:
     """A transaction for the machine's own state: leases, job states, seals, sessions last seen. Nobody's deed.
 
     What a person would ask about later is a command instead. Commits at the end, rolls back on any exception.
     """
-    if _inside.get():
-        raise RuntimeError("bookkeeping inside a command")
-    with scope(whose):
+    if _in_command.get():
+        raise RuntimeError("system_transaction inside a command")
+    with tenant_scope(scope):
         session = db.session()
         session.rollback()
         try:

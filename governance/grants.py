@@ -11,12 +11,12 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 
 
-class RoleGrant(Row):
+class RoleGrant(TableBase):
     """A role given to a person in a tenant; in force from `valid_from` until, not including, `valid_until`."""
 
     __tablename__ = "role_grant"
@@ -50,7 +50,7 @@ def roles_in_force(session: Session, tenant_id: UUID, person_id: UUID, now: date
     return frozenset(Role(role) for role in granted)
 
 
-def give(session: Session, tenant_id: UUID, person_id: UUID, role: Role, now: datetime, granted_by: str) -> bool:
+def grant(session: Session, tenant_id: UUID, person_id: UUID, role: Role, now: datetime, granted_by: str) -> bool:
     """Grant the role from now on. False when it is in force already. For use inside a command."""
     if role in roles_in_force(session, tenant_id, person_id, now):
         return False
@@ -68,7 +68,7 @@ def give(session: Session, tenant_id: UUID, person_id: UUID, role: Role, now: da
     return True
 
 
-def end(session: Session, tenant_id: UUID, person_id: UUID, now: datetime, role: Role | None = None) -> int:
+def revoke(session: Session, tenant_id: UUID, person_id: UUID, now: datetime, role: Role | None = None) -> int:
     """End the person's open grants in the tenant, or that of one role, now. Returns how many. For use in a command."""
     query = (
         update(RoleGrant)

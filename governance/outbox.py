@@ -1,7 +1,7 @@
-"""Jobs that start after the commit: a row in the business transaction, its id carried by an engine that can change.
+"""Jobs that start after the commit: a row in the business transaction, its id dispatched by an engine that can change.
 
-The row is the truth (state, attempts, payload); the carrier only brings an id to some worker. A carried id that is
-lost is found again by the sweep, one that comes twice finds the row taken. What a job does is said in
+The row is the truth (state, attempts, payload); the dispatcher only brings an id to some worker. A dispatched id
+that is lost is found again by the sweep, one that comes twice finds the row taken. What a job does is said in
 admin.workflows.job_handlers.
 """
 
@@ -17,13 +17,13 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 from governance.kernel.ids import new_id
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(minutes=5)
-ATTEMPTS_AT_MOST = 5
+JOB_LEASE = timedelta(minutes=5)
+MAX_ATTEMPTS = 5
 
 
 class JobState(StrEnum):
@@ -33,7 +33,7 @@ class JobState(StrEnum):
     FAILED = "failed"
 
 
-class Job(Row):
+class Job(TableBase):
     """One piece of work left for after the commit."""
 
     __tablename__ = "job"
@@ -54,23 +54,23 @@ class Job(Row):
     last_error: Mapped[str | None]
 
 
-class Carrier(Protocol):
+class Dispatcher(Protocol):
     """Brings a job's id to a worker, some time, perhaps twice."""
 
-    def carry(self, job_id: UUID) -> None: ...
+    def dispatch(self, job_id: UUID) -> None: ...
 
 
-_carrier: Carrier | None = None
+_dispatcher: Dispatcher | None = None
 
 
-def use_carrier(carrier: Carrier | None) -> None:
-    """Set what carries ids in this process; None leaves every job to the sweep."""
-    global _carrier
-    _carrier = carrier
+def set_dispatcher(dispatcher: Dispatcher | None) -> None:
+    """Set what dispatches ids in this process; None leaves every job to the sweep."""
+    global _dispatcher
+    _dispatcher = dispatcher
 
 
-def write(session: Session, tenant_id: UUID, name: str, payload: dict[str, Any], now: datetime) -> UUID:
-    """Add a job to the transaction. Called by the write door."""
+def enqueue(session: Session, tenant_id: UUID, name: str, payload: dict[str, Any], now: datetime) -> UUID:
+    """Add a job to the transaction. Called by the command bus."""
     job_id = new_id()
     session.add(
         Job(
@@ -87,27 +87,27 @@ def write(session: Session, tenant_id: UUID, name: str, payload: dict[str, Any],
     return job_id
 
 
-def carry(job_ids: list[UUID]) -> None:
-    """Hand committed jobs to the carrier. A carrier that fails loses nothing: the sweep finds the rows."""
-    if _carrier is None:
+def dispatch(job_ids: list[UUID]) -> None:
+    """Hand committed jobs to the dispatcher. A dispatcher that fails loses nothing: the sweep finds the rows."""
+    if _dispatcher is None:
         return
     for job_id in job_ids:
         try:
-            _carrier.carry(job_id)
+            _dispatcher.dispatch(job_id)
         except Exception:
             log.warning("job.not_carried", job=str(job_id), exc_info=True)
 
 
-def take(session: Session, job_id: UUID, now: datetime) -> Job | None:
+def claim(session: Session, job_id: UUID, now: datetime) -> Job | None:
     """Lease the job, or None when it is done, taken, or not due. Commits nothing."""
-    taken = session.execute(
+    claimed = session.execute(
         update(Job)
-        .where(Job.id == job_id, *_takeable(now))
-        .values(state=JobState.RUNNING, attempts=Job.attempts + 1, leased_until=now + LEASE)
+        .where(Job.id == job_id, *_claimable(now))
+        .values(state=JobState.RUNNING, attempts=Job.attempts + 1, leased_until=now + JOB_LEASE)
         .returning(Job)
         .execution_options(synchronize_session=False)
     ).scalar_one_or_none()
-    return taken
+    return claimed
 
 
 def finish(
@@ -117,7 +117,7 @@ def finish(
     if error is None:
         state = JobState.DONE
     else:
-        state = JobState.QUEUED if retry_at is not None and job.attempts < ATTEMPTS_AT_MOST else JobState.FAILED
+        state = JobState.QUEUED if retry_at is not None and job.attempts < MAX_ATTEMPTS else JobState.FAILED
     session.execute(
         update(Job)
         .where(Job.id == job.id)
@@ -127,8 +127,8 @@ def finish(
 
 
 def due(session: Session, now: datetime, limit: int = 100) -> list[UUID]:
-    """Jobs that could be taken now, oldest first: what the sweep carries again."""
-    return list(session.scalars(select(Job.id).where(*_takeable(now)).order_by(Job.not_before, Job.id).limit(limit)))
+    """Jobs that could be taken now, oldest first: what the sweep dispatches again."""
+    return list(session.scalars(select(Job.id).where(*_claimable(now)).order_by(Job.not_before, Job.id).limit(limit)))
 
 
 def waiting(session: Session) -> int:
@@ -136,7 +136,7 @@ def waiting(session: Session) -> int:
     return len(session.scalars(select(Job.id).where(Job.state.in_([JobState.QUEUED, JobState.RUNNING]))).all())
 
 
-def _takeable(now: datetime) -> tuple[Any, ...]:
+def _claimable(now: datetime) -> tuple[Any, ...]:
     return (
         Job.not_before <= now,
         or_(Job.state == JobState.QUEUED, (Job.state == JobState.RUNNING) & (Job.leased_until < now)),

@@ -72,7 +72,7 @@ class Permission(StrEnum):
     PERIOD_MOVE = "billing:period:move"
     NOTICE_READ = "billing:notice:read"
     NOTICE_ISSUE = "billing:notice:issue"
-    # doors
+    # entry points
     OVERVIEW_READ = "door:overview:read"
     MAIL_READ = "door:mail:read"
     BACKOFFICE_OPEN = "door:backoffice:open"

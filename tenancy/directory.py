@@ -1,4 +1,4 @@
-"""Who takes part, as other floors may read it: frozen facts about tenants, cohorts and figures.
+"""Who takes part, as other layers may read it: frozen facts about tenants, cohorts and figures.
 
 This is all that billing knows of tenancy. Reading only; what is seen is what the scope shows.
 """
@@ -16,28 +16,28 @@ from sqlalchemy.orm import Session
 from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.kernel.fiscal_year import FiscalYear
 from tenancy.tenants import queries
-from tenancy.tenants.queries import Figure
-from tenancy.tenants.states import EFFECTS, TenantKind, TenantState
+from tenancy.tenants.queries import StatisticValue
+from tenancy.tenants.states import STATE_EFFECTS, TenantKind, TenantState
 from tenancy.tenants.tables import Cohort, StatisticKind, Tenant
 
 __all__ = [
     "CohortFacts",
-    "Figure",
     "StatisticKind",
+    "StatisticValue",
     "TenantFacts",
     "TenantKind",
     "TenantState",
     "cohort",
     "cohort_members",
-    "figures",
     "members_of_year",
     "operator",
+    "statistic_values",
     "tenant_by_code",
     "tenant_by_id",
     "tenants_by_id",
 ]
 
-_COST_BEARING = [state.value for state in TenantState if EFFECTS[state].bears_cost]
+_COST_BEARING = [state.value for state in TenantState if STATE_EFFECTS[state].bears_cost]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,11 @@ def cohort_members(session: Session, cohort_name: str) -> tuple[TenantFacts, ...
     return _all(session, _tenants().where(Tenant.cohort_id == cohort(session, cohort_name).id))
 
 
-def figures(session: Session, kind: StatisticKind, tenant_ids: Collection[UUID], on: date) -> dict[UUID, Figure]:
+def statistic_values(
+    session: Session, kind: StatisticKind, tenant_ids: Collection[UUID], on: date
+) -> dict[UUID, StatisticValue]:
     """For each tenant the newest figure of that kind whose basis date is not after `on`; tenants without are absent."""
-    return queries.figures(session, kind, tenant_ids, on)
+    return queries.statistic_values(session, kind, tenant_ids, on)
 
 
 def _tenants() -> Select[Tenant, str]:

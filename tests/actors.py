@@ -10,7 +10,7 @@ from governance.permissions import Role
 from tenancy.tenants.commands import RegisterOperator, register_operator
 
 
-def plant_operator() -> UUID:
+def seed_operator() -> UUID:
     """Register 熊本県 as the operator and return its id."""
     operator_id = new_id()
     register_operator(

@@ -50,21 +50,21 @@ def started() -> Iterator[Browser]:
 def violations(page: Page) -> list[str]:
     """What axe finds against WCAG 2.2 A and AA, a line each: rule, what is wrong, and where first."""
     options = {"runOnly": {"type": "tag", "values": list(_RULES)}, "resultTypes": ["violations"], "preload": False}
-    told = (
+    script = (
         f"axe.run(document, {json.dumps(options)}).then(found => found.violations.map("
         "v => v.id + ': ' + v.help + ' at ' + v.nodes.map(n => n.html.slice(0, 200)).slice(0, 3).join(' | ')))"
     )
-    line = page.context.new_cdp_session(page)
+    cdp = page.context.new_cdp_session(page)
     try:
-        evaluate(line, AXE_SCRIPT)
-        found: list[str] = evaluate(line, told)
+        evaluate(cdp, AXE_SCRIPT)
+        found: list[str] = evaluate(cdp, script)
     finally:
-        line.detach()
+        cdp.detach()
     return found
 
 
-def evaluate(line: Any, expression: str) -> Any:
+def evaluate(cdp: Any, expression: str) -> Any:
     """The value of the expression in the page that this debugger's line leads to."""
-    answer = line.send("Runtime.evaluate", {"expression": expression, "awaitPromise": True, "returnByValue": True})
+    answer = cdp.send("Runtime.evaluate", {"expression": expression, "awaitPromise": True, "returnByValue": True})
     assert "exceptionDetails" not in answer, answer["exceptionDetails"]
     return answer["result"].get("value")

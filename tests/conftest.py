@@ -18,17 +18,17 @@ from xdist.scheduler import LoadScopeScheduling
 
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.migrations.apply import migrate_url
-from governance.kernel.database import OPERATOR, connect, db, scope
+from governance.kernel.database import OPERATOR, connect, db, tenant_scope
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tests import chromium, servers
-from tests.actors import Actors, plant_operator
+from tests.actors import Actors, seed_operator
 from tests.tenancy.keycloak.installation import Installation
 
 _TEMPLATE = "moyai_template"
 KEPT_DATABASE = "moyai_test"
 _numbers = count(1)
 
-_TOGETHER = {
+_SERVER_GROUPS = {
     "journeys": ("tests/journeys/",),
     "keycloak": (
         "tests/tenancy/keycloak/",
@@ -50,7 +50,7 @@ _LONGEST_FIRST = (
 """The second Keycloak comes when the first has left its tables for it: to make them twice at once takes longest."""
 
 
-class Together(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist brings no types
+class GroupedScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist brings no types
     """One worker for what shares a server, and for a file; which one is decided as they come free.
 
     The mark `xdist_group` would say it too, but pytest-xdist 3.8 does not see it under pytest 9.2.
@@ -61,9 +61,9 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist bring
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupedScheduling:
     """Share the tests out among the workers of `make test`."""
-    return Together(config, log)
+    return GroupedScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _group(nodeid: str) -> str:
-    for name, places in _TOGETHER.items():
+    for name, places in _SERVER_GROUPS.items():
         if nodeid.startswith(places):
             return name
     return nodeid.partition("::")[0]
@@ -181,7 +181,7 @@ def database(postgresql: servers.PostgreSQL, database_name: str) -> Iterator[Fla
 @pytest.fixture
 def operator_tenant(database: Flask) -> UUID:
     """The prefecture (熊本県, 430005) as the operator."""
-    return plant_operator()
+    return seed_operator()
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def actors(operator_tenant: UUID) -> Actors:
 @pytest.fixture
 def as_operator(operator_tenant: UUID) -> Iterator[None]:
     """The operator's scope for the whole test: reads see every tenant's rows."""
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         yield
 
 
@@ -208,7 +208,7 @@ class KeptDatabase:
         self._superuser = self._connected()
         tables = [name for (name,) in self._superuser.execute(_TABLES).fetchall()]
         self._seeds = {table: rows for table in tables if (rows := self._rows(table))}
-        self._emptying = ";".join([_CUT_OFF, _RESTART, *(f'DELETE FROM "{table}"' for table in tables)])
+        self._emptying = ";".join([_TERMINATE_OTHERS, _RESTART, *(f'DELETE FROM "{table}"' for table in tables)])
 
     def empty(self) -> None:
         """Cut off whoever is still connected, and leave the seeds alone."""
@@ -236,7 +236,7 @@ class KeptDatabase:
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 _RESTART = "SELECT setval(format('%I', sequencename)::regclass, 1, false) FROM pg_sequences WHERE schemaname = 'public'"
-_CUT_OFF = (
+_TERMINATE_OTHERS = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )

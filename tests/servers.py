@@ -86,7 +86,7 @@ def start_postgresql(folder: Path, port: int | None = None, *, durable: bool = F
     """A new PostgreSQL 18 in `folder`; without `port`, on one that is free. `durable` is for measuring."""
     passwords = {role: secrets.token_urlsafe(18) for role in ROLES}
     for attempt in range(_ATTEMPTS):
-        server = EmbeddedPostgreSQL(folder, port or ports.choose_free(), passwords, durable=durable)
+        server = EmbeddedPostgreSQL(folder, port or ports.find_free_port(), passwords, durable=durable)
         server.initialise()
         try:
             running = PostgreSQL(server)
@@ -174,17 +174,17 @@ def start_keycloak(postgresql: PostgreSQL, folder: Path) -> Keycloak:
     of a fresh Keycloak: making them takes it twice as long as starting.
     """
     java = keycloak_distribution.java_home(None)
-    distribution = keycloak_distribution.prepared(KEPT, java=java, say=lambda text: print(text, flush=True))
+    distribution = keycloak_distribution.prepare(KEPT, java=java, progress=lambda text: print(text, flush=True))
     tables = FreshTables(postgresql.server, KEPT / f"{distribution.name}-tables")
-    secret = tables.bring() or secrets.token_urlsafe(18)
+    secret = tables.restore() or secrets.token_urlsafe(18)
     for attempt in range(_ATTEMPTS):
-        port = ports.choose_free()
+        port = ports.find_free_port()
         server = EmbeddedKeycloak(
             distribution=distribution,
             java=java,
             url=f"http://localhost:{port}",
             port=port,
-            management_port=ports.choose_free(),
+            management_port=ports.find_free_port(),
             jdbc_url=postgresql.server.jdbc_url,
             database_password=postgresql.server.passwords[KEYCLOAK],
             bootstrap_client_id="moyai-bootstrap",
@@ -196,7 +196,7 @@ def start_keycloak(postgresql: PostgreSQL, folder: Path) -> Keycloak:
             if "Address already in use" not in str(trouble) or attempt == _ATTEMPTS - 1:
                 raise
             continue
-        tables.keep(secret)
+        tables.store(secret)
         return running
     raise AssertionError("the loop returns or raises")
 
@@ -211,25 +211,25 @@ class FreshTables:
         self._server = server
         self._kept = kept
 
-    def bring(self) -> str | None:
+    def restore(self) -> str | None:
         """Put them into the empty database `keycloak`; answers the secret, or None where none are kept."""
         if not self._kept.is_dir():
             return None
         self._run("pg_restore", "--no-owner", "--no-acl", "--exit-on-error", str(self._kept / "tables"))
         return (self._kept / "secret").read_text(encoding="ascii")
 
-    def keep(self, secret: str) -> None:
+    def store(self, secret: str) -> None:
         """Keep what stands in the database `keycloak` now, unless there are some already."""
         if self._kept.is_dir():
             return
-        growing = Path(tempfile.mkdtemp(prefix=f"{self._kept.name}.", dir=self._kept.parent))
-        self._run("pg_dump", "--format=custom", "--compress=none", f"--file={growing / 'tables'}")
-        (growing / "secret").write_text(secret, encoding="ascii")
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{self._kept.name}.", dir=self._kept.parent))
+        self._run("pg_dump", "--format=custom", "--compress=none", f"--file={unfinished / 'tables'}")
+        (unfinished / "secret").write_text(secret, encoding="ascii")
         try:
-            growing.rename(self._kept)
+            unfinished.rename(self._kept)
         except OSError:
             # Another session was first; its tables are as good.
-            shutil.rmtree(growing)
+            shutil.rmtree(unfinished)
 
     def _run(self, program: str, *arguments: str) -> None:
         to = ["--host=127.0.0.1", f"--port={self._server.port}", f"--username={KEYCLOAK}", f"--dbname={KEYCLOAK}"]

@@ -10,9 +10,9 @@ from flask_admin.menu import MenuLink
 from flask_admin.theme import Bootstrap4Theme
 from jinja2 import ChoiceLoader
 
-from admin.backoffice.look import ChangedTemplates
+from admin.backoffice.look import PatchedLoader
 from admin.backoffice.tables import TABLES
-from admin.backoffice.views import FirstPage, MembersView, StepsView, TableView
+from admin.backoffice.views import IndexView, MembersView, StepsView, TableView
 from admin.core.headers import csp_nonce
 from tenancy.onboarding.tables import OnboardingStep
 from tenancy.people.tables import Member
@@ -24,8 +24,8 @@ _WITH_BUTTONS: Final[dict[type, type[TableView]]] = {Member: MembersView, Onboar
 
 def register_backoffice(app: Flask) -> None:
     """Register its pages with the application. Raises RuntimeError when Flask-Admin's templates are other ones."""
-    ours = [ChangedTemplates()] if app.jinja_loader is None else [app.jinja_loader, ChangedTemplates()]
-    app.jinja_loader = ChoiceLoader(ours)
+    loaders = [PatchedLoader()] if app.jinja_loader is None else [app.jinja_loader, PatchedLoader()]
+    app.jinja_loader = ChoiceLoader(loaders)
     app.register_blueprint(
         Blueprint(
             "backoffice_look",
@@ -40,7 +40,7 @@ def register_backoffice(app: Flask) -> None:
         name="Moyai 管理用画面",
         endpoint=ENDPOINT,
         url=URL,
-        index_view=FirstPage(name="一覧", endpoint=ENDPOINT, url=URL),
+        index_view=IndexView(name="一覧", endpoint=ENDPOINT, url=URL),
         theme=Bootstrap4Theme(fluid=True),
         csp_nonce_generator=csp_nonce,
     )

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from jinja2 import BaseLoader, Environment, TemplateNotFound
 
 
-class Change(NamedTuple):
+class TemplatePatch(NamedTuple):
     """Text of a template, what stands in its place, and how often it is there."""
 
     old: str
@@ -24,29 +24,29 @@ class Change(NamedTuple):
 _DEAD_LINK: Final = 'href="javascript:void(0)"'
 _STILL_LINK: Final = 'href="#"'
 
-CHANGES: Final[dict[str, tuple[Change, ...]]] = {
+TEMPLATE_PATCHES: Final[dict[str, tuple[TemplatePatch, ...]]] = {
     "base.html": (
-        Change("<html>", '<html lang="{{ current_language() }}">'),
-        Change('<meta name="description" content="">', '<meta name="robots" content="noindex">'),
-        Change('<meta name="author" content="">', ""),
-        Change(
+        TemplatePatch("<html>", '<html lang="{{ current_language() }}">'),
+        TemplatePatch('<meta name="description" content="">', '<meta name="robots" content="noindex">'),
+        TemplatePatch('<meta name="author" content="">', ""),
+        TemplatePatch(
             "    {% block head %}\n    {% endblock %}",
             """    {% block head %}
     {% endblock %}
     <link href="{{ url_for('backoffice_look.static', filename='backoffice.css') }}" rel="stylesheet">""",
         ),
-        Change(
+        TemplatePatch(
             '    <div class="container{% if theme.fluid %}-fluid{% endif %}">',
             """    <a class="skip-link" href="#main">{{ either('本文へ', 'Skip to the content') }}</a>
     <div class="container{% if theme.fluid %}-fluid{% endif %}">
     <header>""",
         ),
-        Change('role="navigation"', """aria-label="{{ either('主メニュー', 'Main menu') }}\""""),
-        Change(
+        TemplatePatch('role="navigation"', """aria-label="{{ either('主メニュー', 'Main menu') }}\""""),
+        TemplatePatch(
             'aria-expanded="false" aria-label="Toggle navigation"',
             """aria-expanded="false" aria-label="{{ either('メニューを開く', 'Open the menu') }}\"""",
         ),
-        Change(
+        TemplatePatch(
             "        </nav>\n",
             """        </nav>
         {% if config.MOYAI.example %}<p class="example-band">{{ either('例示データ', 'Example data') }}</p>{% endif %}
@@ -54,10 +54,12 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     <main id="main" tabindex="-1">
 """,
         ),
-        Change('<h4 class="mb-4">', '<h1 class="h4 mb-4">'),
-        Change("          </h4>", "          </h1>"),
-        Change("{% block body %}{% endblock %}\n    </div>", "{% block body %}{% endblock %}\n    </main>\n    </div>"),
-        Change(
+        TemplatePatch('<h4 class="mb-4">', '<h1 class="h4 mb-4">'),
+        TemplatePatch("          </h4>", "          </h1>"),
+        TemplatePatch(
+            "{% block body %}{% endblock %}\n    </div>", "{% block body %}{% endblock %}\n    </main>\n    </div>"
+        ),
+        TemplatePatch(
             "    {% block tail %}\n",
             """    <script {{ admin_csp_nonce_attribute }}
             src="{{ url_for('backoffice_look.static', filename='backoffice.js') }}"></script>
@@ -66,78 +68,82 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
         ),
     ),
     "layout.html": (
-        Change(_DEAD_LINK, f'{_STILL_LINK} role="button" aria-haspopup="true" aria-expanded="false"'),
-        Change(
+        TemplatePatch(_DEAD_LINK, f'{_STILL_LINK} role="button" aria-haspopup="true" aria-expanded="false"'),
+        TemplatePatch(
             'class="close" data-dismiss="alert" aria-hidden="true"',
             """class="close" data-dismiss="alert" aria-label="{{ either('閉じる', 'Close') }}\"""",
         ),
-        Change("alert-dismissable", "alert-dismissible", 2),
+        TemplatePatch("alert-dismissable", "alert-dismissible", 2),
     ),
     "actions.html": (
-        Change("{{ _gettext('With selected') }}", "{{ either('選んだ行への操作', 'With selected') }}"),
-        Change(f'data-toggle="dropdown" {_DEAD_LINK}', f'data-toggle="dropdown" {_STILL_LINK}'),
-        Change(
+        TemplatePatch("{{ _gettext('With selected') }}", "{{ either('選んだ行への操作', 'With selected') }}"),
+        TemplatePatch(f'data-toggle="dropdown" {_DEAD_LINK}', f'data-toggle="dropdown" {_STILL_LINK}'),
+        TemplatePatch(
             f"""<a class="dropdown-item" {_DEAD_LINK}
                onclick="return modelActions.execute('{{{{ p[0] }}}}');">""",
             f"""<a class="dropdown-item" {_STILL_LINK} role="button" data-action="{{{{ p[0] }}}}">""",
         ),
     ),
-    "lib.html": (Change(_DEAD_LINK, _STILL_LINK, 5),),
+    "lib.html": (TemplatePatch(_DEAD_LINK, _STILL_LINK, 5),),
     "model/layout.html": (
-        Change(f'{_DEAD_LINK} class="dropdown-item filter" onclick="return false;"', f'{_STILL_LINK} role="button"'),
-        Change(_DEAD_LINK, _STILL_LINK, 3),
-        Change(
+        TemplatePatch(
+            f'{_DEAD_LINK} class="dropdown-item filter" onclick="return false;"', f'{_STILL_LINK} role="button"'
+        ),
+        TemplatePatch(_DEAD_LINK, _STILL_LINK, 3),
+        TemplatePatch(
             """placeholder="{{ _gettext('%(placeholder)s', placeholder=search_placeholder) }}\"""",
             'placeholder="{{ search_placeholder }}" '
             """aria-label="{{ either('検索する言葉', 'Words to look for') }}\"""",
             2,
         ),
-        Change(
+        TemplatePatch(
             '<a href="{{ clear_search_url }}" class="align-middle">',
             """<a href="{{ clear_search_url }}" class="align-middle" """
             """aria-label="{{ either('検索をやめる', 'Clear the search') }}">""",
         ),
     ),
     "model/row_actions.html": (
-        Change(
+        TemplatePatch(
             '<span class="{{ icon_class or action.icon_class }}"></span>',
             '<span class="{{ icon_class or action.icon_class }}" aria-hidden="true"></span>'
             '<span class="sr-only">{{ action.title or "" }}</span>',
         ),
-        Change(
+        TemplatePatch(
             'onclick="return faHelpers.safeConfirm('
             "'{{ _gettext('Are you sure you want to delete this record?') }}');\"",
             "data-confirm=\"{{ _gettext('Are you sure you want to delete this record?') }}\"",
         ),
     ),
     "model/list.html": (
-        Change(_DEAD_LINK, _STILL_LINK, 2),
-        Change('<th class="">&nbsp;</th>', """<th scope="col">{{ either('操作', 'Actions') }}</th>"""),
-        Change('<th class="column-header', '<th scope="col" class="column-header'),
-        Change('<th class="list-checkbox-column">', '<th scope="col" class="list-checkbox-column">'),
-        Change(
+        TemplatePatch(_DEAD_LINK, _STILL_LINK, 2),
+        TemplatePatch('<th class="">&nbsp;</th>', """<th scope="col">{{ either('操作', 'Actions') }}</th>"""),
+        TemplatePatch('<th class="column-header', '<th scope="col" class="column-header'),
+        TemplatePatch('<th class="list-checkbox-column">', '<th scope="col" class="list-checkbox-column">'),
+        TemplatePatch(
             """title="{{ _gettext('Select all records') }}\"""",
             """aria-label="{{ _gettext('Select all records') }}\"""",
         ),
-        Change("""title="{{ _gettext('Select record') }}\"""", """aria-label="{{ _gettext('Select record') }}\""""),
-        Change(
+        TemplatePatch(
+            """title="{{ _gettext('Select record') }}\"""", """aria-label="{{ _gettext('Select record') }}\""""
+        ),
+        TemplatePatch(
             '<div class="table-responsive">',
             '<div class="table-responsive" tabindex="0" role="region" aria-label="{{ admin_view.name }}">',
         ),
     ),
     "model/details.html": (
-        Change(_DEAD_LINK, _STILL_LINK),
-        Change("<td>\n          <b>{{ name }}</b>\n        </td>", '<th scope="row">{{ name }}</th>'),
+        TemplatePatch(_DEAD_LINK, _STILL_LINK),
+        TemplatePatch("<td>\n          <b>{{ name }}</b>\n        </td>", '<th scope="row">{{ name }}</th>'),
     ),
 }
 """Template below Flask-Admin's `admin/` → its changes, in order."""
 
 
-class ChangedTemplates(BaseLoader):
+class PatchedLoader(BaseLoader):
     """Gives Flask-Admin's templates as they are after their changes; knows no others."""
 
     def __init__(self) -> None:
-        self._made = {f"admin/{name}": _changed(name, changes) for name, changes in CHANGES.items()}
+        self._made = {f"admin/{name}": _patched(name, patches) for name, patches in TEMPLATE_PATCHES.items()}
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
         if template not in self._made:
@@ -145,11 +151,11 @@ class ChangedTemplates(BaseLoader):
         return self._made[template], None, lambda: True
 
 
-def _changed(name: str, changes: tuple[Change, ...]) -> str:
+def _patched(name: str, patches: tuple[TemplatePatch, ...]) -> str:
     source = files("flask_admin").joinpath("templates/bootstrap4/admin", name).read_text(encoding="utf-8")
-    for change in changes:
-        found = source.count(change.old)
-        if found != change.times:
-            raise RuntimeError(f"Flask-Admin's {name} has {change.old!r} {found} times, not {change.times}")
-        source = source.replace(change.old, change.new)
+    for patch in patches:
+        found = source.count(patch.old)
+        if found != patch.times:
+            raise RuntimeError(f"Flask-Admin's {name} has {patch.old!r} {found} times, not {patch.times}")
+        source = source.replace(patch.old, patch.new)
     return source

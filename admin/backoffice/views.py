@@ -17,28 +17,28 @@ from flask_admin.form import BaseForm
 from flask_admin.tools import iterdecode
 from markupsafe import Markup
 from sqlalchemy import inspect, select
-from werkzeug.exceptions import NotFound as NothingHere
+from werkzeug.exceptions import NotFound as HTTPNotFound
 
 from admin.backoffice.tables import LABELS, Table
-from admin.core.guard import asks, current_actor, may
+from admin.core.guard import current_actor, may, requires
 from admin.core.language import current_language, either
-from governance.commands import NOT_PERMITTED
+from governance.commands import PERMISSION_MISSING
 from governance.kernel.clock import JST
 from governance.kernel.database import db
 from governance.kernel.era import format_day
-from governance.kernel.errors import NotAllowed, Refused
+from governance.kernel.errors import DomainError, NotAllowed
 from governance.kernel.yen import format_amount
 from governance.permissions import Permission
 from tenancy.onboarding.commands import DecideStep, decide_step
-from tenancy.onboarding.steps import Choice, StepName
+from tenancy.onboarding.steps import StepDecision, StepName
 from tenancy.people.commands import DisableMember, disable_member
 from tenancy.tenants.tables import Tenant
 
-OPEN_VIEWS: Final = frozenset({"index_view", "details_view", "action_view"})
+ALLOWED_VIEWS: Final = frozenset({"index_view", "details_view", "action_view"})
 """What a table's view serves. Flask-Admin's others (create, edit, delete, export, inline) have no address at all."""
 
-LAST_PAGE: Final = 100_000
-NOTHING: Final = "―"
+MAX_PAGE: Final = 100_000
+NO_VALUE: Final = "―"
 
 
 class TableView(ModelView):  # type: ignore[misc]  # Flask-Admin brings types that mypy is told not to follow
@@ -77,7 +77,7 @@ class TableView(ModelView):  # type: ignore[misc]  # Flask-Admin brings types th
 
     def create_blueprint(self, admin: Any) -> Any:
         served: Any = self
-        served._urls = [known for known in served._urls if known[1] in OPEN_VIEWS]
+        served._urls = [known for known in served._urls if known[1] in ALLOWED_VIEWS]
         return super().create_blueprint(admin)
 
     def is_accessible(self) -> bool:
@@ -91,25 +91,25 @@ class TableView(ModelView):  # type: ignore[misc]  # Flask-Admin brings types th
         return None
 
     @expose("/")  # type: ignore[untyped-decorator]
-    @asks(Permission.BACKOFFICE_OPEN)
+    @requires(Permission.BACKOFFICE_OPEN)
     def index_view(self) -> Any:
         return super().index_view()
 
     @expose("/details/")  # type: ignore[untyped-decorator]
-    @asks(Permission.BACKOFFICE_OPEN)
+    @requires(Permission.BACKOFFICE_OPEN)
     def details_view(self) -> Any:
         if not request.args.get("id"):
-            raise NothingHere
+            raise HTTPNotFound
         return super().details_view()
 
     @expose("/action/", methods=("POST",))  # type: ignore[untyped-decorator]
-    @asks(Permission.BACKOFFICE_OPEN)
+    @requires(Permission.BACKOFFICE_OPEN)
     def action_view(self) -> Any:
         name = request.form.get("action", "")
         if name not in self.named_actions_permissions:
-            raise NothingHere
+            raise HTTPNotFound
         if not self.is_action_allowed(name):
-            raise NotAllowed(NOT_PERMITTED, permission=self.named_actions_permissions[name].value)
+            raise NotAllowed(PERMISSION_MISSING, permission=self.named_actions_permissions[name].value)
         return super().action_view()
 
     def is_action_allowed(self, name: str) -> bool:
@@ -121,23 +121,23 @@ class TableView(ModelView):  # type: ignore[misc]  # Flask-Admin brings types th
         mapper = inspect(self.model)
         parts = iterdecode(id) if len(mapper.primary_key) > 1 else (id,)
         if len(parts) != len(mapper.primary_key):
-            raise NothingHere
+            raise HTTPNotFound
         query = self.get_query()
         for column, part in zip(mapper.primary_key, parts, strict=True):
             query = query.filter(column == _key(column.type.python_type, part))
         found = query.one_or_none()
         if found is None:
-            raise NothingHere
+            raise HTTPNotFound
         return found
 
     def _get_list_extra_args(self) -> Any:
-        asked = super()._get_list_extra_args()
-        asked.page = min(max(asked.page or 0, 0), LAST_PAGE)
-        if asked.sort is not None and not 0 <= asked.sort < len(self._list_columns):
-            asked.sort = None
-        if asked.search is not None:
-            asked.search = asked.search.replace("\0", "")[:100]
-        return asked
+        args = super()._get_list_extra_args()
+        args.page = min(max(args.page or 0, 0), MAX_PAGE)
+        if args.sort is not None and not 0 <= args.sort < len(self._list_columns):
+            args.sort = None
+        if args.search is not None:
+            args.search = args.search.replace("\0", "")[:100]
+        return args
 
     def get_safe_page_size(self, page_size: int | None) -> int:
         return page_size if page_size in self.page_size_options else self.page_size
@@ -155,7 +155,7 @@ class MembersView(TableView):
     def disable(self, ids: list[str]) -> None:
         """Suspend each, by the command that does it everywhere."""
         whom = [(row.tenant_id, row.id) for row in map(self.get_one, ids)]
-        _each(
+        _run_for_each(
             whom,
             lambda one: disable_member(
                 DisableMember(tenant_id=one[0], member_id=one[1], reason="管理用画面からの停止"), actor=current_actor()
@@ -172,18 +172,21 @@ class StepsView(TableView):
     def retry(self, ids: list[str]) -> None:
         """Decide to retry each, by the command that does it everywhere."""
         which = [(row.onboarding_id, row.name) for row in map(self.get_one, ids)]
-        _each(
+        _run_for_each(
             which,
             lambda one: decide_step(
                 DecideStep(
-                    onboarding_id=one[0], step=StepName(one[1]), choice=Choice.RETRY, reason="管理用画面からのやり直し"
+                    onboarding_id=one[0],
+                    step=StepName(one[1]),
+                    choice=StepDecision.RETRY,
+                    reason="管理用画面からのやり直し",
                 ),
                 actor=current_actor(),
             ),
         )
 
 
-class FirstPage(AdminIndexView):  # type: ignore[misc]  # as above
+class IndexView(AdminIndexView):  # type: ignore[misc]  # as above
     """The list of tables."""
 
     permission = Permission.BACKOFFICE_OPEN
@@ -192,7 +195,7 @@ class FirstPage(AdminIndexView):  # type: ignore[misc]  # as above
         return may(self.permission)
 
     @expose("/")  # type: ignore[untyped-decorator]
-    @asks(Permission.BACKOFFICE_OPEN)
+    @requires(Permission.BACKOFFICE_OPEN)
     def index(self) -> Any:
         tables: dict[str, list[TableView]] = {}
         for view in self.admin._views:
@@ -201,15 +204,15 @@ class FirstPage(AdminIndexView):  # type: ignore[misc]  # as above
         return self.render("backoffice/index.html", tables=tables)
 
 
-def _each(rows: Iterable[Any], do: Callable[[Any], object]) -> None:
+def _run_for_each(rows: Iterable[Any], do: Callable[[Any], object]) -> None:
     """Do it to each row and say how it went; one that is refused does not keep the others back."""
     done = 0
     for row in rows:
         try:
             do(row)
             done += 1
-        except Refused as refused:
-            flash(refused.message(current_language()), "error")
+        except DomainError as refused:
+            flash(refused.text(current_language()), "error")
     if done:
         flash(either(f"{done} 件を行いました。", f"{done} done."))
 
@@ -223,8 +226,8 @@ def _key(kind: type[Any], text: str) -> Any:
         if kind is str and "\0" not in text:
             return text
     except ValueError:
-        raise NothingHere from None
-    raise NothingHere
+        raise HTTPNotFound from None
+    raise HTTPNotFound
 
 
 def _cell(view: TableView, context: Any, row: Any, name: str) -> str | Markup:
@@ -233,7 +236,7 @@ def _cell(view: TableView, context: Any, row: Any, name: str) -> str | Markup:
     if name == "tenant_id":
         return _tenant_names().get(value, str(value))
     if value is None or value == "":
-        return NOTHING
+        return NO_VALUE
     if isinstance(value, bool):
         return either("はい", "Yes") if value else either("いいえ", "No")
     if isinstance(value, datetime):

@@ -1,7 +1,7 @@
 """Forms that only our own pages can post: a token of the session in each form, looked for on every change.
 
 It covers every address outside `/api`, the back office too, so that no form can forget it. The API knows no cookie and
-needs none of this. Views that other servers post to say so with `@without_csrf`, and why.
+needs none of this. Views that other servers post to say so with `@csrf_exempt`, and why.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from markupsafe import Markup
 
 from admin.core.guard import actor_or_none, is_api
 from admin.operations.settings import Settings
-from governance.kernel.errors import Refused, reason
+from governance.kernel.errors import DomainError, message
 
-FIELD: Final = "csrf_token"
-HEADER: Final = "X-CSRF-Token"
-_MARK: Final = "posted_from_elsewhere"
+CSRF_FIELD: Final = "csrf_token"
+CSRF_HEADER: Final = "X-CSRF-Token"
+_EXEMPT_ATTRIBUTE: Final = "csrf_exempt"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 V = TypeVar("V", bound=Callable[..., Any])
 
-FORGED = reason(
+CSRF_FAILED = message(
     "form.not_ours",
     ja="この画面からの送信であることを確認できませんでした。何も変更していません。",
     en="This did not come from our own page. Nothing has changed.",
@@ -36,17 +36,17 @@ FORGED = reason(
 )
 
 
-class ForgedForm(Refused):
+class CsrfError(DomainError):
     """A change without the token of the session, or posted from another site."""
 
     kind = "forged_form"
 
 
-def without_csrf(why: str) -> Callable[[V], V]:
+def csrf_exempt(reason: str) -> Callable[[V], V]:
     """Mark a view that another server posts to; `why` is for the reader."""
 
     def mark(view: V) -> V:
-        setattr(view, _MARK, why)
+        setattr(view, _EXEMPT_ATTRIBUTE, reason)
         return view
 
     return mark
@@ -57,34 +57,34 @@ def new_secret() -> str:
     return secrets.token_hex(32)
 
 
-def masked(secret: str) -> str:
+def mask_token(secret: str) -> str:
     """The secret under a mask that differs each time, so that compression of a page tells nothing about it."""
     plain = bytes.fromhex(secret)
     mask = secrets.token_bytes(len(plain))
     return base64.urlsafe_b64encode(mask + _xor(mask, plain)).decode()
 
 
-def matches(secret: str, token: str) -> bool:
+def token_matches(secret: str, token: str) -> bool:
     """Whether the token is the secret under some mask."""
     plain = bytes.fromhex(secret)
     try:
-        both = base64.urlsafe_b64decode(token.encode())
+        decoded = base64.urlsafe_b64decode(token.encode())
     except (ValueError, binascii.Error):
         return False
-    if len(both) != 2 * len(plain):
+    if len(decoded) != 2 * len(plain):
         return False
-    return hmac.compare_digest(_xor(both[: len(plain)], both[len(plain) :]), plain)
+    return hmac.compare_digest(_xor(decoded[: len(plain)], decoded[len(plain) :]), plain)
 
 
 def csrf_token() -> str:
     """The token for a form or an `X-CSRF-Token` header of this session; empty for somebody not signed in."""
-    session = _present_session()
-    return "" if session is None else masked(session.csrf_secret)
+    session = _current_session()
+    return "" if session is None else mask_token(session.csrf_secret)
 
 
 def csrf_field() -> Markup:
     """The hidden field each form carries."""
-    return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, csrf_token())
+    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, csrf_token())
 
 
 def csrf_protect(app: Flask, settings: Settings) -> None:
@@ -93,21 +93,21 @@ def csrf_protect(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals["csrf_field"] = csrf_field
 
     @app.before_request
-    def refuse_forged() -> None:
+    def check_csrf_token() -> None:
         if request.method in _SAFE or is_api() or request.endpoint is None:
             return
-        if hasattr(app.view_functions[request.endpoint], _MARK):
+        if hasattr(app.view_functions[request.endpoint], _EXEMPT_ATTRIBUTE):
             return
         origin = request.headers.get("Origin")
         if origin is not None and origin != settings.public_url:
-            raise ForgedForm(FORGED)
-        session = _present_session()
-        token = request.headers.get(HEADER) or request.form.get(FIELD) or ""
-        if session is None or not matches(session.csrf_secret, token):
-            raise ForgedForm(FORGED)
+            raise CsrfError(CSRF_FAILED)
+        session = _current_session()
+        token = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD) or ""
+        if session is None or not token_matches(session.csrf_secret, token):
+            raise CsrfError(CSRF_FAILED)
 
 
-def _present_session() -> Any:
+def _current_session() -> Any:
     return None if actor_or_none() is None else g.get("web_session")
 
 

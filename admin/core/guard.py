@@ -1,8 +1,8 @@
-"""The guard of every door: who asks, may they, and whose rows may this request see.
+"""The guard of every entry point: who asks, may they, and whose rows may this request see.
 
-Each view names its permission with `@asks(...)`; a view that names none is closed. Pages know a person by the session
-cookie, `/api` by a bearer token and by nothing else. Who somebody is, `admin.identity` finds out; what a role allows,
-`governance.permissions` says; here the two meet, before any view runs.
+Each view names its permission with `@requires(...)`; a view that names none is closed. Pages know a person by the
+session cookie, `/api` by a bearer token and by nothing else. `admin.identity` finds out who somebody is;
+`governance.permissions` says what a role allows. Both are checked here, before any view runs.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
 
 from governance.actors import Actor
-from governance.commands import NOT_PERMITTED
-from governance.kernel.database import scope
+from governance.commands import PERMISSION_MISSING
+from governance.kernel.database import tenant_scope
 from governance.kernel.errors import NotAllowed
 from governance.permissions import Permission
 
@@ -27,31 +27,31 @@ log = structlog.get_logger(__name__)
 
 V = TypeVar("V", bound=Callable[..., Any])
 
-_MARK: Final = "asks_permission"
+_PERMISSION_ATTRIBUTE: Final = "required_permission"
 _SCOPES: Final = "guard_scopes"
-_IDENTIFY: Final = "moyai.guard"
+_IDENTIFIERS: Final = "moyai.guard"
 API_PREFIX: Final = "/api/"
 
 
 class Identification(NamedTuple):
-    """Who asks, as one of the doors found out; None for nobody."""
+    """Who asks, as one of the entry points found out; None for nobody."""
 
     actor: Actor | None
-    why_not: str = ""
+    token_error: str = ""
     """For a bearer token that was refused: the word for `WWW-Authenticate`, never what was wrong with it in detail."""
 
 
 Identify = Callable[[], Identification]
 
 
-def asks(permission: Permission) -> Callable[[V], V]:
+def requires(permission: Permission) -> Callable[[V], V]:
     """Say which permission a view asks. `Permission.PUBLIC` opens it to everybody, `SIGNED_IN` to any known person.
 
     Goes below the route decorator. The mark survives wrappers that use functools.wraps.
     """
 
     def mark(view: V) -> V:
-        setattr(view, _MARK, permission)
+        setattr(view, _PERMISSION_ATTRIBUTE, permission)
         return view
 
     return mark
@@ -68,10 +68,10 @@ def current_actor() -> Actor:
 def actor_or_none() -> Actor | None:
     """Who asks, or None for somebody not signed in: for pages that greet both.
 
-    A public view that does not ask never makes anybody look for a session, so that health can be told without a
+    A public view that does not ask never makes anybody look for a session, so that health can be reported without a
     database.
     """
-    return _identified().actor
+    return _identify_once().actor
 
 
 def may(permission: Permission) -> bool:
@@ -93,31 +93,31 @@ def init_guard(app: Flask, identify_person: Identify, identify_bearer: Identify)
         scopes = ExitStack()
         setattr(g, _SCOPES, scopes)
         # Nothing is inherited: until somebody is known, this request sees no rows.
-        scopes.enter_context(scope(None))
+        scopes.enter_context(tenant_scope(None))
         if request.endpoint is None:
             return None  # No such address: 404 for everybody alike.
         permission = permission_of(app, request.endpoint)
         if permission is None:
             log.error("view.unmarked", endpoint=request.endpoint)
-            raise NotAllowed(NOT_PERMITTED, permission="-")
+            raise NotAllowed(PERMISSION_MISSING, permission="-")
         if permission is Permission.PUBLIC:
             return None
-        found = _identified()
+        found = _identify_once()
         if found.actor is None:
-            return _ask_to_sign_in(found.why_not)
+            return _require_sign_in(found.token_error)
         if not found.actor.may(permission):
             log.warning("permission.denied", permission=permission.value, endpoint=request.endpoint)
-            raise NotAllowed(NOT_PERMITTED, permission=permission.value)
-        scopes.enter_context(scope(found.actor.scope))
+            raise NotAllowed(PERMISSION_MISSING, permission=permission.value)
+        scopes.enter_context(tenant_scope(found.actor.tenant_scope))
         return None
 
     @app.teardown_request
-    def leave(failure: BaseException | None) -> None:
+    def close_scopes(failure: BaseException | None) -> None:
         scopes: ExitStack | None = g.pop(_SCOPES, None)
         if scopes is not None:
             scopes.close()
 
-    app.extensions[_IDENTIFY] = (identify_person, identify_bearer)
+    app.extensions[_IDENTIFIERS] = (identify_person, identify_bearer)
     app.jinja_env.globals["may"] = may
     app.jinja_env.globals["Permission"] = Permission
     app.jinja_env.globals["actor_or_none"] = actor_or_none
@@ -130,11 +130,11 @@ def permission_of(app: Flask, endpoint: str) -> Permission | None:
     """
     if endpoint == "static" or endpoint.endswith(".static"):
         return Permission.PUBLIC
-    permission: Permission | None = getattr(app.view_functions[endpoint], _MARK, None)
+    permission: Permission | None = getattr(app.view_functions[endpoint], _PERMISSION_ATTRIBUTE, None)
     return permission
 
 
-class Route(NamedTuple):
+class RouteInfo(NamedTuple):
     """One address, its methods, and what it asks; `permission` None means closed."""
 
     rule: str
@@ -143,19 +143,19 @@ class Route(NamedTuple):
     permission: Permission | None
 
 
-def routes(app: Flask) -> Iterator[Route]:
+def list_routes(app: Flask) -> Iterator[RouteInfo]:
     """Every address of the application with its permission, in order: what `moyai permissions` prints."""
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
         methods = tuple(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
-        yield Route(rule.rule, methods, rule.endpoint, permission_of(app, rule.endpoint))
+        yield RouteInfo(rule.rule, methods, rule.endpoint, permission_of(app, rule.endpoint))
 
 
-def _identified() -> Identification:
+def _identify_once() -> Identification:
     """Who asks, found out once a request."""
     if "identified" not in g:
         # Set before it is known: where finding out fails, the page that says so must not try again.
         g.identified = Identification(None)
-        identify_person, identify_bearer = current_app.extensions[_IDENTIFY]
+        identify_person, identify_bearer = current_app.extensions[_IDENTIFIERS]
         g.identified = identify_bearer() if is_api() else identify_person()
         actor = g.identified.actor
         if actor is not None:
@@ -164,15 +164,15 @@ def _identified() -> Identification:
     return found
 
 
-def _ask_to_sign_in(why_not: str) -> AnyResponse:
+def _require_sign_in(token_error: str) -> AnyResponse:
     if is_api():
         facts: dict[str, str | None] = {"realm": "moyai"}
-        if why_not:
-            facts["error"] = why_not
+        if token_error:
+            facts["error"] = token_error
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", facts))
-    back = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    address = current_app.url_for("identity.choose", next=back if back != "/" else None)
+    next_path = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    sign_in_url = current_app.url_for("identity.realm_chooser", next=next_path if next_path != "/" else None)
     if request.headers.get("HX-Request") == "true":
         # A fragment must not become a login page inside a table: the whole page goes there.
-        return Response(status=401, headers={"HX-Redirect": address})
-    return redirect(address, 303)
+        return Response(status=401, headers={"HX-Redirect": sign_in_url})
+    return redirect(sign_in_url, 303)

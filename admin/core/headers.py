@@ -59,8 +59,8 @@ def set_headers(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals["csp_nonce"] = csp_nonce
 
     @app.after_request
-    def add_headers(answer: Response) -> Response:
-        headers = answer.headers
+    def add_headers(response: Response) -> Response:
+        headers = response.headers
         headers["Content-Security-Policy"] = content_security_policy(settings, request.path, g.get("csp_nonce"))
         headers["X-Content-Type-Options"] = "nosniff"
         headers["X-Frame-Options"] = "DENY"
@@ -70,9 +70,9 @@ def set_headers(app: Flask, settings: Settings) -> None:
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
         if settings.public_url.startswith("https://"):
             headers["Strict-Transport-Security"] = f"max-age={_ONE_YEAR}; includeSubDomains"
-        is_static = (request.endpoint or "").endswith("static") and answer.status_code in (200, 304)
+        is_static = (request.endpoint or "").endswith("static") and response.status_code in (200, 304)
         headers["Cache-Control"] = "public, max-age=3600" if is_static else "no-store"
-        return answer
+        return response
 
 
 def _origin(url: str) -> str:

@@ -15,11 +15,11 @@ from flask import Blueprint, Flask, Response, current_app, json, jsonify, reques
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from admin.core.csrf import without_csrf
-from admin.core.guard import asks
+from admin.core.csrf import csrf_exempt
+from admin.core.guard import requires
 from admin.core.headers import REPORT_PATH
 from governance.kernel.database import db
-from governance.kernel.errors import Refused
+from governance.kernel.errors import DomainError
 from governance.permissions import Permission
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 health = Blueprint("health", __name__)
 
 _HAS_KEYS: Final = "moyai.health.has_keys"
-REPORT_BYTES: Final = 16 * 1024
+MAX_REPORT_BYTES: Final = 16 * 1024
 
 
 def register_health(app: Flask, has_keys: Callable[[Flask], bool]) -> None:
@@ -37,14 +37,14 @@ def register_health(app: Flask, has_keys: Callable[[Flask], bool]) -> None:
 
 
 @health.get("/healthz")
-@asks(Permission.PUBLIC)
+@requires(Permission.PUBLIC)
 def alive() -> Response:
     """The process answers."""
     return jsonify({"alive": True})
 
 
 @health.get("/readyz")
-@asks(Permission.PUBLIC)
+@requires(Permission.PUBLIC)
 def ready() -> tuple[Response, int]:
     """200 when requests can be served, else 503; names what is away and nothing else."""
     try:
@@ -52,25 +52,25 @@ def ready() -> tuple[Response, int]:
         has_database = True
     except SQLAlchemyError:
         has_database = False
-    told = {
+    readiness = {
         "ready": has_database,
         "postgresql": has_database,
         "keycloak_keys_held": current_app.extensions[_HAS_KEYS](current_app),
     }
-    return jsonify(told), 200 if has_database else 503
+    return jsonify(readiness), 200 if has_database else 503
 
 
 @health.post(REPORT_PATH)
-@without_csrf("browsers post reports by themselves, without any token")
-@asks(Permission.PUBLIC)
+@csrf_exempt("browsers post reports by themselves, without any token")
+@requires(Permission.PUBLIC)
 def csp_report() -> Response:
     """Log what a browser refused to load. Anybody can post here, so little is believed and little is kept."""
-    if (request.content_length or 0) <= REPORT_BYTES:
-        log.warning("csp.report", **_told(request.get_data()))
+    if (request.content_length or 0) <= MAX_REPORT_BYTES:
+        log.warning("csp.report", **_report_fields(request.get_data()))
     return Response(status=204)
 
 
-def _told(body: bytes) -> dict[str, str]:
+def _report_fields(body: bytes) -> dict[str, str]:
     try:
         inner = json.loads(body)["csp-report"]
         return {
@@ -78,7 +78,7 @@ def _told(body: bytes) -> dict[str, str]:
             "blocked": _without_query(str(inner.get("blocked-uri") or "")),
             "page": _without_query(str(inner.get("document-uri") or "")),
         }
-    except (Refused, LookupError, TypeError, AttributeError, ValueError):
+    except (DomainError, LookupError, TypeError, AttributeError, ValueError):
         return {"directive": "unreadable"}
 
 

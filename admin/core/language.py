@@ -45,8 +45,8 @@ def init_i18n(app: Flask) -> None:
     app.jinja_env.globals["either"] = either
 
     @app.after_request
-    def keep_choice(answer: Response) -> Response:
+    def save_language_choice(response: Response) -> Response:
         chosen = request.args.get("lang")
         if chosen in LANGUAGES and request.cookies.get(COOKIE) != chosen:
-            answer.set_cookie(COOKIE, chosen, max_age=_ONE_YEAR, secure=True, httponly=True, samesite="Lax", path="/")
-        return answer
+            response.set_cookie(COOKIE, chosen, max_age=_ONE_YEAR, secure=True, httponly=True, samesite="Lax", path="/")
+        return response

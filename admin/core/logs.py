@@ -22,7 +22,7 @@ _NOISY: Final = ("werkzeug", "httpx", "httpcore", "alembic", "huey", "fontTools"
 
 def configure_logs(level: int = logging.INFO) -> None:
     """Send structlog's and the libraries' logs through one JSON formatter. Safe to call again."""
-    shared: list[Any] = [
+    shared_processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         _add_request_id,
         structlog.stdlib.add_logger_name,
@@ -30,24 +30,24 @@ def configure_logs(level: int = logging.INFO) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = _ToStandardError()
+    handler = _StderrHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=shared_processors,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _exception_without_its_text,
+                _redact_exception,
                 structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
             ],
         )
     )
     root = logging.getLogger()
-    for old in [kept for kept in root.handlers if isinstance(kept, _ToStandardError)]:
+    for old in [kept for kept in root.handlers if isinstance(kept, _StderrHandler)]:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
@@ -55,7 +55,7 @@ def configure_logs(level: int = logging.INFO) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class _ToStandardError(logging.Handler):
+class _StderrHandler(logging.Handler):
     """Writes to the standard error of the moment, wherever that was led since."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -72,11 +72,11 @@ def _add_request_id(logger: WrappedLogger, method: str, entry: EventDict) -> Eve
     return entry
 
 
-def _exception_without_its_text(logger: WrappedLogger, method: str, entry: EventDict) -> EventDict:
-    told = entry.pop("exc_info", None)
-    if told is True:
-        told = sys.exc_info()
-    failure = told if isinstance(told, BaseException) else told[1] if isinstance(told, tuple) else None
+def _redact_exception(logger: WrappedLogger, method: str, entry: EventDict) -> EventDict:
+    exc_info = entry.pop("exc_info", None)
+    if exc_info is True:
+        exc_info = sys.exc_info()
+    failure = exc_info if isinstance(exc_info, BaseException) else exc_info[1] if isinstance(exc_info, tuple) else None
     if failure is not None:
         entry["exception"] = f"{type(failure).__module__}.{type(failure).__qualname__}"
         entry["cause"] = type(failure.__cause__).__qualname__ if failure.__cause__ is not None else None

@@ -18,10 +18,10 @@ from governance.kernel import correlation
 from governance.kernel.ids import new_id
 from governance.kernel.strict_json import read_json
 
-BODY_BYTES: Final = 4 * 1024 * 1024
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """The largest body taken: a CSV of all 1,741 municipalities with their figures is a tenth of it."""
 
-HEADER: Final = "X-Request-Id"
+REQUEST_ID_HEADER: Final = "X-Request-Id"
 
 log = structlog.get_logger(__name__)
 
@@ -37,15 +37,15 @@ class StrictJSON(DefaultJSONProvider):
 
 def init_request_checks(app: Flask, settings: Settings) -> None:
     """Number, bound and log every request."""
-    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES
-    app.config["MAX_FORM_MEMORY_SIZE"] = BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     app.config["MAX_FORM_PARTS"] = 1_000
     # Nothing is ever built from Host; a foreign one is refused all the same, and this machine may ask for our health.
     app.config["TRUSTED_HOSTS"] = [urlsplit(settings.public_url).hostname, "localhost", "127.0.0.1"]
     app.json = StrictJSON(app)
 
     @app.before_request
-    def number() -> None:
+    def start_request() -> None:
         g.started = perf_counter()
         # Our own, never the caller's: a number that somebody else chose proves nothing in the record.
         g.request_id = str(new_id())
@@ -53,26 +53,26 @@ def init_request_checks(app: Flask, settings: Settings) -> None:
         structlog.contextvars.clear_contextvars()
 
     @app.after_request
-    def tell(answer: Response) -> Response:
+    def log_request(response: Response) -> Response:
         if "request_id" in g:
-            answer.headers[HEADER] = g.request_id
+            response.headers[REQUEST_ID_HEADER] = g.request_id
             log.info(
                 "request",
                 method=request.method,
                 rule=None if request.url_rule is None else request.url_rule.rule,
-                status=answer.status_code,
+                status=response.status_code,
                 ms=round((perf_counter() - g.started) * 1000, 1),
             )
-        return answer
+        return response
 
     @app.teardown_request
-    def forget(failure: BaseException | None) -> None:
+    def reset_request_context(failure: BaseException | None) -> None:
         before = g.pop("request_id_before", None)
         if before is not None:
             correlation.request_id.reset(before)
         structlog.contextvars.clear_contextvars()
 
 
-def request_number() -> str:
+def current_request_id() -> str:
     """The number a person can quote and an engineer can find: of this request."""
     return str(g.get("request_id", ""))

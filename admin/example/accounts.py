@@ -14,13 +14,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from admin.example.wishes import private_key
+from admin.example.seed_data import private_key
 from admin.operations.keycloak_setup import example_passwords
 from admin.operations.settings import Settings
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
-from governance.kernel.errors import NotAllowed, NotFound, reason
+from governance.kernel.errors import NotAllowed, NotFound, message
 from governance.permissions import Role
 from tenancy.clients.queries import service_clients
 from tenancy.clients.tables import ClientState
@@ -29,7 +29,7 @@ from tenancy.people.queries import members, roles_of_members
 from tenancy.people.tables import Member
 from tenancy.tenants.queries import tenants
 
-NOT_HERE = reason(
+EXAMPLE_ONLY = message(
     "example.not_here",
     ja="例示データは、この環境では使えません（MOYAI_EXAMPLE が 0 です）。",
     en="There is no example here: MOYAI_EXAMPLE is 0.",
@@ -38,7 +38,7 @@ NOT_HERE = reason(
 )
 
 FOLDER: Final = "example"
-AT_ONCE: Final = 4
+MAX_CONCURRENCY: Final = 4
 """A password costs Keycloak a deliberate effort; more at once are no faster on a small machine."""
 
 
@@ -53,23 +53,23 @@ class Account:
     tenant: str
 
 
-def only_in_the_example(settings: Settings) -> None:
+def require_example_mode(settings: Settings) -> None:
     """Raise NotAllowed where the installation does not run the example."""
     if not settings.example:
-        raise NotAllowed(NOT_HERE, field="MOYAI_EXAMPLE")
+        raise NotAllowed(EXAMPLE_ONLY, field="MOYAI_EXAMPLE")
 
 
-def complete_accounts(settings: Settings) -> list[Account]:
+def create_accounts(settings: Settings) -> list[Account]:
     """Every account there is by now; those that have no password yet get one. Quick when there is nothing to do."""
-    only_in_the_example(settings)
-    with bookkeeping(OPERATOR) as session:
+    require_example_mode(settings)
+    with system_transaction(OPERATOR) as session:
         people = _people(session)
     path = settings.home / FOLDER / "accounts.json"
     kept = _read(path)
     new = [(member, account) for member, account in people if account.username not in kept]
     setter = example_passwords(settings) if new else None
 
-    def give(entry: tuple[Member, Account]) -> Account | None:
+    def set_password(entry: tuple[Member, Account]) -> Account | None:
         member, account = entry
         password = secrets.token_urlsafe(18)
         if setter is None:
@@ -81,8 +81,8 @@ def complete_accounts(settings: Settings) -> list[Account]:
             return None
         return Account(account.username, password, account.realm, account.role, account.tenant)
 
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="accounts") as pool:
-        given = [pool.submit(copy_context().run, give, entry) for entry in new]
+    with ThreadPoolExecutor(MAX_CONCURRENCY, thread_name_prefix="accounts") as pool:
+        given = [pool.submit(copy_context().run, set_password, entry) for entry in new]
     for future in given:
         account = future.result()
         if account is not None:
@@ -98,8 +98,8 @@ def complete_accounts(settings: Settings) -> list[Account]:
 
 def client_accounts(settings: Settings) -> list[dict[str, str]]:
     """The service clients that can sign in, with the private keys the example made for them."""
-    only_in_the_example(settings)
-    with bookkeeping(OPERATOR) as session:
+    require_example_mode(settings)
+    with system_transaction(OPERATOR) as session:
         found = [
             (service_client_name(tenant.id, client.id), tenant.code or "")
             for tenant in tenants(session)

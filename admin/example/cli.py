@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from admin.example.accounts import as_json as accounts_json
-from admin.example.accounts import client_accounts, complete_accounts, only_in_the_example
-from admin.example.load import Loaded
+from admin.example.accounts import client_accounts, create_accounts, require_example_mode
+from admin.example.load import LoadResult
 from admin.example.load import load as load_example
 from admin.example.municipalities import FIRST, SECOND
-from admin.interface.cli_context import installation
-from admin.interface.output import answering, print_json
+from admin.interface.cli_context import app_context
+from admin.interface.output import handle_errors, print_json
 from billing.runs.queries import run_json
 from billing.runs.tables import RunState
 
@@ -31,23 +31,25 @@ def example() -> None:
     help="13 stops before the cohort of eight, so that a person can plan and apply it on the screen.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@answering
+@handle_errors
 def load(members: str, as_json: bool) -> None:
     """例示データで参加手続きから按分まで行う / Do the main job on example data. Safe to repeat."""
-    with installation() as here:
-        only_in_the_example(here.settings)
-        loaded = load_example(here.settings, members=int(members), say=lambda line: click.echo(line, err=as_json))
+    with app_context() as context:
+        require_example_mode(context.settings)
+        loaded = load_example(
+            context.settings, members=int(members), progress=lambda line: click.echo(line, err=as_json)
+        )
     if as_json:
         print_json(loaded_json(loaded))
 
 
 @example.command("accounts")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@answering
+@handle_errors
 def accounts(as_json: bool) -> None:
     """サインインできる例示の利用者 / Who can sign in to the example, with passwords and keys."""
-    with installation() as here:
-        found, clients = complete_accounts(here.settings), client_accounts(here.settings)
+    with app_context() as context:
+        found, clients = create_accounts(context.settings), client_accounts(context.settings)
     if as_json:
         print_json(accounts_json(found, clients))
         return
@@ -55,7 +57,7 @@ def accounts(as_json: bool) -> None:
         click.echo(f"{account.realm}\t{account.tenant}\t{account.role}\t{account.username}\t{account.password}")
 
 
-def loaded_json(loaded: Loaded) -> dict[str, Any]:
+def loaded_json(loaded: LoadResult) -> dict[str, Any]:
     """How many take part, and the runs as `moyai allocation show` has them."""
     return {
         "active": loaded.active,

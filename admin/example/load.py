@@ -19,20 +19,20 @@ from flask import Flask
 
 from admin.bootstrap import create_core
 from admin.core.logs import configure_logs
-from admin.example import wishes
+from admin.example import seed_data
 from admin.example.accounts import (
     FOLDER,
-    complete_accounts,
-    only_in_the_example,
+    create_accounts,
     person_of_role,
+    require_example_mode,
 )
 from admin.example.municipalities import FIRST, SECOND, first_members, second_members
 from admin.operations.keycloak_setup import identities as keycloak_of
 from admin.operations.settings import Settings
 from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
-from admin.workflows.job_handlers import handlers, make_operators, onboards, worker_actor
+from admin.workflows.job_handlers import handlers, onboarding_runner, provision_operators, worker_actor
 from admin.workflows.jobs import JobWorker, Queue
-from admin.workflows.onboarding_together import Waiter, onboard_together
+from admin.workflows.onboarding_together import Sleep, run_onboardings
 from billing.runs.commands import (
     ApproveAllocation,
     PrepareAllocation,
@@ -43,10 +43,10 @@ from billing.runs.queries import RunFacts, runs
 from billing.runs.tables import RunKind, RunState
 from governance import outbox
 from governance.actors import Actor, ActorKind
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
-from governance.kernel.errors import Conflict, reason
+from governance.kernel.errors import Conflict, message
 from governance.permissions import Role
 from tenancy.keycloak.port import Identities
 from tenancy.onboarding.queries import OnboardingView
@@ -55,14 +55,14 @@ from tenancy.onboarding.worker import OnboardingWorker
 from tenancy.tenants.queries import count_by_state, tenants
 from tenancy.tenants.states import TenantState
 
-STUCK = reason(
+STUCK = message(
     "example.stuck",
     ja="参加手続きが止まっています: {steps}",
     en="Onboarding stands still: {steps}",
     hint_ja="画面で理由を確かめ、やり直してください。",
     hint_en="See why on the screen and retry there.",
 )
-NO_REVISION = reason(
+NO_REVISION = message(
     "example.no_revision",
     ja="参加団体が増えたあとの変更の按分が作成されませんでした。",
     en="The revision after the cohort was not prepared.",
@@ -70,110 +70,114 @@ NO_REVISION = reason(
     hint_en="See the worker in moyai status.",
 )
 
-REVISION_WITHIN: Final = timedelta(seconds=60)
+REVISION_TIMEOUT: Final = timedelta(seconds=60)
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 """Takes one line of progress."""
 
 
-def load(settings: Settings, *, members: int, say: Say) -> Loaded:
+def load(settings: Settings, *, members: int, progress: Progress) -> LoadResult:
     """Do the main job on the installation that runs, and say how it went, with the table of shares at the end."""
     app = create_core(settings)
     configure_logs(logging.WARNING)
     keycloak = keycloak_of(settings)
     try:
         with app.app_context():
-            loaded = MainJob(app, settings, keycloak, say=say, wait=time.sleep).load(members)
+            loaded = ExampleLoader(app, settings, keycloak, progress=progress, wait=time.sleep).load(members)
     finally:
         keycloak.close()
     for line in share_table(loaded):
-        say(line)
-    say(f"{loaded.active} 団体が参加中、負担額を記帳しました")
-    say(f"{loaded.active} municipalities active, allocation posted")
+        progress(line)
+    progress(f"{loaded.active} 団体が参加中、負担額を記帳しました")
+    progress(f"{loaded.active} municipalities active, allocation posted")
     return loaded
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadResult:
     """What stands after the main job."""
 
     active: int
     runs: tuple[RunFacts, ...]
 
 
-class MainJob:
+class ExampleLoader:
     """The main job, from an empty database or any point at which it was interrupted. Needs an app context."""
 
-    def __init__(self, app: Flask, settings: Settings, identities: Identities, *, say: Say, wait: Waiter) -> None:
-        only_in_the_example(settings)
+    def __init__(
+        self, app: Flask, settings: Settings, identities: Identities, *, progress: Progress, wait: Sleep
+    ) -> None:
+        require_example_mode(settings)
         self._app = app
         self._settings = settings
         self._identities = identities
-        self._say = say
+        self._progress = progress
         self._wait = wait
 
-    def load(self, members: int) -> Loaded:
+    def load(self, members: int) -> LoadResult:
         """Bring 13 municipalities in, or all 21. Raises what a command refuses, and Unreachable."""
-        self._say("例示データを準備します / Preparing the example")
-        actor = wishes.enter_operator()
-        wishes.enter_operator_people(actor)
-        make_operators(self._identities)
-        version_id = wishes.enter_agreement_and_plan(actor)
-        wishes.enter_cohort(actor, wishes.FIRST_COHORT, first_members())
-        wishes.enter_cohort(actor, wishes.SECOND_COHORT, second_members())
-        self._enter_tenants(actor, version_id)
-        wishes.enter_costs(actor)
-        self._take_in(actor, wishes.FIRST_COHORT[0])
-        self._split(actor, RunKind.ESTIMATE)
+        self._progress("例示データを準備します / Preparing the example")
+        actor = seed_data.seed_operator()
+        seed_data.seed_operator_people(actor)
+        provision_operators(self._identities)
+        version_id = seed_data.seed_agreement_and_plan(actor)
+        seed_data.seed_cohort(actor, seed_data.FIRST_COHORT, first_members())
+        seed_data.seed_cohort(actor, seed_data.SECOND_COHORT, second_members())
+        self._seed_tenants(actor, version_id)
+        seed_data.seed_costs(actor)
+        self._onboard(actor, seed_data.FIRST_COHORT[0])
+        self._allocate(actor, RunKind.ESTIMATE)
         if members > FIRST:
-            self._take_in(actor, wishes.SECOND_COHORT[0])
-            self._follow(actor)
-        complete_accounts(self._settings)
-        with bookkeeping(OPERATOR) as session:
-            return Loaded(
+            self._onboard(actor, seed_data.SECOND_COHORT[0])
+            self._approve_revision(actor)
+        create_accounts(self._settings)
+        with system_transaction(OPERATOR) as session:
+            return LoadResult(
                 active=count_by_state(session).get(TenantState.ACTIVE, 0),
-                runs=tuple(runs(session, wishes.FISCAL_YEAR)),
+                runs=tuple(runs(session, seed_data.FISCAL_YEAR)),
             )
 
-    def _enter_tenants(self, actor: Actor, version_id: UUID) -> None:
-        with bookkeeping(OPERATOR) as session:
+    def _seed_tenants(self, actor: Actor, version_id: UUID) -> None:
+        with system_transaction(OPERATOR) as session:
             found = {tenant.code: tenant for tenant in tenants(session) if not tenant.is_operator}
         keys = self._settings.home / FOLDER / "clients"
         for place, municipality in enumerate([*first_members(), *second_members()]):
-            wishes.enter_tenant(
+            seed_data.seed_tenant(
                 actor,
                 found[municipality.code],
                 version_id,
                 keys,
-                more_people=place < wishes.WITH_MORE_PEOPLE,
+                more_people=place < seed_data.WITH_MORE_PEOPLE,
             )
-        self._say(f"{FIRST + SECOND} 団体を登録しました / {FIRST + SECOND} municipalities registered")
+        self._progress(f"{FIRST + SECOND} 団体を登録しました / {FIRST + SECOND} municipalities registered")
 
-    def _take_in(self, actor: Actor, cohort: str) -> None:
-        with bookkeeping(OPERATOR) as session:
+    def _onboard(self, actor: Actor, cohort: str) -> None:
+        with system_transaction(OPERATOR) as session:
             waiting = [tenant for tenant in tenants(session, cohort=cohort) if tenant.state != TenantState.ACTIVE]
         if not waiting:
             return
         plan = plan_cohort(self._identities, cohort)
-        self._tell(plan)
+        self._report_plan(plan)
         applied = apply_plan(self._identities, cohort, plan.digest, actor=actor)
         worker = OnboardingWorker(self._identities, actor=worker_actor(), name=f"{socket.gethostname()}:{os.getpid()}")
-        views = onboard_together(self._app, worker, applied.onboardings, wait=self._wait, tell=self._tell_onboarding)
+        views = run_onboardings(
+            self._app, worker, applied.onboardings, wait=self._wait, on_stopped=self._report_onboarding
+        )
         for view in views:
-            told = "; ".join(
-                f"{step.name.value}: {step.why('ja')}"
+            unfinished = "; ".join(
+                f"{step.name.value}: {step.reason_text('ja')}"
                 for step in view.steps
                 if step.state in (StepState.FAILED, StepState.WAITING)
             )
             if view.step(StepName.MEMBERSHIP).state is not StepState.DONE:
-                raise Conflict(STUCK, steps=told)
-            if told:
+                raise Conflict(STUCK, steps=unfinished)
+            if unfinished:
                 # A member all the same: what is left, such as a mail, a person decides on the screen.
-                self._say(f"  {told}")
+                self._progress(f"  {unfinished}")
 
     # -- the split
 
-    def _split(self, actor: Actor, kind: RunKind) -> None:
+    def _allocate(self, actor: Actor, kind: RunKind) -> None:
         """Prepared by the person of finance, approved by the approver: two people, as the database insists."""
         done = self._runs(kind)
         if any(run.state is RunState.POSTED for run in done):
@@ -181,7 +185,7 @@ class MainJob:
         open_run = next((run for run in done if run.state is RunState.AWAITING_APPROVAL), None)
         if open_run is None:
             prepare_allocation(
-                PrepareAllocation(fiscal_year=wishes.FISCAL_YEAR, kind=kind),
+                PrepareAllocation(fiscal_year=seed_data.FISCAL_YEAR, kind=kind),
                 actor=self._person(actor, Role.OPERATOR_FINANCE),
             )
         self._approve(actor, kind)
@@ -192,13 +196,15 @@ class MainJob:
             ApproveAllocation(run_id=run.id, digest=run.digest), actor=self._person(actor, Role.OPERATOR_APPROVER)
         )
         label = "概算" if kind is RunKind.ESTIMATE else "変更"
-        self._say(f"按分（{label}）を承認し、記帳しました / Allocation ({kind.value}) approved and posted")
+        self._progress(f"按分（{label}）を承認し、記帳しました / Allocation ({kind.value}) approved and posted")
 
-    def _follow(self, actor: Actor) -> None:
+    def _approve_revision(self, actor: Actor) -> None:
         """Approve the revision that the completed cohort's job prepares; do that job where no worker does."""
         queue = Queue(self._settings.app_url)
-        worker = JobWorker(self._app, queue, handlers=handlers(self._identities), onboards=onboards(self._identities))
-        until = clock.now() + REVISION_WITHIN
+        worker = JobWorker(
+            self._app, queue, handlers=handlers(self._identities), run_onboarding=onboarding_runner(self._identities)
+        )
+        until = clock.now() + REVISION_TIMEOUT
         while clock.now() < until:
             states = {run.state for run in self._runs(RunKind.REVISION)}
             if RunState.AWAITING_APPROVAL in states:
@@ -206,40 +212,40 @@ class MainJob:
                 return
             if RunState.POSTED in states:
                 return
-            with bookkeeping(OPERATOR) as session:
+            with system_transaction(OPERATOR) as session:
                 due = outbox.due(session, clock.now())
             for job_id in due:
-                worker.do(job_id)
+                worker.run_job(job_id)
             if not due:
                 self._wait(0.2)
         raise Conflict(NO_REVISION)
 
     def _runs(self, kind: RunKind) -> list[RunFacts]:
-        with bookkeeping(OPERATOR) as session:
-            return [run for run in runs(session, wishes.FISCAL_YEAR) if run.kind is kind]
+        with system_transaction(OPERATOR) as session:
+            return [run for run in runs(session, seed_data.FISCAL_YEAR) if run.kind is kind]
 
     def _person(self, actor: Actor, role: Role) -> Actor:
-        with bookkeeping(OPERATOR) as session:
+        with system_transaction(OPERATOR) as session:
             person_id = person_of_role(session, actor.tenant_id, role)
         return Actor(str(person_id), ActorKind.PERSON, actor.tenant_id, frozenset({role}))
 
     # -- telling
 
-    def _tell(self, plan: CohortPlan) -> None:
+    def _report_plan(self, plan: CohortPlan) -> None:
         created = sum(change.action.value == "create" for tenant in plan.tenants for change in tenant.changes)
-        self._say(
+        self._progress(
             f"計画 {plan.cohort}: {len(plan.tenants)} 団体、作成 {created} 件（digest {plan.digest[:19]}…） / "
             f"Plan {plan.cohort}: {len(plan.tenants)} municipalities, {created} objects to create"
         )
 
-    def _tell_onboarding(self, view: OnboardingView) -> None:
-        with bookkeeping(OPERATOR) as session:
+    def _report_onboarding(self, view: OnboardingView) -> None:
+        with system_transaction(OPERATOR) as session:
             name = next(tenant.name for tenant in tenants(session) if tenant.id == view.tenant_id)
         done = sum(step.state in (StepState.DONE, StepState.SKIPPED) for step in view.steps)
-        self._say(f"  {name}: {view.state.value} ({done}/{len(view.steps)})")
+        self._progress(f"  {name}: {view.state.value} ({done}/{len(view.steps)})")
 
 
-def share_table(loaded: Loaded) -> list[str]:
+def share_table(loaded: LoadResult) -> list[str]:
     """The table of shares, one line a member: what each bore by the estimate and bears now."""
     posted = [run for run in loaded.runs if run.state is RunState.POSTED]
     if not posted:
@@ -248,8 +254,8 @@ def share_table(loaded: Loaded) -> list[str]:
     before = {share.code: share.share_yen for share in first.shares}
     lines = [
         "",
-        f"負担額 令和{wishes.FISCAL_YEAR - 2018}年度（例示データ、円） / "
-        f"Shares of the fiscal year {wishes.FISCAL_YEAR} (example, yen)",
+        f"負担額 令和{seed_data.FISCAL_YEAR - 2018}年度（例示データ、円） / "
+        f"Shares of the fiscal year {seed_data.FISCAL_YEAR} (example, yen)",
         f"{'code':<8}{'概算 estimate':>14}{'現在 now':>14}  団体",
     ]
     lines += [

@@ -8,32 +8,32 @@ import structlog
 from sqlalchemy import select
 
 from admin.core.guard import Identification
+from admin.identity.membership import membership_status, operator_tenant
 from admin.identity.realms import CONSOLE_CLIENT
-from admin.identity.roles import organization_in, roles_in_token, roles_that_count
-from admin.identity.standing import operator_tenant, standing_of
-from admin.identity.tokens import Claims, TokenReader, TokenRefused, VerifiedToken
+from admin.identity.roles import effective_roles, organization_in, roles_in_token
+from admin.identity.tokens import Claims, TokenRejected, TokenVerifier, VerifiedToken
 from governance.actors import Actor, ActorKind
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import SCOPE_PERMISSIONS, Permission
 from tenancy.clients.tables import ClientState, ServiceClient
 from tenancy.keycloak.port import Realm, organization_alias, service_client_name
-from tenancy.tenants.states import EFFECTS, TenantState
+from tenancy.tenants.states import STATE_EFFECTS, TenantState
 from tenancy.tenants.tables import Tenant
 
 log = structlog.get_logger(__name__)
 
 
-def identify_bearer(reader: TokenReader, authorization: str | None) -> Identification:
+def identify_bearer(token_verifier: TokenVerifier, authorization: str | None) -> Identification:
     """The actor behind an Authorization header. Says nothing of what was wrong; the log has a word for it."""
     if not authorization:
         return Identification(None)
     scheme, _, token = authorization.partition(" ")
     try:
         if scheme.lower() != "bearer" or not token:
-            raise TokenRefused("scheme")
-        return Identification(_actor_of(reader.read_access_token(token.strip())))
-    except TokenRefused as refused:
+            raise TokenRejected("scheme")
+        return Identification(_actor_of(token_verifier.verify_access_token(token.strip())))
+    except TokenRejected as refused:
         log.warning("token.refused", word=str(refused))
         return Identification(None, "invalid_token")
 
@@ -44,45 +44,45 @@ def _actor_of(token: VerifiedToken) -> Actor:
         return _person(token)
     if token.realm is Realm.TENANTS and client.startswith("svc-"):
         return _service_client(token.claims, client)
-    raise TokenRefused("azp")
+    raise TokenRejected("azp")
 
 
-def person_id_in(claims: Claims) -> UUID:
-    """The person as Moyai knows them: the username, which is our own UUID. Raises TokenRefused for anything else."""
+def parse_person_id(claims: Claims) -> UUID:
+    """The person as Moyai knows them: the username, which is our own UUID. Raises TokenRejected for anything else."""
     try:
         return UUID(str(claims.get("preferred_username")))
     except ValueError:
-        raise TokenRefused("preferred_username") from None
+        raise TokenRejected("preferred_username") from None
 
 
-def tenant_id_in(claims: Claims) -> UUID:
+def parse_tenant_id(claims: Claims) -> UUID:
     """The one tenant a municipal person's token is for. A token that names several is for none."""
     organizations = claims.get("organization")
     if not isinstance(organizations, dict) or len(organizations) != 1:
-        raise TokenRefused("organization")
+        raise TokenRejected("organization")
     (alias,) = organizations
     named = (organization_in(claims, alias) or {}).get("tenant_id")
     tenant_id = _uuid(named[0] if isinstance(named, list) and len(named) == 1 else named, "organization")
     if organization_alias(tenant_id) != alias:
-        raise TokenRefused("organization")
+        raise TokenRejected("organization")
     return tenant_id
 
 
 def _person(token: VerifiedToken) -> Actor:
-    person_id = person_id_in(token.claims)
+    person_id = parse_person_id(token.claims)
     if token.realm is Realm.OPERATORS:
-        with scope(OPERATOR):
+        with tenant_scope(OPERATOR):
             tenant_id = operator_tenant(db.session())
     else:
-        tenant_id = tenant_id_in(token.claims)
+        tenant_id = parse_tenant_id(token.claims)
     if tenant_id is None:
-        raise TokenRefused("tenant")
-    with scope(tenant_id):
-        standing = standing_of(db.session(), tenant_id, person_id, clock.now())
-    if standing is None or not standing.may_sign_in(token.realm):
-        raise TokenRefused("standing")
+        raise TokenRejected("tenant")
+    with tenant_scope(tenant_id):
+        membership = membership_status(db.session(), tenant_id, person_id, clock.now())
+    if membership is None or not membership.may_sign_in(token.realm):
+        raise TokenRejected("standing")
     alias = organization_alias(tenant_id)
-    roles = roles_that_count(roles_in_token(token.claims, token.realm, alias), standing.granted)
+    roles = effective_roles(roles_in_token(token.claims, token.realm, alias), membership.granted)
     return Actor(str(person_id), ActorKind.PERSON, tenant_id, roles)
 
 
@@ -91,20 +91,20 @@ def _service_client(claims: Claims, client: str) -> Actor:
     tenant_id = _uuid(claims.get("tenant_id"), "tenant_id")
     client_id = _uuid(client[-36:], "azp")
     if client != service_client_name(tenant_id, client_id):
-        raise TokenRefused("azp")
+        raise TokenRejected("azp")
     today = clock.today()
-    with scope(tenant_id):
+    with tenant_scope(tenant_id):
         found = db.session.execute(
             select(ServiceClient, Tenant.state)
             .join(Tenant, Tenant.id == ServiceClient.tenant_id)
             .where(ServiceClient.tenant_id == tenant_id, ServiceClient.id == client_id)
         ).one_or_none()
     if found is None:
-        raise TokenRefused("client")
+        raise TokenRejected("client")
     row, state = found
     in_force = row.valid_from <= today and (row.valid_until is None or today < row.valid_until)
-    if row.state == ClientState.STOPPED or not in_force or not EFFECTS[TenantState(state)].clients_get_tokens:
-        raise TokenRefused("client")
+    if row.state == ClientState.STOPPED or not in_force or not STATE_EFFECTS[TenantState(state)].clients_get_tokens:
+        raise TokenRejected("client")
     scopes = set(str(claims.get("scope", "")).split()) & set(row.scopes)
     allowed: set[Permission] = set()
     for name in scopes & SCOPE_PERMISSIONS.keys():
@@ -116,4 +116,4 @@ def _uuid(value: object, word: str) -> UUID:
     try:
         return UUID(str(value))
     except ValueError:
-        raise TokenRefused(word) from None
+        raise TokenRejected(word) from None

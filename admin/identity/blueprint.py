@@ -11,25 +11,25 @@ from flask import Blueprint, Flask, Response, current_app, g, redirect, render_t
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.csrf import new_secret, without_csrf
-from admin.core.guard import Identification, actor_or_none, asks, is_api
+from admin.core.csrf import csrf_exempt, new_secret
+from admin.core.guard import Identification, actor_or_none, is_api, requires
 from admin.core.language import current_language
-from admin.identity import bearer, signing_in
-from admin.identity.commands import CloseSession, Ending, OpenSession, close_session, open_session
-from admin.identity.realms import addresses
-from admin.identity.roles import roles_that_count
-from admin.identity.sealing import Seal
+from admin.identity import bearer, oidc_login
+from admin.identity.cipher import TextCipher
+from admin.identity.commands import CloseSession, OpenSession, SessionEndReason, close_session, open_session
+from admin.identity.membership import membership_status, operator_tenant
+from admin.identity.oidc_login import NOT_A_MEMBER, AuthenticatedIdentity, OidcLogin
+from admin.identity.realms import realm_endpoints
+from admin.identity.roles import effective_roles
 from admin.identity.sessions import COOKIE, find_session, new_cookie, sessions_at_keycloak
-from admin.identity.signing_in import NOT_A_MEMBER, SigningIn, Vouched
-from admin.identity.standing import operator_tenant, standing_of
-from admin.identity.tokens import TokenReader, TokenRefused
+from admin.identity.tokens import TokenRejected, TokenVerifier
 from admin.operations.settings import Settings
 from governance.actors import Actor, ActorKind, system_actor
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
-from governance.kernel.errors import NotAllowed, NotFound, Refused, reason
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import DomainError, NotAllowed, NotFound, message
 from governance.permissions import Permission
-from tenancy.keycloak.keys import load_or_make_keys
+from tenancy.keycloak.keys import load_or_create_keys
 from tenancy.keycloak.port import Realm
 from tenancy.tenants.tables import Tenant
 
@@ -37,47 +37,47 @@ log = structlog.get_logger(__name__)
 
 identity = Blueprint("identity", __name__, template_folder="templates")
 
-UNKNOWN_CODE = reason(
+UNKNOWN_CODE = message(
     "sign_in.unknown_code",
     ja="団体コード「{given}」の参加団体は見つかりません。6 桁の団体コードを確かめてください。",
     en="No tenant has the code “{given}”. Check the six digits.",
 )
-NO_OPERATOR = reason("sign_in.no_operator", ja="運営者がまだ登録されていません。", en="No operator is registered yet.")
-SUSPENDED = reason(
+NO_OPERATOR = message("sign_in.no_operator", ja="運営者がまだ登録されていません。", en="No operator is registered yet.")
+SUSPENDED = message(
     "sign_in.closed",
     ja="この団体、またはあなたの利用は停止されているか、まだ始まっていません。",
     en="Your tenant, or your own use, is suspended or has not begun yet.",
     hint_ja="所属団体の団体管理者または運営者にお問い合わせください。",
     hint_en="Ask an owner of your tenant or the operator.",
 )
-NO_ROLE = reason(
+NO_ROLE = message(
     "sign_in.no_role",
     ja="有効な役割が付与されていません。",
     en="No role of yours is in force.",
     hint_ja="団体管理者または運営者に役割の付与を依頼してください。",
     hint_en="Ask an owner of your tenant or the operator for a role.",
 )
-LOGOUT_TOKEN = reason(
+LOGOUT_TOKEN = message(
     "sign_in.logout_token", ja="ログアウトトークンを確認できません。", en="The logout token is not valid."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What this room keeps for one application."""
+class IdentityServices:
+    """The identity services of one application."""
 
-    seal: Seal
-    reader: TokenReader
-    signing_in: SigningIn
+    cipher: TextCipher
+    token_verifier: TokenVerifier
+    oidc_login: OidcLogin
 
 
 def register_identity(app: Flask, settings: Settings) -> None:
     """Register the addresses and keep what they need."""
-    realms = addresses(settings.keycloak_url)
-    reader = TokenReader(realms)
-    key = load_or_make_keys(settings.keys).console
-    app.extensions["moyai.identity"] = Identity(
-        Seal(settings.session_secret), reader, SigningIn(realms, reader, key, settings.public_url)
+    realms = realm_endpoints(settings.keycloak_url)
+    token_verifier = TokenVerifier(realms)
+    key = load_or_create_keys(settings.keys).console
+    app.extensions["moyai.identity"] = IdentityServices(
+        TextCipher(settings.session_secret), token_verifier, OidcLogin(realms, token_verifier, key, settings.public_url)
     )
     app.register_blueprint(identity)
 
@@ -93,83 +93,85 @@ def identify_person() -> Identification:
 def identify_bearer() -> Identification:
     """Whoever the bearer token of this request is of; cookies count for nothing there."""
     g.web_session = None
-    return bearer.identify_bearer(_kept().reader, request.headers.get("Authorization"))
+    return bearer.identify_bearer(_services().token_verifier, request.headers.get("Authorization"))
 
 
 def has_keys(app: Flask) -> bool:
     """Whether keys of both realms are held, so that tokens can be verified while Keycloak is away."""
-    kept: Identity = app.extensions["moyai.identity"]
-    return all(ring.has_keys for ring in kept.reader.rings.values())
+    services: IdentityServices = app.extensions["moyai.identity"]
+    return all(cache.has_keys for cache in services.token_verifier.jwks_caches.values())
 
 
 # ---- signing in -----------------------------------------------------------------------------------------------------
 
 
 @identity.get("/login")
-@asks(Permission.PUBLIC)
-def choose() -> AnyResponse | str:
+@requires(Permission.PUBLIC)
+def realm_chooser() -> AnyResponse | str:
     """Operator or municipality; with `?code=` on to that municipality."""
     code = request.args.get("code", "").strip()
     if code:
         return redirect(
-            url_for("identity.begin_municipality", code=code[:20], next=_local(request.args.get("next"))), 303
+            url_for("identity.begin_municipality", code=code[:20], next=_local_path(request.args.get("next"))), 303
         )
-    return _chooser()
+    return _render_chooser()
 
 
 @identity.get("/login/operator")
-@asks(Permission.PUBLIC)
+@requires(Permission.PUBLIC)
 def begin_operator() -> AnyResponse:
     """On to the operators' realm."""
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         tenant_id = operator_tenant(db.session())
     if tenant_id is None:
         raise NotFound(NO_OPERATOR)
-    return _leave(Realm.OPERATORS, tenant_id)
+    return _redirect_to_keycloak(Realm.OPERATORS, tenant_id)
 
 
 @identity.get("/login/<code>")
-@asks(Permission.PUBLIC)
+@requires(Permission.PUBLIC)
 def begin_municipality(code: str) -> AnyResponse | tuple[str, int]:
     """On to the municipalities' realm, for this tenant alone; for the operator's own code to the operators' realm."""
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         found = db.session.execute(select(Tenant.id, Tenant.is_operator).where(Tenant.code == code)).one_or_none()
     if found is None:
-        return _chooser(NotFound(UNKNOWN_CODE, field="code", given=code[:20])), 404
-    return _leave(Realm.OPERATORS if found.is_operator else Realm.TENANTS, found.id)
+        return _render_chooser(NotFound(UNKNOWN_CODE, field="code", given=code[:20])), 404
+    return _redirect_to_keycloak(Realm.OPERATORS if found.is_operator else Realm.TENANTS, found.id)
 
 
 @identity.get("/login/callback")
-@asks(Permission.PUBLIC)
-def come_back() -> AnyResponse:
+@requires(Permission.PUBLIC)
+def callback() -> AnyResponse:
     """Back from Keycloak: verify, open a new session, go where the person was heading."""
-    kept = _kept()
-    attempt = signing_in.opened(kept.seal, request.cookies.get(signing_in.COOKIE))
+    services = _services()
+    login_state = oidc_login.decrypt_login_state(services.cipher, request.cookies.get(oidc_login.COOKIE))
     try:
-        vouched = kept.signing_in.finish(attempt, request.args.to_dict())
-        actor = _actor_of(vouched)
-        _end_present_session(Ending.SIGNED_IN_ANEW)
-        cookie, secret_hash = new_cookie(vouched.tenant_id)
+        authenticated = services.oidc_login.finish(login_state, request.args.to_dict())
+        actor = _actor_of(authenticated)
+        _close_current_session(SessionEndReason.SIGNED_IN_ANEW)
+        cookie, secret_hash = new_cookie(authenticated.tenant_id)
         open_session(
             OpenSession(
-                realm=vouched.realm,
-                sid=vouched.sid,
-                sub=vouched.sub,
-                person_id=vouched.person_id,
-                roles=vouched.roles,
+                realm=authenticated.realm,
+                sid=authenticated.sid,
+                sub=authenticated.sub,
+                person_id=authenticated.person_id,
+                roles=authenticated.roles,
                 secret_hash=secret_hash,
                 csrf_secret=new_secret(),
-                id_token_sealed=kept.seal.close(vouched.id_token),
+                id_token_sealed=services.cipher.encrypt(authenticated.id_token),
             ),
             actor=actor,
         )
-    except Refused as refused:
-        log.warning("sign_in.refused", code=refused.code, realm=attempt.realm.value, tenant=str(attempt.tenant_id))
+    except DomainError as refused:
+        log.warning(
+            "sign_in.refused", code=refused.code, realm=login_state.realm.value, tenant=str(login_state.tenant_id)
+        )
         raise
-    log.info("sign_in.done", realm=vouched.realm.value, tenant=str(vouched.tenant_id), actor=actor.id)
-    answer = redirect(f"{_public_url()}{attempt.back_to}", 303)
+    log.info("sign_in.done", realm=authenticated.realm.value, tenant=str(authenticated.tenant_id), actor=actor.id)
+    answer = redirect(f"{_public_url()}{login_state.back_to}", 303)
     answer.set_cookie(COOKIE, cookie, secure=True, httponly=True, samesite="Lax", path="/")
-    _drop_cookie(answer, signing_in.COOKIE)
+    _delete_cookie(answer, oidc_login.COOKIE)
     return answer
 
 
@@ -177,29 +179,31 @@ def come_back() -> AnyResponse:
 
 
 @identity.post("/logout")
-@asks(Permission.SIGNED_IN)
+@requires(Permission.SIGNED_IN)
 def sign_out() -> AnyResponse:
     """End the session here and at Keycloak."""
     session = g.web_session
-    _end_present_session(Ending.SIGNED_OUT)
-    id_token = _kept().seal.open(session.id_token_sealed)
-    address = f"{_public_url()}/" if id_token is None else _kept().signing_in.sign_out_address(session.realm, id_token)
+    _close_current_session(SessionEndReason.SIGNED_OUT)
+    id_token = _services().cipher.decrypt(session.id_token_sealed)
+    address = (
+        f"{_public_url()}/" if id_token is None else _services().oidc_login.sign_out_address(session.realm, id_token)
+    )
     answer = redirect(address, 303)
-    _drop_cookie(answer, COOKIE)
+    _delete_cookie(answer, COOKIE)
     return answer
 
 
 @identity.post("/backchannel-logout")
-@without_csrf("Keycloak posts here by itself; what it says is signed")
-@asks(Permission.PUBLIC)
-def ended_at_keycloak() -> Response:
+@csrf_exempt("Keycloak posts here by itself; what it says is signed")
+@requires(Permission.PUBLIC)
+def backchannel_logout() -> Response:
     """End every session of ours that came from the one that ended at Keycloak. 200 also when there is none."""
     try:
-        token = _kept().reader.read_logout_token(request.form.get("logout_token", ""))
-    except TokenRefused as refused:
+        token = _services().token_verifier.verify_logout_token(request.form.get("logout_token", ""))
+    except TokenRejected as refused:
         log.warning("logout_token.refused", word=str(refused))
-        raise _Unsigned(LOGOUT_TOKEN) from refused
-    with scope(OPERATOR):
+        raise LogoutTokenRejected(LOGOUT_TOKEN) from refused
+    with tenant_scope(OPERATOR):
         ended = sessions_at_keycloak(db.session(), token.realm, token.claims.get("sid"), token.claims.get("sub"))
         operator_id = operator_tenant(db.session()) if ended else None
     if operator_id is None:
@@ -207,7 +211,7 @@ def ended_at_keycloak() -> Response:
     for session_id in ended:
         try:
             close_session(
-                CloseSession(session_id=session_id, why=Ending.ENDED_AT_KEYCLOAK),
+                CloseSession(session_id=session_id, why=SessionEndReason.ENDED_AT_KEYCLOAK),
                 actor=system_actor("identity", operator_id),
             )
         except NotFound:
@@ -215,26 +219,26 @@ def ended_at_keycloak() -> Response:
     return Response(status=200)
 
 
-class _Unsigned(Refused):
+class LogoutTokenRejected(DomainError):
     """A logout token that nobody we trust has signed."""
 
 
 # ---- below ----------------------------------------------------------------------------------------------------------
 
 
-def _leave(realm: Realm, tenant_id: UUID) -> AnyResponse:
-    attempt, address = _kept().signing_in.begin(
+def _redirect_to_keycloak(realm: Realm, tenant_id: UUID) -> AnyResponse:
+    login_state, address = _services().oidc_login.begin(
         realm,
         tenant_id,
-        _local(request.args.get("next")) or "/",
+        _local_path(request.args.get("next")) or "/",
         language=current_language(),
         anew="again" in request.args,
     )
     answer = redirect(address, 303)
     answer.set_cookie(
-        signing_in.COOKIE,
-        attempt.sealed(_kept().seal),
-        max_age=signing_in.SECONDS,
+        oidc_login.COOKIE,
+        login_state.encrypted(_services().cipher),
+        max_age=oidc_login.SECONDS,
         secure=True,
         httponly=True,
         samesite="Lax",
@@ -243,21 +247,21 @@ def _leave(realm: Realm, tenant_id: UUID) -> AnyResponse:
     return answer
 
 
-def _actor_of(vouched: Vouched) -> Actor:
+def _actor_of(authenticated: AuthenticatedIdentity) -> Actor:
     """The person as an actor: roles both in the token and granted. Raises NotAllowed for who may not come in."""
-    with scope(vouched.tenant_id):
-        standing = standing_of(db.session(), vouched.tenant_id, vouched.person_id, clock.now())
-    if standing is None:
+    with tenant_scope(authenticated.tenant_id):
+        membership = membership_status(db.session(), authenticated.tenant_id, authenticated.person_id, clock.now())
+    if membership is None:
         raise NotAllowed(NOT_A_MEMBER)
-    if not standing.may_sign_in(vouched.realm):
+    if not membership.may_sign_in(authenticated.realm):
         raise NotAllowed(SUSPENDED)
-    roles = roles_that_count(vouched.roles, standing.granted)
+    roles = effective_roles(authenticated.roles, membership.granted)
     if not roles:
         raise NotAllowed(NO_ROLE)
-    return Actor(str(vouched.person_id), ActorKind.PERSON, vouched.tenant_id, roles)
+    return Actor(str(authenticated.person_id), ActorKind.PERSON, authenticated.tenant_id, roles)
 
 
-def _end_present_session(why: Ending) -> None:
+def _close_current_session(why: SessionEndReason) -> None:
     actor, session = actor_or_none(), g.get("web_session")
     if actor is None or session is None:
         return
@@ -267,16 +271,16 @@ def _end_present_session(why: Ending) -> None:
         log.info("session.gone_already")
 
 
-def _chooser(refusal: Refused | None = None) -> str:
+def _render_chooser(refusal: DomainError | None = None) -> str:
     return render_template(
         "identity/choose.html",
-        back_to=_local(request.args.get("next")),
+        back_to=_local_path(request.args.get("next")),
         code=request.view_args.get("code", "") if request.view_args else "",
-        problem=None if refusal is None else refusal.message(current_language()),
+        problem=None if refusal is None else refusal.text(current_language()),
     )
 
 
-def _local(address: str | None) -> str | None:
+def _local_path(address: str | None) -> str | None:
     """The address when it is a path of our own; a foreign or odd one is as if it were not there."""
     if not address or not address.startswith("/") or address.startswith("//") or len(address) > 1_000:
         return None
@@ -285,13 +289,13 @@ def _local(address: str | None) -> str | None:
     return address
 
 
-def _drop_cookie(answer: AnyResponse, name: str) -> None:
+def _delete_cookie(answer: AnyResponse, name: str) -> None:
     answer.delete_cookie(name, secure=True, httponly=True, samesite="Lax", path="/")
 
 
-def _kept() -> Identity:
-    kept: Identity = current_app.extensions["moyai.identity"]
-    return kept
+def _services() -> IdentityServices:
+    services: IdentityServices = current_app.extensions["moyai.identity"]
+    return services
 
 
 def _public_url() -> str:

@@ -1,4 +1,4 @@
-"""The write door of sessions: opening and ending one is a deed, and stands in the record."""
+"""The commands of sessions: opening and closing one is a command, with its audit event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import delete
 
 from admin.identity.tables import WebSession
 from governance.actors import ActorKind
-from governance.commands import Order, Outcome, Work, command
+from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.kernel.ids import new_id
@@ -25,7 +25,7 @@ ABSOLUTE: Final = timedelta(hours=10)
 """A session ends after half an hour without a click, and after ten hours in any case."""
 
 
-class OpenSession(Order):
+class OpenSession(Command):
     """A sign-in that Keycloak has vouched for. `roles` are those of the token; `secret_hash` is that of the cookie."""
 
     realm: Realm
@@ -38,45 +38,45 @@ class OpenSession(Order):
     id_token_sealed: str
 
 
-class SessionOpened(Outcome):
+class SessionOpened(Result):
     session_id: UUID
 
 
-@command(Permission.SIGNED_IN, Event.SESSION_OPENED)
-def open_session(work: Work, order: OpenSession) -> SessionOpened:
+@handles(Permission.SIGNED_IN, Event.SESSION_OPENED)
+def open_session(ctx: CommandContext, command: OpenSession) -> SessionOpened:
     """Open a session for the actor, who must hold at least one role that counts. An invited member is then active."""
     session_id = new_id()
-    work.session.add(
+    ctx.session.add(
         WebSession(
             id=session_id,
-            tenant_id=work.actor.tenant_id,
-            secret_hash=order.secret_hash,
-            realm=order.realm.value,
-            sid=order.sid,
-            sub=order.sub,
-            person_id=order.person_id,
-            roles=sorted(role.value for role in order.roles),
-            id_token_sealed=order.id_token_sealed,
-            csrf_secret=order.csrf_secret,
-            opened_at=work.now,
-            last_seen_at=work.now,
-            ends_at=work.now + ABSOLUTE,
+            tenant_id=ctx.actor.tenant_id,
+            secret_hash=command.secret_hash,
+            realm=command.realm.value,
+            sid=command.sid,
+            sub=command.sub,
+            person_id=command.person_id,
+            roles=sorted(role.value for role in command.roles),
+            id_token_sealed=command.id_token_sealed,
+            csrf_secret=command.csrf_secret,
+            opened_at=ctx.now,
+            last_seen_at=ctx.now,
+            ends_at=ctx.now + ABSOLUTE,
         )
     )
-    member = member_of_person(work.session, work.actor.tenant_id, order.person_id)
+    member = member_of_person(ctx.session, ctx.actor.tenant_id, command.person_id)
     is_first = member is not None and member.state == MemberState.INVITED
     if member is not None and is_first:
         member.state = MemberState.ACTIVE.value
-    work.record(
+    ctx.audit(
         subject=session_id,
-        realm=order.realm.value,
+        realm=command.realm.value,
         is_first=is_first,
-        roles=sorted(role.value for role in work.actor.roles),
+        roles=sorted(role.value for role in ctx.actor.roles),
     )
     return SessionOpened(session_id=session_id)
 
 
-class Ending(StrEnum):
+class SessionEndReason(StrEnum):
     """Why a session ended."""
 
     SIGNED_OUT = "signed_out"
@@ -84,23 +84,23 @@ class Ending(StrEnum):
     ENDED_AT_KEYCLOAK = "ended_at_keycloak"
 
 
-class CloseSession(Order):
+class CloseSession(Command):
     session_id: UUID
-    why: Ending
+    why: SessionEndReason
 
 
-class SessionClosed(Outcome):
+class SessionClosed(Result):
     session_id: UUID
 
 
-@command(Permission.PUBLIC, Event.SESSION_CLOSED)
-def close_session(work: Work, order: CloseSession) -> SessionClosed:
+@handles(Permission.PUBLIC, Event.SESSION_CLOSED)
+def close_session(ctx: CommandContext, command: CloseSession) -> SessionClosed:
     """End a session: a person one's own, the system any. Raises NotFound for one that is over or somebody else's."""
-    ended = delete(WebSession).where(WebSession.id == order.session_id)
-    if work.actor.kind is not ActorKind.SYSTEM:
-        ended = ended.where(WebSession.tenant_id == work.actor.tenant_id, WebSession.person_id == UUID(work.actor.id))
-    row = work.session.execute(ended.returning(WebSession.tenant_id, WebSession.person_id)).one_or_none()
+    ended = delete(WebSession).where(WebSession.id == command.session_id)
+    if ctx.actor.kind is not ActorKind.SYSTEM:
+        ended = ended.where(WebSession.tenant_id == ctx.actor.tenant_id, WebSession.person_id == UUID(ctx.actor.id))
+    row = ctx.session.execute(ended.returning(WebSession.tenant_id, WebSession.person_id)).one_or_none()
     if row is None:
-        raise NotFound(NOT_FOUND, what="session", given=str(order.session_id))
-    work.record(subject=order.session_id, tenant_id=row.tenant_id, person=str(row.person_id), why=order.why.value)
-    return SessionClosed(session_id=order.session_id)
+        raise NotFound(NOT_FOUND, what="session", given=str(command.session_id))
+    ctx.audit(subject=command.session_id, tenant_id=row.tenant_id, person=str(row.person_id), why=command.why.value)
+    return SessionClosed(session_id=command.session_id)

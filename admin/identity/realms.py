@@ -11,7 +11,7 @@ CONSOLE_CLIENT = "moyai-console"
 
 
 @dataclass(frozen=True, slots=True)
-class RealmAddress:
+class RealmEndpoints:
     """The OpenID Connect addresses of one realm below `keycloak_url`."""
 
     realm: Realm
@@ -38,6 +38,6 @@ class RealmAddress:
         return f"{self.issuer}/protocol/openid-connect/logout"
 
 
-def addresses(keycloak_url: str) -> dict[Realm, RealmAddress]:
+def realm_endpoints(keycloak_url: str) -> dict[Realm, RealmEndpoints]:
     """Both realms' addresses."""
-    return {realm: RealmAddress(realm, keycloak_url) for realm in Realm}
+    return {realm: RealmEndpoints(realm, keycloak_url) for realm in Realm}

@@ -31,7 +31,7 @@ def roles_in_token(claims: Mapping[str, Any], realm: Realm, alias: str | None) -
     return (_named(organization) & TENANT_ROLES) | {Role.TENANT_MEMBER}
 
 
-def roles_that_count(in_token: frozenset[Role], granted: frozenset[Role]) -> frozenset[Role]:
+def effective_roles(in_token: frozenset[Role], granted: frozenset[Role]) -> frozenset[Role]:
     """Both must agree, for plain membership too."""
     return in_token & granted
 

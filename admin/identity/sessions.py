@@ -18,22 +18,22 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from admin.identity.commands import IDLE
-from admin.identity.roles import roles_that_count
-from admin.identity.standing import standing_of
+from admin.identity.membership import membership_status
+from admin.identity.roles import effective_roles
 from admin.identity.tables import WebSession
 from governance.actors import Actor, ActorKind
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
 
 COOKIE: Final = "__Host-moyai-session"
-NOTED_EVERY: Final = timedelta(minutes=1)
+TOUCH_INTERVAL: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedSession:
+class ActiveSession:
     """A session in force, as the request sees it."""
 
     id: UUID
@@ -50,16 +50,16 @@ def new_cookie(tenant_id: UUID) -> tuple[str, str]:
     return value, _hash(value)
 
 
-def find_session(cookie: str) -> OpenedSession | None:
+def find_session(cookie: str) -> ActiveSession | None:
     """The session of this cookie when it, the person and the tenant are still in force; else None.
 
     The roles are worked out anew: what the token named at the sign-in and what is granted at this instant.
     """
-    tenant_id = _tenant_in(cookie)
+    tenant_id = _parse_tenant_id(cookie)
     if tenant_id is None:
         return None
     now = clock.now()
-    with scope(tenant_id):
+    with tenant_scope(tenant_id):
         session = db.session()
         row = session.scalar(
             select(WebSession).where(
@@ -69,14 +69,14 @@ def find_session(cookie: str) -> OpenedSession | None:
                 WebSession.last_seen_at > now - IDLE,
             )
         )
-        standing = None if row is None else standing_of(session, tenant_id, row.person_id, now)
-    if row is None or standing is None or not standing.may_sign_in(Realm(row.realm)):
+        membership = None if row is None else membership_status(session, tenant_id, row.person_id, now)
+    if row is None or membership is None or not membership.may_sign_in(Realm(row.realm)):
         return None
-    if now - row.last_seen_at >= NOTED_EVERY:
-        _note_use(row, now)
-    roles = roles_that_count(frozenset(Role(role) for role in row.roles), standing.granted)
+    if now - row.last_seen_at >= TOUCH_INTERVAL:
+        _touch(row, now)
+    roles = effective_roles(frozenset(Role(role) for role in row.roles), membership.granted)
     actor = Actor(str(row.person_id), ActorKind.PERSON, tenant_id, roles)
-    return OpenedSession(row.id, tenant_id, Realm(row.realm), row.csrf_secret, row.id_token_sealed, actor)
+    return ActiveSession(row.id, tenant_id, Realm(row.realm), row.csrf_secret, row.id_token_sealed, actor)
 
 
 def sessions_at_keycloak(session: Session, realm: Realm, sid: str | None, sub: str | None) -> Sequence[UUID]:
@@ -85,15 +85,15 @@ def sessions_at_keycloak(session: Session, realm: Realm, sid: str | None, sub: s
     return session.scalars(select(WebSession.id).where(WebSession.realm == realm.value, which)).all()
 
 
-def forget_ended_sessions(now: datetime) -> int:
-    """Delete the rows of sessions that ran out. Nobody's deed: the sweep does it. Returns how many."""
-    with bookkeeping(OPERATOR) as session:
+def delete_expired_sessions(now: datetime) -> int:
+    """Delete the rows of sessions that ran out. No audit event: the sweep does it. Returns how many."""
+    with system_transaction(OPERATOR) as session:
         gone = delete(WebSession).where(or_(WebSession.ends_at <= now, WebSession.last_seen_at <= now - IDLE))
         return len(session.execute(gone.returning(WebSession.id)).all())
 
 
-def _note_use(row: WebSession, now: datetime) -> None:
-    with bookkeeping(row.tenant_id) as session:
+def _touch(row: WebSession, now: datetime) -> None:
+    with system_transaction(row.tenant_id) as session:
         session.execute(
             update(WebSession)
             .where(WebSession.id == row.id, WebSession.last_seen_at < now)
@@ -102,7 +102,7 @@ def _note_use(row: WebSession, now: datetime) -> None:
         )
 
 
-def _tenant_in(cookie: str) -> UUID | None:
+def _parse_tenant_id(cookie: str) -> UUID | None:
     tenant, dot, secret = cookie.partition(".")
     if not dot or not secret or len(cookie) > 200:
         return None

@@ -9,10 +9,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 
 
-class WebSession(Row):
+class WebSession(TableBase):
     """One person signed in on one browser. The cookie's secret is not here, only its SHA-256.
 
     `sid` and `sub` are Keycloak's, so that it can end the session; `roles` are those the token named at the sign-in;

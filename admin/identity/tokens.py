@@ -19,8 +19,8 @@ from typing import Any, Final
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from admin.identity.keyring import KeyRing
-from admin.identity.realms import CONSOLE_CLIENT, RealmAddress
+from admin.identity.jwks_cache import JwksCache
+from admin.identity.realms import CONSOLE_CLIENT, RealmEndpoints
 from governance.kernel import clock
 from tenancy.keycloak.port import Realm
 from tenancy.keycloak.representations import API_CLIENT
@@ -29,13 +29,13 @@ TOKEN_BYTES: Final = 8 * 1024
 LEEWAY_SECONDS: Final = 5
 LOGOUT_TOKEN_SECONDS: Final = 120
 LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
-REMEMBERED_TOKENS: Final = 4_096
-REMEMBERED_SECONDS: Final = 60
+MAX_CACHED_TOKENS: Final = 4_096
+CACHED_TOKEN_SECONDS: Final = 60
 
 Claims = Mapping[str, Any]
 
 
-class TokenRefused(Exception):
+class TokenRejected(Exception):
     """The token is not one we accept. The word is for our log; the caller is told nothing of it."""
 
 
@@ -47,91 +47,91 @@ class VerifiedToken:
     claims: Claims
 
 
-class TokenReader:
+class TokenVerifier:
     """Verifies tokens of both realms. Safe for threads."""
 
-    def __init__(self, realms: Mapping[Realm, RealmAddress]) -> None:
+    def __init__(self, realms: Mapping[Realm, RealmEndpoints]) -> None:
         self._realms = {address.issuer: realm for realm, address in realms.items()}
-        self._rings = {realm: KeyRing(address.keys) for realm, address in realms.items()}
-        self._remembered: OrderedDict[bytes, tuple[VerifiedToken, float]] = OrderedDict()
+        self._jwks_caches = {realm: JwksCache(address.keys) for realm, address in realms.items()}
+        self._verified: OrderedDict[bytes, tuple[VerifiedToken, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
-    def rings(self) -> Mapping[Realm, KeyRing]:
-        return self._rings
+    def jwks_caches(self) -> Mapping[Realm, JwksCache]:
+        return self._jwks_caches
 
-    def read_access_token(self, token: str) -> VerifiedToken:
+    def verify_access_token(self, token: str) -> VerifiedToken:
         """An access token meant for Moyai. One seen a minute ago is not verified again."""
         name = sha256(token.encode()).digest()
         now = clock.now().timestamp()
         with self._lock:
-            known = self._remembered.get(name)
+            known = self._verified.get(name)
         if known is not None and now < known[1]:
             return known[0]
         verified = self._verify(token)
-        _must(API_CLIENT in _audience(verified.claims), "aud")
-        _must(verified.claims.get("typ") == "Bearer", "typ")
-        self._remember(name, verified, now)
+        _require(API_CLIENT in _audience(verified.claims), "aud")
+        _require(verified.claims.get("typ") == "Bearer", "typ")
+        self._cache_verified(name, verified, now)
         return verified
 
-    def read_id_token(self, token: str, realm: Realm, nonce: str) -> Claims:
+    def verify_id_token(self, token: str, realm: Realm, nonce: str) -> Claims:
         """The ID token of a sign-in that we began with this nonce in this realm."""
         verified = self._verify(token)
         claims = verified.claims
-        _must(verified.realm is realm, "iss")
-        _must(_audience(claims) == [CONSOLE_CLIENT], "aud")
-        _must(claims.get("azp", CONSOLE_CLIENT) == CONSOLE_CLIENT, "azp")
-        _must(claims.get("typ") == "ID", "typ")
-        _must(claims.get("nonce") == nonce, "nonce")
+        _require(verified.realm is realm, "iss")
+        _require(_audience(claims) == [CONSOLE_CLIENT], "aud")
+        _require(claims.get("azp", CONSOLE_CLIENT) == CONSOLE_CLIENT, "azp")
+        _require(claims.get("typ") == "ID", "typ")
+        _require(claims.get("nonce") == nonce, "nonce")
         return claims
 
-    def read_logout_token(self, token: str) -> VerifiedToken:
+    def verify_logout_token(self, token: str) -> VerifiedToken:
         """What Keycloak posts when one of its sessions ended (OpenID Connect Back-Channel Logout 1.0)."""
         verified = self._verify(token)
         claims = verified.claims
-        _must(CONSOLE_CLIENT in _audience(claims), "aud")
-        _must(claims.get("typ") == "Logout", "typ")
-        _must(isinstance(claims.get("events"), dict) and LOGOUT_EVENT in claims["events"], "events")
-        _must("nonce" not in claims, "nonce")
-        _must(bool(claims.get("sid") or claims.get("sub")), "sid")
+        _require(CONSOLE_CLIENT in _audience(claims), "aud")
+        _require(claims.get("typ") == "Logout", "typ")
+        _require(isinstance(claims.get("events"), dict) and LOGOUT_EVENT in claims["events"], "events")
+        _require("nonce" not in claims, "nonce")
+        _require(bool(claims.get("sid") or claims.get("sub")), "sid")
         issued = claims.get("iat")
-        _must(isinstance(issued, int) and clock.now().timestamp() - issued <= LOGOUT_TOKEN_SECONDS, "iat")
+        _require(isinstance(issued, int) and clock.now().timestamp() - issued <= LOGOUT_TOKEN_SECONDS, "iat")
         return verified
 
     def _verify(self, token: str) -> VerifiedToken:
         """Signature, issuer and time: what every token must pass."""
-        _must(len(token) <= TOKEN_BYTES, "size")
-        _must(token.count(".") == 2, "form")
-        header, unproven = (_peek(part) for part in token.split(".")[:2])
+        _require(len(token) <= TOKEN_BYTES, "size")
+        _require(token.count(".") == 2, "form")
+        header, unproven = (_unverified_claims(part) for part in token.split(".")[:2])
         realm = self._realms.get(str(unproven.get("iss")))
         if realm is None:
-            raise TokenRefused("iss")
-        key = self._rings[realm].find(str(header.get("kid")))
+            raise TokenRejected("iss")
+        key = self._jwks_caches[realm].find(str(header.get("kid")))
         if key is None:
-            raise TokenRefused("kid")
+            raise TokenRejected("kid")
         try:
             claims = jwt.decode(token, key, algorithms=["RS256"]).claims
         except (JoseError, ValueError) as forged:
-            raise TokenRefused("signature") from forged
+            raise TokenRejected("signature") from forged
         now = clock.now().timestamp()
         expires, begins, issued = claims.get("exp"), claims.get("nbf", 0), claims.get("iat", 0)
-        _must(isinstance(expires, int) and now < expires + LEEWAY_SECONDS, "exp")
-        _must(isinstance(begins, int) and begins <= now + LEEWAY_SECONDS, "nbf")
-        _must(isinstance(issued, int) and issued <= now + LEEWAY_SECONDS, "iat")
-        _must(isinstance(claims.get("sub"), str) and bool(claims["sub"]), "sub")
+        _require(isinstance(expires, int) and now < expires + LEEWAY_SECONDS, "exp")
+        _require(isinstance(begins, int) and begins <= now + LEEWAY_SECONDS, "nbf")
+        _require(isinstance(issued, int) and issued <= now + LEEWAY_SECONDS, "iat")
+        _require(isinstance(claims.get("sub"), str) and bool(claims["sub"]), "sub")
         return VerifiedToken(realm, claims)
 
-    def _remember(self, name: bytes, verified: VerifiedToken, now: float) -> None:
-        until = min(float(verified.claims["exp"]), now + REMEMBERED_SECONDS)
+    def _cache_verified(self, name: bytes, verified: VerifiedToken, now: float) -> None:
+        until = min(float(verified.claims["exp"]), now + CACHED_TOKEN_SECONDS)
         with self._lock:
-            self._remembered[name] = (verified, until)
-            while len(self._remembered) > REMEMBERED_TOKENS:
-                self._remembered.popitem(last=False)
+            self._verified[name] = (verified, until)
+            while len(self._verified) > MAX_CACHED_TOKENS:
+                self._verified.popitem(last=False)
 
 
-def _must(holds: bool, word: str) -> None:
+def _require(holds: bool, word: str) -> None:
     if not holds:
-        raise TokenRefused(word)
+        raise TokenRejected(word)
 
 
 def _audience(claims: Claims) -> list[str]:
@@ -139,12 +139,12 @@ def _audience(claims: Claims) -> list[str]:
     return [found] if isinstance(found, str) else [str(one) for one in found] if isinstance(found, list) else []
 
 
-def _peek(part: str) -> dict[str, Any]:
+def _unverified_claims(part: str) -> dict[str, Any]:
     """A part of the token as it claims to be; proves nothing."""
     try:
         value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, binascii.Error, RecursionError) as broken:
-        raise TokenRefused("form") from broken
+        raise TokenRejected("form") from broken
     if not isinstance(value, dict):
-        raise TokenRefused("form")
+        raise TokenRejected("form")
     return value

@@ -1,4 +1,4 @@
-"""Opening the API: every room's addresses below `/api/v1`, and the document that describes them."""
+"""Registers the API: every module's routes below `/api/v1`, and the document that describes them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.openapi import OpenAPI
 
 from admin.core.errors import problem
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.core.language import current_language
-from admin.interface.api_requests import VersionMissing
-from admin.interface.api_routes import PREFIX, InProgress, Route, VersionPassed, tell_in_progress
+from admin.interface.api_requests import PreconditionRequired
+from admin.interface.api_routes import PREFIX, ApiRoute, Locked, PreconditionFailed, render_locked
 from admin.interface.openapi import document
-from governance.kernel.errors import Refused
+from governance.kernel.errors import DomainError
 from governance.permissions import Permission
 
 ROUTES: Final = "moyai.api.routes"
 _DOCUMENT: Final = "moyai.api.document"
 
 
-def register_api(app: Flask, routes: Sequence[Route]) -> None:
+def register_api(app: Flask, routes: Sequence[ApiRoute]) -> None:
     """Register every route of the API with the application."""
     if not isinstance(app, OpenAPI):
         raise TypeError("the API needs the application that describes its addresses")
@@ -37,12 +37,12 @@ def register_api(app: Flask, routes: Sequence[Route]) -> None:
     api.get("/openapi.json", endpoint="document")(show_document)
     app.extensions[ROUTES] = tuple(routes)
     app.register_api(api)
-    app.register_error_handler(InProgress, tell_in_progress)
-    app.register_error_handler(VersionPassed, _telling(HTTPStatus.PRECONDITION_FAILED))
-    app.register_error_handler(VersionMissing, _telling(HTTPStatus.PRECONDITION_REQUIRED))
+    app.register_error_handler(Locked, render_locked)
+    app.register_error_handler(PreconditionFailed, _renderer(HTTPStatus.PRECONDITION_FAILED))
+    app.register_error_handler(PreconditionRequired, _renderer(HTTPStatus.PRECONDITION_REQUIRED))
 
 
-@asks(Permission.PUBLIC)
+@requires(Permission.PUBLIC)
 def show_document() -> Response:
     """The OpenAPI document; made once."""
     if _DOCUMENT not in current_app.extensions:
@@ -50,9 +50,9 @@ def show_document() -> Response:
     return jsonify(current_app.extensions[_DOCUMENT])
 
 
-def _telling(status: HTTPStatus) -> Callable[[Refused], Response]:
-    def tell(refusal: Refused) -> Response:
+def _renderer(status: HTTPStatus) -> Callable[[DomainError], Response]:
+    def render(refusal: DomainError) -> Response:
         language = current_language()
-        return problem(status, refusal.code, refusal.message(language), refusal.hint(language), refusal.field)
+        return problem(status, refusal.code, refusal.text(language), refusal.hint(language), refusal.field)
 
-    return tell
+    return render

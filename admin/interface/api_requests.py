@@ -15,46 +15,46 @@ from uuid import UUID
 
 from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from werkzeug.exceptions import NotFound as NothingHere
+from werkzeug.exceptions import NotFound as HTTPNotFound
 from werkzeug.exceptions import UnsupportedMediaType
 
-from admin.core.errors import WRONG_FIELD
+from admin.core.errors import INVALID_FIELD
 from governance.kernel.database import db
-from governance.kernel.era import DAY_BOUNDS
-from governance.kernel.errors import Invalid, NotFound, Refused, reason
+from governance.kernel.era import DATE_BOUNDS
+from governance.kernel.errors import DomainError, Invalid, NotFound, message
 from governance.kernel.strict_json import read_json
-from governance.kernel.yen import shown
+from governance.kernel.yen import printable
 from tenancy import directory
 
 KEY_HEADER: Final = "Idempotency-Key"
-KEY_MISSING = reason(
+IDEMPOTENCY_KEY_MISSING = message(
     "api.key_missing",
     ja="ヘッダー Idempotency-Key に、1〜255 文字の ASCII 文字のキーを指定してください。",
     en="Give a key of 1 to 255 printable ASCII characters in the header Idempotency-Key.",
     hint_ja="同じ依頼を送り直すときは同じキーを使うと、二重には行われません。",
     hint_en="Sending the same order again with the same key does nothing twice.",
 )
-NOT_AN_OBJECT = reason(
+NOT_AN_OBJECT = message(
     "api.not_an_object",
     ja="本文は JSON のオブジェクトで指定してください。",
     en="The body must be a JSON object.",
 )
-NOT_EXPECTED = reason(
+UNEXPECTED_FIELD = message(
     "api.not_expected",
     ja="「{given}」はここでは指定できません。",
     en="“{given}” cannot be given here.",
 )
-TWICE = reason(
+GIVEN_TWICE = message(
     "api.twice",
     ja="「{given}」が二度以上指定されています。",
     en="“{given}” is given more than once.",
 )
-NOT_A_DAY = reason(
+INVALID_DATE = message(
     "api.not_a_day",
     ja="{place} は {least} から {most} までの日付を YYYY-MM-DD の形で指定してください。",
     en="{place} must be a day from {least} to {most}, as YYYY-MM-DD.",
 )
-VERSION_MISSING = reason(
+IF_MATCH_MISSING = message(
     "api.version_missing",
     ja="ヘッダー If-Match に、表示したときの ETag を指定してください。",
     en="Give the ETag that was shown in the header If-Match.",
@@ -62,47 +62,47 @@ VERSION_MISSING = reason(
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CODE = re.compile(r"[0-9]{6}")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEAR = re.compile(r"[0-9]{4}")
-_WORD = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 _ETAG = re.compile(r'"([0-9]{1,9})"')
 
 M = TypeVar("M", bound=BaseModel)
 
 
-class BadRequest(Refused):
+class BadRequest(DomainError):
     """A request that lacks what every request of its kind carries: 400."""
 
     kind = "bad_request"
 
 
-class VersionMissing(Refused):
+class PreconditionRequired(DomainError):
     """A change of a record that several people edit, without the version that was seen: 400."""
 
     kind = "version_missing"
 
 
-def _plain_integer(value: object) -> object:
+def _strict_integer(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,9}", value):
         raise ValueError("plain half-width digits")
     return value
 
 
-def _plain_day(value: object) -> object:
-    if isinstance(value, str) and not _DAY.fullmatch(value):
+def _strict_date(value: object) -> object:
+    if isinstance(value, str) and not _DATE.fullmatch(value):
         raise ValueError("a day as YYYY-MM-DD")
     return value
 
 
-def _plain_id(value: object) -> object:
+def _strict_uuid(value: object) -> object:
     if isinstance(value, str) and not _UUID.fullmatch(value):
         raise ValueError("an id")
     return value
 
 
-Year = Annotated[int, BeforeValidator(_plain_integer), Field(ge=1989, le=2100)]
-Day = Annotated[date, BeforeValidator(_plain_day), Field(ge=DAY_BOUNDS[0], le=DAY_BOUNDS[1])]
-Id = Annotated[UUID, BeforeValidator(_plain_id)]
+YearParam = Annotated[int, BeforeValidator(_strict_integer), Field(ge=1989, le=2100)]
+DateParam = Annotated[date, BeforeValidator(_strict_date), Field(ge=DATE_BOUNDS[0], le=DATE_BOUNDS[1])]
+IdParam = Annotated[UUID, BeforeValidator(_strict_uuid)]
 
 
 class Query(BaseModel):
@@ -114,34 +114,34 @@ class Query(BaseModel):
 class PageQuery(Query):
     """A page of a list: how many, and from where (`next_cursor` of the page before)."""
 
-    limit: Annotated[int, BeforeValidator(_plain_integer), Field(ge=1, le=200)] = 50
+    limit: Annotated[int, BeforeValidator(_strict_integer), Field(ge=1, le=200)] = 50
     cursor: Annotated[str, Field(max_length=500)] | None = None
 
 
 class YearPageQuery(PageQuery):
     """A page of what belongs to one fiscal year, or to all of them."""
 
-    fiscal_year: Year | None = None
+    fiscal_year: YearParam | None = None
 
 
 def read_query(model: type[M]) -> M:
     """The query of this request. Raises Invalid for what is unknown, given twice, or wrong."""
     for name in request.args:
         if len(request.args.getlist(name)) > 1:
-            raise Invalid(TWICE, field=shown(name), given=shown(name))
+            raise Invalid(GIVEN_TWICE, field=printable(name), given=printable(name))
     try:
         return model.model_validate(request.args.to_dict())
     except ValidationError as wrong:
-        raise _wrong_field(wrong) from None
+        raise _invalid_field(wrong) from None
 
 
 def refuse_query() -> None:
     """For addresses that take none."""
     for name in request.args:
-        raise Invalid(NOT_EXPECTED, field=shown(name), given=shown(name))
+        raise Invalid(UNEXPECTED_FIELD, field=printable(name), given=printable(name))
 
 
-def read_place(kind: object, text: str) -> Any:
+def read_path_param(kind: object, text: str) -> Any:
     """A part of the address as what it names: an id, a year, a word of a list. What it cannot be, is not there."""
     try:
         if kind is UUID and _UUID.fullmatch(text):
@@ -150,11 +150,11 @@ def read_place(kind: object, text: str) -> Any:
             return int(text)
         if isinstance(kind, type) and issubclass(kind, Enum):
             return kind(text)
-        if kind is str and _WORD.fullmatch(text):
+        if kind is str and _NAME.fullmatch(text):
             return text
     except ValueError:
-        raise NothingHere from None
-    raise NothingHere
+        raise HTTPNotFound from None
+    raise HTTPNotFound
 
 
 def read_tenant(text: str) -> UUID:
@@ -165,8 +165,8 @@ def read_tenant(text: str) -> UUID:
         if _CODE.fullmatch(text):
             return directory.tenant_by_code(db.session(), text).id
     except NotFound:
-        raise NothingHere from None
-    raise NothingHere
+        raise HTTPNotFound from None
+    raise HTTPNotFound
 
 
 def read_key(*, required: bool) -> str | None:
@@ -175,7 +175,7 @@ def read_key(*, required: bool) -> str | None:
     if key is None and not required:
         return None
     if key is None or not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise BadRequest(KEY_MISSING, field=KEY_HEADER)
+        raise BadRequest(IDEMPOTENCY_KEY_MISSING, field=KEY_HEADER)
     return key
 
 
@@ -183,7 +183,7 @@ def read_version() -> int:
     """The version in If-Match. Any version at all (`*`) is not enough: somebody must have seen what they change."""
     found = _ETAG.fullmatch(request.headers.get("If-Match", ""))
     if found is None:
-        raise VersionMissing(VERSION_MISSING, field="If-Match")
+        raise PreconditionRequired(IF_MATCH_MISSING, field="If-Match")
     return int(found.group(1))
 
 
@@ -198,57 +198,59 @@ def read_body() -> dict[str, Any]:
     return value
 
 
-def read_order(model: type[M], body: Mapping[str, Any], known: Mapping[str, Any]) -> M:
-    """The order made of the body and of what the address says; the body may not say the latter again."""
+def read_command(model: type[M], body: Mapping[str, Any], known: Mapping[str, Any]) -> M:
+    """The command made of the body and of what the address says; the body may not say the latter again."""
     for name in body:
         if name in known:
-            raise Invalid(NOT_EXPECTED, field=name, given=name)
-    for place, value in _days(model, body, ""):
-        _check_day(place, value)
+            raise Invalid(UNEXPECTED_FIELD, field=name, given=name)
+    for place, value in _dates(model, body, ""):
+        _check_date(place, value)
     whole = {**body, **known}
     try:
         return model.model_validate_json(json.dumps(whole, default=str, ensure_ascii=False).encode())
     except ValidationError as wrong:
-        raise _wrong_field(wrong) from None
+        raise _invalid_field(wrong) from None
 
 
-def _wrong_field(wrong: ValidationError) -> Invalid:
+def _invalid_field(wrong: ValidationError) -> Invalid:
     first = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(shown(step) for step in first["loc"]) or "-"
-    return Invalid(WRONG_FIELD, field=place, place=place, problem=first["msg"])
+    place = ".".join(printable(step) for step in first["loc"]) or "-"
+    return Invalid(INVALID_FIELD, field=place, place=place, problem=first["msg"])
 
 
-def _days(model: type[BaseModel], value: object, where: str) -> Iterator[tuple[str, object]]:
+def _dates(model: type[BaseModel], value: object, where: str) -> Iterator[tuple[str, object]]:
     """Every value that stands where the model has a day, with its place."""
     if not isinstance(value, Mapping):
         return
     for name, field in model.model_fields.items():
         if value.get(name) is not None:
-            yield from _days_of(field.annotation, value[name], f"{where}{name}")
+            yield from _dates_in(field.annotation, value[name], f"{where}{name}")
 
 
-def _days_of(kind: Any, value: object, where: str) -> Iterator[tuple[str, object]]:
+def _dates_in(kind: Any, value: object, where: str) -> Iterator[tuple[str, object]]:
     if kind is date:
         yield where, value
     elif isinstance(kind, type) and issubclass(kind, BaseModel):
-        yield from _days(kind, value, f"{where}.")
+        yield from _dates(kind, value, f"{where}.")
     elif get_origin(kind) is dict:
         for key, inner in value.items() if isinstance(value, Mapping) else ():
-            yield from _days_of(get_args(kind)[1], inner, f"{where}.{shown(key)}")
+            yield from _dates_in(get_args(kind)[1], inner, f"{where}.{printable(key)}")
     elif get_origin(kind) in (tuple, list):
         for place, inner in enumerate(value if isinstance(value, list) else ()):
-            yield from _days_of(get_args(kind)[0], inner, f"{where}.{place}")
+            yield from _dates_in(get_args(kind)[0], inner, f"{where}.{place}")
     else:
         for inner_kind in get_args(kind):
-            yield from _days_of(inner_kind, value, where)
+            yield from _dates_in(inner_kind, value, where)
 
 
-def _check_day(place: str, value: object) -> None:
+def _check_date(place: str, value: object) -> None:
     """pydantic takes 0 and "1743465600" for days too, even where it is strict."""
     try:
-        is_day = isinstance(value, str) and _DAY.fullmatch(value) is not None
-        if is_day and DAY_BOUNDS[0] <= date.fromisoformat(str(value)) <= DAY_BOUNDS[1]:
+        is_date = isinstance(value, str) and _DATE.fullmatch(value) is not None
+        if is_date and DATE_BOUNDS[0] <= date.fromisoformat(str(value)) <= DATE_BOUNDS[1]:
             return
     except ValueError:
-        is_day = False  # the 30th of February
-    raise Invalid(NOT_A_DAY, field=place, place=place, least=DAY_BOUNDS[0].isoformat(), most=DAY_BOUNDS[1].isoformat())
+        is_date = False  # the 30th of February
+    raise Invalid(
+        INVALID_DATE, field=place, place=place, least=DATE_BOUNDS[0].isoformat(), most=DATE_BOUNDS[1].isoformat()
+    )

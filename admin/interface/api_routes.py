@@ -17,29 +17,29 @@ import psycopg
 from flask import Response, request
 from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import NotFound as NothingHere
+from werkzeug.exceptions import NotFound as HTTPNotFound
 
 from admin.core.errors import RETRY_SECONDS, problem, status_of
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.core.language import current_language
 from admin.interface.api_requests import (
     Query,
     read_body,
+    read_command,
     read_key,
-    read_order,
-    read_place,
+    read_path_param,
     read_query,
     read_tenant,
     read_version,
     refuse_query,
 )
-from governance.commands import Command, Order
-from governance.kernel.errors import Conflict, NotFound, Stale, reason
+from governance.commands import Command, CommandHandler
+from governance.kernel.errors import Conflict, NotFound, Stale, message
 from governance.permissions import Permission
 
 PREFIX: Final = "/api/v1"
 
-IN_PROGRESS = reason(
+RESOURCE_LOCKED = message(
     "api.in_progress",
     ja="同じ対象への別の依頼を処理しています。",
     en="Another request about the same thing is being carried out.",
@@ -61,12 +61,12 @@ class Tag(StrEnum):
     ALLOCATION = "allocation"
     NOTICES = "notices"
     LEDGER = "ledger"
-    RECORD = "record"
-    HOUSE = "house"
+    AUDIT = "record"
+    SYSTEM = "house"
 
 
 @dataclass(frozen=True)
-class Route:
+class ApiRoute:
     """One address with one method: what serves it, and what the document says of it."""
 
     method: str
@@ -77,14 +77,14 @@ class Route:
     tag: Tag
     summary: str
     query: type[Query] | None = None
-    order: type[Order] | None = None
-    order_without: frozenset[str] = frozenset()
-    gives: type[BaseModel] | None = None
+    command_model: type[Command] | None = None
+    path_fields: frozenset[str] = frozenset()
+    response_model: type[BaseModel] | None = None
     content: tuple[str, ...] = ("application/json",)
-    needs_version: bool = False
+    requires_if_match: bool = False
 
     @property
-    def places(self) -> tuple[str, ...]:
+    def path_params(self) -> tuple[str, ...]:
         """The names of the parts of the address that vary."""
         return tuple(re.findall(r"<(\w+)>", self.rule))
 
@@ -95,7 +95,7 @@ class Route:
 
     @property
     def has_body(self) -> bool:
-        return self.order is not None and bool(set(self.order.model_fields) - self.order_without)
+        return self.command_model is not None and bool(set(self.command_model.model_fields) - self.path_fields)
 
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -106,18 +106,22 @@ class ApiRoutes:
 
     def __init__(self, tag: Tag) -> None:
         self._tag = tag
-        self._routes: list[Route] = []
+        self._routes: list[ApiRoute] = []
 
-    def __iter__(self) -> Iterator[Route]:
+    def __iter__(self) -> Iterator[ApiRoute]:
         return iter(self._routes)
 
     def query_route(
-        self, rule: str, *, gives: type[BaseModel] | None = None, content: tuple[str, ...] = ("application/json",)
+        self,
+        rule: str,
+        *,
+        response_model: type[BaseModel] | None = None,
+        content: tuple[str, ...] = ("application/json",),
     ) -> Callable[[V], V]:
         """Make a function a GET route. Goes above `requires`.
 
         Its parameters are the parts of the address (`tenant` is the tenant, by id or code) and, where it has one,
-        `query`. It answers a model or a Response; `gives` says which model the Response holds.
+        `query`. It answers a model or a Response; `response_model` says which model the Response holds.
         """
 
         def register(view: V) -> V:
@@ -125,16 +129,16 @@ class ApiRoutes:
             query = hints.pop("query", None)
             returned = hints.pop("return")
             self._routes.append(
-                Route(
+                ApiRoute(
                     method="GET",
                     rule=rule,
                     name=view.__name__,
-                    view=_reading(view, hints, query),
-                    permission=view.asks_permission,  # type: ignore[attr-defined]  # set by `asks`
+                    view=_query_view(view, hints, query),
+                    permission=view.required_permission,  # type: ignore[attr-defined]  # set by `requires`
                     tag=self._tag,
                     summary=_first_line(view),
                     query=query,
-                    gives=returned if issubclass(returned, BaseModel) else gives,
+                    response_model=returned if issubclass(returned, BaseModel) else response_model,
                     content=content,
                 )
             )
@@ -146,84 +150,90 @@ class ApiRoutes:
         self,
         method: str,
         rule: str,
-        command: Command[Any, Any],
-        places: Mapping[str, str] | None = None,
+        handler: CommandHandler[Any, Any],
+        path_params: Mapping[str, str] | None = None,
         *,
         version: bool = False,
     ) -> None:
-        """Make a command a route. `places` says which field of the order each part of the address fills.
+        """Make a command a route. `path_params` says which field of the command each part of the address fills.
 
-        With `version` the order's version comes in If-Match and a stale one answers 412.
+        With `version` the command's version comes in If-Match and a stale one answers 412.
         """
-        places = places or {}
-        without = frozenset(places.values()) | ({"version"} if version else set())
+        path_params = path_params or {}
+        path_fields = frozenset(path_params.values()) | ({"version"} if version else set())
 
-        @asks(command.permission)
+        @requires(handler.permission)
         def view(**parts: str) -> Response:
             refuse_query()
             key = read_key(required=method == "POST")
-            known = {field: _place(part, command.order_type, field, parts[part]) for part, field in places.items()}
+            known = {
+                field: _read_path_param(part, handler.command_type, field, parts[part])
+                for part, field in path_params.items()
+            }
             if version:
                 known["version"] = read_version()
             # What takes no body may come with an empty one; anything in it is refused below.
-            takes_body = bool(set(command.order_type.model_fields) - without)
+            takes_body = bool(set(handler.command_type.model_fields) - path_fields)
             body = read_body() if takes_body or request.content_length else {}
-            order = read_order(command.order_type, body, known)
-            with _told_apart(known.values(), versioned=version):
-                return answer(command(order, actor=current_actor(), key=key), 201 if method == "POST" else 200)
+            command = read_command(handler.command_type, body, known)
+            with TranslateErrors(known.values(), versioned=version):
+                return json_response(handler(command, actor=current_actor(), key=key), 201 if method == "POST" else 200)
 
-        view.__name__ = command.name
+        view.__name__ = handler.name
         self._routes.append(
-            Route(
+            ApiRoute(
                 method=method,
                 rule=rule,
-                name=command.name,
+                name=handler.name,
                 view=view,
-                permission=command.permission,
+                permission=handler.permission,
                 tag=self._tag,
-                summary=_first_line(command.body),
-                order=command.order_type,
-                order_without=without,
-                gives=command.outcome_type,
-                needs_version=version,
+                summary=_first_line(handler.body),
+                command_model=handler.command_type,
+                path_fields=path_fields,
+                response_model=handler.result_type,
+                requires_if_match=version,
             )
         )
 
     def action_route(
-        self, rule: str, order: type[Order], places: Mapping[str, str] | None = None
+        self, rule: str, command_model: type[Command], path_params: Mapping[str, str] | None = None
     ) -> Callable[[Callable[[Any, str], BaseModel]], Callable[[Any, str], BaseModel]]:
         """Make a function of an order and a key a POST route: for what is composed above the commands.
 
-        Goes above `asks`.
+        Goes above `requires`.
         """
-        places = places or {}
-        without = frozenset(places.values())
+        path_params = path_params or {}
+        path_fields = frozenset(path_params.values())
 
         def register(view: Callable[[Any, str], BaseModel]) -> Callable[[Any, str], BaseModel]:
-            permission: Permission = view.asks_permission  # type: ignore[attr-defined]  # set by `asks`
+            permission: Permission = view.required_permission  # type: ignore[attr-defined]  # set by `requires`
 
-            @asks(permission)
-            def served(**parts: str) -> Response:
+            @requires(permission)
+            def endpoint(**parts: str) -> Response:
                 refuse_query()
                 key = read_key(required=True) or ""
-                known = {field: _place(part, order, field, parts[part]) for part, field in places.items()}
-                made = read_order(order, read_body(), known)
-                with _told_apart(known.values()):
-                    return answer(view(made, key), 201)
+                known = {
+                    field: _read_path_param(part, command_model, field, parts[part])
+                    for part, field in path_params.items()
+                }
+                command = read_command(command_model, read_body(), known)
+                with TranslateErrors(known.values()):
+                    return json_response(view(command, key), 201)
 
-            served.__name__ = view.__name__
+            endpoint.__name__ = view.__name__
             self._routes.append(
-                Route(
+                ApiRoute(
                     method="POST",
                     rule=rule,
                     name=view.__name__,
-                    view=served,
+                    view=endpoint,
                     permission=permission,
                     tag=self._tag,
                     summary=_first_line(view),
-                    order=order,
-                    order_without=without,
-                    gives=get_type_hints(view)["return"],
+                    command_model=command_model,
+                    path_fields=path_fields,
+                    response_model=get_type_hints(view)["return"],
                 )
             )
             return view
@@ -231,15 +241,15 @@ class ApiRoutes:
         return register
 
 
-def answer(value: BaseModel, status: int = 200, *, version: int | None = None) -> Response:
+def json_response(value: BaseModel, status: int = 200, *, version: int | None = None) -> Response:
     """A model as JSON; with `version`, under an ETag."""
-    made = Response(value.model_dump_json(), status=status, content_type="application/json")
+    response = Response(value.model_dump_json(), status=status, content_type="application/json")
     if version is not None:
-        made.set_etag(str(version))
-    return made
+        response.set_etag(str(version))
+    return response
 
 
-class _told_apart:
+class TranslateErrors:
     """Around a view: what is absent from its address is a 404 like any other, whoever's it is."""
 
     def __init__(self, named: Any, *, versioned: bool = False) -> None:
@@ -251,40 +261,42 @@ class _told_apart:
 
     def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
         if isinstance(failure, NotFound) and str(failure.facts.get("given")) in self._named:
-            raise NothingHere from None
+            raise HTTPNotFound from None
         if isinstance(failure, Stale) and self._versioned:
-            raise VersionPassed(failure.why, field="If-Match", **failure.facts) from None
+            raise PreconditionFailed(failure.message, field="If-Match", **failure.facts) from None
         if isinstance(failure, OperationalError) and isinstance(failure.orig, psycopg.errors.LockNotAvailable):
-            raise InProgress(IN_PROGRESS) from None
+            raise Locked(RESOURCE_LOCKED) from None
 
 
-class VersionPassed(Stale):
+class PreconditionFailed(Stale):
     """The version in If-Match is no longer the present one: 412."""
 
     kind = "version_passed"
 
 
-class InProgress(Conflict):
+class Locked(Conflict):
     """Somebody else is at it: 409, and worth asking again."""
 
     kind = "in_progress"
 
 
-def tell_in_progress(refusal: InProgress) -> Response:
+def render_locked(refusal: Locked) -> Response:
     """409 with the time to wait."""
     language = current_language()
-    told = problem(status_of(refusal), refusal.code, refusal.message(language), refusal.hint(language))
-    told.headers["Retry-After"] = str(RETRY_SECONDS)
-    return told
+    response = problem(status_of(refusal), refusal.code, refusal.text(language), refusal.hint(language))
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
-def _reading(view: Callable[..., Any], hints: Mapping[str, Any], query: type[Query] | None) -> Callable[..., Response]:
-    permission: Permission = view.asks_permission  # type: ignore[attr-defined]  # set by `asks`
+def _query_view(
+    view: Callable[..., Any], hints: Mapping[str, Any], query: type[Query] | None
+) -> Callable[..., Response]:
+    permission: Permission = view.required_permission  # type: ignore[attr-defined]  # set by `requires`
 
-    @asks(permission)
-    def served(**parts: str) -> Response:
+    @requires(permission)
+    def endpoint(**parts: str) -> Response:
         named: dict[str, Any] = {
-            part: read_tenant(text) if part == "tenant" else read_place(hints[part], text)
+            part: read_tenant(text) if part == "tenant" else read_path_param(hints[part], text)
             for part, text in parts.items()
         }
         given = dict(named)
@@ -292,23 +304,23 @@ def _reading(view: Callable[..., Any], hints: Mapping[str, Any], query: type[Que
             refuse_query()
         else:
             given["query"] = read_query(query)
-        with _told_apart(named.values()):
+        with TranslateErrors(named.values()):
             found = view(**given)
-        return found if isinstance(found, Response) else answer(found)
+        return found if isinstance(found, Response) else json_response(found)
 
-    served.__name__ = view.__name__
-    return served
+    endpoint.__name__ = view.__name__
+    return endpoint
 
 
-def _place(part: str, order: type[Order], field: str, text: str) -> Any:
+def _read_path_param(part: str, command_model: type[Command], field: str, text: str) -> Any:
     if part == "tenant":
         return read_tenant(text)
-    kind = order.model_fields[field].annotation
+    kind = command_model.model_fields[field].annotation
     kinds = [kind, *get_args(kind)]
     for known in (UUID, int, str):
         if known in kinds:
-            return read_place(known, text)
-    return read_place(kind, text)
+            return read_path_param(known, text)
+    return read_path_param(kind, text)
 
 
 def _first_line(view: Any) -> str:

@@ -19,7 +19,7 @@ from admin.interface.formats import percent, yen
 _BAR: Final = 16
 _NAME: Final = 22
 _GAP: Final = 14
-_WIDEST: Final = 56
+_MAX_WIDTH: Final = 56
 """Percent of the width that the longest bar takes; the value stands beyond its end."""
 
 SHADES: Final = 5
@@ -57,7 +57,7 @@ def by_amount(rows: Sequence[BeforeAfter]) -> list[BeforeAfter]:
     return sorted(rows, key=lambda row: (-row.after_yen, -row.before_yen, row.name))
 
 
-def change_answer(rows: Sequence[BeforeAfter]) -> str:
+def change_headline(rows: Sequence[BeforeAfter]) -> str:
     """What the change comes to, in a sentence: the title of the chart."""
     staying = [row for row in rows if not row.is_new]
     before, after = sum(row.before_yen for row in staying), sum(row.after_yen for row in staying)
@@ -79,7 +79,7 @@ def change_answer(rows: Sequence[BeforeAfter]) -> str:
     )
 
 
-def change_basis(rows: Sequence[BeforeAfter]) -> str:
+def change_totals(rows: Sequence[BeforeAfter]) -> str:
     """What the answer is worked out from: the sums of those who pay before and after."""
     staying = [row for row in rows if not row.is_new]
     before, after = sum(row.before_yen for row in staying), sum(row.after_yen for row in staying)
@@ -92,7 +92,7 @@ def change_basis(rows: Sequence[BeforeAfter]) -> str:
 def paired_bars(rows: Sequence[BeforeAfter], *, title: str, name: str) -> Markup:
     """Before and after for each member, one bar under the other, the largest first."""
     ordered = by_amount(rows)
-    most = max((max(row.before_yen, row.after_yen) for row in ordered), default=0) or 1
+    maximum = max((max(row.before_yen, row.after_yen) for row in ordered), default=0) or 1
     drawn, y = [], 0
     for row in ordered:
         change = "" if row.change is None else f" {percent(row.change)}"
@@ -103,24 +103,24 @@ def paired_bars(rows: Sequence[BeforeAfter], *, title: str, name: str) -> Markup
         )
         y += _NAME
         before = either("新規", "new") if row.is_new else f"{either('現在', 'now')} {yen(row.before_yen)}"
-        drawn.append(_bar(0, y, _width(row.before_yen, most), "chart-before"))
-        drawn.append(_value(_width(row.before_yen, most), y + 13, before, "chart-value"))
+        drawn.append(_bar(0, y, _width(row.before_yen, maximum), "chart-before"))
+        drawn.append(_value(_width(row.before_yen, maximum), y + 13, before, "chart-value"))
         y += _BAR + 2
-        told = f"{either('変更後', 'after')} {yen(row.after_yen)}"
-        drawn.append(_bar(0, y, _width(row.after_yen, most), "chart-after"))
-        drawn.append(_value(_width(row.after_yen, most), y + 13, told, "chart-value chart-strong"))
+        text = f"{either('変更後', 'after')} {yen(row.after_yen)}"
+        drawn.append(_bar(0, y, _width(row.after_yen, maximum), "chart-after"))
+        drawn.append(_value(_width(row.after_yen, maximum), y + 13, text, "chart-value chart-strong"))
         y += _BAR + _GAP
-    return _svg(drawn, max(y - _GAP, 1), title, _told_pairs(ordered), name)
+    return _svg(drawn, max(y - _GAP, 1), title, _describe_pairs(ordered), name)
 
 
 def stacked_bar(parts: Sequence[Part], *, title: str, name: str) -> Markup:
     """What a whole is made of: one bar, its parts side by side, each named below with its part of the whole."""
     whole = sum((part.yen for part in parts), Fraction(0)) or Fraction(1)
-    drawn, at = [], Fraction(0)
+    drawn, offset = [], Fraction(0)
     for place, part in enumerate(parts):
         width = part.yen / whole * 100
-        drawn.append(_bar(_tenth(at), 0, _tenth(width), f"chart-part chart-part-{place % SHADES + 1}", height=36))
-        at += width
+        drawn.append(_bar(_tenth(offset), 0, _tenth(width), f"chart-part chart-part-{place % SHADES + 1}", height=36))
+        offset += width
     y = 36
     for place, part in enumerate(parts):
         y += 26
@@ -131,21 +131,21 @@ def stacked_bar(parts: Sequence[Part], *, title: str, name: str) -> Markup:
         )
         drawn.append(
             Markup('<text x="22" y="{}" class="chart-value">{} {}（{}）</text>').format(
-                y, part.name, yen(whole_part(part.yen)), percent(part.yen / whole)
+                y, part.name, yen(integer_part(part.yen)), percent(part.yen / whole)
             )
         )
-    told = either("、", ", ").join(f"{part.name} {percent(part.yen / whole)}" for part in parts)
-    return _svg(drawn, y + 8, title, told, name)
+    text = either("、", ", ").join(f"{part.name} {percent(part.yen / whole)}" for part in parts)
+    return _svg(drawn, y + 8, title, text, name)
 
 
-def whole_part(value: Fraction) -> int:
+def integer_part(value: Fraction) -> int:
     """Exact yen cut to whole yen, as they are shown beside a part."""
     return value.numerator // value.denominator
 
 
-def _told_pairs(rows: Sequence[BeforeAfter]) -> str:
+def _describe_pairs(rows: Sequence[BeforeAfter]) -> str:
     """The description: the largest three in words; everything stands in the table."""
-    told = [
+    text = [
         either(
             f"{row.name}は{yen(row.before_yen)}から{yen(row.after_yen)}",
             f"{row.name} from {yen(row.before_yen)} to {yen(row.after_yen)}",
@@ -153,28 +153,28 @@ def _told_pairs(rows: Sequence[BeforeAfter]) -> str:
         for row in rows[:3]
     ]
     return either(
-        "、".join(told) + "。全団体の額は下の表にあります。", "; ".join(told) + ". All members are in the table."
+        "、".join(text) + "。全団体の額は下の表にあります。", "; ".join(text) + ". All members are in the table."
     )
 
 
-def _width(value: int, most: int) -> str:
-    return _tenth(Fraction(value, most) * _WIDEST)
+def _width(value: int, maximum: int) -> str:
+    return _tenth(Fraction(value, maximum) * _MAX_WIDTH)
 
 
 def _tenth(value: Fraction) -> str:
     return f"{float(round(value, 2)):g}"
 
 
-def _bar(x: str | int, y: int, width: str, look: str, *, height: int = _BAR) -> Markup:
-    return Markup('<rect x="{}%" y="{}" width="{}%" height="{}" class="{}"/>').format(x, y, width, height, look)
+def _bar(x: str | int, y: int, width: str, css_class: str, *, height: int = _BAR) -> Markup:
+    return Markup('<rect x="{}%" y="{}" width="{}%" height="{}" class="{}"/>').format(x, y, width, height, css_class)
 
 
-def _value(x: str, y: int, text: str, look: str) -> Markup:
-    return Markup('<text x="{}%" y="{}" dx="6" class="{}">{}</text>').format(x, y, look, text)
+def _value(x: str, y: int, text: str, css_class: str) -> Markup:
+    return Markup('<text x="{}%" y="{}" dx="6" class="{}">{}</text>').format(x, y, css_class, text)
 
 
-def _svg(drawn: Sequence[Markup], height: int, title: str, told: str, name: str) -> Markup:
+def _svg(drawn: Sequence[Markup], height: int, title: str, text: str, name: str) -> Markup:
     return Markup(
         '<svg class="chart" role="img" aria-labelledby="{0}-title {0}-desc" width="100%" height="{1}" '
         'xmlns="http://www.w3.org/2000/svg"><title id="{0}-title">{2}</title><desc id="{0}-desc">{3}</desc>{4}</svg>'
-    ).format(name, height, title, told, Markup("").join(drawn))
+    ).format(name, height, title, text, Markup("").join(drawn))

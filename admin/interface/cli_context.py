@@ -15,16 +15,16 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from admin.bootstrap import create_core
 from admin.core.logs import configure_logs
-from admin.interface.permitted import PERMITTED
+from admin.interface.permitted import COMMAND_PERMISSIONS
 from admin.operations.settings import Settings
 from governance.actors import Actor, command_line_actor
-from governance.commands import bookkeeping, require
+from governance.commands import require, system_transaction
 from governance.kernel.database import OPERATOR
-from governance.kernel.errors import Unreachable, reason
+from governance.kernel.errors import DependencyUnavailable, message
 from governance.permissions import Permission
 from tenancy import directory
 
-DATABASE_AWAY = reason(
+CLI_DATABASE_UNAVAILABLE = message(
     "cli.database_away",
     ja="データベースに接続できません。",
     en="The database cannot be reached.",
@@ -34,7 +34,7 @@ DATABASE_AWAY = reason(
 
 
 @dataclass(frozen=True, slots=True)
-class Installation:
+class CliContext:
     """The installation the command line works on; inside its application context."""
 
     settings: Settings
@@ -43,19 +43,19 @@ class Installation:
     @property
     def actor(self) -> Actor:
         """The person at the operator's machine. Raises NotFound before the operator is registered."""
-        with bookkeeping(OPERATOR) as session:
+        with system_transaction(OPERATOR) as session:
             return command_line_actor(directory.operator(session).id)
 
 
-def _asked() -> Permission:
+def _required_permission() -> Permission:
     """What the running command asks, by its path; a command that is not in the table is a bug."""
     path = click.get_current_context().command_path.split(maxsplit=1)[1]
-    return PERMITTED[path]
+    return COMMAND_PERMISSIONS[path]
 
 
 @contextmanager
-def installation() -> Iterator[Installation]:
-    """Enter the application as the environment describes it. A database that is away becomes Unreachable (exit 3)."""
+def app_context() -> Iterator[CliContext]:
+    """Enter the application as the environment describes it. An unreachable database raises DependencyUnavailable."""
     settings = Settings.from_environment(os.environ)
     app = create_core(settings)
     # Who sits at the command line is told by the command itself; the log keeps to what went wrong.
@@ -63,7 +63,7 @@ def installation() -> Iterator[Installation]:
     with app.app_context():
         try:
             # The roles at the machine are the same before anybody is registered, so no row is asked for them.
-            require(command_line_actor(UUID(int=0)), _asked())
-            yield Installation(settings, app)
-        except (OperationalError, InterfaceError) as away:
-            raise Unreachable(DATABASE_AWAY) from away
+            require(command_line_actor(UUID(int=0)), _required_permission())
+            yield CliContext(settings, app)
+        except (OperationalError, InterfaceError) as error:
+            raise DependencyUnavailable(CLI_DATABASE_UNAVAILABLE) from error

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from flask import Blueprint, Flask, Response, abort, send_file
 
-from admin.core.guard import asks
-from admin.interface.formats import give_formats
-from admin.interface.labels import give_words
+from admin.core.guard import requires
+from admin.interface.formats import init_formats
+from admin.interface.labels import init_labels
 from admin.interface.menu import NavItem
-from admin.interface.navigation import give_frame
+from admin.interface.navigation import init_navigation
 from admin.interface.pages import settings
 from admin.operations import assets
 from governance.permissions import Permission
@@ -30,16 +30,16 @@ def register_console(
 
     `parent_page` says, for the first part of an address without a menu entry of its own, which entry it belongs to.
     """
-    give_formats(app)
-    give_words(app)
-    give_frame(app, app.config["MOYAI"], operator_navigation, tenant_navigation, parent_page)
+    init_formats(app)
+    init_labels(app)
+    init_navigation(app, app.config["MOYAI"], operator_navigation, tenant_navigation, parent_page)
     app.register_blueprint(interface)
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
 
 
 @interface.get("/static/htmx.min.js")
-@asks(Permission.PUBLIC)
+@requires(Permission.PUBLIC)
 def htmx() -> Response:
     """The script that was fetched at the start; 404 where it was not, and the pages then do without."""
     script = assets.script_below(settings().home)

@@ -18,31 +18,31 @@ from xlsxwriter import Workbook
 
 from governance.kernel.clock import JST
 
-_RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _GETA: Final = "〓"
-_EXCEL: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_EXACT_IN_EXCEL: Final = 2**53
+_XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_MAX_EXCEL_INTEGER: Final = 2**53
 """Excel keeps numbers as binary fractions: a whole number beyond this is written as text, digit by digit."""
 _WIDTH: Final = 18
 
 Cell = str | int | date | datetime | None
 
 
-def table_answer(file_kind: str, name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
+def table_response(file_kind: str, name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
     """The table as a file, `csv` or `xlsx`; for CSV `?encoding=cp932` asks for CP932. Amounts are plain numbers."""
     if file_kind == "xlsx":
-        return _file(in_excel(header, rows), _EXCEL, name, "xlsx", 0)
+        return _file_response(to_xlsx(header, rows), _XLSX_TYPE, name, "xlsx", 0)
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow([guarded(cell) for cell in header])
-    writer.writerows([guarded(cell) for cell in row] for row in rows)
+    writer.writerow([escape_formula(cell) for cell in header])
+    writer.writerows([escape_formula(cell) for cell in row] for row in rows)
     if request.args.get("encoding") == "cp932":
-        content, replaced = in_cp932(written.getvalue())
-        return _file(content, "text/csv; charset=Shift_JIS", name, "csv", replaced)
-    return _file(written.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8", name, "csv", 0)
+        content, replaced = to_cp932(written.getvalue())
+        return _file_response(content, "text/csv; charset=Shift_JIS", name, "csv", replaced)
+    return _file_response(written.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8", name, "csv", 0)
 
 
-def _file(content: bytes, content_type: str, name: str, ending: str, replaced: int) -> Response:
+def _file_response(content: bytes, content_type: str, name: str, ending: str, replaced: int) -> Response:
     file_name = f"{name}（{_GETA} {replaced}文字）.{ending}" if replaced else f"{name}.{ending}"
     return Response(
         content,
@@ -54,7 +54,7 @@ def _file(content: bytes, content_type: str, name: str, ending: str, replaced: i
     )
 
 
-def in_excel(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+def to_xlsx(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """One sheet with a fixed header: text as text, whole numbers as numbers, days as days of the calendar."""
     written = io.BytesIO()
     with Workbook(written, {"constant_memory": True}) as book:
@@ -72,14 +72,14 @@ def in_excel(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
                     sheet.write_datetime(line, column, cell.astimezone(JST).replace(tzinfo=None), moment)
                 elif isinstance(cell, date):
                     sheet.write_datetime(line, column, datetime(cell.year, cell.month, cell.day), day)
-                elif isinstance(cell, int) and abs(cell) <= _EXACT_IN_EXCEL:
+                elif isinstance(cell, int) and abs(cell) <= _MAX_EXCEL_INTEGER:
                     sheet.write_number(line, column, cell, yen)
                 elif cell is not None:
                     sheet.write_string(line, column, str(cell))
     return written.getvalue()
 
 
-def guarded(cell: Cell) -> str:
+def escape_formula(cell: Cell) -> str:
     """A cell's text. Text that a spreadsheet would read as a formula gets an apostrophe before it; numbers are ours."""
     if cell is None:
         return ""
@@ -87,15 +87,15 @@ def guarded(cell: Cell) -> str:
         return cell.astimezone(JST).isoformat(sep=" ", timespec="seconds")
     if isinstance(cell, int | date):
         return str(cell)
-    return f"'{cell}" if cell.startswith(_RISKY) else cell
+    return f"'{cell}" if cell.startswith(_FORMULA_SIGNS) else cell
 
 
-def in_cp932(text: str) -> tuple[bytes, int]:
+def to_cp932(text: str) -> tuple[bytes, int]:
     """The text in CP932, and how many characters it does not have."""
     written, replaced = [], 0
-    for letter in text:
+    for character in text:
         try:
-            written.append(letter.encode("cp932"))
+            written.append(character.encode("cp932"))
         except UnicodeEncodeError:
             written.append(_GETA.encode("cp932"))
             replaced += 1

@@ -18,19 +18,19 @@ from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount
 from governance.rules.cost_sharing import BasisDate
 
-NOTHING: Final = "―"
+NO_VALUE: Final = "―"
 """What a place without a value shows; zero is 0."""
 
 
 def amount(yen: int | None) -> str:
     """A column of yen: 1,234, below zero ▲1,234; ― where there is none."""
-    return NOTHING if yen is None else format_amount(yen)
+    return NO_VALUE if yen is None else format_amount(yen)
 
 
 def yen(value: int | None, language: Language | None = None) -> str:
     """One amount by itself, with its unit: 1,234円, or ¥1,234 in English."""
     if value is None:
-        return NOTHING
+        return NO_VALUE
     if (language or current_language()) == "ja":
         return f"{format_amount(value)}円"
     return f"{'▲' if value < 0 else ''}¥{abs(value):,}"
@@ -38,13 +38,13 @@ def yen(value: int | None, language: Language | None = None) -> str:
 
 def count(number: int | None) -> str:
     """A whole number with grouping."""
-    return NOTHING if number is None else f"{number:,}"
+    return NO_VALUE if number is None else f"{number:,}"
 
 
 def percent(share: Fraction | None) -> str:
     """A ratio to one decimal, half up: 18.0%, below zero ▲18.0%."""
     if share is None:
-        return NOTHING
+        return NO_VALUE
     tenths = rounded_tenths(share * 100)
     return f"{'▲' if tenths < 0 else ''}{abs(tenths) // 10}.{abs(tenths) % 10}%"
 
@@ -90,14 +90,14 @@ def basis_day(day: BasisDate) -> Markup | str:
 def era_date(day: date | None) -> Markup | str:
     """A day as documents write it, inside `<time datetime>`."""
     if day is None:
-        return NOTHING
+        return NO_VALUE
     return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), day_text(day))
 
 
 def jst_time(instant: datetime | None) -> Markup | str:
     """An instant as a clock in Japan shows it, with its day: 令和7年4月1日（火）14:05."""
     if instant is None:
-        return NOTHING
+        return NO_VALUE
     there = instant.astimezone(JST)
     gap = " " if current_language() == "en" else ""
     return Markup('<time datetime="{}">{}{}{:%H:%M}</time>').format(
@@ -108,14 +108,14 @@ def jst_time(instant: datetime | None) -> Markup | str:
 def elapsed(span: timedelta | None) -> str:
     """How long something took: 3分12秒, or 3 min 12 s."""
     if span is None:
-        return NOTHING
+        return NO_VALUE
     seconds = max(int(span.total_seconds()), 0)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     units = ("時間", "分", "秒") if current_language() == "ja" else (" h ", " min ", " s")
     parts = [(hours, units[0]), (minutes, units[1]), (seconds, units[2])]
-    shown = [f"{number}{unit}" for place, (number, unit) in enumerate(parts) if number or place == 2]
-    return "".join(shown[:2]) if hours else "".join(shown)
+    pieces = [f"{number}{unit}" for place, (number, unit) in enumerate(parts) if number or place == 2]
+    return "".join(pieces[:2]) if hours else "".join(pieces)
 
 
 def year_label(year: int) -> str:
@@ -126,16 +126,16 @@ def year_label(year: int) -> str:
 def short_digest(digest: str | None) -> Markup | str:
     """The first twelve letters of a digest, the whole behind it."""
     if not digest:
-        return NOTHING
+        return NO_VALUE
     return Markup('<abbr class="code" title="{}">{}</abbr>').format(digest, digest.removeprefix("sha256:")[:12])
 
 
 def code(text: Any) -> Markup | str:
     """A code or an id in the monospaced face."""
-    return NOTHING if text in (None, "") else Markup('<span class="code">{}</span>').format(escape(text))
+    return NO_VALUE if text in (None, "") else Markup('<span class="code">{}</span>').format(escape(text))
 
 
-def give_formats(app: Flask) -> None:
+def init_formats(app: Flask) -> None:
     """Make the formats filters of every template."""
     app.jinja_env.filters.update(
         amount=amount,

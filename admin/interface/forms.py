@@ -18,37 +18,37 @@ from pydantic import ValidationError
 from admin.core.errors import status_of
 from admin.core.language import current_language
 from governance.kernel.era import parse_day
-from governance.kernel.errors import Conflict, Invalid, KeyReused, Refused, reason
+from governance.kernel.errors import Conflict, DomainError, IdempotencyKeyReused, Invalid, message
 from governance.kernel.ids import new_id
-from governance.kernel.yen import shown, yen_from_form
+from governance.kernel.yen import printable, yen_from_form
 
-SENT_ALREADY = reason(
+ALREADY_SUBMITTED = message(
     "form.sent_already",
     ja="この画面の内容は、すでに送信されています。",
     en="What this page sent was carried out already.",
     hint_ja="変更を重ねて行うときは、内容を確かめて、もう一度送信してください。",
     hint_en="To make another change, look once more and send it again.",
 )
-NOT_A_NUMBER = reason(
+NOT_A_NUMBER = message(
     "form.not_a_number",
     ja="「{given}」は数ではありません。半角の整数で入力してください。",
     en="“{given}” is no number; enter a whole number in half-width digits.",
 )
-NOT_OFFERED = reason("form.not_offered", ja="選択肢から選んでください。", en="Choose one of those that are offered.")
-TYPE_CODE = reason(
+NOT_OFFERED = message("form.not_offered", ja="選択肢から選んでください。", en="Choose one of those that are offered.")
+CONFIRMATION_MISMATCH = message(
     "form.type_code",
     ja="取り消せない操作です。確認のため「{expected}」と入力してください（入力: 「{given}」）。",
     en="This cannot be undone. Type “{expected}” to confirm; you typed “{given}”.",
 )
-NEEDED = reason("form.needed", ja="入力してください。", en="Enter this.")
+REQUIRED = message("form.needed", ja="入力してください。", en="Enter this.")
 
-LONGEST: Final = 2_000
+MAX_LENGTH: Final = 2_000
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FieldError:
     """What is wrong with one field (or, with an empty name, with the whole), worded for the reader."""
 
     name: str
@@ -63,24 +63,24 @@ class Form:
     values: dict[str, str]
     key: str
     step: str = "enter"
-    problems: list[Problem] = field(default_factory=list)
+    errors: list[FieldError] = field(default_factory=list)
     status: int = 200
 
     @classmethod
-    def fresh(cls, **values: object) -> Form:
+    def initial(cls, **values: object) -> Form:
         """A form not sent yet, with what stands now in its fields."""
         return cls({name: "" if value is None else str(value) for name, value in values.items()}, str(new_id()))
 
     @classmethod
-    def sent(cls) -> Form:
+    def from_request(cls) -> Form:
         """The form of this request, byte for byte as typed."""
         values = {name: text.replace("\r\n", "\n") for name, text in request.form.items()}
         key = values.pop("key", "") or str(new_id())
         return cls(values, key[:100], values.pop("step", "confirm"))
 
     @property
-    def is_right(self) -> bool:
-        return not self.problems
+    def is_valid(self) -> bool:
+        return not self.errors
 
     @property
     def is_final(self) -> bool:
@@ -94,10 +94,10 @@ class Form:
     def optional(self, name: str) -> str | None:
         return self.text(name) or None
 
-    def needed(self, name: str) -> str:
+    def required(self, name: str) -> str:
         """What stands in a field that must not be empty."""
         if not self.text(name).strip():
-            self.refuse(Invalid(NEEDED, field=name))
+            self.add_error(Invalid(REQUIRED, field=name))
         return self.text(name)
 
     def day(self, name: str) -> date | None:
@@ -107,18 +107,18 @@ class Form:
             return None
         try:
             return parse_day(text, field=name)
-        except Refused as refused:
-            self.refuse(refused)
+        except DomainError as refused:
+            self.add_error(refused)
             return None
 
-    def whole(self, name: str) -> int | None:
+    def integer(self, name: str) -> int | None:
         """A whole number from 0; None for an empty field, and for one that is refused."""
         text = self.text(name)
         if not text:
             return None
         if text.isascii() and text.isdigit() and len(text) <= 15:
             return int(text)
-        self.refuse(Invalid(NOT_A_NUMBER, field=name, given=shown(text)))
+        self.add_error(Invalid(NOT_A_NUMBER, field=name, given=printable(text)))
         return None
 
     def yen(self, name: str) -> int | None:
@@ -128,8 +128,8 @@ class Form:
             return None
         try:
             return yen_from_form(text, field=name)
-        except Refused as refused:
-            self.refuse(refused)
+        except DomainError as refused:
+            self.add_error(refused)
             return None
 
     def one_of(self, name: str, offered: Callable[[str], T]) -> T | None:
@@ -137,42 +137,44 @@ class Form:
         try:
             return offered(self.text(name))
         except (ValueError, KeyError):
-            self.refuse(Invalid(NOT_OFFERED, field=name))
+            self.add_error(Invalid(NOT_OFFERED, field=name))
             return None
 
-    def typed(self, name: str, expected: str) -> None:
+    def confirm_text(self, name: str, expected: str) -> None:
         """Something irreversible: the expected code must have been typed."""
         if self.text(name) != expected:
-            self.refuse(Invalid(TYPE_CODE, field=name, expected=expected, given=shown(self.text(name))))
+            self.add_error(
+                Invalid(CONFIRMATION_MISMATCH, field=name, expected=expected, given=printable(self.text(name)))
+            )
 
-    def refuse(self, refusal: Refused) -> None:
+    def add_error(self, refusal: DomainError) -> None:
         """Show the refusal at the field it is about."""
-        if isinstance(refusal, KeyReused) and refusal.field not in self.values:
-            # A person knows no keys: what they see was sent before, and what they send next is a new deed.
-            refusal, self.key = Conflict(SENT_ALREADY), str(new_id())
+        if isinstance(refusal, IdempotencyKeyReused) and refusal.field not in self.values:
+            # A person knows no keys: what they see was sent before, and what they send next is a new submission.
+            refusal, self.key = Conflict(ALREADY_SUBMITTED), str(new_id())
         language = current_language()
         name = refusal.field if refusal.field in self.values else ""
-        self.problems.append(Problem(name or "", refusal.message(language), refusal.hint(language)))
+        self.errors.append(FieldError(name or "", refusal.text(language), refusal.hint(language)))
         self.status = int(status_of(refusal))
         self.step = "enter"
 
     @contextmanager
-    def refusing(self, *names: str) -> Iterator[None]:
+    def collect_errors(self, *names: str) -> Iterator[None]:
         """Carry something out; what is refused is shown in the form.
 
-        An order that does not take what was entered names the field too. `names` says where the order's word for a
-        field is not the form's, as `order=field`.
+        A command that does not take what was entered names the field too. `names` says where the command's name for a
+        field is not the form's, as `command_field=form_field`.
         """
         renamed: Mapping[str, str] = dict(name.split("=", 1) for name in names)
         try:
             yield
-        except Refused as refused:
+        except DomainError as refused:
             refused.field = renamed.get(refused.field or "", refused.field or "")
-            self.refuse(refused)
+            self.add_error(refused)
         except ValidationError as wrong:
             place = str(wrong.errors()[0]["loc"][0])
-            self.refuse(Invalid(NOT_OFFERED, field=renamed.get(place, place)))
+            self.add_error(Invalid(NOT_OFFERED, field=renamed.get(place, place)))
 
-    def problem(self, name: str) -> Problem | None:
+    def error(self, name: str) -> FieldError | None:
         """The first problem of a field."""
-        return next((problem for problem in self.problems if problem.name == name), None)
+        return next((error for error in self.errors if error.name == name), None)

@@ -12,12 +12,12 @@ from admin.operations.keycloak_setup import identities
 from tenancy.keycloak.port import Identities
 
 PORT: Final = "moyai.api.identities"
-_making = Lock()
+_lock = Lock()
 
 
 def identities_of(app: Flask) -> Identities:
     """The port of this application. Its calls raise Unreachable while Keycloak is away."""
-    with _making:
+    with _lock:
         if PORT not in app.extensions:
             app.extensions[PORT] = identities(settings_of(app))
     port: Identities = app.extensions[PORT]

@@ -1,6 +1,6 @@
 """The words of states and kinds on pages, Japanese and English: the glossary's, one word for one thing.
 
-Permissions, events and roles have theirs in `governance.words`.
+Permissions, events and roles have theirs in `governance.labels`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from billing.ledger.chart import AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
 from billing.runs.tables import RunKind, RunState
 from governance.approvals import Decision
-from governance.audit.record import AuditOutcome
+from governance.audit.writer import AuditOutcome
 from governance.kernel.split import Rounding
-from governance.words import EVENT_WORDS, PERMISSION_WORDS, ROLE_WORDS, Words
+from governance.labels import EVENT_LABELS, PERMISSION_LABELS, ROLE_LABELS, LabelPair
 from tenancy.clients.tables import ClientState
 from tenancy.onboarding.plan import Action
-from tenancy.onboarding.steps import Choice, StepName, StepState
+from tenancy.onboarding.steps import StepDecision, StepName, StepState
 from tenancy.people.tables import MemberState
 from tenancy.tenants.states import TenantKind, TenantState
 from tenancy.tenants.tables import ContactPurpose, StatisticKind
@@ -37,7 +37,7 @@ class Named(Protocol):
     def label(self) -> str: ...
 
 
-WORDS: Final[dict[str, dict[str, Words]]] = {
+LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "tenant": {
         TenantState.APPLIED: ("申請", "applied"),
         TenantState.SCREENING: ("審査中", "screening"),
@@ -79,9 +79,9 @@ WORDS: Final[dict[str, dict[str, Words]]] = {
         StepState.FAILED: ("判断が必要", "needs a decision"),
     },
     "choice": {
-        Choice.RETRY: ("やり直す", "retry"),
-        Choice.SKIP: ("飛ばす", "skip"),
-        Choice.ADOPT: ("済んだものとして引き取る", "adopt as done"),
+        StepDecision.RETRY: ("やり直す", "retry"),
+        StepDecision.SKIP: ("飛ばす", "skip"),
+        StepDecision.ADOPT: ("済んだものとして引き取る", "adopt as done"),
     },
     "action": {
         Action.CREATE: ("作成", "create"),
@@ -220,30 +220,30 @@ TONES: Final[dict[str, frozenset[str]]] = {
 """How a badge looks for which values. The word always stands in it, so that no colour says anything alone."""
 
 
-def word(value: str | None, thing: str) -> str:
+def label_of(value: str | None, thing: str) -> str:
     """The word of a state or kind of `thing` in this request's language.
 
     A value without a word shows itself: a page with one odd word is better than no page.
     """
     if value is None:
         return "―"
-    found = WORDS[thing].get(value)
+    found = LABELS[thing].get(value)
     return str(value) if found is None else either(*found)
 
 
-def event_word(value: str) -> str:
+def event_label(value: str) -> str:
     """What the record calls this event, for people."""
-    return _said({str(event): words for event, words in EVENT_WORDS.items()}, value)
+    return _label({str(event): words for event, words in EVENT_LABELS.items()}, value)
 
 
-def role_word(value: str) -> str:
+def role_label(value: str) -> str:
     """A role's word."""
-    return _said({str(role): words for role, words in ROLE_WORDS.items()}, value)
+    return _label({str(role): words for role, words in ROLE_LABELS.items()}, value)
 
 
-def permission_word(value: str) -> str:
+def permission_label(value: str) -> str:
     """A permission's word."""
-    return _said({str(permission): words for permission, words in PERMISSION_WORDS.items()}, value)
+    return _label({str(permission): words for permission, words in PERMISSION_LABELS.items()}, value)
 
 
 def tone(value: str | None) -> str:
@@ -253,7 +253,7 @@ def tone(value: str | None) -> str:
 
 def options(thing: str, values: Iterable[str]) -> list[tuple[str, str]]:
     """Value and word of each, for a choice."""
-    return [(value, word(value, thing)) for value in values]
+    return [(value, label_of(value, thing)) for value in values]
 
 
 def named(rows: Iterable[Named]) -> list[tuple[str, str]]:
@@ -261,7 +261,7 @@ def named(rows: Iterable[Named]) -> list[tuple[str, str]]:
     return [("", "―"), *((row.name, row.label) for row in rows)]
 
 
-def actor_word(kind: str, actor: str) -> str:
+def actor_label(kind: str, actor: str) -> str:
     """Who acted, where no name is to be seen: Moyai itself, somebody at the operator's machine, or another's person."""
     part = actor.partition(":")[2]
     if kind == "system":
@@ -273,18 +273,18 @@ def actor_word(kind: str, actor: str) -> str:
     return either("他団体の担当者", "a person of another tenant")
 
 
-def give_words(app: Flask) -> None:
+def init_labels(app: Flask) -> None:
     """Make the words known to every template."""
     app.jinja_env.filters.update(
-        word=word,
-        event_word=event_word,
-        role_word=role_word,
-        permission_word=permission_word,
+        label_of=label_of,
+        event_label=event_label,
+        role_label=role_label,
+        permission_label=permission_label,
         tone=tone,
-        actor_word=actor_word,
+        actor_label=actor_label,
     )
     app.jinja_env.globals.update(options=options, named=named)
 
 
-def _said(words: dict[str, Words], value: str) -> str:
+def _label(words: dict[str, LabelPair], value: str) -> str:
     return either(*words[value]) if value in words else value

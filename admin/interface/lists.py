@@ -14,17 +14,17 @@ from flask import request, url_for
 
 from governance.kernel.clock import today
 from governance.kernel.era import parse_day
-from governance.kernel.errors import Refused
+from governance.kernel.errors import DomainError
 from governance.kernel.fiscal_year import FiscalYear
 
 PAGE_SIZE: Final = 50
-_LAST_PAGE: Final = 100_000
+_MAX_PAGE: Final = 100_000
 
 E = TypeVar("E", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Pagination:
     """Which part of a list this is: its number from 1 and how many there are in all."""
 
     number: int
@@ -43,30 +43,30 @@ class Page:
         return min(self.number * PAGE_SIZE, self.total)
 
 
-def page_number() -> int:
+def query_page() -> int:
     """The page in the address; 1 for anything that is no page."""
     text = request.args.get("page", "1")
-    return min(max(int(text), 1), _LAST_PAGE) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+    return min(max(int(text), 1), _MAX_PAGE) if text.isascii() and text.isdigit() and len(text) < 9 else 1
 
 
-def chosen(name: str, offered: type[E]) -> E | None:
+def query_enum(name: str, offered: type[E]) -> E | None:
     """A filter with fixed values; None where it is not set or is none of them."""
     text = request.args.get(name, "")
     return offered(text) if text in offered.__members__.values() else None
 
 
-def chosen_of(name: str, offered: Sequence[str], otherwise: str) -> str:
+def query_choice(name: str, offered: Sequence[str], otherwise: str) -> str:
     """One of these words in the address, or the usual one."""
     text = request.args.get(name, "")
     return text if text in offered else otherwise
 
 
-def words() -> str:
+def query_search() -> str:
     """What is searched for."""
     return request.args.get("q", "").strip()[:100]
 
 
-def chosen_id(name: str) -> UUID | None:
+def query_uuid(name: str) -> UUID | None:
     """An id in the address; None where there is none that could be one."""
     try:
         return UUID(request.args.get(name, ""))
@@ -74,36 +74,36 @@ def chosen_id(name: str) -> UUID | None:
         return None
 
 
-def chosen_day(name: str) -> date | None:
+def query_date(name: str) -> date | None:
     """A day in the address, in any of the forms people write."""
     try:
         return parse_day(request.args.get(name, "").strip(), field=name)
-    except Refused:
+    except DomainError:
         return None
 
 
-def chosen_year(name: str = "fiscal_year") -> int | None:
+def query_year(name: str = "fiscal_year") -> int | None:
     """A fiscal year in the address."""
     text = request.args.get(name, "")
     try:
         return FiscalYear(int(text)).year if text.isascii() and text.isdigit() and len(text) == 4 else None
-    except Refused:
+    except DomainError:
         return None
 
 
-def this_year() -> int:
+def current_fiscal_year() -> int:
     """The fiscal year that runs in Japan today."""
     return FiscalYear.of(today()).year
 
 
-def address_with(**changes: object) -> str:
+def current_url_with(**changes: object) -> str:
     """This page's address with these parts of its query changed; None takes a part away. The page starts at 1 again."""
-    asked: dict[str, object] = {name: text for name, text in request.args.items() if name != "page"}
-    return address_of(request.endpoint or "", asked | changes, **(request.view_args or {}))
+    query: dict[str, object] = {name: text for name, text in request.args.items() if name != "page"}
+    return url_with_query(request.endpoint or "", query | changes, **(request.view_args or {}))
 
 
-def address_of(endpoint: str, asked: Mapping[str, object], **place: Any) -> str:
+def url_with_query(endpoint: str, query: Mapping[str, object], **path_values: Any) -> str:
     """The address of a page with this query. Whatever name a visitor put into it, it is no more than a query."""
-    path = url_for(endpoint, **place)
-    kept = {name: part for name, part in asked.items() if part not in (None, "")}
+    path = url_for(endpoint, **path_values)
+    kept = {name: part for name, part in query.items() if part not in (None, "")}
     return f"{path}?{urlencode(kept)}" if kept else path

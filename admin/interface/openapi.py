@@ -1,6 +1,6 @@
-"""The OpenAPI document: the list of addresses, told to flask-openapi, which makes schemas of the models.
+"""The OpenAPI document: the list of routes, given to flask-openapi, which makes schemas of the models.
 
-It describes what `routes` serves and nothing of its own: a body is an order without the fields that the address fills.
+It describes what `routes` serves and nothing of its own: a body is a command without the fields that the address fills.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flask_openapi.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from admin.interface.api_requests import KEY_HEADER
-from admin.interface.api_routes import PREFIX, Route
+from admin.interface.api_routes import PREFIX, ApiRoute
 
 _JSON: Final = "application/json"
 _PROBLEM: Final = "application/problem+json"
@@ -36,7 +36,7 @@ class Problem(BaseModel):
     field: str | None = Field(default=None, description="The place in what was sent.")
 
 
-_STATUS_WORDS: Final = {
+_STATUS_DESCRIPTIONS: Final = {
     "400": "The request cannot be read, or lacks a header it needs.",
     "401": "No token, or one that is not valid.",
     "403": "The token's holder may not do this.",
@@ -51,7 +51,7 @@ _STATUS_WORDS: Final = {
     "503": "A server that is needed cannot be reached just now.",
 }
 
-_PLACES: Final[dict[str, tuple[Any, str]]] = {
+_PATH_PARAMS: Final[dict[str, tuple[Any, str]]] = {
     "tenant": (str, "The tenant's id, or its six-digit code (団体コード)."),
     "cohort": (str, "The cohort's name."),
     "plan": (str, "The plan's name."),
@@ -61,7 +61,7 @@ _PLACES: Final[dict[str, tuple[Any, str]]] = {
 }
 
 
-def document(routes: Iterable[Route]) -> dict[str, Any]:
+def document(routes: Iterable[ApiRoute]) -> dict[str, Any]:
     """The whole document, OpenAPI 3.1."""
     app = OpenAPI(
         "moyai-api",
@@ -100,11 +100,11 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
             responses=_responses(route),
         )(_signature(route))
     app.register_api(api)
-    whole: dict[str, Any] = app.api_doc
-    return whole
+    spec: dict[str, Any] = app.api_doc
+    return spec
 
 
-def _signature(route: Route) -> Any:
+def _signature(route: ApiRoute) -> Any:
     """A function with the parameters of the route: flask-openapi reads its annotations and never calls it."""
 
     def described() -> None: ...
@@ -112,8 +112,8 @@ def _signature(route: Route) -> Any:
     described.__name__ = route.name
     described.__doc__ = route.summary
     hints: dict[str, Any] = {}
-    if route.places:
-        hints["path"] = _model(f"{route.name}_path", {name: _place(name) for name in route.places})
+    if route.path_params:
+        hints["path"] = _model(f"{route.name}_path", {name: _path_param(name) for name in route.path_params})
     if route.query is not None:
         hints["query"] = route.query
     headers = _headers(route)
@@ -125,12 +125,12 @@ def _signature(route: Route) -> Any:
     return described
 
 
-def _place(name: str) -> tuple[Any, Any]:
-    kind, words = _PLACES.get(name, (UUID, f"The {name}'s id."))
-    return (kind, Field(description=words))
+def _path_param(name: str) -> tuple[Any, Any]:
+    kind, description = _PATH_PARAMS.get(name, (UUID, f"The {name}'s id."))
+    return (kind, Field(description=description))
 
 
-def _headers(route: Route) -> dict[str, tuple[Any, Any]]:
+def _headers(route: ApiRoute) -> dict[str, tuple[Any, Any]]:
     key = Annotated[str, Field(min_length=1, max_length=255)]
     if route.method == "GET":
         return {}
@@ -144,51 +144,55 @@ def _headers(route: Route) -> dict[str, tuple[Any, Any]]:
             ),
         )
     }
-    if route.needs_version:
+    if route.requires_if_match:
         headers["if_match"] = (str, Field(alias="If-Match", description="The ETag that was shown."))
     return headers
 
 
-def _body(route: Route) -> type[BaseModel]:
-    """The order as the body has it. Where the address says nothing of it, it is the order itself."""
-    order = route.order
-    if order is None:
+def _body(route: ApiRoute) -> type[BaseModel]:
+    """The command as the body has it. Where the address fills none of its fields, it is the command model itself."""
+    command_model = route.command_model
+    if command_model is None:
         raise ValueError(f"{route.name} has no body")
-    if not route.order_without:
-        return order
+    if not route.path_fields:
+        return command_model
     fields: dict[str, Any] = {
-        name: (field.annotation, field) for name, field in order.model_fields.items() if name not in route.order_without
+        name: (field.annotation, field)
+        for name, field in command_model.model_fields.items()
+        if name not in route.path_fields
     }
-    return create_model(order.__name__, __config__=ConfigDict(extra="forbid"), __doc__=order.__doc__, **fields)
+    return create_model(
+        command_model.__name__, __config__=ConfigDict(extra="forbid"), __doc__=command_model.__doc__, **fields
+    )
 
 
 def _model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
     return create_model(name, **fields)
 
 
-def _responses(route: Route) -> dict[str, Any]:
+def _responses(route: ApiRoute) -> dict[str, Any]:
     responses: dict[str, Any] = {}
-    if route.gives is not None:
-        responses[str(route.status)] = route.gives
+    if route.response_model is not None:
+        responses[str(route.status)] = route.response_model
     else:
-        shown: dict[str, Any] = {"schema": {"type": "string"}}
+        content: dict[str, Any] = {"schema": {"type": "string"}}
         if route.content == (_JSON,):
-            shown = {"schema": {"type": "object"}}
-        responses[str(route.status)] = {"description": "OK", "content": dict.fromkeys(route.content, shown)}
-    for status in _possible(route):
+            content = {"schema": {"type": "object"}}
+        responses[str(route.status)] = {"description": "OK", "content": dict.fromkeys(route.content, content)}
+    for status in _error_statuses(route):
         responses[status] = {
-            "description": _STATUS_WORDS[status],
+            "description": _STATUS_DESCRIPTIONS[status],
             "content": {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     return responses
 
 
-def _possible(route: Route) -> list[str]:
-    possible: set[str] = {"400", "401", "403", "422", "500", "503"}
-    if route.places:
-        possible.add("404")
+def _error_statuses(route: ApiRoute) -> list[str]:
+    statuses: set[str] = {"400", "401", "403", "422", "500", "503"}
+    if route.path_params:
+        statuses.add("404")
     if route.method != "GET":
-        possible |= {"404", "409", "413", "415"}
-    if route.needs_version:
-        possible |= {"412", "428"}
-    return sorted(possible)
+        statuses |= {"404", "409", "413", "415"}
+    if route.requires_if_match:
+        statuses |= {"412", "428"}
+    return sorted(statuses)

@@ -14,51 +14,51 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 import click
 from pydantic import ValidationError
 
-from admin.core.errors import wrong_order
-from governance.kernel.errors import Invalid, Refused, Unreachable
+from admin.core.errors import invalid_command
+from governance.kernel.errors import DependencyUnavailable, DomainError, Invalid
 
 Parameters = ParamSpec("Parameters")
-Answer = TypeVar("Answer")
+ReturnT = TypeVar("ReturnT")
 
 
-def answering(
-    deed: Callable[Parameters, Answer], *, json_to_error_stream: bool = False
-) -> Callable[Parameters, Answer]:
+def handle_errors(
+    function: Callable[Parameters, ReturnT], *, json_to_stderr: bool = False
+) -> Callable[Parameters, ReturnT]:
     """Turn a refusal raised by a command's body into its message and exit code. A bug stays a traceback.
 
-    An order that does not take what was typed is a refusal, too. With `--json` the refusal is the one object on
-    standard output; `json_to_error_stream` is for commands whose standard output holds a result or nothing.
+    A command that does not take what was typed is a refusal, too. With `--json` the refusal is the one object on
+    standard output; `json_to_stderr` is for commands whose standard output holds a result or nothing.
     """
 
-    @functools.wraps(deed)
-    def answered(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
+    @functools.wraps(function)
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ReturnT:
         try:
-            return deed(*args, **kwargs)
+            return function(*args, **kwargs)
         except ValidationError as wrong:
-            refusal: Refused = wrong_order(wrong)
-        except Refused as refused:
+            refusal: DomainError = invalid_command(wrong)
+        except DomainError as refused:
             refusal = refused
         context = click.get_current_context()
-        _refuse(refusal, context, bool(context.params.get("as_json")), json_to_error_stream)
+        _report(refusal, context, bool(context.params.get("as_json")), json_to_stderr)
 
-    return answered
+    return wrapper
 
 
-def print_json(answer: dict[str, Any]) -> None:
+def print_json(result: dict[str, Any]) -> None:
     """One object on standard output, in UTF-8 whatever the locale, so that the same answer is the same bytes."""
-    click.echo(json.dumps(answer, ensure_ascii=False, indent=2).encode())
+    click.echo(json.dumps(result, ensure_ascii=False, indent=2).encode())
 
 
-def exit_code(refusal: Refused) -> int:
+def exit_code(refusal: DomainError) -> int:
     """The exit code of a refusal, as the contract of the command line has it."""
     if isinstance(refusal, Invalid):
         return 2
-    return 3 if isinstance(refusal, Unreachable) else 1
+    return 3 if isinstance(refusal, DependencyUnavailable) else 1
 
 
-def as_error(refusal: Refused) -> dict[str, Any]:
+def error_json(refusal: DomainError) -> dict[str, Any]:
     """`{"error": {"code", "message", "field"?, "hint"?}}`."""
-    error = {"code": refusal.code, "message": f"{refusal.message('ja')} / {refusal.message('en')}"}
+    error = {"code": refusal.code, "message": f"{refusal.text('ja')} / {refusal.text('en')}"}
     if refusal.field is not None:
         error["field"] = refusal.field
     if refusal.hint("ja"):
@@ -66,25 +66,25 @@ def as_error(refusal: Refused) -> dict[str, Any]:
     return {"error": error}
 
 
-def answer_usage_error(error: click.UsageError, *, as_json: bool) -> int:
+def report_usage_error(error: click.UsageError, *, as_json: bool) -> int:
     """Tell of a wrong option or argument as every refusal is told, naming it as the field; the exit code is 2."""
     if not as_json:
         error.show()
         return 2
     parameter = error.param if isinstance(error, click.BadParameter) else None
     named = parameter.name if parameter is not None else getattr(error, "option_name", None)
-    answer = {"code": "usage", "message": error.format_message()}
+    result = {"code": "usage", "message": error.format_message()}
     if named:
-        answer["field"] = str(named)
-    print_json({"error": answer})
+        result["field"] = str(named)
+    print_json({"error": result})
     return 2
 
 
-def _refuse(refusal: Refused, context: click.Context, as_json: bool, json_to_error_stream: bool) -> NoReturn:
+def _report(refusal: DomainError, context: click.Context, as_json: bool, json_to_stderr: bool) -> NoReturn:
     if as_json:
-        click.echo(json.dumps(as_error(refusal), ensure_ascii=False).encode(), err=json_to_error_stream)
+        click.echo(json.dumps(error_json(refusal), ensure_ascii=False).encode(), err=json_to_stderr)
     else:
         where = f"{refusal.field}: " if refusal.field is not None else ""
         for language in ("ja", "en"):
-            click.echo(f"{where}{refusal.message(language)} {refusal.hint(language)}".rstrip(), err=True)
+            click.echo(f"{where}{refusal.text(language)} {refusal.hint(language)}".rstrip(), err=True)
     context.exit(exit_code(refusal))

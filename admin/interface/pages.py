@@ -15,11 +15,11 @@ from governance.kernel.database import db
 from tenancy.keycloak.port import Identities
 
 
-def show(template: str, *, form: Form | None = None, **values: Any) -> tuple[str, int]:
+def render_page(template: str, *, form: Form | None = None, **values: Any) -> tuple[str, int]:
     """A page; with a form that was refused, with the status of its refusal."""
-    problems = form.problems if form is not None else []
-    page = render_template(f"{template}.html", form=form, problems=problems, **values)
-    return page, form.status if form is not None and problems else 200
+    errors = form.errors if form is not None else []
+    page = render_template(f"{template}.html", form=form, errors=errors, **values)
+    return page, form.status if form is not None and errors else 200
 
 
 def session() -> Session:
@@ -41,7 +41,7 @@ def keycloak() -> Identities:
     return kept
 
 
-def id_in(text: str) -> UUID | None:
+def parse_uuid(text: str) -> UUID | None:
     """An id from a form; None where it is none."""
     try:
         return UUID(text)

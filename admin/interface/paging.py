@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from admin.core.guard import current_actor
 from admin.interface.api_requests import PageQuery
-from governance.kernel.errors import Invalid, reason
+from governance.kernel.errors import Invalid, message
 
-CURSOR_WRONG = reason(
+INVALID_CURSOR = message(
     "api.cursor_wrong",
     ja="カーソルが正しくありません。一覧の先頭から取得し直してください。",
     en="This cursor is not one of this list; begin again without it.",
@@ -41,46 +41,46 @@ class Page(BaseModel, Generic[T]):
 P = TypeVar("P", bound=Page)  # type: ignore[type-arg]  # each list has its own page, whatever it is made of
 
 
-def page_of(page: type[P], rows: Sequence[T], key: Callable[[T], str], query: PageQuery) -> P:
+def paginate(page: type[P], rows: Sequence[T], key: Callable[[T], str], query: PageQuery) -> P:
     """The page of a list that was read whole, in its order; `key` tells its rows apart."""
     start = 0
-    after = position(query)
+    after = read_cursor(query)
     if after is not None:
         keys = [key(row) for row in rows]
         if after not in keys:
-            raise Invalid(CURSOR_WRONG, field="cursor")
+            raise Invalid(INVALID_CURSOR, field="cursor")
         start = keys.index(after) + 1
-    return cut(page, rows[start : start + query.limit + 1], key, query)
+    return slice_page(page, rows[start : start + query.limit + 1], key, query)
 
 
-def cut(page: type[P], rows: Sequence[T], key: Callable[[T], str], query: PageQuery) -> P:
+def slice_page(page: type[P], rows: Sequence[T], key: Callable[[T], str], query: PageQuery) -> P:
     """The page of rows that were read from the position on, one more than the limit to see whether there are more."""
-    shown = list(rows[: query.limit])
+    items = list(rows[: query.limit])
     more = len(rows) > query.limit
-    return page.model_validate({"items": shown, "next_cursor": _sealed(key(shown[-1]), query) if more else None})
+    return page.model_validate({"items": items, "next_cursor": _sign_cursor(key(items[-1]), query) if more else None})
 
 
-def position(query: PageQuery) -> str | None:
+def read_cursor(query: PageQuery) -> str | None:
     """The key of the last row of the page before, or None at the beginning. Raises Invalid for a foreign cursor."""
     if query.cursor is None:
         return None
     try:
-        whole = base64.urlsafe_b64decode(query.cursor.encode("ascii"))
-        key = whole[_MAC_BYTES:].decode()
+        decoded = base64.urlsafe_b64decode(query.cursor.encode("ascii"))
+        key = decoded[_MAC_BYTES:].decode()
     except (ValueError, binascii.Error):
-        raise Invalid(CURSOR_WRONG, field="cursor") from None
-    if not hmac.compare_digest(whole[:_MAC_BYTES], _mac(key, query)):
-        raise Invalid(CURSOR_WRONG, field="cursor")
+        raise Invalid(INVALID_CURSOR, field="cursor") from None
+    if not hmac.compare_digest(decoded[:_MAC_BYTES], _mac(key, query)):
+        raise Invalid(INVALID_CURSOR, field="cursor")
     return key
 
 
-def _sealed(key: str, query: PageQuery) -> str:
+def _sign_cursor(key: str, query: PageQuery) -> str:
     return base64.urlsafe_b64encode(_mac(key, query) + key.encode()).decode()
 
 
 def _mac(key: str, query: PageQuery) -> bytes:
     actor = current_actor()
     filters = query.model_dump_json(exclude={"cursor", "limit"})
-    told = "\n".join(("cursor", request.path, str(actor.tenant_id), str(actor.scope), filters, key))
+    signed_text = "\n".join(("cursor", request.path, str(actor.tenant_id), str(actor.tenant_scope), filters, key))
     secret = str(current_app.secret_key).encode()
-    return hmac.new(secret, told.encode(), hashlib.sha256).digest()[:_MAC_BYTES]
+    return hmac.new(secret, signed_text.encode(), hashlib.sha256).digest()[:_MAC_BYTES]

@@ -11,8 +11,8 @@ import click
 from sqlalchemy.orm import Session
 
 from admin.interface.output import print_json
-from governance.commands import bookkeeping
-from governance.kernel.codes import BodyCode
+from governance.commands import system_transaction
+from governance.kernel.codes import LocalGovernmentCode
 from governance.kernel.database import OPERATOR
 from tenancy import directory
 
@@ -23,7 +23,7 @@ UNLIMITED: Final = "unlimited"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class Day(click.ParamType[date]):
+class DateParam(click.ParamType[date]):
     """A day as 2025-04-01."""
 
     name = "date"
@@ -35,7 +35,7 @@ class Day(click.ParamType[date]):
             self.fail(f"{value!r} is not a day as 2025-04-01", param, ctx)
 
 
-class Quota(click.ParamType[int | None]):
+class QuotaParam(click.ParamType[int | None]):
     """A whole number, or `unlimited`."""
 
     name = "value"
@@ -48,26 +48,26 @@ class Quota(click.ParamType[int | None]):
         self.fail(f"{value!r} is neither a whole number nor {UNLIMITED}", param, ctx)
 
 
-def tenant_named(session: Session, code: str, *, field: str = "CODE") -> directory.TenantFacts:
+def find_tenant(session: Session, code: str, *, field: str = "CODE") -> directory.TenantFacts:
     """The tenant of this code, or of this id: unions, companies and associates may have no code.
 
     Raises Invalid for what is neither, NotFound where there is no such tenant.
     """
     if _ID.fullmatch(code):
         return directory.tenant_by_id(session, UUID(code))
-    return directory.tenant_by_code(session, BodyCode.parse(code, field=field).digits)
+    return directory.tenant_by_code(session, LocalGovernmentCode.parse(code, field=field).digits)
 
 
-def tenant_id_of(code: str, *, field: str = "CODE") -> UUID:
-    """The id of the tenant that is named as for `tenant_named`, which says what is raised."""
-    with bookkeeping(OPERATOR) as session:
-        return tenant_named(session, code, field=field).id
+def find_tenant_id(code: str, *, field: str = "CODE") -> UUID:
+    """The id of the tenant that is named as for `find_tenant`, which says what is raised."""
+    with system_transaction(OPERATOR) as session:
+        return find_tenant(session, code, field=field).id
 
 
-def print_answer(answer: dict[str, Any], as_json: bool) -> None:
+def print_result(result: dict[str, Any], as_json: bool) -> None:
     """The answer as one object, or a line for each of its facts."""
     if as_json:
-        print_json(answer)
+        print_json(result)
         return
-    for key, value in answer.items():
+    for key, value in result.items():
         click.echo(f"{key}: {UNLIMITED if value is None and key == 'value' else value}")

@@ -1,6 +1,6 @@
 """Which permission each command of the command line asks: one table, so that none can be forgotten.
 
-The person at the operator's machine holds the operator's roles; the commands of the write door ask once more.
+The person at the operator's machine holds the operator's roles; the command bus checks once more.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Final
 
 from governance.permissions import Permission as P
 
-PERMITTED: Final[dict[str, P]] = {
+COMMAND_PERMISSIONS: Final[dict[str, P]] = {
     "run": P.SERVERS_RUN,
     "up": P.SERVERS_RUN,
     "down": P.SERVERS_RUN,

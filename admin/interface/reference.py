@@ -1,4 +1,4 @@
-"""What the house says about itself: permissions with their roles, doors with their permissions, and the glossary.
+"""The system's reference data: permissions with their roles, routes with their permissions, and the glossary.
 
 `moyai permissions` prints it, docs/GLOSSARY.md and docs/PERMISSIONS.md are written from it, and tests hold both to it.
 """
@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from flask import Flask
 
-from admin.core.guard import routes
-from admin.interface.permitted import PERMITTED
+from admin.core.guard import list_routes
+from admin.interface.permitted import COMMAND_PERMISSIONS
 from governance.commands import COMMANDS
 from governance.events import Event
+from governance.labels import label
 from governance.permissions import ROLE_PERMISSIONS, Permission, Role
-from governance.words import word
 
 GENERATED_BELOW: Final = "<!-- Below this line the page is written by `moyai permissions --write-docs`. -->"
 
@@ -25,8 +25,8 @@ def permissions(app: Flask) -> dict[str, Any]:
         "permissions": [
             {
                 "permission": permission.value,
-                "ja": word(permission, "ja"),
-                "en": word(permission, "en"),
+                "ja": label(permission, "ja"),
+                "en": label(permission, "en"),
                 "roles": [role.value for role in Role if permission in ROLE_PERMISSIONS[role]],
             }
             for permission in Permission
@@ -38,10 +38,11 @@ def permissions(app: Flask) -> dict[str, Any]:
                 "endpoint": route.endpoint,
                 "permission": route.permission.value if route.permission else None,
             }
-            for route in routes(app)
+            for route in list_routes(app)
         ],
         "command_line": [
-            {"command": f"moyai {path}", "permission": permission.value} for path, permission in PERMITTED.items()
+            {"command": f"moyai {path}", "permission": permission.value}
+            for path, permission in COMMAND_PERMISSIONS.items()
         ],
         "commands": [
             {"command": name, "permission": command.permission.value, "event": command.event.value}
@@ -53,11 +54,11 @@ def permissions(app: Flask) -> dict[str, Any]:
 def glossary_tables() -> str:
     """The part of docs/GLOSSARY.md that lists permissions, events, roles and commands."""
     lines = [GENERATED_BELOW, "", "## 役割 Roles", "", "| role | 画面 | meaning |", "|---|---|---|"]
-    lines += [f"| `{role.value}` | {word(role, 'ja')} | {word(role, 'en')} |" for role in Role]
+    lines += [f"| `{role.value}` | {label(role, 'ja')} | {label(role, 'en')} |" for role in Role]
     lines += ["", "## 権限 Permissions", "", "| permission | 画面 | what it allows |", "|---|---|---|"]
-    lines += [f"| `{one.value}` | {word(one, 'ja')} | {word(one, 'en')} |" for one in Permission]
+    lines += [f"| `{one.value}` | {label(one, 'ja')} | {label(one, 'en')} |" for one in Permission]
     lines += ["", "## 監査記録 Audit events", "", "| event | 画面 | meaning |", "|---|---|---|"]
-    lines += [f"| `{event.value}` | {word(event, 'ja')} | {word(event, 'en')} |" for event in Event]
+    lines += [f"| `{event.value}` | {label(event, 'ja')} | {label(event, 'en')} |" for event in Event]
     lines += ["", "## 操作 Commands", "", "| command | what it does | permission | event |", "|---|---|---|---|"]
     lines += [
         f"| `{name}` | {(command.__doc__ or '').strip().splitlines()[0]} | `{command.permission.value}` "
@@ -81,5 +82,5 @@ def permission_matrix() -> str:
     ]
     for permission in Permission:
         marks = ["●" if permission in ROLE_PERMISSIONS[role] else "" for role in roles]
-        lines.append(f"| `{permission.value}` {word(permission, 'ja')} | " + " | ".join(marks) + " |")
+        lines.append(f"| `{permission.value}` {label(permission, 'ja')} | " + " | ".join(marks) + " |")
     return "\n".join(lines) + "\n"

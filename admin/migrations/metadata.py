@@ -12,6 +12,6 @@ import tenancy.onboarding.tables
 import tenancy.people.tables
 import tenancy.quotas.tables
 import tenancy.tenants.tables  # noqa: F401
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 
-metadata = Row.metadata
+metadata = TableBase.metadata

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from governance.kernel.errors import Conflict, Unreachable, reason
+from governance.kernel.errors import Conflict, DependencyUnavailable, message
 
 VERSION: Final = "2.0.10"
 SHA256: Final = "71ea67185bfa8c98c39d31717c6fce5d852370fcdfd129db4543774d3145c0de"
@@ -19,14 +19,14 @@ SHA256: Final = "71ea67185bfa8c98c39d31717c6fce5d852370fcdfd129db4543774d3145c0d
 
 _INSIDE: Final = f"META-INF/resources/webjars/htmx.org/{VERSION}/dist/htmx.min.js"
 
-NOT_FETCHED = reason(
+HTMX_NOT_FETCHED = message(
     "console.htmx_not_fetched",
     ja="htmx {version} を取得できませんでした（{answer}）。画面は使えますが、進み具合は自動で更新されません。",
     en="htmx {version} could not be fetched ({answer}). All pages work; progress does not update by itself.",
     hint_ja="Maven リポジトリへの接続を確かめて、もう一度起動してください。",
     hint_en="Check the way to the Maven registry and start again.",
 )
-WRONG_DIGEST = reason(
+WRONG_DIGEST = message(
     "console.htmx_wrong_digest",
     ja="取得した htmx {version} の SHA-256 が {given} です。正しくは {expected} なので使いません。",
     en="The fetched htmx {version} has SHA-256 {given}; it should be {expected}, so it is not used.",
@@ -39,7 +39,7 @@ def script_below(home: Path) -> Path:
 
 
 def fetch(home: Path) -> Path:
-    """The script below MOYAI_HOME, fetched the first time. Raises Unreachable and Conflict; then nothing is kept."""
+    """The script below MOYAI_HOME, fetched the first time. Raises DependencyUnavailable and Conflict."""
     kept = script_below(home)
     if kept.is_file() and hashlib.sha256(kept.read_bytes()).hexdigest() == SHA256:
         return kept
@@ -53,12 +53,12 @@ def fetch(home: Path) -> Path:
         with zipfile.ZipFile(archive) as jar:
             script = jar.read(_INSIDE)
     except Exception as trouble:  # jgo raises whatever its HTTP and XML libraries raise
-        raise Unreachable(NOT_FETCHED, version=VERSION, answer=type(trouble).__name__) from trouble
+        raise DependencyUnavailable(HTMX_NOT_FETCHED, version=VERSION, answer=type(trouble).__name__) from trouble
     given = hashlib.sha256(script).hexdigest()
     if given != SHA256:
         raise Conflict(WRONG_DIGEST, version=VERSION, given=given, expected=SHA256)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    growing = kept.with_suffix(".growing")
-    growing.write_bytes(script)
-    growing.rename(kept)
+    partial = kept.with_suffix(".growing")
+    partial.write_bytes(script)
+    partial.rename(kept)
     return kept

@@ -13,7 +13,7 @@ from admin.operations.ports import LOOPBACK
 from admin.operations.postgresql import KEYCLOAK
 
 # Keycloak opens as many connections as it finds useful; the rest of PostgreSQL's hundred are ours.
-_CONNECTIONS_AT_MOST = 20
+_MAX_CONNECTIONS = 20
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class EmbeddedKeycloak:
             "http-port": str(self.port),
             "http-management-port": str(self.management_port),
             "hostname": self.url,
-            "db-pool-max-size": str(_CONNECTIONS_AT_MOST),
+            "db-pool-max-size": str(_MAX_CONNECTIONS),
             # Events stand in its database; in the log they would name people and their addresses. Health says "down"
             # on every question until it is up.
             "log-level": "info,org.keycloak.events:off,io.smallrye.health:off",

@@ -16,44 +16,44 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from governance.kernel.errors import Conflict, Invalid, Unreachable, reason
+from governance.kernel.errors import Conflict, DependencyUnavailable, Invalid, message
 
 VERSION = "26.7.4"
 SHA256 = "04823c336b797a7e18889a44262a7a64e6bf624cbbcc518c85e2622176ff2eee"
 _BUILD_OPTIONS = ("--db=postgres", "--health-enabled=true")
-_OLDEST_JAVA = 17
+_MIN_JAVA = 17
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 
-NOT_FETCHED = reason(
+NOT_FETCHED = message(
     "servers.keycloak_not_fetched",
     ja="Keycloak {version} を取得できませんでした。理由: {answer}",
     en="Keycloak {version} could not be fetched: {answer}",
     hint_ja="Maven リポジトリへの接続を確かめるか、展開済みの Keycloak を KEYCLOAK_HOME に指定してください。",
     hint_en="Check the way to the Maven registry, or name an unpacked Keycloak in KEYCLOAK_HOME.",
 )
-WRONG_DIGEST = reason(
+WRONG_DIGEST = message(
     "servers.keycloak_wrong_digest",
     ja="取得した Keycloak {version} の SHA-256 が {given} です。正しくは {expected} なので使いません。",
     en="The fetched Keycloak {version} has SHA-256 {given}; it should be {expected}, so it is not used.",
     hint_ja="{archive} を削除して、もう一度実行してください。",
     hint_en="Delete {archive} and try again.",
 )
-NOT_BUILT = reason(
+NOT_BUILT = message(
     "servers.keycloak_not_built",
     ja="Keycloak を準備できませんでした。理由: {answer}",
     en="Keycloak could not be built: {answer}",
     hint_ja="空き容量(約 1 GB)と JAVA_HOME を確かめてください。",
     hint_en="Check the free space (about 1 GB) and JAVA_HOME.",
 )
-NOT_JAVA = reason(
+NOT_JAVA = message(
     "servers.java_home",
     ja="JAVA_HOME の {given} に Java {oldest} 以上が見つかりません。",
     en="JAVA_HOME names {given}, where there is no Java {oldest} or newer.",
     hint_ja="JAVA_HOME を外すと、同梱の Java を使います。",
     hint_en="Unset JAVA_HOME to use the Java that comes with Moyai.",
 )
-NOT_KEYCLOAK = reason(
+NOT_KEYCLOAK = message(
     "servers.keycloak_home",
     ja="KEYCLOAK_HOME の {given} に Keycloak が見つかりません。",
     en="KEYCLOAK_HOME names {given}, where there is no Keycloak.",
@@ -74,8 +74,8 @@ def java_home(given: Path | None) -> Path:
         major = int(stated.split('"')[1].split(".")[0])
     except (OSError, StopIteration, ValueError, IndexError):
         major = 0
-    if major < _OLDEST_JAVA or not os.access(given / "bin" / "java", os.X_OK):
-        raise Invalid(NOT_JAVA, field="JAVA_HOME", given=str(given), oldest=_OLDEST_JAVA)
+    if major < _MIN_JAVA or not os.access(given / "bin" / "java", os.X_OK):
+        raise Invalid(NOT_JAVA, field="JAVA_HOME", given=str(given), oldest=_MIN_JAVA)
     return given
 
 
@@ -88,11 +88,11 @@ def version_of(distribution: Path) -> str | None:
     return next((word for word in text.split() if word[0].isdigit()), None)
 
 
-def prepared(kept: Path, *, java: Path, given: Path | None = None, say: Say) -> Path:
+def prepare(kept: Path, *, java: Path, given: Path | None = None, progress: Progress) -> Path:
     """A built Keycloak below `kept`, made on the first call and found on every later one.
 
     `given` (KEYCLOAK_HOME) is copied rather than built in place: it may be read-only or in use by others.
-    Raises Unreachable, Conflict or Invalid; nothing half-made is left under the final name.
+    Raises DependencyUnavailable, Conflict or Invalid; nothing half-made is left under the final name.
     """
     version = VERSION if given is None else version_of(given)
     if version is None or (given and not (given / "bin" / "kc.sh").is_file()):
@@ -102,20 +102,20 @@ def prepared(kept: Path, *, java: Path, given: Path | None = None, say: Say) -> 
     if final.is_dir():
         return final
     kept.mkdir(parents=True, exist_ok=True)
-    with _alone(kept / "keycloak.lock"):
+    with _file_lock(kept / "keycloak.lock"):
         if final.is_dir():
             return final
-        growing = kept / f"{final.name}.growing"
-        shutil.rmtree(growing, ignore_errors=True)
+        unfinished = kept / f"{final.name}.growing"
+        shutil.rmtree(unfinished, ignore_errors=True)
         if given is None:
-            archive = _fetched(say)
-            say(f"Keycloak {version}: unpacking")
-            _unpack(archive, growing)
+            archive = _fetch(progress)
+            progress(f"Keycloak {version}: unpacking")
+            _unpack(archive, unfinished)
         else:
-            shutil.copytree(given, growing, symlinks=True, ignore=shutil.ignore_patterns("data"))
-        say(f"Keycloak {version}: building for PostgreSQL, once (about half a minute)")
-        _build(growing, java)
-        growing.rename(final)
+            shutil.copytree(given, unfinished, symlinks=True, ignore=shutil.ignore_patterns("data"))
+        progress(f"Keycloak {version}: building for PostgreSQL, once (about half a minute)")
+        _build(unfinished, java)
+        unfinished.rename(final)
     return final
 
 
@@ -125,17 +125,17 @@ def environment(java: Path) -> dict[str, str]:
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC", **kept, "JAVA_HOME": str(java)}
 
 
-def _fetched(say: Say) -> Path:
+def _fetch(progress: Progress) -> Path:
     from jgo.maven import MavenContext
 
-    say(f"Keycloak {VERSION}: fetching (176 MB)")
+    progress(f"Keycloak {VERSION}: fetching (176 MB)")
     try:
         component = MavenContext().project("org.keycloak", "keycloak-quarkus-dist").at_version(VERSION)
         found = component.artifact(packaging="tar.gz").resolve()
     except Exception as trouble:  # jgo raises whatever its HTTP and XML libraries raise
-        raise Unreachable(NOT_FETCHED, version=VERSION, answer=f"{type(trouble).__name__}") from trouble
+        raise DependencyUnavailable(NOT_FETCHED, version=VERSION, answer=f"{type(trouble).__name__}") from trouble
     if found is None:
-        raise Unreachable(NOT_FETCHED, version=VERSION, answer="not found")
+        raise DependencyUnavailable(NOT_FETCHED, version=VERSION, answer="not found")
     archive = Path(found)
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -166,7 +166,7 @@ def _build(distribution: Path, java: Path) -> None:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def _file_lock(lock: Path) -> Iterator[None]:
     """One process at a time; the others wait. The system lifts the lock when its holder dies."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

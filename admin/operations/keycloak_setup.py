@@ -1,4 +1,4 @@
-"""Which Keycloak, which keys and which mail server the identity room works with, read from the settings.
+"""Which Keycloak, which keys and which mail server the identity package works with, read from the settings.
 
 Composition only: what the realms hold stands in `tenancy.keycloak.specification`, how they are brought there in
 `tenancy.keycloak.configure`.
@@ -11,16 +11,16 @@ from urllib.parse import unquote, urlsplit
 
 from admin.operations.mail.server import local_mail_port
 from admin.operations.settings import Settings
-from governance.kernel.errors import Invalid, reason
+from governance.kernel.errors import Invalid, message
 from tenancy.keycloak.adapter import KeycloakIdentities
-from tenancy.keycloak.configure import Configured
-from tenancy.keycloak.configure import configure as bring_to_specification
+from tenancy.keycloak.configure import ConfigurationResult
+from tenancy.keycloak.configure import configure as configure_realms
 from tenancy.keycloak.connection import SecretCredential
 from tenancy.keycloak.example_passwords import ExamplePasswords
-from tenancy.keycloak.keys import BackendKeys, load_or_make_keys
-from tenancy.keycloak.specification import Surroundings, realms
+from tenancy.keycloak.keys import BackendKeys, load_or_create_keys
+from tenancy.keycloak.specification import DeploymentConfig, realms
 
-NO_ADMINISTRATOR = reason(
+NO_ADMINISTRATOR = message(
     "keycloak.no_administrator",
     ja="Keycloak を設定する管理クライアントが指定されていません。",
     en="No client that may set up Keycloak was named.",
@@ -31,25 +31,25 @@ NO_ADMINISTRATOR = reason(
 SENDER_NAME = "Moyai 催合"
 
 
-def configure(settings: Settings, *, check: bool = False) -> Configured:
+def configure(settings: Settings, *, check: bool = False) -> ConfigurationResult:
     """Bring both realms to their specification, or with `check` only tell what differs.
 
     Makes the keys in MOYAI_HOME the first time. Without SMTP_URL Keycloak hands its mail to the worker's own mail
-    server on this machine. Raises `Unreachable` when Keycloak does not answer, `Invalid` when nobody was named who may
-    set it up.
+    server on this machine. Raises `DependencyUnavailable` when Keycloak does not answer, `Invalid` when nobody was
+    named who may set it up.
     """
     administrator = settings.keycloak_administrator
     if administrator is None:
         raise Invalid(NO_ADMINISTRATOR, field="MOYAI_KEYCLOAK_CLIENT_ID")
     credential = SecretCredential(administrator.client_id, administrator.client_secret)
-    specified = realms(surroundings(settings))
-    return bring_to_specification(settings.keycloak_url, credential, specified, check=check)
+    specified = realms(deployment_config(settings))
+    return configure_realms(settings.keycloak_url, credential, specified, check=check)
 
 
-def surroundings(settings: Settings) -> Surroundings:
+def deployment_config(settings: Settings) -> DeploymentConfig:
     """What the specification needs to know of this installation."""
     keys = backend_keys(settings)
-    return Surroundings(
+    return DeploymentConfig(
         public_url=settings.public_url,
         jwks={name: getattr(keys, name).public_jwks for name in BackendKeys.__slots__},
         smtp=mail_server(settings.smtp_url, settings.public_url, local_mail_port(settings)),
@@ -58,7 +58,7 @@ def surroundings(settings: Settings) -> Surroundings:
 
 def backend_keys(settings: Settings) -> BackendKeys:
     """The keys of Moyai's own accounts and of the console."""
-    return load_or_make_keys(settings.keys)
+    return load_or_create_keys(settings.keys)
 
 
 def identities(settings: Settings) -> KeycloakIdentities:

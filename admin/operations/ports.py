@@ -21,7 +21,7 @@ def is_free(port: int) -> bool:
     return True
 
 
-def holder(port: int) -> str | None:
+def port_owner(port: int) -> str | None:
     """The process that listens on `port`, as "name (pid)"; None where the system does not let us see it."""
     try:
         listening = psutil.net_connections(kind="tcp4")
@@ -36,7 +36,7 @@ def holder(port: int) -> str | None:
     return None
 
 
-def choose_free() -> int:
+def find_free_port() -> int:
     """A port that was free a moment ago. Another process may take it first: be ready to choose again."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((LOOPBACK, 0))

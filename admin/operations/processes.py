@@ -19,7 +19,7 @@ import psutil
 from admin.operations.readiness import wait_until
 
 
-def birth_of(pid: int) -> str | None:
+def process_start_time(pid: int) -> str | None:
     """When process `pid` was born, in words that never fit another process; None when there is none (or a zombie)."""
     try:
         process = psutil.Process(pid)
@@ -36,7 +36,7 @@ def birth_of(pid: int) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ProcessRecord:
     """One process that we started, as its pid file remembers it. It leads a process group of its own."""
 
     name: str
@@ -45,17 +45,17 @@ class Record:
     facts: Mapping[str, str]
 
     @classmethod
-    def of(cls, name: str, pid: int, **facts: str) -> Record:
+    def of(cls, name: str, pid: int, **facts: str) -> ProcessRecord:
         """The record of a process that was just started."""
-        return cls(name, pid, birth_of(pid) or "ended", facts)
+        return cls(name, pid, process_start_time(pid) or "ended", facts)
 
     def is_alive(self) -> bool:
         """Whether that very process still runs."""
-        return birth_of(self.pid) == self.birth
+        return process_start_time(self.pid) == self.birth
 
     def group(self) -> list[psutil.Process]:
         """The processes of its group that still run, the leader too; empty when the pid is a stranger's by now."""
-        leader = birth_of(self.pid)
+        leader = process_start_time(self.pid)
         if leader is not None and leader != self.birth:
             return []
         return list(_members(self.pid))
@@ -68,50 +68,50 @@ def _members(group: int) -> Iterator[psutil.Process]:
                 yield process
 
 
-class Records:
+class PidFiles:
     """The pid files of one home, one a process."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, record: Record) -> None:
+    def write(self, record: ProcessRecord) -> None:
         """Remember a process; the file is there whole or not at all."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        growing = self._folder / f".{record.name}.{os.getpid()}"
-        growing.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        growing.replace(self._folder / f"{record.name}.json")
+        unfinished = self._folder / f".{record.name}.{os.getpid()}"
+        unfinished.write_text(json.dumps(asdict(record)), encoding="utf-8")
+        unfinished.replace(self._folder / f"{record.name}.json")
 
-    def read(self, name: str) -> Record | None:
+    def read(self, name: str) -> ProcessRecord | None:
         """What the pid file says; None when there is none, or it does not make sense."""
         try:
-            return Record(**json.loads((self._folder / f"{name}.json").read_text(encoding="utf-8")))
+            return ProcessRecord(**json.loads((self._folder / f"{name}.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
-    def running(self, name: str) -> Record | None:
+    def running(self, name: str) -> ProcessRecord | None:
         """The record of `name` when that very process still runs."""
         record = self.read(name)
         return record if record is not None and record.is_alive() else None
 
-    def forget(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         (self._folder / f"{name}.json").unlink(missing_ok=True)
 
 
-def end(record: Record, *, politely: signal.Signals, seconds: float) -> bool:
+def stop_process(record: ProcessRecord, *, stop_signal: signal.Signals, seconds: float) -> bool:
     """End the process: ask it, and after `seconds` end its whole group by force. True when it left by itself.
 
     A stranger that has its pid by now is not touched.
     """
     if record.is_alive():
         with contextlib.suppress(ProcessLookupError):
-            os.kill(record.pid, politely)
-    by_itself = wait_until(lambda: not record.is_alive(), seconds=seconds)
+            os.kill(record.pid, stop_signal)
+    exited = wait_until(lambda: not record.is_alive(), seconds=seconds)
     # Also when the leader left in order: a worker of a killed server may still hold its port.
-    end_group(record)
-    return by_itself
+    kill_group(record)
+    return exited
 
 
-def end_group(record: Record) -> None:
+def kill_group(record: ProcessRecord) -> None:
     """Kill what is left of the process's group and wait until it is gone."""
     for process in record.group():
         with contextlib.suppress(psutil.Error):

@@ -9,11 +9,11 @@ from collections.abc import Callable
 _PAUSE_SECONDS = 0.05
 
 
-def wait_until(holds: Callable[[], bool], *, seconds: float, interrupted: threading.Event | None = None) -> bool:
+def wait_until(condition: Callable[[], bool], *, seconds: float, interrupted: threading.Event | None = None) -> bool:
     """Ask `holds` again and again until it is true; False when `seconds` passed, or at once when `interrupted`."""
     pause = interrupted or threading.Event()
     end = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         if time.monotonic() >= end or pause.wait(_PAUSE_SECONDS):
             return False
     return True

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def keep(folder: Path, name: str, keys: Sequence[str]) -> Mapping[str, str]:
+def load_or_create(folder: Path, name: str, keys: Sequence[str]) -> Mapping[str, str]:
     """The secrets of file `name`, one for each of `keys`; those not there yet are made (192 bits each)."""
     found = read(folder, name)
     missing = {key: secrets.token_urlsafe(24) for key in keys if key not in found}
@@ -21,11 +21,11 @@ def keep(folder: Path, name: str, keys: Sequence[str]) -> Mapping[str, str]:
     complete = found | missing
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
-    growing = folder / f".{name}.{os.getpid()}"
-    growing.unlink(missing_ok=True)
-    with os.fdopen(os.open(growing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    unfinished = folder / f".{name}.{os.getpid()}"
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(complete, file)
-    growing.replace(folder / f"{name}.json")
+    unfinished.replace(folder / f"{name}.json")
     return complete
 
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from admin.operations import secret_files
 from admin.operations.postgresql import APP, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL
-from governance.kernel.errors import Invalid, reason
-from tenancy.tenants.admission import prefectures_of_setting
+from governance.kernel.errors import Invalid, message
+from tenancy.tenants.eligibility import parse_prefectures
 
 DATABASE = "moyai"
 POSTGRESQL_FOLDER = "postgresql"
@@ -23,32 +23,32 @@ _PORTS_NEEDED = 5
 _DATABASE_SCHEME = "postgresql+psycopg"
 _BOOTSTRAP_CLIENT = "moyai-bootstrap"
 
-BAD_PORT = reason(
+BAD_PORT = message(
     "settings.port",
     ja="{name} の値 {given} はポート番号として使えません。1024〜65531 の整数にしてください。",
     en="{name} is {given}, which is no port; it should be a whole number from 1024 to 65531.",
 )
-BAD_URL = reason(
+BAD_URL = message(
     "settings.url",
     ja="{name} の値は {expected} の形ではありません。",
     en="{name} is not of the form {expected}.",
 )
-BAD_SWITCH = reason(
+BAD_SWITCH = message(
     "settings.switch",
     ja="{name} の値 {given} は 0 か 1 にしてください。",
     en="{name} is {given}; it should be 0 or 1.",
 )
-BAD_HOME = reason(
+BAD_HOME = message(
     "settings.home",
     ja="{name} の値 {given} はフォルダーではありません。",
     en="{name} is {given}, which is not a folder.",
 )
-BAD_COUNT = reason(
+BAD_COUNT = message(
     "settings.count",
     ja="{name} の値 {given} は 0〜99 の整数にしてください。",
     en="{name} is {given}; it should be a whole number from 0 to 99.",
 )
-HALF_GIVEN = reason(
+HALF_GIVEN = message(
     "settings.half_given",
     ja="{name} と {other} は両方とも設定するか、両方とも外してください。",
     en="{name} and {other} go together: set both or neither.",
@@ -113,7 +113,7 @@ class Settings:
             keycloak_home=_folder(present, "KEYCLOAK_HOME"),
             keycloak_kept=_folder(present, "MOYAI_KEYCLOAK_KEPT"),
             proxy_hops=_count(present, "MOYAI_PROXY_HOPS"),
-            prefectures=prefectures_of_setting(present.get("MOYAI_PREFECTURES", "")),
+            prefectures=parse_prefectures(present.get("MOYAI_PREFECTURES", "")),
         )
 
     @property
@@ -155,7 +155,7 @@ class Settings:
         return self.home / "secrets"
 
     @property
-    def kept_distributions(self) -> Path:
+    def distributions_folder(self) -> Path:
         """Where the built Keycloak is kept; shared between homes where MOYAI_KEYCLOAK_KEPT says so."""
         return self.keycloak_kept or self.home
 
@@ -190,19 +190,19 @@ class Settings:
     @property
     def session_secret(self) -> str:
         """The key that signs what Flask signs; the same for every process of this home."""
-        return secret_files.keep(self.secrets, "web", ["secret_key"])["secret_key"]
+        return secret_files.load_or_create(self.secrets, "web", ["secret_key"])["secret_key"]
 
     @property
     def keycloak_administrator(self) -> KeycloakAdministrator | None:
         """Who may set up the realms; None where Keycloak is somebody else's and no one was named."""
         if self.keycloak_url_given is not None or self.keycloak_administrator_given is not None:
             return self.keycloak_administrator_given
-        kept = secret_files.keep(self.secrets, "keycloak", ["bootstrap_client_secret"])
-        return KeycloakAdministrator(_BOOTSTRAP_CLIENT, kept["bootstrap_client_secret"])
+        stored = secret_files.load_or_create(self.secrets, "keycloak", ["bootstrap_client_secret"])
+        return KeycloakAdministrator(_BOOTSTRAP_CLIENT, stored["bootstrap_client_secret"])
 
     def embedded_postgresql(self) -> EmbeddedPostgreSQL:
         """The PostgreSQL of this home, running or not. Makes its passwords the first time."""
-        passwords = secret_files.keep(self.secrets, "postgresql", ROLES)
+        passwords = secret_files.load_or_create(self.secrets, "postgresql", ROLES)
         return EmbeddedPostgreSQL(self.home / POSTGRESQL_FOLDER, self.postgresql_port, passwords)
 
     def as_environment(self) -> dict[str, str]:

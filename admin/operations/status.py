@@ -6,15 +6,15 @@ from typing import Any
 
 import psycopg
 
-from admin.operations import children
+from admin.operations import services
 from admin.operations.bring_up import check_database
 from admin.operations.keycloak import answers_ok
 from admin.operations.ports import LOOPBACK
-from admin.operations.processes import Records
+from admin.operations.processes import PidFiles
 from admin.operations.settings import POSTGRESQL_FOLDER, Settings
-from governance.kernel.errors import Unreachable
+from governance.kernel.errors import DependencyUnavailable
 
-_PATIENCE_SECONDS = 3
+_TIMEOUT_SECONDS = 3
 
 
 def status(settings: Settings) -> dict[str, Any]:
@@ -23,25 +23,25 @@ def status(settings: Settings) -> dict[str, Any]:
     PostgreSQL is asked for its version. Keycloak tells its version to administrators only, so the embedded one's comes
     from the distribution it was started from; that of another server is null.
     """
-    records = Records(settings.home / "run")
+    records = PidFiles(settings.home / "run")
     database = _database(settings)
     jobs_waiting, tenants = _counts(settings) if database["ready"] else (None, {})
     return {
-        "web": {"url": settings.public_url, "ready": answers_ok(_web(settings), seconds=_PATIENCE_SECONDS)},
+        "web": {"url": settings.public_url, "ready": answers_ok(_web(settings), seconds=_TIMEOUT_SECONDS)},
         "postgresql": database,
         "keycloak": _keycloak(settings, records),
-        "worker": {"ready": records.running(children.WORKER) is not None, "jobs_waiting": jobs_waiting},
+        "worker": {"ready": records.running(services.WORKER) is not None, "jobs_waiting": jobs_waiting},
         "tenants": tenants,
     }
 
 
-def all_ready(told: dict[str, Any]) -> bool:
+def all_ready(report: dict[str, Any]) -> bool:
     """Whether every part of a status is ready."""
-    return all(told[part]["ready"] for part in ("web", "postgresql", "keycloak", "worker"))
+    return all(report[part]["ready"] for part in ("web", "postgresql", "keycloak", "worker"))
 
 
 def _web(settings: Settings) -> str:
-    return f"http://{LOOPBACK}:{settings.port}{children.READY_PATH}"
+    return f"http://{LOOPBACK}:{settings.port}{services.READY_PATH}"
 
 
 def _database(settings: Settings) -> dict[str, Any]:
@@ -51,18 +51,18 @@ def _database(settings: Settings) -> dict[str, Any]:
         return {"version": None, "embedded": True, "ready": False}
     try:
         return {"version": check_database(settings), "embedded": embedded, "ready": True}
-    except Unreachable:
+    except DependencyUnavailable:
         return {"version": None, "embedded": embedded, "ready": False}
 
 
-def _keycloak(settings: Settings, records: Records) -> dict[str, Any]:
+def _keycloak(settings: Settings, records: PidFiles) -> dict[str, Any]:
     if settings.keycloak_url_given is not None:
-        ready = answers_ok(f"{settings.keycloak_url}/realms/master", seconds=_PATIENCE_SECONDS)
+        ready = answers_ok(f"{settings.keycloak_url}/realms/master", seconds=_TIMEOUT_SECONDS)
         return {"version": None, "embedded": False, "ready": ready}
-    running = records.running(children.KEYCLOAK)
+    running = records.running(services.KEYCLOAK)
     version = running.facts.get("version") if running else None
     address = f"http://{LOOPBACK}:{settings.keycloak_management_port}/health/ready"
-    ready = running is not None and answers_ok(address, seconds=_PATIENCE_SECONDS)
+    ready = running is not None and answers_ok(address, seconds=_TIMEOUT_SECONDS)
     return {"version": version, "embedded": True, "ready": ready}
 
 
@@ -70,7 +70,7 @@ def _counts(settings: Settings) -> tuple[int | None, dict[str, int]]:
     """Jobs not done yet, and the operator's tenants (without itself) by state; nothing before the schema is there."""
     address = settings.app_url.replace("postgresql+psycopg://", "postgresql://", 1)
     try:
-        with psycopg.connect(address, connect_timeout=_PATIENCE_SECONDS) as connection:
+        with psycopg.connect(address, connect_timeout=_TIMEOUT_SECONDS) as connection:
             connection.execute("SELECT set_config('moyai.scope', 'operator', true)")
             found = connection.execute("SELECT count(*) FROM job WHERE state IN ('queued', 'running')").fetchone()
             by_state = connection.execute(

@@ -29,24 +29,24 @@ _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ServerUser:
     """The user a server runs as."""
 
     uid: int
     gid: int
 
 
-def identity_for_servers() -> Identity | None:
+def server_user() -> ServerUser | None:
     """`nobody` when we are root; None when we are an ordinary user and servers simply run as ourselves."""
     if os.geteuid() != 0:
         return None
     import pwd
 
     nobody = pwd.getpwnam("nobody")
-    return Identity(nobody.pw_uid, nobody.pw_gid)
+    return ServerUser(nobody.pw_uid, nobody.pw_gid)
 
 
-def others_may_enter(folder: Path) -> bool:
+def is_traversable(folder: Path) -> bool:
     """Whether a stranger may reach what stands in `folder`: the folder and all above it let others pass."""
     return all(place.stat().st_mode & stat.S_IXOTH for place in (folder, *folder.parents))
 
@@ -61,21 +61,21 @@ def searching_capability() -> int | None:
     return next((held for held in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE) if permitted >> held & 1), None)
 
 
-def command_as(identity: Identity, capability: int, command: list[str]) -> list[str]:
+def command_as(user: ServerUser, capability: int, command: list[str]) -> list[str]:
     """The command line that gives up root, keeps `capability` (or NO_CAPABILITY) and becomes `command`."""
     # -I and -S: nothing of the environment or of site-packages runs while we are still root.
     itself = [sys.executable, "-I", "-S", __file__]
-    return [*itself, str(identity.uid), str(identity.gid), str(capability), *command]
+    return [*itself, str(user.uid), str(user.gid), str(capability), *command]
 
 
-def _become(identity: Identity, capability: int) -> None:
+def _drop_privileges(user: ServerUser, capability: int) -> None:
     """Give up root for good. Raises OSError when the kernel refuses any step."""
     libc = ctypes.CDLL(None, use_errno=True)
     if capability != NO_CAPABILITY:
         _checked(libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
     os.setgroups([])
-    os.setgid(identity.gid)
-    os.setuid(identity.uid)
+    os.setgid(user.gid)
+    os.setuid(user.uid)
     if capability != NO_CAPABILITY:
         header = (ctypes.c_uint32 * 2)(_LINUX_CAPABILITY_VERSION_3, 0)
         # Effective, permitted and inheritable, low word then high word: this one capability and no other.
@@ -92,5 +92,5 @@ def _checked(answer: int) -> None:
 
 
 if __name__ == "__main__":
-    _become(Identity(int(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3]))
+    _drop_privileges(ServerUser(int(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3]))
     os.execv(sys.argv[4], sys.argv[4:])  # noqa: S606 - no shell between: that is the point

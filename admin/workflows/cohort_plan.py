@@ -15,15 +15,15 @@ from sqlalchemy.orm import Session
 
 from billing.runs.preview import preview
 from governance.actors import Actor
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import Conflict
 from tenancy.directory import TenantFacts, members_of_year
 from tenancy.keycloak.port import Identities
 from tenancy.onboarding.commands import ApplyCohort, CohortApplied, apply_cohort
-from tenancy.onboarding.plan import TenantPlan
-from tenancy.onboarding.planning import CohortWishes, plan_tenants, read_wishes
+from tenancy.onboarding.plan import OnboardingPlan
+from tenancy.onboarding.planning import CohortIntents, plan_tenants, read_intents
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class CohortPlan:
 
     cohort: str
     fiscal_year: int
-    tenants: tuple[TenantPlan, ...]
+    tenants: tuple[OnboardingPlan, ...]
     shares: tuple[ShareChange, ...]
     shares_refused: Conflict | None
     intents_digest: str
@@ -61,8 +61,8 @@ class CohortPlan:
         return digest_of({"form": "moyai.cohort-plan/1", "intents": self.intents_digest, **self._content()})
 
     @property
-    def is_nothing(self) -> bool:
-        return all(tenant.is_nothing for tenant in self.tenants)
+    def is_empty(self) -> bool:
+        return all(tenant.is_empty for tenant in self.tenants)
 
     def as_json(self) -> dict[str, Any]:
         """As the contract of the command line has it."""
@@ -80,19 +80,19 @@ class CohortPlan:
 def plan_cohort(identities: Identities, name: str) -> CohortPlan:
     """The cohort's plan as things stand. Changes nothing, in the database or in Keycloak; repeatable to the digest.
 
-    Raises NotFound for an unknown cohort, Conflict for one without tenants, Unreachable while Keycloak is away.
-    Needs an application context; reads in the operator's scope.
+    Raises NotFound for an unknown cohort, Conflict for one without tenants, DependencyUnavailable while Keycloak is
+    away. Needs an application context; reads in the operator's scope.
     """
-    with bookkeeping(OPERATOR) as session:
-        wishes = read_wishes(session, name)
-        shares, refused = _shares(session, wishes)
+    with system_transaction(OPERATOR) as session:
+        cohort_intents = read_intents(session, name)
+        shares, refused = _shares(session, cohort_intents)
     return CohortPlan(
-        cohort=wishes.cohort.name,
-        fiscal_year=wishes.cohort.fiscal_year,
-        tenants=plan_tenants(wishes, identities),
+        cohort=cohort_intents.cohort.name,
+        fiscal_year=cohort_intents.cohort.fiscal_year,
+        tenants=plan_tenants(cohort_intents, identities),
         shares=shares,
         shares_refused=refused,
-        intents_digest=wishes.digest,
+        intents_digest=cohort_intents.digest,
     )
 
 
@@ -101,17 +101,17 @@ def apply_plan(
 ) -> CohortApplied:
     """Apply the plan that has this digest. Raises Stale when it has another one by now; then nothing is done."""
     plan = plan_cohort(identities, name)
-    order = ApplyCohort(cohort=name, digest=digest, planned_digest=plan.digest, intents_digest=plan.intents_digest)
-    return apply_cohort(order, actor=actor, key=key)
+    command = ApplyCohort(cohort=name, digest=digest, planned_digest=plan.digest, intents_digest=plan.intents_digest)
+    return apply_cohort(command, actor=actor, key=key)
 
 
-def _shares(session: Session, wishes: CohortWishes) -> tuple[tuple[ShareChange, ...], Conflict | None]:
-    present = members_of_year(session, wishes.cohort.fiscal_year)
-    joining = {member.id for member in wishes.members} - {member.id for member in present}
-    together = (*present, *(member for member in wishes.members if member.id in joining))
+def _shares(session: Session, cohort_intents: CohortIntents) -> tuple[tuple[ShareChange, ...], Conflict | None]:
+    present = members_of_year(session, cohort_intents.cohort.fiscal_year)
+    joining = {member.id for member in cohort_intents.members} - {member.id for member in present}
+    together = (*present, *(member for member in cohort_intents.members if member.id in joining))
     try:
-        after = preview(session, wishes.cohort.fiscal_year, together)
-        before = _before(session, wishes.cohort.fiscal_year, present, after.before_yen)
+        after = preview(session, cohort_intents.cohort.fiscal_year, together)
+        before = _before(session, cohort_intents.cohort.fiscal_year, present, after.previous_yen)
     except Conflict as refused:
         return (), refused
     return tuple(

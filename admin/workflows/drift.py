@@ -8,7 +8,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Final
 
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from tenancy import directory
@@ -25,13 +25,15 @@ from tenancy.onboarding.intents import OnboardingIntent, read_intent
 from tenancy.tenants.queries import tenants
 from tenancy.tenants.states import TenantState
 
-ASKED_AT_ONCE: Final = 8
+MAX_CONCURRENCY: Final = 8
 
-IN_KEYCLOAK: Final = frozenset({TenantState.TRIAL, TenantState.ACTIVE, TenantState.SUSPENDED, TenantState.LEAVING})
+PROVISIONED_STATES: Final = frozenset(
+    {TenantState.TRIAL, TenantState.ACTIVE, TenantState.SUSPENDED, TenantState.LEAVING}
+)
 """States in which a tenant is meant to be in Keycloak whole. While it comes in, its onboarding says how it stands."""
 
-COMING: Final = frozenset({TenantState.PROVISIONING})
-"""What is there already of a tenant that is coming in is nobody's orphan."""
+ONBOARDING_STATES: Final = frozenset({TenantState.PROVISIONING})
+"""States whose Keycloak objects are not reported as orphans, because onboarding is creating them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,16 @@ class Drift:
 def find_drift(identities: Identities, code: str | None = None) -> Drift:
     """Compare one tenant by its code, or all of them and what belongs to none.
 
-    Raises NotFound for an unknown code, Unreachable while Keycloak is away. Needs an application context.
+    Raises NotFound for an unknown code, DependencyUnavailable while Keycloak is away. Needs an application context.
     """
-    with bookkeeping(OPERATOR) as session:
+    with system_transaction(OPERATOR) as session:
         states = {one.id: TenantState(one.state) for one in tenants(session) if not one.is_operator}
         chosen = list(states) if code is None else [directory.tenant_by_code(session, code).id]
         on, now = clock.today(), clock.now()
-        intents = [read_intent(session, one, on=on, now=now) for one in chosen if states.get(one) in IN_KEYCLOAK]
+        intents = [read_intent(session, one, on=on, now=now) for one in chosen if states.get(one) in PROVISIONED_STATES]
     differences = list(_compare(intents, identities))
     if code is None:
-        known = {one for one, state in states.items() if state in IN_KEYCLOAK | COMING}
+        known = {one for one, state in states.items() if state in PROVISIONED_STATES | ONBOARDING_STATES}
         differences += orphaned_organizations(known, identities.find_organizations())
         differences += orphaned_service_clients(known, identities.find_service_clients())
         differences += privilege_drift(identities.find_privileges())
@@ -77,6 +79,6 @@ def _compare(intents: Sequence[OnboardingIntent], identities: Identities) -> lis
         )
         return tenant_drift(wanted, identities.describe_tenant(intent.tenant_id))
 
-    with ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="drift") as pool:
+    with ThreadPoolExecutor(MAX_CONCURRENCY, thread_name_prefix="drift") as pool:
         futures = [pool.submit(copy_context().run, compare, intent) for intent in intents]
     return [difference for future in futures for difference in future.result()]

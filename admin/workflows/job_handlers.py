@@ -1,6 +1,6 @@
 """What each kind of job does, by name: the worker's table of contents.
 
-A handler may be called twice with the same payload (a worker died after the deed and before its note), so each looks
+A handler may be called twice with the same payload (a worker died after acting and before its record), so each looks
 before it acts.
 """
 
@@ -14,29 +14,29 @@ from uuid import UUID
 
 import structlog
 
-from admin.identity.sessions import forget_ended_sessions
+from admin.identity.sessions import delete_expired_sessions
 from admin.workflows.jobs import Handler
 from billing.runs.commands import NOTHING_DIFFERS, NOTHING_TO_REVISE, PrepareAllocation, prepare_allocation
 from billing.runs.inputs import NO_COST
 from billing.runs.tables import RunKind
 from governance.actors import Actor, system_actor
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
-from governance.kernel.errors import Conflict, Unreachable
+from governance.kernel.errors import Conflict, DependencyUnavailable
 from tenancy import directory
 from tenancy.keycloak.port import TENANT_ROLE_GROUPS, Identities, Realm
-from tenancy.onboarding.commands import COHORT_COMPLETED, RUN, StartOnboarding, start_onboarding
-from tenancy.onboarding.deeds import MAIL_UNKNOWN
+from tenancy.onboarding.commands import COHORT_COMPLETED, RUN_ONBOARDING, StartOnboarding, start_onboarding
 from tenancy.onboarding.intents import read_intent
-from tenancy.onboarding.latecomers import (
+from tenancy.onboarding.step_actions import MAIL_UNKNOWN
+from tenancy.onboarding.unsynced_members import (
     INVITE,
     InviteMember,
     ProjectMember,
     invite_member,
-    operators_to_make,
+    operators_to_provision,
     project_member,
-    tenants_with_latecomers,
+    tenants_with_unsynced_members,
 )
 from tenancy.onboarding.worker import OnboardingWorker
 from tenancy.people.commands import WITHDRAW
@@ -47,12 +47,12 @@ log = structlog.get_logger(__name__)
 
 def worker_actor() -> Actor:
     """The system at work, `system:worker`. Raises NotFound before the operator is registered."""
-    with bookkeeping(OPERATOR) as session:
+    with system_transaction(OPERATOR) as session:
         return system_actor("worker", directory.operator(session).id)
 
 
-def onboards(identities: Identities) -> Callable[[UUID], None]:
-    """Carries one onboarding on, in the name of this process."""
+def onboarding_runner(identities: Identities) -> Callable[[UUID], None]:
+    """A function that runs one onboarding, in the name of this process."""
     name = f"{socket.gethostname()}:{os.getpid()}"
 
     def onboard(onboarding_id: UUID) -> None:
@@ -63,9 +63,9 @@ def onboards(identities: Identities) -> Callable[[UUID], None]:
 
 def handlers(identities: Identities) -> dict[str, Handler]:
     """Every job there is."""
-    onboard = onboards(identities)
+    onboard = onboarding_runner(identities)
 
-    def run_onboarding(payload: dict[str, Any]) -> None:
+    def handle_onboarding(payload: dict[str, Any]) -> None:
         onboard(UUID(payload["onboarding_id"]))
 
     def withdraw_member(payload: dict[str, Any]) -> None:
@@ -74,7 +74,7 @@ def handlers(identities: Identities) -> dict[str, Handler]:
         realm = _realm_of(tenant_id)
         identities.suspend_person(person_id, realm)
         if realm is Realm.TENANTS:
-            with bookkeeping(OPERATOR) as session:
+            with system_transaction(OPERATOR) as session:
                 wanted = read_intent(session, tenant_id, on=clock.today(), now=clock.now()).people
             withdrawn = [one.intent for one in wanted if one.intent.person_id == person_id and not one.intent.enabled]
             if withdrawn:
@@ -83,41 +83,41 @@ def handlers(identities: Identities) -> dict[str, Handler]:
     def invite(payload: dict[str, Any]) -> None:
         """Send the password mail once; where its end is unknown, the job says so and nothing is sent again."""
         tenant_id = UUID(payload["tenant_id"])
-        order = InviteMember(tenant_id=tenant_id, member_id=UUID(payload["member_id"]))
-        invited = invite_member(order, actor=worker_actor())
+        command = InviteMember(tenant_id=tenant_id, member_id=UUID(payload["member_id"]))
+        invited = invite_member(command, actor=worker_actor())
         if invited.is_first:
             try:
                 identities.send_password_mail(invited.person_id, _realm_of(tenant_id))
-            except Unreachable:
+            except DependencyUnavailable:
                 raise Conflict(MAIL_UNKNOWN) from None
 
     return {
-        RUN: run_onboarding,
+        RUN_ONBOARDING: handle_onboarding,
         WITHDRAW: withdraw_member,
         INVITE: invite,
         COHORT_COMPLETED: revise_shares,
     }
 
 
-def rounds(identities: Identities) -> tuple[Callable[[], None], ...]:
+def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
     """Looked for every few seconds: people and systems added after their tenant came in, sessions that ran out."""
 
-    def carry_latecomers() -> None:
-        with bookkeeping(OPERATOR) as session:
-            waiting = tenants_with_latecomers(session)
+    def onboard_unsynced_members() -> None:
+        with system_transaction(OPERATOR) as session:
+            waiting = tenants_with_unsynced_members(session)
         for tenant_id in waiting:
             start_onboarding(StartOnboarding(tenant_id=tenant_id), actor=worker_actor())
 
-    def forget_sessions() -> None:
-        forget_ended_sessions(clock.now())
+    def delete_sessions() -> None:
+        delete_expired_sessions(clock.now())
 
-    return (carry_latecomers, lambda: make_operators(identities), forget_sessions)
+    return (onboard_unsynced_members, lambda: provision_operators(identities), delete_sessions)
 
 
-def make_operators(identities: Identities) -> None:
+def provision_operators(identities: Identities) -> None:
     """Make the operator's people whom Keycloak lacks, with the roles they were granted."""
-    with bookkeeping(OPERATOR) as session:
-        waiting = operators_to_make(session, clock.now())
+    with system_transaction(OPERATOR) as session:
+        waiting = operators_to_provision(session, clock.now())
     for member, intent in waiting:
         made = identities.ensure_operator(intent)
         project_member(
@@ -127,7 +127,7 @@ def make_operators(identities: Identities) -> None:
 
 
 def _realm_of(tenant_id: UUID) -> Realm:
-    with bookkeeping(OPERATOR) as session:
+    with system_transaction(OPERATOR) as session:
         return Realm.OPERATORS if directory.operator(session).id == tenant_id else Realm.TENANTS
 
 
@@ -136,7 +136,7 @@ def revise_shares(payload: dict[str, Any]) -> None:
 
     Prepared for whoever applied the cohort, so that this person cannot be the one who approves it.
     """
-    with bookkeeping(OPERATOR) as session:
+    with system_transaction(OPERATOR) as session:
         cohort = session.get_one(Cohort, UUID(payload["cohort_id"]))
         # A refusal rolls the session back, and a row read before cannot be read again without the scope.
         session.expunge(cohort)
@@ -149,6 +149,6 @@ def revise_shares(payload: dict[str, Any]) -> None:
             key=f"cohort.completed:{cohort.id}",
         )
     except Conflict as refused:
-        if refused.why not in (NOTHING_TO_REVISE, NOTHING_DIFFERS, NO_COST):
+        if refused.message not in (NOTHING_TO_REVISE, NOTHING_DIFFERS, NO_COST):
             raise
         log.info("cohort.completed", cohort=cohort.name, revision=refused.code)

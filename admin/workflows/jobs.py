@@ -25,31 +25,31 @@ from sqlalchemy.orm import Session
 
 from governance import outbox
 from governance.audit.seal import seal
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.correlation import request_id
 from governance.kernel.database import OPERATOR, db
-from governance.kernel.errors import Refused, Unreachable
+from governance.kernel.errors import DependencyUnavailable, DomainError
 from tenancy.onboarding import queries as onboardings
 
 log = structlog.get_logger(__name__)
 
 THREADS: Final = 4
-STOPS_WITHIN_SECONDS: Final = 20
+SHUTDOWN_TIMEOUT_SECONDS: Final = 20
 """How long a worker that is told to stop may finish what it has in hand. What is not finished is done again."""
 
-SEAL_EVERY: Final = timedelta(seconds=3)
-SWEEP_EVERY: Final = timedelta(seconds=1)
-CARRIED_WITHIN: Final = timedelta(seconds=15)
+SEAL_INTERVAL: Final = timedelta(seconds=3)
+SWEEP_INTERVAL: Final = timedelta(seconds=1)
+DISPATCH_TIMEOUT: Final = timedelta(seconds=15)
 """An id that was carried and not acted on for so long is taken for lost, and carried again."""
 
-RETRY_AFTER: Final = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=25), timedelta(minutes=2))
+JOB_RETRY_DELAYS: Final = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=25), timedelta(minutes=2))
 
 Handler = Callable[[dict[str, Any]], None]
 """Does one kind of job; gets its payload, inside an application context, and may be called twice with the same."""
 
 
-class _OnlyWords:
+class _JsonSerializer:
     """The queue's messages as JSON. Huey's own pickles would let whoever writes to the table run code here."""
 
     def serialize(self, data: Message) -> bytes:
@@ -76,31 +76,31 @@ class Queue:
             table_prefix="huey",
             create_tables=False,
             results=False,
-            serializer=_OnlyWords(),
+            serializer=_JsonSerializer(),
         )
-        self._does: Callable[[UUID], None] | None = None
-        self._onboards: Callable[[UUID], None] | None = None
-        self._job = self.huey.task(name="job")(self._arrived)
-        self._onboarding = self.huey.task(name="onboarding")(self._onboarding_arrived)
+        self._run_job: Callable[[UUID], None] | None = None
+        self._run_onboarding: Callable[[UUID], None] | None = None
+        self._job = self.huey.task(name="job")(self._on_job)
+        self._onboarding = self.huey.task(name="onboarding")(self._on_onboarding)
 
-    def carry(self, job_id: UUID) -> None:
-        """Bring a job's id; the outbox's `Carrier`."""
+    def dispatch(self, job_id: UUID) -> None:
+        """Bring a job's id; the outbox's `Dispatcher`."""
         self._job(str(job_id))
 
-    def carry_onboarding(self, onboarding_id: UUID) -> None:
+    def enqueue_onboarding(self, onboarding_id: UUID) -> None:
         self._onboarding(str(onboarding_id))
 
-    def serve(self, *, does: Callable[[UUID], None], onboards: Callable[[UUID], None]) -> None:
+    def serve(self, *, run_job: Callable[[UUID], None], run_onboarding: Callable[[UUID], None]) -> None:
         """Say what happens with ids that arrive in this process."""
-        self._does, self._onboards = does, onboards
+        self._run_job, self._run_onboarding = run_job, run_onboarding
 
-    def _arrived(self, job_id: str) -> None:
-        if self._does is not None:
-            self._does(UUID(job_id))
+    def _on_job(self, job_id: str) -> None:
+        if self._run_job is not None:
+            self._run_job(UUID(job_id))
 
-    def _onboarding_arrived(self, onboarding_id: str) -> None:
-        if self._onboards is not None:
-            self._onboards(UUID(onboarding_id))
+    def _on_onboarding(self, onboarding_id: str) -> None:
+        if self._run_onboarding is not None:
+            self._run_onboarding(UUID(onboarding_id))
 
 
 class JobWorker:
@@ -115,127 +115,127 @@ class JobWorker:
         queue: Queue,
         *,
         handlers: dict[str, Handler],
-        onboards: Callable[[UUID], None],
-        rounds: tuple[Callable[[], None], ...] = (),
+        run_onboarding: Callable[[UUID], None],
+        periodic_tasks: tuple[Callable[[], None], ...] = (),
     ) -> None:
         self._app = app
         self._queue = queue
         self._handlers = handlers
-        self._onboards = onboards
-        self._of_every_round = rounds
-        self._ended = threading.Event()
-        self._carried: dict[UUID, float] = {}
+        self._run_onboarding = run_onboarding
+        self._periodic_tasks = periodic_tasks
+        self._stopping = threading.Event()
+        self._dispatched: dict[UUID, float] = {}
 
     def run(self) -> None:
         """Work until SIGTERM or Ctrl-C. What is in hand then is finished first, within 20 seconds."""
         logging.getLogger("huey").setLevel(logging.ERROR)
-        self._queue.serve(does=self.do, onboards=self._onboard)
-        outbox.use_carrier(self._queue)
-        rounds = threading.Thread(target=self._rounds, name="rounds", daemon=True)
-        rounds.start()
+        self._queue.serve(run_job=self.run_job, run_onboarding=self._handle_onboarding)
+        outbox.set_dispatcher(self._queue)
+        loop = threading.Thread(target=self._run_loop, name="periodic", daemon=True)
+        loop.start()
         consumer = self._queue.huey.create_consumer(
-            workers=THREADS, periodic=False, graceful_signal="TERM", shutdown_timeout=STOPS_WITHIN_SECONDS
+            workers=THREADS, periodic=False, graceful_signal="TERM", shutdown_timeout=SHUTDOWN_TIMEOUT_SECONDS
         )
         log.info("worker.started", threads=THREADS)
         try:
             consumer.run()
         finally:
-            self._ended.set()
-            rounds.join(timeout=5)
-            outbox.use_carrier(None)
+            self._stopping.set()
+            loop.join(timeout=5)
+            outbox.set_dispatcher(None)
             log.info("worker.stopped")
 
-    def do(self, job_id: UUID) -> None:
+    def run_job(self, job_id: UUID) -> None:
         """Do one job, unless it is done, taken or not due."""
         with self._app.app_context():
-            with bookkeeping(OPERATOR) as session:
-                job = outbox.take(session, job_id, clock.now())
+            with system_transaction(OPERATOR) as session:
+                job = outbox.claim(session, job_id, clock.now())
                 if job is None:
                     return
                 session.expunge(job)
             error, retry_at = self._handle(job)
-            with bookkeeping(OPERATOR) as session:
+            with system_transaction(OPERATOR) as session:
                 outbox.finish(session, job, clock.now(), error=error, retry_at=retry_at)
 
     def _handle(self, job: outbox.Job) -> tuple[str | None, Any]:
         token = request_id.set(str(job.id))
         try:
             self._handlers[job.name](job.payload)
-        except Unreachable as away:
-            return away.code, self._later(job)
-        except Refused as refusal:
+        except DependencyUnavailable as away:
+            return away.code, self._next_attempt_at(job)
+        except DomainError as refusal:
             log.warning("job.refused", job=str(job.id), name=job.name, code=refusal.code)
             return refusal.code, None
         except Exception as bug:
             log.exception("job.failed", job=str(job.id), name=job.name)
-            return type(bug).__name__, self._later(job)
+            return type(bug).__name__, self._next_attempt_at(job)
         finally:
             db.session.rollback()
             request_id.reset(token)
         return None, None
 
     @staticmethod
-    def _later(job: outbox.Job) -> Any:
-        return clock.now() + RETRY_AFTER[min(job.attempts, len(RETRY_AFTER)) - 1]
+    def _next_attempt_at(job: outbox.Job) -> Any:
+        return clock.now() + JOB_RETRY_DELAYS[min(job.attempts, len(JOB_RETRY_DELAYS)) - 1]
 
-    def _onboard(self, onboarding_id: UUID) -> None:
+    def _handle_onboarding(self, onboarding_id: UUID) -> None:
         token = request_id.set(str(onboarding_id))
         try:
             with self._app.app_context():
-                self._onboards(onboarding_id)
+                self._run_onboarding(onboarding_id)
         except Exception as fault:
             # Its steps say how it stands; the next round finds it when its lease has run out.
             log.warning("onboarding.interrupted", onboarding=str(onboarding_id), error=type(fault).__name__)
         finally:
             request_id.reset(token)
-            self._carried.pop(onboarding_id, None)
+            self._dispatched.pop(onboarding_id, None)
 
-    # -- rounds
+    # -- periodic tasks
 
-    def _rounds(self) -> None:
+    def _run_loop(self) -> None:
         """Every second: what nobody carries; every three: the seal. A database that is away is tried again."""
-        is_away = False
+        is_unavailable = False
         sealed_at = 0.0
-        while not self._ended.wait(SWEEP_EVERY.total_seconds()):
+        while not self._stopping.wait(SWEEP_INTERVAL.total_seconds()):
             try:
                 with self._app.app_context():
                     self.sweep()
-                    if time.monotonic() - sealed_at >= SEAL_EVERY.total_seconds():
-                        with bookkeeping(OPERATOR) as session:
+                    if time.monotonic() - sealed_at >= SEAL_INTERVAL.total_seconds():
+                        with system_transaction(OPERATOR) as session:
                             seal(session, clock.now())
                         sealed_at = time.monotonic()
-                        self._go_round()
-                if is_away:
+                        self._run_periodic()
+                if is_unavailable:
                     log.info("worker.back")
-                is_away = False
+                is_unavailable = False
             except Exception as away:
-                if not is_away:
+                if not is_unavailable:
                     log.warning("worker.database_away", error=type(away).__name__)
-                is_away = True
+                is_unavailable = True
 
-    def _go_round(self) -> None:
-        for look in self._of_every_round:
+    def _run_periodic(self) -> None:
+        for task in self._periodic_tasks:
             try:
-                look()
-            except Unreachable as away:
+                task()
+            except DependencyUnavailable as away:
                 log.warning("worker.round_waits", code=away.code)
 
     def sweep(self) -> int:
         """Carry what is due and not on its way; returns how many ids that was."""
-        with bookkeeping(OPERATOR) as session:
+        with system_transaction(OPERATOR) as session:
             jobs, due = _due(session)
-        recently = time.monotonic() - CARRIED_WITHIN.total_seconds()
-        self._carried = {which: when for which, when in self._carried.items() if when > recently}
-        lost = [job for job in jobs if job not in self._carried]
+        recently = time.monotonic() - DISPATCH_TIMEOUT.total_seconds()
+        self._dispatched = {which: when for which, when in self._dispatched.items() if when > recently}
+        lost = [job for job in jobs if job not in self._dispatched]
         for job_id in lost:
-            self._queue.carry(job_id)
-        idle = [onboarding_id for _, onboarding_id in due if onboarding_id not in self._carried]
+            self._queue.dispatch(job_id)
+        idle = [onboarding_id for _, onboarding_id in due if onboarding_id not in self._dispatched]
         for onboarding_id in idle:
-            self._queue.carry_onboarding(onboarding_id)
-        self._carried.update(dict.fromkeys([*lost, *idle], time.monotonic()))
+            self._queue.enqueue_onboarding(onboarding_id)
+        self._dispatched.update(dict.fromkeys([*lost, *idle], time.monotonic()))
         return len(lost) + len(idle)
 
 
 def _due(session: Session) -> tuple[list[UUID], list[tuple[UUID, UUID]]]:
     now = clock.now()
-    return outbox.due(session, now - CARRIED_WITHIN), onboardings.due(session, now)
+    return outbox.due(session, now - DISPATCH_TIMEOUT), onboardings.due(session, now)

@@ -12,44 +12,44 @@ from uuid import UUID
 
 from flask import Flask
 
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from tenancy.onboarding.queries import OnboardingView, onboardings
-from tenancy.onboarding.worker import OnboardingWorker, run_side_by_side
+from tenancy.onboarding.worker import OnboardingWorker, run_concurrently
 
-LOOK_EVERY: Final = timedelta(milliseconds=200)
-WAITS_FOR_A_SERVER: Final = timedelta(minutes=2)
+POLL_INTERVAL: Final = timedelta(milliseconds=200)
+SERVER_WAIT_LIMIT: Final = timedelta(minutes=2)
 """How long a Keycloak that went away is waited for before the command answers that it is away."""
 
-Waiter = Callable[[float], None]
+Sleep = Callable[[float], None]
 """Waits so many seconds; `time.sleep` outside tests."""
 
 
-def onboard_together(
+def run_onboardings(
     app: Flask,
     worker: OnboardingWorker,
     onboarding_ids: Sequence[UUID],
     *,
-    wait: Waiter,
-    tell: Callable[[OnboardingView], None] = lambda view: None,
+    wait: Sleep,
+    on_stopped: Callable[[OnboardingView], None] = lambda view: None,
 ) -> tuple[OnboardingView, ...]:
-    """Do what can be done, side by side, and answer how each stands. `tell` hears of each once, when it stands still.
+    """Do what can be done, side by side, and answer how each stands. `on_stopped` gets each once, when it is blocked.
 
-    An onboarding stands still when it is done, when a person must decide, or when it waits for somebody to enter
+    An onboarding is blocked when it is done, when a person must decide, or when it waits for somebody to enter
     something. One that waits for a server is tried on, for two minutes at most.
     """
-    until = clock.now() + WAITS_FOR_A_SERVER
-    told: set[UUID] = set()
+    until = clock.now() + SERVER_WAIT_LIMIT
+    stopped: set[UUID] = set()
     while True:
-        moving = [one for one in onboarding_ids if one not in told]
-        run_side_by_side(app.app_context, worker, moving)
-        with bookkeeping(OPERATOR) as session:
+        moving = [one for one in onboarding_ids if one not in stopped]
+        run_concurrently(app.app_context, worker, moving)
+        with system_transaction(OPERATOR) as session:
             views = onboardings(session, onboarding_ids)
         for view in views:
-            if view.id not in told and (view.stands_still or clock.now() > until):
-                told.add(view.id)
-                tell(view)
-        if len(told) == len(views):
+            if view.id not in stopped and (view.is_blocked or clock.now() > until):
+                stopped.add(view.id)
+                on_stopped(view)
+        if len(stopped) == len(views):
             return views
-        wait(LOOK_EVERY.total_seconds())
+        wait(POLL_INTERVAL.total_seconds())

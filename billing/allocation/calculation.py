@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from billing.allocation.case import Case
+from billing.allocation.input import AllocationInput
 from governance.kernel.digest import digest_of
 from governance.kernel.split import Split, split
 
@@ -18,7 +18,7 @@ class Allocation:
     `sum(shares_yen.values()) + operator_yen + operator_residual_yen + deductions_yen == total_yen`, always.
     """
 
-    case: Case
+    input: AllocationInput
     operator_yen: int
     """The operator's own part, an odd yen of that split included."""
     split: Split
@@ -26,16 +26,16 @@ class Allocation:
 
     @property
     def total_yen(self) -> int:
-        return self.case.total_yen
+        return self.input.total_yen
 
     @property
     def deductions_yen(self) -> int:
-        return self.case.deductions_yen
+        return self.input.deductions_yen
 
     @property
     def pool_yen(self) -> int:
         """What the members share, with the residual."""
-        return self.case.pool_yen
+        return self.input.pool_yen
 
     @property
     def operator_residual_yen(self) -> int:
@@ -45,7 +45,7 @@ class Allocation:
     @cached_property
     def shares_yen(self) -> dict[str, int]:
         """Each member's share, lower code first."""
-        return dict(zip(self.case.components.members, self.split.shares_yen, strict=True))
+        return dict(zip(self.input.components.members, self.split.shares_yen, strict=True))
 
     @cached_property
     def digest(self) -> str:
@@ -54,34 +54,39 @@ class Allocation:
         return digest_of(_canonical(self))
 
 
-def compute(case: Case) -> Allocation:
+def compute(allocation_input: AllocationInput) -> Allocation:
     """Share a case by its rule: deductions first, then the operator's part, then the members' components.
 
     Pure and exact; cases that hold the same `Components` value share its preparation.
     """
-    pool_yen = case.pool_yen
-    operator_yen = case.total_yen - case.deductions_yen - pool_yen
-    shares = split(pool_yen, case.components.proportions, unit_yen=case.unit_yen, rounding=case.rounding)
+    pool_yen = allocation_input.pool_yen
+    operator_yen = allocation_input.total_yen - allocation_input.deductions_yen - pool_yen
+    shares = split(
+        pool_yen,
+        allocation_input.components.proportions,
+        unit_yen=allocation_input.unit_yen,
+        rounding=allocation_input.rounding,
+    )
     if sum(shares.shares_yen) + shares.residual_yen != pool_yen:
         raise ArithmeticError("the shares do not add up to the pool")
-    return Allocation(case, operator_yen, shares)
+    return Allocation(allocation_input, operator_yen, shares)
 
 
 def _canonical(allocation: Allocation) -> dict[str, Any]:
-    case = allocation.case
-    components = sorted(case.components.parts, key=lambda part: part.name)
+    allocation_input = allocation.input
+    components = sorted(allocation_input.components.parts, key=lambda part: part.name)
     return {
         "form": "moyai.allocation/1",
-        "total_yen": case.total_yen,
-        "unit_yen": case.unit_yen,
-        "rounding": case.rounding.value,
-        "operator_ratio": str(case.operator_ratio),
-        "deductions": sorted([deduction.name, deduction.yen] for deduction in case.deductions),
+        "total_yen": allocation_input.total_yen,
+        "unit_yen": allocation_input.unit_yen,
+        "rounding": allocation_input.rounding.value,
+        "operator_ratio": str(allocation_input.operator_ratio),
+        "deductions": sorted([deduction.name, deduction.yen] for deduction in allocation_input.deductions),
         "components": [
             {
                 "name": part.name,
                 "ratio": str(part.ratio),
-                "weights": {member: str(part.weights.get(member, 0)) for member in case.components.members},
+                "weights": {member: str(part.weights.get(member, 0)) for member in allocation_input.components.members},
             }
             for part in components
         ],

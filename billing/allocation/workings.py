@@ -49,28 +49,28 @@ class ShareWorking:
 
 def workings(allocation: Allocation) -> Iterator[Working]:
     """Every member in every component, components in the order of the case, lower code first; weight 0 included."""
-    case = allocation.case
-    nothing = Fraction()
-    for part in case.components.parts:
-        weight_total = sum(part.weights.values(), nothing)
+    allocation_input = allocation.input
+    zero = Fraction()
+    for part in allocation_input.components.parts:
+        weight_total = sum(part.weights.values(), zero)
         per_weight = allocation.pool_yen * part.ratio / weight_total
-        for member in case.components.members:
-            weight = part.weights.get(member, nothing)
+        for member in allocation_input.components.members:
+            weight = part.weights.get(member, zero)
             yield Working(member, part.name, weight, weight_total, part.ratio, per_weight * weight)
 
 
 def share_workings(allocation: Allocation) -> tuple[ShareWorking, ...]:
     """Each member's step from exact to whole yen, lower code first."""
-    case = allocation.case
-    proportions = case.components.proportions
-    divisor = proportions.denominator * case.unit_yen
+    allocation_input = allocation.input
+    proportions = allocation_input.components.proportions
+    divisor = proportions.denominator * allocation_input.unit_yen
     ranks = _ranks(allocation)
     lines = []
     for place, (member, share_yen) in enumerate(allocation.shares_yen.items()):
         parts = [row[place] for row in proportions.components]
-        if case.rounding is not Rounding.FLOOR_EACH_COMPONENT_TO_OPERATOR:
+        if allocation_input.rounding is not Rounding.FLOOR_EACH_COMPONENT_TO_OPERATOR:
             parts = [sum(parts)]
-        cut_yen = sum(allocation.pool_yen * part // divisor for part in parts) * case.unit_yen
+        cut_yen = sum(allocation.pool_yen * part // divisor for part in parts) * allocation_input.unit_yen
         exact_yen = proportions.exact(allocation.pool_yen, place)
         lines.append(ShareWorking(member, exact_yen, cut_yen, ranks.get(place), share_yen - cut_yen, share_yen))
     return tuple(lines)
@@ -101,12 +101,12 @@ def as_json(allocation: Allocation) -> dict[str, Any]:
 
 def _ranks(allocation: Allocation) -> dict[int, int]:
     """Places by position, where a policy gives what is left to members in an order."""
-    case = allocation.case
-    parts = case.components.proportions.totals
-    if case.rounding is Rounding.LARGEST_REMAINDER:
-        divisor = case.components.proportions.denominator * case.unit_yen
+    allocation_input = allocation.input
+    parts = allocation_input.components.proportions.totals
+    if allocation_input.rounding is Rounding.LARGEST_REMAINDER:
+        divisor = allocation_input.components.proportions.denominator * allocation_input.unit_yen
         order = [allocation.pool_yen * part % divisor for part in parts]
-    elif case.rounding is Rounding.FLOOR_TOTAL_TO_LARGEST_SHARE:
+    elif allocation_input.rounding is Rounding.FLOOR_TOTAL_TO_LARGEST_SHARE:
         order = list(parts)
     else:
         return {}

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
-from governance.kernel.yen import YEN_BOUND
+from governance.kernel.database import TableBase
+from governance.kernel.yen import MAX_YEN
 
 
 class ItemKind(StrEnum):
@@ -26,7 +26,7 @@ class TaxKind(StrEnum):
     """How consumption tax treats the charge to the members."""
 
     OUT_OF_SCOPE = "out_of_scope"
-    """不課税: a burden shared between public bodies is no price of a supply."""
+    """不課税: a contribution shared between public bodies is no price of a supply."""
     EXEMPT = "exempt"
     """非課税"""
     ZERO_RATED = "zero_rated"
@@ -37,11 +37,11 @@ class TaxKind(StrEnum):
     """課税 8 % (軽減)"""
 
 
-def _one_of(column: str, values: type[StrEnum]) -> str:
+def _in_check(column: str, values: type[StrEnum]) -> str:
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
-class CostPool(Row):
+class CostPool(TableBase):
     """A kind of cost (経費区分) and the rule that shares it. Everybody may read it."""
 
     __tablename__ = "cost_pool"
@@ -54,15 +54,15 @@ class CostPool(Row):
     defined_at: Mapped[datetime]
 
 
-class CostItem(Row):
+class CostItem(TableBase):
     """One cost, or one deduction, of a fiscal year. `yen` is positive; the kind says which way it counts."""
 
     __tablename__ = "cost_item"
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
-        CheckConstraint(f"yen BETWEEN 1 AND {YEN_BOUND}", name="yen_range"),
-        CheckConstraint(_one_of("kind", ItemKind), name="kind_known"),
-        CheckConstraint(_one_of("tax_kind", TaxKind), name="tax_kind_known"),
+        CheckConstraint(f"yen BETWEEN 1 AND {MAX_YEN}", name="yen_range"),
+        CheckConstraint(_in_check("kind", ItemKind), name="kind_known"),
+        CheckConstraint(_in_check("tax_kind", TaxKind), name="tax_kind_known"),
         CheckConstraint("tax_reason <> '' AND source <> '' AND name <> ''", name="words_given"),
         CheckConstraint(
             "(withdrawn_at IS NULL) = (withdrawn_by IS NULL) AND (withdrawn_at IS NULL) = (withdrawn_reason IS NULL)",

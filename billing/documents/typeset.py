@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import typst
 
-from governance.kernel.errors import Conflict, reason
+from governance.kernel.errors import Conflict, message
 
-NO_GLYPH = reason(
+NO_GLYPH = message(
     "document.no_glyph",
     ja="「{text}」を表示できる文字が書体 {font} にないため、文書を作成できません。",
     en="The font {font} has no sign for “{text}”, so the document cannot be made.",
@@ -25,10 +25,10 @@ NO_GLYPH = reason(
 
 FONT: Final = "Noto Sans JP"
 
-_UNSHOWN: Final = re.compile(r'the text `"(.+?)"` could not be displayed')
+_MISSING_GLYPH: Final = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 _TEMPLATES: Final = Path(__file__).parent
-_one_at_a_time = Lock()
+_compiler_lock = Lock()
 
 
 def typeset(template: str, facts: dict[str, Any], made_at: datetime) -> bytes:
@@ -39,14 +39,14 @@ def typeset(template: str, facts: dict[str, Any], made_at: datetime) -> bytes:
     """
     inputs = {"facts": json.dumps(facts, ensure_ascii=False), "made_at": json.dumps(_parts(made_at))}
     # A compiler keeps its fonts and templates parsed, and is not meant for two threads.
-    with _one_at_a_time:
+    with _compiler_lock:
         try:
             pdf: bytes = _compiler(template).compile(
                 format="pdf", sys_inputs=inputs, pdf_standards=["ua-1"], timestamp=int(made_at.timestamp())
             )
         except typst.TypstError as error:
-            if (unshown := _UNSHOWN.search(str(error))) is not None:
-                raise Conflict(NO_GLYPH, text=unshown[1], font=FONT) from error
+            if (missing_glyph := _MISSING_GLYPH.search(str(error))) is not None:
+                raise Conflict(NO_GLYPH, text=missing_glyph[1], font=FONT) from error
             raise
     return pdf
 

@@ -32,7 +32,7 @@ class AccountCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ChartLine:
+class ChartAccount:
     """What an account is called on screens and documents, and its kind."""
 
     name: str
@@ -40,13 +40,13 @@ class ChartLine:
     kind: AccountKind
 
 
-CHART: Final[dict[AccountCode, ChartLine]] = {
+CHART: Final[dict[AccountCode, ChartAccount]] = {
     # In a municipality's book: what it owes for the year, and the assessment (調定) that makes it owe.
-    AccountCode.RECEIVABLE: ChartLine("未収負担金", "Receivable", AccountKind.ASSET),
-    AccountCode.BURDEN: ChartLine("負担金", "Burden", AccountKind.INCOME),
+    AccountCode.RECEIVABLE: ChartAccount("未収負担金", "Receivable", AccountKind.ASSET),
+    AccountCode.BURDEN: ChartAccount("負担金", "Burden", AccountKind.INCOME),
     # In the operator's book: the year's cost, and who bears it.
-    AccountCode.OPERATOR_BURDEN: ChartLine("県負担額", "Operator-Burden", AccountKind.EXPENSE),
-    AccountCode.MUNICIPAL_BURDEN: ChartLine("市町村負担額", "Municipal-Burden", AccountKind.EXPENSE),
-    AccountCode.DEDUCTION: ChartLine("控除", "Deduction", AccountKind.EXPENSE),
-    AccountCode.SHARED_COST: ChartLine("共同利用経費", "Shared-Cost", AccountKind.EXPENSE),
+    AccountCode.OPERATOR_BURDEN: ChartAccount("県負担額", "Operator-Burden", AccountKind.EXPENSE),
+    AccountCode.MUNICIPAL_BURDEN: ChartAccount("市町村負担額", "Municipal-Burden", AccountKind.EXPENSE),
+    AccountCode.DEDUCTION: ChartAccount("控除", "Deduction", AccountKind.EXPENSE),
+    AccountCode.SHARED_COST: ChartAccount("共同利用経費", "Shared-Cost", AccountKind.EXPENSE),
 }

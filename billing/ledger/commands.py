@@ -1,4 +1,4 @@
-"""The write door of the books. Allocation runs post through `posting.post` inside their own command."""
+"""Commands of the books. Allocation runs post through `posting.post` inside their own command."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from billing.ledger.chart import AccountCode
-from billing.ledger.periods import EntryKind, PeriodState, move
-from billing.ledger.posting import ALREADY_REVERSED, LINES_AT_MOST, Line, Posting, open_year, post
+from billing.ledger.periods import EntryKind, PeriodState, transition
+from billing.ledger.posting import ALREADY_REVERSED, MAX_LINES, Posting, PostingLine, create_period, post
 from billing.ledger.tables import LedgerAccount, LedgerEntry, LedgerLine, LedgerPeriod
-from governance.commands import Order, Outcome, Work, command
+from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, reason
+from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, message
 from governance.kernel.fiscal_year import FiscalYear
-from governance.kernel.yen import YEN_BOUND
+from governance.kernel.yen import MAX_YEN
 from governance.permissions import Permission
 
-REVERSAL_OF_REVERSAL = reason(
+REVERSAL_OF_REVERSAL = message(
     "ledger.reversal_of_reversal",
     ja="取消仕訳を取り消すことはできません。正しい内容で新しく記帳してください。",
     en="A reversal is not reversed; post the right entry anew.",
 )
-REVERSAL_BEFORE_ENTRY = reason(
+REVERSAL_BEFORE_ENTRY = message(
     "ledger.reversal_before_entry",
     ja="取消日は、取り消す仕訳の日付 {happened_on} 以後にしてください。",
     en="A reversal cannot happen before {happened_on}, the date of what it reverses.",
@@ -44,52 +44,52 @@ class EntryLine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     account: AccountCode
-    yen: Annotated[int, Field(ge=-YEN_BOUND, le=YEN_BOUND)]
+    yen: Annotated[int, Field(ge=-MAX_YEN, le=MAX_YEN)]
 
 
-class PostEntry(Order):
+class PostEntry(Command):
     """An entry into the book of `tenant_id`. `adjustment` is what a year that is closing still takes."""
 
     tenant_id: UUID
     reference: Reference
     happened_on: date
-    lines: Annotated[tuple[EntryLine, ...], Field(min_length=2, max_length=LINES_AT_MOST)]
+    lines: Annotated[tuple[EntryLine, ...], Field(min_length=2, max_length=MAX_LINES)]
     memo: Memo = ""
     kind: Literal["ordinary", "adjustment"] = "ordinary"
     fiscal_year: int | None = None
 
 
-class EntryPosted(Outcome):
+class EntryPosted(Result):
     entry_id: UUID
     reference: str
     fiscal_year: int
 
 
-@command(Permission.LEDGER_POST, Event.LEDGER_POSTED)
-def post_entry(work: Work, order: PostEntry) -> EntryPosted:
+@handles(Permission.LEDGER_POST, Event.LEDGER_POSTED)
+def post_entry(ctx: CommandContext, command: PostEntry) -> EntryPosted:
     """Post one entry. The same reference with the same content answers the entry that is there."""
     [posted] = post(
-        work,
+        ctx,
         [
             Posting(
-                tenant_id=order.tenant_id,
-                reference=order.reference,
-                happened_on=order.happened_on,
-                lines=tuple(Line(line.account, line.yen) for line in order.lines),
-                memo=order.memo,
-                kind=EntryKind(order.kind),
-                fiscal_year=order.fiscal_year,
+                tenant_id=command.tenant_id,
+                reference=command.reference,
+                happened_on=command.happened_on,
+                lines=tuple(PostingLine(line.account, line.yen) for line in command.lines),
+                memo=command.memo,
+                kind=EntryKind(command.kind),
+                fiscal_year=command.fiscal_year,
             )
         ],
     )
     if posted.repeated:
-        work.unchanged()
+        ctx.mark_noop()
     else:
-        work.record(subject=posted.entry_id, tenant_id=order.tenant_id, reference=order.reference)
+        ctx.audit(subject=posted.entry_id, tenant_id=command.tenant_id, reference=command.reference)
     return EntryPosted(entry_id=posted.entry_id, reference=posted.reference, fiscal_year=posted.fiscal_year)
 
 
-class ReverseEntry(Order):
+class ReverseEntry(Command):
     """The opposite of an entry, on a date of its own in a year that takes it. `why` is for people."""
 
     tenant_id: UUID
@@ -98,47 +98,47 @@ class ReverseEntry(Order):
     why: Annotated[Memo, Field(min_length=1)]
 
 
-class EntryReversed(Outcome):
+class EntryReversed(Result):
     entry_id: UUID
     reverses_id: UUID
 
 
-@command(Permission.LEDGER_REVERSE, Event.LEDGER_REVERSED)
-def reverse_entry(work: Work, order: ReverseEntry) -> EntryReversed:
+@handles(Permission.LEDGER_REVERSE, Event.LEDGER_REVERSED)
+def reverse_entry(ctx: CommandContext, command: ReverseEntry) -> EntryReversed:
     """Post the opposite of an entry, once.
 
     Raises NotFound, Conflict (reversed already, or itself a reversal), Closed and Invalid (a date before the entry's).
     """
-    entry = work.session.get(LedgerEntry, (order.tenant_id, order.entry_id))
+    entry = ctx.session.get(LedgerEntry, (command.tenant_id, command.entry_id))
     if entry is None:
-        raise NotFound(NOT_FOUND, field="entry_id", what="仕訳 / entry", given=str(order.entry_id))
+        raise NotFound(NOT_FOUND, field="entry_id", what="仕訳 / entry", given=str(command.entry_id))
     if entry.reverses_id is not None:
         raise Conflict(REVERSAL_OF_REVERSAL, field="entry_id")
-    if order.happened_on < entry.happened_on:
+    if command.happened_on < entry.happened_on:
         raise Invalid(REVERSAL_BEFORE_ENTRY, field="happened_on", happened_on=entry.happened_on.isoformat())
     [posted] = post(
-        work,
+        ctx,
         [
             Posting(
-                tenant_id=order.tenant_id,
-                # An order's own reference cannot begin like this, so nobody takes it beforehand.
-                reference=f"_reversal:{order.entry_id}",
-                happened_on=order.happened_on,
-                lines=_opposite_lines(work, entry),
-                memo=order.why,
+                tenant_id=command.tenant_id,
+                # A reference given in a command cannot begin like this, so nobody takes it beforehand.
+                reference=f"_reversal:{command.entry_id}",
+                happened_on=command.happened_on,
+                lines=_opposite_lines(ctx, entry),
+                memo=command.why,
                 kind=EntryKind.REVERSAL,
-                reverses_id=order.entry_id,
+                reverses_id=command.entry_id,
             )
         ],
     )
     if posted.repeated:
         raise Conflict(ALREADY_REVERSED, field="entry_id")
-    work.record(subject=posted.entry_id, tenant_id=order.tenant_id, reverses=str(order.entry_id))
-    return EntryReversed(entry_id=posted.entry_id, reverses_id=order.entry_id)
+    ctx.audit(subject=posted.entry_id, tenant_id=command.tenant_id, reverses=str(command.entry_id))
+    return EntryReversed(entry_id=posted.entry_id, reverses_id=command.entry_id)
 
 
-def _opposite_lines(work: Work, entry: LedgerEntry) -> tuple[Line, ...]:
-    rows = work.session.execute(
+def _opposite_lines(ctx: CommandContext, entry: LedgerEntry) -> tuple[PostingLine, ...]:
+    rows = ctx.session.execute(
         select(LedgerAccount.code, LedgerLine.yen)
         .join(
             LedgerAccount,
@@ -147,10 +147,10 @@ def _opposite_lines(work: Work, entry: LedgerEntry) -> tuple[Line, ...]:
         .where(LedgerLine.tenant_id == entry.tenant_id, LedgerLine.entry_id == entry.id)
         .order_by(LedgerLine.line_no)  # type: ignore[arg-type]
     )
-    return tuple(Line(AccountCode(code), -yen) for code, yen in rows)
+    return tuple(PostingLine(AccountCode(code), -yen) for code, yen in rows)
 
 
-class MovePeriod(Order):
+class MovePeriod(Command):
     """The next state of a fiscal year in one book. A year that is not there yet is opened by `to` = open."""
 
     tenant_id: UUID
@@ -158,35 +158,35 @@ class MovePeriod(Order):
     to: PeriodState
 
 
-class PeriodMoved(Outcome):
+class PeriodMoved(Result):
     fiscal_year: int
     state: PeriodState
 
 
-@command(Permission.PERIOD_MOVE, Event.PERIOD_MOVED)
-def move_period(work: Work, order: MovePeriod) -> PeriodMoved:
+@handles(Permission.PERIOD_MOVE, Event.PERIOD_MOVED)
+def move_period(ctx: CommandContext, command: MovePeriod) -> PeriodMoved:
     """Move a fiscal year `open ⇄ closing → closed`, after every posting in flight.
 
     Raises Conflict (no such move), Closed (a later year is closed already) and NotFound (nothing to close).
     """
-    year = FiscalYear(order.fiscal_year).year
+    year = FiscalYear(command.fiscal_year).year
     # Alone in this book from here on: postings hold the same lock shared until they end.
-    work.session.execute(text("SELECT pg_advisory_xact_lock(ledger_lock(:tenant_id))"), {"tenant_id": order.tenant_id})
-    period = work.session.get(LedgerPeriod, (order.tenant_id, year), populate_existing=True)
+    ctx.session.execute(text("SELECT pg_advisory_xact_lock(ledger_lock(:tenant_id))"), {"tenant_id": command.tenant_id})
+    period = ctx.session.get(LedgerPeriod, (command.tenant_id, year), populate_existing=True)
     if period is None:
-        if order.to is not PeriodState.OPEN:
+        if command.to is not PeriodState.OPEN:
             raise NotFound(NOT_FOUND, field="fiscal_year", what="会計年度 / fiscal year", given=str(year))
-        open_year(work, order.tenant_id, year)
+        create_period(ctx, command.tenant_id, year)
         before = "none"
     else:
         before = period.state
-        period.state = move(PeriodState(period.state), order.to).value
-        period.moved_at = work.now
-    work.record(
-        subject=f"{order.tenant_id}/{year}",
-        tenant_id=order.tenant_id,
+        period.state = transition(PeriodState(period.state), command.to).value
+        period.moved_at = ctx.now
+    ctx.audit(
+        subject=f"{command.tenant_id}/{year}",
+        tenant_id=command.tenant_id,
         fiscal_year=year,
         from_state=before,
-        to_state=order.to.value,
+        to_state=command.to.value,
     )
-    return PeriodMoved(fiscal_year=year, state=order.to)
+    return PeriodMoved(fiscal_year=year, state=command.to)

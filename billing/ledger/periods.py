@@ -10,17 +10,17 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
-from governance.kernel.errors import Conflict, Invalid, reason
+from governance.kernel.errors import Conflict, Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
 
-NO_SUCH_MOVE = reason(
+INVALID_TRANSITION = message(
     "period.no_such_move",
     ja="「{from_state}」の会計年度を「{to_state}」にすることはできません。",
     en="A fiscal year that is {from_state} cannot become {to_state}.",
     hint_ja="締めた年度は開けません。訂正は開いている年度に、訂正する仕訳を指して記帳してください。",
     hint_en="A closed year stays closed; post the correction in an open year, naming what it corrects.",
 )
-NOT_IN_YEAR = reason(
+NOT_IN_YEAR = message(
     "ledger.date_outside_year",
     ja="{happened_on} は {fiscal_year} 年度（出納整理期間 {closes_on} まで）に属しません。",
     en="{happened_on} does not belong to the fiscal year {fiscal_year}, whose books close on {closes_on}.",
@@ -42,26 +42,26 @@ class EntryKind(StrEnum):
     REVERSAL = "reversal"
 
 
-TAKEN_WHILE_CLOSING: Final = frozenset({EntryKind.ADJUSTMENT, EntryKind.REVERSAL})
+ACCEPTED_WHILE_CLOSING: Final = frozenset({EntryKind.ADJUSTMENT, EntryKind.REVERSAL})
 """What a year still takes while finance is closing it; everything else waits for another year."""
 
-_MOVES: Final[dict[PeriodState, frozenset[PeriodState]]] = {
+_TRANSITIONS: Final[dict[PeriodState, frozenset[PeriodState]]] = {
     PeriodState.OPEN: frozenset({PeriodState.CLOSING}),
     PeriodState.CLOSING: frozenset({PeriodState.OPEN, PeriodState.CLOSED}),
     PeriodState.CLOSED: frozenset(),
 }
 
 
-def move(current: PeriodState, to: PeriodState) -> PeriodState:
+def transition(current: PeriodState, to: PeriodState) -> PeriodState:
     """The new state, or Conflict."""
-    if to not in _MOVES[current]:
-        raise Conflict(NO_SUCH_MOVE, field="to", from_state=current.value, to_state=to.value)
+    if to not in _TRANSITIONS[current]:
+        raise Conflict(INVALID_TRANSITION, field="to", from_state=current.value, to_state=to.value)
     return to
 
 
-def takes(state: PeriodState, kind: EntryKind) -> bool:
+def accepts(state: PeriodState, kind: EntryKind) -> bool:
     """Whether a fiscal year in this state takes an entry of this kind."""
-    return state is PeriodState.OPEN or (state is PeriodState.CLOSING and kind in TAKEN_WHILE_CLOSING)
+    return state is PeriodState.OPEN or (state is PeriodState.CLOSING and kind in ACCEPTED_WHILE_CLOSING)
 
 
 def year_of(happened_on: date, fiscal_year: int | None) -> int:

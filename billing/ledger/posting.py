@@ -18,47 +18,47 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from billing.ledger.chart import CHART, AccountCode
-from billing.ledger.periods import EntryKind, PeriodState, takes, year_of
-from governance.commands import Work
-from governance.kernel.database import execute_hot
+from billing.ledger.periods import EntryKind, PeriodState, accepts, year_of
+from governance.commands import CommandContext
+from governance.kernel.database import execute_raw
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import Closed, Conflict, Invalid, KeyReused, reason
+from governance.kernel.errors import Closed, Conflict, IdempotencyKeyReused, Invalid, message
 from governance.kernel.ids import new_id
-from governance.kernel.yen import YEN_BOUND, whole_yen
+from governance.kernel.yen import MAX_YEN, whole_yen
 from tenancy import directory
 
-LINES_AT_MOST: Final = 1_000
+MAX_LINES: Final = 1_000
 
-UNBALANCED = reason(
+UNBALANCED = message(
     "ledger.unbalanced",
     ja="借方と貸方が {difference} 円合いません。",
     en="Debits and credits differ by {difference} yen.",
 )
-TOO_FEW_LINES = reason(
+TOO_FEW_LINES = message(
     "ledger.line_count",
     ja="仕訳には 2 行以上 {most} 行以下の明細が必要です（指定: {given} 行）。",
     en="An entry has 2 to {most} lines; this one has {given}.",
 )
-YEAR_CLOSED = reason(
+YEAR_CLOSED = message(
     "ledger.year_closed",
     ja="{fiscal_year} 年度は締められています（{state}）。",
     en="The fiscal year {fiscal_year} is {state}.",
     hint_ja="開いている年度に記帳するか、会計担当に確認してください。",
     hint_en="Post to an open year, or ask finance.",
 )
-BEFORE_CLOSED_YEAR = reason(
+BEFORE_CLOSED_YEAR = message(
     "ledger.before_closed_year",
     ja="{closed_year} 年度が締められているため、{fiscal_year} 年度の帳簿は開けません。",
     en="The books of {fiscal_year} cannot be opened, because {closed_year} is closed.",
 )
-REFERENCE_REUSED = reason(
+REFERENCE_REUSED = message(
     "ledger.reference_reused",
     ja="伝票番号「{reference}」は、内容の異なる仕訳に使われています。",
     en="The reference {reference} was already used for another entry.",
     hint_ja="新しい伝票番号で記帳してください。",
     hint_en="Post it with a new reference.",
 )
-ALREADY_REVERSED = reason(
+ALREADY_REVERSED = message(
     "ledger.already_reversed",
     ja="この仕訳はすでに取り消されています。",
     en="This entry has been reversed already.",
@@ -66,7 +66,7 @@ ALREADY_REVERSED = reason(
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PostingLine:
     """A debit (positive) or a credit (negative) on an account of the chart, in whole yen."""
 
     account: AccountCode
@@ -83,7 +83,7 @@ class Posting:
     tenant_id: UUID
     reference: str
     happened_on: date
-    lines: tuple[Line, ...]
+    lines: tuple[PostingLine, ...]
     memo: str = ""
     kind: EntryKind = EntryKind.ORDINARY
     fiscal_year: int | None = None
@@ -101,19 +101,19 @@ class Posted:
     repeated: bool
 
 
-def post(work: Work, postings: Sequence[Posting]) -> list[Posted]:
+def post(ctx: CommandContext, postings: Sequence[Posting]) -> list[Posted]:
     """Post all the entries in the command's transaction, or refuse all; answers in the order they were given.
 
     Raises Invalid (fewer than two lines, a sum other than 0, yen out of bounds, a date outside the year), Closed (the
-    year takes no such entry), KeyReused (a reference with another content) and Conflict (reversed already). Call it
-    once in a command: within one call locks are taken in one order, so that postings never wait in a circle.
+    year takes no such entry), IdempotencyKeyReused (a reference with another content) and Conflict (reversed already).
+    Call it once in a command: within one call locks are taken in one order, so that postings never wait in a circle.
     """
     if not postings:
         return []
     drafts = [_draft(posting) for posting in postings]
-    _refuse_reference_twice(drafts)
-    added = _add(work, drafts)
-    found = {} if len(added) == len(drafts) else _find_or_open(work, [d for d in drafts if d.entry_id not in added])
+    _refuse_duplicate_reference(drafts)
+    added = _add(ctx, drafts)
+    found = {} if len(added) == len(drafts) else _post_remaining(ctx, [d for d in drafts if d.entry_id not in added])
     return [
         Posted(
             draft.posting.tenant_id,
@@ -136,10 +136,10 @@ class _Draft:
 
 def _draft(posting: Posting) -> _Draft:
     lines = posting.lines
-    if not 2 <= len(lines) <= LINES_AT_MOST:
-        raise Invalid(TOO_FEW_LINES, field="lines", given=len(lines), most=LINES_AT_MOST)
+    if not 2 <= len(lines) <= MAX_LINES:
+        raise Invalid(TOO_FEW_LINES, field="lines", given=len(lines), most=MAX_LINES)
     for line in lines:
-        whole_yen(line.yen, field="lines.yen", least=-YEN_BOUND)
+        whole_yen(line.yen, field="lines.yen", least=-MAX_YEN)
         if line.yen == 0:
             whole_yen(line.yen, field="lines.yen")
     difference = sum(line.yen for line in lines)
@@ -161,12 +161,12 @@ def _request_hash(posting: Posting) -> str:
     )
 
 
-def _refuse_reference_twice(drafts: Iterable[_Draft]) -> None:
+def _refuse_duplicate_reference(drafts: Iterable[_Draft]) -> None:
     seen: set[tuple[UUID, str]] = set()
     for draft in drafts:
         key = (draft.posting.tenant_id, draft.posting.reference)
         if key in seen:
-            raise KeyReused(REFERENCE_REUSED, field="reference", reference=draft.posting.reference)
+            raise IdempotencyKeyReused(REFERENCE_REUSED, field="reference", reference=draft.posting.reference)
         seen.add(key)
 
 
@@ -229,10 +229,10 @@ _POST: Final = """
     """
 
 
-def _add(work: Work, drafts: Sequence[_Draft]) -> set[UUID]:
-    """Carry the statement out; the ids of the entries that are in the book by it."""
+def _add(ctx: CommandContext, drafts: Sequence[_Draft]) -> set[UUID]:
+    """Execute the statement; the ids of the entries that are in the book by it."""
     try:
-        rows = execute_hot(work.session, _POST, _columns(drafts))
+        rows = execute_raw(ctx.session, _POST, _columns(drafts))
     except IntegrityError as refused:
         # The year closed while this statement waited for its lock; the trigger saw it.
         if isinstance(refused.orig, Error) and refused.orig.diag.constraint_name == "ledger_entry_needs_its_year":
@@ -278,61 +278,61 @@ def _text_array(values: Iterable[str]) -> str:
     return _array('"' + value.replace("\\", r"\\").replace('"', r"\"") + '"' for value in values)
 
 
-def _find_or_open(work: Work, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
+def _post_remaining(ctx: CommandContext, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
     """Post what the statement did not: the entries posted before by the same reference, by the draft's id.
 
     The others are posted after what their books lack is opened.
     """
-    found = _posted_before(work, drafts)
+    found = _posted_before(ctx, drafts)
     missing = [draft for draft in drafts if draft.entry_id not in found]
     if missing:
-        _open_books(work, missing)
-        added = _add(work, missing)
+        _create_periods_and_accounts(ctx, missing)
+        added = _add(ctx, missing)
         missing = [draft for draft in missing if draft.entry_id not in added]
     if missing:
         # Somebody was faster: with the same reference, with the same reversal, or by closing the year.
-        found |= _posted_before(work, missing)
+        found |= _posted_before(ctx, missing)
         missing = [draft for draft in missing if draft.entry_id not in found]
     if missing:
-        _open_books(work, missing)
+        _create_periods_and_accounts(ctx, missing)
         raise Conflict(ALREADY_REVERSED, field="entry_id")
     return found
 
 
-def _open_books(work: Work, drafts: Sequence[_Draft]) -> None:
+def _create_periods_and_accounts(ctx: CommandContext, drafts: Sequence[_Draft]) -> None:
     """Open the accounts and years that these entries lack.
 
     Raises NotFound for a tenant that is not there, Closed for a year that does not take them.
     """
     for tenant_id in sorted({draft.posting.tenant_id for draft in drafts}):
-        directory.tenant_by_id(work.session, tenant_id)
+        directory.tenant_by_id(ctx.session, tenant_id)
     years = sorted({(draft.posting.tenant_id, draft.fiscal_year) for draft in drafts})
-    states = _states(work, years)
+    states = _states(ctx, years)
     for draft in drafts:
         state = states.get((draft.posting.tenant_id, draft.fiscal_year), PeriodState.OPEN)
-        if not takes(state, draft.posting.kind):
+        if not accepts(state, draft.posting.kind):
             raise _closed(draft.fiscal_year, state)
     for tenant_id, fiscal_year in years:
         if (tenant_id, fiscal_year) not in states:
-            open_year(work, tenant_id, fiscal_year)
-    _open_accounts(work, sorted({draft.posting.tenant_id for draft in drafts}))
+            create_period(ctx, tenant_id, fiscal_year)
+    _create_accounts(ctx, sorted({draft.posting.tenant_id for draft in drafts}))
 
 
 def _closed(fiscal_year: int, state: PeriodState) -> Closed:
     return Closed(YEAR_CLOSED, field="happened_on", fiscal_year=fiscal_year, state=state.value)
 
 
-def _states(work: Work, years: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], PeriodState]:
-    rows = work.session.execute(
+def _states(ctx: CommandContext, years: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], PeriodState]:
+    rows = ctx.session.execute(
         text("SELECT tenant_id, fiscal_year, state FROM ledger_period WHERE tenant_id = ANY(CAST(:tenants AS uuid[]))"),
         {"tenants": [tenant_id for tenant_id, _ in years]},
     )
     return {(row.tenant_id, row.fiscal_year): PeriodState(row.state) for row in rows}
 
 
-def open_year(work: Work, tenant_id: UUID, fiscal_year: int) -> None:
+def create_period(ctx: CommandContext, tenant_id: UUID, fiscal_year: int) -> None:
     """Open the fiscal year in the tenant's book unless it is there. Raises Closed when a later year is closed."""
-    closed_year = work.session.execute(
+    closed_year = ctx.session.execute(
         text(
             "SELECT min(fiscal_year) FROM ledger_period"
             " WHERE tenant_id = :tenant_id AND fiscal_year > :fiscal_year AND state = 'closed'"
@@ -341,7 +341,7 @@ def open_year(work: Work, tenant_id: UUID, fiscal_year: int) -> None:
     ).scalar_one()
     if closed_year is not None:
         raise Closed(BEFORE_CLOSED_YEAR, field="fiscal_year", fiscal_year=fiscal_year, closed_year=closed_year)
-    work.session.execute(
+    ctx.session.execute(
         text(
             "INSERT INTO ledger_period (tenant_id, fiscal_year, state)"
             " VALUES (:tenant_id, :fiscal_year, 'open') ON CONFLICT DO NOTHING"
@@ -350,9 +350,9 @@ def open_year(work: Work, tenant_id: UUID, fiscal_year: int) -> None:
     )
 
 
-def _open_accounts(work: Work, tenant_ids: Sequence[UUID]) -> None:
+def _create_accounts(ctx: CommandContext, tenant_ids: Sequence[UUID]) -> None:
     """Give each book the whole chart, where an account of it is missing."""
-    work.session.execute(
+    ctx.session.execute(
         text(
             """
             INSERT INTO ledger_account (tenant_id, id, code, name, kind)
@@ -373,9 +373,12 @@ def _open_accounts(work: Work, tenant_ids: Sequence[UUID]) -> None:
     )
 
 
-def _posted_before(work: Work, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
-    """The entries that have these references already, by the draft's id. Raises KeyReused unless they say the same."""
-    rows = work.session.execute(
+def _posted_before(ctx: CommandContext, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
+    """The entries that have these references already, by the draft's id.
+
+    Raises IdempotencyKeyReused unless they say the same.
+    """
+    rows = ctx.session.execute(
         text(
             """
             SELECT entry.tenant_id, entry.reference, entry.id, entry.request_hash
@@ -398,6 +401,6 @@ def _posted_before(work: Work, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
         if row.request_hash != draft.request_hash:
             if draft.posting.reverses_id is not None:
                 raise Conflict(ALREADY_REVERSED, field="entry_id")
-            raise KeyReused(REFERENCE_REUSED, field="reference", reference=draft.posting.reference)
+            raise IdempotencyKeyReused(REFERENCE_REUSED, field="reference", reference=draft.posting.reference)
         found[draft.entry_id] = row.id
     return found

@@ -17,7 +17,7 @@ from governance.kernel.errors import NOT_FOUND, NotFound
 
 
 @dataclass(frozen=True, slots=True)
-class LineOfEntry:
+class LineFacts:
     """A line as it stands in the book: debit positive, credit negative, in yen."""
 
     line_no: int
@@ -27,7 +27,7 @@ class LineOfEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class EntryInBook:
+class EntryFacts:
     """An entry with its lines. `reversed_by` names the entry that undid it, if any did."""
 
     tenant_id: UUID
@@ -41,7 +41,7 @@ class EntryInBook:
     memo: str
     reverses_id: UUID | None
     reversed_by: UUID | None
-    lines: tuple[LineOfEntry, ...]
+    lines: tuple[LineFacts, ...]
 
     @property
     def total_yen(self) -> int:
@@ -76,7 +76,7 @@ def entries(
     fiscal_year: int | None = None,
     before: int | None = None,
     limit: int = 50,
-) -> list[EntryInBook]:
+) -> list[EntryFacts]:
     """The newest entries of the book first, of one fiscal year where given, with numbers below `before`."""
     rows = session.execute(
         text(
@@ -93,7 +93,7 @@ def entries(
     return _with_lines(session, tenant_id, rows)
 
 
-def entry(session: Session, tenant_id: UUID, entry_id: UUID) -> EntryInBook:
+def entry(session: Session, tenant_id: UUID, entry_id: UUID) -> EntryFacts:
     """One entry of the book. Raises NotFound, also for another tenant's."""
     rows = session.execute(
         text(f"{_ENTRY} WHERE entry.tenant_id = :tenant_id AND entry.id = :entry_id"),
@@ -104,8 +104,8 @@ def entry(session: Session, tenant_id: UUID, entry_id: UUID) -> EntryInBook:
     return _with_lines(session, tenant_id, rows)[0]
 
 
-def _with_lines(session: Session, tenant_id: UUID, rows: Sequence[Row[Any]]) -> list[EntryInBook]:
-    lines: dict[UUID, list[LineOfEntry]] = {row.id: [] for row in rows}
+def _with_lines(session: Session, tenant_id: UUID, rows: Sequence[Row[Any]]) -> list[EntryFacts]:
+    lines: dict[UUID, list[LineFacts]] = {row.id: [] for row in rows}
     found = session.execute(
         text(
             """
@@ -120,9 +120,9 @@ def _with_lines(session: Session, tenant_id: UUID, rows: Sequence[Row[Any]]) -> 
         {"tenant_id": tenant_id, "entry_ids": list(lines)},
     )
     for line in found:
-        lines[line.entry_id].append(LineOfEntry(line.line_no, AccountCode(line.code), line.name, line.yen))
+        lines[line.entry_id].append(LineFacts(line.line_no, AccountCode(line.code), line.name, line.yen))
     return [
-        EntryInBook(
+        EntryFacts(
             tenant_id=row.tenant_id,
             id=row.id,
             number=row.number,

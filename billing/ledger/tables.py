@@ -26,10 +26,10 @@ from sqlmodel import Field, SQLModel
 
 from billing.ledger.chart import AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
-from governance.kernel.yen import YEN_BOUND
+from governance.kernel.yen import MAX_YEN
 
 
-def _one_of(column: str, values: type[StrEnum]) -> str:
+def _in_check(column: str, values: type[StrEnum]) -> str:
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
@@ -49,7 +49,7 @@ class LedgerAccount(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("tenant_id", "code"),
         ForeignKeyConstraint(["tenant_id"], ["tenant.id"]),
-        CheckConstraint(_one_of("kind", AccountKind), name="kind_known"),
+        CheckConstraint(_in_check("kind", AccountKind), name="kind_known"),
     )
 
     tenant_id: UUID = Field(primary_key=True)
@@ -65,7 +65,7 @@ class LedgerPeriod(SQLModel, table=True):
     __tablename__ = "ledger_period"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id"], ["tenant.id"]),
-        CheckConstraint(_one_of("state", PeriodState), name="state_known"),
+        CheckConstraint(_in_check("state", PeriodState), name="state_known"),
         CheckConstraint("fiscal_year BETWEEN 1989 AND 2100", name="fiscal_year_bounds"),
     )
 
@@ -88,7 +88,7 @@ class LedgerEntry(SQLModel, table=True):
         UniqueConstraint("tenant_id", "number"),
         ForeignKeyConstraint(["tenant_id"], ["tenant.id"]),
         ForeignKeyConstraint(["tenant_id", "reverses_id"], ["ledger_entry.tenant_id", "ledger_entry.id"]),
-        CheckConstraint(_one_of("kind", EntryKind), name="kind_known"),
+        CheckConstraint(_in_check("kind", EntryKind), name="kind_known"),
         CheckConstraint("line_count >= 2", name="two_lines"),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_its_entry"),
         # The year of the date, or the year before during its closing period (出納整理期間, to 31 May).
@@ -128,7 +128,7 @@ class LedgerLine(SQLModel, table=True):
         ForeignKeyConstraint(["tenant_id", "entry_id"], ["ledger_entry.tenant_id", "ledger_entry.id"]),
         ForeignKeyConstraint(["tenant_id", "account_id"], ["ledger_account.tenant_id", "ledger_account.id"]),
         CheckConstraint("line_no >= 1", name="line_no_counts_from_one"),
-        CheckConstraint(f"yen <> 0 AND yen BETWEEN -{YEN_BOUND} AND {YEN_BOUND}", name="yen_bounds"),
+        CheckConstraint(f"yen <> 0 AND yen BETWEEN -{MAX_YEN} AND {MAX_YEN}", name="yen_bounds"),
         Index(
             "ix_ledger_line_account",
             "tenant_id",

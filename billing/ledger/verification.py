@@ -39,7 +39,7 @@ class Imbalance:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class LedgerVerificationReport:
     """How many entries were checked and everything that does not hold."""
 
     entries: int
@@ -112,12 +112,12 @@ _VERIFY: Final = text(
 )
 
 
-def verify(session: Session) -> Proof:
+def verify(session: Session) -> LedgerVerificationReport:
     """Recompute everything the scope can see from the lines. Reads all of it: seconds for millions of lines."""
     # The application's statement timeout is for pages; a proof takes the time that the books are long.
     session.execute(text("SET LOCAL statement_timeout = 0"))
     rows = session.execute(_VERIFY).all()
-    return Proof(
+    return LedgerVerificationReport(
         entries=next(int(row.found) for row in rows if row.kind == "counted"),
         imbalances=tuple(
             Imbalance(row.kind, row.tenant_id, row.subject, row.fiscal_year, int(row.expected), int(row.found))

@@ -1,4 +1,4 @@
-"""The write door of notices: issue those of a posted run, once."""
+"""Commands of notices: issue those of a posted run, once."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ from sqlalchemy import select
 
 from billing.documents.typeset import typeset
 from billing.notices.due import check_due_day, due_day
-from billing.notices.paper import Wording, number_of, paper
+from billing.notices.notice_content import Wording, notice_content, number_of
 from billing.notices.tables import Notice
 from billing.runs.queries import run_by_id, workings_of_run
 from billing.runs.tables import RunState
-from governance.commands import Order, Outcome, Work, command
+from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.clock import JST
 from governance.kernel.era import format_day
-from governance.kernel.errors import Conflict, Invalid, reason
+from governance.kernel.errors import Conflict, Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
-from governance.kernel.plain_text import Line, plain_line
-from governance.kernel.turns import take_turn
+from governance.kernel.locks import advisory_lock
+from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
 from tenancy import directory
 
-NOT_POSTED = reason(
+NOT_POSTED = message(
     "notice.run_not_posted",
     ja="{label}の按分 第{number}回はまだ記帳されていないため、通知書を発行できません。",
     en="Run {number} of the fiscal year {year} is {state}, not posted, so there is nothing to notify.",
     hint_ja="先に按分を承認してください。",
     hint_en="Approve the run first.",
 )
-ALREADY_ISSUED = reason(
+ALREADY_ISSUED = message(
     "notice.already_issued",
     ja="{label}の按分 第{number}回の通知書は、{issued_on}に発行済みです。",
     en="The notices of run {number} of the fiscal year {year} were issued on {issued_on}.",
     hint_ja="発行した通知書は変更できません。額が変わるときは、按分を変更してその通知書を発行してください。",
     hint_en="A notice is never changed; where the amount changes, revise the split and issue the notices of that run.",
 )
-ISSUED_IN_FUTURE = reason(
+ISSUED_IN_FUTURE = message(
     "notice.issued_in_the_future",
     ja="発行日 {given} はまだ来ていません。",
     en="The day of issue {given} lies in the future.",
 )
 
 
-class IssueNotices(Order):
+class IssueNotices(Command):
     """One notice for each municipality of a posted run. What is left out is worded from the run and the operator.
 
     `issued_on` is today where nothing else is said; `due_on` is the first business day at least 14 days later.
@@ -57,15 +57,15 @@ class IssueNotices(Order):
     run_id: UUID
     issued_on: date | None = None
     due_on: date | None = None
-    issuer: Line | None = None
-    revenue_account: Line = "分担金及び負担金"
-    claim: Line | None = None
-    payable_at: Line | None = None
-    contact: Line | None = None
+    issuer: PlainLine | None = None
+    revenue_account: PlainLine = "分担金及び負担金"
+    claim: PlainLine | None = None
+    payable_at: PlainLine | None = None
+    contact: PlainLine | None = None
     is_example: bool = False
 
 
-class NoticesIssued(Outcome):
+class NoticesIssued(Result):
     """The notices by municipality code, and the day they are due; None where nobody owes anything by this run."""
 
     notices: dict[str, UUID]
@@ -73,23 +73,23 @@ class NoticesIssued(Outcome):
     due_on: date | None
 
 
-@command(Permission.NOTICE_ISSUE, Event.NOTICE_ISSUED)
-def issue_notices(work: Work, order: IssueNotices) -> NoticesIssued:
+@handles(Permission.NOTICE_ISSUE, Event.NOTICE_ISSUED)
+def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
     """Issue the notices of a run: facts, paper and its SHA-256 are kept and never change.
 
     Raises NotFound, Conflict (not posted, or issued already) and Invalid (a due day that is none).
     """
-    today = work.now.astimezone(JST).date()
-    issued_on = order.issued_on or today
+    today = ctx.now.astimezone(JST).date()
+    issued_on = command.issued_on or today
     if issued_on > today:
         raise Invalid(ISSUED_IN_FUTURE, field="issued_on", given=format_day(issued_on))
-    due_on = due_day(issued_on) if order.due_on is None else check_due_day(order.due_on, issued_on)
-    take_turn(work.session, f"notices.{order.run_id}")
-    run = run_by_id(work.session, order.run_id)
+    due_on = due_day(issued_on) if command.due_on is None else check_due_day(command.due_on, issued_on)
+    advisory_lock(ctx.session, f"notices.{command.run_id}")
+    run = run_by_id(ctx.session, command.run_id)
     year = FiscalYear(run.fiscal_year)
     if run.state is not RunState.POSTED:
         raise Conflict(NOT_POSTED, label=year.label, year=year.year, number=run.number, state=run.state.value)
-    issued = work.session.scalars(select(Notice).where(Notice.run_id == run.id).limit(1)).first()
+    issued = ctx.session.scalars(select(Notice).where(Notice.run_id == run.id).limit(1)).first()
     if issued is not None:
         raise Conflict(
             ALREADY_ISSUED,
@@ -98,13 +98,13 @@ def issue_notices(work: Work, order: IssueNotices) -> NoticesIssued:
             number=run.number,
             issued_on=format_day(issued.issued_on),
         )
-    wording = _wording(work, order, year)
-    lines = workings_of_run(work.session, run.id)
+    wording = _wording(ctx, command, year)
+    lines = workings_of_run(ctx.session, run.id)
     notices = {}
     for share in run.shares:
         own_due = due_on if share.difference_yen > 0 else None
-        facts = paper(share, lines.get(share.tenant_id, []), wording, issued_on, own_due)
-        pdf = typeset("notice.typ", facts, work.now)
+        facts = notice_content(share, lines.get(share.tenant_id, []), wording, issued_on, own_due)
+        pdf = typeset("notice.typ", facts, ctx.now)
         notice = Notice(
             id=new_id(),
             tenant_id=share.tenant_id,
@@ -115,16 +115,16 @@ def issue_notices(work: Work, order: IssueNotices) -> NoticesIssued:
             amount_yen=share.difference_yen,
             issued_on=issued_on,
             due_on=own_due,
-            is_example=order.is_example,
+            is_example=command.is_example,
             facts=facts,
             pdf=pdf,
             pdf_sha256=hashlib.sha256(pdf).hexdigest(),
-            issued_at=work.now,
-            issued_by=work.actor.id,
+            issued_at=ctx.now,
+            issued_by=ctx.actor.id,
         )
-        work.session.add(notice)
+        ctx.session.add(notice)
         notices[share.code] = notice.id
-        work.record(
+        ctx.audit(
             subject=notice.id,
             tenant_id=share.tenant_id,
             number=notice.number,
@@ -138,15 +138,15 @@ def issue_notices(work: Work, order: IssueNotices) -> NoticesIssued:
     )
 
 
-def _wording(work: Work, order: IssueNotices, year: FiscalYear) -> Wording:
-    operator = directory.operator(work.session)
-    claim = order.claim or f"共同利用基盤の{year.label}運営経費に係る負担金"
-    payable_at = order.payable_at or f"{operator.name}の指定金融機関、指定代理金融機関又は収納代理金融機関"
+def _wording(ctx: CommandContext, command: IssueNotices, year: FiscalYear) -> Wording:
+    operator = directory.operator(ctx.session)
+    claim = command.claim or f"共同利用基盤の{year.label}運営経費に係る負担金"
+    payable_at = command.payable_at or f"{operator.name}の指定金融機関、指定代理金融機関又は収納代理金融機関"
     return Wording(
-        issuer=plain_line(order.issuer or operator.name, field="issuer"),
-        revenue_account=plain_line(order.revenue_account, field="revenue_account"),
+        issuer=plain_line(command.issuer or operator.name, field="issuer"),
+        revenue_account=plain_line(command.revenue_account, field="revenue_account"),
         claim=plain_line(claim, field="claim"),
         payable_at=plain_line(payable_at, field="payable_at"),
-        contact=None if order.contact is None else plain_line(order.contact, field="contact"),
-        is_example=order.is_example,
+        contact=None if command.contact is None else plain_line(command.contact, field="contact"),
+        is_example=command.is_example,
     )

@@ -8,17 +8,17 @@ from typing import Final
 import jpholiday
 
 from governance.kernel.era import format_day
-from governance.kernel.errors import Invalid, reason
+from governance.kernel.errors import Invalid, message
 
 DAYS_TO_PAY: Final = 14
 """At least so many days lie between issue and due day, as published rules of joint bodies ask."""
 
-TOO_EARLY = reason(
+TOO_EARLY = message(
     "notice.due_too_early",
     ja="納期限 {given} は、発行日 {issued_on} より前です。",
     en="The due day {given} lies before the day of issue {issued_on}.",
 )
-NOT_A_BUSINESS_DAY = reason(
+NOT_A_BUSINESS_DAY = message(
     "notice.due_not_a_business_day",
     ja="納期限 {given} は休日です。直前の営業日は {before}、直後の営業日は {after} です。",
     en="The due day {given} is no business day; {before} is the one before, {after} the one after.",

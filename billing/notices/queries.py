@@ -55,24 +55,24 @@ def notices(
 
 def notice_by_id(session: Session, notice_id: UUID) -> NoticeFacts:
     """One notice. Raises NotFound, also for another municipality's."""
-    return _facts(_one(session, Notice.id == notice_id, str(notice_id)))
+    return _facts(_find_notice(session, Notice.id == notice_id, str(notice_id)))
 
 
 def notice_by_number(session: Session, number: str) -> NoticeFacts:
     """One notice by its number, such as 2025-01-431001. Raises NotFound, also for another municipality's."""
-    return _facts(_one(session, Notice.number == number, number))
+    return _facts(_find_notice(session, Notice.number == number, number))
 
 
 def notice_pdf(session: Session, notice_id: UUID) -> bytes:
     """The paper as it was issued. Raises NotFound; a paper that is not the one issued is a fault and raises."""
-    notice = _one(session, Notice.id == notice_id, str(notice_id))
+    notice = _find_notice(session, Notice.id == notice_id, str(notice_id))
     if hashlib.sha256(notice.pdf).hexdigest() != notice.pdf_sha256:
         raise RuntimeError(f"the paper of notice {notice.number} is not the one that was issued")
     return notice.pdf
 
 
-def _one(session: Session, which: Any, given: str) -> Notice:
-    found = session.scalars(select(Notice).where(which)).first()
+def _find_notice(session: Session, condition: Any, given: str) -> Notice:
+    found = session.scalars(select(Notice).where(condition)).first()
     if found is None:
         raise NotFound(NOT_FOUND, what="通知書 / notice", given=given)
     return found

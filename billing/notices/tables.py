@@ -10,10 +10,10 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstr
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 
 
-class Notice(Row):
+class Notice(TableBase):
     """One notice of one posted share. `amount_yen` is what the run changed; `due_on` is there where yen are due.
 
     `facts` is everything printed, `pdf` the paper as it was issued.

@@ -1,4 +1,4 @@
-"""The write door of runs: prepare a split, approve it as another person (which posts it), or reject it."""
+"""Commands of runs: prepare a split, approve it as another person (which posts it), or reject it."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from billing.ledger.posting import post
+from billing.runs.explanation import member_lines, share_explanation
 from billing.runs.inputs import label_of
 from billing.runs.postings import postings
 from billing.runs.preview import Preview, preview
 from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking, RunKind, RunState
-from billing.runs.told import division_told, member_lines
 from governance import approvals
 from governance.actors import ActorKind
 from governance.approvals import Decision
-from governance.commands import Order, Outcome, Work, command
+from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.clock import JST
-from governance.kernel.errors import NOT_FOUND, Conflict, NotAllowed, NotFound, Stale, reason
+from governance.kernel.errors import NOT_FOUND, Conflict, NotAllowed, NotFound, Stale, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
-from governance.kernel.plain_text import Line, plain_line
-from governance.kernel.turns import take_turn
+from governance.kernel.locks import advisory_lock
+from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
 from tenancy import directory
 
 APPROVAL_KIND: Final = "allocation"
 
-RUN_OPEN = reason(
+RUN_AWAITING_APPROVAL = message(
     "allocation.run_open",
     ja="{label}の按分 第{number}回が承認を待っています。",
     en="Run {number} of the fiscal year {year} is waiting for approval.",
     hint_ja="先にそれを承認するか、差し戻してください。",
     hint_en="Approve or reject that one first.",
 )
-ESTIMATE_EXISTS = reason(
+ESTIMATE_EXISTS = message(
     "allocation.estimate_exists",
     ja="{label}の概算の按分は、すでに行われています。",
     en="The estimate of the fiscal year {year} exists already.",
     hint_ja="変更後の額で按分し直すときは「変更」を選んでください。",
     hint_en="Prepare a revision to share it anew.",
 )
-NOTHING_TO_REVISE = reason(
+NOTHING_TO_REVISE = message(
     "allocation.nothing_to_revise",
     ja="{label}には、変更のもとになる、記帳された按分がありません。",
     en="No split of the fiscal year {year} has been posted that could be revised.",
     hint_ja="まず概算の按分を行ってください。",
     hint_en="Prepare the estimate first.",
 )
-NOTHING_DIFFERS = reason(
+NOTHING_DIFFERS = message(
     "allocation.nothing_differs",
     ja="{label}の按分は、記帳済みの第{number}回と同じ結果になります。変更するものはありません。",
     en="The split of the fiscal year {year} comes to the same as posted run {number}; there is nothing to revise.",
 )
-INPUTS_MOVED = reason(
+INPUTS_CHANGED = message(
     "allocation.inputs_moved",
     ja="作成後に経費・ルール・参加団体・統計値のいずれかが変わりました（作成時 {given}、現在 {current}）。",
     en="Costs, rule, members or figures changed after this run was prepared: then {given}, now {current}.",
     hint_ja="この按分を差し戻し、作り直してください。",
     hint_en="Reject this run and prepare it anew.",
 )
-FOR_ANOTHER = reason(
+REQUESTED_FOR_ANOTHER = message(
     "allocation.requested_for_another",
     ja="他の人の名前で承認を申請することはできません。",
     en="Nobody asks for approval in another person's name.",
 )
 
 
-class PrepareAllocation(Order):
+class PrepareAllocation(Command):
     """The split of a fiscal year, for approval. `requested_for` names who caused it, where a part of Moyai prepares."""
 
     fiscal_year: int
@@ -80,13 +80,13 @@ class PrepareAllocation(Order):
     requested_for: str | None = None
 
 
-class AllocationPrepared(Outcome):
+class AllocationPrepared(Result):
     run_id: UUID
     number: int
     digest: str
 
 
-class ApproveAllocation(Order):
+class ApproveAllocation(Command):
     """Approve the run as shown (its digest). `happened_on` is the date the postings count for.
 
     Without it they count for today, or for the nearest day of the fiscal year where today is outside it.
@@ -97,54 +97,54 @@ class ApproveAllocation(Order):
     happened_on: date | None = None
 
 
-class AllocationApproved(Outcome):
+class AllocationApproved(Result):
     run_id: UUID
     happened_on: date
     entries: int
     """How many entries were posted; a book whose amount did not change gets none."""
 
 
-class RejectAllocation(Order):
+class RejectAllocation(Command):
     run_id: UUID
-    reason: Line
+    reason: PlainLine
 
 
-class AllocationRejected(Outcome):
+class AllocationRejected(Result):
     run_id: UUID
 
 
-@command(Permission.ALLOCATION_PREPARE, Event.ALLOCATION_PREPARED)
-def prepare_allocation(work: Work, order: PrepareAllocation) -> AllocationPrepared:
+@handles(Permission.ALLOCATION_PREPARE, Event.ALLOCATION_PREPARED)
+def prepare_allocation(ctx: CommandContext, command: PrepareAllocation) -> AllocationPrepared:
     """Store the year's split with its workings and ask for its approval.
 
     Raises what `preview` raises, and Conflict: a run waits, there is an estimate already, or nothing to revise.
     """
-    year = FiscalYear(order.fiscal_year)
-    told = {"label": year.label, "year": year.year}
-    requested_by = order.requested_for or work.actor.id
-    if requested_by != work.actor.id and work.actor.kind is not ActorKind.SYSTEM:
-        raise NotAllowed(FOR_ANOTHER, field="requested_for")
+    year = FiscalYear(command.fiscal_year)
+    facts = {"label": year.label, "year": year.year}
+    requested_by = command.requested_for or ctx.actor.id
+    if requested_by != ctx.actor.id and ctx.actor.kind is not ActorKind.SYSTEM:
+        raise NotAllowed(REQUESTED_FOR_ANOTHER, field="requested_for")
     # One at a time for a year: a second one meets the first one's row instead of a unique key's complaint.
-    take_turn(work.session, f"allocation.{year}")
-    runs = work.session.scalars(select(AllocationRun).where(AllocationRun.fiscal_year == year.year)).all()
+    advisory_lock(ctx.session, f"allocation.{year}")
+    runs = ctx.session.scalars(select(AllocationRun).where(AllocationRun.fiscal_year == year.year)).all()
     for run in runs:
         if run.state == RunState.AWAITING_APPROVAL:
-            raise Conflict(RUN_OPEN, field="fiscal_year", number=run.number, **told)
-        if order.kind is RunKind.ESTIMATE and run.state == RunState.POSTED:
-            raise Conflict(ESTIMATE_EXISTS, field="kind", **told)
-    split = preview(work.session, year.year, directory.members_of_year(work.session, year.year))
+            raise Conflict(RUN_AWAITING_APPROVAL, field="fiscal_year", number=run.number, **facts)
+        if command.kind is RunKind.ESTIMATE and run.state == RunState.POSTED:
+            raise Conflict(ESTIMATE_EXISTS, field="kind", **facts)
+    split = preview(ctx.session, year.year, directory.members_of_year(ctx.session, year.year))
     posted = split.inputs.posted
-    if order.kind is RunKind.REVISION:
+    if command.kind is RunKind.REVISION:
         if posted is None:
-            raise Conflict(NOTHING_TO_REVISE, field="kind", **told)
+            raise Conflict(NOTHING_TO_REVISE, field="kind", **facts)
         if not split.differs:
-            raise Conflict(NOTHING_DIFFERS, field="kind", number=posted.number, **told)
+            raise Conflict(NOTHING_DIFFERS, field="kind", number=posted.number, **facts)
     run = AllocationRun(
         id=new_id(),
-        tenant_id=work.actor.tenant_id,
+        tenant_id=ctx.actor.tenant_id,
         fiscal_year=year.year,
         number=max((run.number for run in runs), default=0) + 1,
-        kind=order.kind.value,
+        kind=command.kind.value,
         state=RunState.AWAITING_APPROVAL.value,
         revises_id=posted.run_id if posted else None,
         total_yen=split.total_yen,
@@ -153,23 +153,23 @@ def prepare_allocation(work: Work, order: PrepareAllocation) -> AllocationPrepar
         deductions_yen=split.deductions_yen,
         digest=split.digest,
         inputs=split.versions,
-        prepared_at=work.now,
-        prepared_by=work.actor.id,
+        prepared_at=ctx.now,
+        prepared_by=ctx.actor.id,
         requested_by=requested_by,
     )
-    work.session.add(run)
-    work.session.flush()
-    _store_shares(work.session, run, split)
+    ctx.session.add(run)
+    ctx.session.flush()
+    _store_shares(ctx.session, run, split)
     approvals.request(
-        work.session,
-        replace(work.actor, id=requested_by),
-        work.now,
+        ctx.session,
+        replace(ctx.actor, id=requested_by),
+        ctx.now,
         tenant_id=run.tenant_id,
         kind=APPROVAL_KIND,
         subject_id=run.id,
         digest=run.digest,
     )
-    work.record(
+    ctx.audit(
         subject=run.id,
         fiscal_year=year.year,
         number=run.number,
@@ -181,63 +181,63 @@ def prepare_allocation(work: Work, order: PrepareAllocation) -> AllocationPrepar
     return AllocationPrepared(run_id=run.id, number=run.number, digest=run.digest)
 
 
-@command(Permission.ALLOCATION_APPROVE, Event.ALLOCATION_APPROVED)
-def approve_allocation(work: Work, order: ApproveAllocation) -> AllocationApproved:
+@handles(Permission.ALLOCATION_APPROVE, Event.ALLOCATION_APPROVED)
+def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> AllocationApproved:
     """Compute the run anew, and post it when it comes to what was shown.
 
     Raises NotFound, NotAllowed (the own run), Conflict (decided already), Stale (another digest, or inputs that
     moved), Closed (the year takes no postings) and Invalid (a date outside the year).
     """
-    run = _run_for_update(work.session, order.run_id)
+    run = _run_for_update(ctx.session, command.run_id)
     approvals.decide(
-        work.session,
-        work.actor,
-        work.now,
+        ctx.session,
+        ctx.actor,
+        ctx.now,
         kind=APPROVAL_KIND,
         subject_id=run.id,
-        digest=order.digest,
+        digest=command.digest,
         decision=Decision.APPROVED,
     )
     year = FiscalYear(run.fiscal_year)
-    split = preview(work.session, year.year, directory.members_of_year(work.session, year.year))
+    split = preview(ctx.session, year.year, directory.members_of_year(ctx.session, year.year))
     if split.digest != run.digest:
-        raise Stale(INPUTS_MOVED, field="digest", given=run.digest, current=split.digest)
-    happened_on = order.happened_on or _nearest_day(year, work.now.astimezone(JST).date())
-    posted = post(work, postings(split, run.tenant_id, run.number, happened_on))
+        raise Stale(INPUTS_CHANGED, field="digest", given=run.digest, current=split.digest)
+    happened_on = command.happened_on or _nearest_day(year, ctx.now.astimezone(JST).date())
+    posted = post(ctx, postings(split, run.tenant_id, run.number, happened_on))
     run.state = RunState.POSTED.value
-    run.decided_at = work.now
+    run.decided_at = ctx.now
     run.happened_on = happened_on
-    work.session.execute(
+    ctx.session.execute(
         update(AllocationShare)
         .where(AllocationShare.run_id == run.id)
-        .values(posted_at=work.now)
+        .values(posted_at=ctx.now)
         .execution_options(synchronize_session=False)
     )
     facts: dict[str, Any] = {"fiscal_year": year.year, "number": run.number, "digest": run.digest}
-    work.record(subject=run.id, total_yen=run.total_yen, entries=len(posted), **facts)
+    ctx.audit(subject=run.id, total_yen=run.total_yen, entries=len(posted), **facts)
     for member in split.members:
-        work.record(subject=run.id, tenant_id=member.id, share_yen=split.shares_yen[member.id], **facts)
+        ctx.audit(subject=run.id, tenant_id=member.id, share_yen=split.shares_yen[member.id], **facts)
     return AllocationApproved(run_id=run.id, happened_on=happened_on, entries=len(posted))
 
 
-@command(Permission.ALLOCATION_REJECT, Event.ALLOCATION_REJECTED)
-def reject_allocation(work: Work, order: RejectAllocation) -> AllocationRejected:
+@handles(Permission.ALLOCATION_REJECT, Event.ALLOCATION_REJECTED)
+def reject_allocation(ctx: CommandContext, command: RejectAllocation) -> AllocationRejected:
     """Send a waiting run back with a reason. Nothing is posted. Raises what `approve_allocation` does, but Stale."""
-    why = plain_line(order.reason, field="reason", most=500)
-    run = _run_for_update(work.session, order.run_id)
+    reason = plain_line(command.reason, field="reason", most=500)
+    run = _run_for_update(ctx.session, command.run_id)
     approvals.decide(
-        work.session,
-        work.actor,
-        work.now,
+        ctx.session,
+        ctx.actor,
+        ctx.now,
         kind=APPROVAL_KIND,
         subject_id=run.id,
         digest=run.digest,
         decision=Decision.REJECTED,
-        why=why,
+        reason=reason,
     )
     run.state = RunState.REJECTED.value
-    run.decided_at = work.now
-    work.record(subject=run.id, fiscal_year=run.fiscal_year, number=run.number, reason=why)
+    run.decided_at = ctx.now
+    ctx.audit(subject=run.id, fiscal_year=run.fiscal_year, number=run.number, reason=reason)
     return AllocationRejected(run_id=run.id)
 
 
@@ -270,22 +270,22 @@ def _store_shares(session: Session, run: AllocationRun, split: Preview) -> None:
                 "label": label_of(member),
                 "name": member.name,
                 "share_yen": split.shares_yen[member.id],
-                "previous_yen": split.before_yen[member.id],
+                "previous_yen": split.previous_yen[member.id],
                 "divisions": [
-                    division_told(division, label_of(member))
-                    for division in split.divisions
-                    if member.id in division.labels
+                    share_explanation(rule_allocation, label_of(member))
+                    for rule_allocation in split.divisions
+                    if member.id in rule_allocation.labels
                 ],
             }
         )
-        for place, (division, line) in enumerate(member_lines(split, member), start=1):
+        for place, (rule_allocation, line) in enumerate(member_lines(split, member), start=1):
             workings.append(
                 {
                     "id": new_id(),
                     "tenant_id": member.id,
                     "share_id": share_id,
                     "place": place,
-                    "rule_version_id": division.costs.rule.id,
+                    "rule_version_id": rule_allocation.costs.rule.id,
                     "component": line.component,
                     "basis": line.basis,
                     "figure_date": line.figure_date,

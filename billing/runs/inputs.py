@@ -14,29 +14,29 @@ from sqlalchemy.orm import Session
 
 from billing.costs.queries import ItemFacts, cost_items
 from billing.runs.tables import AllocationRun, AllocationShare, RunState
-from governance.kernel.errors import Conflict, reason
+from governance.kernel.errors import Conflict, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.rules import queries as rules
 from governance.rules.cost_sharing import BasisKind, CostSharing, read_cost_sharing
 from governance.rules.queries import VersionFacts
 from tenancy import directory
-from tenancy.directory import Figure, StatisticKind, TenantFacts
+from tenancy.directory import StatisticKind, StatisticValue, TenantFacts
 
-NO_COST = reason(
+NO_COST = message(
     "allocation.no_cost",
     ja="{label}の経費がまだ登録されていないため、按分できません。",
     en="No cost of the fiscal year {year} is recorded yet, so there is nothing to share.",
     hint_ja="経費を登録してください。",
     hint_en="Record its costs first.",
 )
-NO_MEMBERS = reason(
+NO_MEMBERS = message(
     "allocation.no_members",
     ja="{label}に費用を負担する参加団体がありません。",
     en="No member bears cost in the fiscal year {year}.",
     hint_ja="参加手続きを終えた団体があるか確かめてください。",
     hint_en="Check that onboarding of at least one member is complete.",
 )
-RULE_NOT_ADOPTED = reason(
+RULE_NOT_ADOPTED = message(
     "allocation.rule_not_adopted",
     ja="経費区分「{pool}」の按分ルールには、{on} に適用される、議決された版がありません。",
     en="Nobody has adopted a version of the rule of cost pool “{pool}” that holds on {on}.",
@@ -44,7 +44,7 @@ RULE_NOT_ADOPTED = reason(
     hint_en="Record the decision that adopts a version, then try again.",
 )
 
-UNKNOWN_STATISTIC = reason(
+UNKNOWN_STATISTIC = message(
     "allocation.unknown_statistic",
     ja="ルール「{rule}」が使う統計値「{given}」はありません。使えるもの: {known}。",
     en="The rule “{rule}” goes by the statistic “{given}”, which there is none of; known are {known}.",
@@ -52,7 +52,7 @@ UNKNOWN_STATISTIC = reason(
 
 
 @dataclass(frozen=True, slots=True)
-class RuledCosts:
+class CostsByRule:
     """The costs of a year that one rule in force shares, and the figures its components ask for.
 
     `figures` maps a component's name to each member's figure; a member without one is not in it.
@@ -61,7 +61,7 @@ class RuledCosts:
     rule: VersionFacts
     sharing: CostSharing
     items: tuple[ItemFacts, ...]
-    figures: Mapping[str, Mapping[UUID, Figure]]
+    figures: Mapping[str, Mapping[UUID, StatisticValue]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class PostedSplit:
     run_id: UUID
     number: int
     digest: str
-    gone: tuple[TenantFacts, ...]
+    former_members: tuple[TenantFacts, ...]
     """Who bore a share of it and is no longer among the members."""
     shares_yen: Mapping[UUID, int]
     total_yen: int
@@ -86,7 +86,7 @@ class Inputs:
 
     fiscal_year: FiscalYear
     members: tuple[TenantFacts, ...]
-    costs: tuple[RuledCosts, ...]
+    costs: tuple[CostsByRule, ...]
     posted: PostedSplit | None
 
 
@@ -103,7 +103,7 @@ def read_inputs(session: Session, fiscal_year: FiscalYear, members: Sequence[Ten
     return Inputs(
         fiscal_year,
         tuple(sorted(members, key=label_of)),
-        tuple(_ruled_costs(session, fiscal_year, items, members)),
+        tuple(_costs_by_rule(session, fiscal_year, items, members)),
         _posted_split(session, fiscal_year, {member.id for member in members}),
     )
 
@@ -129,12 +129,12 @@ def _posted_split(session: Session, fiscal_year: FiscalYear, members: set[UUID])
             select(AllocationShare.tenant_id, AllocationShare.share_yen).where(AllocationShare.run_id == run.id)
         )
     }
-    gone = directory.tenants_by_id(session, [tenant_id for tenant_id in shares if tenant_id not in members])
+    former_members = directory.tenants_by_id(session, [tenant_id for tenant_id in shares if tenant_id not in members])
     return PostedSplit(
         run.id,
         run.number,
         run.digest,
-        tuple(gone.values()),
+        tuple(former_members.values()),
         shares,
         run.total_yen,
         run.operator_yen,
@@ -143,24 +143,24 @@ def _posted_split(session: Session, fiscal_year: FiscalYear, members: set[UUID])
     )
 
 
-def _ruled_costs(
+def _costs_by_rule(
     session: Session, year: FiscalYear, items: Sequence[ItemFacts], members: Sequence[TenantFacts]
-) -> list[RuledCosts]:
+) -> list[CostsByRule]:
     """The items by the rule that shares them. One rule shares its pools together, so that it rounds once."""
     found = []
     for rule_id in dict.fromkeys(item.pool.rule_id for item in items):
-        own = tuple(item for item in items if item.pool.rule_id == rule_id)
+        of_rule = tuple(item for item in items if item.pool.rule_id == rule_id)
         rule = rules.in_force(session, rule_id, year.starts_on)
         if rule is None:
-            raise Conflict(RULE_NOT_ADOPTED, field="rule", pool=own[0].pool.label, on=year.starts_on)
+            raise Conflict(RULE_NOT_ADOPTED, field="rule", pool=of_rule[0].pool.label, on=year.starts_on)
         sharing = read_cost_sharing(rule.body)
-        found.append(RuledCosts(rule, sharing, own, _figures(session, year, rule, sharing, members)))
+        found.append(CostsByRule(rule, sharing, of_rule, _figures(session, year, rule, sharing, members)))
     return sorted(found, key=lambda costs: costs.rule.name)
 
 
 def _figures(
     session: Session, year: FiscalYear, rule: VersionFacts, sharing: CostSharing, members: Sequence[TenantFacts]
-) -> dict[str, dict[UUID, Figure]]:
+) -> dict[str, dict[UUID, StatisticValue]]:
     ids = [member.id for member in members]
     found = {}
     for part in sharing.components:
@@ -169,5 +169,7 @@ def _figures(
         if part.statistic not in list(StatisticKind):
             known = ", ".join(StatisticKind)
             raise Conflict(UNKNOWN_STATISTIC, field=part.name, rule=rule.label, given=part.statistic, known=known)
-        found[part.name] = directory.figures(session, StatisticKind(part.statistic), ids, part.basis_date.of(year))
+        found[part.name] = directory.statistic_values(
+            session, StatisticKind(part.statistic), ids, part.basis_date.of(year)
+        )
     return found

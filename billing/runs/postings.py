@@ -11,7 +11,7 @@ from uuid import UUID
 
 from billing.ledger.chart import AccountCode
 from billing.ledger.periods import EntryKind
-from billing.ledger.posting import Line, Posting
+from billing.ledger.posting import Posting, PostingLine
 from billing.runs.preview import Preview
 
 
@@ -40,25 +40,25 @@ def postings(split: Preview, operator_id: UUID, run_number: int, happened_on: da
     ]
 
 
-def _member_lines(split: Preview, member_id: UUID) -> tuple[Line, ...]:
-    difference = split.shares_yen[member_id] - split.before_yen[member_id]
-    return _without_nothing((AccountCode.RECEIVABLE, difference), (AccountCode.BURDEN, -difference))
+def _member_lines(split: Preview, member_id: UUID) -> tuple[PostingLine, ...]:
+    difference = split.shares_yen[member_id] - split.previous_yen[member_id]
+    return _drop_zero((AccountCode.RECEIVABLE, difference), (AccountCode.BURDEN, -difference))
 
 
-def _operator_lines(split: Preview) -> tuple[Line, ...]:
+def _operator_lines(split: Preview) -> tuple[PostingLine, ...]:
     posted = split.inputs.posted
     before = (
         (posted.operator_yen + posted.operator_residual_yen, posted.deductions_yen, posted.total_yen)
         if posted
         else (0, 0, 0)
     )
-    return _without_nothing(
+    return _drop_zero(
         (AccountCode.OPERATOR_BURDEN, split.operator_yen + split.operator_residual_yen - before[0]),
-        (AccountCode.MUNICIPAL_BURDEN, sum(split.shares_yen.values()) - sum(split.before_yen.values())),
+        (AccountCode.MUNICIPAL_BURDEN, sum(split.shares_yen.values()) - sum(split.previous_yen.values())),
         (AccountCode.DEDUCTION, split.deductions_yen - before[1]),
         (AccountCode.SHARED_COST, before[2] - split.total_yen),
     )
 
 
-def _without_nothing(*lines: tuple[AccountCode, int]) -> tuple[Line, ...]:
-    return tuple(Line(account, yen) for account, yen in lines if yen)
+def _drop_zero(*lines: tuple[AccountCode, int]) -> tuple[PostingLine, ...]:
+    return tuple(PostingLine(account, yen) for account, yen in lines if yen)

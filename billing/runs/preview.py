@@ -17,50 +17,50 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.allocation.calculation import Allocation, compute
-from billing.allocation.case import Case, Component, Components, Deduction
+from billing.allocation.input import AllocationInput, Component, Components, Deduction
 from billing.allocation.workings import ShareWorking, share_workings, workings
 from billing.costs.queries import ItemFacts
 from billing.costs.tables import ItemKind
-from billing.documents.words import basis_words
-from billing.runs.inputs import Inputs, RuledCosts, label_of, read_inputs
+from billing.documents.formatting import basis_label
+from billing.runs.inputs import CostsByRule, Inputs, label_of, read_inputs
 from governance.kernel.digest import digest_of
 from governance.kernel.era import format_day
-from governance.kernel.errors import Conflict, reason
+from governance.kernel.errors import Conflict, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import whole_yen
 from governance.rules.cost_sharing import BasisKind, DeductionKind, RuleComponent
 from tenancy.directory import TenantFacts
 
-NO_FIGURE = reason(
+NO_FIGURE = message(
     "allocation.no_figure",
     ja="{member}（{code}）には、按分基準「{component}」に使う {on_ja} 現在の「{basis_ja}」がありません。",
     en="{member} ({code}) has no figure for “{component}” ({basis} on {on}).",
     hint_ja="団体の統計値を、基準日と出典を付けて登録してください。",
     hint_en="Record the figure of that member with its date and source.",
 )
-WRONG_SOURCE = reason(
+WRONG_SOURCE = message(
     "allocation.wrong_source",
     ja="{member}（{code}）の「{component}」の基準値は出典が「{given}」です。ルールは「{expected}」を求めています。",
     en="The figure of {member} ({code}) for “{component}” is from “{given}”; the rule asks for “{expected}”.",
 )
-DATES_DIFFER = reason(
+DATES_DIFFER = message(
     "allocation.dates_differ",
     ja="{member}（{code}）の「{component}」の基準値は {given} 現在で、他の団体の {expected} 現在とそろっていません。",
     en="The figure of {member} ({code}) for “{component}” is of {given}, that of the others of {expected}.",
     hint_ja="同じ基準日の統計値を登録してください。",
     hint_en="Record a figure of the same date.",
 )
-NOT_A_MEMBER = reason(
+NOT_A_MEMBER = message(
     "allocation.weight_of_no_member",
     ja="ルールの「{component}」に割合がある {code} は、この年度の負担団体ではありません。",
     en="The rule gives {code} a weight in “{component}”, but it bears no cost in this year.",
 )
-ONLY_DEDUCTIONS = reason(
+ONLY_DEDUCTIONS = message(
     "allocation.only_deductions",
     ja="「{rule}」で按分する経費がなく、控除だけが登録されています。",
     en="Only deductions are recorded for “{rule}”, and no cost.",
 )
-DEDUCTION_WITHOUT_RULE = reason(
+DEDUCTION_WITHOUT_RULE = message(
     "allocation.deduction_not_in_rule",
     ja="控除「{name}」を按分前に差し引くことを、「{rule}」第{number}版は定めていません。",
     en="Version {number} of “{rule}” does not take the deduction “{name}” ({kind}) off before the split.",
@@ -68,7 +68,7 @@ DEDUCTION_WITHOUT_RULE = reason(
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class WorkingLine:
     """One component of one member's share, with the date and source of its figure."""
 
     component: str
@@ -83,10 +83,10 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Division:
+class RuleAllocation:
     """What one rule in force shared: its costs, and the allocation they came to."""
 
-    costs: RuledCosts
+    costs: CostsByRule
     allocation: Allocation
     labels: dict[UUID, str]
 
@@ -110,16 +110,16 @@ class Division:
         return {step.member: step for step in share_workings(self.allocation)}
 
     @cached_property
-    def lines(self) -> dict[str, list[Line]]:
+    def lines(self) -> dict[str, list[WorkingLine]]:
         """Each member's components in the order of the rule, by its label."""
         parts = {part.name: part for part in self.costs.sharing.components}
         ids = {label: tenant_id for tenant_id, label in self.labels.items()}
-        found: dict[str, list[Line]] = {label: [] for label in ids}
+        found: dict[str, list[WorkingLine]] = {label: [] for label in ids}
         for working in workings(self.allocation):
             part = parts[working.component]
             figure = self.costs.figures.get(part.name, {}).get(ids[working.member])
             found[working.member].append(
-                Line(
+                WorkingLine(
                     working.component,
                     part.basis_text,
                     figure.basis_date if figure else None,
@@ -139,7 +139,7 @@ class Preview:
     """A whole year's split. `sum(shares_yen) + operator_yen + operator_residual_yen + deductions_yen == total_yen`."""
 
     inputs: Inputs
-    divisions: tuple[Division, ...]
+    divisions: tuple[RuleAllocation, ...]
 
     @property
     def fiscal_year(self) -> FiscalYear:
@@ -148,39 +148,41 @@ class Preview:
     @cached_property
     def members(self) -> tuple[TenantFacts, ...]:
         """Who has a row: the members of the year, and who bore something by the split before and bears nothing now."""
-        gone = self.inputs.posted.gone if self.inputs.posted else ()
-        return tuple(sorted(self.inputs.members + gone, key=label_of))
+        former_members = self.inputs.posted.former_members if self.inputs.posted else ()
+        return tuple(sorted(self.inputs.members + former_members, key=label_of))
 
     @cached_property
     def shares_yen(self) -> dict[UUID, int]:
         """What each member bears of the year, all rules together; 0 for one that no longer takes part."""
         return {
-            member.id: sum(division.allocation.shares_yen.get(label_of(member), 0) for division in self.divisions)
+            member.id: sum(
+                rule_allocation.allocation.shares_yen.get(label_of(member), 0) for rule_allocation in self.divisions
+            )
             for member in self.members
         }
 
     @cached_property
-    def before_yen(self) -> dict[UUID, int]:
+    def previous_yen(self) -> dict[UUID, int]:
         """What each member bears by the split posted last; 0 where nothing was."""
         posted = self.inputs.posted.shares_yen if self.inputs.posted else {}
         return {member.id: posted.get(member.id, 0) for member in self.members}
 
     @property
     def total_yen(self) -> int:
-        return sum(division.allocation.total_yen for division in self.divisions)
+        return sum(rule_allocation.allocation.total_yen for rule_allocation in self.divisions)
 
     @property
     def operator_yen(self) -> int:
-        return sum(division.allocation.operator_yen for division in self.divisions)
+        return sum(rule_allocation.allocation.operator_yen for rule_allocation in self.divisions)
 
     @property
     def operator_residual_yen(self) -> int:
         """What rounding leaves to the operator; negative when rounding half up gave out more than there was."""
-        return sum(division.allocation.operator_residual_yen for division in self.divisions)
+        return sum(rule_allocation.allocation.operator_residual_yen for rule_allocation in self.divisions)
 
     @property
     def deductions_yen(self) -> int:
-        return sum(division.allocation.deductions_yen for division in self.divisions)
+        return sum(rule_allocation.allocation.deductions_yen for rule_allocation in self.divisions)
 
     @cached_property
     def versions(self) -> dict[str, Any]:
@@ -188,14 +190,14 @@ class Preview:
         return {
             "fiscal_year": self.fiscal_year.year,
             "members": [[str(member.id), label_of(member)] for member in self.inputs.members],
-            "rules": [_versions_of(division) for division in self.divisions],
+            "rules": [_versions_of(rule_allocation) for rule_allocation in self.divisions],
             "revises": self.inputs.posted.digest if self.inputs.posted else None,
         }
 
     @cached_property
     def digest(self) -> str:
         """Names the inputs' versions and the yen they came to, together."""
-        outcome = [division.allocation.digest for division in self.divisions]
+        outcome = [rule_allocation.allocation.digest for rule_allocation in self.divisions]
         return digest_of({"form": "moyai.allocation-run/1", "inputs": self.versions, "outcome": outcome})
 
     @property
@@ -203,7 +205,7 @@ class Preview:
         """Whether posting it would change anything against the split posted last."""
         posted = self.inputs.posted
         return posted is None or (
-            self.shares_yen != self.before_yen
+            self.shares_yen != self.previous_yen
             or (self.total_yen, self.operator_yen, self.operator_residual_yen, self.deductions_yen)
             != (posted.total_yen, posted.operator_yen, posted.operator_residual_yen, posted.deductions_yen)
         )
@@ -215,21 +217,23 @@ def preview(session: Session, fiscal_year: int, members: Sequence[TenantFacts]) 
     Raises Conflict for a year without cost or members, for a pool whose rule nobody adopted, for a member without a
     figure (naming member and figure); Invalid for a year that is none.
     """
-    return decide(read_inputs(session, FiscalYear(fiscal_year), members))
+    return compute_preview(read_inputs(session, FiscalYear(fiscal_year), members))
 
 
-def decide(inputs: Inputs) -> Preview:
+def compute_preview(inputs: Inputs) -> Preview:
     """Share the inputs. Pure; the order of members and items changes nothing."""
     labels = {member.id: label_of(member) for member in inputs.members}
-    divisions = tuple(Division(costs, compute(_case(costs, inputs)), labels) for costs in inputs.costs)
+    divisions = tuple(
+        RuleAllocation(costs, compute(_allocation_input(costs, inputs)), labels) for costs in inputs.costs
+    )
     found = Preview(inputs, divisions)
-    given_out = sum(found.shares_yen.values()) + found.operator_yen + found.operator_residual_yen
-    if given_out + found.deductions_yen != found.total_yen:
+    distributed_yen = sum(found.shares_yen.values()) + found.operator_yen + found.operator_residual_yen
+    if distributed_yen + found.deductions_yen != found.total_yen:
         raise ArithmeticError("the shares do not add up to the total")
     return found
 
 
-def _case(costs: RuledCosts, inputs: Inputs) -> Case:
+def _allocation_input(costs: CostsByRule, inputs: Inputs) -> AllocationInput:
     sharing = costs.sharing
     total_yen = sum(item.yen for item in costs.items if item.kind is ItemKind.COST)
     if not total_yen:
@@ -248,7 +252,7 @@ def _case(costs: RuledCosts, inputs: Inputs) -> Case:
                 number=costs.rule.number,
             )
         deductions.append(Deduction(item.name, item.yen))
-    return Case(
+    return AllocationInput(
         total_yen=whole_yen(total_yen, field="total_yen"),
         unit_yen=sharing.unit_yen,
         rounding=sharing.rounding,
@@ -260,13 +264,14 @@ def _case(costs: RuledCosts, inputs: Inputs) -> Case:
     )
 
 
-def _weights(part: RuleComponent, costs: RuledCosts, inputs: Inputs) -> dict[str, Fraction]:
+def _weights(part: RuleComponent, costs: CostsByRule, inputs: Inputs) -> dict[str, Fraction]:
     """Every member's weight in a component, by label. A member without one is refused, never taken as 0."""
     if part.basis is BasisKind.EQUAL:
         return {label_of(member): Fraction(1) for member in inputs.members}
     if part.basis is BasisKind.EQUAL_BY_KIND:
         return {
-            label_of(member): _needed(part.weights.get(member.kind), part, member, inputs) for member in inputs.members
+            label_of(member): _require_weight(part.weights.get(member.kind), part, member, inputs)
+            for member in inputs.members
         }
     if part.basis is BasisKind.FIXED:
         labels = {label_of(member) for member in inputs.members}
@@ -274,13 +279,13 @@ def _weights(part: RuleComponent, costs: RuledCosts, inputs: Inputs) -> dict[str
             if label not in labels:
                 raise Conflict(NOT_A_MEMBER, field=part.name, component=part.name, code=label)
         return {
-            label_of(member): _needed(part.weights.get(label_of(member)), part, member, inputs)
+            label_of(member): _require_weight(part.weights.get(label_of(member)), part, member, inputs)
             for member in inputs.members
         }
     return _figures(part, costs, inputs)
 
 
-def _figures(part: RuleComponent, costs: RuledCosts, inputs: Inputs) -> dict[str, Fraction]:
+def _figures(part: RuleComponent, costs: CostsByRule, inputs: Inputs) -> dict[str, Fraction]:
     """The dated figures of a statistic: of one date for all, and from the source that the rule asks for."""
     own = costs.figures[part.name]
     newest = max((figure.basis_date for figure in own.values()), default=None)
@@ -290,16 +295,16 @@ def _figures(part: RuleComponent, costs: RuledCosts, inputs: Inputs) -> dict[str
         figure = own.get(member.id)
         if figure is None:
             raise _no_figure(part, member, inputs)
-        told = {"component": part.name, "member": member.name, "code": label}
+        facts = {"component": part.name, "member": member.name, "code": label}
         if part.source is not None and part.source not in figure.source:
-            raise Conflict(WRONG_SOURCE, field=part.name, given=figure.source, expected=part.source, **told)
+            raise Conflict(WRONG_SOURCE, field=part.name, given=figure.source, expected=part.source, **facts)
         if figure.basis_date != newest:
-            raise Conflict(DATES_DIFFER, field=part.name, given=figure.basis_date, expected=newest, **told)
+            raise Conflict(DATES_DIFFER, field=part.name, given=figure.basis_date, expected=newest, **facts)
         weights[label] = Fraction(figure.value)
     return weights
 
 
-def _needed(weight: Fraction | None, part: RuleComponent, member: TenantFacts, inputs: Inputs) -> Fraction:
+def _require_weight(weight: Fraction | None, part: RuleComponent, member: TenantFacts, inputs: Inputs) -> Fraction:
     if weight is None:
         raise _no_figure(part, member, inputs)
     return weight
@@ -314,14 +319,14 @@ def _no_figure(part: RuleComponent, member: TenantFacts, inputs: Inputs) -> Conf
         code=label_of(member),
         component=part.name,
         basis=part.basis_text,
-        basis_ja=basis_words(part.basis_text),
+        basis_ja=basis_label(part.basis_text),
         on=on,
         on_ja=format_day(on),
     )
 
 
-def _versions_of(division: Division) -> dict[str, Any]:
-    rule = division.costs.rule
+def _versions_of(rule_allocation: RuleAllocation) -> dict[str, Any]:
+    rule = rule_allocation.costs.rule
     adoption = rule.adoption
     return {
         "rule": rule.name,
@@ -329,17 +334,19 @@ def _versions_of(division: Division) -> dict[str, Any]:
         "version_id": str(rule.id),
         "body_hash": rule.body_hash,
         "decision": [adoption.decided_by, adoption.number, adoption.on.isoformat()] if adoption else None,
-        "items": sorted([str(item.id), item.pool.name, item.kind.value, item.yen] for item in division.costs.items),
+        "items": sorted(
+            [str(item.id), item.pool.name, item.kind.value, item.yen] for item in rule_allocation.costs.items
+        ),
         "figures": sorted(
             [
                 component,
-                division.labels[tenant_id],
+                rule_allocation.labels[tenant_id],
                 str(figure.statistic_id),
                 str(figure.value),
                 figure.basis_date.isoformat(),
                 figure.source,
             ]
-            for component, figures in division.costs.figures.items()
+            for component, figures in rule_allocation.costs.figures.items()
             for tenant_id, figure in figures.items()
         ),
     }

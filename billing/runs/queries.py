@@ -35,7 +35,7 @@ class WorkingFacts:
 
 @dataclass(frozen=True, slots=True)
 class ShareFacts:
-    """What one member bears of a run. `divisions` is described in `told.division_told`."""
+    """What one member bears of a run. `divisions` is described in `explanation.share_explanation`."""
 
     id: UUID
     tenant_id: UUID
@@ -101,7 +101,7 @@ def runs(session: Session, fiscal_year: int) -> list[RunFacts]:
     return _with_shares(session, list(found))
 
 
-def run_heads(session: Session, *, fiscal_year: int | None = None, limit: int | None = None) -> list[RunFacts]:
+def run_summaries(session: Session, *, fiscal_year: int | None = None, limit: int | None = None) -> list[RunFacts]:
     """Runs without their shares, newest first: for lists and sums, however many members a run has."""
     query = select(AllocationRun).order_by(AllocationRun.fiscal_year.desc(), AllocationRun.number.desc()).limit(limit)
     if fiscal_year is not None:

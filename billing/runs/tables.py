@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstr
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 
 
 class RunKind(StrEnum):
@@ -31,11 +31,11 @@ class RunState(StrEnum):
     REJECTED = "rejected"
 
 
-def _one_of(column: str, values: type[StrEnum]) -> str:
+def _in_check(column: str, values: type[StrEnum]) -> str:
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
-class AllocationRun(Row):
+class AllocationRun(TableBase):
     """One split of a fiscal year. `inputs` names the versions it was made of, `digest` names both them and the yen.
 
     `total_yen` is the sum of the shares, the operator's part, the residual and the deductions; the database checks it.
@@ -46,8 +46,8 @@ class AllocationRun(Row):
         UniqueConstraint("tenant_id", "id"),
         UniqueConstraint("tenant_id", "fiscal_year", "number"),
         ForeignKeyConstraint(["tenant_id", "revises_id"], ["allocation_run.tenant_id", "allocation_run.id"]),
-        CheckConstraint(_one_of("kind", RunKind), name="kind_known"),
-        CheckConstraint(_one_of("state", RunState), name="state_known"),
+        CheckConstraint(_in_check("kind", RunKind), name="kind_known"),
+        CheckConstraint(_in_check("state", RunState), name="state_known"),
         CheckConstraint("(kind = 'revision') = (revises_id IS NOT NULL)", name="revision_names_its_run"),
         CheckConstraint("(state = 'awaiting_approval') = (decided_at IS NULL)", name="decided_when_moved"),
         CheckConstraint("(state = 'posted') = (happened_on IS NOT NULL)", name="posted_has_a_date"),
@@ -87,7 +87,7 @@ class AllocationRun(Row):
     happened_on: Mapped[date | None]
 
 
-class AllocationShare(Row):
+class AllocationShare(TableBase):
     """What one member bears of one run, and what it bore by the run before.
 
     `divisions` holds, for each rule that shared costs: rule, version and decision; the costs by pool, deductions, the
@@ -119,7 +119,7 @@ class AllocationShare(Row):
     posted_at: Mapped[datetime | None]
 
 
-class AllocationWorking(Row):
+class AllocationWorking(TableBase):
     """One component of one member's share (算定根拠): exact_yen = pool_yen × ratio × weight ÷ weight_total.
 
     Exact numbers are text: an integer, or a reduced fraction such as 3903090400000/660751.

@@ -1,4 +1,4 @@
-"""The write door of agreements: publish a version, accept one."""
+"""Commands of agreements: publish a version, accept one."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from sqlalchemy.orm import Session
 
 from governance.agreements.queries import versions_in_force
 from governance.agreements.tables import Acceptance, Agreement, AgreementVersion
-from governance.commands import Order, Outcome, Work, command
+from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel import clock
-from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, reason
+from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, message
 from governance.kernel.ids import new_id
+from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import plain_line, plain_text
-from governance.kernel.turns import take_turn
 from governance.permissions import Permission
 
-ACCEPTED_ALREADY = reason(
+ACCEPTED_ALREADY = message(
     "agreement.accepted_already",
     ja="この版にはすでに同意しています（{signed_on}）。",
     en="This version was accepted already, on {signed_on}.",
 )
-SUPERSEDED = reason(
+SUPERSEDED = message(
     "agreement.superseded",
     ja="第 {given} 版は、施行中の第 {current} 版に置き換えられています。第 {current} 版に同意してください。",
     en="Version {given} is superseded by version {current}, which is in force; accept that one.",
 )
-SIGNED_IN_THE_FUTURE = reason(
+SIGNED_IN_THE_FUTURE = message(
     "agreement.signed_in_the_future",
     ja="署名日 {given} が未来の日付です。",
     en="The day of signature, {given}, is in the future.",
 )
-EARLIER_THAN_BEFORE = reason(
+EARLIER_THAN_BEFORE = message(
     "agreement.earlier_than_before",
     ja="施行日 {given} が、前の版の施行日 {previous} より前です。",
     en="The version would take effect on {given}, before the previous one ({previous}).",
@@ -46,7 +46,7 @@ EARLIER_THAN_BEFORE = reason(
 AgreementName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
-class PublishAgreement(Order):
+class PublishAgreement(Command):
     """A new version of an agreement, or its first. `name` is its short name in ASCII and never changes."""
 
     name: AgreementName
@@ -57,13 +57,13 @@ class PublishAgreement(Order):
     mandatory: bool = True
 
 
-class AgreementPublished(Outcome):
+class AgreementPublished(Result):
     version_id: UUID
     number: int
     sha256: str
 
 
-class AcceptAgreement(Order):
+class AcceptAgreement(Command):
     """A named signer accepts one version for a tenant. `authority` says by what right (市長, 委任状 …)."""
 
     tenant_id: UUID
@@ -75,101 +75,101 @@ class AcceptAgreement(Order):
     signed_on: date
 
 
-class AgreementAccepted(Outcome):
+class AgreementAccepted(Result):
     acceptance_id: UUID
     sha256: str
 
 
-@command(Permission.AGREEMENT_PUBLISH, Event.AGREEMENT_PUBLISHED)
-def publish_agreement(work: Work, order: PublishAgreement) -> AgreementPublished:
+@handles(Permission.AGREEMENT_PUBLISH, Event.AGREEMENT_PUBLISHED)
+def publish_agreement(ctx: CommandContext, command: PublishAgreement) -> AgreementPublished:
     """Publish the next version; its SHA-256 is computed here. Publishing the newest one again changes nothing.
 
     Raises Invalid for text that is empty or cannot be seen, and for an effective day before the previous version's.
     """
-    title = plain_line(order.title, field="title")
-    text = plain_text(order.text, field="text")
+    title = plain_line(command.title, field="title")
+    text = plain_text(command.text, field="text")
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    take_turn(work.session, f"agreement.{order.name}")
-    agreement = work.session.scalars(select(Agreement).where(Agreement.name == order.name)).first()
-    newest = None if agreement is None else _newest(work.session, agreement.id)
+    advisory_lock(ctx.session, f"agreement.{command.name}")
+    agreement = ctx.session.scalars(select(Agreement).where(Agreement.name == command.name)).first()
+    newest = None if agreement is None else _newest(ctx.session, agreement.id)
     if newest is not None:
         terms = (newest.sha256, newest.language, newest.effective_from, newest.mandatory)
-        if terms == (sha256, order.language, order.effective_from, order.mandatory):
-            work.unchanged()
+        if terms == (sha256, command.language, command.effective_from, command.mandatory):
+            ctx.mark_noop()
             return AgreementPublished(version_id=newest.id, number=newest.number, sha256=sha256)
-        if order.effective_from < newest.effective_from:
+        if command.effective_from < newest.effective_from:
             raise Invalid(
                 EARLIER_THAN_BEFORE,
                 field="effective_from",
-                given=order.effective_from.isoformat(),
+                given=command.effective_from.isoformat(),
                 previous=newest.effective_from.isoformat(),
             )
     if agreement is None:
-        agreement = Agreement(id=new_id(), name=order.name, title=title, created_at=work.now)
-        work.session.add(agreement)
-        work.session.flush()
+        agreement = Agreement(id=new_id(), name=command.name, title=title, created_at=ctx.now)
+        ctx.session.add(agreement)
+        ctx.session.flush()
     version = AgreementVersion(
         id=new_id(),
         agreement_id=agreement.id,
         number=1 if newest is None else newest.number + 1,
-        language=order.language,
+        language=command.language,
         text=text,
         sha256=sha256,
-        effective_from=order.effective_from,
-        mandatory=order.mandatory,
-        published_by=work.actor.id,
-        published_at=work.now,
+        effective_from=command.effective_from,
+        mandatory=command.mandatory,
+        published_by=ctx.actor.id,
+        published_at=ctx.now,
     )
-    work.session.add(version)
-    work.record(subject=version.id, agreement=order.name, number=version.number, sha256=sha256)
+    ctx.session.add(version)
+    ctx.audit(subject=version.id, agreement=command.name, number=version.number, sha256=sha256)
     return AgreementPublished(version_id=version.id, number=version.number, sha256=sha256)
 
 
-@command(Permission.AGREEMENT_ACCEPT, Event.AGREEMENT_ACCEPTED)
-def accept_agreement(work: Work, order: AcceptAgreement) -> AgreementAccepted:
+@handles(Permission.AGREEMENT_ACCEPT, Event.AGREEMENT_ACCEPTED)
+def accept_agreement(ctx: CommandContext, command: AcceptAgreement) -> AgreementAccepted:
     """Record that the tenant accepted the version, with the hash of the text that was accepted.
 
     A version that takes effect later can be accepted now. Raises NotFound for a tenant or version that is not there,
     Conflict when it was accepted already or a newer one is in force, Invalid for a signature in the future.
     """
     signer = {
-        field: plain_line(getattr(order, field), field=field)
+        field: plain_line(getattr(command, field), field=field)
         for field in ("signer_name", "signer_title", "on_behalf_of", "authority")
     }
-    if order.signed_on > clock.today():
-        raise Invalid(SIGNED_IN_THE_FUTURE, field="signed_on", given=order.signed_on.isoformat())
-    _lock_tenant(work.session, order.tenant_id)
-    version = work.session.get(AgreementVersion, order.version_id)
+    if command.signed_on > clock.today():
+        raise Invalid(SIGNED_IN_THE_FUTURE, field="signed_on", given=command.signed_on.isoformat())
+    _lock_tenant(ctx.session, command.tenant_id)
+    version = ctx.session.get(AgreementVersion, command.version_id)
     if version is None:
-        raise NotFound(NOT_FOUND, field="version_id", what="agreement version", given=str(order.version_id))
-    accepted = work.session.scalars(
-        select(Acceptance).where(Acceptance.tenant_id == order.tenant_id, Acceptance.version_id == version.id)
+        raise NotFound(NOT_FOUND, field="version_id", what="agreement version", given=str(command.version_id))
+    accepted = ctx.session.scalars(
+        select(Acceptance).where(Acceptance.tenant_id == command.tenant_id, Acceptance.version_id == version.id)
     ).first()
     if accepted is not None:
         raise Conflict(ACCEPTED_ALREADY, field="version_id", signed_on=accepted.signed_on.isoformat())
-    name = work.session.get_one(Agreement, version.agreement_id).name
-    for binding in versions_in_force(work.session, clock.today()):
+    name = ctx.session.get_one(Agreement, version.agreement_id).name
+    for binding in versions_in_force(ctx.session, clock.today()):
         if binding.agreement == name and binding.number > version.number:
             raise Conflict(SUPERSEDED, field="version_id", given=version.number, current=binding.number)
     acceptance = Acceptance(
         id=new_id(),
-        tenant_id=order.tenant_id,
+        tenant_id=command.tenant_id,
         version_id=version.id,
         sha256=version.sha256,
-        signed_on=order.signed_on,
-        accepted_by=work.actor.id,
-        accepted_at=work.now,
+        signed_on=command.signed_on,
+        accepted_by=ctx.actor.id,
+        accepted_at=ctx.now,
         **signer,
     )
-    work.session.add(acceptance)
+    ctx.session.add(acceptance)
     # The signer is a person: the record names the acceptance, and the acceptance names the person.
-    work.record(
+    ctx.audit(
         subject=acceptance.id,
-        tenant_id=order.tenant_id,
+        tenant_id=command.tenant_id,
         agreement=name,
         number=version.number,
         sha256=version.sha256,
-        signed_on=order.signed_on.isoformat(),
+        signed_on=command.signed_on.isoformat(),
     )
     return AgreementAccepted(acceptance_id=acceptance.id, sha256=version.sha256)
 

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 
 
-class Agreement(Row):
+class Agreement(TableBase):
     """An agreement by name (協定), whatever its version."""
 
     __tablename__ = "agreement"
@@ -23,7 +23,7 @@ class Agreement(Row):
     created_at: Mapped[datetime]
 
 
-class AgreementVersion(Row):
+class AgreementVersion(TableBase):
     """A version (版): the text byte for byte, its SHA-256, and the day from which it binds."""
 
     __tablename__ = "agreement_version"
@@ -47,7 +47,7 @@ class AgreementVersion(Row):
     published_at: Mapped[datetime]
 
 
-class Acceptance(Row):
+class Acceptance(TableBase):
     """A tenant's acceptance (同意) of one version: who signed, on whose behalf, by what authority, which text."""
 
     __tablename__ = "acceptance"

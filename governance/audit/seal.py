@@ -26,7 +26,7 @@ GENESIS = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class ChainError:
     """The first place where a stream is not what was sealed: `kind` is missing, changed or reordered."""
 
     stream: UUID
@@ -35,12 +35,12 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VerificationReport:
     """What verifying found: how many records were checked, how many wait for their seal, and the first break."""
 
     records: int
     unsealed: int
-    first_break: Break | None
+    first_break: ChainError | None
 
 
 def event_hash(event: AuditEvent) -> str:
@@ -87,13 +87,13 @@ def seal(session: Session, now: datetime) -> int:
         )
         .order_by(AuditEvent.tenant_id, AuditEvent.id)
     ).all()
-    tips = _tips(session, {event.tenant_id for event in unsealed})
+    heads = _chain_heads(session, {event.tenant_id for event in unsealed})
     links: list[dict[str, Any]] = []
     for event in unsealed:
-        sequence, previous = tips.get(event.tenant_id, (0, GENESIS))
+        sequence, previous = heads.get(event.tenant_id, (0, GENESIS))
         hashed = event_hash(event)
         linked = chain_hash(previous, sequence + 1, hashed)
-        tips[event.tenant_id] = (sequence + 1, linked)
+        heads[event.tenant_id] = (sequence + 1, linked)
         links.append(
             {
                 "id": new_id(),
@@ -110,7 +110,7 @@ def seal(session: Session, now: datetime) -> int:
     return len(links)
 
 
-def _tips(session: Session, streams: Iterable[UUID]) -> dict[UUID, tuple[int, str]]:
+def _chain_heads(session: Session, streams: Iterable[UUID]) -> dict[UUID, tuple[int, str]]:
     rows = session.execute(
         select(AuditSeal.tenant_id, AuditSeal.sequence, AuditSeal.chain_hash)
         .where(AuditSeal.tenant_id.in_(list(streams)))
@@ -120,11 +120,11 @@ def _tips(session: Session, streams: Iterable[UUID]) -> dict[UUID, tuple[int, st
     return {row.tenant_id: (row.sequence, row.chain_hash) for row in rows}
 
 
-def verify(session: Session) -> Verdict:
+def verify(session: Session) -> VerificationReport:
     """Recompute every chain the scope can see, event by event, and say where the first one breaks."""
     records = 0
     previous: dict[UUID, tuple[int, str]] = {}
-    first_break: Break | None = None
+    first_break: ChainError | None = None
     sealed = session.execute(
         select(AuditSeal, AuditEvent)
         .outerjoin(AuditEvent, (AuditEvent.tenant_id == AuditSeal.tenant_id) & (AuditEvent.id == AuditSeal.event_id))
@@ -133,10 +133,10 @@ def verify(session: Session) -> Verdict:
     )
     for link, event in sealed:
         records += 1
-        sequence, tip = previous.get(link.tenant_id, (0, GENESIS))
-        kind = _fault(link, event, sequence, tip)
+        sequence, head = previous.get(link.tenant_id, (0, GENESIS))
+        kind = _fault(link, event, sequence, head)
         if kind and first_break is None:
-            first_break = Break(link.tenant_id, sequence + 1, kind)
+            first_break = ChainError(link.tenant_id, sequence + 1, kind)
         previous[link.tenant_id] = (link.sequence, link.chain_hash)
     unsealed = session.execute(
         select(AuditEvent.id).where(
@@ -145,16 +145,16 @@ def verify(session: Session) -> Verdict:
             .exists()
         )
     ).all()
-    return Verdict(records + len(unsealed), len(unsealed), first_break)
+    return VerificationReport(records + len(unsealed), len(unsealed), first_break)
 
 
-def _fault(link: AuditSeal, event: AuditEvent | None, sequence: int, tip: str) -> str | None:
+def _fault(link: AuditSeal, event: AuditEvent | None, sequence: int, head: str) -> str | None:
     if link.sequence != sequence + 1:
         return "missing"
     if event is None:
         return "missing"
     if event_hash(event) != link.event_hash:
         return "changed"
-    if chain_hash(tip, link.sequence, link.event_hash) != link.chain_hash:
+    if chain_hash(head, link.sequence, link.event_hash) != link.chain_hash:
         return "reordered"
     return None

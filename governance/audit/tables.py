@@ -10,10 +10,10 @@ from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 
 
-class AuditEvent(Row):
+class AuditEvent(TableBase):
     """What one command did, or why it did nothing. `facts` hold no personal data; people appear as their uuid."""
 
     __tablename__ = "audit_event"
@@ -37,7 +37,7 @@ class AuditEvent(Row):
     request_id: Mapped[str | None]
 
 
-class AuditSeal(Row):
+class AuditSeal(TableBase):
     """One link of a tenant's hash chain: the event at this place, its hash, and the hash over everything before."""
 
     __tablename__ = "audit_seal"

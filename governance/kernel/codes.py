@@ -11,36 +11,36 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from governance.kernel.errors import Invalid, reason
-from governance.kernel.yen import shown
+from governance.kernel.errors import Invalid, message
+from governance.kernel.yen import printable
 
-CHECK_DIGIT = reason(
+CHECK_DIGIT = message(
     "code.check_digit",
     ja="団体コード {given} の検査数字が合いません。正しくは {expected} です。",
     en="The check digit of {given} is wrong; it should be {expected}.",
     hint_ja="番号の写し間違いがないか確かめてください。",
     hint_en="Check that the digits were copied correctly.",
 )
-FIVE_DIGITS = reason(
+FIVE_DIGITS = message(
     "code.five_digits",
     ja="団体コード {given} は 5 桁です。検査数字を含む 6 桁で入力してください。",
     en="The code {given} has five digits; enter all six, with the check digit.",
     hint_ja="該当しうるコード: {candidates}。",
     hint_en="It may be one of: {candidates}.",
 )
-NOT_A_CODE = reason(
+NOT_A_CODE = message(
     "code.not_a_code",
     ja="「{given}」は団体コードではありません。半角数字 6 桁で入力してください。",
     en="“{given}” is not a code of a local public body; enter six half-width digits.",
 )
-NO_SUCH_PREFECTURE = reason(
+NO_SUCH_PREFECTURE = message(
     "code.no_such_prefecture",
     ja="団体コード {given} の都道府県番号 {prefecture} はありません（01 から 47 まで）。",
     en="There is no prefecture {prefecture} (01 to 47) for the code {given}.",
 )
 
 
-class BodyKind(StrEnum):
+class LocalGovernmentKind(StrEnum):
     """What the number of a body says about it. City or ward, town or village are told apart by lists, not by code."""
 
     PREFECTURE = "prefecture"
@@ -67,18 +67,18 @@ _TOKYO: Final = "13"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class BodyCode:
+class LocalGovernmentCode:
     """A code whose form and check digit are right. Make it with `parse`."""
 
     digits: str
 
     @classmethod
-    def parse(cls, text: str, *, field: str = "code") -> BodyCode:
+    def parse(cls, text: str, *, field: str = "code") -> LocalGovernmentCode:
         """Six ASCII digits. A wrong check digit is refused with the right code; five digits are not padded."""
         if re.fullmatch(r"[0-9]{5}", text):
             raise Invalid(FIVE_DIGITS, field=field, given=text, candidates=" / ".join(_candidates(text)))
         if not re.fullmatch(r"[0-9]{6}", text):
-            raise Invalid(NOT_A_CODE, field=field, given=shown(text))
+            raise Invalid(NOT_A_CODE, field=field, given=printable(text))
         if not "01" <= text[:2] <= "47":
             raise Invalid(NO_SUCH_PREFECTURE, field=field, given=text, prefecture=text[:2])
         if (expected := text[:5] + check_digit(text[:5])) != text:
@@ -91,18 +91,18 @@ class BodyCode:
         return self.digits[:2]
 
     @property
-    def kind(self) -> BodyKind:
-        """What the number says; see `BodyKind`."""
+    def kind(self) -> LocalGovernmentKind:
+        """What the number says; see `LocalGovernmentKind`."""
         body = int(self.digits[2:5])
         if body == 0:
-            return BodyKind.PREFECTURE
+            return LocalGovernmentKind.PREFECTURE
         if body < 200 and self.prefecture == _TOKYO:
-            return BodyKind.SPECIAL_WARD
+            return LocalGovernmentKind.SPECIAL_WARD
         if body < 200:
-            return BodyKind.CITY if self.digits[:5] in DESIGNATED_CITIES else BodyKind.WARD
+            return LocalGovernmentKind.CITY if self.digits[:5] in DESIGNATED_CITIES else LocalGovernmentKind.WARD
         if body < 300:
-            return BodyKind.CITY
-        return BodyKind.TOWN_OR_VILLAGE if body < 800 else BodyKind.UNION
+            return LocalGovernmentKind.CITY
+        return LocalGovernmentKind.TOWN_OR_VILLAGE if body < 800 else LocalGovernmentKind.UNION
 
     def __str__(self) -> str:
         return self.digits

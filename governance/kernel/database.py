@@ -31,7 +31,7 @@ from sqlmodel import SQLModel
 OPERATOR: Final = "operator"
 """The scope of the platform's operator: every tenant's rows."""
 
-Scope = UUID | str
+TenantScope = UUID | str
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -41,38 +41,38 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
-_scope: ContextVar[Scope | None] = ContextVar("database_scope", default=None)
+_tenant_scope: ContextVar[TenantScope | None] = ContextVar("database_scope", default=None)
 
 
-class ScopedSession(FlaskSession):
+class TenantScopedSession(FlaskSession):
     """A session whose every transaction carries the scope that was in force when it began."""
 
 
-db = SQLAlchemy(metadata=SQLModel.metadata, session_options={"class_": ScopedSession, "expire_on_commit": False})
+db = SQLAlchemy(metadata=SQLModel.metadata, session_options={"class_": TenantScopedSession, "expire_on_commit": False})
 
 
-class Row(DeclarativeBase):
-    """The base of every table that is not declared in SQLModel. Rows store; orders validate."""
+class TableBase(DeclarativeBase):
+    """The base of every table that is not declared in SQLModel. Rows store; commands validate."""
 
     metadata = SQLModel.metadata
     type_annotation_map: ClassVar = {UUID: Uuid(), datetime: DateTime(timezone=True)}
 
 
-@event.listens_for(ScopedSession, "after_begin")
-def _tell_postgresql_the_scope(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+@event.listens_for(TenantScopedSession, "after_begin")
+def _set_rls_tenant(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     # Local to the transaction, so a pooled connection carries nothing over to its next user.
-    opening: _Opening | None = session.info.pop(_OPENING, None)
-    statement, values = opening.statement if opening else (_SET_SCOPE, {})
-    with _sending(_driver(connection)) as driver:
-        cursor = driver.execute(statement, {**values, "scope": str(_scope.get() or "")}, prepare=True)
-    if opening:
-        opening.rows = cursor.fetchall()
+    begin: _BeginStatement | None = session.info.pop(_BEGIN_STATEMENT, None)
+    statement, values = begin.statement if begin else (_SET_SCOPE, {})
+    with _pipeline(_driver(connection)) as driver:
+        cursor = driver.execute(statement, {**values, "scope": str(_tenant_scope.get() or "")}, prepare=True)
+    if begin:
+        begin.rows = cursor.fetchall()
 
 
 _SET_SCOPE: Final = "SELECT set_config('moyai.scope', %(scope)s, true)"
-_OPENING: Final = "moyai.opening"
+_BEGIN_STATEMENT: Final = "moyai.opening"
 
-Hot = tuple[LiteralString, Mapping[str, Any]]
+PipelinedStatement = tuple[LiteralString, Mapping[str, Any]]
 """A statement in psycopg's own form (`%(name)s`) and its values.
 
 For the few that every command or posting pays for: they are prepared on the server and pass none of SQLAlchemy's
@@ -81,55 +81,55 @@ layers, which cost several times the statement.
 
 
 @dataclass
-class _Opening:
-    statement: Hot
+class _BeginStatement:
+    statement: PipelinedStatement
     rows: list[tuple[Any, ...]] = field(default_factory=list)
 
 
-def begin_hot(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def begin_pipelined(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Begin the transaction with a statement that itself sets `moyai.scope` to its `%(scope)s`, and give its rows.
 
     Raises RuntimeError in a transaction that has begun already, and otherwise what `session.execute` would.
     """
     if session.in_transaction():
         raise RuntimeError("the transaction has begun already")
-    session.info[_OPENING] = opening = _Opening((statement, values))
+    session.info[_BEGIN_STATEMENT] = begin = _BeginStatement((statement, values))
     try:
         session.connection()
     finally:
-        session.info.pop(_OPENING, None)
-    return opening.rows
+        session.info.pop(_BEGIN_STATEMENT, None)
+    return begin.rows
 
 
-def execute_hot(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """One hot statement in the session's transaction; its rows, if it has any. Raises what `session.execute` would."""
+def execute_raw(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """One raw statement in the session's transaction; its rows, if it has any. Raises what `session.execute` would."""
     session.flush()
-    with _faults_as_sqlalchemy_has_them():
+    with _translate_driver_errors():
         cursor = _driver(session.connection()).execute(statement, values, prepare=True)
         return cursor.fetchall() if cursor.description else []
 
 
-def commit_hot(session: Session, *inserts: Hot) -> None:
+def commit_pipelined(session: Session, *inserts: PipelinedStatement) -> None:
     """Add these rows, none of which looks at another, and commit: one wait for the server, and all locks end in it.
 
     Raises what `session.execute` and `session.commit` would; then nothing is committed.
     """
     session.flush()
-    with _sending(_driver(session.connection())) as driver:
-        for start in range(0, len(inserts), _TOGETHER):
-            few = inserts[start : start + _TOGETHER]
-            values = {f"{place}_{name}": value for place, (_, of) in enumerate(few) for name, value in of.items()}
-            driver.execute(_as_one(tuple(insert for insert, _ in few)), values, prepare=True)
+    with _pipeline(_driver(session.connection())) as driver:
+        for start in range(0, len(inserts), MAX_MERGED):
+            batch = inserts[start : start + MAX_MERGED]
+            values = {f"{place}_{name}": value for place, (_, of) in enumerate(batch) for name, value in of.items()}
+            driver.execute(_merge_into_cte(tuple(insert for insert, _ in batch)), values, prepare=True)
         driver.execute("COMMIT", prepare=True)
     # The session learns of it; for the driver the transaction is over, and nothing is sent again.
     session.commit()
 
 
-_TOGETHER: Final = 8
+MAX_MERGED: Final = 8
 
 
 @lru_cache(maxsize=32)
-def _as_one(inserts: tuple[LiteralString, ...]) -> LiteralString:
+def _merge_into_cte(inserts: tuple[LiteralString, ...]) -> LiteralString:
     """One statement of several, as each costs the client as much as it costs the server."""
     *before, last = (insert.replace("%(", f"%({place}_") for place, insert in enumerate(inserts))
     named = ", ".join(f"added_{place} AS ({insert})" for place, insert in enumerate(before))
@@ -144,14 +144,14 @@ def _driver(connection: Connection) -> _Driver:
 
 
 @contextmanager
-def _sending(driver: _Driver) -> Iterator[_Driver]:
+def _pipeline(driver: _Driver) -> Iterator[_Driver]:
     # At the start of a transaction its BEGIN travels along, too.
-    with _faults_as_sqlalchemy_has_them(), driver.pipeline():
+    with _translate_driver_errors(), driver.pipeline():
         yield driver
 
 
 @contextmanager
-def _faults_as_sqlalchemy_has_them() -> Iterator[None]:
+def _translate_driver_errors() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as fault:
@@ -159,35 +159,35 @@ def _faults_as_sqlalchemy_has_them() -> Iterator[None]:
         raise DBAPIError.instance(None, None, fault, psycopg.Error, hide_parameters=True) from fault
 
 
-def current_scope() -> Scope | None:
+def current_tenant_scope() -> TenantScope | None:
     """Whose rows the present code may see: a tenant's id, OPERATOR, or None for nobody's."""
-    return _scope.get()
+    return _tenant_scope.get()
 
 
 @contextmanager
-def scope(whose: Scope | None) -> Iterator[None]:
+def tenant_scope(scope: TenantScope | None) -> Iterator[None]:
     """Set whose rows the transactions begun inside can see: one tenant's, or OPERATOR for all; None sees none.
 
     A read transaction left open is ended first, because a transaction keeps the scope it began with. Pending
     changes at the border are a bug and raise RuntimeError. Needs an application context.
     """
-    if whose == _scope.get():
+    if scope == _tenant_scope.get():
         yield
         return
-    _end_reading()
-    token = _scope.set(whose)
+    _rollback_read()
+    token = _tenant_scope.set(scope)
     try:
         yield
     finally:
-        _end_reading(silently=True)
-        _scope.reset(token)
+        _rollback_read(discard_changes=True)
+        _tenant_scope.reset(token)
 
 
-def _end_reading(silently: bool = False) -> None:
+def _rollback_read(discard_changes: bool = False) -> None:
     session = db.session()
     if not session.in_transaction():
         return
-    if not silently and (session.new or session.dirty or session.deleted):
+    if not discard_changes and (session.new or session.dirty or session.deleted):
         raise RuntimeError("the scope changes while a change waits to be written")
     # Rows that were read stay readable outside the scope; what was not read is not loaded behind its back.
     session.expunge_all()
@@ -197,7 +197,7 @@ def _end_reading(silently: bool = False) -> None:
 def engine_options(*, statement_timeout_ms: int = 5_000) -> dict[str, Any]:
     """How the application's engine talks to PostgreSQL: short waits, so that a lost server is a 503 and not a hang."""
     return {
-        "pool_events": [(_refuse_dead, "checkout")],
+        "pool_events": [(_check_connection, "checkout")],
         "pool_size": 10,
         "max_overflow": 10,
         "pool_timeout": 3,
@@ -213,14 +213,14 @@ def engine_options(*, statement_timeout_ms: int = 5_000) -> dict[str, Any]:
     }
 
 
-def _refuse_dead(driver: _Driver, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+def _check_connection(driver: _Driver, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
     # Between transactions the server says nothing, unless it is its last word or its end. Asking it whether it is
     # still there, as `pool_pre_ping` does, would be one more wait in every command.
     if driver.closed:
         raise DisconnectionError
-    heard = poll()
-    heard.register(driver.fileno(), POLLIN)
-    if heard.poll(0):
+    poller = poll()
+    poller.register(driver.fileno(), POLLIN)
+    if poller.poll(0):
         raise DisconnectionError
 
 

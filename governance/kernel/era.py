@@ -11,32 +11,32 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from governance.kernel.errors import Invalid, reason
-from governance.kernel.yen import shown
+from governance.kernel.errors import Invalid, message
+from governance.kernel.yen import printable
 
-NOT_A_DATE = reason(
+NOT_A_DATE = message(
     "date.not_a_date",
     ja="「{given}」は日付として読めません。",
     en="“{given}” is not a date.",
     hint_ja="2025-04-01、令和7年4月1日、R7.4.1 のいずれかの形で、半角数字で入力してください。",
     hint_en="Write 2025-04-01, 令和7年4月1日 or R7.4.1, in half-width digits.",
 )
-NO_SUCH_DAY = reason(
+NO_SUCH_DAY = message(
     "date.no_such_day",
     ja="「{given}」という日はありません。",
     en="There is no such day as “{given}”.",
 )
-OTHER_ERA = reason(
+OTHER_ERA = message(
     "date.other_era",
     ja="「{given}」は元号と日付が合いません。正しくは{expected}です。",
     en="In “{given}” the era does not fit the date; it should be {expected}.",
 )
-OTHER_WEEKDAY = reason(
+OTHER_WEEKDAY = message(
     "date.other_weekday",
     ja="「{given}」は曜日が合いません。正しくは{expected}です。",
     en="In “{given}” the weekday does not fit the date; it should be {expected}.",
 )
-OUT_OF_BOUNDS = reason(
+OUT_OF_BOUNDS = message(
     "date.out_of_bounds",
     ja="日付は {least} から {most} までで指定してください（指定された値: 「{given}」）。",
     en="A date lies between {least} and {most}; “{given}” does not.",
@@ -66,7 +66,7 @@ ERAS: Final = (
 )
 """The five eras, latest first."""
 
-DAY_BOUNDS: Final = (date(1989, 1, 1), date(2100, 12, 31))
+DATE_BOUNDS: Final = (date(1989, 1, 1), date(2100, 12, 31))
 """Dates that people enter lie here: nothing of a joint platform is older, and a later year is a slip."""
 
 WEEKDAYS: Final = "月火水木金土日"
@@ -97,17 +97,17 @@ def parse_day(text: str, *, field: str) -> date:
         return _bounded(_day(text, int(iso[1]), int(iso[2]), int(iso[3]), field=field), text, field=field)
     found = _FULL.fullmatch(text) or _SHORT.fullmatch(text)
     if found is None:
-        raise Invalid(NOT_A_DATE, field=field, given=shown(text))
+        raise Invalid(NOT_A_DATE, field=field, given=printable(text))
     era = next(era for era in ERAS if found[1] in (era.name, era.letter))
     number = 1 if found[2] == "元" else int(found[2])
     if number == 0:
-        raise Invalid(NO_SUCH_DAY, field=field, given=shown(text))
+        raise Invalid(NO_SUCH_DAY, field=field, given=printable(text))
     year = era.first_day.year + number - 1
     day = _day(text, year, int(found[3]), int(found[4]), field=field)
     if day < ERAS[-1].first_day or era_of(day) is not era:
-        raise Invalid(OTHER_ERA, field=field, given=shown(text), expected=_right(day))
+        raise Invalid(OTHER_ERA, field=field, given=printable(text), expected=_expected(day))
     if found.re is _FULL and found[5] not in (None, WEEKDAYS[day.weekday()]):
-        raise Invalid(OTHER_WEEKDAY, field=field, given=shown(text), expected=format_day(day))
+        raise Invalid(OTHER_WEEKDAY, field=field, given=printable(text), expected=format_day(day))
     return _bounded(day, text, field=field)
 
 
@@ -115,17 +115,17 @@ def _day(text: str, year: int, month: int, day: int, *, field: str) -> date:
     try:
         return date(year, month, day)
     except ValueError:
-        raise Invalid(NO_SUCH_DAY, field=field, given=shown(text)) from None
+        raise Invalid(NO_SUCH_DAY, field=field, given=printable(text)) from None
 
 
 def _bounded(day: date, text: str, *, field: str) -> date:
-    least, most = DAY_BOUNDS
+    least, most = DATE_BOUNDS
     if not least <= day <= most:
-        raise Invalid(OUT_OF_BOUNDS, field=field, given=shown(text), least=least, most=most)
+        raise Invalid(OUT_OF_BOUNDS, field=field, given=printable(text), least=least, most=most)
     return day
 
 
-def _right(day: date) -> str:
+def _expected(day: date) -> str:
     return _without_weekday(day) if day >= ERAS[-1].first_day else day.isoformat()
 
 

@@ -1,7 +1,7 @@
 """Refusals: what a person asked for and Moyai, rightly, did not do.
 
 A refusal carries a reason (declared once, next to the rule that refuses) and facts, never a formatted string, so
-that each door words it for its reader. A bug is not a refusal: it stays an ordinary exception, its text stays inside.
+that each entry point words it for its reader. A bug is not a refusal: it stays an exception, its text stays inside.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Language = Literal["ja", "en"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class Message:
     """Why something is refused and what to do next, in Japanese and English, with `{fact}` places."""
 
     code: str
@@ -24,64 +24,64 @@ class Reason:
     hint_en: str = ""
 
 
-REASONS: dict[str, Reason] = {}
+MESSAGES: dict[str, Message] = {}
 """Every reason by its code: the catalogue that documentation and tests read."""
 
 
-def reason(code: str, *, ja: str, en: str, hint_ja: str = "", hint_en: str = "") -> Reason:
+def message(code: str, *, ja: str, en: str, hint_ja: str = "", hint_en: str = "") -> Message:
     """Declare a reason once. A second declaration of the same code is a bug and raises ValueError."""
-    if code in REASONS:
+    if code in MESSAGES:
         raise ValueError(f"reason {code} is declared twice")
-    REASONS[code] = Reason(code, ja, en, hint_ja, hint_en)
-    return REASONS[code]
+    MESSAGES[code] = Message(code, ja, en, hint_ja, hint_en)
+    return MESSAGES[code]
 
 
-class Refused(Exception):
+class DomainError(Exception):
     """The base of all refusals. `field` names the input at fault, `facts` fill the reason's places."""
 
     kind: ClassVar[str] = "refused"
 
-    def __init__(self, why: Reason, *, field: str | None = None, **facts: object) -> None:
-        super().__init__(why.code)
-        self.why = why
+    def __init__(self, message: Message, *, field: str | None = None, **facts: object) -> None:
+        super().__init__(message.code)
+        self.message = message
         self.field = field
         self.facts: Mapping[str, object] = facts
 
     @property
     def code(self) -> str:
-        return self.why.code
+        return self.message.code
 
-    def message(self, language: Language = "ja") -> str:
+    def text(self, language: Language = "ja") -> str:
         """What was wrong, with what was entered and what would be right."""
-        return (self.why.ja if language == "ja" else self.why.en).format(**self.facts)
+        return (self.message.ja if language == "ja" else self.message.en).format(**self.facts)
 
     def hint(self, language: Language = "ja") -> str:
         """What to do next; empty where the message says it all."""
-        return (self.why.hint_ja if language == "ja" else self.why.hint_en).format(**self.facts)
+        return (self.message.hint_ja if language == "ja" else self.message.hint_en).format(**self.facts)
 
     def __str__(self) -> str:
-        return self.message("en")
+        return self.text("en")
 
 
-class Invalid(Refused):
+class Invalid(DomainError):
     """The input itself is not acceptable."""
 
     kind = "invalid"
 
 
-class NotAllowed(Refused):
+class NotAllowed(DomainError):
     """The actor lacks the permission, or would decide an own request."""
 
     kind = "not_allowed"
 
 
-class NotFound(Refused):
+class NotFound(DomainError):
     """Nothing of that name is visible to the actor: absent, or another tenant's. Both answer alike."""
 
     kind = "not_found"
 
 
-class Conflict(Refused):
+class Conflict(DomainError):
     """The thing is in a state that does not allow this."""
 
     kind = "conflict"
@@ -99,19 +99,19 @@ class Closed(Conflict):
     kind = "closed"
 
 
-class KeyReused(Refused):
-    """An idempotency key came back with another order."""
+class IdempotencyKeyReused(DomainError):
+    """An idempotency key came back with another command."""
 
     kind = "key_reused"
 
 
-class Unreachable(Refused):
+class DependencyUnavailable(DomainError):
     """A needed server does not answer now; asking again later may succeed."""
 
     kind = "unreachable"
 
 
-NOT_FOUND = reason(
+NOT_FOUND = message(
     "not_found",
     ja="{what}「{given}」は見つかりません。",
     en="There is no {what} “{given}”.",

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from governance.kernel.clock import JST
-from governance.kernel.era import DAY_BOUNDS, era_of
-from governance.kernel.errors import Invalid, reason
+from governance.kernel.era import DATE_BOUNDS, era_of
+from governance.kernel.errors import Invalid, message
 
-OUT_OF_BOUNDS = reason(
+OUT_OF_BOUNDS = message(
     "fiscal_year.out_of_bounds",
     ja="会計年度は {least} から {most} までの西暦で指定してください（指定された値: {given}）。",
     en="A fiscal year lies between {least} and {most}; {given} does not.",
@@ -26,7 +26,7 @@ class FiscalYear:
     year: int
 
     def __post_init__(self) -> None:
-        least, most = (day.year for day in DAY_BOUNDS)
+        least, most = (day.year for day in DATE_BOUNDS)
         if not least <= self.year <= most:
             raise Invalid(OUT_OF_BOUNDS, field="fiscal_year", given=self.year, least=least, most=most)
 

@@ -9,38 +9,38 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from governance.kernel.errors import Invalid, reason
-from governance.kernel.yen import shown
+from governance.kernel.errors import Invalid, message
+from governance.kernel.yen import printable
 
-DEPTH_BOUND: Final = 32
-DIGITS_BOUND: Final = 100
+MAX_DEPTH: Final = 32
+MAX_DIGITS: Final = 100
 
-NOT_UTF8 = reason(
+NOT_UTF8 = message(
     "json.not_utf8",
     ja="JSON は BOM のない UTF-8 で保存してください。",
     en="JSON must be UTF-8 without a byte order mark.",
 )
-NOT_JSON = reason(
+NOT_JSON = message(
     "json.not_json",
     ja="JSON として読めません（{line} 行 {column} 文字目）。",
     en="This is not JSON (line {line}, column {column}).",
 )
-TOO_DEEP = reason(
+TOO_DEEP = message(
     "json.too_deep",
     ja="JSON の入れ子が {most} 段を超えています。",
     en="The JSON is nested more than {most} deep.",
 )
-KEY_TWICE = reason(
+DUPLICATE_KEY = message(
     "json.key_twice",
     ja="キー「{given}」が同じ場所に二度あります。",
     en="The key “{given}” is there twice in one place.",
 )
-NOT_EXACT = reason(
+NOT_EXACT = message(
     "json.not_exact",
     ja='数値 {given} は使えません。整数か、小数・分数を文字列（例: "0.5"、"1/3"）で指定してください。',
     en='The number {given} cannot be used; give an integer, or a decimal or fraction as a string ("0.5", "1/3").',
 )
-NOT_TEXT = reason(
+NOT_TEXT = message(
     "json.not_text",
     ja="文字列に NUL 文字または不完全な文字が含まれています。",
     en="The string holds a NUL or half a surrogate pair.",
@@ -54,7 +54,7 @@ class _Inexact(str):
 class _Object(dict[str, Any]):
     """An object whose text had `twice` as a key more than once."""
 
-    twice: str | None = None
+    duplicate_key: str | None = None
 
 
 def read_json(content: bytes) -> Any:
@@ -72,35 +72,35 @@ def read_json(content: bytes) -> Any:
     except json.JSONDecodeError as wrong:
         raise Invalid(NOT_JSON, line=wrong.lineno, column=wrong.colno) from None
     except RecursionError:
-        raise Invalid(TOO_DEEP, most=DEPTH_BOUND) from None
+        raise Invalid(TOO_DEEP, most=MAX_DEPTH) from None
     return _checked(value, "", 1)
 
 
-def _checked(value: Any, where: str, depth: int) -> Any:
+def _checked(value: Any, path: str, depth: int) -> Any:
     if isinstance(value, _Inexact):
-        raise Invalid(NOT_EXACT, field=where or None, given=shown(value))
+        raise Invalid(NOT_EXACT, field=path or None, given=printable(value))
     if isinstance(value, str):
-        _check_text(value, where)
-    elif isinstance(value, list | dict) and depth > DEPTH_BOUND:
-        raise Invalid(TOO_DEEP, field=where, most=DEPTH_BOUND)
+        _check_text(value, path)
+    elif isinstance(value, list | dict) and depth > MAX_DEPTH:
+        raise Invalid(TOO_DEEP, field=path, most=MAX_DEPTH)
     if isinstance(value, list):
-        return [_checked(item, f"{where}[{place}]", depth + 1) for place, item in enumerate(value)]
+        return [_checked(item, f"{path}[{place}]", depth + 1) for place, item in enumerate(value)]
     if not isinstance(value, _Object):
         return value
-    if value.twice is not None:
-        raise Invalid(KEY_TWICE, field=_inside(where, value.twice), given=shown(value.twice))
+    if value.duplicate_key is not None:
+        raise Invalid(DUPLICATE_KEY, field=_join(path, value.duplicate_key), given=printable(value.duplicate_key))
     for key in value:
-        _check_text(key, _inside(where, key))
-    return {key: _checked(item, _inside(where, key), depth + 1) for key, item in value.items()}
+        _check_text(key, _join(path, key))
+    return {key: _checked(item, _join(path, key), depth + 1) for key, item in value.items()}
 
 
-def _check_text(text: str, where: str) -> None:
+def _check_text(text: str, path: str) -> None:
     if (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)) or "\0" in text:
-        raise Invalid(NOT_TEXT, field=where or None)
+        raise Invalid(NOT_TEXT, field=path or None)
 
 
-def _inside(where: str, key: str) -> str:
-    return f"{where}.{shown(key)}" if where else shown(key)
+def _join(path: str, key: str) -> str:
+    return f"{path}.{printable(key)}" if path else printable(key)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> _Object:
@@ -109,11 +109,11 @@ def _object(pairs: list[tuple[str, Any]]) -> _Object:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                found.twice = key
+                found.duplicate_key = key
                 break
             seen.add(key)
     return found
 
 
 def _integer(digits: str) -> int | _Inexact:
-    return int(digits) if len(digits) <= DIGITS_BOUND else _Inexact(digits)
+    return int(digits) if len(digits) <= MAX_DIGITS else _Inexact(digits)

@@ -10,33 +10,33 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from governance.kernel.errors import Invalid, reason
+from governance.kernel.errors import Invalid, message
 
-YEN_BOUND: Final = 10**15
+MAX_YEN: Final = 10**15
 """No amount in the books is further from zero than this, so that sums of thousands of them stay within a bigint."""
 
-Yen = Annotated[int, Field(strict=True, ge=-YEN_BOUND, le=YEN_BOUND)]
-"""An amount in an order; negative only where an order says what that means."""
+Yen = Annotated[int, Field(strict=True, ge=-MAX_YEN, le=MAX_YEN)]
+"""An amount in a command; negative only where a command says what that means."""
 
-PositiveYen = Annotated[int, Field(strict=True, ge=1, le=YEN_BOUND)]
-"""An amount of one yen or more in an order."""
+PositiveYen = Annotated[int, Field(strict=True, ge=1, le=MAX_YEN)]
+"""An amount of one yen or more in a command."""
 
-NOT_WHOLE = reason(
+NOT_WHOLE = message(
     "yen.not_whole",
     ja="金額は引用符や小数点のない円単位の整数で指定してください（指定された値: {given}）。",
     en="An amount is a whole number of yen, without quotes or a decimal point; {given} is not.",
 )
-OUT_OF_RANGE = reason(
+OUT_OF_RANGE = message(
     "yen.out_of_range",
     ja="金額は {least} 円以上 {most} 円以下で指定してください（指定された値: {given}）。",
     en="An amount here lies between {least} and {most} yen; {given} does not.",
 )
-NOT_ASCII = reason(
+NOT_ASCII = message(
     "yen.not_ascii",
     ja="金額「{given}」は半角数字で {ascii} と入力してください。",
     en="Enter the amount “{given}” in half-width digits: {ascii}.",
 )
-NOT_AN_AMOUNT = reason(
+NOT_AN_AMOUNT = message(
     "yen.not_an_amount",
     ja="「{given}」は金額ではありません。1234 または 1,234 のように半角で入力してください。",
     en="“{given}” is not an amount. Enter it as 1234 or 1,234.",
@@ -46,17 +46,17 @@ _FORM = re.compile(r"-?(?:[0-9]{1,19}|[0-9]{1,3}(?:,[0-9]{3}){1,6})")
 _WIDE_TO_ASCII = str.maketrans("０１２３４５６７８９，－", "0123456789,-")
 
 
-def whole_yen(value: object, *, field: str, least: int = 1, most: int = YEN_BOUND) -> int:
+def whole_yen(value: object, *, field: str, least: int = 1, most: int = MAX_YEN) -> int:
     """A JSON value as yen. true, "5", 5.0 and everything out of range are refused with the field named."""
     if type(value) is not int:
-        given = f'"{shown(value)}"' if isinstance(value, str) else shown(value)
+        given = f'"{printable(value)}"' if isinstance(value, str) else printable(value)
         raise Invalid(NOT_WHOLE, field=field, given=given)
     if not least <= value <= most:
-        raise Invalid(OUT_OF_RANGE, field=field, given=shown(value), least=least, most=most)
+        raise Invalid(OUT_OF_RANGE, field=field, given=printable(value), least=least, most=most)
     return value
 
 
-def yen_from_form(text: str, *, field: str, least: int = 1, most: int = YEN_BOUND) -> int:
+def yen_from_form(text: str, *, field: str, least: int = 1, most: int = MAX_YEN) -> int:
     """The text of a form field or a CSV cell as yen: ASCII digits, grouped by thousands or not at all.
 
     Full-width digits are refused with the half-width form to enter: a changed amount must be seen by who enters it.
@@ -65,8 +65,8 @@ def yen_from_form(text: str, *, field: str, least: int = 1, most: int = YEN_BOUN
         return whole_yen(int(text.replace(",", "")), field=field, least=least, most=most)
     narrow = text.translate(_WIDE_TO_ASCII)
     if _FORM.fullmatch(narrow):
-        raise Invalid(NOT_ASCII, field=field, given=shown(text), ascii=narrow)
-    raise Invalid(NOT_AN_AMOUNT, field=field, given=shown(text))
+        raise Invalid(NOT_ASCII, field=field, given=printable(text), ascii=narrow)
+    raise Invalid(NOT_AN_AMOUNT, field=field, given=printable(text))
 
 
 def format_yen(amount: int) -> str:
@@ -79,7 +79,7 @@ def format_amount(amount: int) -> str:
     return f"▲{-amount:,}" if amount < 0 else f"{amount:,}"
 
 
-def shown(value: object) -> str:
+def printable(value: object) -> str:
     """What was given, short enough and plain enough for a message."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]

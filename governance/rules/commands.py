@@ -1,4 +1,4 @@
-"""The write door of rules: draft a version, adopt it by a decision, end it."""
+"""Commands of rules: draft a version, adopt it by a decision, end it."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from pydantic import StringConstraints
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from governance.commands import Order, Outcome, Work, command
+from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.clock import JST
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, reason
+from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, message
 from governance.kernel.ids import new_id
-from governance.kernel.plain_text import Line, plain_line
-from governance.kernel.turns import take_turn
+from governance.kernel.locks import advisory_lock
+from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
 from governance.rules.cost_sharing import read_cost_sharing
 from governance.rules.tables import Rule, RuleKind, RuleVersion
 
-INTERVAL = reason(
+INTERVAL = message(
     "rule.interval",
     ja="適用終了日 {until} は適用開始日 {given_from} より後でなければなりません。",
     en="The end {until} must be later than the start {given_from}.",
 )
-ALREADY_ADOPTED = reason(
+ALREADY_ADOPTED = message(
     "rule.already_adopted",
     ja="「{rule}」第{number}版は、{decision_number}（{decided_on}）によりすでに決定されています。",
     en="Version {number} of “{rule}” was adopted already by {decision_number} of {decided_on}.",
 )
-NOT_ADOPTED = reason(
+NOT_ADOPTED = message(
     "rule.not_adopted",
     ja="「{rule}」第{number}版は、まだ決定されていません。",
     en="Version {number} of “{rule}” has not been adopted.",
     hint_ja="協議会の議決を記録してから、もう一度行ってください。",
     hint_en="Record the decision that adopts it first.",
 )
-OVERLAP = reason(
+OVERLAP = message(
     "rule.overlap",
     ja="「{rule}」第{number}版が {valid_from} から適用されているため、期間が重なります。",
     en="Version {number} of “{rule}”, in force from {valid_from}, would overlap.",
     hint_ja="適用開始日を、その版の開始日より後にしてください。",
     hint_en="Let the new version start later than that one.",
 )
-DECISION_LATER = reason(
+DECISION_LATER = message(
     "rule.decision_in_the_future",
     ja="議決日 {given} はまだ来ていません。",
     en="The decision's date {given} lies in the future.",
 )
-END_PASSED = reason(
+END_PASSED = message(
     "rule.end_moved_wrongly",
     ja="適用終了日は {least} 以後で指定してください（指定された値: {given}）。すでに過ぎた期間は変えられません。",
     en="The end can be moved to {least} or later, not to {given}: what has passed stays as it was.",
@@ -60,88 +60,88 @@ END_PASSED = reason(
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
 
 
-class DraftRule(Order):
+class DraftRule(Command):
     """A text of a rule, not in force yet. A new name makes a new rule, a known name its next version."""
 
     name: Name
-    label: Line
+    label: PlainLine
     kind: RuleKind = RuleKind.COST_SHARING
     body: dict[str, Any]
     valid_from: date
     valid_until: date | None = None
 
 
-class RuleDrafted(Outcome):
+class RuleDrafted(Result):
     version_id: UUID
     number: int
     body_hash: str
 
 
-class AdoptRule(Order):
+class AdoptRule(Command):
     """Who decided the version, under which number, and when (協議会議決)."""
 
     version_id: UUID
-    decided_by: Line
-    decision_number: Line
+    decided_by: PlainLine
+    decision_number: PlainLine
     decided_on: date
 
 
-class RuleAdopted(Outcome):
+class RuleAdopted(Result):
     version_id: UUID
     ended_version_id: UUID | None
     """The version that was in force until the new one starts, if there was one."""
 
 
-class EndRule(Order):
+class EndRule(Command):
     """The day from which an adopted version no longer holds; None leaves it open again."""
 
     version_id: UUID
     valid_until: date | None
 
 
-class RuleEnded(Outcome):
+class RuleEnded(Result):
     version_id: UUID
     valid_until: date | None
 
 
-@command(Permission.RULE_DRAFT, Event.RULE_DRAFTED)
-def draft_rule(work: Work, order: DraftRule) -> RuleDrafted:
+@handles(Permission.RULE_DRAFT, Event.RULE_DRAFTED)
+def draft_rule(ctx: CommandContext, command: DraftRule) -> RuleDrafted:
     """Write a version down. Raises Invalid for a body that could not share a cost, naming the field."""
-    read_cost_sharing(order.body)
-    if order.valid_until is not None and order.valid_until <= order.valid_from:
-        raise Invalid(INTERVAL, field="valid_until", until=order.valid_until, given_from=order.valid_from)
-    label = plain_line(order.label, field="label")
-    take_turn(work.session, f"rule.{order.name}")
-    rule = work.session.scalars(select(Rule).where(Rule.name == order.name)).first()
+    read_cost_sharing(command.body)
+    if command.valid_until is not None and command.valid_until <= command.valid_from:
+        raise Invalid(INTERVAL, field="valid_until", until=command.valid_until, given_from=command.valid_from)
+    label = plain_line(command.label, field="label")
+    advisory_lock(ctx.session, f"rule.{command.name}")
+    rule = ctx.session.scalars(select(Rule).where(Rule.name == command.name)).first()
     if rule is None:
-        rule = Rule(id=new_id(), name=order.name, label=label, kind=order.kind.value, created_at=work.now)
-        work.session.add(rule)
-        work.session.flush()
-    newest = work.session.scalar(select(func.max(RuleVersion.number)).where(RuleVersion.rule_id == rule.id)) or 0
+        rule = Rule(id=new_id(), name=command.name, label=label, kind=command.kind.value, created_at=ctx.now)
+        ctx.session.add(rule)
+        ctx.session.flush()
+    newest = ctx.session.scalar(select(func.max(RuleVersion.number)).where(RuleVersion.rule_id == rule.id)) or 0
     version = RuleVersion(
         id=new_id(),
         rule_id=rule.id,
         number=newest + 1,
-        body=order.body,
-        body_hash=digest_of(order.body),
-        valid_from=order.valid_from,
-        valid_until=order.valid_until,
-        drafted_at=work.now,
-        drafted_by=work.actor.id,
+        body=command.body,
+        body_hash=digest_of(command.body),
+        valid_from=command.valid_from,
+        valid_until=command.valid_until,
+        drafted_at=ctx.now,
+        drafted_by=ctx.actor.id,
     )
-    work.session.add(version)
-    work.session.flush()
-    work.record(subject=version.id, rule=rule.name, number=version.number, body_hash=version.body_hash)
+    ctx.session.add(version)
+    ctx.session.flush()
+    ctx.audit(subject=version.id, rule=rule.name, number=version.number, body_hash=version.body_hash)
     return RuleDrafted(version_id=version.id, number=version.number, body_hash=version.body_hash)
 
 
-@command(Permission.RULE_ADOPT, Event.RULE_ADOPTED)
-def adopt_rule(work: Work, order: AdoptRule) -> RuleAdopted:
+@handles(Permission.RULE_ADOPT, Event.RULE_ADOPTED)
+def adopt_rule(ctx: CommandContext, command: AdoptRule) -> RuleAdopted:
     """Bring a drafted version into force by a decision. The version before it ends where this one starts.
 
     Raises Conflict when it is adopted already, or when another adopted version starts at the same time or later.
     """
-    version, rule = _version_for_update(work.session, order.version_id)
+    version, rule = _version_for_update(ctx.session, command.version_id)
     if version.adopted_at is not None:
         raise Conflict(
             ALREADY_ADOPTED,
@@ -150,9 +150,9 @@ def adopt_rule(work: Work, order: AdoptRule) -> RuleAdopted:
             decision_number=version.decision_number,
             decided_on=version.decided_on,
         )
-    if order.decided_on > _today(work):
-        raise Invalid(DECISION_LATER, field="decided_on", given=order.decided_on)
-    adopted = work.session.scalars(
+    if command.decided_on > _today(ctx):
+        raise Invalid(DECISION_LATER, field="decided_on", given=command.decided_on)
+    adopted = ctx.session.scalars(
         select(RuleVersion)
         .where(RuleVersion.rule_id == rule.id, RuleVersion.adopted_at.is_not(None))
         .where(or_(RuleVersion.valid_until.is_(None), RuleVersion.valid_until > version.valid_from))
@@ -166,52 +166,52 @@ def adopt_rule(work: Work, order: AdoptRule) -> RuleAdopted:
             )
     for other in before:
         other.valid_until = version.valid_from
-    version.adopted_at = work.now
-    version.adopted_by = work.actor.id
-    version.decided_by = plain_line(order.decided_by, field="decided_by")
-    version.decision_number = plain_line(order.decision_number, field="decision_number")
-    version.decided_on = order.decided_on
-    work.record(
+    version.adopted_at = ctx.now
+    version.adopted_by = ctx.actor.id
+    version.decided_by = plain_line(command.decided_by, field="decided_by")
+    version.decision_number = plain_line(command.decision_number, field="decision_number")
+    version.decided_on = command.decided_on
+    ctx.audit(
         subject=version.id,
         rule=rule.name,
         number=version.number,
         body_hash=version.body_hash,
-        decided_by=order.decided_by,
-        decision_number=order.decision_number,
-        decided_on=order.decided_on.isoformat(),
+        decided_by=command.decided_by,
+        decision_number=command.decision_number,
+        decided_on=command.decided_on.isoformat(),
     )
     return RuleAdopted(version_id=version.id, ended_version_id=before[-1].id if before else None)
 
 
-@command(Permission.RULE_END, Event.RULE_ENDED)
-def end_rule(work: Work, order: EndRule) -> RuleEnded:
+@handles(Permission.RULE_END, Event.RULE_ENDED)
+def end_rule(ctx: CommandContext, command: EndRule) -> RuleEnded:
     """Move the end of an adopted version, the only thing about it that can move; never into what has passed."""
-    version, rule = _version_for_update(work.session, order.version_id)
+    version, rule = _version_for_update(ctx.session, command.version_id)
     if version.adopted_at is None:
         raise Conflict(NOT_ADOPTED, rule=rule.label, number=version.number)
-    if version.valid_until == order.valid_until:
-        work.unchanged()
+    if version.valid_until == command.valid_until:
+        ctx.mark_noop()
         return RuleEnded(version_id=version.id, valid_until=version.valid_until)
-    today = _today(work)
-    if order.valid_until is not None and order.valid_until <= version.valid_from:
-        raise Invalid(INTERVAL, field="valid_until", until=order.valid_until, given_from=version.valid_from)
-    for end in (order.valid_until, version.valid_until):
+    today = _today(ctx)
+    if command.valid_until is not None and command.valid_until <= version.valid_from:
+        raise Invalid(INTERVAL, field="valid_until", until=command.valid_until, given_from=version.valid_from)
+    for end in (command.valid_until, version.valid_until):
         if end is not None and end < today:
             raise Invalid(END_PASSED, field="valid_until", least=today, given=end)
-    follower = work.session.scalars(
+    follower = ctx.session.scalars(
         select(RuleVersion)
         .where(RuleVersion.rule_id == rule.id, RuleVersion.adopted_at.is_not(None))
         .where(RuleVersion.valid_from > version.valid_from)
         .order_by(RuleVersion.valid_from)
     ).first()
-    if follower is not None and (order.valid_until is None or order.valid_until > follower.valid_from):
+    if follower is not None and (command.valid_until is None or command.valid_until > follower.valid_from):
         raise Conflict(
             OVERLAP, field="valid_until", rule=rule.label, number=follower.number, valid_from=follower.valid_from
         )
-    version.valid_until = order.valid_until
-    until = order.valid_until.isoformat() if order.valid_until else None
-    work.record(subject=version.id, rule=rule.name, number=version.number, valid_until=until)
-    return RuleEnded(version_id=version.id, valid_until=order.valid_until)
+    version.valid_until = command.valid_until
+    until = command.valid_until.isoformat() if command.valid_until else None
+    ctx.audit(subject=version.id, rule=rule.name, number=version.number, valid_until=until)
+    return RuleEnded(version_id=version.id, valid_until=command.valid_until)
 
 
 def _version_for_update(session: Session, version_id: UUID) -> tuple[RuleVersion, Rule]:
@@ -224,5 +224,5 @@ def _version_for_update(session: Session, version_id: UUID) -> tuple[RuleVersion
     return found, rule
 
 
-def _today(work: Work) -> date:
-    return work.now.astimezone(JST).date()
+def _today(ctx: CommandContext) -> date:
+    return ctx.now.astimezone(JST).date()

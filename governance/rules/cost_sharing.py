@@ -15,42 +15,42 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Final, TypeVar
 
-from governance.kernel.errors import Invalid, reason
+from governance.kernel.errors import Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.split import Rounding
-from governance.kernel.yen import shown, whole_yen
+from governance.kernel.yen import printable, whole_yen
 
-KEYS = reason(
+KEYS = message(
     "rule.keys",
     ja="運用ルールの「{where}」に使える項目は {known} です（指定された項目: {given}）。",
     en="“{where}” of a rule holds {known}; given: {given}.",
 )
-VALUE = reason(
+VALUE = message(
     "rule.value",
     ja="「{given}」は使えません。使えるのは {known} です。",
     en="“{given}” is not possible here; possible are {known}.",
 )
-NUMBER = reason(
+NUMBER = message(
     "rule.number",
     ja='「{given}」は割合や重みとして読めません。整数か "60.00"・"1/10" のような文字列で、0 以上で指定してください。',
     en='“{given}” is no ratio or weight; give an integer, or a string such as "60.00" or "1/10", not negative.',
 )
-RATIO_SUM = reason(
+RATIO_SUM = message(
     "rule.ratio_sum",
     ja="按分割合の合計は 1 でなければなりません（現在の合計: {given}）。",
     en="The ratios of the components must add up to exactly 1; they add up to {given}.",
 )
-OPERATOR_RATIO = reason(
+OPERATOR_RATIO = message(
     "rule.operator_ratio",
     ja="運営者の負担割合は 0 以上 1 未満で指定してください（指定された値: {given}）。",
     en="The operator's ratio is at least 0 and less than 1; {given} is not.",
 )
-NAME = reason(
+NAME = message(
     "rule.component_name",
     ja="按分基準には、1〜100 文字の重複しない名称が必要です（指定された値: {given}）。",
     en="Each component needs a name of its own, of 1 to 100 characters; given: {given}.",
 )
-BASIS_DATE = reason(
+BASIS_DATE = message(
     "rule.basis_date",
     ja="基準日「{given}」は使えません。2020-10-01、year-04-01（その年度）、previous-10-01（前年）の形で指定してください。",
     en="“{given}” is no basis date; write 2020-10-01, year-04-01 (that year's) or previous-10-01 (the year before).",
@@ -146,20 +146,20 @@ def read_cost_sharing(body: Any) -> CostSharing:
     """The rule that a body says. Raises Invalid, naming the field as `body.components[1].ratio`."""
     given = _keys(body, "body", ("components", "rounding"), ("operator_ratio", "unit_yen", "deductions", "inclusion"))
     if not isinstance(given["components"], list) or not given["components"]:
-        raise Invalid(VALUE, field="body.components", given=shown(given["components"]), known="[{…}, …]")
+        raise Invalid(VALUE, field="body.components", given=printable(given["components"]), known="[{…}, …]")
     components = tuple(_component(part, f"body.components[{n}]") for n, part in enumerate(given["components"]))
     names = [component.name for component in components]
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise Invalid(NAME, field=f"body.components[{place}].name", given=shown(name))
+            raise Invalid(NAME, field=f"body.components[{place}].name", given=printable(name))
     if (total := sum((component.ratio for component in components), Fraction())) != 1:
-        raise Invalid(RATIO_SUM, field="body.components", given=shown(total))
+        raise Invalid(RATIO_SUM, field="body.components", given=printable(total))
     operator_ratio = _number(given.get("operator_ratio", 0), "body.operator_ratio")
     if operator_ratio >= 1:
-        raise Invalid(OPERATOR_RATIO, field="body.operator_ratio", given=shown(operator_ratio))
+        raise Invalid(OPERATOR_RATIO, field="body.operator_ratio", given=printable(operator_ratio))
     deductions = given.get("deductions", [])
     if not isinstance(deductions, list):
-        raise Invalid(VALUE, field="body.deductions", given=shown(deductions), known=", ".join(DeductionKind))
+        raise Invalid(VALUE, field="body.deductions", given=printable(deductions), known=", ".join(DeductionKind))
     return CostSharing(
         components=components,
         operator_ratio=operator_ratio,
@@ -172,15 +172,15 @@ def read_cost_sharing(body: Any) -> CostSharing:
 
 def _component(given: Any, where: str) -> RuleComponent:
     if not isinstance(given, dict) or not isinstance(given.get("basis"), str):
-        raise Invalid(KEYS, field=where, where=where, known="name, ratio, basis, …", given=shown(given))
+        raise Invalid(KEYS, field=where, where=where, known="name, ratio, basis, …", given=printable(given))
     basis, statistic = _basis(given["basis"], f"{where}.basis")
     part = _keys(given, where, ("name", "ratio", "basis", *_KEYS_OF_BASIS[basis]), ("source",))
     name = part["name"]
     if not isinstance(name, str) or not name.strip() or len(name) > 100 or not name.isprintable():
-        raise Invalid(NAME, field=f"{where}.name", given=shown(name))
+        raise Invalid(NAME, field=f"{where}.name", given=printable(name))
     source = part.get("source")
     if source is not None and (not isinstance(source, str) or not source.strip()):
-        raise Invalid(VALUE, field=f"{where}.source", given=shown(source), known='"国勢調査"')
+        raise Invalid(VALUE, field=f"{where}.source", given=printable(source), known='"国勢調査"')
     return RuleComponent(
         name=name,
         ratio=_number(part["ratio"], f"{where}.ratio"),
@@ -198,7 +198,7 @@ def _basis(given: str, where: str) -> tuple[BasisKind, str | None]:
     if given in (BasisKind.EQUAL, BasisKind.EQUAL_BY_KIND, BasisKind.FIXED):
         return BasisKind(given), None
     known = "equal, equal_by_kind, fixed, statistic:population, …"
-    raise Invalid(VALUE, field=where, given=shown(given), known=known)
+    raise Invalid(VALUE, field=where, given=printable(given), known=known)
 
 
 def _basis_date(given: Any, where: str) -> BasisDate:
@@ -213,13 +213,13 @@ def _basis_date(given: Any, where: str) -> BasisDate:
             return BasisDate(found[0], None, {"year": 0, "previous": -1}[found[1]], day.month, day.day)
     except ValueError:
         pass
-    raise Invalid(BASIS_DATE, field=where, given=shown(given))
+    raise Invalid(BASIS_DATE, field=where, given=printable(given))
 
 
 def _weights(given: Any, where: str) -> dict[str, Fraction]:
     if not isinstance(given, dict) or not given:
-        raise Invalid(VALUE, field=where, given=shown(given), known='{"431001": "60.00", …}')
-    return {str(label): _number(weight, f"{where}.{shown(label)}") for label, weight in given.items()}
+        raise Invalid(VALUE, field=where, given=printable(given), known='{"431001": "60.00", …}')
+    return {str(label): _number(weight, f"{where}.{printable(label)}") for label, weight in given.items()}
 
 
 def _number(given: Any, where: str) -> Fraction:
@@ -230,20 +230,25 @@ def _number(given: Any, where: str) -> Fraction:
             return Fraction(given)
         except ZeroDivisionError:
             pass
-    raise Invalid(NUMBER, field=where, given=shown(given))
+    raise Invalid(NUMBER, field=where, given=printable(given))
 
 
 def _one_of(choices: type[Choice], given: Any, where: str) -> Choice:
     try:
         return choices(given)
     except ValueError:
-        raise Invalid(VALUE, field=where, given=shown(given), known=", ".join(choices)) from None
+        raise Invalid(VALUE, field=where, given=printable(given), known=", ".join(choices)) from None
 
 
-def _keys(given: Any, where: str, needed: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:
-    known = ", ".join(needed + optional)
+def _keys(given: Any, where: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:
+    known = ", ".join(required + optional)
     if not isinstance(given, dict):
-        raise Invalid(KEYS, field=where, where=where, known=known, given=shown(given))
-    for key in [*(key for key in given if key not in needed + optional), *(key for key in needed if key not in given)]:
-        raise Invalid(KEYS, field=f"{where}.{shown(key)}", where=where, known=known, given=", ".join(map(shown, given)))
+        raise Invalid(KEYS, field=where, where=where, known=known, given=printable(given))
+    for key in [
+        *(key for key in given if key not in required + optional),
+        *(key for key in required if key not in given),
+    ]:
+        raise Invalid(
+            KEYS, field=f"{where}.{printable(key)}", where=where, known=known, given=", ".join(map(printable, given))
+        )
     return given

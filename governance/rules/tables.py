@@ -11,14 +11,14 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 
 
 class RuleKind(StrEnum):
     COST_SHARING = "cost_sharing"
 
 
-class Rule(Row):
+class Rule(TableBase):
     """A rule by its short name; what it says stands in its versions."""
 
     __tablename__ = "rule"
@@ -34,7 +34,7 @@ class Rule(Row):
     created_at: Mapped[datetime]
 
 
-class RuleVersion(Row):
+class RuleVersion(TableBase):
     """One text of a rule (`body`, named by its SHA-256), and the decision that adopted it, if one did."""
 
     __tablename__ = "rule_version"

@@ -1,4 +1,4 @@
-"""The write door of service clients."""
+"""The commands of service clients."""
 
 from __future__ import annotations
 
@@ -9,81 +9,81 @@ from uuid import UUID
 from pydantic import BeforeValidator, StringConstraints
 from sqlalchemy import select
 
-from governance.commands import Order, Outcome, Work, command
+from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel import clock
-from governance.kernel.errors import Conflict, Invalid, reason
+from governance.kernel.errors import Conflict, Invalid, message
 from governance.kernel.ids import new_id
-from governance.kernel.plain_text import Line, plain_line
-from governance.kernel.yen import shown
+from governance.kernel.plain_text import PlainLine, plain_line
+from governance.kernel.yen import printable
 from governance.permissions import Permission
 from tenancy.clients import queries
 from tenancy.clients.keys import public_key_set
 from tenancy.clients.tables import ClientState, ServiceClient
 from tenancy.keycloak.port import SERVICE_SCOPES, service_client_name
-from tenancy.quotas.limits import refuse_above
+from tenancy.quotas.limits import enforce_quota
 from tenancy.tenants.queries import tenant as tenant_of
 from tenancy.tenants.states import TenantState
 
-SCOPE_UNKNOWN = reason(
+SCOPE_UNKNOWN = message(
     "client.scope_unknown",
     ja="スコープ「{given}」はありません。使えるのは {known} です。",
     en="There is no scope “{given}”; known are {known}.",
 )
-NAME_TAKEN = reason(
+NAME_TAKEN = message(
     "client.name_taken",
     ja="「{given}」という API利用者(システム) は、すでにこの団体にあります。",
     en="The tenant has a service client named {given} already.",
 )
-ENDS_BEFORE_IT_BEGINS = reason(
+ENDS_BEFORE_IT_BEGINS = message(
     "client.ends_before_it_begins",
     ja="有効期限 {given} が過ぎています。",
     en="The client would end on {given}, which is past.",
 )
-CLIENT_OF_NO_MEMBER = reason(
+CLIENT_OF_NO_MEMBER = message(
     "client.of_no_member",
     ja="{name}（{state}）の API利用者(システム) は登録できません。",
     en="{name} ({state}) cannot have a service client.",
 )
 
 
-def _in_one_order(scopes: Any) -> Any:
+def _sorted_unique(scopes: Any) -> Any:
     return tuple(sorted(set(scopes))) if isinstance(scopes, list | tuple | set | frozenset) else scopes
 
 
-class RegisterClient(Order):
+class RegisterClient(Command):
     """A system of a tenant with its public key set (JWK Set as JSON text). Valid before `valid_until` (JST)."""
 
     tenant_id: UUID
-    name: Line
+    name: PlainLine
     jwks: Annotated[str, StringConstraints(max_length=20_000)]
-    scopes: Annotated[tuple[str, ...], BeforeValidator(_in_one_order)]
+    scopes: Annotated[tuple[str, ...], BeforeValidator(_sorted_unique)]
     valid_until: date | None = None
 
 
-class ClientRegistered(Outcome):
+class ClientRegistered(Result):
     """`client_name` is what the system calls itself when it asks Keycloak for a token (client_id)."""
 
     client_id: UUID
     client_name: str
 
 
-@command(Permission.CLIENT_REGISTER, Event.CLIENT_REGISTERED)
-def register_client(work: Work, order: RegisterClient) -> ClientRegistered:
+@handles(Permission.CLIENT_REGISTER, Event.CLIENT_REGISTERED)
+def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegistered:
     """Register a system with its public keys; Keycloak follows by onboarding.
 
     Raises NotFound for the tenant, Invalid for keys, scopes, name or end that cannot be, Conflict for a name in use, a
     tenant that cannot have one, and a quota of service clients that is full.
     """
-    name = plain_line(order.name, field="name")
-    jwks = public_key_set(order.jwks)
-    for scope in order.scopes:
+    name = plain_line(command.name, field="name")
+    jwks = public_key_set(command.jwks)
+    for scope in command.scopes:
         if scope not in SERVICE_SCOPES:
-            raise Invalid(SCOPE_UNKNOWN, field="scopes", given=shown(scope), known=", ".join(SERVICE_SCOPES))
-    if order.valid_until is not None and order.valid_until <= clock.today():
-        raise Invalid(ENDS_BEFORE_IT_BEGINS, field="valid_until", given=order.valid_until.isoformat())
-    # The tenant's row is the turn of everybody who counts its clients.
-    tenant = tenant_of(work.session, order.tenant_id, lock=True)
+            raise Invalid(SCOPE_UNKNOWN, field="scopes", given=printable(scope), known=", ".join(SERVICE_SCOPES))
+    if command.valid_until is not None and command.valid_until <= clock.today():
+        raise Invalid(ENDS_BEFORE_IT_BEGINS, field="valid_until", given=command.valid_until.isoformat())
+    # Lock the tenant row: it serialises the quota check on its clients.
+    tenant = tenant_of(ctx.session, command.tenant_id, lock=True)
     if tenant.is_operator or tenant.state in (TenantState.LEAVING, TenantState.LEFT):
         raise Conflict(CLIENT_OF_NO_MEMBER, field="tenant_id", name=tenant.name, state=tenant.state)
     same_name = select(ServiceClient.id).where(
@@ -91,22 +91,22 @@ def register_client(work: Work, order: RegisterClient) -> ClientRegistered:
         ServiceClient.name == name,
         ServiceClient.state != ClientState.STOPPED.value,
     )
-    if work.session.scalars(same_name).first() is not None:
+    if ctx.session.scalars(same_name).first() is not None:
         raise Conflict(NAME_TAKEN, field="name", given=name)
-    refuse_above(work.session, tenant.id, "service_clients", queries.count_running(work.session, tenant.id) + 1)
+    enforce_quota(ctx.session, tenant.id, "service_clients", queries.count_running(ctx.session, tenant.id) + 1)
     client = ServiceClient(
         id=new_id(),
         tenant_id=tenant.id,
         name=name,
         jwks=jwks,
-        scopes=list(order.scopes),
+        scopes=list(command.scopes),
         state=ClientState.REGISTERED.value,
         valid_from=clock.today(),
-        valid_until=order.valid_until,
-        registered_by=work.actor.id,
-        registered_at=work.now,
+        valid_until=command.valid_until,
+        registered_by=ctx.actor.id,
+        registered_at=ctx.now,
     )
-    work.session.add(client)
-    work.session.flush()
-    work.record(subject=client.id, tenant_id=tenant.id, scopes=list(order.scopes))
+    ctx.session.add(client)
+    ctx.session.flush()
+    ctx.audit(subject=client.id, tenant_id=tenant.id, scopes=list(command.scopes))
     return ClientRegistered(client_id=client.id, client_name=service_client_name(tenant.id, client.id))

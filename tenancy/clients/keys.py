@@ -9,34 +9,34 @@ from typing import Any, Final
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
-from governance.kernel.errors import Invalid, reason
+from governance.kernel.errors import Invalid, message
 from governance.kernel.strict_json import read_json
-from governance.kernel.yen import shown
+from governance.kernel.yen import printable
 
-NOT_A_KEY_SET = reason(
+NOT_A_KEY_SET = message(
     "client.not_a_key_set",
     ja='公開鍵は JWK Set（{{"keys": [ … ]}}）で指定してください。鍵は 1 個から {most} 個までです。',
     en='Give the public keys as a JWK Set ({{"keys": [ … ]}}) of 1 to {most} keys.',
 )
-PRIVATE_PART = reason(
+PRIVATE_PART = message(
     "client.private_part",
     ja="鍵に秘密の部分（{member}）が含まれています。公開鍵だけを送ってください。",
     en="The key holds a private part ({member}); send the public half only.",
     hint_ja="この鍵は送信によって漏れたものとみなし、新しい鍵を作り直してください。",
     hint_en="Treat this key as disclosed and make a new one.",
 )
-KEY_NOT_USABLE = reason(
+KEY_NOT_USABLE = message(
     "client.key_not_usable",
     ja="鍵「{given}」は使えません。EC P-256（ES256）または RSA 2048 ビット以上（RS256・PS256）の鍵にしてください。",
     en="The key “{given}” cannot be used; give EC P-256 (ES256) or RSA of 2048 bits or more (RS256, PS256).",
 )
-KID_WRONG = reason(
+KID_WRONG = message(
     "client.kid_wrong",
     ja="鍵には、互いに異なる kid が必要です。",
     en="Each key needs a kid of its own.",
 )
 
-KEYS_MOST: Final = 5
+MAX_KEYS: Final = 5
 _PRIVATE: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 _ALGORITHMS: Final = {"EC": ("ES256",), "RSA": ("RS256", "PS256")}
 _MEMBERS: Final = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e")}
@@ -64,8 +64,8 @@ def public_key_set(text: str, *, field: str = "jwks") -> str:
 
 def _keys(value: Any, field: str) -> list[dict[str, Any]]:
     keys = value.get("keys") if isinstance(value, dict) else None
-    if not isinstance(keys, list) or not 1 <= len(keys) <= KEYS_MOST or not all(isinstance(key, dict) for key in keys):
-        raise Invalid(NOT_A_KEY_SET, field=field, most=KEYS_MOST)
+    if not isinstance(keys, list) or not 1 <= len(keys) <= MAX_KEYS or not all(isinstance(key, dict) for key in keys):
+        raise Invalid(NOT_A_KEY_SET, field=field, most=MAX_KEYS)
     return keys
 
 
@@ -74,10 +74,10 @@ def _public(key: dict[str, Any], where: str) -> dict[str, Any]:
     if not isinstance(kid, str) or not 1 <= len(kid) <= 128:
         raise Invalid(KID_WRONG, field=where)
     if kind not in _ALGORITHMS or not all(isinstance(key.get(member), str) for member in _MEMBERS[kind]):
-        raise Invalid(KEY_NOT_USABLE, field=where, given=shown(kid))
+        raise Invalid(KEY_NOT_USABLE, field=where, given=printable(kid))
     algorithm = key.get("alg", _ALGORITHMS[kind][0])
     if algorithm not in _ALGORITHMS[kind] or key.get("use", "sig") != "sig" or not _is_strong(kind, key):
-        raise Invalid(KEY_NOT_USABLE, field=where, given=shown(kid))
+        raise Invalid(KEY_NOT_USABLE, field=where, given=printable(kid))
     return {member: key[member] for member in _MEMBERS[kind]} | {"kid": kid, "use": "sig", "alg": algorithm}
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 
 
 class ClientState(StrEnum):
@@ -21,7 +21,7 @@ class ClientState(StrEnum):
     STOPPED = "stopped"
 
 
-class ServiceClient(Row):
+class ServiceClient(TableBase):
     """A system of one tenant. `jwks` is its public key set in canonical JSON; valid before `valid_until` (JST)."""
 
     __tablename__ = "service_client"

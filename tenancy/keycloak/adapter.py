@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+from tenancy.keycloak.concurrency import ParallelMap
 from tenancy.keycloak.connection import KeyCredential, RealmConnection
 from tenancy.keycloak.keys import BackendKeys
-from tenancy.keycloak.looking import Looking
 from tenancy.keycloak.organizations import Organizations, RoleCatalogue
 from tenancy.keycloak.people import Operators, People, find_user, send_password_mail, user_id, withdraw_access
 from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
-    Ensured,
+    EnsureResult,
+    KeycloakTenantFacts,
     OperatorFacts,
     OperatorIntent,
     OrganizationFacts,
@@ -29,10 +30,9 @@ from tenancy.keycloak.port import (
     ServerFacts,
     ServiceClientFacts,
     ServiceClientIntent,
-    TenantFacts,
 )
+from tenancy.keycloak.reader import KeycloakReader
 from tenancy.keycloak.service_clients import ServiceClients
-from tenancy.keycloak.side_by_side import SideBySide
 from tenancy.keycloak.specification.shared import CLIENTS_CLIENT, PEOPLE_CLIENT, RECONCILER_CLIENT
 
 THREADS = 8
@@ -54,54 +54,56 @@ class KeycloakIdentities:
         self._people = {realm: account(realm, people) for realm in Realm}
         clients = account(Realm.TENANTS, KeyCredential(CLIENTS_CLIENT, keys.clients))
         readers = {realm: account(realm, reconciler) for realm in Realm}
-        self._side_by_side = SideBySide(threads)
-        self._looking = Looking(readers[Realm.TENANTS], readers[Realm.OPERATORS], self._side_by_side)
-        self._organizations = Organizations(self._people[Realm.TENANTS], RoleCatalogue(clients), self._side_by_side)
-        self._members = People(self._people[Realm.TENANTS], self._organizations, self._side_by_side)
-        self._service_clients = ServiceClients(clients, self._side_by_side)
+        self._parallel = ParallelMap(threads)
+        self._reader = KeycloakReader(readers[Realm.TENANTS], readers[Realm.OPERATORS], self._parallel)
+        self._organizations = Organizations(self._people[Realm.TENANTS], RoleCatalogue(clients), self._parallel)
+        self._members = People(self._people[Realm.TENANTS], self._organizations, self._parallel)
+        self._service_clients = ServiceClients(clients, self._parallel)
         reader = readers[Realm.OPERATORS]
         self._operators = Operators(self._people[Realm.OPERATORS], reader, RoleCatalogue(reader))
 
     def close(self) -> None:
         """Let the threads go."""
-        self._side_by_side.close()
+        self._parallel.close()
 
     # -- looking
 
     def describe_server(self) -> ServerFacts:
-        return self._looking.describe_server()
+        return self._reader.describe_server()
 
-    def describe_tenant(self, tenant_id: UUID, *, holders_of: Collection[str] = TENANT_ROLE_GROUPS) -> TenantFacts:
-        return self._looking.describe_tenant(tenant_id, holders_of)
+    def describe_tenant(
+        self, tenant_id: UUID, *, holders_of: Collection[str] = TENANT_ROLE_GROUPS
+    ) -> KeycloakTenantFacts:
+        return self._reader.describe_tenant(tenant_id, holders_of)
 
     def find_organizations(self) -> tuple[OrganizationFacts, ...]:
-        return self._looking.find_organizations()
+        return self._reader.find_organizations()
 
     def find_service_clients(self) -> tuple[ServiceClientFacts, ...]:
-        return self._looking.find_service_clients()
+        return self._reader.find_service_clients()
 
     def find_privileges(self) -> tuple[Privilege, ...]:
-        return self._looking.find_privileges()
+        return self._reader.find_privileges()
 
     # -- ensuring
 
-    def ensure_organization(self, intent: OrganizationIntent) -> Ensured[OrganizationFacts]:
+    def ensure_organization(self, intent: OrganizationIntent) -> EnsureResult[OrganizationFacts]:
         return self._organizations.ensure(intent)
 
-    def ensure_role_groups(self, tenant_id: UUID) -> Ensured[tuple[RoleGroupFacts, ...]]:
+    def ensure_role_groups(self, tenant_id: UUID) -> EnsureResult[tuple[RoleGroupFacts, ...]]:
         return self._organizations.ensure_role_groups(tenant_id)
 
     def ensure_people(
         self, tenant_id: UUID, people: Sequence[PersonIntent], *, withdraw_from: Collection[str] = ()
-    ) -> tuple[Ensured[PersonFacts], ...]:
+    ) -> tuple[EnsureResult[PersonFacts], ...]:
         return self._members.ensure(tenant_id, people, withdraw_from)
 
     def ensure_service_clients(
         self, tenant_id: UUID, intents: Sequence[ServiceClientIntent]
-    ) -> tuple[Ensured[ServiceClientFacts], ...]:
+    ) -> tuple[EnsureResult[ServiceClientFacts], ...]:
         return self._service_clients.ensure(tenant_id, intents)
 
-    def ensure_operator(self, intent: OperatorIntent) -> Ensured[OperatorFacts]:
+    def ensure_operator(self, intent: OperatorIntent) -> EnsureResult[OperatorFacts]:
         return self._operators.ensure(intent)
 
     # -- acting

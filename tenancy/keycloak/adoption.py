@@ -5,35 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from governance.kernel.errors import Refused
-from tenancy.keycloak.connection import NoAnswer, Taken
+from governance.kernel.errors import DomainError
+from tenancy.keycloak.connection import AlreadyExists, NoResponse
 
-Thing = TypeVar("Thing")
+Resource = TypeVar("Resource")
 
 
 def create_or_adopt(
     create: Callable[[], object],
-    look: Callable[[], Thing | None],
+    find: Callable[[], Resource | None],
     *,
-    taken: Callable[[], Refused],
-) -> Thing | None:
-    """Create; answers None when that was done now, or what `look` found when it was there already.
+    already_exists: Callable[[], DomainError],
+) -> Resource | None:
+    """Create; answers None when that was done now, or what `find` found when it was there already.
 
-    `look` finds by the natural key and refuses (`Conflict`) what Moyai did not make. After a lost answer with nothing
-    found the create is sent once more: its key is unique on the server, so it cannot be made twice. `taken` is raised
-    when the server says the name is in use but nothing of ours has it.
+    `find` uses the natural key and refuses (`Conflict`) what Moyai did not make. After a lost answer with nothing
+    found the create is sent once more: its key is unique on the server, so it cannot be made twice. `already_exists`
+    is raised when the server says the name is in use but nothing of ours has it.
     """
     for last_try in (False, True):
         try:
             create()
             return None
-        except Taken:
-            found = look()
+        except AlreadyExists:
+            found = find()
             if found is None:
-                raise taken() from None
+                raise already_exists() from None
             return found
-        except NoAnswer:
-            found = look()
+        except NoResponse:
+            found = find()
             if found is not None:
                 return found
             if last_try:

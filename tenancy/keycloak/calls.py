@@ -69,7 +69,7 @@ def counted_calls() -> Iterator[CallLog]:
         yield log
 
 
-def tell_observers(call: Call) -> None:
+def notify_observers(call: Call) -> None:
     """Said by the connection after each call."""
     for observer in _observers.get():
         observer(call)

@@ -23,24 +23,24 @@ class DifferenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference between intent and server. `where` is a realm, or the code of a tenant.
+    """One difference between intent and server. `location` is a realm, or the code of a tenant.
 
-    `thing` names it in words a person finds again in Keycloak. Secrets are never compared and never shown.
+    `resource` names it in words a person finds again in Keycloak. Secrets are never compared and never shown.
     """
 
-    where: str
+    location: str
     kind: DifferenceKind
-    thing: str
+    resource: str
     field: str | None = None
     intended: object = None
     found: object = None
 
-    def as_json(self, where: str) -> dict[str, object]:
-        """As the command line prints it; `where` is the word for the place: `realm` or `tenant`."""
+    def as_json(self, location: str) -> dict[str, object]:
+        """As the command line prints it; `location` is the key to use: `realm` or `tenant`."""
         answer: dict[str, object] = {
-            where: self.where,
+            location: self.location,
             "kind": str(self.kind),
-            "object": self.thing,
+            "object": self.resource,
         }
         if self.field is not None:
             answer.update(

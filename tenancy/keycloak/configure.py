@@ -16,7 +16,7 @@ from tenancy.keycloak.connection import Credential, RealmConnection, SecretCrede
 from tenancy.keycloak.login_flow import LoginFlow
 from tenancy.keycloak.port import MANAGED_BY, Realm
 from tenancy.keycloak.representations import attribute, merged
-from tenancy.keycloak.specification.shape import (
+from tenancy.keycloak.specification.model import (
     REALM_MANAGEMENT,
     ClientScope,
     ClientSpecification,
@@ -24,13 +24,13 @@ from tenancy.keycloak.specification.shape import (
 )
 from tenancy.keycloak.specification.shared import BUILT_IN_CLIENTS
 
-Row = dict[str, Any]
+Representation = dict[str, Any]
 
-SETTING_UP_SECONDS = 120.0
+SETUP_TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Configured:
+class ConfigurationResult:
     """What `configure` found, and what still differs when it was done. Equal where it only looked.
 
     `version` is the server's own; the accounts of run time are not told it.
@@ -52,18 +52,19 @@ def configure(
     specifications: Iterable[RealmSpecification],
     *,
     check: bool,
-) -> Configured:
+) -> ConfigurationResult:
     """Bring each realm to its specification; with `check` write nothing. Safe to repeat and to interrupt.
 
-    Raises `Unreachable` when Keycloak does not answer, `NotPermitted` when the administrator is not known to it.
+    Raises `DependencyUnavailable` when Keycloak does not answer,
+    `AccountNotAuthorized` when it does not know the administrator.
     """
     specified = tuple(specifications)
     version = _version(server_url, administrator)
-    found, writes = _walk(server_url, administrator, specified, write=not check)
+    found, writes = _reconcile(server_url, administrator, specified, write=not check)
     if check or not writes:
-        return Configured(found, found, 0, version)
-    remaining, _ = _walk(server_url, administrator, specified, write=False)
-    return Configured(found, remaining, writes, version)
+        return ConfigurationResult(found, found, 0, version)
+    remaining, _ = _reconcile(server_url, administrator, specified, write=False)
+    return ConfigurationResult(found, remaining, writes, version)
 
 
 def _version(server_url: str, administrator: Credential) -> str:
@@ -71,7 +72,7 @@ def _version(server_url: str, administrator: Credential) -> str:
     return str(master.raw_get("admin/serverinfo").json()["systemInfo"]["version"])
 
 
-def _walk(
+def _reconcile(
     server_url: str,
     administrator: Credential,
     specified: tuple[RealmSpecification, ...],
@@ -89,16 +90,16 @@ def _walk(
             home_realm="master",
             threads=1,
             # Making a realm on a server that has just started takes seconds, on a busy machine many.
-            read_seconds=SETTING_UP_SECONDS,
+            read_seconds=SETUP_TIMEOUT_SECONDS,
         )
-        walk = RealmWalk(connection, specification, write=write)
-        walk.run()
-        differences += walk.differences
-        writes += walk.writes
+        reconciler = RealmReconciler(connection, specification, write=write)
+        reconciler.run()
+        differences += reconciler.differences
+        writes += reconciler.writes
     return tuple(differences), writes
 
 
-class RealmWalk:
+class RealmReconciler:
     """One pass over one realm, comparing each declared thing and, when asked to, writing it."""
 
     def __init__(
@@ -119,45 +120,45 @@ class RealmWalk:
         if not self._realm_exists():
             return
         self._compare_user_profile()
-        LoginFlow(self._realm, self._specification, self._differs, self._do).compare()
+        LoginFlow(self._realm, self._specification, self._add_difference, self._apply).compare()
         self._compare_settings()
         self._compare_client_scopes()
         self._compare_clients()
         self._compare_scope_roles()
         self._compare_management_roles()
-        self._look_for_hidden_management_roles()
+        self._find_hidden_management_roles()
 
     # -- the realm itself
 
     def _realm_exists(self) -> bool:
         if self._realm.find("") is not None:
             return True
-        self._differs(DifferenceKind.MISSING, f"realm {self._specification.realm}")
+        self._add_difference(DifferenceKind.MISSING, f"realm {self._specification.realm}")
         # The flow named in the settings does not exist yet; it is set when it does.
         settings = {name: value for name, value in self._specification.settings.items() if name != "browserFlow"}
         body = {"realm": str(self._specification.realm), **settings}
-        return self._do(lambda: self._realm.admin.create_realm(body))
+        return self._apply(lambda: self._realm.admin.create_realm(body))
 
     def _compare_settings(self) -> None:
         found = self._realm.read("")
-        if self._fields_differ("settings", self._specification.settings, found):
-            self._do(lambda: self._realm.replace("", merged(found, self._specification.settings)))
+        if self._compare_fields("settings", self._specification.settings, found):
+            self._apply(lambda: self._realm.replace("", merged(found, self._specification.settings)))
 
     def _compare_user_profile(self) -> None:
         found = self._realm.read("users/profile")
         by_name = {row["name"]: row for row in found["attributes"]}
         declared = {row["name"]: row for row in self._specification.user_profile}
         differ = [
-            self._fields_differ(f"user profile {name}", row, by_name.get(name, {}))
+            self._compare_fields(f"user profile {name}", row, by_name.get(name, {}))
             # A field asked for at sign-in would stop people whom Moyai has entered without it.
-            or self._fields_differ(f"user profile {name}", {"required": None}, by_name.get(name, {}))
+            or self._compare_fields(f"user profile {name}", {"required": None}, by_name.get(name, {}))
             for name, row in declared.items()
         ]
         for name in by_name.keys() - declared.keys():
-            self._differs(DifferenceKind.FOREIGN, f"user profile {name}")
+            self._add_difference(DifferenceKind.FOREIGN, f"user profile {name}")
         others = [row for name, row in by_name.items() if name not in declared]
         if any(differ):
-            self._do(
+            self._apply(
                 lambda: self._realm.replace(
                     "users/profile",
                     {**found, "attributes": [*declared.values(), *others]},
@@ -171,7 +172,7 @@ class RealmWalk:
         for scope in self._specification.client_scopes:
             row = found.get(scope.name)
             if row is None:
-                self._differs(DifferenceKind.MISSING, f"client scope {scope.name}")
+                self._add_difference(DifferenceKind.MISSING, f"client scope {scope.name}")
                 body = {
                     "name": scope.name,
                     **scope.settings,
@@ -179,22 +180,22 @@ class RealmWalk:
                 }
                 self._create("client-scopes", body)
                 continue
-            if self._fields_differ(f"client scope {scope.name}", scope.settings, row):
+            if self._compare_fields(f"client scope {scope.name}", scope.settings, row):
                 body = merged(row, scope.settings)
                 body.pop("protocolMappers", None)
                 self._replace(f"client-scopes/{row['id']}", body)
             self._compare_mappers(scope, row)
 
-    def _compare_mappers(self, scope: ClientScope, row: Row) -> None:
+    def _compare_mappers(self, scope: ClientScope, row: Representation) -> None:
         path = f"client-scopes/{row['id']}/protocol-mappers/models"
         found = {mapper["name"]: mapper for mapper in row.get("protocolMappers") or []}
         for mapper in scope.mappers:
-            thing = f"client scope {scope.name}, mapper {mapper['name']}"
+            resource = f"client scope {scope.name}, mapper {mapper['name']}"
             there = found.pop(mapper["name"], None)
             if there is None:
-                self._differs(DifferenceKind.MISSING, thing)
+                self._add_difference(DifferenceKind.MISSING, resource)
                 self._create(path, mapper)
-            elif self._fields_differ(thing, mapper, there):
+            elif self._compare_fields(resource, mapper, there):
                 self._replace(
                     f"{path}/{there['id']}",
                     {
@@ -204,7 +205,7 @@ class RealmWalk:
                     },
                 )
         for name in found:
-            self._differs(DifferenceKind.FOREIGN, f"client scope {scope.name}, mapper {name}")
+            self._add_difference(DifferenceKind.FOREIGN, f"client scope {scope.name}, mapper {name}")
 
     # -- clients
 
@@ -213,11 +214,11 @@ class RealmWalk:
         for client in self._specification.clients:
             row = found.get(client.client_id)
             if row is None:
-                self._differs(DifferenceKind.MISSING, f"client {client.client_id}")
+                self._add_difference(DifferenceKind.MISSING, f"client {client.client_id}")
                 if not self._create("clients", self._client_body(client)):
                     continue
             else:
-                if self._fields_differ(f"client {client.client_id}", client.settings, row):
+                if self._compare_fields(f"client {client.client_id}", client.settings, row):
                     body = merged(row, {"clientId": client.client_id, **client.settings})
                     for apart in (
                         "protocolMappers",
@@ -232,17 +233,17 @@ class RealmWalk:
         specified = {client.client_id for client in self._specification.clients}
         for name, row in found.items():
             if name not in specified | BUILT_IN_CLIENTS and attribute(row, "managed_by") != MANAGED_BY:
-                self._differs(DifferenceKind.FOREIGN, f"client {name}")
+                self._add_difference(DifferenceKind.FOREIGN, f"client {name}")
 
     @staticmethod
-    def _client_body(client: ClientSpecification) -> Row:
+    def _client_body(client: ClientSpecification) -> Representation:
         body = {"clientId": client.client_id, **client.settings}
         if client.default_scopes is not None:
             body["defaultClientScopes"] = sorted(client.default_scopes)
             body["optionalClientScopes"] = sorted(client.optional_scopes)
         return body
 
-    def _compare_scopes_of(self, client: ClientSpecification, row: Row) -> None:
+    def _compare_scopes_of(self, client: ClientSpecification, row: Representation) -> None:
         if client.default_scopes is None:
             return
         ids = {scope["name"]: scope["id"] for scope in self._realm.read("client-scopes")}
@@ -253,19 +254,19 @@ class RealmWalk:
             # Keycloak itself adds this scope to every client with a service account.
             present = set(row.get(f"{kind}ClientScopes") or ()) - {"service_account"}
             for name in sorted(wanted - present):
-                self._differs(
+                self._add_difference(
                     DifferenceKind.MISSING,
                     f"client {client.client_id}, {kind} scope {name}",
                 )
                 if name in ids:
                     self._replace(f"clients/{row['id']}/{kind}-client-scopes/{ids[name]}")
             for name in sorted(present - wanted):
-                self._differs(
+                self._add_difference(
                     DifferenceKind.FOREIGN,
                     f"client {client.client_id}, {kind} scope {name}",
                 )
         for mapper in row.get("protocolMappers") or []:
-            self._differs(
+            self._add_difference(
                 DifferenceKind.FOREIGN,
                 f"client {client.client_id}, mapper {mapper['name']}",
             )
@@ -276,10 +277,10 @@ class RealmWalk:
         path = f"clients/{self._client_id(client.client_id)}/roles"
         present = {row["name"] for row in self._realm.read(path)}
         for name in sorted(client.roles - present):
-            self._differs(DifferenceKind.MISSING, f"client {client.client_id}, role {name}")
+            self._add_difference(DifferenceKind.MISSING, f"client {client.client_id}, role {name}")
             self._create(path, {"name": name})
         for name in sorted(present - client.roles):
-            self._differs(DifferenceKind.FOREIGN, f"client {client.client_id}, role {name}")
+            self._add_difference(DifferenceKind.FOREIGN, f"client {client.client_id}, role {name}")
 
     # -- which roles reach a token, and what our accounts may do
 
@@ -289,8 +290,8 @@ class RealmWalk:
         for scope in self._specification.client_scopes:
             for client, roles in scope.roles.items():
                 if scope.name in ids:
-                    where = f"client-scopes/{ids[scope.name]}/scope-mappings"
-                    self._compare_role_mapping(where, f"client scope {scope.name}", client, roles)
+                    parent_path = f"client-scopes/{ids[scope.name]}/scope-mappings"
+                    self._compare_role_mapping(parent_path, f"client scope {scope.name}", client, roles)
 
     def _compare_management_roles(self) -> None:
         clients = self._clients()
@@ -299,10 +300,10 @@ class RealmWalk:
             if row is None or not client.management_roles:
                 continue
             account = self._realm.read(f"clients/{row['id']}/service-account-user")["id"]
-            thing = f"service account of {client.client_id}"
+            resource = f"service account of {client.client_id}"
             self._compare_role_mapping(
                 f"users/{account}/role-mappings",
-                thing,
+                resource,
                 REALM_MANAGEMENT,
                 client.management_roles,
             )
@@ -313,62 +314,62 @@ class RealmWalk:
                 client.management_roles,
             )
 
-    def _look_for_hidden_management_roles(self) -> None:
+    def _find_hidden_management_roles(self) -> None:
         """A role everybody has, or one of ours, that contains a management role would make administrators of people."""
         management = self._client_id(REALM_MANAGEMENT)
         for role in self._realm.read("roles"):
             if not role["composite"]:
                 continue
             for contained in self._realm.read(f"roles-by-id/{role['id']}/composites/clients/{management}"):
-                self._differs(
+                self._add_difference(
                     DifferenceKind.FOREIGN, f"role {role['name']}, role {REALM_MANAGEMENT}:{contained['name']}"
                 )
 
-    def _compare_role_mapping(self, where: str, thing: str, client: str, wanted: frozenset[str]) -> None:
+    def _compare_role_mapping(self, parent_path: str, resource: str, client: str, wanted: frozenset[str]) -> None:
         owner = self._client_id(client)
-        path = f"{where}/clients/{owner}"
+        path = f"{parent_path}/clients/{owner}"
         present = {row["name"] for row in self._realm.read(path)}
         if missing := wanted - present:
             for name in sorted(missing):
-                self._differs(DifferenceKind.MISSING, f"{thing}, role {client}:{name}")
+                self._add_difference(DifferenceKind.MISSING, f"{resource}, role {client}:{name}")
             if self._write:
                 known = {row["name"]: row for row in self._realm.read(f"clients/{owner}/roles")}
                 self._create(path, [known[name] for name in sorted(missing)])
         for name in sorted(present - wanted):
-            self._differs(DifferenceKind.FOREIGN, f"{thing}, role {client}:{name}")
+            self._add_difference(DifferenceKind.FOREIGN, f"{resource}, role {client}:{name}")
 
     # -- telling and writing
 
-    def _clients(self) -> dict[str, Row]:
+    def _clients(self) -> dict[str, Representation]:
         return {row["clientId"]: row for row in self._realm.read_pages("clients")}
 
     def _client_id(self, client_id: str) -> str:
         return str(self._realm.read("clients", clientId=client_id)[0]["id"])
 
-    def _fields_differ(self, thing: str, declared: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    def _compare_fields(self, resource: str, declared: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
         differ = False
         for field, wanted, got in differing_fields(declared, found):
             differ = True
-            self._differs(DifferenceKind.CHANGED, thing, field, wanted, got)
+            self._add_difference(DifferenceKind.CHANGED, resource, field, wanted, got)
         return differ
 
-    def _differs(
+    def _add_difference(
         self,
         kind: DifferenceKind,
-        thing: str,
+        resource: str,
         field: str | None = None,
         intended: object = None,
         found: object = None,
     ) -> None:
-        self.differences.append(Difference(str(self._specification.realm), kind, thing, field, intended, found))
+        self.differences.append(Difference(str(self._specification.realm), kind, resource, field, intended, found))
 
     def _create(self, path: str, body: object) -> bool:
-        return self._do(lambda: self._realm.create(path, body))
+        return self._apply(lambda: self._realm.create(path, body))
 
     def _replace(self, path: str, body: object = None) -> bool:
-        return self._do(lambda: self._realm.replace(path, body))
+        return self._apply(lambda: self._realm.replace(path, body))
 
-    def _do(self, write: Callable[[], object]) -> bool:
+    def _apply(self, write: Callable[[], object]) -> bool:
         """Write, unless this pass only looks; answers whether it was written."""
         if self._write:
             write()

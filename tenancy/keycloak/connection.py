@@ -20,8 +20,8 @@ from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from governance.kernel.errors import Conflict, Unreachable, reason
-from tenancy.keycloak.calls import Call, tell_observers
+from governance.kernel.errors import Conflict, DependencyUnavailable, message
+from tenancy.keycloak.calls import Call, notify_observers
 from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
 from tenancy.keycloak.port import Realm
 
@@ -32,40 +32,40 @@ TOKEN_FRACTION = 0.9
 
 Json = dict[str, Any]
 
-NO_ANSWER = reason(
+NO_RESPONSE = message(
     "keycloak.no_answer",
     ja="認証サーバ(Keycloak)から応答がありません。",
     en="Keycloak does not answer.",
     hint_ja="Keycloak が起動しているか、KEYCLOAK_URL を確かめてください。自動でやり直します。",
     hint_en="See that Keycloak runs and that KEYCLOAK_URL is right. Moyai tries again by itself.",
 )
-BUSY = reason(
+BUSY = message(
     "keycloak.busy",
     ja="認証サーバ(Keycloak)が今は処理できません(応答 {status})。",
     en="Keycloak cannot do this now (answer {status}).",
     hint_ja="しばらくして自動でやり直します。",
     hint_en="Moyai tries again by itself after a while.",
 )
-REJECTED = reason(
+REJECTED = message(
     "keycloak.rejected",
     ja="認証サーバ(Keycloak)が内容を受け付けませんでした: {answer}",
     en="Keycloak does not accept this: {answer}",
 )
 
 
-GONE = reason(
+RESOURCE_MISSING = message(
     "keycloak.gone",
     ja="Keycloak 側で対象がなくなりました({asked})。",
     en="What this is about is gone from Keycloak ({asked}).",
     hint_ja="もう一度実行してください。続くときは moyai drift で確かめてください。",
     hint_en="Try again; when it stays so, see `moyai drift`.",
 )
-TAKEN = reason(
+ALREADY_EXISTS = message(
     "keycloak.taken",
     ja="同じ名前のものが Keycloak に既にあります({asked})。",
     en="Keycloak has one of that name already ({asked}).",
 )
-NOT_PERMITTED = reason(
+ACCOUNT_NOT_AUTHORIZED = message(
     "keycloak.not_permitted",
     ja="Keycloak がアカウント {account} を受け付けないか、権限が足りません({asked})。",
     en="Keycloak does not know the account {account}, or it lacks the right ({asked}).",
@@ -74,7 +74,7 @@ NOT_PERMITTED = reason(
 )
 
 
-class NoAnswer(Unreachable):
+class NoResponse(DependencyUnavailable):
     """The connection broke or timed out. What was asked may have happened or not; the caller looks again."""
 
 
@@ -82,15 +82,15 @@ class Rejected(Conflict):
     """400: the server will not accept this however often it is asked."""
 
 
-class Absent(Conflict):
+class ResourceMissing(Conflict):
     """404. Mostly the caller knows what that means; where nobody does, something went while we worked on it."""
 
 
-class Taken(Conflict):
+class AlreadyExists(Conflict):
     """409: something of that name or membership exists. Perhaps it is ours; the caller looks."""
 
 
-class NotPermitted(Conflict):
+class AccountNotAuthorized(Conflict):
     """401 or 403: our own account lacks a right or its key is not known. The set-up is wrong, not the request."""
 
 
@@ -162,7 +162,7 @@ class RealmConnection(KeycloakOpenIDConnection):
         self._read_seconds = read_seconds
         self._home = f"realms/{home_realm or realm}"
         self._issuer = f"{(issued_by or server_url).rstrip('/')}/{self._home}"
-        self._renewing = threading.Lock()
+        self._token_lock = threading.Lock()
         self._bearer = ""
         self._renew_at = 0.0
         # Reads may be repeated after a connection that Keycloak closed meanwhile; nothing else is.
@@ -189,13 +189,13 @@ class RealmConnection(KeycloakOpenIDConnection):
 
     def read(self, path: str, **query: Any) -> Any:
         """The decoded answer to a GET."""
-        return self._send("GET", self._below_realm(path), query).json()
+        return self._send("GET", self._realm_path(path), query).json()
 
     def find(self, path: str, **query: Any) -> Any | None:
         """The decoded answer to a GET, or None where nothing is there."""
         try:
             return self.read(path, **query)
-        except Absent:
+        except ResourceMissing:
             return None
 
     def read_pages(self, path: str, *, page: int = 500, **query: Any) -> list[Json]:
@@ -209,21 +209,21 @@ class RealmConnection(KeycloakOpenIDConnection):
 
     def create(self, path: str, body: Any) -> str:
         """POST, answering the id of what was created (from the Location header), or ''."""
-        answer = self._send("POST", self._below_realm(path), {}, body)
+        answer = self._send("POST", self._realm_path(path), {}, body)
         return answer.headers.get("Location", "").rsplit("/", 1)[-1]
 
     def replace(self, path: str, body: Any = None) -> None:
         """PUT."""
-        self._send("PUT", self._below_realm(path), {}, body)
+        self._send("PUT", self._realm_path(path), {}, body)
 
     def delete(self, path: str, body: Any = None) -> None:
         """DELETE; what is gone already is fine."""
         try:
-            self._send("DELETE", self._below_realm(path), {}, body)
-        except Absent:
+            self._send("DELETE", self._realm_path(path), {}, body)
+        except ResourceMissing:
             return
 
-    def _below_realm(self, path: str) -> str:
+    def _realm_path(self, path: str) -> str:
         return f"admin/realms/{self.realm}/{path}".rstrip("/")
 
     # -- what python-keycloak's own methods call
@@ -250,13 +250,13 @@ class RealmConnection(KeycloakOpenIDConnection):
 
     def _send(self, method: str, path: str, query: Mapping[str, Any], body: Any = None) -> requests.Response:
         bearer = self._valid_token(refused="")
-        answer = self._ask(method, path, query, body, bearer)
+        answer = self._send_once(method, path, query, body, bearer)
         if answer.status_code == requests.codes.unauthorized:
             # The token was withdrawn or the server's keys changed: once more with a fresh one.
-            answer = self._ask(method, path, query, body, self._valid_token(refused=bearer))
-        return _understood(answer, f"{method} {path}", self._credential.client_id)
+            answer = self._send_once(method, path, query, body, self._valid_token(refused=bearer))
+        return _check_response(answer, f"{method} {path}", self._credential.client_id)
 
-    def _ask(self, method: str, path: str, query: Mapping[str, Any], body: Any, bearer: str) -> requests.Response:
+    def _send_once(self, method: str, path: str, query: Mapping[str, Any], body: Any, bearer: str) -> requests.Response:
         return self._exchange(
             method,
             path,
@@ -271,17 +271,17 @@ class RealmConnection(KeycloakOpenIDConnection):
 
     def _valid_token(self, refused: str) -> str:
         """The bearer token; renewed when old or when it is the one just refused. One request for all who wait."""
-        if self._usable(refused):
+        if self._is_token_usable(refused):
             return self._bearer
-        with self._renewing:
-            if not self._usable(refused):
+        with self._token_lock:
+            if not self._is_token_usable(refused):
                 form = {
                     "grant_type": "client_credentials",
                     **self._credential.form(self._issuer),
                 }
                 path = f"{self._home}/protocol/openid-connect/token"
                 asked_at = monotonic()
-                answer = _understood(
+                answer = _check_response(
                     self._exchange("POST", path, data=form),
                     "token",
                     self._credential.client_id,
@@ -291,7 +291,7 @@ class RealmConnection(KeycloakOpenIDConnection):
                 self._bearer = token["access_token"]
             return self._bearer
 
-    def _usable(self, refused: str) -> bool:
+    def _is_token_usable(self, refused: str) -> bool:
         return bool(self._bearer) and self._bearer != refused and monotonic() < self._renew_at
 
     def _exchange(self, method: str, path: str, **request: Any) -> requests.Response:
@@ -306,9 +306,9 @@ class RealmConnection(KeycloakOpenIDConnection):
             )
             status = answer.status_code
         except requests.RequestException as broken:
-            raise NoAnswer(NO_ANSWER) from broken
+            raise NoResponse(NO_RESPONSE) from broken
         finally:
-            tell_observers(
+            notify_observers(
                 Call(
                     self._credential.client_id,
                     method,
@@ -320,31 +320,31 @@ class RealmConnection(KeycloakOpenIDConnection):
         return answer
 
 
-def _understood(answer: requests.Response, asked: str, account: str) -> requests.Response:
+def _check_response(answer: requests.Response, asked: str, account: str) -> requests.Response:
     """The answer, when it is a good one; else what its status means."""
     status = answer.status_code
     if status < 400:
         return answer
     if status == 404:
-        raise Absent(GONE, asked=asked)
+        raise ResourceMissing(RESOURCE_MISSING, asked=asked)
     if status == 409:
-        raise Taken(TAKEN, asked=asked)
+        raise AlreadyExists(ALREADY_EXISTS, asked=asked)
     if status == 429 or status >= 500:
-        raise NoAnswer(BUSY, status=status)
-    if status in (401, 403) or _concerns_the_key(answer):
-        raise NotPermitted(NOT_PERMITTED, account=account, asked=asked)
-    raise Rejected(REJECTED, answer=_said(answer))
+        raise NoResponse(BUSY, status=status)
+    if status in (401, 403) or _is_invalid_client(answer):
+        raise AccountNotAuthorized(ACCOUNT_NOT_AUTHORIZED, account=account, asked=asked)
+    raise Rejected(REJECTED, answer=_error_text(answer))
 
 
-def _concerns_the_key(answer: requests.Response) -> bool:
+def _is_invalid_client(answer: requests.Response) -> bool:
     return answer.status_code == 400 and "invalid_client" in answer.text
 
 
-def _said(answer: requests.Response) -> str:
+def _error_text(answer: requests.Response) -> str:
     """The server's own words, short, never a token or a whole page."""
     try:
-        told = answer.json()
+        error = answer.json()
     except ValueError:
         return answer.reason or ""
-    words = told.get("errorMessage") or told.get("error_description") or told.get("error") or ""
-    return str(words)[:200]
+    text = error.get("errorMessage") or error.get("error_description") or error.get("error") or ""
+    return str(text)[:200]

@@ -14,6 +14,7 @@ from tenancy.keycloak.comparison import Difference, DifferenceKind
 from tenancy.keycloak.port import (
     MANAGED_BY,
     TENANT_ROLE_GROUPS,
+    KeycloakTenantFacts,
     OrganizationFacts,
     OrganizationIntent,
     PersonFacts,
@@ -22,10 +23,9 @@ from tenancy.keycloak.port import (
     RoleGroupFacts,
     ServiceClientFacts,
     ServiceClientIntent,
-    TenantFacts,
 )
 from tenancy.keycloak.representations import organization_changes, person_changes, service_client_changes
-from tenancy.keycloak.specification.shape import REALM_MANAGEMENT
+from tenancy.keycloak.specification.model import REALM_MANAGEMENT
 
 _MISSING, _CHANGED, _FOREIGN, _ORPHAN = DifferenceKind
 
@@ -39,10 +39,10 @@ class TenantIntent:
     service_clients: tuple[ServiceClientIntent, ...] = ()
 
 
-def tenant_drift(intent: TenantIntent, found: TenantFacts) -> tuple[Difference, ...]:
+def tenant_drift(intent: TenantIntent, found: KeycloakTenantFacts) -> tuple[Difference, ...]:
     """Every difference of one tenant, in the order organization, groups, people, service clients.
 
-    People's groups are compared as far as they were read (`PersonFacts.groups`); `where` is the tenant's code.
+    People's groups are compared as far as they were read (`PersonFacts.groups`); `location` is the tenant's code.
     """
     return tuple(_Comparison(intent, found).differences())
 
@@ -58,7 +58,7 @@ def privilege_drift(privileges: Iterable[Privilege]) -> tuple[Difference, ...]:
 def orphaned_organizations(
     known: Collection[UUID], organizations: Iterable[OrganizationFacts]
 ) -> tuple[Difference, ...]:
-    """Organizations of no tenant that should have one: ours are orphans, others foreign. `where` is code or alias."""
+    """Organizations of no tenant that should have one: ours are orphans, others foreign. `location`: code or alias."""
     tenants = {str(tenant) for tenant in known}
     return tuple(
         Difference(
@@ -86,7 +86,7 @@ def orphaned_service_clients(known: Collection[UUID], clients: Iterable[ServiceC
 
 
 class _Comparison:
-    def __init__(self, intent: TenantIntent, found: TenantFacts) -> None:
+    def __init__(self, intent: TenantIntent, found: KeycloakTenantFacts) -> None:
         self._intent = intent
         self._found = found
         self._code = intent.organization.code
@@ -99,13 +99,13 @@ class _Comparison:
 
     def _of_organization(self) -> Iterator[Difference]:
         intent, found = self._intent.organization, self._found.organization
-        thing = f"organization {intent.alias}"
+        resource = f"organization {intent.alias}"
         if found is None:
-            yield self._difference(_MISSING, thing)
+            yield self._difference(_MISSING, resource)
         elif found.managed_by != MANAGED_BY:
-            yield self._difference(_FOREIGN, thing)
+            yield self._difference(_FOREIGN, resource)
         else:
-            yield from self._changed(thing, organization_changes(intent, found))
+            yield from self._changed(resource, organization_changes(intent, found))
 
     def _of_groups(self) -> Iterator[Difference]:
         found = {group.name: group for group in self._found.role_groups}
@@ -162,11 +162,16 @@ class _Comparison:
     def _is_ours(self, found: PersonFacts | ServiceClientFacts) -> bool:
         return found.managed_by == MANAGED_BY and found.tenant_id == str(self._intent.organization.tenant_id)
 
-    def _changed(self, thing: str, changes: dict[str, tuple[object, object]]) -> Iterator[Difference]:
+    def _changed(self, resource: str, changes: dict[str, tuple[object, object]]) -> Iterator[Difference]:
         for field, (intended, found) in changes.items():
-            yield self._difference(_CHANGED, thing, field, intended, found)
+            yield self._difference(_CHANGED, resource, field, intended, found)
 
     def _difference(
-        self, kind: DifferenceKind, thing: str, field: str | None = None, intended: object = None, found: object = None
+        self,
+        kind: DifferenceKind,
+        resource: str,
+        field: str | None = None,
+        intended: object = None,
+        found: object = None,
     ) -> Difference:
-        return Difference(self._code, kind, thing, field, intended, found)
+        return Difference(self._code, kind, resource, field, intended, found)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from governance.kernel.errors import NotAllowed, reason
+from governance.kernel.errors import NotAllowed, message
 from tenancy.keycloak.connection import KeyCredential, RealmConnection
 from tenancy.keycloak.keys import BackendKeys
 from tenancy.keycloak.people import user_id
 from tenancy.keycloak.port import Realm
 from tenancy.keycloak.specification.shared import PEOPLE_CLIENT
 
-EXAMPLE_ONLY = reason(
+EXAMPLE_ONLY = message(
     "keycloak.example_only",
     ja="例示データを使うとき(MOYAI_EXAMPLE=1)だけの操作です。",
     en="This is for the example only (MOYAI_EXAMPLE=1).",

@@ -79,13 +79,13 @@ class BackendKeys:
     console: SigningKey
 
 
-def load_or_make_keys(folder: Path) -> BackendKeys:
+def load_or_create_keys(folder: Path) -> BackendKeys:
     """The keys kept in `folder`, each made when it is not there yet. Safe to call from several processes at once."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return BackendKeys(**{name: _load_or_make(folder / f"{name}.pem") for name in BackendKeys.__slots__})
+    return BackendKeys(**{name: _load_or_create(folder / f"{name}.pem") for name in BackendKeys.__slots__})
 
 
-def _load_or_make(path: Path) -> SigningKey:
+def _load_or_create(path: Path) -> SigningKey:
     if not path.exists():
         unfinished = path.with_name(f".{path.name}.{uuid4().hex}")
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -9,16 +9,16 @@ from urllib.parse import quote
 
 from tenancy.keycloak.comparison import DifferenceKind
 from tenancy.keycloak.connection import RealmConnection
-from tenancy.keycloak.specification.shape import Execution, RealmSpecification
+from tenancy.keycloak.specification.model import Execution, RealmSpecification
 
 BUILT_IN_FLOW = "browser"
 
 
-class TellDifference(Protocol):
+class DifferenceCallback(Protocol):
     def __call__(
         self,
         kind: DifferenceKind,
-        thing: str,
+        resource: str,
         field: str | None = None,
         intended: object = None,
         found: object = None,
@@ -32,45 +32,45 @@ class LoginFlow:
         self,
         realm: RealmConnection,
         specification: RealmSpecification,
-        differs: TellDifference,
-        do: Callable[[Callable[[], object]], bool],
+        add_difference: DifferenceCallback,
+        apply: Callable[[Callable[[], object]], bool],
     ) -> None:
         self._realm = realm
         self._alias = specification.browser_flow
         self._wanted = specification.browser_steps
-        self._differs = differs
-        self._do = do
+        self._add_difference = add_difference
+        self._apply = apply
 
     def compare(self) -> None:
         if self._alias not in {row["alias"] for row in self._realm.read("authentication/flows")}:
-            self._differs(DifferenceKind.MISSING, f"flow {self._alias}")
-            self._do(self._build)
+            self._add_difference(DifferenceKind.MISSING, f"flow {self._alias}")
+            self._apply(self._build)
             return
         found = self._executions()
-        wanted = list(_flat(self._wanted))
+        wanted = list(_flatten(self._wanted))
         there = [(row["level"], row.get("providerId") or row["displayName"]) for row in found]
         if there != [(level, step.provider) for level, step in wanted]:
-            self._differs(
+            self._add_difference(
                 DifferenceKind.CHANGED,
                 f"flow {self._alias}",
                 "steps",
                 [step.provider for _, step in wanted],
                 [name for _, name in there],
             )
-            self._do(self._rebuild)
+            self._apply(self._rebuild)
             return
         for row, (_, step) in zip(found, wanted, strict=True):
             if row["requirement"] != step.requirement:
-                thing = f"flow {self._alias}, step {step.provider}"
-                self._differs(
+                resource = f"flow {self._alias}, step {step.provider}"
+                self._add_difference(
                     DifferenceKind.CHANGED,
-                    thing,
+                    resource,
                     "requirement",
                     step.requirement,
                     row["requirement"],
                 )
                 changed = {**row, "requirement": step.requirement}
-                self._do(partial(self._realm.replace, self._path(self._alias, "executions"), changed))
+                self._apply(partial(self._realm.replace, self._path(self._alias, "executions"), changed))
 
     def _rebuild(self) -> None:
         # A flow in use cannot be deleted; for this moment people sign in by Keycloak's own.
@@ -92,7 +92,7 @@ class LoginFlow:
             },
         )
         self._add(self._alias, self._wanted)
-        for row, (_, step) in zip(self._executions(), _flat(self._wanted), strict=True):
+        for row, (_, step) in zip(self._executions(), _flatten(self._wanted), strict=True):
             self._realm.replace(
                 self._path(self._alias, "executions"),
                 {**row, "requirement": step.requirement},
@@ -124,8 +124,8 @@ class LoginFlow:
         return f"authentication/flows/{quote(flow, safe='')}/{rest}"
 
 
-def _flat(steps: Sequence[Execution], level: int = 0) -> Iterator[tuple[int, Execution]]:
+def _flatten(steps: Sequence[Execution], level: int = 0) -> Iterator[tuple[int, Execution]]:
     """The steps in the order and with the depth in which Keycloak lists them."""
     for step in steps:
         yield level, step
-        yield from _flat(step.steps, level + 1)
+        yield from _flatten(step.steps, level + 1)

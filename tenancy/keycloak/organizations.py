@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from governance.kernel.errors import Conflict, Invalid, reason
+from governance.kernel.errors import Conflict, Invalid, message
 from tenancy.keycloak.adoption import create_or_adopt
-from tenancy.keycloak.connection import Absent, RealmConnection
+from tenancy.keycloak.concurrency import ParallelMap
+from tenancy.keycloak.connection import RealmConnection, ResourceMissing
 from tenancy.keycloak.port import (
     MANAGED_BY,
     TENANT_ROLE_GROUPS,
-    Deed,
-    Ensured,
+    EnsureOutcome,
+    EnsureResult,
     OrganizationFacts,
     OrganizationIntent,
     RoleGroupFacts,
@@ -27,50 +28,49 @@ from tenancy.keycloak.representations import (
     organization_facts,
     role_group_facts,
 )
-from tenancy.keycloak.side_by_side import SideBySide
 
-LONGEST = 255
+MAX_LENGTH = 255
 """Keycloak answers 500 to one character more, so it is refused here first."""
 
-TOO_LONG = reason(
+TOO_LONG = message(
     "keycloak.too_long",
     ja="{what} は {limit} 文字までです({given} 文字あります)。",
     en="{what} may have {limit} characters; it has {given}.",
 )
-ORGANIZATION_TAKEN = reason(
+ORGANIZATION_TAKEN = message(
     "keycloak.organization_taken",
     ja="組織「{title}」({alias})は Keycloak に既にあり、この参加団体のものではありません。",
     en="The organization “{title}” ({alias}) exists in Keycloak and is not this tenant's.",
     hint_ja="Keycloak で確かめ、不要であれば人の手で片づけてから、やり直してください。",
     hint_en="Look at it in Keycloak; when it is not needed, remove it by hand and try again.",
 )
-ORGANIZATION_NOT_OURS = reason(
+ORGANIZATION_NOT_OURS = message(
     "keycloak.organization_not_ours",
     ja="組織 {alias} には Moyai の印(managed_by)がないか、同じ参加団体の組織が二つあります。",
     en="The organization {alias} does not carry Moyai's mark (managed_by), or the tenant has two.",
     hint_ja="Keycloak で確かめてください。Moyai が作っていないものは変えません。",
     hint_en="Look at it in Keycloak. Moyai does not change what it did not make.",
 )
-ORGANIZATION_MISSING = reason(
+ORGANIZATION_MISSING = message(
     "keycloak.organization_missing",
     ja="この参加団体の組織が Keycloak にありません。",
     en="The tenant has no organization in Keycloak.",
     hint_ja="参加手続きの「組織」の段階をやり直してください。",
     hint_en="Run the onboarding step “organization” again.",
 )
-ROLE_GROUP_MISSING = reason(
+ROLE_GROUP_MISSING = message(
     "keycloak.role_group_missing",
     ja="この参加団体の組織に役割グループ {missing} がありません。",
     en="The tenant's organization has no role group {missing}.",
     hint_ja="参加手続きの「役割グループ」の段階をやり直してください。",
     hint_en="Run the onboarding step “role groups” again.",
 )
-MEMBERS_LEFT = reason(
+MEMBERS_LEFT = message(
     "keycloak.members_left",
     ja="組織にまだ利用者が {count} 人います。先に外してください。",
     en="The organization still has {count} members; take them out first.",
 )
-NOT_CONFIGURED = reason(
+NOT_CONFIGURED = message(
     "keycloak.not_configured",
     ja="Keycloak のレルム {realm} に {missing} がありません。",
     en="The Keycloak realm {realm} has no {missing}.",
@@ -80,7 +80,7 @@ NOT_CONFIGURED = reason(
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class RoleIds:
     """Keycloak's ids of client `moyai-api` and its roles in one realm."""
 
     client: str
@@ -92,10 +92,10 @@ class RoleCatalogue:
 
     def __init__(self, reader: RealmConnection) -> None:
         self._reader = reader
-        self._known: Catalogue | None = None
+        self._known: RoleIds | None = None
         self._reading = threading.Lock()
 
-    def read(self) -> Catalogue:
+    def read(self) -> RoleIds:
         with self._reading:
             if self._known is None:
                 clients = self._reader.read("clients", clientId=API_CLIENT)
@@ -103,7 +103,7 @@ class RoleCatalogue:
                     raise Conflict(NOT_CONFIGURED, realm=self._reader.realm, missing=API_CLIENT)
                 client = clients[0]["id"]
                 roles = {row["name"]: row["id"] for row in self._reader.read(f"clients/{client}/roles")}
-                self._known = Catalogue(client, roles)
+                self._known = RoleIds(client, roles)
             return self._known
 
     def mapping(self, roles: set[str] | frozenset[str]) -> list[dict[str, str]]:
@@ -117,7 +117,7 @@ class RoleCatalogue:
             )
         return [{"id": known.roles[role], "name": role} for role in sorted(roles)]
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         with self._reading:
             self._known = None
 
@@ -129,55 +129,55 @@ class Organizations:
         self,
         people: RealmConnection,
         catalogue: RoleCatalogue,
-        side_by_side: SideBySide,
+        parallel: ParallelMap,
     ) -> None:
         self._people = people
         self._catalogue = catalogue
-        self._side_by_side = side_by_side
+        self._parallel = parallel
         # An organization's id never changes while it exists; whoever is answered 404 forgets it and looks anew.
         self._ids: dict[UUID, str] = {}
         self._groups: dict[UUID, dict[str, str]] = {}
 
-    def ensure(self, intent: OrganizationIntent) -> Ensured[OrganizationFacts]:
-        fits("name", intent.title)
-        fits("code", intent.code)
-        deed = Deed.KEPT
+    def ensure(self, intent: OrganizationIntent) -> EnsureResult[OrganizationFacts]:
+        check_length("name", intent.title)
+        check_length("code", intent.code)
+        outcome = EnsureOutcome.KEPT
         row = self._find(intent.tenant_id)
         if row is None:
             row = create_or_adopt(
                 lambda: self._people.create("organizations", organization_body(intent)),
                 lambda: self._find(intent.tenant_id),
-                taken=lambda: Conflict(ORGANIZATION_TAKEN, title=intent.title, alias=intent.alias),
+                already_exists=lambda: Conflict(ORGANIZATION_TAKEN, title=intent.title, alias=intent.alias),
             )
             if row is None:
-                return Ensured(Deed.CREATED, self._found(intent))
+                return EnsureResult(EnsureOutcome.CREATED, self._read_back(intent))
         changes = organization_changes(intent, organization_facts(row))
         if "alias" in changes:
             raise Conflict(ORGANIZATION_NOT_OURS, alias=row["alias"])
         if changes:
             # Without its alias Keycloak refuses the change; without its domains it would drop them.
             self._people.replace(f"organizations/{row['id']}", merged(row, organization_body(intent)))
-            return Ensured(Deed.CHANGED, self._found(intent), tuple(changes))
-        return Ensured(deed, organization_facts(row))
+            return EnsureResult(EnsureOutcome.CHANGED, self._read_back(intent), tuple(changes))
+        return EnsureResult(outcome, organization_facts(row))
 
-    def ensure_role_groups(self, tenant_id: UUID) -> Ensured[tuple[RoleGroupFacts, ...]]:
+    def ensure_role_groups(self, tenant_id: UUID) -> EnsureResult[tuple[RoleGroupFacts, ...]]:
         found = {group.name: group for group in self.role_groups(tenant_id)}
         organization = self.id_of(tenant_id)
         missing = [name for name in TENANT_ROLE_GROUPS if name not in found]
         unmapped = [name for name in TENANT_ROLE_GROUPS if name in found and name not in found[name].roles]
         if not missing and not unmapped:
-            return Ensured(Deed.KEPT, tuple(found[name] for name in TENANT_ROLE_GROUPS))
+            return EnsureResult(EnsureOutcome.KEPT, tuple(found[name] for name in TENANT_ROLE_GROUPS))
         self._catalogue.read()
 
         def make(name: str) -> None:
             group = found[name].id if name in found else self._create_group(tenant_id, organization, name)
             self._map_role(organization, group, name)
 
-        self._side_by_side.each(make, missing + unmapped)
+        self._parallel.map(make, missing + unmapped)
         now = {group.name: group for group in self.role_groups(tenant_id)}
-        deed = Deed.CREATED if missing else Deed.CHANGED
-        return Ensured(
-            deed,
+        outcome = EnsureOutcome.CREATED if missing else EnsureOutcome.CHANGED
+        return EnsureResult(
+            outcome,
             tuple(now[name] for name in TENANT_ROLE_GROUPS),
             tuple(missing + unmapped),
         )
@@ -190,9 +190,9 @@ class Organizations:
         if count := self._people.read(f"organizations/{row['id']}/members/count"):
             raise Conflict(MEMBERS_LEFT, count=count)
         self._people.delete(f"organizations/{row['id']}")
-        self.forget(tenant_id)
+        self.invalidate(tenant_id)
 
-    # -- what the other rooms of this package look up
+    # -- what the other modules of this package look up
 
     def id_of(self, tenant_id: UUID) -> str:
         """Keycloak's id of the tenant's organization; `Conflict` when there is none."""
@@ -210,8 +210,8 @@ class Organizations:
         path = f"organizations/{self.id_of(tenant_id)}/groups"
         try:
             rows = self._people.read_pages(path, briefRepresentation="false")
-        except Absent:
-            self.forget(tenant_id)
+        except ResourceMissing:
+            self.invalidate(tenant_id)
             rows = self._people.read_pages(
                 f"organizations/{self.id_of(tenant_id)}/groups",
                 briefRepresentation="false",
@@ -220,7 +220,7 @@ class Organizations:
         self._groups[tenant_id] = {group.name: group.id for group in groups}
         return groups
 
-    def forget(self, tenant_id: UUID) -> None:
+    def invalidate(self, tenant_id: UUID) -> None:
         """Another process or person removed the organization: its ids are worth nothing any more."""
         self._ids.pop(tenant_id, None)
         self._groups.pop(tenant_id, None)
@@ -230,17 +230,17 @@ class Organizations:
     def _find(self, tenant_id: UUID) -> dict[str, Any] | None:
         rows = find_organizations(self._people, tenant_id)
         if not rows:
-            self.forget(tenant_id)
+            self.invalidate(tenant_id)
             return None
         row = rows[0]
         if len(rows) > 1 or organization_facts(row).managed_by != MANAGED_BY:
             raise Conflict(ORGANIZATION_NOT_OURS, alias=row["alias"])
         if self._ids.get(tenant_id) != row["id"]:
-            self.forget(tenant_id)
+            self.invalidate(tenant_id)
             self._ids[tenant_id] = row["id"]
         return row
 
-    def _found(self, intent: OrganizationIntent) -> OrganizationFacts:
+    def _read_back(self, intent: OrganizationIntent) -> OrganizationFacts:
         row = self._find(intent.tenant_id)
         if row is None:
             raise Conflict(ORGANIZATION_MISSING)
@@ -255,7 +255,7 @@ class Organizations:
                 (group.id for group in self.role_groups(tenant_id) if group.name == name),
                 None,
             ),
-            taken=lambda: Conflict(ORGANIZATION_MISSING),
+            already_exists=lambda: Conflict(ORGANIZATION_MISSING),
         )
         return adopted or made[-1]
 
@@ -265,11 +265,11 @@ class Organizations:
             try:
                 self._people.create(path, self._catalogue.mapping({role}))
                 return
-            except Absent:
+            except ResourceMissing:
                 # The role was made anew since its id was read.
                 if last_try:
                     raise Conflict(NOT_CONFIGURED, realm=self._people.realm, missing=role) from None
-                self._catalogue.forget()
+                self._catalogue.invalidate()
 
 
 def find_organizations(connection: RealmConnection, tenant_id: UUID) -> list[dict[str, Any]]:
@@ -280,6 +280,6 @@ def find_organizations(connection: RealmConnection, tenant_id: UUID) -> list[dic
     return rows
 
 
-def fits(field: str, value: str) -> None:
-    if len(value) > LONGEST:
-        raise Invalid(TOO_LONG, field=field, what=field, limit=LONGEST, given=len(value))
+def check_length(field: str, value: str) -> None:
+    if len(value) > MAX_LENGTH:
+        raise Invalid(TOO_LONG, field=field, what=field, limit=MAX_LENGTH, given=len(value))

@@ -42,7 +42,7 @@ class Realm(StrEnum):
     OPERATORS = "moyai-operators"
 
 
-class Deed(StrEnum):
+class EnsureOutcome(StrEnum):
     """What an `ensure_…` did. Something found after a conflict or a lost answer counts as kept: it was there."""
 
     CREATED = "created"
@@ -197,7 +197,7 @@ class ServiceClientFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class TenantFacts:
+class KeycloakTenantFacts:
     """All that the identity server holds of one tenant, from one reading."""
 
     organization: OrganizationFacts | None
@@ -227,10 +227,10 @@ Found_co = TypeVar("Found_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Ensured(Generic[Found_co]):
+class EnsureResult(Generic[Found_co]):
     """What one `ensure_…` did and what is there now; `changes` names the declared fields that were written."""
 
-    deed: Deed
+    outcome: EnsureOutcome
     found: Found_co
     changes: tuple[str, ...] = ()
 
@@ -241,8 +241,9 @@ class Ensured(Generic[Found_co]):
 class Identities(Protocol):
     """People, clients and organizations in Keycloak. Every method may raise:
 
-    `Unreachable` (no answer, or the server is overloaded: ask again later), `Conflict` (something of that name is there
-    and is not ours), `Invalid` (a value Keycloak cannot hold; refused before any call).
+    `DependencyUnavailable` (no answer, or the server is overloaded: ask again later),
+    `Conflict` (something of that
+    name is there and is not ours), `Invalid` (a value Keycloak cannot hold; refused before any call).
     Safe to call from several threads. All times are the server's; nothing here sends a password.
     How many calls were made, `tenancy.keycloak.calls` tells.
     """
@@ -250,9 +251,11 @@ class Identities(Protocol):
     # -- looking
 
     def describe_server(self) -> ServerFacts:
-        """Never raises `Unreachable`: an absent server is not ready."""
+        """Never raises `DependencyUnavailable`: an absent server is not ready."""
 
-    def describe_tenant(self, tenant_id: UUID, *, holders_of: Collection[str] = TENANT_ROLE_GROUPS) -> TenantFacts:
+    def describe_tenant(
+        self, tenant_id: UUID, *, holders_of: Collection[str] = TENANT_ROLE_GROUPS
+    ) -> KeycloakTenantFacts:
         """Everything of one tenant: 4 calls, and one more for each role of `holders_of` (who is in that role's group).
 
         `PersonFacts.groups` tells of the roles in `holders_of` only. With none of the tenant there: 2 calls.
@@ -269,10 +272,10 @@ class Identities(Protocol):
 
     # -- ensuring
 
-    def ensure_organization(self, intent: OrganizationIntent) -> Ensured[OrganizationFacts]:
+    def ensure_organization(self, intent: OrganizationIntent) -> EnsureResult[OrganizationFacts]:
         """The organization with its attributes, found by its attribute tenant_id, never by a search for its name."""
 
-    def ensure_role_groups(self, tenant_id: UUID) -> Ensured[tuple[RoleGroupFacts, ...]]:
+    def ensure_role_groups(self, tenant_id: UUID) -> EnsureResult[tuple[RoleGroupFacts, ...]]:
         """One group per tenant role with that role mapped; groups beside ours are left alone."""
 
     def ensure_people(
@@ -281,7 +284,7 @@ class Identities(Protocol):
         people: Sequence[PersonIntent],
         *,
         withdraw_from: Collection[str] = (),
-    ) -> tuple[Ensured[PersonFacts], ...]:
+    ) -> tuple[EnsureResult[PersonFacts], ...]:
         """These people created, members of the organization and in the role groups they are meant to be in.
 
         Answers in the order given. People of the tenant that are not named stay as they are. Roles are only added, but
@@ -292,10 +295,10 @@ class Identities(Protocol):
 
     def ensure_service_clients(
         self, tenant_id: UUID, intents: Sequence[ServiceClientIntent]
-    ) -> tuple[Ensured[ServiceClientFacts], ...]:
+    ) -> tuple[EnsureResult[ServiceClientFacts], ...]:
         """These service clients, signing in by key only, with exactly these scopes. 1 call when nothing differs."""
 
-    def ensure_operator(self, intent: OperatorIntent) -> Ensured[OperatorFacts]:
+    def ensure_operator(self, intent: OperatorIntent) -> EnsureResult[OperatorFacts]:
         """A person in the operators' realm with exactly these roles of client `moyai-api`."""
 
     # -- acting

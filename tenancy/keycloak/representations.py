@@ -82,7 +82,7 @@ def organization_facts(row: Mapping[str, Any]) -> OrganizationFacts:
 
 def organization_changes(intent: OrganizationIntent, found: OrganizationFacts) -> dict[str, tuple[object, object]]:
     """Field by field, what is meant and what was found, where they differ."""
-    return _different(
+    return _changed_fields(
         name=(intent.title, found.title),
         enabled=(intent.enabled, found.enabled),
         code=(intent.code, found.code),
@@ -150,7 +150,7 @@ def person_changes(
     intent: PersonIntent | OperatorIntent, found: PersonFacts | OperatorFacts
 ) -> dict[str, tuple[object, object]]:
     """Keycloak keeps e-mail addresses in small letters, so case is no difference."""
-    return _different(
+    return _changed_fields(
         email=(intent.email.lower(), found.email),
         family_name=(intent.family_name, found.family_name),
         given_name=(intent.given_name, found.given_name),
@@ -232,7 +232,7 @@ def service_client_facts(row: Mapping[str, Any]) -> ServiceClientFacts:
 
 
 def service_client_changes(intent: ServiceClientIntent, found: ServiceClientFacts) -> dict[str, tuple[object, object]]:
-    return _different(
+    return _changed_fields(
         name=(intent.name, found.name),
         enabled=(intent.enabled, found.enabled),
         jwks=(canonical_jwks(intent.jwks), found.jwks),
@@ -251,5 +251,5 @@ def canonical_jwks(text: str) -> str:
         return text
 
 
-def _different(**pairs: tuple[object, object]) -> dict[str, tuple[object, object]]:
+def _changed_fields(**pairs: tuple[object, object]) -> dict[str, tuple[object, object]]:
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

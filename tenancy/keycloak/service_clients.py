@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from governance.kernel.errors import Conflict, Invalid, reason
+from governance.kernel.errors import Conflict, Invalid, message
 from tenancy.keycloak.adoption import create_or_adopt
+from tenancy.keycloak.concurrency import ParallelMap
 from tenancy.keycloak.connection import RealmConnection
-from tenancy.keycloak.organizations import NOT_CONFIGURED, fits
+from tenancy.keycloak.organizations import NOT_CONFIGURED, check_length
 from tenancy.keycloak.port import (
     MANAGED_BY,
     SERVICE_SCOPES,
-    Deed,
-    Ensured,
+    EnsureOutcome,
+    EnsureResult,
     ServiceClientFacts,
     ServiceClientIntent,
     service_client_name,
@@ -29,16 +30,15 @@ from tenancy.keycloak.representations import (
     service_client_facts,
     tenant_claim_mapper,
 )
-from tenancy.keycloak.side_by_side import SideBySide
 
-CLIENT_NOT_OURS = reason(
+CLIENT_NOT_OURS = message(
     "keycloak.client_not_ours",
     ja="クライアント {client_id} は Keycloak に既にあり、この参加団体のものではありません。",
     en="The client {client_id} exists in Keycloak and is not this tenant's.",
     hint_ja="Keycloak で確かめてください。Moyai が作っていないものは変えません。",
     hint_en="Look at it in Keycloak. Moyai does not change what it did not make.",
 )
-UNKNOWN_SCOPE = reason(
+UNKNOWN_SCOPE = message(
     "keycloak.unknown_scope",
     ja="利用できない権限の範囲です: {given}。使えるのは {known} です。",
     en="There is no scope {given}; known are {known}.",
@@ -48,13 +48,13 @@ UNKNOWN_SCOPE = reason(
 class ServiceClients:
     """The clients of realm `moyai` that belong to tenants, through the account that may write clients."""
 
-    def __init__(self, clients: RealmConnection, side_by_side: SideBySide) -> None:
+    def __init__(self, clients: RealmConnection, parallel: ParallelMap) -> None:
         self._clients = clients
-        self._side_by_side = side_by_side
+        self._parallel = parallel
 
     def ensure(
         self, tenant_id: UUID, intents: Sequence[ServiceClientIntent]
-    ) -> tuple[Ensured[ServiceClientFacts], ...]:
+    ) -> tuple[EnsureResult[ServiceClientFacts], ...]:
         for intent in intents:
             if unknown := intent.scopes - set(SERVICE_SCOPES):
                 raise Invalid(
@@ -63,22 +63,24 @@ class ServiceClients:
                     given=", ".join(sorted(unknown)),
                     known=", ".join(SERVICE_SCOPES),
                 )
-            fits("name", intent.name)
+            check_length("name", intent.name)
         found = self._by_name(tenant_id)
-        done = self._side_by_side.each(
+        done = self._parallel.map(
             lambda intent: self._ensure_one(intent, found.get(intent.client_id)),
             intents,
         )
-        if any(deed is not Deed.KEPT for deed, _ in done) or any(intent.client_id not in found for intent in intents):
+        if any(outcome is not EnsureOutcome.KEPT for outcome, _ in done) or any(
+            intent.client_id not in found for intent in intents
+        ):
             found = self._by_name(tenant_id)
         return tuple(
-            Ensured(deed, service_client_facts(found[intent.client_id]), changes)
-            for intent, (deed, changes) in zip(intents, done, strict=True)
+            EnsureResult(outcome, service_client_facts(found[intent.client_id]), changes)
+            for intent, (outcome, changes) in zip(intents, done, strict=True)
         )
 
     def remove(self, tenant_id: UUID, service_client_id: UUID) -> None:
         name = service_client_name(tenant_id, service_client_id)
-        row = self._look(name, tenant_id)
+        row = self._find(name, tenant_id)
         if row is not None:
             self._clients.delete(f"clients/{row['id']}")
 
@@ -87,34 +89,36 @@ class ServiceClients:
     def _by_name(self, tenant_id: UUID) -> dict[str, dict[str, Any]]:
         return {row["clientId"]: row for row in find_service_clients(self._clients, tenant_id)}
 
-    def _ensure_one(self, intent: ServiceClientIntent, row: dict[str, Any] | None) -> tuple[Deed, tuple[str, ...]]:
+    def _ensure_one(
+        self, intent: ServiceClientIntent, row: dict[str, Any] | None
+    ) -> tuple[EnsureOutcome, tuple[str, ...]]:
         if row is None:
             row = create_or_adopt(
                 lambda: self._create(intent),
-                lambda: self._look(intent.client_id, intent.tenant_id),
-                taken=lambda: Conflict(CLIENT_NOT_OURS, client_id=intent.client_id),
+                lambda: self._find(intent.client_id, intent.tenant_id),
+                already_exists=lambda: Conflict(CLIENT_NOT_OURS, client_id=intent.client_id),
             )
             if row is None:
-                return Deed.CREATED, ()
-        _only_ours(row, intent.tenant_id)
+                return EnsureOutcome.CREATED, ()
+        _require_managed_by_us(row, intent.tenant_id)
         changes = service_client_changes(intent, service_client_facts(row))
         if not changes:
-            return Deed.KEPT, ()
+            return EnsureOutcome.KEPT, ()
         self._clients.replace(f"clients/{row['id']}", self._settings(row, intent))
         if "scopes" in changes:
-            self._bring_scopes(row, intent)
+            self._sync_scopes(row, intent)
         if "tenant_claim" in changes:
-            self._bring_tenant_claim(row, intent)
-        return Deed.CHANGED, tuple(changes)
+            self._sync_tenant_claim(row, intent)
+        return EnsureOutcome.CHANGED, tuple(changes)
 
     def _create(self, intent: ServiceClientIntent) -> None:
         self._clients.admin.create_client(service_client_body(intent))
 
-    def _look(self, name: str, tenant_id: UUID) -> dict[str, Any] | None:
+    def _find(self, name: str, tenant_id: UUID) -> dict[str, Any] | None:
         rows: list[dict[str, Any]] = self._clients.read("clients", clientId=name)
         if not rows:
             return None
-        _only_ours(rows[0], tenant_id)
+        _require_managed_by_us(rows[0], tenant_id)
         return rows[0]
 
     def _settings(self, row: dict[str, Any], intent: ServiceClientIntent) -> dict[str, Any]:
@@ -128,7 +132,7 @@ class ServiceClients:
         both = merged(row, service_client_body(intent))
         return {name: value for name, value in both.items() if name not in apart}
 
-    def _bring_scopes(self, row: dict[str, Any], intent: ServiceClientIntent) -> None:
+    def _sync_scopes(self, row: dict[str, Any], intent: ServiceClientIntent) -> None:
         ids = {scope["name"]: scope["id"] for scope in self._clients.read("client-scopes")}
         wanted = SERVICE_BASE_SCOPES | intent.scopes
         if missing := wanted - ids.keys():
@@ -143,7 +147,7 @@ class ServiceClients:
         for name in sorted(present - wanted - {"service_account"}):
             self._clients.delete(f"clients/{row['id']}/default-client-scopes/{ids[name]}")
 
-    def _bring_tenant_claim(self, row: dict[str, Any], intent: ServiceClientIntent) -> None:
+    def _sync_tenant_claim(self, row: dict[str, Any], intent: ServiceClientIntent) -> None:
         mappers = f"clients/{row['id']}/protocol-mappers/models"
         for mapper in row.get("protocolMappers") or []:
             if mapper["name"] == TENANT_CLAIM_MAPPER or mapper["config"].get("claim.name") == "tenant_id":
@@ -158,7 +162,7 @@ def find_service_clients(connection: RealmConnection, tenant_id: UUID) -> list[d
     return [row for row in rows if row["clientId"].startswith(prefix)]
 
 
-def _only_ours(row: dict[str, Any], tenant_id: UUID) -> None:
+def _require_managed_by_us(row: dict[str, Any], tenant_id: UUID) -> None:
     facts = service_client_facts(row)
     if facts.managed_by != MANAGED_BY or facts.tenant_id != str(tenant_id):
         raise Conflict(CLIENT_NOT_OURS, client_id=facts.client_id)

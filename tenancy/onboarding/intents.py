@@ -22,18 +22,18 @@ from tenancy.keycloak.port import (
 )
 from tenancy.people.tables import Member, MemberState
 from tenancy.quotas.queries import quotas_in_force
-from tenancy.tenants.states import EFFECTS, TenantState
+from tenancy.tenants.states import STATE_EFFECTS, TenantState
 from tenancy.tenants.tables import Tenant
 
-WANTED = (MemberState.INVITED.value, MemberState.ACTIVE.value)
+ENABLED_STATES = (MemberState.INVITED.value, MemberState.ACTIVE.value)
 """People who are meant to be able to sign in. Suspended ones stay in Keycloak, disabled; removed ones leave it."""
 
-GONE = (TenantState.LEFT, TenantState.SUSPENDED)
+DISABLED_STATES = (TenantState.LEFT, TenantState.SUSPENDED)
 """States in which a tenant's organization is meant to be switched off."""
 
 
 @dataclass(frozen=True, slots=True)
-class WantedPerson:
+class MemberIntent:
     """A person with what Moyai knows of the projection: Keycloak's id, and whether the password mail went out."""
 
     intent: PersonIntent
@@ -51,17 +51,17 @@ class OnboardingIntent:
     name: str
     state: TenantState
     organization: OrganizationIntent
-    people: tuple[WantedPerson, ...]
+    people: tuple[MemberIntent, ...]
     service_clients: tuple[ServiceClientIntent, ...]
     quotas: tuple[tuple[str, int | None], ...]
     agreement: str | None
 
     @property
-    def owners(self) -> tuple[WantedPerson, ...]:
+    def owners(self) -> tuple[MemberIntent, ...]:
         return tuple(person for person in self.people if person.is_owner and person.intent.enabled)
 
     @property
-    def others(self) -> tuple[WantedPerson, ...]:
+    def others(self) -> tuple[MemberIntent, ...]:
         return tuple(person for person in self.people if not person.is_owner and person.intent.enabled)
 
 
@@ -76,15 +76,17 @@ def read_intent(session: Session, tenant_id: UUID, *, on: date, now: datetime) -
         code=tenant.code,
         name=tenant.name,
         state=state,
-        organization=OrganizationIntent(tenant.id, tenant.code or "-", tenant.name, enabled=state not in GONE),
+        organization=OrganizationIntent(
+            tenant.id, tenant.code or "-", tenant.name, enabled=state not in DISABLED_STATES
+        ),
         people=_people(session, tenant_id, now),
-        service_clients=_service_clients(session, tenant_id, enabled=_clients_run(state)),
+        service_clients=_service_clients(session, tenant_id, enabled=_clients_enabled(state)),
         quotas=tuple((quota.dimension, quota.value) for quota in quotas_in_force(session, tenant_id, on)),
         agreement=_agreement(session, tenant_id, on),
     )
 
 
-def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[WantedPerson, ...]:
+def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[MemberIntent, ...]:
     roles: dict[UUID, set[str]] = {}
     for person_id, role in session.execute(
         select(RoleGrant.person_id, RoleGrant.role).where(
@@ -99,7 +101,7 @@ def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[WantedPer
         .where(
             Member.tenant_id == tenant_id,
             or_(
-                Member.state.in_(WANTED),
+                Member.state.in_(ENABLED_STATES),
                 (Member.state == MemberState.SUSPENDED) & Member.keycloak_id.is_not(None),
             ),
         )
@@ -107,14 +109,14 @@ def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[WantedPer
         .execution_options(populate_existing=True)
     )
     return tuple(
-        WantedPerson(
+        MemberIntent(
             intent=PersonIntent(
                 person_id=member.person_id,
                 tenant_id=tenant_id,
                 email=member.email,
                 family_name=member.family_name,
                 given_name=member.given_name,
-                enabled=member.state in WANTED,
+                enabled=member.state in ENABLED_STATES,
                 roles=frozenset(roles.get(member.person_id, set()) & set(TENANT_ROLE_GROUPS)),
             ),
             is_owner=Role.TENANT_OWNER in roles.get(member.person_id, set()),
@@ -137,9 +139,9 @@ def _service_clients(session: Session, tenant_id: UUID, *, enabled: bool) -> tup
     )
 
 
-def _clients_run(state: TenantState) -> bool:
+def _clients_enabled(state: TenantState) -> bool:
     """Clients are made ready while the tenant comes in, and stopped where its state says so."""
-    return EFFECTS[state].clients_get_tokens or state in (
+    return STATE_EFFECTS[state].clients_get_tokens or state in (
         TenantState.APPLIED,
         TenantState.SCREENING,
         TenantState.AGREED,

@@ -19,14 +19,14 @@ from tenancy.directory import CohortFacts, TenantFacts, cohort, cohort_members
 from tenancy.keycloak.port import Identities
 from tenancy.onboarding.commands import EMPTY_COHORT
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
-from tenancy.onboarding.plan import TenantPlan, plan_tenant, roles_wanted
+from tenancy.onboarding.plan import OnboardingPlan, plan_tenant, required_roles
 from tenancy.onboarding.queries import intents_digest
 
-ASKED_AT_ONCE: Final = 8
+MAX_CONCURRENCY: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class CohortWishes:
+class CohortIntents:
     """What Moyai wants of a cohort's tenants, as read in one transaction."""
 
     cohort: CohortFacts
@@ -35,7 +35,7 @@ class CohortWishes:
     digest: str
 
 
-def read_wishes(session: Session, name: str) -> CohortWishes:
+def read_intents(session: Session, name: str) -> CohortIntents:
     """What is wanted of the cohort's tenants. Raises NotFound, and Conflict for a cohort without any."""
     found = cohort(session, name)
     members = cohort_members(session, name)
@@ -44,16 +44,16 @@ def read_wishes(session: Session, name: str) -> CohortWishes:
     on, now = clock.today(), clock.now()
     ids = [member.id for member in members]
     intents = {tenant_id: read_intent(session, tenant_id, on=on, now=now) for tenant_id in ids}
-    return CohortWishes(found, members, intents, intents_digest(session, ids, on=on, now=now))
+    return CohortIntents(found, members, intents, intents_digest(session, ids, on=on, now=now))
 
 
-def plan_tenants(wishes: CohortWishes, identities: Identities) -> tuple[TenantPlan, ...]:
-    """The plan of each tenant, in the order of the codes. Raises Unreachable while Keycloak is away."""
+def plan_tenants(cohort_intents: CohortIntents, identities: Identities) -> tuple[OnboardingPlan, ...]:
+    """The plan of each tenant, in the order of the codes. Raises DependencyUnavailable while Keycloak is away."""
 
-    def plan(member: TenantFacts) -> TenantPlan:
-        intent = wishes.intents[member.id]
-        return plan_tenant(intent, identities.describe_tenant(member.id, holders_of=roles_wanted(intent)))
+    def plan(member: TenantFacts) -> OnboardingPlan:
+        intent = cohort_intents.intents[member.id]
+        return plan_tenant(intent, identities.describe_tenant(member.id, holders_of=required_roles(intent)))
 
-    with ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="plan") as pool:
-        futures = [pool.submit(copy_context().run, plan, member) for member in wishes.members]
+    with ThreadPoolExecutor(MAX_CONCURRENCY, thread_name_prefix="plan") as pool:
+        futures = [pool.submit(copy_context().run, plan, member) for member in cohort_intents.members]
     return tuple(future.result() for future in futures)

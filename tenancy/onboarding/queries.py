@@ -13,10 +13,10 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import NOT_FOUND, REASONS, Language, NotFound
-from tenancy.onboarding.deeds import TO_BE_ENTERED
+from governance.kernel.errors import MESSAGES, NOT_FOUND, Language, NotFound
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
-from tenancy.onboarding.steps import OnboardingState, Standing, StepName, StepState, next_step
+from tenancy.onboarding.step_actions import MISSING_INPUT
+from tenancy.onboarding.steps import OnboardingState, StepName, StepState, StepStatus, next_step
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
 
 
@@ -35,21 +35,21 @@ class StepView:
     finished_at: datetime | None
 
     @property
-    def waits_for_entry(self) -> bool:
+    def needs_input(self) -> bool:
         """Whether it waits for somebody to enter something, such as an owner."""
-        return self.state is StepState.WAITING and self.reason in TO_BE_ENTERED
+        return self.state is StepState.WAITING and self.reason in MISSING_INPUT
 
-    def why(self, language: Language = "ja") -> str:
-        known = REASONS.get(self.reason or "")
+    def reason_text(self, language: Language = "ja") -> str:
+        known = MESSAGES.get(self.reason or "")
         if known is None:
             return ""
-        return (known.ja if language == "ja" else known.en).format_map(_Places(self.facts))
+        return (known.ja if language == "ja" else known.en).format_map(_MessageFacts(self.facts))
 
     def hint(self, language: Language = "ja") -> str:
-        known = REASONS.get(self.reason or "")
+        known = MESSAGES.get(self.reason or "")
         if known is None:
             return ""
-        return (known.hint_ja if language == "ja" else known.hint_en).format_map(_Places(self.facts))
+        return (known.hint_ja if language == "ja" else known.hint_en).format_map(_MessageFacts(self.facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +68,19 @@ class OnboardingView:
     steps: tuple[StepView, ...]
 
     @property
-    def stands_still(self) -> bool:
+    def is_blocked(self) -> bool:
         """Whether nothing more will come of it before a person decides or enters something."""
-        standings = {
-            step.name: Standing(step.name, StepState.FAILED if step.waits_for_entry else step.state)
+        statuses = {
+            step.name: StepStatus(step.name, StepState.FAILED if step.needs_input else step.state)
             for step in self.steps
         }
-        return next_step(standings, self.requested_at) is None
+        return next_step(statuses, self.requested_at) is None
 
     def step(self, name: StepName) -> StepView:
         return next(step for step in self.steps if step.name is name)
 
 
-class _Places(dict[str, Any]):
+class _MessageFacts(dict[str, Any]):
     """A reason's places; one that was not kept shows as a dash rather than failing the page."""
 
     def __missing__(self, key: str) -> str:
@@ -148,11 +148,11 @@ def count_by_state(session: Session, cohort_id: UUID | None = None) -> dict[Onbo
     return {OnboardingState(state): number for state, number in session.execute(query)}
 
 
-def count_standing_still(session: Session) -> int:
+def count_blocked(session: Session) -> int:
     """How many open onboardings have a step that failed, or that waits for somebody to enter something."""
     stopped = or_(
         OnboardingStep.state == StepState.FAILED,
-        and_(OnboardingStep.state == StepState.WAITING, OnboardingStep.reason.in_(TO_BE_ENTERED)),
+        and_(OnboardingStep.state == StepState.WAITING, OnboardingStep.reason.in_(MISSING_INPUT)),
     )
     return session.execute(
         select(func.count(OnboardingStep.onboarding_id.distinct()))
@@ -179,10 +179,10 @@ def due(session: Session, now: datetime, limit: int = 100) -> list[tuple[UUID, U
     return [(row.tenant_id, row.id) for row in rows]
 
 
-def standings_of(session: Session, row: Onboarding) -> dict[StepName, Standing]:
+def step_statuses(session: Session, row: Onboarding) -> dict[StepName, StepStatus]:
     """Where each step stands, for the pure functions of `steps`."""
     return {
-        StepName(step.name): Standing(
+        StepName(step.name): StepStatus(
             StepName(step.name), StepState(step.state), step.attempts, step.faults, step.retry_at
         )
         for step in session.scalars(

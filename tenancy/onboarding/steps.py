@@ -12,21 +12,21 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from governance.kernel.errors import Conflict, reason
+from governance.kernel.errors import Conflict, message
 
-SKIP_REFUSED = reason(
+SKIP_REFUSED = message(
     "onboarding.skip_refused",
     ja="「{step}」は参加に欠かせない手順なので、飛ばせません。",
     en="The step {step} cannot be skipped: membership needs it.",
     hint_ja="原因を直してから、やり直してください。",
     hint_en="Mend the cause, then retry.",
 )
-NOTHING_TO_DECIDE = reason(
+NOTHING_TO_DECIDE = message(
     "onboarding.nothing_to_decide",
     ja="手順「{step}」は「{state}」なので、決めることはありません。",
     en="The step {step} is {state}; there is nothing to decide.",
 )
-ADOPT_REFUSED = reason(
+ADOPT_REFUSED = message(
     "onboarding.adopt_refused",
     ja="手順「{step}」は、済んだものとして引き取ることはできません。",
     en="The step {step} cannot be taken over as done.",
@@ -68,7 +68,7 @@ class OnboardingState(StrEnum):
     FAILED = "failed"
 
 
-class Choice(StrEnum):
+class StepDecision(StrEnum):
     """What a person decides about a step: once more; not at all; or it is done already, outside."""
 
     RETRY = "retry"
@@ -97,16 +97,16 @@ SKIPPABLE: Final = frozenset({StepName.PASSWORD_MAIL, StepName.PEOPLE, StepName.
 ADOPTABLE: Final = frozenset({StepName.PASSWORD_MAIL})
 """What a person can know better than Moyai: whether a mail arrived. The rest Moyai sees for itself on `retry`."""
 
-RETRY_AFTER: Final = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=25))
+FAULT_RETRY_DELAYS: Final = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=25))
 """The pauses after a fault; after the last one a person decides."""
 
-ASK_AGAIN_AT_MOST: Final = timedelta(seconds=60)
+MAX_RETRY_DELAY: Final = timedelta(seconds=60)
 """How long, at most, until a server that is away is asked again, or something still missing is looked for again."""
 
-SETTLED: Final = frozenset({StepState.DONE, StepState.SKIPPED})
+COMPLETED_STATES: Final = frozenset({StepState.DONE, StepState.SKIPPED})
 
 
-class Ending(StrEnum):
+class StepResult(StrEnum):
     """How one try of a step ended."""
 
     DONE = "done"
@@ -117,7 +117,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StepStatus:
     """One step as it stands. `attempts` and, among them, `faults` count since it was queued or a person said retry."""
 
     name: StepName
@@ -128,74 +128,78 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Transition:
     """What a try made of its step: the new state and, where it goes on by itself, when."""
 
     state: StepState
     retry_at: datetime | None = None
 
 
-def next_step(standings: Mapping[StepName, Standing], now: datetime) -> StepName | None:
+def next_step(statuses: Mapping[StepName, StepStatus], now: datetime) -> StepName | None:
     """The first step that can be tried now, or None. One left `running` by a worker that died is tried again."""
     for name in StepName:
-        standing = standings[name]
-        if standing.state in SETTLED or standing.state is StepState.FAILED:
+        status = statuses[name]
+        if status.state in COMPLETED_STATES or status.state is StepState.FAILED:
             continue
-        if standing.retry_at is not None and standing.retry_at > now:
+        if status.retry_at is not None and status.retry_at > now:
             continue
-        if all(standings[needed].state in SETTLED for needed in NEEDS[name]):
+        if all(statuses[needed].state in COMPLETED_STATES for needed in NEEDS[name]):
             return name
     return None
 
 
-def next_time(standings: Mapping[StepName, Standing], now: datetime) -> datetime | None:
+def next_time(statuses: Mapping[StepName, StepStatus], now: datetime) -> datetime | None:
     """When a step can next be tried without anybody's help, or None where only a person can help or all is done."""
-    if next_step(standings, now) is not None:
+    if next_step(statuses, now) is not None:
         return now
     times = [
-        standing.retry_at
-        for standing in standings.values()
-        if standing.state is StepState.WAITING and standing.retry_at is not None
+        status.retry_at
+        for status in statuses.values()
+        if status.state is StepState.WAITING and status.retry_at is not None
     ]
     return min(times, default=None)
 
 
-def turn_after(ending: Ending, *, attempts: int, faults: int, now: datetime) -> Turn:
+def next_transition(result: StepResult, *, attempts: int, faults: int, now: datetime) -> Transition:
     """What the `attempts`-th try, after `faults` faults before it, makes of its step.
 
     A server that is away and something still to be entered wait for as long as it takes; a fault is tried again three
     times; a refusal (something of that name is there and is not ours) never mends itself.
     """
-    if ending is Ending.DONE:
-        return Turn(StepState.DONE)
-    if ending is Ending.REFUSED:
-        return Turn(StepState.FAILED)
-    if ending is Ending.FAULT:
-        if faults >= len(RETRY_AFTER):
-            return Turn(StepState.FAILED)
-        return Turn(StepState.WAITING, now + RETRY_AFTER[faults])
-    if ending is Ending.UNREACHABLE and 1 <= attempts <= len(RETRY_AFTER):
-        return Turn(StepState.WAITING, now + RETRY_AFTER[attempts - 1])
-    return Turn(StepState.WAITING, now + ASK_AGAIN_AT_MOST)
+    if result is StepResult.DONE:
+        return Transition(StepState.DONE)
+    if result is StepResult.REFUSED:
+        return Transition(StepState.FAILED)
+    if result is StepResult.FAULT:
+        if faults >= len(FAULT_RETRY_DELAYS):
+            return Transition(StepState.FAILED)
+        return Transition(StepState.WAITING, now + FAULT_RETRY_DELAYS[faults])
+    if result is StepResult.UNREACHABLE and 1 <= attempts <= len(FAULT_RETRY_DELAYS):
+        return Transition(StepState.WAITING, now + FAULT_RETRY_DELAYS[attempts - 1])
+    return Transition(StepState.WAITING, now + MAX_RETRY_DELAY)
 
 
-def decided(standing: Standing, choice: Choice) -> StepState:
+def apply_decision(status: StepStatus, choice: StepDecision) -> StepState:
     """What a person's decision makes of a step that waits or failed. Raises Conflict where it may not."""
-    if standing.state not in (StepState.FAILED, StepState.WAITING):
-        raise Conflict(NOTHING_TO_DECIDE, field="step", step=standing.name.value, state=standing.state.value)
-    if choice is Choice.SKIP and standing.name not in SKIPPABLE:
-        raise Conflict(SKIP_REFUSED, field="choice", step=standing.name.value)
-    if choice is Choice.ADOPT and standing.name not in ADOPTABLE:
-        raise Conflict(ADOPT_REFUSED, field="choice", step=standing.name.value)
-    return {Choice.RETRY: StepState.QUEUED, Choice.SKIP: StepState.SKIPPED, Choice.ADOPT: StepState.DONE}[choice]
+    if status.state not in (StepState.FAILED, StepState.WAITING):
+        raise Conflict(NOTHING_TO_DECIDE, field="step", step=status.name.value, state=status.state.value)
+    if choice is StepDecision.SKIP and status.name not in SKIPPABLE:
+        raise Conflict(SKIP_REFUSED, field="choice", step=status.name.value)
+    if choice is StepDecision.ADOPT and status.name not in ADOPTABLE:
+        raise Conflict(ADOPT_REFUSED, field="choice", step=status.name.value)
+    return {
+        StepDecision.RETRY: StepState.QUEUED,
+        StepDecision.SKIP: StepState.SKIPPED,
+        StepDecision.ADOPT: StepState.DONE,
+    }[choice]
 
 
-def roll_up(standings: Mapping[StepName, Standing]) -> OnboardingState:
+def overall_state(statuses: Mapping[StepName, StepStatus]) -> OnboardingState:
     """The state of the whole: what a person must see first wins."""
-    states = {standing.state for standing in standings.values()}
-    if states <= SETTLED:
+    states = {status.state for status in statuses.values()}
+    if states <= COMPLETED_STATES:
         return OnboardingState.DONE
     for state in (StepState.FAILED, StepState.RUNNING, StepState.WAITING):
         if state in states:
             return OnboardingState(state.value)
-    return OnboardingState.QUEUED if not states & SETTLED else OnboardingState.RUNNING
+    return OnboardingState.QUEUED if not states & COMPLETED_STATES else OnboardingState.RUNNING

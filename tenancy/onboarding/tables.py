@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstr
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 from tenancy.onboarding.steps import OnboardingState, StepName, StepState
 
 
@@ -18,7 +18,7 @@ def _one_of(column: str, values: type[StepName] | type[StepState] | type[Onboard
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
-class Onboarding(Row):
+class Onboarding(TableBase):
     """One run of the steps for one tenant; a tenant has at most one that is not done.
 
     `leased_until` and `lease_owner` say which worker has it in hand; `fence` grows with each lease, so that a worker
@@ -48,7 +48,7 @@ class Onboarding(Row):
     fence: Mapped[int] = mapped_column(BigInteger)
 
 
-class OnboardingStep(Row):
+class OnboardingStep(TableBase):
     """One step as it stands. `reason` is the code of what it waits for or failed with, `facts` fill its places.
 
     `outcome` says what was done (created, changed, kept and Keycloak's ids), without personal data.

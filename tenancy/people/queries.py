@@ -14,7 +14,7 @@ from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.permissions import Role
 from tenancy.people.tables import Member, MemberState
 
-PRESENT = (MemberState.INVITED.value, MemberState.ACTIVE.value)
+PRESENT_STATES = (MemberState.INVITED.value, MemberState.ACTIVE.value)
 """States of people who are meant to be able to sign in."""
 
 
@@ -42,7 +42,7 @@ def member_of_person(session: Session, tenant_id: UUID, person_id: UUID) -> Memb
 def count_present(session: Session, tenant_id: UUID) -> int:
     """How many people of the tenant are meant to be able to sign in: what the quota `users` counts."""
     return session.execute(
-        select(func.count()).select_from(Member).where(Member.tenant_id == tenant_id, Member.state.in_(PRESENT))
+        select(func.count()).select_from(Member).where(Member.tenant_id == tenant_id, Member.state.in_(PRESENT_STATES))
     ).scalar_one()
 
 
@@ -66,7 +66,7 @@ def owners(session: Session, tenant_id: UUID, now: datetime) -> list[Member]:
     return [
         member
         for member in members(session, tenant_id)
-        if member.state in PRESENT and Role.TENANT_OWNER in roles.get(member.person_id, frozenset())
+        if member.state in PRESENT_STATES and Role.TENANT_OWNER in roles.get(member.person_id, frozenset())
     ]
 
 

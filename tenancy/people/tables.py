@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 
 
 class MemberState(StrEnum):
@@ -21,7 +21,7 @@ class MemberState(StrEnum):
     REMOVED = "removed"
 
 
-class Member(Row):
+class Member(TableBase):
     """A person of one tenant. `person_id` is the username in Keycloak, so that no name or address is one."""
 
     __tablename__ = "member"

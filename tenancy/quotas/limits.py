@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from governance.kernel import clock
-from governance.kernel.errors import Conflict, reason
+from governance.kernel.errors import Conflict, message
 from tenancy.quotas.queries import quotas_in_force
 
-QUOTA_FULL = reason(
+QUOTA_FULL = message(
     "quota.full",
     ja="利用枠（{label}）の上限 {value} {unit} に達しています。",
     en="The quota of {dimension} is reached: {value} {unit}.",
@@ -19,7 +19,7 @@ QUOTA_FULL = reason(
 )
 
 
-def refuse_above(session: Session, tenant_id: UUID, dimension: str, count: int) -> None:
+def enforce_quota(session: Session, tenant_id: UUID, dimension: str, count: int) -> None:
     """Raise Conflict when `count` is above the tenant's quota today. The caller holds the tenant's row.
 
     While a tenant has no plan yet it is being set up, and nothing is counted against it.

@@ -40,7 +40,7 @@ def plans(session: Session) -> list[Plan]:
     return list(session.scalars(select(Plan).order_by(Plan.name)))
 
 
-def plan_named(session: Session, name: str) -> Plan:
+def get_plan(session: Session, name: str) -> Plan:
     """The plan of this name. Raises NotFound."""
     found = session.scalars(select(Plan).where(Plan.name == name)).first()
     if found is None:
@@ -53,7 +53,9 @@ def plan_quotas(session: Session, plan_id: UUID, on: date) -> dict[str, int | No
     return {
         row.dimension: row.value
         for row in session.scalars(
-            select(PlanQuota).where(PlanQuota.plan_id == plan_id, _on(PlanQuota.valid_from, PlanQuota.valid_until, on))
+            select(PlanQuota).where(
+                PlanQuota.plan_id == plan_id, _in_force_on(PlanQuota.valid_from, PlanQuota.valid_until, on)
+            )
         )
     }
 
@@ -63,7 +65,7 @@ def plan_in_force(session: Session, tenant_id: UUID, on: date) -> Plan | None:
     return session.scalars(
         select(Plan)
         .join(TenantPlan, TenantPlan.plan_id == Plan.id)
-        .where(TenantPlan.tenant_id == tenant_id, _on(TenantPlan.valid_from, TenantPlan.valid_until, on))
+        .where(TenantPlan.tenant_id == tenant_id, _in_force_on(TenantPlan.valid_from, TenantPlan.valid_until, on))
     ).first()
 
 
@@ -77,7 +79,8 @@ def quotas_in_force(session: Session, tenant_id: UUID, on: date) -> tuple[QuotaI
         row.dimension: row.value
         for row in session.scalars(
             select(QuotaOverride).where(
-                QuotaOverride.tenant_id == tenant_id, _on(QuotaOverride.valid_from, QuotaOverride.valid_until, on)
+                QuotaOverride.tenant_id == tenant_id,
+                _in_force_on(QuotaOverride.valid_from, QuotaOverride.valid_until, on),
             )
         )
     }
@@ -131,5 +134,5 @@ def open_request(session: Session, tenant_id: UUID, dimension: str) -> QuotaRequ
     ).first()
 
 
-def _on(valid_from: Mapped[date], valid_until: Mapped[date | None], on: date) -> ColumnElement[bool]:
+def _in_force_on(valid_from: Mapped[date], valid_until: Mapped[date | None], on: date) -> ColumnElement[bool]:
     return (valid_from <= on) & or_(valid_until.is_(None), valid_until > on)

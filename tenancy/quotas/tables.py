@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 
 
-class QuotaDimension(Row):
+class QuotaDimension(TableBase):
     """What can be limited: its unit, whether it counts up in a period or measures a level. Rows come by migration."""
 
     __tablename__ = "quota_dimension"
@@ -29,7 +29,7 @@ class QuotaDimension(Row):
     place: Mapped[int]
 
 
-class Plan(Row):
+class Plan(TableBase):
     """A named offer (利用プラン)."""
 
     __tablename__ = "plan"
@@ -41,7 +41,7 @@ class Plan(Row):
     created_at: Mapped[datetime]
 
 
-class PlanQuota(Row):
+class PlanQuota(TableBase):
     """What a plan allows of one dimension from a day on; NULL is unlimited."""
 
     __tablename__ = "plan_quota"
@@ -59,7 +59,7 @@ class PlanQuota(Row):
     valid_until: Mapped[date | None]
 
 
-class TenantPlan(Row):
+class TenantPlan(TableBase):
     """The plan a tenant is on, from a day on."""
 
     __tablename__ = "tenant_plan"
@@ -78,7 +78,7 @@ class TenantPlan(Row):
     chosen_at: Mapped[datetime]
 
 
-class QuotaRequest(Row):
+class QuotaRequest(TableBase):
     """A wish for another value: what it was, what is asked, what was decided. Who decided stands in the approval."""
 
     __tablename__ = "quota_request"
@@ -103,7 +103,7 @@ class QuotaRequest(Row):
     requested_at: Mapped[datetime]
 
 
-class QuotaOverride(Row):
+class QuotaOverride(TableBase):
     """A tenant's own value of one dimension, in place of its plan's, from a day on; NULL is unlimited."""
 
     __tablename__ = "quota_override"

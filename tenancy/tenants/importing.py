@@ -12,38 +12,38 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from governance.kernel.errors import Conflict, Invalid, Refused, reason
-from tenancy.tenants.admission import admitted_code
-from tenancy.tenants.figures import basis_date
+from governance.kernel.errors import Conflict, DomainError, Invalid, message
+from tenancy.tenants.eligibility import eligible_code
 from tenancy.tenants.municipality_file import Encoding, MunicipalityFile, MunicipalityRow, read_municipalities
+from tenancy.tenants.statistic_values import basis_date
 from tenancy.tenants.tables import StatisticKind, Tenant
 
-ALREADY_REGISTERED = reason(
+ALREADY_REGISTERED = message(
     "tenant.already_registered",
     ja="団体コード {given} の団体（{name}）は、すでに登録されています（状態: {state}）。",
     en="The body of code {given} ({name}) is registered already; it is {state}.",
 )
-TWICE_IN_FILE = reason(
+TWICE_IN_FILE = message(
     "import.twice_in_file",
     ja="団体コード {given} は {line} 行目にもあります。",
     en="The code {given} is also on line {line}.",
 )
-BASIS_DATE_MISSING = reason(
+BASIS_DATE_MISSING = message(
     "import.basis_date_missing",
     ja="列「{column}」の基準日を指定してください。",
     en="Say of which day the column {column} is.",
 )
-BASIS_DATE_OF_ANOTHER_YEAR = reason(
+BASIS_DATE_OF_ANOTHER_YEAR = message(
     "import.basis_date_of_another_year",
     ja="列「{column}」の基準日 {given} が、列名の年と合いません。",
     en="The basis date {given} is not in the year that the column {column} names.",
 )
-SOURCE_MISSING = reason(
+SOURCE_MISSING = message(
     "import.source_missing",
     ja="数値の出典がありません。source 列に書くか、出典を指定してください。",
     en="The figures have no source; fill the column source or name one for the file.",
 )
-REFUSED = reason(
+REFUSED = message(
     "import.refused",
     ja="{rows} 行のうち {refused} 行に誤りがあるため、何も取り込みませんでした。最初は {line} 行目: {first_ja}",
     en="{refused} of {rows} rows are wrong, so nothing was imported. The first is on line {line}: {first_en}",
@@ -58,7 +58,7 @@ class RowVerdict:
     code: str
     name: str
     row: MunicipalityRow | None
-    refusal: Refused | None
+    refusal: DomainError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,15 @@ class ImportRefused(Invalid):
     """A file with wrong rows; `verdict` says which."""
 
     def __init__(self, verdict: ImportVerdict) -> None:
-        first, why = next((row, row.refusal) for row in verdict.rows if row.refusal is not None)
+        first, refusal = next((row, row.refusal) for row in verdict.rows if row.refusal is not None)
         super().__init__(
             REFUSED,
             field="content",
             rows=len(verdict.rows),
             refused=len(verdict.refused),
             line=first.line,
-            first_ja=why.message("ja"),
-            first_en=why.message("en"),
+            first_ja=refusal.text("ja"),
+            first_en=refusal.text("en"),
         )
         self.verdict = verdict
 
@@ -98,7 +98,7 @@ def examine(
     encoding: Encoding | None,
     basis_dates: Mapping[StatisticKind, date],
     source: str | None,
-    home: str,
+    operator_prefecture: str,
     today: date,
 ) -> ImportVerdict:
     """Read the file and try each row against the rules and against what is registered.
@@ -114,7 +114,9 @@ def examine(
         refusal = read.refusal
         if read.row is not None:
             try:
-                code = admitted_code(read.row.code or None, read.row.kind, home=home, field="code6")
+                code = eligible_code(
+                    read.row.code or None, read.row.kind, operator_prefecture=operator_prefecture, field="code6"
+                )
                 if code is not None and (same := known.get(code.digits)):
                     raise Conflict(
                         ALREADY_REGISTERED, field="code6", given=code.digits, name=same.name, state=same.state
@@ -123,7 +125,7 @@ def examine(
                     raise Conflict(TWICE_IN_FILE, field="code6", given=read.row.code, line=first_line[read.row.code])
                 if read.row.figures and not (read.row.source or source):
                     raise Invalid(SOURCE_MISSING, field="source")
-            except Refused as refused:
+            except DomainError as refused:
                 refusal = refused
             first_line.setdefault(read.row.code, read.line)
         verdicts.append(RowVerdict(read.line, read.code, read.name, None if refusal else read.row, refusal))
@@ -131,7 +133,7 @@ def examine(
 
 
 def _check_basis_dates(file: MunicipalityFile, basis_dates: Mapping[StatisticKind, date], today: date) -> None:
-    for kind, (column, year) in file.figure_columns.items():
+    for kind, (column, year) in file.statistic_columns.items():
         field = f"basis_dates.{kind.value}"
         if kind not in basis_dates:
             raise Invalid(BASIS_DATE_MISSING, field=field, column=column)

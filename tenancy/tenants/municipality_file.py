@@ -14,88 +14,88 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from governance.kernel.errors import Invalid, Refused, reason
+from governance.kernel.errors import DomainError, Invalid, message
 from governance.kernel.plain_text import plain_line
-from governance.kernel.yen import shown
-from tenancy.tenants.figures import figure_of_cell
+from governance.kernel.yen import printable
 from tenancy.tenants.states import TenantKind
+from tenancy.tenants.statistic_values import statistic_from_cell
 from tenancy.tenants.tables import StatisticKind
 
-BYTES_MOST: Final = 4 * 2**20
-ROWS_MOST: Final = 5_000
-CELL_MOST: Final = 1_000
+MAX_BYTES: Final = 4 * 2**20
+MAX_ROWS: Final = 5_000
+MAX_CELL_LENGTH: Final = 1_000
 
-FILE_EMPTY = reason("import.file_empty", ja="ファイルに行がありません。", en="The file has no rows.")
-FILE_TOO_LARGE = reason(
+FILE_EMPTY = message("import.file_empty", ja="ファイルに行がありません。", en="The file has no rows.")
+FILE_TOO_LARGE = message(
     "import.file_too_large",
     ja="ファイルは {most} バイト以下にしてください（{given} バイト）。",
     en="The file may have at most {most} bytes; it has {given}.",
 )
-TOO_MANY_ROWS = reason(
+TOO_MANY_ROWS = message(
     "import.too_many_rows",
     ja="一度に取り込めるのは {most} 行までです。",
     en="At most {most} rows can be imported at once.",
 )
-NOT_THE_ENCODING = reason(
+NOT_THE_ENCODING = message(
     "import.not_the_encoding",
     ja="ファイルを {tried} として読めません。",
     en="The file cannot be read as {tried}.",
     hint_ja="UTF-8 または CP932（Shift_JIS）の CSV で保存し直してください。",
     hint_en="Save it as CSV in UTF-8 or CP932 (Shift_JIS).",
 )
-HOLDS_NUL = reason(
+CONTAINS_NUL = message(
     "import.holds_nul",
     ja="{line} 行目に NUL 文字があります。UTF-16 で保存したファイルは読めません。",
     en="Line {line} holds a NUL; a file saved as UTF-16 cannot be read.",
     hint_ja="UTF-8 の CSV で保存し直してください。",
     hint_en="Save it as CSV in UTF-8.",
 )
-LONE_CR = reason(
+LONE_CR = message(
     "import.lone_cr",
     ja="{line} 行目に、改行（LF）を伴わない CR があります。",
     en="Line {line} has a carriage return without a line feed.",
 )
-NOT_CSV = reason(
+NOT_CSV = message(
     "import.not_csv",
     ja="{line} 行目から先を CSV として読めません（引用符が閉じていない、など）。",
     en="From line {line} on this is not CSV (an open quotation mark, perhaps).",
 )
-COLUMN_TWICE = reason(
+COLUMN_TWICE = message(
     "import.column_twice", ja="列「{given}」が二度あります。", en="The column “{given}” is there twice."
 )
-COLUMN_MISSING = reason(
+COLUMN_MISSING = message(
     "import.column_missing", ja="列「{given}」がありません。", en="The column “{given}” is missing."
 )
-COLUMN_UNKNOWN = reason(
+COLUMN_UNKNOWN = message(
     "import.column_unknown",
     ja="列「{given}」は取り込めません。",
     en="The column “{given}” is not known.",
     hint_ja="使える列: {known}。",
     hint_en="Known columns: {known}.",
 )
-RAGGED = reason(
+RAGGED = message(
     "import.ragged",
     ja="列の数が見出しと合いません（見出し {expected} 列、この行 {given} 列）。",
     en="The header has {expected} columns, this row {given}.",
 )
-FORMULA = reason(
+FORMULA = message(
     "import.formula",
     ja="列「{column}」の「{given}」は表計算ソフトの数式として扱われるおそれがあります。",
     en="“{given}” in the column {column} could be run as a formula by a spreadsheet.",
     hint_ja="先頭の記号を除いてください。",
     hint_en="Remove the leading sign.",
 )
-CELL_TOO_LONG = reason(
+CELL_TOO_LONG = message(
     "import.cell_too_long",
     ja="列「{column}」が長すぎます（{most} 文字まで）。",
     en="The column {column} is too long (at most {most} characters).",
 )
-NOT_KANA = reason(
+NOT_KANA = message(
     "import.not_kana",
     ja="読み「{given}」は全角カタカナで入力してください。",
     en="The reading “{given}” must be in full-width katakana.",
 )
-KIND_UNKNOWN = reason(
+KIND_UNKNOWN = message(
     "import.kind_unknown",
     ja="種別「{given}」は使えません。使えるのは {known} です。",
     en="The kind “{given}” is not known; known are {known}.",
@@ -104,9 +104,9 @@ KIND_UNKNOWN = reason(
 Encoding = Literal["utf-8", "cp932"]
 
 CODE, NAME, KANA, KIND, NAME_EN, SOURCE = "code6", "name_ja", "kana", "kind", "name_en", "source"
-_NEEDED: Final = (CODE, NAME, KANA, KIND)
-_SEEN_BUT_UNUSED: Final = ("code5", "prefecture_ja", "romaji", "population_65plus_2020", "corporate_number_derived")
-_FIGURE_COLUMNS: Final = {
+_REQUIRED_COLUMNS: Final = (CODE, NAME, KANA, KIND)
+_IGNORED_COLUMNS: Final = ("code5", "prefecture_ja", "romaji", "population_65plus_2020", "corporate_number_derived")
+_STATISTIC_COLUMNS: Final = {
     re.compile(r"population(?:_([0-9]{4}))?"): StatisticKind.POPULATION,
     re.compile(r"households(?:_([0-9]{4}))?"): StatisticKind.HOUSEHOLDS,
     re.compile(r"area_km2"): StatisticKind.AREA_KM2,
@@ -142,16 +142,16 @@ class ReadRow:
     code: str
     name: str
     row: MunicipalityRow | None
-    refusal: Refused | None
+    refusal: DomainError | None
 
 
 @dataclass(frozen=True, slots=True)
 class MunicipalityFile:
-    """The whole file. `figure_columns` maps each kind of figure to its column and the year in the column's name."""
+    """The whole file. `statistic_columns` maps each kind of figure to its column and the year in the column's name."""
 
     encoding: Encoding
     sha256: str
-    figure_columns: dict[StatisticKind, tuple[str, int | None]]
+    statistic_columns: dict[StatisticKind, tuple[str, int | None]]
     has_source: bool
     rows: tuple[ReadRow, ...]
 
@@ -162,10 +162,10 @@ def read_municipalities(content: bytes, encoding: Encoding | None = None) -> Mun
     Raises Invalid for what concerns the file as a whole (size, encoding, header, broken quoting); what concerns a row
     stands in that row.
     """
-    if len(content) > BYTES_MOST:
-        raise Invalid(FILE_TOO_LARGE, field="content", most=BYTES_MOST, given=len(content))
+    if len(content) > MAX_BYTES:
+        raise Invalid(FILE_TOO_LARGE, field="content", most=MAX_BYTES, given=len(content))
     if (nul := content.find(b"\0")) >= 0:
-        raise Invalid(HOLDS_NUL, field="content", line=content.count(b"\n", 0, nul) + 1)
+        raise Invalid(CONTAINS_NUL, field="content", line=content.count(b"\n", 0, nul) + 1)
     text, found = _decode(content, encoding)
     if lone := re.search(r"\r(?!\n)", text):
         raise Invalid(LONE_CR, field="content", line=text.count("\n", 0, lone.start()) + 1)
@@ -174,18 +174,18 @@ def read_municipalities(content: bytes, encoding: Encoding | None = None) -> Mun
     if header_line is None or not any(header_line[1]):
         raise Invalid(FILE_EMPTY, field="content")
     header = header_line[1]
-    figure_columns = _read_header(header)
+    statistic_columns = _read_header(header)
     rows: list[ReadRow] = []
     for line, cells in lines:
-        if len(rows) == ROWS_MOST:
-            raise Invalid(TOO_MANY_ROWS, field="content", most=ROWS_MOST)
-        rows.append(_read_row(line, header, cells, figure_columns))
+        if len(rows) == MAX_ROWS:
+            raise Invalid(TOO_MANY_ROWS, field="content", most=MAX_ROWS)
+        rows.append(_read_row(line, header, cells, statistic_columns))
     if not rows:
         raise Invalid(FILE_EMPTY, field="content")
     return MunicipalityFile(
         encoding=found,
         sha256=hashlib.sha256(content).hexdigest(),
-        figure_columns=figure_columns,
+        statistic_columns=statistic_columns,
         has_source=SOURCE in header,
         rows=tuple(rows),
     )
@@ -223,24 +223,24 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _read_header(header: list[str]) -> dict[StatisticKind, tuple[str, int | None]]:
-    figure_columns: dict[StatisticKind, tuple[str, int | None]] = {}
+    statistic_columns: dict[StatisticKind, tuple[str, int | None]] = {}
     for place, column in enumerate(header):
-        kind, year = _figure_column(column)
-        if column in header[:place] or kind in figure_columns:
-            raise Invalid(COLUMN_TWICE, field="header", given=shown(column))
+        kind, year = _statistic_column(column)
+        if column in header[:place] or kind in statistic_columns:
+            raise Invalid(COLUMN_TWICE, field="header", given=printable(column))
         if kind is not None:
-            figure_columns[kind] = (column, year)
-        elif column not in (*_NEEDED, NAME_EN, SOURCE, *_SEEN_BUT_UNUSED):
-            known = ", ".join((*_NEEDED, NAME_EN, SOURCE, *(figure.value for figure in StatisticKind)))
-            raise Invalid(COLUMN_UNKNOWN, field="header", given=shown(column), known=known)
-    for column in _NEEDED:
+            statistic_columns[kind] = (column, year)
+        elif column not in (*_REQUIRED_COLUMNS, NAME_EN, SOURCE, *_IGNORED_COLUMNS):
+            known = ", ".join((*_REQUIRED_COLUMNS, NAME_EN, SOURCE, *(figure.value for figure in StatisticKind)))
+            raise Invalid(COLUMN_UNKNOWN, field="header", given=printable(column), known=known)
+    for column in _REQUIRED_COLUMNS:
         if column not in header:
             raise Invalid(COLUMN_MISSING, field="header", given=column)
-    return figure_columns
+    return statistic_columns
 
 
-def _figure_column(column: str) -> tuple[StatisticKind | None, int | None]:
-    for form, kind in _FIGURE_COLUMNS.items():
+def _statistic_column(column: str) -> tuple[StatisticKind | None, int | None]:
+    for form, kind in _STATISTIC_COLUMNS.items():
         if found := form.fullmatch(column):
             year = found.group(1) if form.groups else None
             return kind, int(year) if year else None
@@ -248,32 +248,32 @@ def _figure_column(column: str) -> tuple[StatisticKind | None, int | None]:
 
 
 def _read_row(
-    line: int, header: list[str], cells: list[str], figure_columns: dict[StatisticKind, tuple[str, int | None]]
+    line: int, header: list[str], cells: list[str], statistic_columns: dict[StatisticKind, tuple[str, int | None]]
 ) -> ReadRow:
     named = dict(zip(header, cells, strict=False))
-    code, name = shown(named.get(CODE, "")), shown(named.get(NAME, ""))
+    code, name = printable(named.get(CODE, "")), printable(named.get(NAME, ""))
     try:
         if len(cells) != len(header):
             raise Invalid(RAGGED, field="row", expected=len(header), given=len(cells))
-        row = _municipality(named, figure_columns)
+        row = _municipality(named, statistic_columns)
     except Invalid as refusal:
         return ReadRow(line, code, name, None, refusal)
     return ReadRow(line, code, name, row, None)
 
 
 def _municipality(
-    cells: dict[str, str], figure_columns: dict[StatisticKind, tuple[str, int | None]]
+    cells: dict[str, str], statistic_columns: dict[StatisticKind, tuple[str, int | None]]
 ) -> MunicipalityRow:
     for column, cell in cells.items():
-        if len(cell) > CELL_MOST:
-            raise Invalid(CELL_TOO_LONG, field=column, column=column, most=CELL_MOST)
+        if len(cell) > MAX_CELL_LENGTH:
+            raise Invalid(CELL_TOO_LONG, field=column, column=column, most=MAX_CELL_LENGTH)
         if cell.startswith(_FORMULA_SIGNS):
-            raise Invalid(FORMULA, field=column, column=column, given=shown(cell))
+            raise Invalid(FORMULA, field=column, column=column, given=printable(cell))
     kana = plain_line(cells[KANA], field=KANA)
     if not _KANA.fullmatch(kana):
-        raise Invalid(NOT_KANA, field=KANA, given=shown(kana))
+        raise Invalid(NOT_KANA, field=KANA, given=printable(kana))
     if cells[KIND] not in _KINDS:
-        raise Invalid(KIND_UNKNOWN, field=KIND, given=shown(cells[KIND]), known=", ".join(_KINDS))
+        raise Invalid(KIND_UNKNOWN, field=KIND, given=printable(cells[KIND]), known=", ".join(_KINDS))
     return MunicipalityRow(
         code=cells[CODE],
         name=plain_line(cells[NAME], field=NAME),
@@ -281,8 +281,8 @@ def _municipality(
         kind=_KINDS[cells[KIND]],
         name_en=plain_line(cells[NAME_EN], field=NAME_EN) if cells.get(NAME_EN) else None,
         figures=tuple(
-            (kind, figure_of_cell(kind, cells[column], field=column))
-            for kind, (column, _) in figure_columns.items()
+            (kind, statistic_from_cell(kind, cells[column], field=column))
+            for kind, (column, _) in statistic_columns.items()
             # An empty cell is a figure nobody knows, which is not zero.
             if cells[column]
         ),

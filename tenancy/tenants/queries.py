@@ -14,13 +14,13 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from governance.kernel.errors import NOT_FOUND, NotFound
-from tenancy.tenants.figures import figure_value
 from tenancy.tenants.states import TenantKind, TenantState
-from tenancy.tenants.tables import Cohort, Contact, Statistic, StatisticKind, Tenant, TenantMove
+from tenancy.tenants.statistic_values import statistic_fraction
+from tenancy.tenants.tables import Cohort, Contact, Statistic, StatisticKind, Tenant, TenantStateChange
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class StatisticValue:
     """A figure as it stands: its exact value, the day it is of, its source, and the row that holds it."""
 
     value: Fraction
@@ -48,7 +48,7 @@ def tenants(session: Session, *, state: TenantState | None = None, cohort: str |
 
 
 @dataclass(frozen=True, slots=True)
-class ListedTenant:
+class TenantListItem:
     """A line of the list of tenants."""
 
     id: UUID
@@ -92,17 +92,17 @@ def list_tenants(
     descending: bool = False,
     offset: int = 0,
     limit: int | None = None,
-) -> list[ListedTenant]:
+) -> list[TenantListItem]:
     """The tenants that the filter lets through, by one of LIST_ORDERS; a part of them where `limit` is given."""
     column = LIST_ORDERS[order]
     query = (
         select(Tenant, Cohort.name, Cohort.label)
         .outerjoin(Cohort, Cohort.id == Tenant.cohort_id)
-        .where(*_lets_through(wanted))
+        .where(*_matches(wanted))
         .order_by((column.desc() if descending else column.asc()).nulls_last(), Tenant.code.nulls_last(), Tenant.id)
     )
     return [
-        ListedTenant(
+        TenantListItem(
             row.id,
             row.code,
             row.name,
@@ -122,7 +122,7 @@ def list_tenants(
 def count_tenants(session: Session, wanted: TenantFilter) -> int:
     """How many tenants the filter lets through."""
     return session.execute(
-        select(func.count(Tenant.id)).outerjoin(Cohort, Cohort.id == Tenant.cohort_id).where(*_lets_through(wanted))
+        select(func.count(Tenant.id)).outerjoin(Cohort, Cohort.id == Tenant.cohort_id).where(*_matches(wanted))
     ).scalar_one()
 
 
@@ -158,10 +158,14 @@ def cohorts(session: Session) -> list[Cohort]:
     return list(session.scalars(select(Cohort).order_by(Cohort.fiscal_year, Cohort.name)))
 
 
-def moves(session: Session, tenant_id: UUID) -> list[TenantMove]:
+def state_changes(session: Session, tenant_id: UUID) -> list[TenantStateChange]:
     """How the tenant came to its state, newest first."""
     return list(
-        session.scalars(select(TenantMove).where(TenantMove.tenant_id == tenant_id).order_by(TenantMove.id.desc()))
+        session.scalars(
+            select(TenantStateChange)
+            .where(TenantStateChange.tenant_id == tenant_id)
+            .order_by(TenantStateChange.id.desc())
+        )
     )
 
 
@@ -181,7 +185,7 @@ def statistics(session: Session, tenant_id: UUID) -> list[Statistic]:
     )
 
 
-def standing_statistic(session: Session, tenant_id: UUID, kind: StatisticKind, basis_date: date) -> Statistic | None:
+def current_statistic(session: Session, tenant_id: UUID, kind: StatisticKind, basis_date: date) -> Statistic | None:
     """The figure of that kind and day that stands, or None."""
     return session.scalars(
         select(Statistic).where(
@@ -193,7 +197,9 @@ def standing_statistic(session: Session, tenant_id: UUID, kind: StatisticKind, b
     ).first()
 
 
-def figures(session: Session, kind: StatisticKind, tenant_ids: Collection[UUID], on: date) -> dict[UUID, Figure]:
+def statistic_values(
+    session: Session, kind: StatisticKind, tenant_ids: Collection[UUID], on: date
+) -> dict[UUID, StatisticValue]:
     """For each tenant the newest figure of that kind whose basis date is not after `on`; tenants without are absent."""
     found = session.scalars(
         select(Statistic)
@@ -207,14 +213,14 @@ def figures(session: Session, kind: StatisticKind, tenant_ids: Collection[UUID],
         .order_by(Statistic.tenant_id, Statistic.basis_date.desc())
     )
     return {
-        row.tenant_id: Figure(
-            value=figure_value(row.value), basis_date=row.basis_date, source=row.source, statistic_id=row.id
+        row.tenant_id: StatisticValue(
+            value=statistic_fraction(row.value), basis_date=row.basis_date, source=row.source, statistic_id=row.id
         )
         for row in found
     }
 
 
-def _lets_through(wanted: TenantFilter) -> list[ColumnElement[bool]]:
+def _matches(wanted: TenantFilter) -> list[ColumnElement[bool]]:
     conditions = []
     if wanted.state is not None:
         conditions.append(Tenant.state == wanted.state.value)
@@ -223,13 +229,13 @@ def _lets_through(wanted: TenantFilter) -> list[ColumnElement[bool]]:
     if wanted.cohort is not None:
         conditions.append(Cohort.name == wanted.cohort)
     if wanted.words:
-        looked_for = f"%{wanted.words.translate(_LITERALLY)}%"
+        looked_for = f"%{wanted.words.translate(_ESCAPE_LIKE)}%"
         columns = (Tenant.code, Tenant.name, Tenant.kana)
         conditions.append(or_(*(column.ilike(looked_for, escape="!") for column in columns)))
     return conditions
 
 
-_LITERALLY = str.maketrans({"%": "!%", "_": "!_", "!": "!!"})
+_ESCAPE_LIKE = str.maketrans({"%": "!%", "_": "!_", "!": "!!"})
 
 
 def _superseded() -> Exists:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from governance.kernel.errors import Conflict, reason
+from governance.kernel.errors import Conflict, message
 
-NO_SUCH_MOVE = reason(
+NO_SUCH_TRANSITION = message(
     "tenant.no_such_move",
     ja="「{from_state}」の団体を「{to_state}」にすることはできません。できるのは {possible} です。",
     en="A tenant that is {from_state} cannot become {to_state}; it can become {possible}.",
@@ -41,7 +41,7 @@ class TenantState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class StateEffects:
     """What a state does: may people sign in, do API clients get tokens, does a share of the cost fall on the tenant."""
 
     people_sign_in: bool
@@ -49,20 +49,20 @@ class Effect:
     bears_cost: bool
 
 
-EFFECTS: Final[dict[TenantState, Effect]] = {
-    TenantState.APPLIED: Effect(False, False, False),
-    TenantState.SCREENING: Effect(False, False, False),
-    TenantState.AGREED: Effect(False, False, False),
-    TenantState.PROVISIONING: Effect(False, False, False),
-    TenantState.TRIAL: Effect(True, True, False),
-    TenantState.ACTIVE: Effect(True, True, True),
+STATE_EFFECTS: Final[dict[TenantState, StateEffects]] = {
+    TenantState.APPLIED: StateEffects(False, False, False),
+    TenantState.SCREENING: StateEffects(False, False, False),
+    TenantState.AGREED: StateEffects(False, False, False),
+    TenantState.PROVISIONING: StateEffects(False, False, False),
+    TenantState.TRIAL: StateEffects(True, True, False),
+    TenantState.ACTIVE: StateEffects(True, True, True),
     # A suspended member still owes its share: the year's cost was split with it.
-    TenantState.SUSPENDED: Effect(False, False, True),
-    TenantState.LEAVING: Effect(True, False, True),
-    TenantState.LEFT: Effect(False, False, False),
+    TenantState.SUSPENDED: StateEffects(False, False, True),
+    TenantState.LEAVING: StateEffects(True, False, True),
+    TenantState.LEFT: StateEffects(False, False, False),
 }
 
-MOVES: Final[dict[TenantState, frozenset[TenantState]]] = {
+TRANSITIONS: Final[dict[TenantState, frozenset[TenantState]]] = {
     TenantState.APPLIED: frozenset({TenantState.SCREENING, TenantState.LEFT}),
     TenantState.SCREENING: frozenset({TenantState.AGREED, TenantState.APPLIED, TenantState.LEFT}),
     TenantState.AGREED: frozenset({TenantState.PROVISIONING, TenantState.LEFT}),
@@ -75,14 +75,14 @@ MOVES: Final[dict[TenantState, frozenset[TenantState]]] = {
 }
 
 
-def move(current: TenantState, to: TenantState) -> TenantState:
+def transition(current: TenantState, to: TenantState) -> TenantState:
     """The new state, or Conflict naming the moves that are possible."""
-    if to not in MOVES[current]:
+    if to not in TRANSITIONS[current]:
         raise Conflict(
-            NO_SUCH_MOVE,
+            NO_SUCH_TRANSITION,
             field="state",
             from_state=current.value,
             to_state=to.value,
-            possible=", ".join(sorted(MOVES[current])),
+            possible=", ".join(sorted(TRANSITIONS[current])),
         )
     return to

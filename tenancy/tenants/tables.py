@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import Row
+from governance.kernel.database import TableBase
 from tenancy.tenants.states import TenantKind, TenantState
 
 
@@ -35,7 +35,7 @@ def _one_of(column: str, values: type[StrEnum]) -> str:
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
-class Cohort(Row):
+class Cohort(TableBase):
     """A named group of tenants that come in together (参加年度グループ)."""
 
     __tablename__ = "cohort"
@@ -48,7 +48,7 @@ class Cohort(Row):
     created_at: Mapped[datetime]
 
 
-class Tenant(Row):
+class Tenant(TableBase):
     """A body that takes part. The municipality code is an attribute and not the key, because mergers change it.
 
     `alias` names the organization in Keycloak and never changes. `version` counts the edits (ETag). `valid_from` is
@@ -85,7 +85,7 @@ class Tenant(Row):
     registered_at: Mapped[datetime]
 
 
-class TenantMove(Row):
+class TenantStateChange(TableBase):
     """One move of a tenant from state to state: when it took effect, who made it and why. Only ever added."""
 
     __tablename__ = "tenant_move"
@@ -105,7 +105,7 @@ class TenantMove(Row):
     moved_at: Mapped[datetime]
 
 
-class Statistic(Row):
+class Statistic(TableBase):
     """A figure known about a tenant as of a date, with its source. Only ever added: a correction supersedes.
 
     `value` is decimal text exactly as published, because a binary fraction would not be. The chain of corrections of
@@ -141,7 +141,7 @@ class Statistic(Row):
     recorded_at: Mapped[datetime]
 
 
-class Contact(Row):
+class Contact(TableBase):
     """Whom to ask at a tenant, one for each purpose. Replaced in place: a contact that left is personal data."""
 
     __tablename__ = "contact"

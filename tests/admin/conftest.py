@@ -1,4 +1,4 @@
-"""The application with all doors on the test's database, and people signed in to it without Keycloak's page."""
+"""The application with all blueprints on the test's database, and people signed in to it without Keycloak's page."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def settings_of(database_url: str, issuer: Issuer, home: Path) -> Settings:
 
 @pytest.fixture
 def web(settings: Settings, database: Flask) -> Iterator[Flask]:
-    """The application with all its doors."""
+    """The application with all its blueprints."""
     app = create_app(settings)
     yield app
     with app.app_context():

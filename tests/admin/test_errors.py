@@ -1,4 +1,4 @@
-"""How refusals and failures are told, on pages and in the API, and that nothing else is told with them."""
+"""How refusals and failures are rendered, on pages and in the API, and that nothing else is disclosed with them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from pydantic import BaseModel
 from sqlalchemy import text
 
 from admin.core.errors import STATUS, problem
-from admin.core.guard import asks
+from admin.core.guard import requires
 from governance.actors import Actor
 from governance.kernel.database import db
 from governance.kernel.errors import (
     NOT_FOUND,
     Closed,
     Conflict,
+    DependencyUnavailable,
+    DomainError,
+    IdempotencyKeyReused,
     Invalid,
-    KeyReused,
     NotAllowed,
     NotFound,
-    Refused,
     Stale,
-    Unreachable,
 )
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
@@ -40,15 +40,15 @@ from tests.servers import PostgreSQL
 SignIn = Callable[[Actor], Visit]
 SECRET = "a name nobody should read"
 
-KINDS: list[tuple[type[Refused], int]] = [
+KINDS: list[tuple[type[DomainError], int]] = [
     (Invalid, 422),
     (NotAllowed, 403),
     (NotFound, 404),
     (Stale, 409),
     (Conflict, 409),
     (Closed, 409),
-    (KeyReused, 422),
-    (Unreachable, 503),
+    (IdempotencyKeyReused, 422),
+    (DependencyUnavailable, 503),
 ]
 
 
@@ -57,8 +57,8 @@ class Unrelated(BaseModel):
 
 
 @pytest.fixture(autouse=True)
-def rooms(web: Flask) -> None:
-    """Rooms that refuse and break on request."""
+def probe_views(web: Flask) -> None:
+    """Views that refuse and break on request."""
     kinds = {kind.__name__: kind for kind, _ in KINDS}
 
     def refuse(kind: str) -> str:
@@ -73,7 +73,7 @@ def rooms(web: Flask) -> None:
     def break_down() -> str:
         raise KeyError(SECRET)
 
-    def build_order() -> str:
+    def build_invalid_command() -> str:
         return str(RegisterTenant.model_validate({"code": "432083", "name": 5, "kana": "ヤマガシ", "kind": "city"}))
 
     def build_another() -> str:
@@ -89,17 +89,17 @@ def rooms(web: Flask) -> None:
             ("/refuse/<kind>", refuse, Permission.PUBLIC),
             ("/trial/tenants/<uuid:tenant_id>", tenant, Permission.SIGNED_IN),
             ("/break", break_down, Permission.PUBLIC),
-            ("/order", build_order, Permission.PUBLIC),
+            ("/order", build_invalid_command, Permission.PUBLIC),
             ("/another", build_another, Permission.PUBLIC),
             ("/database", lambda: str(db.session.execute(text("SELECT 1")).scalar()), Permission.PUBLIC),
         ):
-            web.add_url_rule(f"{prefix}{rule}", f"t{name}{rule}", asks(permission)(view))
-    web.add_url_rule("/api/v1/write", "write", asks(Permission.PUBLIC)(write), methods=["POST"])
+            web.add_url_rule(f"{prefix}{rule}", f"t{name}{rule}", requires(permission)(view))
+    web.add_url_rule("/api/v1/write", "write", requires(Permission.PUBLIC)(write), methods=["POST"])
 
 
 @pytest.mark.parametrize(("kind", "status"), KINDS)
-def test_each_kind_of_refusal_has_its_status_on_pages_and_in_the_api(
-    kind: type[Refused], status: int, stranger: Visit
+def test_each_domain_error_has_its_status_on_pages_and_in_the_api(
+    kind: type[DomainError], status: int, stranger: Visit
 ) -> None:
     page = stranger.get(f"/refuse/{kind.__name__}")
     answer = stranger.get(f"/api/v1/refuse/{kind.__name__}")
@@ -142,7 +142,7 @@ def test_pages_are_japanese_until_a_person_chooses_and_then_stay_so(stranger: Vi
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
-def test_a_bug_tells_a_number_and_nothing_of_itself(
+def test_an_internal_error_shows_a_number_and_nothing_else(
     prefix: str, stranger: Visit, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = stranger.get(f"{prefix}/break")
@@ -157,7 +157,7 @@ def test_a_bug_tells_a_number_and_nothing_of_itself(
     assert SECRET not in logged
 
 
-def test_an_order_that_does_not_fit_its_form_names_the_field(stranger: Visit) -> None:
+def test_an_invalid_command_names_the_field(stranger: Visit) -> None:
     answer = stranger.get("/api/v1/order")
 
     assert answer.status_code == 422
@@ -175,7 +175,11 @@ def test_any_other_model_that_does_not_fit_is_a_bug_of_ours(stranger: Visit) -> 
 def test_another_tenants_id_answers_like_an_absent_one(
     operator_tenant: UUID, visitors: Visitors, signed_in: SignIn, issuer: Issuer, stranger: Visit
 ) -> None:
-    own, foreign, absent = visitors.town("432083", "山鹿市"), visitors.town("432091", "菊池市"), new_id()
+    own, foreign, absent = (
+        visitors.municipality("432083", "山鹿市"),
+        visitors.municipality("432091", "菊池市"),
+        new_id(),
+    )
     person = visitors.person(own, Role.TENANT_OWNER)
     owner = signed_in(person)
     bearer = {"Authorization": f"Bearer {issuer.token_of_person(own, UUID(person.id), Role.TENANT_OWNER)}"}
@@ -183,12 +187,12 @@ def test_another_tenants_id_answers_like_an_absent_one(
     assert owner.get(f"/trial/tenants/{own}").text == "山鹿市"
     for client, prefix, headers in ((owner, "/trial", {}), (stranger, "/api/v1/trial", bearer)):
         answers = [client.get(f"{prefix}/tenants/{asked}", headers=headers) for asked in (foreign, absent)]
-        told = [
+        texts = [
             answer.text.replace(answer.headers["X-Request-Id"], "number").replace(str(asked), "id")
             for answer, asked in zip(answers, (foreign, absent), strict=True)
         ]
         assert [answer.status_code for answer in answers] == [404, 404]
-        assert told[0] == told[1]
+        assert texts[0] == texts[1]
         assert "菊池" not in answers[0].text
 
 
@@ -275,7 +279,7 @@ def test_what_a_browser_refused_to_load_is_logged_without_its_query(
 def test_a_lost_database_is_a_503_within_three_seconds_and_comes_back(
     postgresql: PostgreSQL, operator_tenant: UUID, visitors: Visitors, signed_in: SignIn
 ) -> None:
-    owner = signed_in(visitors.person(visitors.town("432083", "山鹿市"), Role.TENANT_OWNER))
+    owner = signed_in(visitors.person(visitors.municipality("432083", "山鹿市"), Role.TENANT_OWNER))
     assert owner.get("/database").text == "1"
 
     postgresql.kill()
@@ -296,14 +300,14 @@ def test_a_lost_database_is_a_503_within_three_seconds_and_comes_back(
 
 
 def test_every_kind_of_refusal_is_in_the_table() -> None:
-    def children(kind: type[Refused]) -> set[type[Refused]]:
+    def children(kind: type[DomainError]) -> set[type[DomainError]]:
         below = {child for child in kind.__subclasses__() if child.__module__ == "governance.kernel.errors"}
         return below.union(*(children(child) for child in below))
 
-    assert children(Refused) <= STATUS.keys()
+    assert children(DomainError) <= STATUS.keys()
 
 
-def test_a_problem_can_be_built_by_a_door_itself(web: Flask) -> None:
+def test_a_problem_can_be_built_by_a_view(web: Flask) -> None:
     with web.test_request_context("/api/v1/x"):
         answer = problem(HTTPStatus.PRECONDITION_REQUIRED, "if_match.missing", "If-Match が必要です。")
 

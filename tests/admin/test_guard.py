@@ -10,17 +10,17 @@ import pytest
 from flask import Flask
 
 from admin.app import create_app
-from admin.core.guard import routes
+from admin.core.guard import list_routes
 from admin.identity.commands import ABSOLUTE, IDLE
-from admin.identity.sessions import COOKIE, forget_ended_sessions
+from admin.identity.sessions import COOKIE, delete_expired_sessions
 from admin.identity.tables import WebSession
 from admin.operations.settings import Settings
 from governance import grants
 from governance.actors import Actor
 from governance.audit.tables import AuditEvent
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, current_scope, db, scope
+from governance.kernel.database import OPERATOR, current_tenant_scope, db, tenant_scope
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
 from tenancy.clients.tables import ClientState, ServiceClient
@@ -29,27 +29,27 @@ from tenancy.people.tables import Member, MemberState
 from tenancy.tenants.states import TenantState
 from tenancy.tenants.tables import Tenant
 from tests.admin.issuer import Issuer
-from tests.admin.scene import open_rooms_for_tests
+from tests.admin.live_app import add_probe_views
 from tests.admin.visitors import Visit, Visitors
 
 SignIn = Callable[[Actor], Visit]
 
 
 @pytest.fixture(autouse=True)
-def rooms(web: Flask) -> None:
-    open_rooms_for_tests(web)
+def probe_views(web: Flask) -> None:
+    add_probe_views(web)
 
 
 @pytest.fixture
-def town(operator_tenant: UUID, visitors: Visitors) -> UUID:
-    return visitors.town("432083", "山鹿市")
+def municipality(operator_tenant: UUID, visitors: Visitors) -> UUID:
+    return visitors.municipality("432083", "山鹿市")
 
 
 def test_a_view_that_names_no_permission_is_closed_to_everybody(
-    web: Flask, town: UUID, visitors: Visitors, signed_in: SignIn
+    web: Flask, municipality: UUID, visitors: Visitors, signed_in: SignIn
 ) -> None:
     web.add_url_rule("/forgotten", "forgotten", lambda: "open!")
-    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+    owner = signed_in(visitors.person(municipality, Role.TENANT_OWNER))
 
     answer = owner.get("/forgotten")
 
@@ -57,8 +57,8 @@ def test_a_view_that_names_no_permission_is_closed_to_everybody(
     assert "open!" not in answer.text
 
 
-def test_every_address_of_the_house_names_its_permission(settings: Settings) -> None:
-    closed = [route.rule for route in routes(create_app(settings)) if route.permission is None]
+def test_every_address_names_its_permission(settings: Settings) -> None:
+    closed = [route.rule for route in list_routes(create_app(settings)) if route.permission is None]
 
     assert closed == []
 
@@ -90,23 +90,25 @@ def test_the_api_answers_a_stranger_with_401_and_never_with_a_page(stranger: Vis
     assert answer.headers["WWW-Authenticate"] == "Bearer realm=moyai"
 
 
-def test_the_api_knows_no_session_cookie(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
-    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+def test_the_api_knows_no_session_cookie(municipality: UUID, visitors: Visitors, signed_in: SignIn) -> None:
+    owner = signed_in(visitors.person(municipality, Role.TENANT_OWNER))
 
     assert owner.get("/who").status_code == 200
     assert owner.get("/api/v1/who").status_code == 401
 
 
-def test_pages_know_no_bearer_token(town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit) -> None:
-    owner = visitors.person(town, Role.TENANT_OWNER)
-    token = issuer.token_of_person(town, UUID(owner.id), Role.TENANT_OWNER)
+def test_pages_know_no_bearer_token(municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit) -> None:
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
+    token = issuer.token_of_person(municipality, UUID(owner.id), Role.TENANT_OWNER)
 
     assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 200
     assert stranger.get("/who", headers={"Authorization": f"Bearer {token}"}).status_code == 303
 
 
-def test_a_missing_permission_is_told_with_what_to_do_next(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
-    member = signed_in(visitors.person(town))
+def test_a_missing_permission_is_shown_with_what_to_do_next(
+    municipality: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    member = signed_in(visitors.person(municipality))
 
     answer = member.get("/people")
 
@@ -116,10 +118,12 @@ def test_a_missing_permission_is_told_with_what_to_do_next(town: UUID, visitors:
 
 
 def test_a_role_in_the_token_without_a_grant_is_worth_nothing(
-    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+    municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
 ) -> None:
-    member = visitors.person(town)
-    token = issuer.token_of_person(town, UUID(member.id), Role.TENANT_OWNER, Role.OPERATOR_SECURITY, Role.SYSTEM)
+    member = visitors.person(municipality)
+    token = issuer.token_of_person(
+        municipality, UUID(member.id), Role.TENANT_OWNER, Role.OPERATOR_SECURITY, Role.SYSTEM
+    )
 
     answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"})
 
@@ -128,10 +132,10 @@ def test_a_role_in_the_token_without_a_grant_is_worth_nothing(
 
 
 def test_a_grant_without_the_role_in_the_token_is_worth_nothing(
-    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+    municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
 ) -> None:
-    owner = visitors.person(town, Role.TENANT_OWNER)
-    token = issuer.token_of_person(town, UUID(owner.id))
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
+    token = issuer.token_of_person(municipality, UUID(owner.id))
 
     answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"})
 
@@ -140,11 +144,11 @@ def test_a_grant_without_the_role_in_the_token_is_worth_nothing(
 
 
 def test_roles_at_the_top_of_a_municipal_token_are_not_read(
-    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+    municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
 ) -> None:
-    owner = visitors.person(town, Role.TENANT_OWNER)
-    other = visitors.town("432091", "菊池市")
-    for tenant_id in (town, other):
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
+    other = visitors.municipality("432091", "菊池市")
+    for tenant_id in (municipality, other):
         claims = issuer.claims(
             preferred_username=owner.id,
             resource_access={"moyai-api": {"roles": ["tenant-owner", "operator-security"]}},
@@ -152,7 +156,7 @@ def test_roles_at_the_top_of_a_municipal_token_are_not_read(
         )
         answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {issuer.sign(claims)}"})
 
-        if tenant_id == town:
+        if tenant_id == municipality:
             assert answer.json is not None
             assert answer.json["roles"] == ["tenant-member"]
         else:
@@ -160,22 +164,22 @@ def test_roles_at_the_top_of_a_municipal_token_are_not_read(
 
 
 def test_a_token_for_several_tenants_is_for_none(
-    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+    municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
 ) -> None:
-    owner = visitors.person(town, Role.TENANT_OWNER)
-    both = {f"t-{tenant.hex[-8:]}": {"tenant_id": [str(tenant)]} for tenant in (town, new_id())}
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
+    both = {f"t-{tenant.hex[-8:]}": {"tenant_id": [str(tenant)]} for tenant in (municipality, new_id())}
     token = issuer.sign(issuer.claims(preferred_username=owner.id, organization=both))
 
     assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
 def test_a_municipal_person_does_not_become_an_operator_by_the_other_realm(
-    operator_tenant: UUID, town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+    operator_tenant: UUID, municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
 ) -> None:
-    owner = visitors.person(town, Role.TENANT_OWNER)
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
     clerk = visitors.person(operator_tenant, Role.OPERATOR_FINANCE)
     wrong = [
-        issuer.token_of_person(town, UUID(owner.id), Role.OPERATOR_FINANCE, realm=Realm.OPERATORS),
+        issuer.token_of_person(municipality, UUID(owner.id), Role.OPERATOR_FINANCE, realm=Realm.OPERATORS),
         issuer.token_of_person(operator_tenant, UUID(clerk.id), Role.OPERATOR_FINANCE, realm=Realm.TENANTS),
     ]
 
@@ -184,43 +188,45 @@ def test_a_municipal_person_does_not_become_an_operator_by_the_other_realm(
 
 
 def test_each_request_sees_the_rows_of_its_own_actor_only(
-    operator_tenant: UUID, town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+    operator_tenant: UUID, municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
 ) -> None:
-    owner = visitors.person(town, Role.TENANT_OWNER)
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
     clerk = visitors.person(operator_tenant, Role.OPERATOR_FINANCE)
     tokens = [
-        (1, issuer.token_of_person(town, UUID(owner.id), Role.TENANT_OWNER)),
+        (1, issuer.token_of_person(municipality, UUID(owner.id), Role.TENANT_OWNER)),
         (2, issuer.token_of_person(operator_tenant, UUID(clerk.id), Role.OPERATOR_FINANCE, realm=Realm.OPERATORS)),
-        (1, issuer.token_of_person(town, UUID(owner.id), Role.TENANT_OWNER)),
+        (1, issuer.token_of_person(municipality, UUID(owner.id), Role.TENANT_OWNER)),
     ]
 
     for expected, token in tokens:
         answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"})
         assert answer.json is not None
         assert answer.json["tenants_seen"] == expected
-    assert current_scope() is None
+    assert current_tenant_scope() is None
 
 
 def test_disabling_a_person_ends_the_session_at_the_next_click(
-    town: UUID, visitors: Visitors, signed_in: SignIn
+    municipality: UUID, visitors: Visitors, signed_in: SignIn
 ) -> None:
-    actor = visitors.person(town, Role.TENANT_OWNER)
+    actor = visitors.person(municipality, Role.TENANT_OWNER)
     owner = signed_in(actor)
     assert owner.get("/who").status_code == 200
 
-    with bookkeeping(OPERATOR) as session:
+    with system_transaction(OPERATOR) as session:
         session.query(Member).filter_by(person_id=UUID(actor.id)).one().state = MemberState.SUSPENDED.value
 
     assert owner.get("/who").status_code == 303
 
 
-def test_ending_a_grant_takes_the_right_at_the_next_click(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
-    actor = visitors.person(town, Role.TENANT_OWNER)
+def test_ending_a_grant_takes_the_right_at_the_next_click(
+    municipality: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    actor = visitors.person(municipality, Role.TENANT_OWNER)
     owner = signed_in(actor)
     assert owner.get("/people").status_code == 200
 
-    with bookkeeping(OPERATOR) as session:
-        grants.end(session, town, UUID(actor.id), clock.now(), Role.TENANT_OWNER)
+    with system_transaction(OPERATOR) as session:
+        grants.revoke(session, municipality, UUID(actor.id), clock.now(), Role.TENANT_OWNER)
 
     assert owner.get("/people").status_code == 403
     assert owner.get("/who").status_code == 200
@@ -228,22 +234,24 @@ def test_ending_a_grant_takes_the_right_at_the_next_click(town: UUID, visitors: 
 
 @pytest.mark.parametrize("state", [TenantState.SUSPENDED, TenantState.LEFT])
 def test_a_tenant_that_lets_nobody_in_ends_its_peoples_sessions_at_the_next_click(
-    state: TenantState, town: UUID, visitors: Visitors, signed_in: SignIn, issuer: Issuer, stranger: Visit
+    state: TenantState, municipality: UUID, visitors: Visitors, signed_in: SignIn, issuer: Issuer, stranger: Visit
 ) -> None:
-    actor = visitors.person(town, Role.TENANT_OWNER)
+    actor = visitors.person(municipality, Role.TENANT_OWNER)
     owner = signed_in(actor)
-    token = issuer.token_of_person(town, UUID(actor.id), Role.TENANT_OWNER)
+    token = issuer.token_of_person(municipality, UUID(actor.id), Role.TENANT_OWNER)
     assert owner.get("/who").status_code == 200
 
-    with bookkeeping(OPERATOR) as session:
-        session.get_one(Tenant, town).state = state.value
+    with system_transaction(OPERATOR) as session:
+        session.get_one(Tenant, municipality).state = state.value
 
     assert owner.get("/who").status_code == 303
     assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
-def test_a_session_ends_after_half_an_hour_without_a_click(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
-    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+def test_a_session_ends_after_half_an_hour_without_a_click(
+    municipality: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    owner = signed_in(visitors.person(municipality, Role.TENANT_OWNER))
     start = clock.now()
 
     for minutes in (29, 58):
@@ -253,8 +261,8 @@ def test_a_session_ends_after_half_an_hour_without_a_click(town: UUID, visitors:
         assert owner.get("/who").status_code == 303
 
 
-def test_a_session_ends_after_ten_hours_in_any_case(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
-    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+def test_a_session_ends_after_ten_hours_in_any_case(municipality: UUID, visitors: Visitors, signed_in: SignIn) -> None:
+    owner = signed_in(visitors.person(municipality, Role.TENANT_OWNER))
     start = clock.now()
 
     for clicks in range(1, 30):
@@ -264,54 +272,67 @@ def test_a_session_ends_after_ten_hours_in_any_case(town: UUID, visitors: Visito
         assert owner.get("/who").status_code == 303
 
 
-def test_sessions_that_ran_out_are_swept_and_no_others(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
-    signed_in(visitors.person(town))
+def test_sessions_that_ran_out_are_swept_and_no_others(
+    municipality: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    signed_in(visitors.person(municipality))
     with clock.at(clock.now() + timedelta(minutes=20)):
-        kept = signed_in(visitors.person(town))
+        kept = signed_in(visitors.person(municipality))
         kept.get("/who")
 
     with clock.at(clock.now() + timedelta(minutes=31)):
-        assert forget_ended_sessions(clock.now()) == 1
+        assert delete_expired_sessions(clock.now()) == 1
         assert kept.get("/who").status_code == 200
 
 
 def test_a_cookie_that_names_another_tenant_or_another_secret_is_nobodys(
-    town: UUID, visitors: Visitors, signed_in: SignIn
+    municipality: UUID, visitors: Visitors, signed_in: SignIn
 ) -> None:
-    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+    owner = signed_in(visitors.person(municipality, Role.TENANT_OWNER))
     own = owner.get_cookie(COOKIE, domain="moyai.example.jp")
     assert own is not None
     secret = own.value.partition(".")[2]
-    other = visitors.town("432091", "菊池市")
+    other = visitors.municipality("432091", "菊池市")
 
-    for forged in (f"{other}.{secret}", f"{town}.{secret}x", f"{town}.", secret, "", f"{uuid4()}.", "x" * 3_000, "é.ü"):
+    for forged in (
+        f"{other}.{secret}",
+        f"{municipality}.{secret}x",
+        f"{municipality}.",
+        secret,
+        "",
+        f"{uuid4()}.",
+        "x" * 3_000,
+        "é.ü",
+    ):
         owner.set_cookie(COOKIE, forged, domain="moyai.example.jp", secure=True, path="/")
         assert owner.get("/who").status_code == 303, forged
 
 
-def test_the_database_holds_no_secret_that_opens_a_session(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
-    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+def test_the_database_holds_no_secret_that_opens_a_session(
+    municipality: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    owner = signed_in(visitors.person(municipality, Role.TENANT_OWNER))
     own = owner.get_cookie(COOKIE, domain="moyai.example.jp")
     assert own is not None
     secret = own.value.partition(".")[2]
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         row = db.session.query(WebSession).one()
         kept = {column.name: str(getattr(row, column.name)) for column in WebSession.__table__.columns}
 
     assert not [name for name, value in kept.items() if secret in value]
 
 
-def test_signing_out_ends_the_session_and_stands_in_the_record(
-    town: UUID, visitors: Visitors, signed_in: SignIn
+def test_signing_out_ends_the_session_and_is_in_the_audit_log(
+    municipality: UUID, visitors: Visitors, signed_in: SignIn
 ) -> None:
-    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+    owner = signed_in(visitors.person(municipality, Role.TENANT_OWNER))
 
     answer = owner.submit("/logout")
 
     assert answer.status_code == 303
     assert owner.get("/who").status_code == 303
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert db.session.query(WebSession).count() == 0
         events = [row.event for row in db.session.query(AuditEvent).order_by(AuditEvent.id)]
     assert events[-2:] == ["session.opened", "session.closed"]
@@ -319,9 +340,9 @@ def test_signing_out_ends_the_session_and_stands_in_the_record(
 
 @pytest.mark.parametrize("fields", [{}, {"csrf_token": ""}, {"csrf_token": "A" * 88}, {"csrf_token": "é"}])
 def test_a_form_without_the_sessions_token_changes_nothing(
-    fields: dict[str, str], town: UUID, visitors: Visitors, signed_in: SignIn
+    fields: dict[str, str], municipality: UUID, visitors: Visitors, signed_in: SignIn
 ) -> None:
-    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+    owner = signed_in(visitors.person(municipality, Role.TENANT_OWNER))
 
     answer = owner.post("/logout", data=fields)
 
@@ -330,15 +351,19 @@ def test_a_form_without_the_sessions_token_changes_nothing(
     assert owner.get("/who").status_code == 200
 
 
-def test_a_form_with_another_sessions_token_changes_nothing(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
-    owner, other = (signed_in(visitors.person(town, Role.TENANT_OWNER)) for _ in range(2))
+def test_a_form_with_another_sessions_token_changes_nothing(
+    municipality: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    owner, other = (signed_in(visitors.person(municipality, Role.TENANT_OWNER)) for _ in range(2))
 
     assert owner.post("/logout", data={"csrf_token": other.token}).status_code == 400
     assert owner.get("/who").status_code == 200
 
 
-def test_a_form_posted_from_another_site_changes_nothing(town: UUID, visitors: Visitors, signed_in: SignIn) -> None:
-    owner = signed_in(visitors.person(town, Role.TENANT_OWNER))
+def test_a_form_posted_from_another_site_changes_nothing(
+    municipality: UUID, visitors: Visitors, signed_in: SignIn
+) -> None:
+    owner = signed_in(visitors.person(municipality, Role.TENANT_OWNER))
     fields = {"csrf_token": owner.token}
 
     for origin in ("https://evil.example", "null", "http://moyai.example.jp"):
@@ -347,35 +372,35 @@ def test_a_form_posted_from_another_site_changes_nothing(town: UUID, visitors: V
 
 
 def test_a_service_client_may_do_what_scope_and_row_both_allow_in_its_own_tenant(
-    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+    municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
 ) -> None:
-    client_id = _client(town, ["moyai:quota.read"])
-    token = issuer.token_of_client(town, client_id, "moyai:quota.read")
+    client_id = _client(municipality, ["moyai:quota.read"])
+    token = issuer.token_of_client(municipality, client_id, "moyai:quota.read")
 
     answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"})
 
     assert answer.json is not None
     assert answer.json == {
         "id": str(client_id),
-        "tenant": str(town),
+        "tenant": str(municipality),
         "roles": [],
         "kind": "client",
         "tenants_seen": 1,
     }
-    beyond_row = issuer.token_of_client(town, _client(town, []), "moyai:quota.read")
+    beyond_row = issuer.token_of_client(municipality, _client(municipality, []), "moyai:quota.read")
     assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {beyond_row}"}).status_code == 403
 
 
 def test_a_service_client_that_is_stopped_over_or_another_tenants_is_nobody(
-    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+    municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
 ) -> None:
     scopes = ["moyai:quota.read"]
-    other = visitors.town("432091", "菊池市")
+    other = visitors.municipality("432091", "菊池市")
     refused = [
-        issuer.token_of_client(town, _client(town, scopes, state=ClientState.STOPPED), *scopes),
-        issuer.token_of_client(town, _client(town, scopes, days=0), *scopes),
-        issuer.token_of_client(town, new_id(), *scopes),
-        issuer.token_of_client(other, _client(town, scopes), *scopes),
+        issuer.token_of_client(municipality, _client(municipality, scopes, state=ClientState.STOPPED), *scopes),
+        issuer.token_of_client(municipality, _client(municipality, scopes, days=0), *scopes),
+        issuer.token_of_client(municipality, new_id(), *scopes),
+        issuer.token_of_client(other, _client(municipality, scopes), *scopes),
     ]
 
     for token in refused:
@@ -383,19 +408,19 @@ def test_a_service_client_that_is_stopped_over_or_another_tenants_is_nobody(
 
 
 def test_the_clients_of_a_suspended_tenant_are_nobody(
-    town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+    municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
 ) -> None:
-    token = issuer.token_of_client(town, _client(town, ["moyai:quota.read"]), "moyai:quota.read")
+    token = issuer.token_of_client(municipality, _client(municipality, ["moyai:quota.read"]), "moyai:quota.read")
     assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
-    with bookkeeping(OPERATOR) as session:
-        session.get_one(Tenant, town).state = TenantState.SUSPENDED.value
+    with system_transaction(OPERATOR) as session:
+        session.get_one(Tenant, municipality).state = TenantState.SUSPENDED.value
 
     assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
-def test_static_files_of_a_door_are_public_and_marked_views_keep_their_mark(web: Flask) -> None:
-    known = {route.rule: route.permission for route in routes(web)}
+def test_static_files_are_public_and_marked_views_keep_their_permission(web: Flask) -> None:
+    known = {route.rule: route.permission for route in list_routes(web)}
 
     assert known["/logout"] is Permission.SIGNED_IN
     assert known["/healthz"] is Permission.PUBLIC
@@ -407,7 +432,7 @@ def _client(
 ) -> UUID:
     client_id = new_id()
     until = None if days is None else clock.today() + timedelta(days=days)
-    with bookkeeping(OPERATOR) as session:
+    with system_transaction(OPERATOR) as session:
         session.add(
             ServiceClient(
                 id=client_id,

@@ -16,15 +16,15 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from werkzeug.test import TestResponse
 
-from admin.identity.keyring import COOL_DOWN_SECONDS, KeyRing
-from admin.identity.realms import addresses
-from admin.identity.tokens import TokenReader, TokenRefused, VerifiedToken
+from admin.identity.jwks_cache import BACKOFF_SECONDS, JwksCache
+from admin.identity.realms import realm_endpoints
+from admin.identity.tokens import TokenRejected, TokenVerifier, VerifiedToken
 from governance.kernel import clock
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm, organization_alias
 from tests.admin.issuer import KEYS, Issuer
-from tests.admin.scene import open_rooms_for_tests
+from tests.admin.live_app import add_probe_views
 from tests.admin.visitors import Visit, Visitors
 
 Forge = Callable[[Issuer], str]
@@ -126,48 +126,53 @@ FORGERIES: dict[str, Forge] = {
 
 
 @pytest.fixture
-def reader(issuer: Issuer) -> TokenReader:
-    return TokenReader(addresses(issuer.url))
+def reader(issuer: Issuer) -> TokenVerifier:
+    return TokenVerifier(realm_endpoints(issuer.url))
 
 
 @pytest.fixture
-def town(operator_tenant: UUID, visitors: Visitors) -> UUID:
-    return visitors.town("432083", "山鹿市")
+def municipality(operator_tenant: UUID, visitors: Visitors) -> UUID:
+    return visitors.municipality("432083", "山鹿市")
 
 
 @pytest.fixture
-def rooms(web: Flask) -> None:
-    open_rooms_for_tests(web)
+def probe_views(web: Flask) -> None:
+    add_probe_views(web)
 
 
 def test_every_forged_or_misdirected_token_is_refused_alike(
-    rooms: None, town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit, monkeypatch: pytest.MonkeyPatch
+    probe_views: None,
+    municipality: UUID,
+    visitors: Visitors,
+    issuer: Issuer,
+    stranger: Visit,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    owner = visitors.person(town, Role.TENANT_OWNER)
-    alias = organization_alias(town)
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
+    alias = organization_alias(municipality)
     # Besides what is wrong with it, each token is a real person's: only the one check can refuse it.
     monkeypatch.setattr(
-        issuer, "whose", {"preferred_username": owner.id, "organization": {alias: {"tenant_id": [str(town)]}}}
+        issuer, "whose", {"preferred_username": owner.id, "organization": {alias: {"tenant_id": [str(municipality)]}}}
     )
 
     def ask(token: str) -> TestResponse:
         return stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}".encode().decode("latin-1")})
 
     assert ask(issuer.sign(issuer.claims())).status_code == 200
-    told = set()
+    bodies = set()
     for name, forge in FORGERIES.items():
         answer = ask(forge(issuer))
         assert answer.status_code == 401, name
-        told.add((answer.text.replace(answer.headers["X-Request-Id"], ""), answer.headers["WWW-Authenticate"]))
+        bodies.add((answer.text.replace(answer.headers["X-Request-Id"], ""), answer.headers["WWW-Authenticate"]))
 
-    assert len(told) == 1
+    assert len(bodies) == 1
 
 
 def test_a_token_that_is_right_passes_until_five_seconds_after_its_end(
-    rooms: None, town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+    probe_views: None, municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
 ) -> None:
-    owner = visitors.person(town, Role.TENANT_OWNER)
-    headers = {"Authorization": f"Bearer {issuer.token_of_person(town, UUID(owner.id), Role.TENANT_OWNER)}"}
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
+    headers = {"Authorization": f"Bearer {issuer.token_of_person(municipality, UUID(owner.id), Role.TENANT_OWNER)}"}
     start = clock.now()
 
     for seconds, status in ((0, 200), (299, 200), (303, 200), (306, 401)):
@@ -175,16 +180,16 @@ def test_a_token_that_is_right_passes_until_five_seconds_after_its_end(
             assert stranger.get("/api/v1/who", headers=headers).status_code == status, seconds
 
 
-def test_other_schemes_are_refused(rooms: None, issuer: Issuer, stranger: Visit) -> None:
+def test_other_schemes_are_refused(probe_views: None, issuer: Issuer, stranger: Visit) -> None:
     for header in ("Basic bW95YWk6bW95YWk=", "Bearer", "bearer ", issuer.sign(issuer.claims())):
         assert stranger.get("/api/v1/who", headers={"Authorization": header}).status_code == 401, header
 
 
 def test_a_token_in_the_address_is_not_looked_at(
-    rooms: None, town: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+    probe_views: None, municipality: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
 ) -> None:
-    owner = visitors.person(town, Role.TENANT_OWNER)
-    token = issuer.token_of_person(town, UUID(owner.id), Role.TENANT_OWNER)
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
+    token = issuer.token_of_person(municipality, UUID(owner.id), Role.TENANT_OWNER)
 
     assert stranger.get(f"/api/v1/who?access_token={token}").status_code == 401
 
@@ -201,15 +206,15 @@ def test_a_token_in_the_address_is_not_looked_at(
     ],
 )
 def test_an_id_token_of_another_sign_in_is_refused(
-    wrong: dict[str, object], reader: TokenReader, issuer: Issuer
+    wrong: dict[str, object], reader: TokenVerifier, issuer: Issuer
 ) -> None:
     right = issuer.claims(aud="moyai-console", typ="ID", nonce="ours")
-    assert reader.read_id_token(issuer.sign(right), Realm.TENANTS, "ours")["sub"] == right["sub"]
+    assert reader.verify_id_token(issuer.sign(right), Realm.TENANTS, "ours")["sub"] == right["sub"]
 
-    with pytest.raises(TokenRefused):
-        reader.read_id_token(issuer.sign(right | wrong), Realm.TENANTS, "ours")
-    with pytest.raises(TokenRefused):
-        reader.read_id_token(issuer.sign(right), Realm.OPERATORS, "ours")
+    with pytest.raises(TokenRejected):
+        reader.verify_id_token(issuer.sign(right | wrong), Realm.TENANTS, "ours")
+    with pytest.raises(TokenRejected):
+        reader.verify_id_token(issuer.sign(right), Realm.OPERATORS, "ours")
 
 
 @pytest.mark.parametrize(
@@ -225,26 +230,26 @@ def test_an_id_token_of_another_sign_in_is_refused(
     ],
 )
 def test_a_logout_token_of_another_kind_is_refused(
-    wrong: dict[str, object], reader: TokenReader, issuer: Issuer
+    wrong: dict[str, object], reader: TokenVerifier, issuer: Issuer
 ) -> None:
     events: dict[str, object] = {"http://schemas.openid.net/event/backchannel-logout": {}}
     right = issuer.claims(aud="moyai-console", typ="Logout", events=events)
-    assert reader.read_logout_token(issuer.sign(right)).claims["sid"] == right["sid"]
+    assert reader.verify_logout_token(issuer.sign(right)).claims["sid"] == right["sid"]
 
-    with pytest.raises(TokenRefused):
-        reader.read_logout_token(issuer.sign(right | wrong))
+    with pytest.raises(TokenRejected):
+        reader.verify_logout_token(issuer.sign(right | wrong))
 
 
-def test_an_old_logout_token_is_refused(reader: TokenReader, issuer: Issuer) -> None:
+def test_an_old_logout_token_is_refused(reader: TokenVerifier, issuer: Issuer) -> None:
     events: dict[str, object] = {"http://schemas.openid.net/event/backchannel-logout": {}}
     old = issuer.claims(aud="moyai-console", typ="Logout", events=events, iat=_now() - 130)
 
-    with pytest.raises(TokenRefused, match="iat"):
-        reader.read_logout_token(issuer.sign(old))
+    with pytest.raises(TokenRejected, match="iat"):
+        reader.verify_logout_token(issuer.sign(old))
 
 
 def test_unknown_keys_do_not_make_us_ask_keycloak_again_and_again(issuer: Issuer) -> None:
-    ring = KeyRing(addresses(issuer.url)[Realm.TENANTS].keys)
+    ring = JwksCache(realm_endpoints(issuer.url)[Realm.TENANTS].keys)
     before = issuer.asked
 
     for number in range(200):
@@ -258,12 +263,12 @@ def test_unknown_keys_do_not_make_us_ask_keycloak_again_and_again(issuer: Issuer
 def test_keys_are_kept_while_keycloak_is_away_and_asked_for_again_when_old(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ring = KeyRing(addresses(issuer.url)[Realm.TENANTS].keys)
+    ring = JwksCache(realm_endpoints(issuer.url)[Realm.TENANTS].keys)
     kid = str(KEYS[Realm.TENANTS].kid)
     assert ring.find(kid) is not None
     before = issuer.asked
     later = [ring._fetched_at + 301]
-    monkeypatch.setattr("admin.identity.keyring.monotonic", lambda: later[0])
+    monkeypatch.setattr("admin.identity.jwks_cache.monotonic", lambda: later[0])
     issuer.is_away = True
     try:
         assert ring.find(kid) is not None
@@ -272,13 +277,13 @@ def test_keys_are_kept_while_keycloak_is_away_and_asked_for_again_when_old(
     finally:
         issuer.is_away = False
 
-    later[0] += COOL_DOWN_SECONDS
+    later[0] += BACKOFF_SECONDS
     assert ring.find(kid) is not None
     assert issuer.asked - before == 2
 
 
 def test_a_token_just_seen_is_not_verified_again_but_its_end_is_looked_at(
-    reader: TokenReader, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    reader: TokenVerifier, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verified: list[str] = []
     verify = reader._verify
@@ -292,16 +297,18 @@ def test_a_token_just_seen_is_not_verified_again_but_its_end_is_looked_at(
     start = clock.now()
 
     for _ in range(3):
-        reader.read_access_token(token)
+        reader.verify_access_token(token)
     assert len(verified) == 1
-    with clock.at(start + timedelta(seconds=27)), pytest.raises(TokenRefused, match="exp"):
-        reader.read_access_token(token)
+    with clock.at(start + timedelta(seconds=27)), pytest.raises(TokenRejected, match="exp"):
+        reader.verify_access_token(token)
 
 
-def test_the_memory_of_tokens_is_bounded(reader: TokenReader, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("admin.identity.tokens.REMEMBERED_TOKENS", 3)
+def test_the_memory_of_tokens_is_bounded(
+    reader: TokenVerifier, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("admin.identity.tokens.MAX_CACHED_TOKENS", 3)
 
     for _ in range(5):
-        reader.read_access_token(issuer.sign(issuer.claims()))
+        reader.verify_access_token(issuer.sign(issuer.claims()))
 
-    assert len(reader._remembered) == 3
+    assert len(reader._verified) == 3

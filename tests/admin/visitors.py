@@ -1,4 +1,4 @@
-"""People who come to the doors without going through Keycloak's page: their rows are there, their session is opened."""
+"""People who are signed in without going through Keycloak's page: their rows are there, their session is opened."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from admin.core.csrf import masked, new_secret
+from admin.core.csrf import mask_token, new_secret
 from admin.identity.commands import OpenSession, open_session
 from admin.identity.sessions import COOKIE, new_cookie
 from governance import grants
 from governance.actors import Actor, ActorKind
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.kernel.ids import new_id
@@ -31,10 +31,10 @@ _numbers = count(1)
 class Visitors:
     """Rows as a finished onboarding leaves them, planted without its commands because these tests are not about it."""
 
-    def town(self, code: str, name: str, state: TenantState = TenantState.TRIAL) -> UUID:
+    def municipality(self, code: str, name: str, state: TenantState = TenantState.TRIAL) -> UUID:
         """A municipality whose people may sign in."""
         tenant_id = new_id()
-        with bookkeeping(OPERATOR) as session:
+        with system_transaction(OPERATOR) as session:
             session.add(
                 Tenant(
                     id=tenant_id,
@@ -58,7 +58,7 @@ class Visitors:
         """
         person_id = new_id()
         granted = frozenset(roles) | (frozenset() if set(roles) & OPERATOR_ROLES else {Role.TENANT_MEMBER})
-        with bookkeeping(OPERATOR) as session:
+        with system_transaction(OPERATOR) as session:
             email = f"visitor-{next(_numbers)}@example.jp"
             session.add(
                 Member(
@@ -75,7 +75,7 @@ class Visitors:
                 )
             )
             for role in granted:
-                grants.give(session, tenant_id, person_id, role, clock.now(), "test")
+                grants.grant(session, tenant_id, person_id, role, clock.now(), "test")
         return Actor(str(person_id), ActorKind.PERSON, tenant_id, granted if in_token is None else in_token & granted)
 
 
@@ -115,6 +115,6 @@ def visit(app: Flask, public_url: str, actor: Actor | None, *, in_token: frozens
         ),
         actor=actor,
     )
-    client.token = masked(secret)
+    client.token = mask_token(secret)
     client.set_cookie(COOKIE, cookie, domain=public_url.removeprefix("https://"), secure=True, path="/")
     return client

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from billing.allocation.calculation import compute
-from billing.allocation.case import Case, Component, Components
+from billing.allocation.input import AllocationInput, Component, Components
 from governance.kernel.split import Rounding
 from tests.bench._conditions import machine
 from tests.billing.allocation.by_hand import shares_by_hand
@@ -38,7 +38,7 @@ def bench() -> dict[str, Any]:
                 Component("人口割", Fraction(9, 10), {member: Fraction(_population(random)) for member in members}),
             )
         )
-        case = Case(items_yen[0], 1, rounding, components, Fraction(1, 2))
+        case = AllocationInput(items_yen[0], 1, rounding, components, Fraction(1, 2))
         cases = [replace(case, total_yen=item_yen) for item_yen in items_yen]
         allocations = [compute(case) for case in cases]
         seconds = time.perf_counter() - started

@@ -33,15 +33,15 @@ from admin.operations import ports
 from admin.operations.postgresql import ROLES, SUPERUSER, EmbeddedPostgreSQL
 from billing.ledger.chart import AccountCode
 from billing.ledger.commands import EntryLine, PostEntry, post_entry
-from billing.ledger.posting import Line, Posting, post
+from billing.ledger.posting import Posting, PostingLine, post
 from billing.ledger.verification import verify
 from governance.actors import Actor, ActorKind
-from governance.commands import Order, Outcome, Work, command
+from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.database import OPERATOR, connect, db, scope
+from governance.kernel.database import OPERATOR, connect, db, tenant_scope
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
-from tests.actors import plant_operator
+from tests.actors import seed_operator
 from tests.bench._conditions import machine
 from tests.servers import PostgreSQL, libpq
 
@@ -55,34 +55,34 @@ DAY = date(2025, 6, 1)
 ACCOUNTS = (AccountCode.RECEIVABLE, AccountCode.BURDEN)
 
 
-class PostRun(Order):
+class PostRun(Command):
     """A run of entries over the books, as an allocation posts it."""
 
     run: str
     books: tuple[UUID, ...]
 
 
-class RunPosted(Outcome):
+class RunPosted(Result):
     entries: int
 
 
-@command(Permission.LEDGER_POST, Event.LEDGER_POSTED)
-def post_bench_run(work: Work, order: PostRun) -> RunPosted:
+@handles(Permission.LEDGER_POST, Event.LEDGER_POSTED)
+def post_bench_run(ctx: CommandContext, command: PostRun) -> RunPosted:
     """Post the run in one call, with one audit row."""
     posted = post(
-        work,
+        ctx,
         [
             Posting(
-                tenant_id=order.books[place % len(order.books)],
-                reference=f"{order.run}:{place}",
+                tenant_id=command.books[place % len(command.books)],
+                reference=f"{command.run}:{place}",
                 happened_on=DAY,
-                lines=(Line(ACCOUNTS[0], 1_000 + place), Line(ACCOUNTS[1], -1_000 - place)),
+                lines=(PostingLine(ACCOUNTS[0], 1_000 + place), PostingLine(ACCOUNTS[1], -1_000 - place)),
                 memo="令和7年度 負担金",
             )
             for place in range(BATCH)
         ],
     )
-    work.record(subject=order.run, entries=len(posted))
+    ctx.audit(subject=command.run, entries=len(posted))
     return RunPosted(entries=len(posted))
 
 
@@ -95,14 +95,14 @@ class PublicClient:
 
     def post_one(self, place: int) -> None:
         reference = f"p:{new_id()}"
-        order = PostEntry(
+        command = PostEntry(
             tenant_id=self._books[place % len(self._books)],
             reference=reference,
             happened_on=DAY,
             lines=(EntryLine(account=ACCOUNTS[0], yen=1_000), EntryLine(account=ACCOUNTS[1], yen=-1_000)),
             memo="令和7年度 負担金",
         )
-        post_entry(order, actor=self._finance, key=reference)
+        post_entry(command, actor=self._finance, key=reference)
 
     def post_batch(self, place: int) -> None:
         post_bench_run(PostRun(run=f"b:{new_id()}", books=self._books), actor=self._finance, key=str(new_id()))
@@ -229,35 +229,40 @@ def bench() -> dict[str, Any]:
             for clients in CLIENTS
         }
         batches = _compare(urls, operator_id, books, 1, "post_batch", BATCH)
-        proof = _prove(urls[0])
+        report = _prove(urls[0])
     return {
         "what": "postings per second: public command against bare psycopg, same rows",
-        "conditions": f"PostgreSQL {proof['version']}, fsync on; {BOOKS} books; medians of {ROUNDS} alternating "
+        "conditions": f"PostgreSQL {report['version']}, fsync on; {BOOKS} books; medians of {ROUNDS} alternating "
         f"rounds of {SECONDS_A_ROUND:g} s; before: {before}; after: {machine()}",
         "goal_ratio": GOAL,
         "single": singles,
         "batches_of_1000_against_copy": batches,
-        "proved": proof["proved"],
+        "proved": report["proved"],
     }
 
 
 def _compare(
-    urls: tuple[str, str], operator_id: UUID, books: tuple[UUID, ...], clients: int, deed: str, entries_a_deed: int
+    urls: tuple[str, str],
+    operator_id: UUID,
+    books: tuple[UUID, ...],
+    clients: int,
+    action: str,
+    entries_per_action: int,
 ) -> dict[str, Any]:
     rates: dict[str, list[float]] = {"public": [], "bare": []}
     with _clients(urls, operator_id, books, clients) as pipes:
         for kind in rates:
-            _round(pipes, kind, deed, 0.5)
+            _round(pipes, kind, action, 0.5)
         for number in range(ROUNDS):
             for kind in ("public", "bare") if number % 2 == 0 else ("bare", "public"):
-                rates[kind].append(_round(pipes, kind, deed, SECONDS_A_ROUND) * entries_a_deed)
+                rates[kind].append(_round(pipes, kind, action, SECONDS_A_ROUND) * entries_per_action)
     public, bare = (statistics.median(rates[kind]) for kind in ("public", "bare"))
     return {"public_per_second": round(public), "bare_per_second": round(bare), "ratio": round(public / bare, 2)}
 
 
-def _round(pipes: list[Pipe], kind: str, deed: str, seconds: float) -> float:
+def _round(pipes: list[Pipe], kind: str, action: str, seconds: float) -> float:
     for pipe in pipes:
-        pipe.send((kind, deed, seconds))
+        pipe.send((kind, action, seconds))
     return float(sum(pipe.recv() for pipe in pipes))
 
 
@@ -288,14 +293,14 @@ def _serve(pipe: Pipe, urls: tuple[str, str], operator_id: UUID, books: tuple[UU
     kinds = {"public": PublicClient(operator_id, books), "bare": BareClient(*urls, operator_id, books)}
     with app.app_context():
         while (asked := pipe.recv()) is not None:
-            kind, deed, seconds = asked
-            pipe.send(_deeds_a_second(getattr(kinds[kind], deed), seconds))
+            kind, action, seconds = asked
+            pipe.send(_actions_per_second(getattr(kinds[kind], action), seconds))
 
 
-def _deeds_a_second(deed: Callable[[int], None], seconds: float) -> float:
+def _actions_per_second(action: Callable[[int], None], seconds: float) -> float:
     done, started = 0, time.perf_counter()
     while (passed := time.perf_counter() - started) < seconds:
-        deed(done)
+        action(done)
         done += 1
     return done / passed
 
@@ -308,7 +313,7 @@ def _prepare(server: PostgreSQL) -> tuple[UUID, tuple[UUID, ...]]:
     app = Flask("bench")
     connect(app, server.app_url("bench"))
     with app.app_context():
-        operator_id = plant_operator()
+        operator_id = seed_operator()
         books = tuple(new_id() for _ in range(BOOKS))
         with psycopg.connect(libpq(server.server.url(SUPERUSER, "bench"))) as connection:
             for number, book in enumerate(books):
@@ -327,22 +332,22 @@ def _prove(url: str) -> dict[str, Any]:
     """The books after the run: figures of a broken ledger would be worth nothing."""
     app = Flask("bench")
     connect(app, url)
-    with app.app_context(), scope(OPERATOR):
-        proof = verify(db.session())
+    with app.app_context(), tenant_scope(OPERATOR):
+        report = verify(db.session())
         version = db.session.connection().exec_driver_sql("SHOW server_version").scalar_one()
         durable = db.session.connection().exec_driver_sql("SHOW fsync").scalar_one()
         db.session.remove()
         db.engine.dispose()
-    if not proof.balanced or durable != "on":
-        raise AssertionError(f"fsync {durable}, {proof}")
-    return {"version": version, "proved": f"{proof.entries:,} entries, every balance the sum of its lines"}
+    if not report.balanced or durable != "on":
+        raise AssertionError(f"fsync {durable}, {report}")
+    return {"version": version, "proved": f"{report.entries:,} entries, every balance the sum of its lines"}
 
 
 @contextmanager
 def _durable_server() -> Iterator[PostgreSQL]:
     with tempfile.TemporaryDirectory(prefix="moyai-bench-") as folder:
         passwords = {role: secrets.token_urlsafe(18) for role in ROLES}
-        server = EmbeddedPostgreSQL(Path(folder), ports.choose_free(), passwords, durable=True)
+        server = EmbeddedPostgreSQL(Path(folder), ports.find_free_port(), passwords, durable=True)
         server.initialise()
         running = PostgreSQL(server)
         try:

@@ -55,7 +55,7 @@ from tenancy.onboarding.worker import OnboardingWorker
 from tenancy.tenants.commands import MoveTenant, RegisterTenant, move_tenant, register_tenant
 from tenancy.tenants.states import TenantKind, TenantState
 from tests import servers
-from tests.actors import Actors, plant_operator
+from tests.actors import Actors, seed_operator
 from tests.bench._conditions import machine, spread
 from tests.tenancy.keycloak.installation import ACCOUNT_KEYS, Installation
 from tests.tenancy.onboarding.applicants import SINCE, Applicant, Applicants, look_at
@@ -95,7 +95,7 @@ class ThroughMoyai:
             self._applicants.with_person(applicant, f"person{number}@{applicant.domain}")
         for number in range(SYSTEMS):
             self._applicants.with_system(applicant, f"システム{number}")
-        self._applicants.accepts(applicant)
+        self._applicants.accept_agreement_for(applicant)
         return applicant
 
     def onboard(self, applicant: Applicant) -> tuple[float, Calls]:
@@ -195,7 +195,7 @@ class Bare:
             self._ask("moyai-people", "POST", f"{below}/{group}/role-mappings/clients/{self._api}", mapping)
 
         self._pages("moyai-people", below)
-        self._side_by_side(make, TENANT_ROLE_GROUPS)
+        self._in_parallel(make, TENANT_ROLE_GROUPS)
         return {row["name"]: row["id"] for row in self._pages("moyai-people", below)}
 
     def _owner(self, organization: str, group: str, owner: dict[str, Any]) -> None:
@@ -212,7 +212,7 @@ class Bare:
 
     def _people(self, organization: str, people: list[dict[str, Any]]) -> None:
         self._pages("moyai-people", f"/organizations/{organization}/members")
-        self._side_by_side(lambda person: self._person(organization, person), people)
+        self._in_parallel(lambda person: self._person(organization, person), people)
         self._pages("moyai-people", f"/organizations/{organization}/members")
 
     def _person(self, organization: str, body: dict[str, Any]) -> str:
@@ -223,12 +223,12 @@ class Bare:
     def _clients(self, wanted: BareMunicipality) -> None:
         about = {"clientId": wanted.clients_prefix, "search": "true"}
         self._pages("moyai-clients", "/clients", **about)
-        self._side_by_side(lambda body: self._made("moyai-clients", "/clients", body), wanted.clients)
+        self._in_parallel(lambda body: self._made("moyai-clients", "/clients", body), wanted.clients)
         self._pages("moyai-clients", "/clients", **about)
 
     # -- one request
 
-    def _side_by_side(self, do: Callable[[Any], object], items: Any) -> None:
+    def _in_parallel(self, do: Callable[[Any], object], items: Any) -> None:
         for done in [self._pool.submit(do, item) for item in items]:
             done.result()
 
@@ -271,7 +271,7 @@ def bench() -> dict[str, Any]:
         identities = installation.identities()
         bare = Bare(installation)
         try:
-            moyai = ThroughMoyai(identities, Actors(plant_operator()))
+            moyai = ThroughMoyai(identities, Actors(seed_operator()))
             seconds: dict[str, list[float]] = {"moyai": [], "bare": []}
             for number in range(-WARM_UP, ROUNDS):
                 made: dict[str, tuple[float, Calls]] = {}

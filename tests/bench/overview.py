@@ -30,11 +30,11 @@ from admin.operations.settings import Settings
 from billing.ledger.chart import CHART, AccountCode
 from billing.ledger.verification import verify
 from governance.kernel.codes import check_digit
-from governance.kernel.database import OPERATOR, connect, db, scope
+from governance.kernel.database import OPERATOR, connect, db, tenant_scope
 from governance.permissions import Role
 from tenancy.onboarding.steps import StepName
 from tests import servers
-from tests.actors import plant_operator
+from tests.actors import seed_operator
 from tests.admin.visitors import Visitors, visit
 from tests.bench._conditions import machine, percentile, spread
 
@@ -117,14 +117,14 @@ def _filled() -> Iterator[tuple[servers.PostgreSQL, Path, UUID]]:
             app = Flask("bench")
             connect(app, postgresql.app_url("bench"))
             with app.app_context():
-                operator_id = plant_operator()
+                operator_id = seed_operator()
                 _fill(postgresql, operator_id)
-                with scope(OPERATOR):
-                    proof = verify(db.session())
+                with tenant_scope(OPERATOR):
+                    report = verify(db.session())
                 db.session.remove()
                 db.engine.dispose()
-            if not proof.balanced or proof.entries * 2 != LINES:
-                raise AssertionError(f"the books are not right: {proof}")
+            if not report.balanced or report.entries * 2 != LINES:
+                raise AssertionError(f"the books are not right: {report}")
             yield postgresql, folder, operator_id
         finally:
             postgresql.stop()

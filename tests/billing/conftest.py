@@ -1,4 +1,4 @@
-"""A county for the tests of money, in a year that is open."""
+"""A factory for the tests of money, in a year that is open."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import pytest
 
 from governance.kernel import clock
 from tests.actors import Actors
-from tests.billing.county import IN_THE_YEAR, THIRTEEN, County
+from tests.billing.factories import IN_FISCAL_YEAR_2025, THIRTEEN, BillingFactory
 
 
 @pytest.fixture
-def county(actors: Actors) -> Iterator[County]:
+def factory(actors: Actors) -> Iterator[BillingFactory]:
     """Nobody takes part yet, and there is neither rule nor cost. It is 2 June 2025."""
-    with clock.at(IN_THE_YEAR):
-        yield County(actors)
+    with clock.at(IN_FISCAL_YEAR_2025):
+        yield BillingFactory(actors)
 
 
 @pytest.fixture
-def thirteen(county: County) -> County:
+def thirteen(factory: BillingFactory) -> BillingFactory:
     """Thirteen members, the rule of the example adopted, 24,000,000 yen to share."""
-    county.admit(THIRTEEN)
-    county.adopt(county.draft())
-    county.record(24_000_000)
-    return county
+    factory.add_members(THIRTEEN)
+    factory.adopt(factory.draft())
+    factory.record(24_000_000)
+    return factory

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from governance import approvals
 from governance.approvals import Decision
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, NotAllowed, NotFound, Stale
 from governance.kernel.ids import new_id
 from tests.actors import Actors
@@ -23,7 +23,7 @@ from tests.actors import Actors
 @pytest.fixture
 def session(database: Flask, operator_tenant: UUID) -> Iterator[Session]:
     """A transaction in the operator's scope that is never committed."""
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         yield db.session()
         db.session.rollback()
 
@@ -60,13 +60,13 @@ def _decide(
 
 def test_another_person_decides(session: Session, actors: Actors, requested: UUID) -> None:
     _decide(session, actors, requested)
-    assert approvals.open_requests(session) == []
+    assert approvals.pending_requests(session) == []
 
 
 def test_nobody_decides_the_own_request(session: Session, actors: Actors, requested: UUID) -> None:
     with pytest.raises(NotAllowed):
         _decide(session, actors, requested, who="finance")
-    assert len(approvals.open_requests(session)) == 1
+    assert len(approvals.pending_requests(session)) == 1
 
 
 def test_the_database_refuses_it_too(session: Session, requested: UUID) -> None:
@@ -85,7 +85,7 @@ def test_nobody_decides_twice(session: Session, actors: Actors, requested: UUID)
 def test_what_changed_after_it_was_shown_is_not_approved(session: Session, actors: Actors, requested: UUID) -> None:
     with pytest.raises(Stale):
         _decide(session, actors, requested, digest="sha256:b")
-    assert len(approvals.open_requests(session)) == 1
+    assert len(approvals.pending_requests(session)) == 1
 
 
 def test_what_nobody_asked_for_cannot_be_decided(session: Session, actors: Actors) -> None:

@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 
 from governance.audit import seal
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from tenancy.tenants.commands import DefineCohort, define_cohort
 from tests import servers
@@ -23,7 +23,7 @@ def sealed_record(actors: Actors) -> int:
         define_cohort(
             DefineCohort(name=f"r{number}", label=f"令和{number}年度参加", fiscal_year=2025), actor=actors.onboarding
         )
-    with bookkeeping(OPERATOR) as session:
+    with system_transaction(OPERATOR) as session:
         return seal.seal(session, clock.now())
 
 
@@ -34,18 +34,18 @@ def _tamper(postgresql: servers.PostgreSQL, database_name: str, statement: str) 
         superuser.execute(statement)
 
 
-def _verdict() -> seal.Verdict:
-    with scope(OPERATOR):
+def _report() -> seal.VerificationReport:
+    with tenant_scope(OPERATOR):
         return seal.verify(db.session())
 
 
 def test_an_untouched_record_is_intact(sealed_record: int) -> None:
-    verdict = _verdict()
-    assert verdict == seal.Verdict(records=sealed_record, unsealed=0, first_break=None)
+    report = _report()
+    assert report == seal.VerificationReport(records=sealed_record, unsealed=0, first_break=None)
 
 
 def test_sealing_again_seals_nothing_twice(sealed_record: int) -> None:
-    with bookkeeping(OPERATOR) as session:
+    with system_transaction(OPERATOR) as session:
         assert seal.seal(session, clock.now()) == 0
 
 
@@ -53,10 +53,10 @@ def test_what_is_recorded_later_waits_for_its_seal_and_then_continues_the_chain(
     sealed_record: int, actors: Actors
 ) -> None:
     define_cohort(DefineCohort(name="later", label="あと", fiscal_year=2026), actor=actors.onboarding)
-    assert _verdict().unsealed == 1
-    with bookkeeping(OPERATOR) as session:
+    assert _report().unsealed == 1
+    with system_transaction(OPERATOR) as session:
         assert seal.seal(session, clock.now()) == 1
-    assert _verdict() == seal.Verdict(records=sealed_record + 1, unsealed=0, first_break=None)
+    assert _report() == seal.VerificationReport(records=sealed_record + 1, unsealed=0, first_break=None)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_tampered_record_is_found_at_its_place(
     event = "(SELECT event_id FROM audit_seal WHERE sequence = 5)"
     _tamper(postgresql, database_name, statement.format(event=event))
 
-    broken = _verdict().first_break
+    broken = _report().first_break
 
     assert broken is not None
     assert (broken.sequence, broken.kind) == (5, kind)
@@ -94,14 +94,14 @@ def test_two_events_that_changed_places_are_found(
         "WHERE (s.sequence, o.sequence) IN ((5, 6), (6, 5))",
     )
 
-    broken = _verdict().first_break
+    broken = _report().first_break
 
     assert broken is not None
     assert (broken.sequence, broken.kind) == (5, "reordered")
 
 
 def test_a_tenant_verifies_its_own_stream_alone(database: Flask, sealed_record: int, actors: Actors) -> None:
-    with scope(actors.operator_tenant):
+    with tenant_scope(actors.operator_tenant):
         assert seal.verify(db.session()).records == sealed_record
-    with scope(new_id()):
+    with tenant_scope(new_id()):
         assert seal.verify(db.session()).records == 0

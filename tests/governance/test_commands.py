@@ -1,4 +1,4 @@
-"""The write door: what it promises to every command, tried on a real database."""
+"""The command bus: what it promises to every command, tried on a real database."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from governance.actors import Actor
 from governance.approvals import OWN_REQUEST
 from governance.audit import queries
 from governance.audit.tables import AuditEvent
-from governance.commands import COMMANDS, Order, Outcome, Work, command
+from governance.commands import COMMANDS, Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
-from governance.kernel.errors import Conflict, Invalid, KeyReused, NotAllowed
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import Conflict, IdempotencyKeyReused, Invalid, NotAllowed
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
 from tenancy.tenants.tables import Cohort
 from tests.actors import Actors
 
 
-class NameCohort(Order):
+class NameCohort(Command):
     name: str
     then: str = "answer"
 
 
-class CohortNamed(Outcome):
+class CohortNamed(Result):
     cohort_id: UUID
 
 
-def _name_cohort(work: Work, order: NameCohort) -> CohortNamed:
-    """Write one row, then behave as the order says."""
-    cohort = Cohort(id=new_id(), name=order.name, label=order.name, fiscal_year=2025, created_at=work.now)
-    work.session.add(cohort)
-    work.session.flush()
-    if order.then == "refuse":
+def _name_cohort(ctx: CommandContext, command: NameCohort) -> CohortNamed:
+    """Write one row, then behave as the command says."""
+    cohort = Cohort(id=new_id(), name=command.name, label=command.name, fiscal_year=2025, created_at=ctx.now)
+    ctx.session.add(cohort)
+    ctx.session.flush()
+    if command.then == "refuse":
         raise Conflict(OWN_REQUEST)
-    if order.then == "break":
+    if command.then == "break":
         raise ZeroDivisionError
-    if order.then == "nest":
-        name_cohort(NameCohort(name="inner"), actor=work.actor)
-    if order.then != "forget":
-        work.record(subject=cohort.id, name=order.name)
-    if order.then == "enqueue":
-        work.enqueue("test.job", {"cohort": str(cohort.id)})
+    if command.then == "nest":
+        name_cohort(NameCohort(name="inner"), actor=ctx.actor)
+    if command.then != "forget":
+        ctx.audit(subject=cohort.id, name=command.name)
+    if command.then == "enqueue":
+        ctx.enqueue("test.job", {"cohort": str(cohort.id)})
     return CohortNamed(cohort_id=cohort.id)
 
 
-name_cohort = command(Permission.COHORT_DEFINE, Event.COHORT_DEFINED)(_name_cohort)
+name_cohort = handles(Permission.COHORT_DEFINE, Event.COHORT_DEFINED)(_name_cohort)
 del COMMANDS["_name_cohort"]
 
 
 def _cohorts() -> set[str]:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return set(db.session.execute(text("SELECT name FROM cohort")).scalars())
 
 
 def _record(outcome: str) -> list[AuditEvent]:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return [event for event in queries.events(db.session(), outcome=outcome) if event.command == "_name_cohort"]
 
 
@@ -110,7 +110,7 @@ def test_a_change_that_left_no_record_is_not_committed(actors: Actors) -> None:
     assert _cohorts() == set()
 
 
-def test_the_same_key_and_order_give_the_same_answer_and_one_change(actors: Actors) -> None:
+def test_the_same_key_and_command_give_the_same_answer_and_one_change(actors: Actors) -> None:
     first = name_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k-1")
     second = name_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k-1")
 
@@ -118,15 +118,15 @@ def test_the_same_key_and_order_give_the_same_answer_and_one_change(actors: Acto
     assert len(_record("done")) == 1
 
 
-def test_the_same_key_with_another_order_is_refused(actors: Actors) -> None:
+def test_the_same_key_with_another_command_is_refused(actors: Actors) -> None:
     name_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k-1")
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         name_cohort(NameCohort(name="r7"), actor=actors.onboarding, key="k-1")
 
     assert _cohorts() == {"r6"}
 
 
-def test_a_refused_order_does_not_use_its_key_up(actors: Actors) -> None:
+def test_a_refused_command_does_not_use_its_key_up(actors: Actors) -> None:
     with pytest.raises(Conflict):
         name_cohort(NameCohort(name="r6", then="refuse"), actor=actors.onboarding, key="k-1")
     name_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k-1")
@@ -162,24 +162,24 @@ def test_a_key_is_the_actors_own(actors: Actors) -> None:
     assert _cohorts() == {"r6", "r7"}
 
 
-def test_jobs_are_carried_after_the_commit_and_never_after_a_refusal(actors: Actors) -> None:
-    carried: list[UUID] = []
+def test_jobs_are_dispatched_after_the_commit_and_never_after_a_refusal(actors: Actors) -> None:
+    dispatched: list[UUID] = []
 
     class Noting:
-        def carry(self, job_id: UUID) -> None:
-            with scope(OPERATOR):
+        def dispatch(self, job_id: UUID) -> None:
+            with tenant_scope(OPERATOR):
                 assert outbox.due(db.session(), clock.now()) == [job_id]
-            carried.append(job_id)
+            dispatched.append(job_id)
 
-    outbox.use_carrier(Noting())
+    outbox.set_dispatcher(Noting())
     try:
         name_cohort(NameCohort(name="r6", then="enqueue"), actor=actors.onboarding)
         with pytest.raises(NotAllowed):
             name_cohort(NameCohort(name="r7", then="enqueue"), actor=actors.finance)
     finally:
-        outbox.use_carrier(None)
+        outbox.set_dispatcher(None)
 
-    assert len(carried) == 1
+    assert len(dispatched) == 1
 
 
 def test_a_command_inside_a_command_is_a_bug(actors: Actors) -> None:
@@ -192,6 +192,6 @@ def test_a_command_inside_a_command_is_a_bug(actors: Actors) -> None:
 def test_a_municipal_actor_works_in_its_own_scope(actors: Actors) -> None:
     outsider = actors.municipal(new_id(), Role.TENANT_OWNER)
 
-    assert outsider.scope == outsider.tenant_id
+    assert outsider.tenant_scope == outsider.tenant_id
     assert not outsider.may(Permission.COHORT_DEFINE)
-    assert actors.onboarding.scope == OPERATOR
+    assert actors.onboarding.tenant_scope == OPERATOR

@@ -12,12 +12,12 @@ from tests.journeys.stack import Account, Stack
 
 NARROW: Final = 360
 
-_TELL_VIOLATIONS: Final = (
+_REPORT_VIOLATIONS: Final = (
     "document.addEventListener('securitypolicyviolation',"
     " e => console.error('securitypolicyviolation ' + e.effectiveDirective + ' ' + e.blockedURI))"
 )
 _SECONDS: Final = 1000
-_MOST_TABS: Final = 150
+_MAX_TABS: Final = 150
 
 
 class Person:
@@ -29,7 +29,7 @@ class Person:
             locale="ja-JP", timezone_id="Asia/Tokyo", viewport={"width": width, "height": 900}, accept_downloads=True
         )
         self._context.set_default_timeout(30 * _SECONDS)
-        self._context.add_init_script(_TELL_VIOLATIONS)
+        self._context.add_init_script(_REPORT_VIOLATIONS)
         self._context.on("request", self._note_request)
         self.elsewhere: list[str] = []
         self.refused: list[str] = []
@@ -48,35 +48,35 @@ class Person:
         assert answer is not None
         return answer.status
 
-    def sign_in(self, account: Account, *, looks: bool = True) -> Self:
+    def sign_in(self, account: Account, *, check: bool = True) -> Self:
         """From the first page through Keycloak's real one, and back; each page on the way is looked at."""
-        self._type_in(account, looks=looks)
-        self.see("概要", looks=looks)
+        self._type_in(account, check=check)
+        self.see("概要", check=check)
         return self
 
-    def _type_in(self, account: Account, *, looks: bool) -> None:
+    def _type_in(self, account: Account, *, check: bool) -> None:
         page = self.page
         self.open("/")
-        self.see("サインイン", looks=looks)
+        self.see("サインイン", check=check)
         if account.is_operator:
             page.get_by_role("link", name="運営者としてサインイン").click()
         else:
             page.get_by_label("団体コード").fill(account.tenant)
             page.get_by_role("button", name="団体のサインイン画面へ").click()
         expect(page.locator("#username")).to_be_visible()
-        if looks:
-            self.look()
+        if check:
+            self.check_page()
         page.locator("#username").fill(account.username)
         page.locator("#password").fill(account.password)
         page.locator("#kc-login").click()
 
-    def see(self, heading: str, *, looks: bool = True) -> None:
+    def see(self, heading: str, *, check: bool = True) -> None:
         """Wait for the page with this heading, and look at it as everybody may come to it."""
         expect(self.page.get_by_role("heading", level=1)).to_contain_text(heading)
-        if looks:
-            self.look()
+        if check:
+            self.check_page()
 
-    def look(self) -> None:
+    def check_page(self) -> None:
         """No A or AA violation, nothing refused by the policy, nothing asked of anybody else."""
         self.page.wait_for_load_state("load")
         found = violations(self.page)
@@ -84,15 +84,15 @@ class Person:
         assert self.refused == [], self.page.url
         assert self.elsewhere == [], self.page.url
 
-    def look_narrow(self) -> None:
+    def check_narrow(self) -> None:
         """On a screen of 360 pixels nothing is cut off to the right. The window is wide again afterwards."""
         wide = self.page.viewport_size or {"width": 1280, "height": 900}
         self.page.set_viewport_size({"width": NARROW, "height": wide["height"]})
-        line = self._context.new_cdp_session(self.page)
+        cdp = self._context.new_cdp_session(self.page)
         try:
-            assert evaluate(line, "document.documentElement.scrollWidth") <= NARROW, self.page.url
+            assert evaluate(cdp, "document.documentElement.scrollWidth") <= NARROW, self.page.url
         finally:
-            line.detach()
+            cdp.detach()
             self.page.set_viewport_size(wide)
 
     def links(self) -> list[str]:
@@ -103,15 +103,15 @@ class Person:
         """Reach a button or link from the top of the page with the Tab key alone, and press Enter."""
         expect(button).to_be_visible()
         self.page.locator("body").press("Home")
-        for _ in range(_MOST_TABS):
+        for _ in range(_MAX_TABS):
             self.page.keyboard.press("Tab")
             if button.and_(self.page.locator(":focus")).count():
                 self.page.keyboard.press("Enter")
                 return
-        raise AssertionError(f"{_MOST_TABS} Tabs do not reach {button}")
+        raise AssertionError(f"{_MAX_TABS} Tabs do not reach {button}")
 
     def main_button(self) -> Locator:
-        """The one filled button of the page: the next deed."""
+        """The one filled button of the page: the next action."""
         return self.page.locator("main .filled")
 
     def fetch(self, address: str) -> bytes:

@@ -36,12 +36,12 @@ def main() -> None:
             with Person(browser, stack) as finance:
                 _notice(finance, stack, Path(folder))
             with Person(browser, stack) as owner:
-                owner.sign_in(stack.account("tenant-owner", "431001"), looks=False)
+                owner.sign_in(stack.account("tenant-owner", "431001"), check=False)
                 _take(owner, "6-municipality")
 
 
 def _plan_and_progress(person: Person, stack: Stack) -> None:
-    person.sign_in(stack.account("operator-onboarding"), looks=False)
+    person.sign_in(stack.account("operator-onboarding"), check=False)
     _take(person, "1-overview")
     person.open("/cohorts/r7/plan")
     _take(person, "2-plan")
@@ -53,7 +53,7 @@ def _plan_and_progress(person: Person, stack: Stack) -> None:
 
 
 def _revision(person: Person, stack: Stack) -> None:
-    person.sign_in(stack.account("operator-approver"), looks=False)
+    person.sign_in(stack.account("operator-approver"), check=False)
     revision = person.page.get_by_role("main").get_by_role("link", name=re.compile("按分"))
     while not revision.count():
         person.open("/approvals")
@@ -65,28 +65,28 @@ def _revision(person: Person, stack: Stack) -> None:
 
 
 def _notice(person: Person, stack: Stack, folder: Path) -> None:
-    person.sign_in(stack.account("operator-finance"), looks=False)
+    person.sign_in(stack.account("operator-finance"), check=False)
     person.open("/notices")
     person.main_button().click()
     person.main_button().click()
     person.main_button().click()
-    paper = person.page.get_by_role("row", name=re.compile("あさぎり町")).get_by_role("link")
+    link = person.page.get_by_role("row", name=re.compile("あさぎり町")).get_by_role("link")
     sheet = folder / "notice.pdf"
-    sheet.write_bytes(person.fetch(f"{stack.url}{paper.get_attribute('href')}"))
+    sheet.write_bytes(person.fetch(f"{stack.url}{link.get_attribute('href')}"))
     picture = FOLDER / "5-notice"
     subprocess.run(
         ["pdftoppm", "-png", "-singlefile", "-scale-to-x", str(WIDTH), "-scale-to-y", "-1", sheet, picture], check=True
     )
-    _told(picture.with_suffix(".png"))
+    _report_size(picture.with_suffix(".png"))
 
 
 def _take(person: Person, name: str) -> None:
     path = FOLDER / f"{name}.png"
     person.page.screenshot(path=path)
-    _told(path)
+    _report_size(path)
 
 
-def _told(path: Path) -> None:
+def _report_size(path: Path) -> None:
     size = path.stat().st_size
     print(f"{path.name}: {size // 1024} KB")
     if size > LARGEST_BYTES:

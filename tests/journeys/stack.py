@@ -88,7 +88,7 @@ def running_stack(home: Path, *, members: int) -> Iterator[Stack]:
 
 def _five_free_ports() -> int:
     for _ in range(50):
-        port = ports.choose_free()
+        port = ports.find_free_port()
         if port < 65000 and all(ports.is_free(port + step) for step in range(_FIVE)):
             return port
     raise RuntimeError("no five free ports in a row")

@@ -32,8 +32,8 @@ def test_every_page_in_reach_can_be_read_by_everybody_on_any_screen(
         while ahead:
             address = ahead.popleft()
             assert person.open(address) == 200, address
-            person.look()
-            person.look_narrow()
+            person.check_page()
+            person.check_narrow()
             for link in person.links():
                 shape = _shape(link)
                 if shape and shape not in seen:

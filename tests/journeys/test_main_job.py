@@ -80,7 +80,7 @@ def _progress_is_followed_until_all_are_in(person: Person) -> None:
     page = person.page
     expect(page.get_by_text("すべて終わりました")).to_be_visible(timeout=_EIGHT_ONBOARDED)
     expect(page.locator("#progress")).to_contain_text("手順 72／72")
-    person.look()
+    person.check_page()
     page.get_by_role("link", name="概要").click()
     person.see("概要")
     expect(page.locator(".figure", has_text="参加中の団体")).to_contain_text("21団体")
@@ -108,10 +108,10 @@ def _the_revision_is_approved(person: Person) -> None:
     revision = page.get_by_role("main").get_by_role("link", name=re.compile("按分"))
     for _ in range(_REVISION_PREPARED):
         page.get_by_role("banner").get_by_role("link", name="対応待ち").click()
-        person.see("対応待ち", looks=False)
+        person.see("対応待ち", check=False)
         if revision.count():
             break
-    person.look()
+    person.check_page()
     person.press(revision)
     person.see("第2回（変更）")
     expect(page.get_by_role("img", name="21団体になると、13団体の負担は平均13.3%下がります")).to_be_visible()
@@ -142,11 +142,11 @@ def _a_notice_is_a_paper_in_japanese(person: Person) -> None:
     page = person.page
     page.get_by_role("row", name=re.compile("あさぎり町")).get_by_role("link").click()
     page.wait_for_url(re.compile(r"/notices/.*\.pdf$"))
-    paper = PdfReader(io.BytesIO(person.fetch(page.url)))
-    text = "".join(sheet.extract_text() for sheet in paper.pages)
+    pdf = PdfReader(io.BytesIO(person.fetch(page.url)))
+    text = "".join(sheet.extract_text() for sheet in pdf.pages)
     for words in ("納入通知書", "あさぎり町", "157,432", "例示データ"):
         assert words in text, text
-    assert {font for sheet in paper.pages for font in _fonts(sheet)} == {"NotoSansJP"}
+    assert {font for sheet in pdf.pages for font in _fonts(sheet)} == {"NotoSansJP"}
 
 
 def _fonts(sheet: PageObject) -> set[str]:

@@ -36,7 +36,7 @@ def test_an_owner_sees_the_own_tenant_and_another_one_is_as_absent(browser: Brow
             expect(page.get_by_role("main")).not_to_contain_text("八代市")
 
         of_another, of_nobody = (_answer(owner, f"/tenants/{tenant_id}") for tenant_id in (other, new_id()))
-        owner.look()
+        owner.check_page()
         plan, _ = _answer(owner, "/cohorts/r7/plan")
 
     assert of_another[0] == 404
@@ -50,8 +50,8 @@ def test_who_is_disabled_is_asked_to_sign_in_at_the_next_click(browser: Browser,
     disabled = stack.account("tenant-finance", YATSUSHIRO)
 
     with Person(browser, stack) as person, Person(browser, stack) as security:
-        person.sign_in(disabled, looks=False)
-        person.see("八代市の概要", looks=False)
+        person.sign_in(disabled, check=False)
+        person.see("八代市の概要", check=False)
 
         security.sign_in(stack.account("operator-security"))
         security.open(f"/tenants/{tenant_id}")
@@ -62,7 +62,7 @@ def test_who_is_disabled_is_asked_to_sign_in_at_the_next_click(browser: Browser,
         security.page.get_by_label("理由").fill("異動のため")
         security.press(security.main_button())
         expect(security.page.get_by_role("main")).to_contain_text("停止")
-        security.look()
+        security.check_page()
 
         person.page.get_by_role("link", name="負担額を確かめる").click()
         person.see("サインイン")

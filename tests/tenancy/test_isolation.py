@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from governance.kernel.database import db, scope
+from governance.kernel.database import db, tenant_scope
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy import directory
@@ -22,7 +22,15 @@ from tenancy.tenants.commands import RecordContact, RecordStatistic, record_cont
 from tenancy.tenants.states import TenantState
 from tenancy.tenants.tables import ContactPurpose, StatisticKind
 from tests.actors import Actors
-from tests.tenancy.register import accept, aso_city, define_standard, kumamoto_city, move, publish, put_on_standard
+from tests.tenancy.factories import (
+    accept,
+    aso_city,
+    change_state,
+    define_standard,
+    kumamoto_city,
+    publish,
+    put_on_standard,
+)
 
 TABLES = (
     "acceptance",
@@ -44,12 +52,12 @@ class Two:
 
 @pytest.fixture
 def two(actors: Actors) -> Two:
-    """熊本市 and 阿蘇市, each with a row in every table of this floor that commands fill."""
+    """熊本市 and 阿蘇市, each with a row in every table of this layer that commands fill."""
     both = Two(kumamoto_city(actors), aso_city(actors))
     version = publish(actors)
     define_standard(actors)
     for tenant_id in (both.a, both.b):
-        move(actors, tenant_id, TenantState.SCREENING)
+        change_state(actors, tenant_id, TenantState.SCREENING)
         accept(actors, tenant_id, version)
         put_on_standard(actors, tenant_id)
         record_contact(
@@ -94,9 +102,9 @@ def two(actors: Actors) -> Two:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_tenant_sees_its_own_row_and_none_of_the_other(two: Two, table: str) -> None:
-    with scope(two.a):
+    with tenant_scope(two.a):
         seen = set(db.session.execute(text(f"SELECT tenant_id FROM {table}")).scalars())
-    with scope(None):
+    with tenant_scope(None):
         unscoped = db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
 
     assert (seen, unscoped) == ({two.a}, 0)
@@ -104,27 +112,27 @@ def test_a_tenant_sees_its_own_row_and_none_of_the_other(two: Two, table: str) -
 
 @pytest.mark.parametrize("table", ["contact", "member", "quota_request", "service_client"])
 @pytest.mark.parametrize(
-    "deed", ["UPDATE {} SET tenant_id = tenant_id WHERE tenant_id = :b", "DELETE FROM {} WHERE tenant_id = :b"]
+    "statement", ["UPDATE {} SET tenant_id = tenant_id WHERE tenant_id = :b", "DELETE FROM {} WHERE tenant_id = :b"]
 )
-def test_a_tenant_touches_no_row_of_the_other(two: Two, table: str, deed: str) -> None:
-    with scope(two.a):
-        touched = db.session.execute(text(deed.format(table) + " RETURNING id"), {"b": two.b}).all()
+def test_a_tenant_touches_no_row_of_the_other(two: Two, table: str, statement: str) -> None:
+    with tenant_scope(two.a):
+        touched = db.session.execute(text(statement.format(table) + " RETURNING id"), {"b": two.b}).all()
 
     assert touched == []
 
 
 @pytest.mark.parametrize("table", ["contact", "member", "quota_request", "service_client"])
 def test_a_tenant_cannot_hand_a_row_to_the_other(two: Two, table: str) -> None:
-    with scope(two.a), pytest.raises(DBAPIError, match="row-level security"):
+    with tenant_scope(two.a), pytest.raises(DBAPIError, match="row-level security"):
         db.session.execute(text(f"UPDATE {table} SET tenant_id = :b"), {"b": two.b})
 
 
 def test_a_foreign_key_cannot_reach_the_others_row(two: Two) -> None:
-    with scope(two.b):
+    with tenant_scope(two.b):
         request = db.session.execute(text("SELECT id FROM quota_request")).scalar_one()
         figure = db.session.execute(text("SELECT id FROM statistic")).scalar_one()
 
-    with scope(two.a), pytest.raises(IntegrityError, match="fk_quota_override"):
+    with tenant_scope(two.a), pytest.raises(IntegrityError, match="fk_quota_override"):
         db.session.execute(
             text(
                 "INSERT INTO quota_override (id, tenant_id, dimension, value, valid_from, request_id) "
@@ -132,7 +140,7 @@ def test_a_foreign_key_cannot_reach_the_others_row(two: Two) -> None:
             ),
             {"id": new_id(), "a": two.a, "request": request},
         )
-    with scope(two.a), pytest.raises(IntegrityError, match="fk_statistic"):
+    with tenant_scope(two.a), pytest.raises(IntegrityError, match="fk_statistic"):
         db.session.execute(
             text(
                 "INSERT INTO statistic (id, tenant_id, kind, value, basis_date, source, supersedes_id, recorded_by, "
@@ -143,9 +151,9 @@ def test_a_foreign_key_cannot_reach_the_others_row(two: Two) -> None:
 
 
 def test_the_directory_shows_a_tenant_itself_alone(two: Two) -> None:
-    with scope(two.a):
+    with tenant_scope(two.a):
         session = db.session()
         found = directory.tenants_by_id(session, [two.a, two.b])
-        figures = directory.figures(session, StatisticKind.POPULATION, [two.a, two.b], date(2025, 4, 1))
+        figures = directory.statistic_values(session, StatisticKind.POPULATION, [two.a, two.b], date(2025, 4, 1))
 
     assert set(found) == set(figures) == {two.a}

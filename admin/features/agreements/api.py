@@ -7,10 +7,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_of
+from admin.interface.paging import Page, paginate
 from governance.agreements import queries as agreements
 from governance.agreements.commands import accept_agreement, publish_agreement
 from governance.kernel.database import db
@@ -19,7 +19,7 @@ from governance.permissions import Permission
 routes = ApiRoutes(Tag.AGREEMENTS)
 
 
-class AgreementVersionShown(BaseModel):
+class AgreementVersionResponse(BaseModel):
     """A version of an agreement. `sha256` is of its text in UTF-8."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -35,11 +35,11 @@ class AgreementVersionShown(BaseModel):
     mandatory: bool
 
 
-class AgreementVersionPage(Page[AgreementVersionShown]):
+class AgreementVersionPage(Page[AgreementVersionResponse]):
     """Versions by agreement, newest first."""
 
 
-class AcceptanceShown(BaseModel):
+class AcceptanceResponse(BaseModel):
     """Who accepted a version for a tenant, on whose behalf and by what right."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -55,29 +55,29 @@ class AcceptanceShown(BaseModel):
     accepted_at: datetime
 
 
-class AcceptancePage(Page[AcceptanceShown]):
+class AcceptancePage(Page[AcceptanceResponse]):
     """Acceptances, newest first."""
 
 
 @routes.query_route("/agreement-versions")
-@asks(Permission.AGREEMENT_READ)
+@requires(Permission.AGREEMENT_READ)
 def list_agreement_versions(query: PageQuery) -> AgreementVersionPage:
     """List every version of every agreement."""
-    return page_of(AgreementVersionPage, agreements.versions(db.session()), lambda row: str(row.id), query)
+    return paginate(AgreementVersionPage, agreements.versions(db.session()), lambda row: str(row.id), query)
 
 
 @routes.query_route("/agreement-versions/<version>")
-@asks(Permission.AGREEMENT_READ)
-def show_agreement_version(version: UUID) -> AgreementVersionShown:
+@requires(Permission.AGREEMENT_READ)
+def show_agreement_version(version: UUID) -> AgreementVersionResponse:
     """Show one version of an agreement with its text."""
-    return AgreementVersionShown.model_validate(agreements.version(db.session(), version))
+    return AgreementVersionResponse.model_validate(agreements.version(db.session(), version))
 
 
 @routes.query_route("/tenants/<tenant>/acceptances")
-@asks(Permission.AGREEMENT_READ)
+@requires(Permission.AGREEMENT_READ)
 def list_acceptances(tenant: UUID, query: PageQuery) -> AcceptancePage:
     """List what a tenant accepted."""
-    return page_of(AcceptancePage, agreements.acceptances(db.session(), tenant), lambda row: str(row.id), query)
+    return paginate(AcceptancePage, agreements.acceptances(db.session(), tenant), lambda row: str(row.id), query)
 
 
 routes.command_route("POST", "/agreement-versions", publish_agreement)

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import click
 
-from admin.interface.cli_context import installation
-from admin.interface.output import answering
-from admin.interface.param_types import Day, as_json_option, print_answer, tenant_id_of
+from admin.interface.cli_context import app_context
+from admin.interface.output import handle_errors
+from admin.interface.param_types import DateParam, as_json_option, find_tenant_id, print_result
 from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
-from governance.kernel.errors import Invalid, reason
+from governance.kernel.errors import Invalid, message
 
-TEXT_NOT_UTF8 = reason(
+TEXT_NOT_UTF8 = message(
     "agreement.text_not_utf8",
     ja="協定の文面は UTF-8 で保存してください。",
     en="The text of an agreement must be UTF-8.",
@@ -30,20 +30,20 @@ def agreement() -> None:
 @click.argument("name")
 @click.argument("text", type=click.File("rb"), metavar="FILE|-")
 @click.option("--title", required=True)
-@click.option("--from", "effective_from", required=True, type=Day(), help="The day it takes effect.")
+@click.option("--from", "effective_from", required=True, type=DateParam(), help="The day it takes effect.")
 @click.option("--language", type=click.Choice(["ja", "en"]), default="ja", show_default=True)
 @as_json_option
-@answering
+@handle_errors
 def publish(name: str, text: BinaryIO, title: str, effective_from: date, language: Any, as_json: bool) -> None:
     """協定の版を公開する / Publish a version; the file is UTF-8 and kept byte for byte."""
     try:
         words = text.read().decode()
     except UnicodeDecodeError:
         raise Invalid(TEXT_NOT_UTF8, field="FILE") from None
-    order = PublishAgreement(name=name, title=title, language=language, text=words, effective_from=effective_from)
-    with installation() as here:
-        published = publish_agreement(order, actor=here.actor)
-    print_answer(
+    command = PublishAgreement(name=name, title=title, language=language, text=words, effective_from=effective_from)
+    with app_context() as context:
+        published = publish_agreement(command, actor=context.actor)
+    print_result(
         {"version_id": str(published.version_id), "number": published.number, "sha256": published.sha256}, as_json
     )
 
@@ -55,9 +55,9 @@ def publish(name: str, text: BinaryIO, title: str, effective_from: date, languag
 @click.option("--title", "signer_title", required=True)
 @click.option("--on-behalf-of", required=True)
 @click.option("--authority", required=True)
-@click.option("--signed-on", required=True, type=Day())
+@click.option("--signed-on", required=True, type=DateParam())
 @as_json_option
-@answering
+@handle_errors
 def accept(
     code: str,
     version_id: UUID,
@@ -69,9 +69,9 @@ def accept(
     as_json: bool,
 ) -> None:
     """同意を登録する / Record that a named signer accepted a version for a tenant, as the paper says."""
-    with installation() as here:
-        order = AcceptAgreement(
-            tenant_id=tenant_id_of(code),
+    with app_context() as context:
+        command = AcceptAgreement(
+            tenant_id=find_tenant_id(code),
             version_id=version_id,
             signer_name=signer_name,
             signer_title=signer_title,
@@ -79,5 +79,5 @@ def accept(
             authority=authority,
             signed_on=signed_on,
         )
-        accepted = accept_agreement(order, actor=here.actor)
-    print_answer({"acceptance_id": str(accepted.acceptance_id), "sha256": accepted.sha256}, as_json)
+        accepted = accept_agreement(command, actor=context.actor)
+    print_result({"acceptance_id": str(accepted.acceptance_id), "sha256": accepted.sha256}, as_json)

@@ -8,10 +8,10 @@ from uuid import UUID
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
-from admin.interface.lists import chosen_id
-from admin.interface.pages import session, show
+from admin.interface.lists import query_uuid
+from admin.interface.pages import render_page, session
 from governance.agreements import queries
 from governance.agreements.commands import PublishAgreement, publish_agreement
 from governance.permissions import Permission
@@ -22,27 +22,27 @@ _MANDATORY = {"yes": True, "no": False}
 
 
 @pages.get("/agreements")
-@asks(Permission.AGREEMENT_READ)
+@requires(Permission.AGREEMENT_READ)
 def agreements() -> tuple[str, int]:
     """Every version, the newest first."""
-    return show("agreements/agreements", versions=queries.versions(session()))
+    return render_page("agreements/agreements", versions=queries.versions(session()))
 
 
 @pages.get("/agreements/<uuid:version_id>")
-@asks(Permission.AGREEMENT_READ)
+@requires(Permission.AGREEMENT_READ)
 def agreement(version_id: UUID) -> tuple[str, int]:
     """One version with its whole text."""
     done = request.args.get("done", "")
-    return show("agreements/agreement", version=queries.version(session(), version_id), done=done)
+    return render_page("agreements/agreement", version=queries.version(session(), version_id), done=done)
 
 
 @pages.route("/agreements/publish", methods=["GET", "POST"])
-@asks(Permission.AGREEMENT_PUBLISH)
+@requires(Permission.AGREEMENT_PUBLISH)
 def agreement_publishing() -> AnyResponse | tuple[str, int]:
     """A first version, or with `?after=` the next one of an agreement, which begins as a copy of it."""
-    known = chosen_id("after")
+    known = query_uuid("after")
     after = queries.version(session(), known) if known is not None else None
-    fresh = Form.fresh(
+    initial = Form.initial(
         name="",
         title="",
         language=after.language if after else "ja",
@@ -50,17 +50,17 @@ def agreement_publishing() -> AnyResponse | tuple[str, int]:
         text=after.text if after else "",
         effective_from="",
     )
-    form = Form.sent() if request.method == "POST" else fresh
+    form = Form.from_request() if request.method == "POST" else initial
     if after is not None:
         form.values.update(name=after.agreement, title=after.title)
     if request.method == "POST" and form.step != "enter":
-        name, title, text = (form.needed(field) for field in ("name", "title", "text"))
-        form.needed("effective_from")
+        name, title, text = (form.required(field) for field in ("name", "title", "text"))
+        form.required("effective_from")
         effective_from = form.day("effective_from")
         mandatory = form.one_of("mandatory", _MANDATORY.__getitem__)
-        if form.is_right and effective_from is not None and mandatory is not None:
-            with form.refusing():
-                order = PublishAgreement.model_validate(
+        if form.is_valid and effective_from is not None and mandatory is not None:
+            with form.collect_errors():
+                command = PublishAgreement.model_validate(
                     {
                         "name": name,
                         "title": title,
@@ -72,9 +72,13 @@ def agreement_publishing() -> AnyResponse | tuple[str, int]:
                 )
                 if not form.is_final:
                     sha256 = hashlib.sha256(text.encode()).hexdigest()
-                    return show(
-                        "agreements/agreement_publishing_confirm", form=form, order=order, sha256=sha256, after=after
+                    return render_page(
+                        "agreements/agreement_publishing_confirm",
+                        form=form,
+                        command=command,
+                        sha256=sha256,
+                        after=after,
                     )
-                made = publish_agreement(order, actor=current_actor(), key=form.key)
+                made = publish_agreement(command, actor=current_actor(), key=form.key)
                 return redirect(url_for("agreements.agreement", version_id=made.version_id, done="published"), 303)
-    return show("agreements/agreement_publishing", form=form, after=after)
+    return render_page("agreements/agreement_publishing", form=form, after=after)

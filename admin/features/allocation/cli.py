@@ -8,9 +8,9 @@ from uuid import UUID
 import click
 
 from admin.features.allocation.compute_cli import allocation
-from admin.interface.cli_context import installation
-from admin.interface.output import answering, print_json
-from admin.interface.param_types import Day, as_json_option, print_answer
+from admin.interface.cli_context import app_context
+from admin.interface.output import handle_errors, print_json
+from admin.interface.param_types import DateParam, as_json_option, print_result
 from billing.runs.commands import (
     ApproveAllocation,
     PrepareAllocation,
@@ -21,7 +21,7 @@ from billing.runs.commands import (
 )
 from billing.runs.queries import RunFacts, run_json, runs
 from billing.runs.tables import RunKind
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount
@@ -32,10 +32,10 @@ __all__ = ["allocation"]
 @allocation.command("show")
 @click.argument("fiscal_year", type=int)
 @as_json_option
-@answering
+@handle_errors
 def show_runs(fiscal_year: int, as_json: bool) -> None:
     """年度の按分を見る / Every run of a fiscal year, oldest first; a revision shows the whole new split."""
-    with installation(), bookkeeping(OPERATOR) as session:
+    with app_context(), system_transaction(OPERATOR) as session:
         found = runs(session, fiscal_year)
     if as_json:
         print_json({"fiscal_year": fiscal_year, "runs": [run_json(run) for run in found]})
@@ -50,40 +50,42 @@ def show_runs(fiscal_year: int, as_json: bool) -> None:
 @click.argument("fiscal_year", type=int)
 @click.option("--kind", type=click.Choice([kind.value for kind in RunKind]), default=RunKind.ESTIMATE.value)
 @as_json_option
-@answering
+@handle_errors
 def prepare(fiscal_year: int, kind: str, as_json: bool) -> None:
     """按分を作成し、承認を申請する / Prepare the year's split and ask for its approval."""
-    with installation() as here:
-        order = PrepareAllocation(fiscal_year=fiscal_year, kind=RunKind(kind))
-        prepared = prepare_allocation(order, actor=here.actor)
-    print_answer({"run_id": str(prepared.run_id), "number": prepared.number, "digest": prepared.digest}, as_json)
+    with app_context() as context:
+        command = PrepareAllocation(fiscal_year=fiscal_year, kind=RunKind(kind))
+        prepared = prepare_allocation(command, actor=context.actor)
+    print_result({"run_id": str(prepared.run_id), "number": prepared.number, "digest": prepared.digest}, as_json)
 
 
 @allocation.command("approve")
 @click.argument("run_id", type=click.UUID)
 @click.option("--digest", required=True, help="The digest of the run that was seen.")
-@click.option("--happened-on", type=Day(), help="The day the postings count for; today, or the nearest of the year.")
+@click.option(
+    "--happened-on", type=DateParam(), help="The day the postings count for; today, or the nearest of the year."
+)
 @as_json_option
-@answering
+@handle_errors
 def approve(run_id: UUID, digest: str, happened_on: date | None, as_json: bool) -> None:
     """按分を承認して記帳する / Approve a run that somebody else prepared, and post it."""
-    with installation() as here:
-        order = ApproveAllocation(run_id=run_id, digest=digest, happened_on=happened_on)
-        approved = approve_allocation(order, actor=here.actor)
-    answer = {"run_id": str(run_id), "happened_on": approved.happened_on.isoformat(), "entries": approved.entries}
-    print_answer(answer, as_json)
+    with app_context() as context:
+        command = ApproveAllocation(run_id=run_id, digest=digest, happened_on=happened_on)
+        approved = approve_allocation(command, actor=context.actor)
+    result = {"run_id": str(run_id), "happened_on": approved.happened_on.isoformat(), "entries": approved.entries}
+    print_result(result, as_json)
 
 
 @allocation.command("reject")
 @click.argument("run_id", type=click.UUID)
 @click.option("--reason", "why", required=True)
 @as_json_option
-@answering
+@handle_errors
 def reject(run_id: UUID, why: str, as_json: bool) -> None:
     """按分を差し戻す / Send a run back that somebody else prepared."""
-    with installation() as here:
-        reject_allocation(RejectAllocation(run_id=run_id, reason=why), actor=here.actor)
-    print_answer({"run_id": str(run_id)}, as_json)
+    with app_context() as context:
+        reject_allocation(RejectAllocation(run_id=run_id, reason=why), actor=context.actor)
+    print_result({"run_id": str(run_id)}, as_json)
 
 
 def _print_run(run: RunFacts) -> None:

@@ -7,16 +7,16 @@ from typing import BinaryIO, Final
 
 import click
 
-from admin.interface.output import answering, print_json
+from admin.interface.output import handle_errors, print_json
 from billing.allocation.calculation import compute
-from billing.allocation.reading import read_case
+from billing.allocation.reading import read_allocation_input
 from billing.allocation.workings import as_json as allocation_json
-from governance.kernel.errors import Invalid, reason
+from governance.kernel.errors import Invalid, message
 
-INPUT_BYTES: Final = 16 * 2**20
+MAX_INPUT_BYTES: Final = 16 * 2**20
 """Wide enough for every municipality of Japan in dozens of components."""
 
-TOO_LARGE = reason(
+TOO_LARGE = message(
     "allocation.input_too_large",
     ja="入力は {most} バイト以下にしてください。",
     en="The input may have at most {most} bytes.",
@@ -38,14 +38,14 @@ def allocation() -> None:
     help="The case as JSON; - reads standard input.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Also say a refusal as JSON, on standard error.")
-@partial(answering, json_to_error_stream=True)
+@partial(handle_errors, json_to_stderr=True)
 def compute_allocation(source: BinaryIO, as_json: bool) -> None:
     """ファイルから負担額を計算する / Compute the shares of a case, without a database.
 
     Prints one JSON object: shares, operator's part, residual, workings and digest. Input that cannot be shared exactly
     is refused with the field named, exit code 2, and nothing on standard output.
     """
-    content = source.read(INPUT_BYTES + 1)
-    if len(content) > INPUT_BYTES:
-        raise Invalid(TOO_LARGE, field="--input", most=INPUT_BYTES)
-    print_json(allocation_json(compute(read_case(content))))
+    content = source.read(MAX_INPUT_BYTES + 1)
+    if len(content) > MAX_INPUT_BYTES:
+        raise Invalid(TOO_LARGE, field="--input", most=MAX_INPUT_BYTES)
+    print_json(allocation_json(compute(read_allocation_input(content))))

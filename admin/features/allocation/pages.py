@@ -9,24 +9,24 @@ from uuid import UUID
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor, may
+from admin.core.guard import current_actor, may, requires
 from admin.core.language import either
 from admin.features.audit.pages import names_of_actors
 from admin.interface.charts import (
     BeforeAfter,
     Part,
     by_amount,
-    change_answer,
-    change_basis,
+    change_headline,
+    change_totals,
+    integer_part,
     paired_bars,
     stacked_bar,
-    whole_part,
 )
-from admin.interface.downloads import table_answer
+from admin.interface.downloads import table_response
 from admin.interface.formats import percent
 from admin.interface.forms import Form
-from admin.interface.lists import chosen_year, this_year
-from admin.interface.pages import session, show
+from admin.interface.lists import current_fiscal_year, query_year
+from admin.interface.pages import render_page, session
 from billing.costs.queries import cost_items
 from billing.notices.queries import notices
 from billing.runs import queries
@@ -63,47 +63,49 @@ class ShareLine:
 
 
 @pages.get("/allocations")
-@asks(Permission.ALLOCATION_READ)
+@requires(Permission.ALLOCATION_READ)
 def allocations() -> tuple[str, int]:
     """The runs of all years for the operator; a municipality's own posted shares for the municipality."""
     actor = current_actor()
     if not actor.is_operator:
-        return show("allocation/shares", shares=queries.shares_of_tenant(session(), actor.tenant_id))
-    runs = queries.run_heads(session(), limit=200)
-    year = chosen_year() or (runs[0].fiscal_year if runs else this_year())
-    return show(
+        return render_page("allocation/shares", shares=queries.shares_of_tenant(session(), actor.tenant_id))
+    runs = queries.run_summaries(session(), limit=200)
+    year = query_year() or (runs[0].fiscal_year if runs else current_fiscal_year())
+    return render_page(
         "allocation/allocations",
         runs=runs,
         year=year,
         items=cost_items(session(), FiscalYear(year)),
         rules=[version for version in rule_versions(session()) if version.adoption is not None],
-        years=sorted({run.fiscal_year for run in runs} | {year, this_year()}, reverse=True),
+        years=sorted({run.fiscal_year for run in runs} | {year, current_fiscal_year()}, reverse=True),
     )
 
 
 @pages.route("/allocations/prepare", methods=["GET", "POST"])
-@asks(Permission.ALLOCATION_PREPARE)
+@requires(Permission.ALLOCATION_PREPARE)
 def allocation_preparing() -> AnyResponse | tuple[str, int]:
     """A year and a kind; then what everybody would bear; then the run that waits for another person."""
     form = (
-        Form.sent()
+        Form.from_request()
         if request.method == "POST"
-        else Form.fresh(fiscal_year=chosen_year() or this_year(), kind=request.args.get("kind", RunKind.ESTIMATE.value))
+        else Form.initial(
+            fiscal_year=query_year() or current_fiscal_year(), kind=request.args.get("kind", RunKind.ESTIMATE.value)
+        )
     )
     if request.method == "POST" and form.step != "enter":
-        year, kind = form.whole("fiscal_year"), form.one_of("kind", RunKind)
-        if year is not None and kind is not None and form.is_right:
-            with form.refusing():
+        year, kind = form.integer("fiscal_year"), form.one_of("kind", RunKind)
+        if year is not None and kind is not None and form.is_valid:
+            with form.collect_errors():
                 if form.is_final:
-                    order = PrepareAllocation(fiscal_year=year, kind=kind)
-                    made = prepare_allocation(order, actor=current_actor(), key=form.key)
+                    command = PrepareAllocation(fiscal_year=year, kind=kind)
+                    made = prepare_allocation(command, actor=current_actor(), key=form.key)
                     return redirect(url_for("allocation.allocation", run_id=made.run_id, done="prepared"), 303)
                 split = preview(session(), year, directory.members_of_year(session(), year))
                 rows = [
-                    BeforeAfter(member.name, split.before_yen[member.id], split.shares_yen[member.id])
+                    BeforeAfter(member.name, split.previous_yen[member.id], split.shares_yen[member.id])
                     for member in split.members
                 ]
-                return show(
+                return render_page(
                     "allocation/allocation_preparing_confirm",
                     form=form,
                     split=split,
@@ -111,18 +113,20 @@ def allocation_preparing() -> AnyResponse | tuple[str, int]:
                     year=year,
                     kind=kind,
                 )
-    return show("allocation/allocation_preparing", form=form, kinds=list(RunKind), this_year=this_year())
+    return render_page(
+        "allocation/allocation_preparing", form=form, kinds=list(RunKind), current_fiscal_year=current_fiscal_year()
+    )
 
 
 @pages.get("/allocations/<uuid:run_id>")
-@asks(Permission.ALLOCATION_READ)
+@requires(Permission.ALLOCATION_READ)
 def allocation(run_id: UUID) -> tuple[str, int]:
     """One run: totals, what it is made of, every share against the run before, its inputs and who decided."""
-    return _show_run(run_id, None, request.args.get("done", ""))
+    return _render_run(run_id, None, request.args.get("done", ""))
 
 
 @pages.get("/allocations/<uuid:run_id>/shares.<any(csv, xlsx):file_kind>")
-@asks(Permission.ALLOCATION_READ)
+@requires(Permission.ALLOCATION_READ)
 def shares_file(run_id: UUID, file_kind: str) -> AnyResponse:
     """Every member's share of a run, in the order of the page, with what the prefecture bears and the total."""
     run = queries.run_by_id(session(), run_id)
@@ -147,42 +151,42 @@ def shares_file(run_id: UUID, file_kind: str) -> AnyResponse:
         (None, either("経費の総額", "total cost"), None, run.total_yen, None),
     ]
     name = f"{run.fiscal_year}_{either('負担額', 'shares')}_{run.number}"
-    return table_answer(file_kind, name, header, rows)
+    return table_response(file_kind, name, header, rows)
 
 
 @pages.post("/allocations/<uuid:run_id>/approve")
-@asks(Permission.ALLOCATION_APPROVE)
+@requires(Permission.ALLOCATION_APPROVE)
 def allocation_approving(run_id: UUID) -> AnyResponse | tuple[str, int]:
     """確認, and the approval of exactly what was shown; it posts."""
-    form = Form.sent()
+    form = Form.from_request()
     form.values.setdefault("happened_on", "")
     happened_on = form.day("happened_on")
-    if form.is_right and form.is_final:
-        with form.refusing():
-            order = ApproveAllocation(run_id=run_id, digest=form.text("digest"), happened_on=happened_on)
-            approve_allocation(order, actor=current_actor(), key=form.key)
+    if form.is_valid and form.is_final:
+        with form.collect_errors():
+            command = ApproveAllocation(run_id=run_id, digest=form.text("digest"), happened_on=happened_on)
+            approve_allocation(command, actor=current_actor(), key=form.key)
             return redirect(url_for("allocation.allocation", run_id=run_id, done="approved"), 303)
-    elif form.is_right and form.step == "confirm":
+    elif form.is_valid and form.step == "confirm":
         run = queries.run_by_id(session(), run_id)
-        return show("allocation/allocation_approving", form=form, run=run, happened_on=happened_on)
-    return _show_run(run_id, form, "")
+        return render_page("allocation/allocation_approving", form=form, run=run, happened_on=happened_on)
+    return _render_run(run_id, form, "")
 
 
 @pages.post("/allocations/<uuid:run_id>/reject")
-@asks(Permission.ALLOCATION_REJECT)
+@requires(Permission.ALLOCATION_REJECT)
 def allocation_rejecting(run_id: UUID) -> AnyResponse | tuple[str, int]:
     """Sent back, with the reason."""
-    form = Form.sent()
-    reason = form.needed("reason")
-    if form.is_right:
-        with form.refusing():
+    form = Form.from_request()
+    reason = form.required("reason")
+    if form.is_valid:
+        with form.collect_errors():
             reject_allocation(RejectAllocation(run_id=run_id, reason=reason), actor=current_actor(), key=form.key)
             return redirect(url_for("allocation.allocation", run_id=run_id, done="rejected"), 303)
-    return _show_run(run_id, form, "")
+    return _render_run(run_id, form, "")
 
 
 @pages.get("/shares/<uuid:share_id>")
-@asks(Permission.ALLOCATION_READ)
+@requires(Permission.ALLOCATION_READ)
 def share(share_id: UUID) -> tuple[str, int]:
     """One member's share and its workings (算定根拠): every figure with its date and source, down to the yen."""
     found = queries.share_by_id(session(), share_id)
@@ -192,11 +196,11 @@ def share(share_id: UUID) -> tuple[str, int]:
     lines = queries.workings_of_share(session(), found.tenant_id, found.id)
     parts = [Part(line.component, Fraction(line.exact_yen)) for line in lines]
     title = _made_of(parts)
-    return show(
+    return render_page(
         "allocation/share",
         share=found,
         lines=lines,
-        parts=[(part, whole_part(part.yen)) for part in parts],
+        parts=[(part, integer_part(part.yen)) for part in parts],
         exact_total=str(sum((part.yen for part in parts), Fraction(0))),
         title=title,
         chart=stacked_bar(parts, title=title, name="parts") if parts else None,
@@ -208,7 +212,7 @@ def share(share_id: UUID) -> tuple[str, int]:
     )
 
 
-def _show_run(run_id: UUID, form: Form | None, done: str) -> tuple[str, int]:
+def _render_run(run_id: UUID, form: Form | None, done: str) -> tuple[str, int]:
     run = queries.run_by_id(session(), run_id)
     requests = requests_about(session(), APPROVAL_KIND, run.id)
     components = queries.components_of_run(session(), run.id)
@@ -218,23 +222,24 @@ def _show_run(run_id: UUID, form: Form | None, done: str) -> tuple[str, int]:
     bars = [line.bars for line in lines]
     people = {run.prepared_by, run.requested_by} | {request.decided_by or "" for request in requests}
     revises = next(
-        (head for head in queries.run_heads(session(), fiscal_year=run.fiscal_year) if head.id == run.revises_id), None
+        (head for head in queries.run_summaries(session(), fiscal_year=run.fiscal_year) if head.id == run.revises_id),
+        None,
     )
-    title = change_answer(bars) if run.kind is RunKind.REVISION else _shared_out(run)
-    return show(
+    title = change_headline(bars) if run.kind is RunKind.REVISION else _shared_out(run)
+    return render_page(
         "allocation/allocation",
         form=form,
-        fresh=form or Form.fresh(reason="", happened_on=""),
+        initial=form or Form.initial(reason="", happened_on=""),
         run=run,
         revises=revises,
         lines=lines,
         municipal_yen=sum(line.share.share_yen for line in lines),
         before_yen=sum(line.share.previous_yen for line in lines),
         title=title,
-        basis=change_basis(bars),
+        basis=change_totals(bars),
         chart=paired_bars(bars, title=title, name="shares") if run.kind is RunKind.REVISION and bars else None,
         parts_title=_made_of(parts),
-        parts=[(part, whole_part(part.yen)) for part in parts],
+        parts=[(part, integer_part(part.yen)) for part in parts],
         parts_chart=stacked_bar(parts, title=_made_of(parts), name="parts") if parts else None,
         components=components,
         requests=requests,
@@ -261,8 +266,8 @@ def _lines(run: RunFacts) -> list[ShareLine]:
         )
         for share in run.shares
     ]
-    order = {id(bars): place for place, bars in enumerate(by_amount([line.bars for line in lines]))}
-    return sorted(lines, key=lambda line: order[id(line.bars)])
+    rank = {id(bars): place for place, bars in enumerate(by_amount([line.bars for line in lines]))}
+    return sorted(lines, key=lambda line: rank[id(line.bars)])
 
 
 def _operator_id() -> UUID:

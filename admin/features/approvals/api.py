@@ -7,18 +7,18 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_of
-from governance.approvals import open_requests
+from admin.interface.paging import Page, paginate
+from governance.approvals import pending_requests
 from governance.kernel.database import db
 from governance.permissions import Permission
 
-routes = ApiRoutes(Tag.RECORD)
+routes = ApiRoutes(Tag.AUDIT)
 
 
-class ApprovalShown(BaseModel):
+class ApprovalRequestResponse(BaseModel):
     """A request that waits for another person's decision."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -33,12 +33,12 @@ class ApprovalShown(BaseModel):
     request_reason: str
 
 
-class ApprovalPage(Page[ApprovalShown]):
+class ApprovalRequestPage(Page[ApprovalRequestResponse]):
     """Requests that wait, oldest first."""
 
 
 @routes.query_route("/approvals")
-@asks(Permission.OVERVIEW_READ)
-def list_approvals(query: PageQuery) -> ApprovalPage:
+@requires(Permission.OVERVIEW_READ)
+def list_approvals(query: PageQuery) -> ApprovalRequestPage:
     """List what waits for a decision."""
-    return page_of(ApprovalPage, open_requests(db.session()), lambda row: str(row.id), query)
+    return paginate(ApprovalRequestPage, pending_requests(db.session()), lambda row: str(row.id), query)

@@ -1,4 +1,4 @@
-"""承認待ち: what waits for a person, gathered from all rooms; each line leads to where it is decided."""
+"""承認待ち: what waits for a person, gathered from all packages; each line leads to where it is decided."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from datetime import datetime
 
 from flask import Blueprint, url_for
 
-from admin.core.guard import asks, current_actor, may
+from admin.core.guard import current_actor, may, requires
 from admin.core.language import either
-from admin.interface.navigation import decidable
-from admin.interface.pages import session, show
-from governance.approvals import ApprovalRequest, open_requests, waiting_requests
+from admin.interface.navigation import decidable_kinds
+from admin.interface.pages import render_page, session
+from governance.approvals import ApprovalRequest, pending_requests, pending_requests_for
 from governance.permissions import Permission
-from tenancy.onboarding.queries import count_standing_still
+from tenancy.onboarding.queries import count_blocked
 from tenancy.people.queries import names_of_people
 from tenancy.tenants.queries import names_of_tenants
 
@@ -21,7 +21,7 @@ pages = Blueprint("approvals", __name__, template_folder="templates")
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingItem:
     """One thing that waits for a decision. `kind` is the approval's; `why` is as the requester gave it."""
 
     kind: str
@@ -29,33 +29,35 @@ class Waiting:
     tenant: str
     requested_by: str
     requested_at: datetime
-    why: str
+    reason: str
 
 
 @pages.get("/approvals")
-@asks(Permission.OVERVIEW_READ)
-def waiting() -> tuple[str, int]:
+@requires(Permission.OVERVIEW_READ)
+def approvals() -> tuple[str, int]:
     """What waits for me, and what I asked for that waits for others."""
     actor = current_actor()
-    mine = [request for request in open_requests(session()) if request.requested_by == actor.id]
-    return show(
+    own_requests = [request for request in pending_requests(session()) if request.requested_by == actor.id]
+    return render_page(
         "approvals/approvals",
-        waits=what_waits(),
-        asked=_described(mine),
-        standing_still=count_standing_still(session()) if may(Permission.ONBOARDING_READ) else 0,
+        pending=pending_items(),
+        requested=_to_pending_items(own_requests),
+        blocked_count=count_blocked(session()) if may(Permission.ONBOARDING_READ) else 0,
     )
 
 
-def what_waits(limit: int | None = None) -> list[Waiting]:
+def pending_items(limit: int | None = None) -> list[PendingItem]:
     """What the one who asks may decide now, oldest first."""
-    return _described(waiting_requests(session(), decidable(), not_by=current_actor().id, limit=limit))
+    return _to_pending_items(
+        pending_requests_for(session(), decidable_kinds(), decider_id=current_actor().id, limit=limit)
+    )
 
 
-def _described(requests: list[ApprovalRequest]) -> list[Waiting]:
+def _to_pending_items(requests: list[ApprovalRequest]) -> list[PendingItem]:
     people = names_of_people(session(), [request.requested_by for request in requests])
     tenants = names_of_tenants(session(), [request.tenant_id for request in requests])
     return [
-        Waiting(
+        PendingItem(
             request.kind,
             _ADDRESSES[request.kind](request.subject_id) if request.kind in _ADDRESSES else "",
             tenants.get(request.tenant_id, ""),

@@ -8,30 +8,30 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from admin.core.guard import asks
-from admin.interface.api_requests import Id, PageQuery
+from admin.core.guard import requires
+from admin.interface.api_requests import IdParam, PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, cut, position
+from admin.interface.paging import Page, read_cursor, slice_page
 from governance.audit import queries
 from governance.audit.seal import verify
 from governance.events import Event
 from governance.kernel.database import db
 from governance.permissions import Permission
 
-routes = ApiRoutes(Tag.RECORD)
+routes = ApiRoutes(Tag.AUDIT)
 
 
 class AuditQuery(PageQuery):
     """Which events; each filter narrows."""
 
-    tenant_id: Id | None = None
+    tenant_id: IdParam | None = None
     event: Event | None = None
     outcome: str | None = Field(default=None, pattern=r"^(done|denied|refused|failed)$")
     subject: str | None = Field(default=None, max_length=200)
     actor: str | None = Field(default=None, max_length=200)
 
 
-class AuditEventShown(BaseModel):
+class AuditEventResponse(BaseModel):
     """What one command did, or why it did nothing. People appear as their uuid."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -51,11 +51,11 @@ class AuditEventShown(BaseModel):
     request_id: str | None
 
 
-class AuditEventPage(Page[AuditEventShown]):
+class AuditEventPage(Page[AuditEventResponse]):
     """Events, newest first."""
 
 
-class BreakShown(BaseModel):
+class ChainErrorResponse(BaseModel):
     """The first place where a stream is not what was sealed."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -65,20 +65,20 @@ class BreakShown(BaseModel):
     kind: str
 
 
-class RecordProof(BaseModel):
+class AuditVerificationResponse(BaseModel):
     """Whether the record is as it was sealed, and how many events wait for their seal."""
 
     intact: bool
     records: int
     unsealed: int
-    first_break: BreakShown | None
+    first_break: ChainErrorResponse | None
 
 
 @routes.query_route("/audit-events")
-@asks(Permission.AUDIT_READ)
+@requires(Permission.AUDIT_READ)
 def list_audit_events(query: AuditQuery) -> AuditEventPage:
     """List the record, newest first."""
-    after = position(query)
+    after = read_cursor(query)
     found = queries.events(
         db.session(),
         tenant_id=query.tenant_id,
@@ -89,13 +89,15 @@ def list_audit_events(query: AuditQuery) -> AuditEventPage:
         before=None if after is None else UUID(after),
         limit=query.limit + 1,
     )
-    return cut(AuditEventPage, found, lambda row: str(row.id), query)
+    return slice_page(AuditEventPage, found, lambda row: str(row.id), query)
 
 
 @routes.query_route("/audit-verification")
-@asks(Permission.AUDIT_VERIFY)
-def show_record_proof() -> RecordProof:
+@requires(Permission.AUDIT_VERIFY)
+def show_record_proof() -> AuditVerificationResponse:
     """Recompute every chain of the record that this asker may see."""
-    verdict = verify(db.session())
-    broken = None if verdict.first_break is None else BreakShown.model_validate(verdict.first_break)
-    return RecordProof(intact=broken is None, records=verdict.records, unsealed=verdict.unsealed, first_break=broken)
+    report = verify(db.session())
+    chain_error = None if report.first_break is None else ChainErrorResponse.model_validate(report.first_break)
+    return AuditVerificationResponse(
+        intact=chain_error is None, records=report.records, unsealed=report.unsealed, first_break=chain_error
+    )

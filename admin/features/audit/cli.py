@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from admin.interface.cli_context import installation
-from admin.interface.output import answering, print_json
+from admin.interface.cli_context import app_context
+from admin.interface.output import handle_errors, print_json
 from governance.audit import queries, seal
-from governance.commands import bookkeeping
-from governance.kernel.database import OPERATOR, db, scope
+from governance.commands import system_transaction
+from governance.kernel.database import OPERATOR, db, tenant_scope
 
 
 @click.group()
@@ -20,30 +20,34 @@ def audit() -> None:
 
 @audit.command("verify")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@answering
+@handle_errors
 def verify_audit(as_json: bool) -> None:
     """記録の連鎖を計算し直して確かめる / Recompute every stream's chain and say where the first one breaks.
 
     Exit code 0 when the record is intact, 1 when it is not. Events that still wait for their seal are counted.
     """
-    with installation(), bookkeeping(OPERATOR) as session:
-        verdict = seal.verify(session)
-    answer: dict[str, Any] = {
-        "intact": verdict.first_break is None,
-        "records": verdict.records,
-        "unsealed": verdict.unsealed,
+    with app_context(), system_transaction(OPERATOR) as session:
+        report = seal.verify(session)
+    result: dict[str, Any] = {
+        "intact": report.first_break is None,
+        "records": report.records,
+        "unsealed": report.unsealed,
     }
-    if verdict.first_break is not None:
-        broken = verdict.first_break
-        answer["first_break"] = {"stream": str(broken.stream), "sequence": broken.sequence, "kind": broken.kind}
+    if report.first_break is not None:
+        chain_error = report.first_break
+        result["first_break"] = {
+            "stream": str(chain_error.stream),
+            "sequence": chain_error.sequence,
+            "kind": chain_error.kind,
+        }
     if as_json:
-        print_json(answer)
-    elif verdict.first_break is None:
-        click.echo(f"記録 {verdict.records} 件に改変はありません(封印待ち {verdict.unsealed} 件) / intact")
+        print_json(result)
+    elif report.first_break is None:
+        click.echo(f"記録 {report.records} 件に改変はありません(封印待ち {report.unsealed} 件) / intact")
     else:
-        broken = verdict.first_break
-        click.echo(f"記録が壊れています / broken: {broken.kind} at {broken.sequence} of {broken.stream}")
-    click.get_current_context().exit(0 if verdict.first_break is None else 1)
+        chain_error = report.first_break
+        click.echo(f"記録が壊れています / broken: {chain_error.kind} at {chain_error.sequence} of {chain_error.stream}")
+    click.get_current_context().exit(0 if report.first_break is None else 1)
 
 
 @audit.command("list")
@@ -51,10 +55,10 @@ def verify_audit(as_json: bool) -> None:
 @click.option("--subject", help="Only what happened to this thing.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@answering
+@handle_errors
 def list_audit(outcome: str | None, subject: str | None, limit: int, as_json: bool) -> None:
     """監査記録を新しい順に見る / The newest events first."""
-    with installation(), scope(OPERATOR):
+    with app_context(), tenant_scope(OPERATOR):
         found = queries.events(db.session(), outcome=outcome, subject=subject, limit=limit)
     rows = [
         {

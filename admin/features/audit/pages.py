@@ -8,16 +8,15 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.core.language import either
-from admin.interface.downloads import table_answer
-from admin.interface.labels import actor_word, event_word, permission_word
-from admin.interface.labels import word as word_of
-from admin.interface.lists import PAGE_SIZE, chosen, chosen_day, chosen_id
-from admin.interface.pages import session, show
+from admin.interface.downloads import table_response
+from admin.interface.labels import actor_label, event_label, label_of, permission_label
+from admin.interface.lists import PAGE_SIZE, query_date, query_enum, query_uuid
+from admin.interface.pages import render_page, session
 from governance.audit.queries import events
-from governance.audit.record import AuditOutcome
 from governance.audit.tables import AuditEvent
+from governance.audit.writer import AuditOutcome
 from governance.events import Event
 from governance.kernel.clock import JST
 from governance.kernel.digest import canonical
@@ -27,34 +26,34 @@ from tenancy.tenants.queries import names_of_tenants
 
 pages = Blueprint("audit", __name__, template_folder="templates")
 
-MOST_IN_A_FILE = 100_000
+MAX_FILE_ROWS = 100_000
 """Lines of one CSV; for more, one narrows the days."""
 
 
 @pages.get("/audit")
-@asks(Permission.AUDIT_READ)
+@requires(Permission.AUDIT_READ)
 def audit() -> tuple[str, int]:
     """The newest first, 50 at a time; the next page begins below the last event of this one."""
-    found = _found(limit=PAGE_SIZE + 1, before=chosen_id("before"))
-    shown = found[:PAGE_SIZE]
-    return show(
+    found = _matching_events(limit=PAGE_SIZE + 1, before=query_uuid("before"))
+    page = found[:PAGE_SIZE]
+    return render_page(
         "audit/audit",
-        events=shown,
-        names=names_of_actors(shown),
-        tenants=names_of_tenants(session(), [event.tenant_id for event in shown]),
+        events=page,
+        names=names_of_actors(page),
+        tenants=names_of_tenants(session(), [event.tenant_id for event in page]),
         has_more=len(found) > PAGE_SIZE,
-        known_events=sorted(Event),
+        event_choices=sorted(Event),
         outcomes=list(AuditOutcome),
-        asked=request.args,
-        odd_days=[name for name in ("since", "until") if request.args.get(name) and chosen_day(name) is None],
+        query=request.args,
+        invalid_dates=[name for name in ("since", "until") if request.args.get(name) and query_date(name) is None],
     )
 
 
 @pages.get("/audit.<any(csv, xlsx):file_kind>")
-@asks(Permission.AUDIT_READ)
+@requires(Permission.AUDIT_READ)
 def audit_file(file_kind: str) -> Response:
     """What the filters let through, at most 100,000 lines."""
-    found = _found(limit=MOST_IN_A_FILE, before=None)
+    found = _matching_events(limit=MAX_FILE_ROWS, before=None)
     names, tenants = names_of_actors(found), names_of_tenants(session(), [event.tenant_id for event in found])
     header = [
         either(ja, en)
@@ -77,18 +76,18 @@ def audit_file(file_kind: str) -> Response:
             str(event.id),
             event.recorded_at,
             tenants.get(event.tenant_id, str(event.tenant_id)),
-            names.get(event.actor, actor_word(event.actor_kind, event.actor)),
+            names.get(event.actor, actor_label(event.actor_kind, event.actor)),
             event.actor,
-            event_word(event.event),
-            permission_word(event.permission),
-            word_of(event.outcome, "outcome"),
+            event_label(event.event),
+            permission_label(event.permission),
+            label_of(event.outcome, "outcome"),
             event.subject,
             canonical(event.facts).decode(),
             event.request_id,
         )
         for event in found
     )
-    return table_answer(file_kind, either("監査記録", "audit"), header, rows)
+    return table_response(file_kind, either("監査記録", "audit"), header, rows)
 
 
 def names_of_actors(found: Iterable[AuditEvent]) -> dict[str, str]:
@@ -96,18 +95,18 @@ def names_of_actors(found: Iterable[AuditEvent]) -> dict[str, str]:
     return names_of_people(session(), {event.actor for event in found})
 
 
-def _found(*, limit: int, before: UUID | None) -> list[AuditEvent]:
-    outcome = chosen("outcome", AuditOutcome)
-    event = chosen("event", Event)
-    until = chosen_day("until")
+def _matching_events(*, limit: int, before: UUID | None) -> list[AuditEvent]:
+    outcome = query_enum("outcome", AuditOutcome)
+    event = query_enum("event", Event)
+    until = query_date("until")
     return events(
         session(),
-        tenant_id=chosen_id("tenant"),
+        tenant_id=query_uuid("tenant"),
         subject=request.args.get("subject") or None,
         outcome=None if outcome is None else outcome.value,
         event=None if event is None else event.value,
         actor=request.args.get("actor") or None,
-        since=_midnight(chosen_day("since")),
+        since=_midnight(query_date("since")),
         until=None if until is None else _midnight(until + timedelta(days=1)),
         before=before,
         limit=limit,

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_of
+from admin.interface.paging import Page, paginate
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.clients import queries as clients
@@ -20,7 +20,7 @@ from tenancy.clients.tables import ClientState
 routes = ApiRoutes(Tag.PEOPLE)
 
 
-class ClientShown(BaseModel):
+class ServiceClientResponse(BaseModel):
     """A system of a tenant; `jwks` holds its public keys as they were given."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -35,23 +35,23 @@ class ClientShown(BaseModel):
     registered_at: datetime
 
 
-class ClientPage(Page[ClientShown]):
+class ServiceClientPage(Page[ServiceClientResponse]):
     """Service clients in the order they were registered."""
 
 
 @routes.query_route("/tenants/<tenant>/service-clients")
-@asks(Permission.CLIENT_READ)
-def list_clients(tenant: UUID, query: PageQuery) -> ClientPage:
+@requires(Permission.CLIENT_READ)
+def list_clients(tenant: UUID, query: PageQuery) -> ServiceClientPage:
     """List the service clients of a tenant, stopped ones too."""
     found = clients.service_clients(db.session(), tenant, also_stopped=True)
-    return page_of(ClientPage, found, lambda row: str(row.id), query)
+    return paginate(ServiceClientPage, found, lambda row: str(row.id), query)
 
 
 @routes.query_route("/tenants/<tenant>/service-clients/<client>")
-@asks(Permission.CLIENT_READ)
-def show_client(tenant: UUID, client: UUID) -> ClientShown:
+@requires(Permission.CLIENT_READ)
+def show_client(tenant: UUID, client: UUID) -> ServiceClientResponse:
     """Show one service client of a tenant."""
-    return ClientShown.model_validate(clients.service_client(db.session(), tenant, client))
+    return ServiceClientResponse.model_validate(clients.service_client(db.session(), tenant, client))
 
 
 routes.command_route("POST", "/tenants/<tenant>/service-clients", register_client, {"tenant": "tenant_id"})

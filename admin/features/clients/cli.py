@@ -7,11 +7,11 @@ from typing import BinaryIO, Final
 
 import click
 
-from admin.interface.cli_context import installation
-from admin.interface.option_names import as_typed, read_file
-from admin.interface.output import answering, print_json
-from admin.interface.param_types import Day, as_json_option, print_answer, tenant_id_of, tenant_named
-from governance.commands import bookkeeping
+from admin.interface.cli_context import app_context
+from admin.interface.option_names import option_names, read_file
+from admin.interface.output import handle_errors, print_json
+from admin.interface.param_types import DateParam, as_json_option, find_tenant, find_tenant_id, print_result
+from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Invalid
 from governance.kernel.strict_json import NOT_UTF8
@@ -19,8 +19,8 @@ from tenancy.clients import queries
 from tenancy.clients.commands import RegisterClient, register_client
 from tenancy.keycloak.port import SERVICE_SCOPES, service_client_name
 
-JWKS_BYTES: Final = 20_000
-"""As many as the order takes characters; a key set is ASCII."""
+MAX_JWKS_BYTES: Final = 20_000
+"""As many as the command takes characters; a key set is ASCII."""
 
 
 @click.group()
@@ -41,33 +41,33 @@ def client() -> None:
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(SERVICE_SCOPES), help="Once for each thing it may ask."
 )
-@click.option("--until", "valid_until", type=Day(), help="The first day on which it is no longer valid.")
+@click.option("--until", "valid_until", type=DateParam(), help="The first day on which it is no longer valid.")
 @as_json_option
-@answering
+@handle_errors
 def register(
     code: str, name: str, jwks: BinaryIO, scopes: tuple[str, ...], valid_until: date | None, as_json: bool
 ) -> None:
     """API利用者を登録する / Register a system by its public keys. A key with a private part is refused."""
-    with as_typed(about="--jwks", tenant_id="CODE"), installation() as here:
+    with option_names(default="--jwks", tenant_id="CODE"), app_context() as context:
         try:
-            keys = read_file(jwks, most=JWKS_BYTES, field="--jwks").decode()
+            keys = read_file(jwks, most=MAX_JWKS_BYTES, field="--jwks").decode()
         except UnicodeDecodeError:
             raise Invalid(NOT_UTF8, field="--jwks") from None
-        order = RegisterClient(
-            tenant_id=tenant_id_of(code), name=name, jwks=keys, scopes=scopes, valid_until=valid_until
+        command = RegisterClient(
+            tenant_id=find_tenant_id(code), name=name, jwks=keys, scopes=scopes, valid_until=valid_until
         )
-        registered = register_client(order, actor=here.actor)
-    print_answer({"client_id": str(registered.client_id), "client_name": registered.client_name}, as_json)
+        registered = register_client(command, actor=context.actor)
+    print_result({"client_id": str(registered.client_id), "client_name": registered.client_name}, as_json)
 
 
 @client.command("list")
 @click.argument("code")
 @as_json_option
-@answering
+@handle_errors
 def list_clients(code: str, as_json: bool) -> None:
     """API利用者の一覧 / The systems of a tenant in the order they were registered, stopped ones too."""
-    with installation(), bookkeeping(OPERATOR) as session:
-        tenant = tenant_named(session, code)
+    with app_context(), system_transaction(OPERATOR) as session:
+        tenant = find_tenant(session, code)
         found = [
             {
                 "id": str(row.id),

@@ -8,13 +8,13 @@ from uuid import UUID
 from flask import current_app
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.keycloak_port import identities_of
-from admin.interface.paging import Page, page_of
+from admin.interface.paging import Page, paginate
 from admin.workflows.cohort_plan import apply_plan, plan_cohort
-from governance.commands import Order
+from governance.commands import Command
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.onboarding.commands import CohortApplied
@@ -25,7 +25,7 @@ from tenancy.tenants.commands import define_cohort
 routes = ApiRoutes(Tag.ONBOARDING)
 
 
-class CohortShown(BaseModel):
+class CohortResponse(BaseModel):
     """Tenants that come in together, with a fiscal year."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -36,18 +36,18 @@ class CohortShown(BaseModel):
     fiscal_year: int
 
 
-class CohortPage(Page[CohortShown]):
+class CohortPage(Page[CohortResponse]):
     """Cohorts by fiscal year and name."""
 
 
-class ApplyPlan(Order):
+class ApplyPlan(Command):
     """The digest of the plan that was seen."""
 
     cohort: CohortName
     digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class PlannedChange(BaseModel):
+class PlannedChangeResponse(BaseModel):
     """One object that applying would make, change, or leave as it is."""
 
     where: str
@@ -55,14 +55,14 @@ class PlannedChange(BaseModel):
     action: str
 
 
-class PlannedTenant(BaseModel):
+class PlannedTenantResponse(BaseModel):
     """What applying would do for one tenant."""
 
     code: str | None
-    changes: list[PlannedChange]
+    changes: list[PlannedChangeResponse]
 
 
-class PlannedShare(BaseModel):
+class PlannedShareResponse(BaseModel):
     """One member's share of the cohort's fiscal year, before and after, in whole yen."""
 
     code: str | None
@@ -70,33 +70,33 @@ class PlannedShare(BaseModel):
     after_yen: int
 
 
-class CohortPlanned(BaseModel):
+class CohortPlanResponse(BaseModel):
     """A plan. Applying it names its digest."""
 
     digest: str
-    tenants: list[PlannedTenant]
-    shares: list[PlannedShare]
+    tenants: list[PlannedTenantResponse]
+    shares: list[PlannedShareResponse]
 
 
 @routes.query_route("/cohorts")
-@asks(Permission.COHORT_READ)
+@requires(Permission.COHORT_READ)
 def list_cohorts(query: PageQuery) -> CohortPage:
     """List cohorts."""
-    return page_of(CohortPage, tenants.cohorts(db.session()), lambda row: str(row.id), query)
+    return paginate(CohortPage, tenants.cohorts(db.session()), lambda row: str(row.id), query)
 
 
 @routes.query_route("/cohorts/<cohort>/plan")
-@asks(Permission.COHORT_READ)
-def show_cohort_plan(cohort: str) -> CohortPlanned:
+@requires(Permission.COHORT_READ)
+def show_cohort_plan(cohort: str) -> CohortPlanResponse:
     """Plan what taking the cohort in would do; changes nothing here or in Keycloak."""
-    return CohortPlanned.model_validate(plan_cohort(identities_of(current_app), cohort).as_json())
+    return CohortPlanResponse.model_validate(plan_cohort(identities_of(current_app), cohort).as_json())
 
 
 @routes.action_route("/cohorts/<cohort>/applications", ApplyPlan, {"cohort": "cohort"})
-@asks(Permission.COHORT_APPLY)
-def apply_cohort_plan(order: ApplyPlan, key: str) -> CohortApplied:
+@requires(Permission.COHORT_APPLY)
+def apply_cohort_plan(command: ApplyPlan, key: str) -> CohortApplied:
     """Take the cohort in, as the plan with this digest showed; 409 when it is stale."""
-    return apply_plan(identities_of(current_app), order.cohort, order.digest, actor=current_actor(), key=key)
+    return apply_plan(identities_of(current_app), command.cohort, command.digest, actor=current_actor(), key=key)
 
 
 routes.command_route("POST", "/cohorts", define_cohort)

@@ -9,15 +9,15 @@ import time
 import click
 
 from admin.features.onboarding.cli import print_steps, steps_json
-from admin.interface.cli_context import installation
-from admin.interface.option_names import as_typed
-from admin.interface.output import answering, print_json
-from admin.interface.param_types import as_json_option, print_answer, tenant_id_of
+from admin.interface.cli_context import app_context
+from admin.interface.option_names import option_names
+from admin.interface.output import handle_errors, print_json
+from admin.interface.param_types import as_json_option, find_tenant_id, print_result
 from admin.operations.keycloak_setup import identities
 from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
 from admin.workflows.job_handlers import worker_actor
-from admin.workflows.onboarding_together import onboard_together
-from governance.commands import bookkeeping
+from admin.workflows.onboarding_together import run_onboardings
+from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from tenancy import directory
 from tenancy.onboarding.plan import Action
@@ -37,28 +37,28 @@ def cohort() -> None:
 @click.option("--fiscal-year", required=True, type=int, help="Of which year its costs are shared (2025 = 令和7年度).")
 @click.option("--tenant", "tenant_ids", multiple=True, metavar="CODE", help="Once for each tenant that joins it.")
 @as_json_option
-@answering
+@handle_errors
 def define(name: str, label: str, fiscal_year: int, tenant_ids: tuple[str, ...], as_json: bool) -> None:
     """参加年度グループを定める / Define a cohort, or have more tenants join it. Safe to repeat; those in it stay."""
-    with as_typed(), installation() as here:
-        order = DefineCohort(
+    with option_names(), app_context() as context:
+        command = DefineCohort(
             name=name,
             label=label,
             fiscal_year=fiscal_year,
-            tenant_ids=tuple(tenant_id_of(code, field="--tenant") for code in tenant_ids),
+            tenant_ids=tuple(find_tenant_id(code, field="--tenant") for code in tenant_ids),
         )
-        defined = define_cohort(order, actor=here.actor)
-    print_answer({"cohort_id": str(defined.cohort_id), "added": defined.added}, as_json)
+        defined = define_cohort(command, actor=context.actor)
+    print_result({"cohort_id": str(defined.cohort_id), "added": defined.added}, as_json)
 
 
 @cohort.command("plan")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@answering
+@handle_errors
 def plan(name: str, as_json: bool) -> None:
     """参加手続きの計画を見る / Show what taking the cohort NAME in would do. Changes nothing."""
-    with installation() as here:
-        keycloak = identities(here.settings)
+    with app_context() as context:
+        keycloak = identities(context.settings)
         try:
             planned = plan_cohort(keycloak, name)
         finally:
@@ -73,21 +73,21 @@ def plan(name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--digest", required=True, help="The digest of the plan that was seen.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@answering
+@handle_errors
 def apply(name: str, digest: str, as_json: bool) -> None:
     """計画を適用する / Take the cohort NAME in, as the plan with this digest showed.
 
     Exit code 1 and nothing done when the plan is stale; 1 when a tenant needs a person's decision.
     """
-    with installation() as here:
-        keycloak = identities(here.settings)
+    with app_context() as context:
+        keycloak = identities(context.settings)
         try:
-            applied = apply_plan(keycloak, name, digest, actor=here.actor)
+            applied = apply_plan(keycloak, name, digest, actor=context.actor)
             worker = OnboardingWorker(keycloak, actor=worker_actor(), name=f"{socket.gethostname()}:{os.getpid()}")
-            views = onboard_together(here.app, worker, applied.onboardings, wait=time.sleep)
+            views = run_onboardings(context.app, worker, applied.onboardings, wait=time.sleep)
         finally:
             keycloak.close()
-        with bookkeeping(OPERATOR) as session:
+        with system_transaction(OPERATOR) as session:
             members = directory.tenants_by_id(session, [view.tenant_id for view in views])
     if as_json:
         print_json(
@@ -115,10 +115,10 @@ def _print_plan(planned: CohortPlan) -> None:
             f"そのまま {counts[Action.KEEP]}"
         )
         for change in tenant.changes:
-            click.echo(f"\t{change.action.value}\t{change.where}\t{change.object}")
+            click.echo(f"\t{change.action.value}\t{change.target}\t{change.object}")
     click.echo(f"\n{planned.fiscal_year} 年度の負担額（円） / Shares of the fiscal year (yen)")
     if planned.shares_refused is not None:
-        click.echo(planned.shares_refused.message("ja"))
+        click.echo(planned.shares_refused.text("ja"))
     for share in planned.shares:
         click.echo(f"{share.code}\t{share.before_yen:>14,}\t{share.after_yen:>14,}\t{share.name}")
     click.echo(f"\ndigest {planned.digest}")

@@ -12,20 +12,20 @@ from datetime import datetime
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.core.language import either
 from admin.features.audit.pages import names_of_actors
 from admin.features.onboarding.pages import progress_of_cohort
-from admin.interface.charts import BeforeAfter, by_amount, change_answer, change_basis, paired_bars
+from admin.interface.charts import BeforeAfter, by_amount, change_headline, change_totals, paired_bars
 from admin.interface.forms import NOT_OFFERED, Form
-from admin.interface.labels import role_word
-from admin.interface.lists import this_year
-from admin.interface.pages import keycloak, session, show
+from admin.interface.labels import role_label
+from admin.interface.lists import current_fiscal_year
+from admin.interface.pages import keycloak, render_page, session
 from admin.workflows.cohort_plan import CohortPlan, ShareChange, apply_plan, plan_cohort
 from governance.agreements.queries import versions
 from governance.audit.queries import events
-from governance.audit.record import AuditOutcome
 from governance.audit.tables import AuditEvent
+from governance.audit.writer import AuditOutcome
 from governance.kernel import clock
 from governance.kernel.errors import Invalid, Stale
 from governance.permissions import Permission
@@ -42,8 +42,8 @@ from tenancy.tenants.states import TenantState
 
 pages = Blueprint("cohorts", __name__, template_folder="templates")
 
-_NOT_ABOUT_PLANS = ("session.",)
-_TO_COME = (TenantState.APPLIED, TenantState.SCREENING, TenantState.AGREED)
+_IGNORED_EVENTS = ("session.",)
+_CANDIDATE_STATES = (TenantState.APPLIED, TenantState.SCREENING, TenantState.AGREED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,50 +55,52 @@ class ChangeSince:
 
 
 @pages.get("/cohorts")
-@asks(Permission.COHORT_READ)
+@requires(Permission.COHORT_READ)
 def cohorts() -> tuple[str, int]:
     """Every cohort, newest year first."""
-    return show("cohorts/cohorts", cohorts=list(reversed(all_cohorts(session()))))
+    return render_page("cohorts/cohorts", cohorts=list(reversed(all_cohorts(session()))))
 
 
 @pages.route("/define-cohort", methods=["GET", "POST"])
-@asks(Permission.COHORT_DEFINE)
+@requires(Permission.COHORT_DEFINE)
 def cohort_defining() -> AnyResponse | tuple[str, int]:
     """A new cohort, or with `?name=` more tenants for one. Offered are those to come in that are in none yet."""
     named = request.args.get("name", "")
     existing = directory.cohort(session(), named) if named else None
     offered = [
-        tenant for tenant in tenants(session()) if tenant.cohort_id is None and TenantState(tenant.state) in _TO_COME
+        tenant
+        for tenant in tenants(session())
+        if tenant.cohort_id is None and TenantState(tenant.state) in _CANDIDATE_STATES
     ]
-    fresh = Form.fresh(name="", label="", fiscal_year=this_year() + 1)
-    form = Form.sent() if request.method == "POST" else fresh
+    initial = Form.initial(name="", label="", fiscal_year=current_fiscal_year() + 1)
+    form = Form.from_request() if request.method == "POST" else initial
     if existing is not None:
         form.values.update(name=existing.name, label=existing.label, fiscal_year=str(existing.fiscal_year))
     ticked = set(request.form.getlist("tenant_ids"))
     chosen = tuple(tenant.id for tenant in offered if str(tenant.id) in ticked)
     form.values["tenant_ids"] = ""
     if request.method == "POST":
-        name, label = form.needed("name"), form.needed("label")
-        form.needed("fiscal_year")
-        year = form.whole("fiscal_year")
+        name, label = form.required("name"), form.required("label")
+        form.required("fiscal_year")
+        year = form.integer("fiscal_year")
         if len(chosen) != len(ticked):
-            form.refuse(Invalid(NOT_OFFERED, field="tenant_ids"))
-        if form.is_right and year is not None:
-            with form.refusing():
+            form.add_error(Invalid(NOT_OFFERED, field="tenant_ids"))
+        if form.is_valid and year is not None:
+            with form.collect_errors():
                 define_cohort(
                     DefineCohort(name=name, label=label, fiscal_year=year, tenant_ids=chosen),
                     actor=current_actor(),
                     key=form.key,
                 )
                 return redirect(url_for("cohorts.cohort_plan", name=name), 303)
-    return show("cohorts/cohort_defining", form=form, existing=existing, offered=offered, chosen=chosen)
+    return render_page("cohorts/cohort_defining", form=form, existing=existing, offered=offered, chosen=chosen)
 
 
 @pages.get("/cohorts/<name>")
-@asks(Permission.COHORT_READ)
+@requires(Permission.COHORT_READ)
 def cohort(name: str) -> tuple[str, int]:
     """How far a cohort is; `?applied=` shows that its plan was just applied."""
-    return show(
+    return render_page(
         "cohorts/cohort",
         cohort=directory.cohort(session(), name),
         progress=progress_of_cohort(name),
@@ -107,49 +109,49 @@ def cohort(name: str) -> tuple[str, int]:
 
 
 @pages.get("/cohorts/<name>/progress")
-@asks(Permission.COHORT_READ)
+@requires(Permission.COHORT_READ)
 def cohort_progress(name: str) -> tuple[str, int]:
     """The part of the page that changes while the steps run."""
-    return show("onboarding/_progress", progress=progress_of_cohort(name))
+    return render_page("onboarding/_progress", progress=progress_of_cohort(name))
 
 
 @pages.get("/cohorts/<name>/plan")
-@asks(Permission.COHORT_READ)
+@requires(Permission.COHORT_READ)
 def cohort_plan(name: str) -> tuple[str, int]:
     """The plan as things stand now. Asks Keycloak; changes nothing."""
     plan = plan_cohort(keycloak(), name)
-    return _show_plan(plan, Form.fresh(digest=plan.digest, planned_at=clock.now().isoformat()))
+    return _render_plan(plan, Form.initial(digest=plan.digest, planned_at=clock.now().isoformat()))
 
 
 @pages.post("/cohorts/<name>/plan")
-@asks(Permission.COHORT_APPLY)
+@requires(Permission.COHORT_APPLY)
 def cohort_applying(name: str) -> AnyResponse | tuple[str, int]:
-    """確認, and then the deed itself: both only for the digest that was shown."""
-    form = Form.sent()
+    """確認, and then the application itself: both only for the digest that was shown."""
+    form = Form.from_request()
     digest = form.text("digest")
     if _was_applied(name, digest):
         # The second of two clicks: the first one did it.
         return redirect(url_for("cohorts.cohort", name=name, applied=digest), 303)
     plan = plan_cohort(keycloak(), name)
     if plan.digest != digest:
-        form.refuse(Stale(PLAN_STALE, field="digest", cohort=name))
+        form.add_error(Stale(PLAN_STALE, field="digest", cohort=name))
     elif form.is_final:
-        with form.refusing():
+        with form.collect_errors():
             apply_plan(keycloak(), name, digest, actor=current_actor(), key=form.key)
             return redirect(url_for("cohorts.cohort", name=name, applied=digest), 303)
     elif form.step == "confirm":
-        return show(
+        return render_page(
             "cohorts/cohort_confirm", form=form, plan=plan, rows=by_amount(_rows(plan.shares)), counts=_counts(plan)
         )
-    since = _instant(form.text("planned_at"))
-    changes = [] if form.is_right or since is None else _changes_since(plan, since)
-    problems, status = form.problems, form.status
-    anew = Form.fresh(digest=plan.digest, planned_at=clock.now().isoformat())
-    anew.problems, anew.status = problems, status
-    return _show_plan(plan, anew, changes)
+    since = _parse_instant(form.text("planned_at"))
+    changes = [] if form.is_valid or since is None else _changes_since(plan, since)
+    errors, status = form.errors, form.status
+    refreshed = Form.initial(digest=plan.digest, planned_at=clock.now().isoformat())
+    refreshed.errors, refreshed.status = errors, status
+    return _render_plan(plan, refreshed, changes)
 
 
-def _show_plan(plan: CohortPlan, form: Form, changes: list[ChangeSince] | None = None) -> tuple[str, int]:
+def _render_plan(plan: CohortPlan, form: Form, changes: list[ChangeSince] | None = None) -> tuple[str, int]:
     rows = by_amount(_rows(plan.shares))
     people = [change.object.removeprefix("person ") for tenant in plan.tenants for change in tenant.changes]
     names = names_of_people(session(), people)
@@ -157,24 +159,24 @@ def _show_plan(plan: CohortPlan, form: Form, changes: list[ChangeSince] | None =
     names |= {
         str(one.id): f"{one.title} {either('第', 'v')}{one.number}{either('版', '')}" for one in versions(session())
     }
-    return show(
+    return render_page(
         "cohorts/cohort_plan",
         form=form,
         plan=plan,
         label=directory.cohort(session(), plan.cohort).label,
-        basis=change_basis(rows),
+        basis=change_totals(rows),
         rows=rows,
-        title=change_answer(rows),
-        chart=paired_bars(rows, title=change_answer(rows), name="shares") if rows else None,
+        title=change_headline(rows),
+        chart=paired_bars(rows, title=change_headline(rows), name="shares") if rows else None,
         counts=_counts(plan),
-        told=lambda thing: object_word(thing, names),
+        describe=lambda thing: object_label(thing, names),
         is_applied=_was_applied(plan.cohort, form.text("digest")),
         is_missing=any(tenant.missing for tenant in plan.tenants),
         changes=changes or [],
     )
 
 
-def object_word(thing: str, names: Mapping[str, str]) -> str:
+def object_label(thing: str, names: Mapping[str, str]) -> str:
     """A planned object in the reader's words: 利用者 山田 花子 for `person 0192…`."""
     for start, ja, en in (
         ("organization ", "組織", "organization"),
@@ -187,8 +189,8 @@ def object_word(thing: str, names: Mapping[str, str]) -> str:
     ):
         if thing.startswith(start):
             rest = thing.removeprefix(start)
-            told = role_word(rest) if start == "role group " else names.get(rest, rest)
-            return f"{either(ja, en)} {told}".strip()
+            label = role_label(rest) if start == "role group " else names.get(rest, rest)
+            return f"{either(ja, en)} {label}".strip()
     return thing
 
 
@@ -213,13 +215,13 @@ def _changes_since(plan: CohortPlan, since: datetime) -> list[ChangeSince]:
     found = [
         event
         for event in events(session(), since=since, outcome=AuditOutcome.DONE.value, limit=20)
-        if not event.event.startswith(_NOT_ABOUT_PLANS)
+        if not event.event.startswith(_IGNORED_EVENTS)
     ]
     names = names_of_actors(found)
     return [ChangeSince(event, names.get(event.actor, "")) for event in found]
 
 
-def _instant(text: str) -> datetime | None:
+def _parse_instant(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from admin.core.guard import asks
-from admin.interface.api_requests import PageQuery, Year
+from admin.core.guard import requires
+from admin.interface.api_requests import PageQuery, YearParam
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_of
+from admin.interface.paging import Page, paginate
 from billing.costs import queries as costs
 from billing.costs.commands import define_cost_pool, record_cost, withdraw_cost
 from billing.costs.queries import ItemFacts, PoolFacts
@@ -19,7 +19,7 @@ routes = ApiRoutes(Tag.COSTS)
 class CostsQuery(PageQuery):
     """The costs of one fiscal year; with `withdrawn` those taken out too."""
 
-    fiscal_year: Year
+    fiscal_year: YearParam
     withdrawn: bool = False
 
 
@@ -32,18 +32,18 @@ class CostPage(Page[ItemFacts]):
 
 
 @routes.query_route("/cost-pools")
-@asks(Permission.COST_READ)
+@requires(Permission.COST_READ)
 def list_cost_pools(query: PageQuery) -> PoolPage:
     """List the kinds of cost and the rule that shares each."""
-    return page_of(PoolPage, costs.cost_pools(db.session()), lambda row: row.name, query)
+    return paginate(PoolPage, costs.cost_pools(db.session()), lambda row: row.name, query)
 
 
 @routes.query_route("/costs")
-@asks(Permission.COST_READ)
+@requires(Permission.COST_READ)
 def list_costs(query: CostsQuery) -> CostPage:
     """List the costs of a fiscal year."""
     found = costs.cost_items(db.session(), FiscalYear(query.fiscal_year), withdrawn=query.withdrawn)
-    return page_of(CostPage, found, lambda row: str(row.id), query)
+    return paginate(CostPage, found, lambda row: str(row.id), query)
 
 
 routes.command_route("POST", "/cost-pools", define_cost_pool)

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import click
 
-from admin.interface.cli_context import installation
-from admin.interface.output import answering, print_json
-from admin.interface.param_types import Day, as_json_option, print_answer
+from admin.interface.cli_context import app_context
+from admin.interface.output import handle_errors, print_json
+from admin.interface.param_types import DateParam, as_json_option, print_result
 from billing.costs.commands import (
     DefineCostPool,
     RecordCost,
@@ -20,7 +20,7 @@ from billing.costs.commands import (
 )
 from billing.costs.queries import cost_items
 from billing.costs.tables import ItemKind, TaxKind
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount, yen_from_form
@@ -36,12 +36,12 @@ def cost() -> None:
 @click.option("--label", required=True)
 @click.option("--rule", required=True, help="The name of the rule that shares it.")
 @as_json_option
-@answering
+@handle_errors
 def pool(name: str, label: str, rule: str, as_json: bool) -> None:
     """経費区分を定める / Define a pool of costs and the rule that shares it. Safe to repeat."""
-    with installation() as here:
-        defined = define_cost_pool(DefineCostPool(name=name, label=label, rule=rule), actor=here.actor)
-    print_answer({"pool_id": str(defined.pool_id)}, as_json)
+    with app_context() as context:
+        defined = define_cost_pool(DefineCostPool(name=name, label=label, rule=rule), actor=context.actor)
+    print_result({"pool_id": str(defined.pool_id)}, as_json)
 
 
 @cost.command("record")
@@ -53,9 +53,9 @@ def pool(name: str, label: str, rule: str, as_json: bool) -> None:
 @click.option("--kind", type=click.Choice([kind.value for kind in ItemKind]), default=ItemKind.COST.value)
 @click.option("--tax-kind", type=click.Choice([kind.value for kind in TaxKind]), default=TaxKind.OUT_OF_SCOPE.value)
 @click.option("--tax-reason", help="Needed for any tax kind but out_of_scope.")
-@click.option("--incurred-on", type=Day())
+@click.option("--incurred-on", type=DateParam())
 @as_json_option
-@answering
+@handle_errors
 def record(
     fiscal_year: int,
     pool_name: str,
@@ -69,7 +69,7 @@ def record(
     as_json: bool,
 ) -> None:
     """経費（または控除）を登録する / Record a cost of a fiscal year, or what comes off before it is shared."""
-    order = RecordCost(
+    command = RecordCost(
         fiscal_year=fiscal_year,
         pool=pool_name,
         kind=ItemKind(kind),
@@ -80,30 +80,30 @@ def record(
         source=source,
         incurred_on=incurred_on,
     )
-    with installation() as here:
-        recorded = record_cost(order, actor=here.actor)
-    print_answer({"item_id": str(recorded.item_id)}, as_json)
+    with app_context() as context:
+        recorded = record_cost(command, actor=context.actor)
+    print_result({"item_id": str(recorded.item_id)}, as_json)
 
 
 @cost.command("withdraw")
 @click.argument("item_id", type=click.UUID)
 @click.option("--reason", "why", required=True)
 @as_json_option
-@answering
+@handle_errors
 def withdraw(item_id: UUID, why: str, as_json: bool) -> None:
     """誤って登録した経費を取り消す / Withdraw a cost that was recorded in error; it stays visible."""
-    with installation() as here:
-        withdraw_cost(WithdrawCost(item_id=item_id, reason=why), actor=here.actor)
-    print_answer({"item_id": str(item_id)}, as_json)
+    with app_context() as context:
+        withdraw_cost(WithdrawCost(item_id=item_id, reason=why), actor=context.actor)
+    print_result({"item_id": str(item_id)}, as_json)
 
 
 @cost.command("list")
 @click.argument("fiscal_year", type=int)
 @as_json_option
-@answering
+@handle_errors
 def list_costs(fiscal_year: int, as_json: bool) -> None:
     """年度の経費の一覧 / The costs of a fiscal year, oldest first, withdrawn ones too."""
-    with installation(), bookkeeping(OPERATOR) as session:
+    with app_context(), system_transaction(OPERATOR) as session:
         found = cost_items(session, FiscalYear(fiscal_year), withdrawn=True)
     if not as_json:
         for item in found:

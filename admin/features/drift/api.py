@@ -7,7 +7,7 @@ from typing import Any
 from flask import current_app
 from pydantic import BaseModel, Field
 
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.interface.api_requests import Query
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.keycloak_port import identities_of
@@ -23,7 +23,7 @@ class DriftQuery(Query):
     tenant: str | None = Field(default=None, pattern=r"^[0-9]{6}$")
 
 
-class DriftShown(BaseModel):
+class DriftResponse(BaseModel):
     """Every difference between what Moyai wants and what Keycloak holds."""
 
     in_sync: bool
@@ -31,7 +31,7 @@ class DriftShown(BaseModel):
 
 
 @routes.query_route("/drift")
-@asks(Permission.DRIFT_READ)
-def show_drift(query: DriftQuery) -> DriftShown:
+@requires(Permission.DRIFT_READ)
+def show_drift(query: DriftQuery) -> DriftResponse:
     """Compare Keycloak with what Moyai wants; changes nothing."""
-    return DriftShown.model_validate(find_drift(identities_of(current_app), query.tenant).as_json())
+    return DriftResponse.model_validate(find_drift(identities_of(current_app), query.tenant).as_json())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from admin.interface.cli_context import installation
-from admin.interface.output import answering, print_json
+from admin.interface.cli_context import app_context
+from admin.interface.output import handle_errors, print_json
 from admin.operations.keycloak_setup import identities
 from admin.workflows.drift import find_drift
 
@@ -13,14 +13,14 @@ from admin.workflows.drift import find_drift
 @click.command("drift")
 @click.argument("code", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@answering
+@handle_errors
 def drift(code: str | None, as_json: bool) -> None:
     """意図との差分を調べる / Compare Keycloak with what Moyai wants, for one tenant (CODE) or all.
 
     Exit code 0 in sync, 1 when something differs, 3 when Keycloak cannot be reached. Changes nothing.
     """
-    with installation() as here:
-        keycloak = identities(here.settings)
+    with app_context() as context:
+        keycloak = identities(context.settings)
         try:
             found = find_drift(keycloak, code)
         finally:
@@ -30,7 +30,7 @@ def drift(code: str | None, as_json: bool) -> None:
     else:
         for difference in found.differences:
             field = f" ({difference.field})" if difference.field else ""
-            click.echo(f"{difference.kind}\t{difference.where}\t{difference.thing}{field}")
+            click.echo(f"{difference.kind}\t{difference.location}\t{difference.resource}{field}")
         count = len(found.differences)
         click.echo(
             "差分はありません / In sync" if found.in_sync else f"差分 {count} 件 / {count} differences", err=True

@@ -6,20 +6,20 @@ from fractions import Fraction
 
 from flask import Blueprint
 
-from admin.core.guard import asks, current_actor, may
-from admin.features.approvals.pages import what_waits
-from admin.interface.lists import this_year
-from admin.interface.pages import session, show
+from admin.core.guard import current_actor, may, requires
+from admin.features.approvals.pages import pending_items
+from admin.interface.lists import current_fiscal_year
+from admin.interface.pages import render_page, session
 from billing.ledger.chart import AccountCode
 from billing.ledger.queries import account_totals
 from billing.notices.queries import notices
-from billing.runs.queries import count_shares, run_heads, shares_of_tenant
+from billing.runs.queries import count_shares, run_summaries, shares_of_tenant
 from billing.runs.tables import RunState
 from governance.agreements.queries import unaccepted
 from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
-from tenancy.onboarding.queries import count_standing_still
+from tenancy.onboarding.queries import count_blocked
 from tenancy.people.queries import count_present
 from tenancy.quotas.queries import plan_in_force, quotas_in_force
 from tenancy.tenants.queries import cohorts, count_by_cohort, count_by_state
@@ -29,24 +29,24 @@ pages = Blueprint("home", __name__, template_folder="templates")
 
 
 @pages.get("/")
-@asks(Permission.OVERVIEW_READ)
+@requires(Permission.OVERVIEW_READ)
 def overview() -> tuple[str, int]:
     """What needs somebody first, then members, cohorts and cost."""
-    return _of_operator() if current_actor().is_operator else _of_tenant()
+    return _operator_overview() if current_actor().is_operator else _tenant_overview()
 
 
-def _of_operator() -> tuple[str, int]:
+def _operator_overview() -> tuple[str, int]:
     by_state = count_by_state(session())
     in_cohorts = count_by_cohort(session())
-    runs = run_heads(session(), limit=50)
+    runs = run_summaries(session(), limit=50)
     posted = next((run for run in runs if run.state is RunState.POSTED), None)
-    year = posted.fiscal_year if posted else this_year()
+    year = posted.fiscal_year if posted else current_fiscal_year()
     before = next(
         (run for run in runs if posted and run.state is RunState.POSTED and run.id == posted.revises_id), None
     )
-    return show(
+    return render_page(
         "home/overview",
-        waits=what_waits(limit=5),
+        pending=pending_items(limit=5),
         by_state=by_state,
         members=by_state.get(TenantState.ACTIVE, 0),
         cohorts=[
@@ -61,11 +61,11 @@ def _of_operator() -> tuple[str, int]:
             ),
             None,
         ),
-        standing_still=count_standing_still(session()),
+        blocked_count=count_blocked(session()),
         year=year,
         posted=posted,
         before=before,
-        bearers=count_shares(session(), posted.id) if posted else 0,
+        paying_members=count_shares(session(), posted.id) if posted else 0,
         municipal_part=Fraction(
             posted.total_yen - posted.operator_yen - posted.operator_residual_yen - posted.deductions_yen,
             posted.total_yen,
@@ -77,15 +77,15 @@ def _of_operator() -> tuple[str, int]:
     )
 
 
-def _of_tenant() -> tuple[str, int]:
+def _tenant_overview() -> tuple[str, int]:
     tenant = directory.tenant_by_id(session(), current_actor().tenant_id)
     today = clock.today()
     sees_money = may(Permission.ALLOCATION_READ)
     shares = shares_of_tenant(session(), tenant.id) if sees_money else []
-    return show(
+    return render_page(
         "home/overview_tenant",
         tenant=tenant,
-        waits=what_waits(limit=5),
+        pending=pending_items(limit=5),
         to_accept=unaccepted(session(), tenant.id, today),
         plan=plan_in_force(session(), tenant.id, today),
         quotas=quotas_in_force(session(), tenant.id, today),

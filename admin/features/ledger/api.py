@@ -8,15 +8,15 @@ from uuid import UUID
 from flask import Response
 from pydantic import BaseModel, ConfigDict
 
-from admin.core.guard import asks
-from admin.interface.api_requests import Query, Year, YearPageQuery
+from admin.core.guard import requires
+from admin.interface.api_requests import Query, YearPageQuery, YearParam
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, cut, page_of, position
+from admin.interface.paging import Page, paginate, read_cursor, slice_page
 from billing.ledger import queries
 from billing.ledger.commands import move_period, post_entry, reverse_entry
 from billing.ledger.export import ExportFormat, export
 from billing.ledger.periods import PeriodState
-from billing.ledger.queries import AccountBalance, EntryInBook
+from billing.ledger.queries import AccountBalance, EntryFacts
 from billing.ledger.verification import verify
 from governance.kernel.database import db
 from governance.permissions import Permission
@@ -24,32 +24,32 @@ from governance.permissions import Permission
 routes = ApiRoutes(Tag.LEDGER)
 
 
-class EntryPage(Page[EntryInBook]):
+class EntryPage(Page[EntryFacts]):
     """Entries of one book, newest first."""
 
 
-class EntryShown(BaseModel):
+class EntryResponse(BaseModel):
     """One entry."""
 
-    entry: EntryInBook
+    entry: EntryFacts
 
 
 class BalancePage(Page[AccountBalance]):
     """The trial balance of one book, by year and account; debit positive, whole yen."""
 
 
-class PeriodShown(BaseModel):
+class PeriodResponse(BaseModel):
     """A fiscal year of one book."""
 
     fiscal_year: int
     state: PeriodState
 
 
-class PeriodPage(Page[PeriodShown]):
+class PeriodPage(Page[PeriodResponse]):
     """Fiscal years of a book, newest first."""
 
 
-class ImbalanceShown(BaseModel):
+class ImbalanceResponse(BaseModel):
     """Something in a book that its lines do not bear out."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -62,19 +62,19 @@ class ImbalanceShown(BaseModel):
     found: int
 
 
-class ProofShown(BaseModel):
+class LedgerVerificationResponse(BaseModel):
     """Every balance recomputed from the lines, not read from balances."""
 
     balanced: bool
     entries: int
-    imbalances: list[ImbalanceShown]
+    imbalances: list[ImbalanceResponse]
 
 
 class ExportQuery(Query):
     """In which syntax, and of which fiscal year; of all of them where none is given."""
 
     format: ExportFormat
-    fiscal_year: Year | None = None
+    fiscal_year: YearParam | None = None
 
 
 _CONTENT: Final = {
@@ -85,10 +85,10 @@ _CONTENT: Final = {
 
 
 @routes.query_route("/tenants/<tenant>/ledger/entries")
-@asks(Permission.LEDGER_READ)
+@requires(Permission.LEDGER_READ)
 def list_entries(tenant: UUID, query: YearPageQuery) -> EntryPage:
     """List the entries of a book."""
-    after = position(query)
+    after = read_cursor(query)
     found = queries.entries(
         db.session(),
         tenant,
@@ -96,47 +96,47 @@ def list_entries(tenant: UUID, query: YearPageQuery) -> EntryPage:
         before=None if after is None else int(after),
         limit=query.limit + 1,
     )
-    return cut(EntryPage, found, lambda row: str(row.number), query)
+    return slice_page(EntryPage, found, lambda row: str(row.number), query)
 
 
 @routes.query_route("/tenants/<tenant>/ledger/entries/<entry>")
-@asks(Permission.LEDGER_READ)
-def show_entry(tenant: UUID, entry: UUID) -> EntryShown:
+@requires(Permission.LEDGER_READ)
+def show_entry(tenant: UUID, entry: UUID) -> EntryResponse:
     """Show one entry with its lines."""
-    return EntryShown(entry=queries.entry(db.session(), tenant, entry))
+    return EntryResponse(entry=queries.entry(db.session(), tenant, entry))
 
 
 @routes.query_route("/tenants/<tenant>/ledger/balances")
-@asks(Permission.LEDGER_READ)
+@requires(Permission.LEDGER_READ)
 def list_balances(tenant: UUID, query: YearPageQuery) -> BalancePage:
     """List what the accounts of a book add up to."""
     found = queries.balances(db.session(), tenant, query.fiscal_year)
-    return page_of(BalancePage, found, lambda row: f"{row.fiscal_year}/{row.account}", query)
+    return paginate(BalancePage, found, lambda row: f"{row.fiscal_year}/{row.account}", query)
 
 
 @routes.query_route("/tenants/<tenant>/ledger/periods")
-@asks(Permission.LEDGER_READ)
+@requires(Permission.LEDGER_READ)
 def list_periods(tenant: UUID, query: YearPageQuery) -> PeriodPage:
     """List the fiscal years of a book and their states."""
     found = [
-        PeriodShown(fiscal_year=year, state=state)
+        PeriodResponse(fiscal_year=year, state=state)
         for year in queries.years_of_book(db.session(), tenant)
         if (state := queries.period_state(db.session(), tenant, year)) is not None and query.fiscal_year in (None, year)
     ]
-    return page_of(PeriodPage, found, lambda row: str(row.fiscal_year), query)
+    return paginate(PeriodPage, found, lambda row: str(row.fiscal_year), query)
 
 
 @routes.query_route("/ledger/verification")
-@asks(Permission.LEDGER_READ)
-def show_proof() -> ProofShown:
+@requires(Permission.LEDGER_READ)
+def show_proof() -> LedgerVerificationResponse:
     """Recompute every balance this asker may see from the lines."""
-    proof = verify(db.session())
-    imbalances = [ImbalanceShown.model_validate(one) for one in proof.imbalances]
-    return ProofShown(balanced=proof.balanced, entries=proof.entries, imbalances=imbalances)
+    report = verify(db.session())
+    imbalances = [ImbalanceResponse.model_validate(one) for one in report.imbalances]
+    return LedgerVerificationResponse(balanced=report.balanced, entries=report.entries, imbalances=imbalances)
 
 
 @routes.query_route("/ledger/export", content=("text/plain", "text/csv"))
-@asks(Permission.LEDGER_READ)
+@requires(Permission.LEDGER_READ)
 def export_ledger(query: ExportQuery) -> Response:
     """Answer every entry this asker may see, for hledger, for beancount, or as CSV."""
     pieces = export(db.session(), query.format, query.fiscal_year)

@@ -8,26 +8,26 @@ from uuid import UUID
 
 import click
 
-from admin.interface.api_requests import read_order
-from admin.interface.cli_context import installation
-from admin.interface.option_names import as_typed, read_file
-from admin.interface.output import answering, print_json
-from admin.interface.param_types import Day, as_json_option, print_answer, tenant_id_of
+from admin.interface.api_requests import read_command
+from admin.interface.cli_context import app_context
+from admin.interface.option_names import option_names, read_file
+from admin.interface.output import handle_errors, print_json
+from admin.interface.param_types import DateParam, as_json_option, find_tenant_id, print_result
 from billing.ledger.commands import MovePeriod, PostEntry, ReverseEntry, move_period, post_entry, reverse_entry
 from billing.ledger.export import ExportFormat
 from billing.ledger.export import export as export_books
 from billing.ledger.periods import PeriodState
 from billing.ledger.verification import verify as verify_books
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
-from governance.kernel.errors import Invalid, reason
+from governance.kernel.errors import Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.strict_json import read_json
 
-ENTRY_BYTES: Final = 2**20
+MAX_ENTRY_BYTES: Final = 2**20
 """Wide enough for an entry of a thousand lines."""
 
-ENTRY_SHAPE: Final = reason(
+INVALID_ENTRY: Final = message(
     "ledger.entry_shape",
     ja="仕訳は JSON オブジェクトで指定してください。",
     en="An entry is a JSON object.",
@@ -41,22 +41,22 @@ def ledger() -> None:
 
 @ledger.command("verify")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@answering
+@handle_errors
 def verify(as_json: bool) -> None:
     """帳簿を明細から検算する / Recompute every balance from the lines. Exit code 1 when something does not hold."""
-    with installation(), bookkeeping(OPERATOR) as session:
-        proof = verify_books(session)
+    with app_context(), system_transaction(OPERATOR) as session:
+        report = verify_books(session)
     if as_json:
-        print_json(proof.as_json())
+        print_json(report.as_json())
     else:
-        for imbalance in proof.imbalances:
+        for imbalance in report.imbalances:
             click.echo("\t".join(str(value) for value in imbalance.as_json().values()))
-        faults = len(proof.imbalances)
+        faults = len(report.imbalances)
         click.echo(
-            f"仕訳 {proof.entries:,} 件、不一致 {faults:,} 件 / {proof.entries:,} entries, {faults:,} imbalances",
+            f"仕訳 {report.entries:,} 件、不一致 {faults:,} 件 / {report.entries:,} entries, {faults:,} imbalances",
             err=True,
         )
-    click.get_current_context().exit(0 if proof.balanced else 1)
+    click.get_current_context().exit(0 if report.balanced else 1)
 
 
 @ledger.command("export")
@@ -69,11 +69,11 @@ def verify(as_json: bool) -> None:
 )
 @click.option("--fiscal-year", type=int, help="Only this fiscal year (2025 = 令和7年度).")
 @click.option("--json", "as_json", is_flag=True, help="Say a refusal as JSON, on standard error.")
-@answering
+@handle_errors
 def export(to: str, fiscal_year: int | None, as_json: bool) -> None:
     """仕訳帳を出力する / Write every posted entry, in order, on standard output."""
     year = None if fiscal_year is None else FiscalYear(fiscal_year).year
-    with installation(), bookkeeping(OPERATOR) as session:
+    with app_context(), system_transaction(OPERATOR) as session:
         for piece in export_books(session, ExportFormat(to), year):
             click.echo(piece.encode(), nl=False)
 
@@ -82,20 +82,20 @@ def export(to: str, fiscal_year: int | None, as_json: bool) -> None:
 @click.argument("code")
 @click.argument("source", type=click.File("rb"), metavar="FILE|-")
 @as_json_option
-@answering
+@handle_errors
 def post(code: str, source: BinaryIO, as_json: bool) -> None:
     """仕訳を記帳する / Post an entry into the book of a tenant. The same reference and content again change nothing.
 
     FILE is JSON as the API takes it: reference, happened_on, lines of account and yen (debit positive, credit
     negative), and where wanted memo, kind (ordinary, adjustment) and fiscal_year.
     """
-    with as_typed(about="FILE"), installation() as here:
-        entry = read_json(read_file(source, most=ENTRY_BYTES, field="FILE"))
+    with option_names(default="FILE"), app_context() as context:
+        entry = read_json(read_file(source, most=MAX_ENTRY_BYTES, field="FILE"))
         if not isinstance(entry, dict):
-            raise Invalid(ENTRY_SHAPE)
-        order = read_order(PostEntry, entry, {"tenant_id": tenant_id_of(code)})
-        posted = post_entry(order, actor=here.actor)
-    print_answer(
+            raise Invalid(INVALID_ENTRY)
+        command = read_command(PostEntry, entry, {"tenant_id": find_tenant_id(code)})
+        posted = post_entry(command, actor=context.actor)
+    print_result(
         {"entry_id": str(posted.entry_id), "reference": posted.reference, "fiscal_year": posted.fiscal_year}, as_json
     )
 
@@ -103,16 +103,18 @@ def post(code: str, source: BinaryIO, as_json: bool) -> None:
 @ledger.command("reverse")
 @click.argument("code")
 @click.argument("entry_id", type=click.UUID)
-@click.option("--happened-on", required=True, type=Day(), help="The day of the reversal, in a year that takes it.")
+@click.option(
+    "--happened-on", required=True, type=DateParam(), help="The day of the reversal, in a year that takes it."
+)
 @click.option("--why", required=True)
 @as_json_option
-@answering
+@handle_errors
 def reverse(code: str, entry_id: UUID, happened_on: date, why: str, as_json: bool) -> None:
     """仕訳を取り消す / Post the opposite of an entry in the book of a tenant, once."""
-    with as_typed(), installation() as here:
-        order = ReverseEntry(tenant_id=tenant_id_of(code), entry_id=entry_id, happened_on=happened_on, why=why)
-        reversed_ = reverse_entry(order, actor=here.actor)
-    print_answer({"entry_id": str(reversed_.entry_id), "reverses_id": str(reversed_.reverses_id)}, as_json)
+    with option_names(), app_context() as context:
+        command = ReverseEntry(tenant_id=find_tenant_id(code), entry_id=entry_id, happened_on=happened_on, why=why)
+        reversed_ = reverse_entry(command, actor=context.actor)
+    print_result({"entry_id": str(reversed_.entry_id), "reverses_id": str(reversed_.reverses_id)}, as_json)
 
 
 @ledger.command("period")
@@ -120,10 +122,10 @@ def reverse(code: str, entry_id: UUID, happened_on: date, why: str, as_json: boo
 @click.argument("fiscal_year", type=int)
 @click.argument("to", type=click.Choice([state.value for state in PeriodState]))
 @as_json_option
-@answering
+@handle_errors
 def period(code: str, fiscal_year: int, to: str, as_json: bool) -> None:
     """会計年度を締める / Move a fiscal year of a tenant's book: open, closing, closed. What is closed stays closed."""
-    with as_typed(), installation() as here:
-        order = MovePeriod(tenant_id=tenant_id_of(code), fiscal_year=fiscal_year, to=PeriodState(to))
-        moved = move_period(order, actor=here.actor)
-    print_answer({"fiscal_year": moved.fiscal_year, "state": moved.state.value}, as_json)
+    with option_names(), app_context() as context:
+        command = MovePeriod(tenant_id=find_tenant_id(code), fiscal_year=fiscal_year, to=PeriodState(to))
+        moved = move_period(command, actor=context.actor)
+    print_result({"fiscal_year": moved.fiscal_year, "state": moved.state.value}, as_json)

@@ -7,13 +7,13 @@ from uuid import UUID
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.core.language import either
-from admin.interface.downloads import table_answer
+from admin.interface.downloads import table_response
 from admin.interface.forms import Form
-from admin.interface.labels import word as word_of
-from admin.interface.lists import PAGE_SIZE, Page, chosen_year, page_number, this_year
-from admin.interface.pages import session, show
+from admin.interface.labels import label_of
+from admin.interface.lists import PAGE_SIZE, Pagination, current_fiscal_year, query_page, query_year
+from admin.interface.pages import render_page, session
 from billing.ledger import queries
 from billing.ledger.chart import CHART
 from billing.ledger.commands import MovePeriod, move_period
@@ -24,22 +24,22 @@ from tenancy.tenants.queries import names_of_tenants
 
 pages = Blueprint("ledger", __name__, template_folder="templates")
 
-MOST_IN_A_FILE = 100_000
+MAX_FILE_ROWS = 100_000
 _NEXT = {PeriodState.OPEN: (PeriodState.CLOSING,), PeriodState.CLOSING: (PeriodState.OPEN, PeriodState.CLOSED)}
 
 
 @pages.get("/ledger")
-@asks(Permission.LEDGER_READ)
+@requires(Permission.LEDGER_READ)
 def books() -> AnyResponse | tuple[str, int]:
     """All books added up by account, and one line for each book; for a municipality, its own book."""
     actor = current_actor()
     if not actor.is_operator:
         return redirect(url_for("ledger.book", tenant_id=actor.tenant_id), 303)
     years = queries.years_of_books(session())
-    year = chosen_year() or (years[0] if years else this_year())
-    page = Page(page_number(), queries.count_books(session(), year))
+    year = query_year() or (years[0] if years else current_fiscal_year())
+    page = Pagination(query_page(), queries.count_books(session(), year))
     found = queries.books(session(), year, offset=(page.number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
-    return show(
+    return render_page(
         "ledger/books",
         year=year,
         years=years,
@@ -53,18 +53,18 @@ def books() -> AnyResponse | tuple[str, int]:
 
 
 @pages.get("/ledger/<uuid:tenant_id>")
-@asks(Permission.LEDGER_READ)
+@requires(Permission.LEDGER_READ)
 def book(tenant_id: UUID) -> tuple[str, int]:
     """One book: its balances by account and its entries, newest first."""
-    return _show_book(tenant_id, None)
+    return _render_book(tenant_id, None)
 
 
 @pages.get("/ledger/<uuid:tenant_id>/entries.<any(csv, xlsx):file_kind>")
-@asks(Permission.LEDGER_READ)
+@requires(Permission.LEDGER_READ)
 def book_file(tenant_id: UUID, file_kind: str) -> AnyResponse:
     """Every line of the book's entries of a year, at most 100,000 entries."""
     tenant = directory.tenant_by_id(session(), tenant_id)
-    year = chosen_year()
+    year = query_year()
     header = [
         either(ja, en)
         for ja, en in (
@@ -85,38 +85,38 @@ def book_file(tenant_id: UUID, file_kind: str) -> AnyResponse:
             entry.fiscal_year,
             entry.happened_on,
             entry.recorded_at,
-            word_of(entry.kind, "entry"),
+            label_of(entry.kind, "entry"),
             entry.memo,
             line.account_name,
             line.yen if line.yen > 0 else None,
             -line.yen if line.yen < 0 else None,
         )
-        for entry in queries.entries(session(), tenant_id, fiscal_year=year, limit=MOST_IN_A_FILE)
+        for entry in queries.entries(session(), tenant_id, fiscal_year=year, limit=MAX_FILE_ROWS)
         for line in entry.lines
     )
-    return table_answer(file_kind, f"{tenant.name}_{either('元帳', 'ledger')}", header, rows)
+    return table_response(file_kind, f"{tenant.name}_{either('元帳', 'ledger')}", header, rows)
 
 
 @pages.post("/ledger/<uuid:tenant_id>/period")
-@asks(Permission.PERIOD_MOVE)
+@requires(Permission.PERIOD_MOVE)
 def period_moving(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """The year of a book moved on; closing for good asks for the year to be typed."""
-    form = Form.sent()
-    year, to = form.whole("fiscal_year"), form.one_of("to", PeriodState)
+    form = Form.from_request()
+    year, to = form.integer("fiscal_year"), form.one_of("to", PeriodState)
     if to is PeriodState.CLOSED:
         form.values.setdefault("year_typed", "")
-        form.typed("year_typed", form.text("fiscal_year"))
-    if form.is_right and year is not None and to is not None:
-        with form.refusing():
+        form.confirm_text("year_typed", form.text("fiscal_year"))
+    if form.is_valid and year is not None and to is not None:
+        with form.collect_errors():
             move_period(MovePeriod(tenant_id=tenant_id, fiscal_year=year, to=to), actor=current_actor(), key=form.key)
             return redirect(url_for("ledger.book", tenant_id=tenant_id, fiscal_year=year), 303)
-    return _show_book(tenant_id, form)
+    return _render_book(tenant_id, form)
 
 
-def _show_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
+def _render_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
     tenant = directory.tenant_by_id(session(), tenant_id)
     years = queries.years_of_book(session(), tenant_id)
-    year = chosen_year() or (years[0] if years else this_year())
+    year = query_year() or (years[0] if years else current_fiscal_year())
     before = request.args.get("before", "")
     found = queries.entries(
         session(),
@@ -127,10 +127,10 @@ def _show_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
     )
     state = queries.period_state(session(), tenant_id, year)
     balances = queries.balances(session(), tenant_id, year)
-    return show(
+    return render_page(
         "ledger/book",
         form=form,
-        fresh=Form.fresh() if form is None else form,
+        initial=Form.initial() if form is None else form,
         tenant=tenant,
         year=year,
         years=sorted({*years, year}, reverse=True),

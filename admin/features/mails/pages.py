@@ -6,8 +6,8 @@ from uuid import UUID
 
 from flask import Blueprint
 
-from admin.core.guard import asks
-from admin.interface.pages import settings, show
+from admin.core.guard import requires
+from admin.interface.pages import render_page, settings
 from admin.operations.mail.outbox import MailOutbox
 from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.permissions import Permission
@@ -16,20 +16,20 @@ pages = Blueprint("mails", __name__, template_folder="templates")
 
 
 @pages.get("/mails")
-@asks(Permission.MAIL_READ)
+@requires(Permission.MAIL_READ)
 def mails() -> tuple[str, int]:
     """The newest 200, by recipient and subject."""
-    return show("mails/mails", mails=_outbox().mails(), has_server=settings().smtp_url is not None)
+    return render_page("mails/mails", mails=_outbox().mails(), has_server=settings().smtp_url is not None)
 
 
 @pages.get("/mails/<uuid:mail_id>")
-@asks(Permission.MAIL_READ)
+@requires(Permission.MAIL_READ)
 def mail(mail_id: UUID) -> tuple[str, int]:
     """One mail with its text, shown as text."""
     found = next((kept for kept in _outbox().mails(limit=10_000) if kept.id == mail_id), None)
     if found is None:
         raise NotFound(NOT_FOUND, what="mail", given=str(mail_id))
-    return show("mails/mail", mail=found, body=_outbox().body(mail_id))
+    return render_page("mails/mail", mail=found, body=_outbox().body(mail_id))
 
 
 def _outbox() -> MailOutbox:

@@ -9,10 +9,10 @@ from uuid import UUID
 from flask import Response
 from pydantic import BaseModel, ConfigDict
 
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.interface.api_requests import YearPageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_of
+from admin.interface.paging import Page, paginate
 from billing.notices import queries as notices
 from billing.notices.commands import issue_notices
 from governance.kernel.database import db
@@ -21,7 +21,7 @@ from governance.permissions import Permission
 routes = ApiRoutes(Tag.NOTICES)
 
 
-class NoticeShown(BaseModel):
+class NoticeResponse(BaseModel):
     """A notice. `amount_yen` is what its run changed; `facts` is everything printed."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -42,27 +42,27 @@ class NoticeShown(BaseModel):
     issued_at: datetime
 
 
-class NoticePage(Page[NoticeShown]):
+class NoticePage(Page[NoticeResponse]):
     """Notices by number."""
 
 
 @routes.query_route("/notices")
-@asks(Permission.NOTICE_READ)
+@requires(Permission.NOTICE_READ)
 def list_notices(query: YearPageQuery) -> NoticePage:
     """List notices."""
-    found = [NoticeShown.model_validate(one) for one in notices.notices(db.session(), fiscal_year=query.fiscal_year)]
-    return page_of(NoticePage, found, lambda row: row.number, query)
+    found = [NoticeResponse.model_validate(one) for one in notices.notices(db.session(), fiscal_year=query.fiscal_year)]
+    return paginate(NoticePage, found, lambda row: row.number, query)
 
 
 @routes.query_route("/notices/<notice>")
-@asks(Permission.NOTICE_READ)
-def show_notice(notice: UUID) -> NoticeShown:
+@requires(Permission.NOTICE_READ)
+def show_notice(notice: UUID) -> NoticeResponse:
     """Show one notice."""
-    return NoticeShown.model_validate(notices.notice_by_id(db.session(), notice))
+    return NoticeResponse.model_validate(notices.notice_by_id(db.session(), notice))
 
 
 @routes.query_route("/notices/<notice>/pdf", content=("application/pdf",))
-@asks(Permission.NOTICE_READ)
+@requires(Permission.NOTICE_READ)
 def show_notice_pdf(notice: UUID) -> Response:
     """Answer the paper as it was issued."""
     number = notices.notice_by_id(db.session(), notice).number

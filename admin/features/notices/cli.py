@@ -8,19 +8,19 @@ from uuid import UUID
 
 import click
 
-from admin.interface.cli_context import installation
-from admin.interface.output import answering, print_json
-from admin.interface.param_types import Day, as_json_option, print_answer
+from admin.interface.cli_context import app_context
+from admin.interface.output import handle_errors, print_json
+from admin.interface.param_types import DateParam, as_json_option, print_result
 from billing.notices.commands import IssueNotices, issue_notices
 from billing.notices.queries import NoticeFacts, notice_by_number, notice_pdf, notices
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.era import format_day
-from governance.kernel.errors import Conflict, reason
+from governance.kernel.errors import Conflict, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount
 
-FILE_EXISTS = reason(
+FILE_EXISTS = message(
     "cli.file_exists",
     ja="{path} はすでにあります。",
     en="{path} exists already.",
@@ -36,14 +36,14 @@ def notice() -> None:
 
 @notice.command("issue")
 @click.argument("run_id", type=click.UUID)
-@click.option("--issued-on", type=Day(), help="Today, where it is not said.")
-@click.option("--due-on", type=Day(), help="The first business day at least 14 days later, where it is not said.")
+@click.option("--issued-on", type=DateParam(), help="Today, where it is not said.")
+@click.option("--due-on", type=DateParam(), help="The first business day at least 14 days later, where it is not said.")
 @click.option("--issuer", help="Who issues; the operator's name, where it is not said.")
 @click.option("--claim", help="納付の請求の事由")
 @click.option("--payable-at", help="納付場所")
 @click.option("--contact", help="問い合わせ先")
 @as_json_option
-@answering
+@handle_errors
 def issue(
     run_id: UUID,
     issued_on: date | None,
@@ -55,8 +55,8 @@ def issue(
     as_json: bool,
 ) -> None:
     """記帳した按分の通知書を発行する / Issue the notices of a posted run, once."""
-    with installation() as here:
-        order = IssueNotices(
+    with app_context() as context:
+        command = IssueNotices(
             run_id=run_id,
             issued_on=issued_on,
             due_on=due_on,
@@ -64,10 +64,10 @@ def issue(
             claim=claim,
             payable_at=payable_at,
             contact=contact,
-            is_example=here.settings.example,
+            is_example=context.settings.example,
         )
-        issued = issue_notices(order, actor=here.actor)
-    print_answer(
+        issued = issue_notices(command, actor=context.actor)
+    print_result(
         {
             "issued_on": issued.issued_on.isoformat(),
             "due_on": None if issued.due_on is None else issued.due_on.isoformat(),
@@ -80,10 +80,10 @@ def issue(
 @notice.command("list")
 @click.argument("fiscal_year", type=int)
 @as_json_option
-@answering
+@handle_errors
 def list_notices(fiscal_year: int, as_json: bool) -> None:
     """年度の通知書の一覧 / The notices of a fiscal year, by number."""
-    with installation(), bookkeeping(OPERATOR) as session:
+    with app_context(), system_transaction(OPERATOR) as session:
         found = notices(session, fiscal_year=FiscalYear(fiscal_year).year)
     if as_json:
         print_json({"fiscal_year": fiscal_year, "notices": [_notice(row) for row in found]})
@@ -97,19 +97,19 @@ def list_notices(fiscal_year: int, as_json: bool) -> None:
 @click.argument("number")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; NUMBER.pdf here.")
 @as_json_option
-@answering
+@handle_errors
 def pdf(number: str, output: Path | None, as_json: bool) -> None:
     """通知書を PDF で取り出す / Write the notice NUMBER, such as 2025-01-431001, as it was issued."""
-    with installation(), bookkeeping(OPERATOR) as session:
+    with app_context(), system_transaction(OPERATOR) as session:
         found = notice_by_number(session, number)
-        paper = notice_pdf(session, found.id)
+        content = notice_pdf(session, found.id)
     path = output or Path(f"{found.number}.pdf")
     try:
         with path.open("xb") as file:
-            file.write(paper)
+            file.write(content)
     except FileExistsError:
         raise Conflict(FILE_EXISTS, field="--output", path=str(path)) from None
-    print_answer({"file": str(path), "bytes": len(paper), "sha256": found.pdf_sha256}, as_json)
+    print_result({"file": str(path), "bytes": len(content), "sha256": found.pdf_sha256}, as_json)
 
 
 def _notice(row: NoticeFacts) -> dict[str, str | int | None]:

@@ -7,13 +7,13 @@ from uuid import UUID
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor, may
+from admin.core.guard import current_actor, may, requires
 from admin.interface.forms import Form
-from admin.interface.lists import PAGE_SIZE, Page, chosen_year, page_number
-from admin.interface.pages import session, settings, show
+from admin.interface.lists import PAGE_SIZE, Pagination, query_page, query_year
+from admin.interface.pages import render_page, session, settings
 from billing.notices import queries
 from billing.notices.commands import IssueNotices, issue_notices
-from billing.runs.queries import run_by_id, run_heads
+from billing.runs.queries import run_by_id, run_summaries
 from billing.runs.tables import RunState
 from governance.permissions import Permission
 
@@ -21,15 +21,15 @@ pages = Blueprint("notices", __name__, template_folder="templates")
 
 
 @pages.get("/notices")
-@asks(Permission.NOTICE_READ)
+@requires(Permission.NOTICE_READ)
 def notices() -> tuple[str, int]:
     """What was issued, newest year first; for the operator also the runs whose notices are still to be issued."""
-    year = chosen_year()
+    year = query_year()
     found = sorted(queries.notices(session(), fiscal_year=year), key=lambda one: one.number, reverse=True)
-    page = Page(page_number(), len(found))
-    runs = run_heads(session(), limit=200) if current_actor().is_operator else []
+    page = Pagination(query_page(), len(found))
+    runs = run_summaries(session(), limit=200) if current_actor().is_operator else []
     issued = {notice.run_id for notice in found} if year is None else set()
-    return show(
+    return render_page(
         "notices/notices",
         notices=found[(page.number - 1) * PAGE_SIZE : page.number * PAGE_SIZE],
         page=page,
@@ -44,7 +44,7 @@ def notices() -> tuple[str, int]:
 
 
 @pages.get("/notices/<uuid:notice_id>.pdf")
-@asks(Permission.NOTICE_READ)
+@requires(Permission.NOTICE_READ)
 def notice_paper(notice_id: UUID) -> Response:
     """The paper as it was issued, byte for byte."""
     facts = queries.notice_by_id(session(), notice_id)
@@ -56,17 +56,19 @@ def notice_paper(notice_id: UUID) -> Response:
 
 
 @pages.route("/allocations/<uuid:run_id>/notices", methods=["GET", "POST"])
-@asks(Permission.NOTICE_ISSUE)
+@requires(Permission.NOTICE_ISSUE)
 def notices_issuing(run_id: UUID) -> AnyResponse | tuple[str, int]:
     """入力 → 確認 → the papers. They are never changed afterwards."""
     run = run_by_id(session(), run_id)
-    form = Form.sent() if request.method == "POST" else Form.fresh(issued_on="", due_on="", contact="")
+    form = Form.from_request() if request.method == "POST" else Form.initial(issued_on="", due_on="", contact="")
     if request.method == "POST" and form.step != "enter":
         issued_on, due_on = form.day("issued_on"), form.day("due_on")
-        if form.is_right and not form.is_final:
-            return show("notices/notices_issuing_confirm", form=form, run=run, issued_on=issued_on, due_on=due_on)
-        if form.is_right:
-            with form.refusing():
+        if form.is_valid and not form.is_final:
+            return render_page(
+                "notices/notices_issuing_confirm", form=form, run=run, issued_on=issued_on, due_on=due_on
+            )
+        if form.is_valid:
+            with form.collect_errors():
                 done = issue_notices(
                     IssueNotices(
                         run_id=run_id,
@@ -79,4 +81,4 @@ def notices_issuing(run_id: UUID) -> AnyResponse | tuple[str, int]:
                     key=form.key,
                 )
                 return redirect(url_for("notices.notices", issued=len(done.notices)), 303)
-    return show("notices/notices_issuing", form=form, run=run)
+    return render_page("notices/notices_issuing", form=form, run=run)

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_of
+from admin.interface.paging import Page, paginate
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.onboarding import queries
@@ -22,7 +22,7 @@ from tenancy.onboarding.steps import OnboardingState, StepName, StepState
 routes = ApiRoutes(Tag.ONBOARDING)
 
 
-class StepShown(BaseModel):
+class StepResponse(BaseModel):
     """One step of an onboarding. `why` and `hint` are worded in Japanese, empty where there is nothing to say."""
 
     name: StepName
@@ -37,7 +37,7 @@ class StepShown(BaseModel):
     finished_at: datetime | None
 
 
-class OnboardingShown(BaseModel):
+class OnboardingResponse(BaseModel):
     """An onboarding with its steps in their order."""
 
     id: UUID
@@ -48,34 +48,34 @@ class OnboardingShown(BaseModel):
     requested_at: datetime
     finished_at: datetime | None
     plan_digest: str | None
-    steps: list[StepShown]
+    steps: list[StepResponse]
 
 
-class OnboardingPage(Page[OnboardingShown]):
+class OnboardingPage(Page[OnboardingResponse]):
     """Onboardings."""
 
 
 @routes.query_route("/onboardings")
-@asks(Permission.ONBOARDING_READ)
+@requires(Permission.ONBOARDING_READ)
 def list_open_onboardings(query: PageQuery) -> OnboardingPage:
     """List the onboardings in progress, oldest first."""
-    found = [_shown(view) for view in queries.open_onboardings(db.session())]
-    return page_of(OnboardingPage, found, lambda row: str(row.id), query)
+    found = [_to_response(view) for view in queries.open_onboardings(db.session())]
+    return paginate(OnboardingPage, found, lambda row: str(row.id), query)
 
 
 @routes.query_route("/onboardings/<onboarding>")
-@asks(Permission.ONBOARDING_READ)
-def show_onboarding(onboarding: UUID) -> OnboardingShown:
+@requires(Permission.ONBOARDING_READ)
+def show_onboarding(onboarding: UUID) -> OnboardingResponse:
     """Show one onboarding with its steps."""
-    return _shown(queries.onboarding(db.session(), onboarding))
+    return _to_response(queries.onboarding(db.session(), onboarding))
 
 
 @routes.query_route("/tenants/<tenant>/onboardings")
-@asks(Permission.ONBOARDING_READ)
+@requires(Permission.ONBOARDING_READ)
 def list_onboardings_of_tenant(tenant: UUID, query: PageQuery) -> OnboardingPage:
     """List a tenant's onboardings, newest first."""
-    found = [_shown(view) for view in queries.onboardings_of(db.session(), tenant)]
-    return page_of(OnboardingPage, found, lambda row: str(row.id), query)
+    found = [_to_response(view) for view in queries.onboardings_of(db.session(), tenant)]
+    return paginate(OnboardingPage, found, lambda row: str(row.id), query)
 
 
 routes.command_route("POST", "/tenants/<tenant>/onboardings", start_onboarding, {"tenant": "tenant_id"})
@@ -88,8 +88,8 @@ routes.command_route(
 )
 
 
-def _shown(view: OnboardingView) -> OnboardingShown:
-    return OnboardingShown(
+def _to_response(view: OnboardingView) -> OnboardingResponse:
+    return OnboardingResponse(
         id=view.id,
         tenant_id=view.tenant_id,
         cohort_id=view.cohort_id,
@@ -99,13 +99,13 @@ def _shown(view: OnboardingView) -> OnboardingShown:
         finished_at=view.finished_at,
         plan_digest=view.plan_digest,
         steps=[
-            StepShown(
+            StepResponse(
                 name=step.name,
                 state=step.state,
                 attempts=step.attempts,
                 retry_at=step.retry_at,
                 reason=step.reason,
-                why=step.why(),
+                why=step.reason_text(),
                 hint=step.hint(),
                 outcome=step.outcome,
                 started_at=step.started_at,

@@ -10,10 +10,10 @@ from uuid import UUID
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor, may
+from admin.core.guard import current_actor, may, requires
 from admin.features.audit.pages import names_of_actors
 from admin.interface.forms import Form
-from admin.interface.pages import session, show
+from admin.interface.pages import render_page, session
 from governance.audit.queries import events
 from governance.kernel import clock
 from governance.permissions import Permission
@@ -22,7 +22,15 @@ from tenancy.directory import TenantFacts
 from tenancy.onboarding import queries
 from tenancy.onboarding.commands import DecideStep, StartOnboarding, decide_step, start_onboarding
 from tenancy.onboarding.queries import OnboardingView
-from tenancy.onboarding.steps import ADOPTABLE, SETTLED, SKIPPABLE, Choice, OnboardingState, StepName, StepState
+from tenancy.onboarding.steps import (
+    ADOPTABLE,
+    COMPLETED_STATES,
+    SKIPPABLE,
+    OnboardingState,
+    StepDecision,
+    StepName,
+    StepState,
+)
 from tenancy.tenants.queries import cohorts
 
 pages = Blueprint("onboarding", __name__, template_folder="templates")
@@ -34,8 +42,8 @@ class Progress:
 
     views: tuple[OnboardingView, ...]
     tenants: dict[UUID, TenantFacts]
-    address: str
-    whole: str
+    fragment_url: str
+    page_url: str
     now: datetime
 
     @property
@@ -44,7 +52,7 @@ class Progress:
 
     @property
     def steps_done(self) -> int:
-        return sum(step.state in SETTLED for view in self.views for step in view.steps)
+        return sum(step.state in COMPLETED_STATES for view in self.views for step in view.steps)
 
     @property
     def steps(self) -> int:
@@ -53,12 +61,12 @@ class Progress:
     @property
     def stopped(self) -> list[OnboardingView]:
         """Those that only a person can help on."""
-        return [view for view in self.views if view.state is not OnboardingState.DONE and view.stands_still]
+        return [view for view in self.views if view.state is not OnboardingState.DONE and view.is_blocked]
 
     @property
-    def is_moving(self) -> bool:
+    def is_running(self) -> bool:
         """Whether more comes by itself, so that looking again is worth it."""
-        return any(view.state is not OnboardingState.DONE and not view.stands_still for view in self.views)
+        return any(view.state is not OnboardingState.DONE and not view.is_blocked for view in self.views)
 
     @property
     def elapsed(self) -> timedelta | None:
@@ -79,61 +87,61 @@ class Progress:
 
 
 @pages.get("/onboardings")
-@asks(Permission.ONBOARDING_READ)
+@requires(Permission.ONBOARDING_READ)
 def onboardings() -> tuple[str, int]:
     """Everything in progress; then the cohorts, whose plans lead to the next ones."""
-    return show(
+    return render_page(
         "onboarding/onboardings",
-        progress=_open_ones(),
+        progress=_in_progress(),
         cohorts=list(reversed(cohorts(session()))) if may(Permission.COHORT_READ) else [],
         counts=queries.count_by_state(session()),
     )
 
 
 @pages.get("/onboardings/progress")
-@asks(Permission.ONBOARDING_READ)
+@requires(Permission.ONBOARDING_READ)
 def onboardings_progress() -> tuple[str, int]:
     """The part of the page that changes while the steps run."""
-    return show("onboarding/_progress", progress=_open_ones())
+    return render_page("onboarding/_progress", progress=_in_progress())
 
 
 @pages.get("/onboardings/<uuid:onboarding_id>")
-@asks(Permission.ONBOARDING_READ)
+@requires(Permission.ONBOARDING_READ)
 def onboarding(onboarding_id: UUID) -> tuple[str, int]:
     """One onboarding with each step: state, tries, why it waits, and what can be decided."""
-    return _show_one(onboarding_id, None, request.args.get("decided", ""))
+    return _render_onboarding(onboarding_id, None, request.args.get("decided", ""))
 
 
 @pages.post("/onboardings/<uuid:onboarding_id>/decide")
-@asks(Permission.ONBOARDING_DECIDE)
+@requires(Permission.ONBOARDING_DECIDE)
 def onboarding_deciding(onboarding_id: UUID) -> AnyResponse | tuple[str, int]:
     """Retry, skip or adopt a step, with the reason."""
-    form = Form.sent()
+    form = Form.from_request()
     step = form.one_of("name", StepName)
-    choice = form.one_of("choice", Choice)
-    reason = form.needed("reason")
-    if step is not None and choice is not None and form.is_right:
-        with form.refusing("step=name"):
+    choice = form.one_of("choice", StepDecision)
+    reason = form.required("reason")
+    if step is not None and choice is not None and form.is_valid:
+        with form.collect_errors("step=name"):
             decide_step(
                 DecideStep(onboarding_id=onboarding_id, step=step, choice=choice, reason=reason),
                 actor=current_actor(),
                 key=form.key,
             )
             return redirect(url_for("onboarding.onboarding", onboarding_id=onboarding_id, decided=step.value), 303)
-    return _show_one(onboarding_id, form, "")
+    return _render_onboarding(onboarding_id, form, "")
 
 
 @pages.route("/tenants/<uuid:tenant_id>/onboarding", methods=["GET", "POST"])
-@asks(Permission.ONBOARDING_START)
+@requires(Permission.ONBOARDING_START)
 def onboarding_starting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """確認 and start of one tenant's onboarding."""
     tenant = directory.tenant_by_id(session(), tenant_id)
-    form = Form.sent() if request.method == "POST" else Form.fresh()
+    form = Form.from_request() if request.method == "POST" else Form.initial()
     if request.method == "POST":
-        with form.refusing():
+        with form.collect_errors():
             started = start_onboarding(StartOnboarding(tenant_id=tenant_id), actor=current_actor(), key=form.key)
             return redirect(url_for("onboarding.onboarding", onboarding_id=started.onboarding_id), 303)
-    return show("onboarding/onboarding_starting", form=form, tenant=tenant, steps=list(StepName))
+    return render_page("onboarding/onboarding_starting", form=form, tenant=tenant, steps=list(StepName))
 
 
 def progress_of_cohort(name: str) -> Progress:
@@ -146,7 +154,7 @@ def progress_of_cohort(name: str) -> Progress:
     )
 
 
-def _open_ones() -> Progress:
+def _in_progress() -> Progress:
     return _progress(
         queries.open_onboardings(session()),
         url_for("onboarding.onboardings_progress"),
@@ -154,31 +162,31 @@ def _open_ones() -> Progress:
     )
 
 
-def _progress(views: Sequence[OnboardingView], address: str, whole: str) -> Progress:
+def _progress(views: Sequence[OnboardingView], fragment_url: str, page_url: str) -> Progress:
     tenants = directory.tenants_by_id(session(), [view.tenant_id for view in views])
     ordered = sorted(views, key=lambda view: (tenants[view.tenant_id].code or "9", str(view.id)))
-    return Progress(tuple(ordered), tenants, address, whole, clock.now())
+    return Progress(tuple(ordered), tenants, fragment_url, page_url, clock.now())
 
 
-def _show_one(onboarding_id: UUID, form: Form | None, decided: str) -> tuple[str, int]:
+def _render_onboarding(onboarding_id: UUID, form: Form | None, decided: str) -> tuple[str, int]:
     view = queries.onboarding(session(), onboarding_id)
     record = events(session(), subject=str(view.id), limit=30) if may(Permission.AUDIT_READ) else []
-    return show(
+    return render_page(
         "onboarding/onboarding",
         form=form,
-        fresh=form or Form.fresh(reason="", choice="", name=""),
+        initial=form or Form.initial(reason="", choice="", name=""),
         view=view,
         tenant=directory.tenant_by_id(session(), view.tenant_id),
         decided=decided,
         stopped=[step for step in view.steps if step.state in (StepState.FAILED, StepState.WAITING)],
         choices={
-            step.name: [Choice.RETRY]
-            + ([Choice.SKIP] if step.name in SKIPPABLE else [])
-            + ([Choice.ADOPT] if step.name in ADOPTABLE else [])
+            step.name: [StepDecision.RETRY]
+            + ([StepDecision.SKIP] if step.name in SKIPPABLE else [])
+            + ([StepDecision.ADOPT] if step.name in ADOPTABLE else [])
             for step in view.steps
         },
         record=record,
         names=names_of_actors(record),
         now=clock.now(),
-        settled=SETTLED,
+        settled=COMPLETED_STATES,
     )

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_of
+from admin.interface.paging import Page, paginate
 from governance.kernel import clock
 from governance.kernel.database import db
 from governance.permissions import Permission, Role
@@ -28,7 +28,7 @@ class MembersQuery(PageQuery):
     state: MemberState | None = None
 
 
-class MemberShown(BaseModel):
+class MemberResponse(BaseModel):
     """A person of a tenant. `person_id` is the username in Keycloak; `roles` are those in force."""
 
     id: UUID
@@ -42,25 +42,25 @@ class MemberShown(BaseModel):
     added_at: datetime
 
 
-class MemberPage(Page[MemberShown]):
+class MemberPage(Page[MemberResponse]):
     """People in the order they were added."""
 
 
 @routes.query_route("/tenants/<tenant>/members")
-@asks(Permission.MEMBER_READ)
+@requires(Permission.MEMBER_READ)
 def list_members(tenant: UUID, query: MembersQuery) -> MemberPage:
     """List the people of a tenant."""
     roles = people.roles_of_members(db.session(), tenant, clock.now())
-    found = [_shown(row, roles) for row in people.members(db.session(), tenant, state=query.state)]
-    return page_of(MemberPage, found, lambda row: str(row.id), query)
+    found = [_to_response(row, roles) for row in people.members(db.session(), tenant, state=query.state)]
+    return paginate(MemberPage, found, lambda row: str(row.id), query)
 
 
 @routes.query_route("/tenants/<tenant>/members/<member>")
-@asks(Permission.MEMBER_READ)
-def show_member(tenant: UUID, member: UUID) -> MemberShown:
+@requires(Permission.MEMBER_READ)
+def show_member(tenant: UUID, member: UUID) -> MemberResponse:
     """Show one person of a tenant."""
     found = people.member(db.session(), tenant, member)
-    return _shown(found, people.roles_of_members(db.session(), tenant, clock.now()))
+    return _to_response(found, people.roles_of_members(db.session(), tenant, clock.now()))
 
 
 routes.command_route("POST", "/tenants/<tenant>/members", add_member, {"tenant": "tenant_id"})
@@ -73,8 +73,8 @@ routes.command_route(
 )
 
 
-def _shown(row: Member, roles: dict[UUID, Any]) -> MemberShown:
-    return MemberShown(
+def _to_response(row: Member, roles: dict[UUID, Any]) -> MemberResponse:
+    return MemberResponse(
         id=row.id,
         person_id=row.person_id,
         family_name=row.family_name,

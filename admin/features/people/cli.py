@@ -7,11 +7,11 @@ from uuid import UUID
 
 import click
 
-from admin.interface.cli_context import installation
-from admin.interface.option_names import as_typed
-from admin.interface.output import answering, print_json
-from admin.interface.param_types import as_json_option, print_answer, tenant_id_of, tenant_named
-from governance.commands import bookkeeping
+from admin.interface.cli_context import app_context
+from admin.interface.option_names import option_names
+from admin.interface.output import handle_errors, print_json
+from admin.interface.param_types import as_json_option, find_tenant, find_tenant_id, print_result
+from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Role
@@ -40,19 +40,19 @@ def member() -> None:
     help="Once for each role; a plain member without any.",
 )
 @as_json_option
-@answering
+@handle_errors
 def add(code: str, family_name: str, given_name: str, email: str, roles: tuple[str, ...], as_json: bool) -> None:
     """利用者を追加する / Add a person to a tenant, or to the operator by its own code, with roles."""
-    with as_typed(tenant_id="CODE"), installation() as here:
-        order = AddMember(
-            tenant_id=tenant_id_of(code),
+    with option_names(tenant_id="CODE"), app_context() as context:
+        command = AddMember(
+            tenant_id=find_tenant_id(code),
             family_name=family_name,
             given_name=given_name,
             email=email,
             roles=tuple(Role(role) for role in roles),
         )
-        added = add_member(order, actor=here.actor)
-    print_answer({"member_id": str(added.member_id), "person_id": str(added.person_id)}, as_json)
+        added = add_member(command, actor=context.actor)
+    print_result({"member_id": str(added.member_id), "person_id": str(added.person_id)}, as_json)
 
 
 @member.command("list")
@@ -63,11 +63,11 @@ def add(code: str, family_name: str, given_name: str, email: str, roles: tuple[s
     help="Only people in this state; otherwise all but those removed.",
 )
 @as_json_option
-@answering
+@handle_errors
 def list_members(code: str, state: str | None, as_json: bool) -> None:
     """利用者の一覧 / The people of a tenant with their roles in force, in the order they were added."""
-    with installation(), bookkeeping(OPERATOR) as session:
-        tenant = tenant_named(session, code)
+    with app_context(), system_transaction(OPERATOR) as session:
+        tenant = find_tenant(session, code)
         roles = queries.roles_of_members(session, tenant.id, clock.now())
         found = [
             {
@@ -98,22 +98,26 @@ def list_members(code: str, state: str | None, as_json: bool) -> None:
 @click.argument("member_id", type=click.UUID)
 @click.option("--reason", required=True)
 @as_json_option
-@answering
+@handle_errors
 def disable(code: str, member_id: UUID, reason: str, as_json: bool) -> None:
     """利用者を停止する / Suspend a person: every right ends now, and every session as soon as Keycloak hears of it.
 
     MEMBER_ID is the id that `member list` prints, or the person_id, which is the username in Keycloak.
     """
-    with as_typed(tenant_id="CODE"), installation() as here:
-        tenant_id = tenant_id_of(code)
-        order = DisableMember(tenant_id=tenant_id, member_id=_member_id(tenant_id, member_id), reason=reason)
-        disabled = disable_member(order, actor=here.actor)
-    answer = {"member_id": str(order.member_id), "grants_ended": disabled.grants_ended, "job_id": str(disabled.job_id)}
-    print_answer(answer, as_json)
+    with option_names(tenant_id="CODE"), app_context() as context:
+        tenant_id = find_tenant_id(code)
+        command = DisableMember(tenant_id=tenant_id, member_id=_member_id(tenant_id, member_id), reason=reason)
+        disabled = disable_member(command, actor=context.actor)
+    result = {
+        "member_id": str(command.member_id),
+        "grants_ended": disabled.grants_ended,
+        "job_id": str(disabled.job_id),
+    }
+    print_result(result, as_json)
 
 
 def _member_id(tenant_id: UUID, given: UUID) -> UUID:
     """The id of the member whose person_id was given; anything else as it is, for the command to find or refuse."""
-    with bookkeeping(OPERATOR) as session:
+    with system_transaction(OPERATOR) as session:
         found = queries.member_of_person(session, tenant_id, given)
         return given if found is None else found.id

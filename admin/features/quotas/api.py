@@ -8,10 +8,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_of
+from admin.interface.paging import Page, paginate
 from governance.kernel import clock
 from governance.kernel.database import db
 from governance.permissions import Permission
@@ -22,7 +22,7 @@ from tenancy.quotas.queries import QuotaInForce
 routes = ApiRoutes(Tag.QUOTAS)
 
 
-class PlanShown(BaseModel):
+class PlanResponse(BaseModel):
     """A plan and what it allows today by dimension; null is unlimited, 0 is nothing."""
 
     id: UUID
@@ -31,7 +31,7 @@ class PlanShown(BaseModel):
     quotas: dict[str, int | None]
 
 
-class PlanPage(Page[PlanShown]):
+class PlanPage(Page[PlanResponse]):
     """Plans by name."""
 
 
@@ -45,7 +45,7 @@ class QuotaRequestsQuery(PageQuery):
     state: Literal["open", "approved", "rejected"] | None = None
 
 
-class QuotaRequestShown(BaseModel):
+class QuotaRequestResponse(BaseModel):
     """A request for another value. The decision names its digest."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -63,17 +63,17 @@ class QuotaRequestShown(BaseModel):
     requested_at: datetime
 
 
-class QuotaRequestPage(Page[QuotaRequestShown]):
+class QuotaRequestPage(Page[QuotaRequestResponse]):
     """Requests, newest first."""
 
 
 @routes.query_route("/plans")
-@asks(Permission.PLAN_READ)
+@requires(Permission.PLAN_READ)
 def list_plans(query: PageQuery) -> PlanPage:
     """List plans with what they allow today."""
     session = db.session()
     found = [
-        PlanShown(
+        PlanResponse(
             id=plan.id,
             name=plan.name,
             label=plan.label,
@@ -81,23 +81,23 @@ def list_plans(query: PageQuery) -> PlanPage:
         )
         for plan in queries.plans(session)
     ]
-    return page_of(PlanPage, found, lambda row: row.name, query)
+    return paginate(PlanPage, found, lambda row: row.name, query)
 
 
 @routes.query_route("/tenants/<tenant>/quotas")
-@asks(Permission.QUOTA_READ)
+@requires(Permission.QUOTA_READ)
 def list_quotas(tenant: UUID, query: PageQuery) -> QuotaPage:
     """List what a tenant may use today, and whether by its plan or by a decision."""
     found = queries.quotas_in_force(db.session(), tenant, clock.today())
-    return page_of(QuotaPage, found, lambda row: row.dimension, query)
+    return paginate(QuotaPage, found, lambda row: row.dimension, query)
 
 
 @routes.query_route("/quota-requests")
-@asks(Permission.QUOTA_READ)
+@requires(Permission.QUOTA_READ)
 def list_quota_requests(query: QuotaRequestsQuery) -> QuotaRequestPage:
     """List requests for other values."""
     found = queries.quota_requests(db.session(), state=query.state)
-    return page_of(QuotaRequestPage, found, lambda row: str(row.id), query)
+    return paginate(QuotaRequestPage, found, lambda row: str(row.id), query)
 
 
 routes.command_route("PUT", "/plans/<plan>", define_plan, {"plan": "name"})

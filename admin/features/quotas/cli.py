@@ -7,9 +7,9 @@ from uuid import UUID
 
 import click
 
-from admin.interface.cli_context import installation
-from admin.interface.output import answering
-from admin.interface.param_types import Day, Quota, as_json_option, print_answer, tenant_id_of
+from admin.interface.cli_context import app_context
+from admin.interface.output import handle_errors
+from admin.interface.param_types import DateParam, QuotaParam, as_json_option, find_tenant_id, print_result
 from governance.approvals import Decision
 from tenancy.quotas.commands import (
     ChoosePlan,
@@ -31,47 +31,49 @@ def quota() -> None:
 @quota.command("define")
 @click.argument("name")
 @click.option("--label", required=True)
-@click.option("--set", "values", multiple=True, required=True, type=(str, Quota()), help="--set users 50; every one.")
-@click.option("--from", "valid_from", type=Day())
+@click.option(
+    "--set", "values", multiple=True, required=True, type=(str, QuotaParam()), help="--set users 50; every one."
+)
+@click.option("--from", "valid_from", type=DateParam())
 @as_json_option
-@answering
+@handle_errors
 def define(
     name: str, label: str, values: tuple[tuple[str, int | None], ...], valid_from: date | None, as_json: bool
 ) -> None:
     """プランを定める / Define a plan's values from a day on; `unlimited` is a value, 0 is nothing."""
-    order = DefinePlan(name=name, label=label, quotas=dict(values), valid_from=valid_from)
-    with installation() as here:
-        defined = define_plan(order, actor=here.actor)
-    print_answer({"plan": name, "changed": defined.changed}, as_json)
+    command = DefinePlan(name=name, label=label, quotas=dict(values), valid_from=valid_from)
+    with app_context() as context:
+        defined = define_plan(command, actor=context.actor)
+    print_result({"plan": name, "changed": defined.changed}, as_json)
 
 
 @quota.command("choose")
 @click.argument("code")
 @click.argument("plan")
-@click.option("--from", "valid_from", type=Day())
+@click.option("--from", "valid_from", type=DateParam())
 @as_json_option
-@answering
-def choose(code: str, plan: str, valid_from: date | None, as_json: bool) -> None:
+@handle_errors
+def assign(code: str, plan: str, valid_from: date | None, as_json: bool) -> None:
     """団体にプランを適用する / Put a tenant on a plan."""
-    with installation() as here:
-        order = ChoosePlan(tenant_id=tenant_id_of(code), plan=plan, valid_from=valid_from)
-        choose_plan(order, actor=here.actor)
-    print_answer({"code": code, "plan": plan}, as_json)
+    with app_context() as context:
+        command = ChoosePlan(tenant_id=find_tenant_id(code), plan=plan, valid_from=valid_from)
+        choose_plan(command, actor=context.actor)
+    print_result({"code": code, "plan": plan}, as_json)
 
 
 @quota.command("request")
 @click.argument("code")
 @click.argument("dimension")
-@click.argument("value", type=Quota())
+@click.argument("value", type=QuotaParam())
 @click.option("--reason", required=True)
 @as_json_option
-@answering
-def ask(code: str, dimension: str, value: int | None, reason: str, as_json: bool) -> None:
+@handle_errors
+def request(code: str, dimension: str, value: int | None, reason: str, as_json: bool) -> None:
     """利用枠の変更を申請する / Ask for another value; another person decides."""
-    with installation() as here:
-        order = RequestQuota(tenant_id=tenant_id_of(code), dimension=dimension, value=value, reason=reason)
-        asked = request_quota(order, actor=here.actor)
-    print_answer({"request_id": str(asked.request_id), "digest": asked.digest}, as_json)
+    with app_context() as context:
+        command = RequestQuota(tenant_id=find_tenant_id(code), dimension=dimension, value=value, reason=reason)
+        requested = request_quota(command, actor=context.actor)
+    print_result({"request_id": str(requested.request_id), "digest": requested.digest}, as_json)
 
 
 @quota.command("decide")
@@ -80,10 +82,10 @@ def ask(code: str, dimension: str, value: int | None, reason: str, as_json: bool
 @click.option("--digest", required=True, help="The digest of the request that was seen.")
 @click.option("--why", required=True)
 @as_json_option
-@answering
+@handle_errors
 def decide(request_id: UUID, decision: str, digest: str, why: str, as_json: bool) -> None:
     """申請を決定する / Decide a request of somebody else."""
-    order = DecideQuota(request_id=request_id, decision=Decision(decision), digest=digest, why=why)
-    with installation() as here:
-        decided = decide_quota(order, actor=here.actor)
-    print_answer({"request_id": str(request_id), "approved": decided.approved, "value": decided.value}, as_json)
+    command = DecideQuota(request_id=request_id, decision=Decision(decision), digest=digest, why=why)
+    with app_context() as context:
+        decided = decide_quota(command, actor=context.actor)
+    print_result({"request_id": str(request_id), "approved": decided.approved, "value": decided.value}, as_json)

@@ -7,10 +7,10 @@ from uuid import UUID
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
-from admin.interface.lists import chosen_of
-from admin.interface.pages import session, show
+from admin.interface.lists import query_choice
+from admin.interface.pages import render_page, session
 from governance.approvals import Decision, requests_about
 from governance.kernel import clock
 from governance.permissions import Permission
@@ -29,25 +29,25 @@ pages = Blueprint("quotas", __name__, template_folder="templates")
 
 
 @pages.route("/tenants/<uuid:tenant_id>/quotas/request", methods=["GET", "POST"])
-@asks(Permission.QUOTA_REQUEST)
+@requires(Permission.QUOTA_REQUEST)
 def quota_asking(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """Another value of one dimension, with the reason."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     quotas = queries.quotas_in_force(session(), tenant_id, clock.today())
     names = [quota.dimension for quota in quotas]
-    first = Form.fresh(dimension=chosen_of("dimension", names, names[0] if names else ""), value="", reason="")
-    form = Form.sent() if request.method == "POST" else first
+    initial = Form.initial(dimension=query_choice("dimension", names, names[0] if names else ""), value="", reason="")
+    form = Form.from_request() if request.method == "POST" else initial
     now = next((quota for quota in quotas if quota.dimension == form.text("dimension")), None)
     if request.method == "POST" and form.step != "enter":
         is_unlimited = form.text("unlimited") == "yes"
-        value = None if is_unlimited else form.whole("value")
+        value = None if is_unlimited else form.integer("value")
         if not is_unlimited:
-            form.needed("value")
-        reason = form.needed("reason")
-        if form.is_right and not form.is_final:
-            return show("quotas/quota_asking_confirm", form=form, tenant=tenant, now=now, value=value)
-        if form.is_right:
-            with form.refusing():
+            form.required("value")
+        reason = form.required("reason")
+        if form.is_valid and not form.is_final:
+            return render_page("quotas/quota_asking_confirm", form=form, tenant=tenant, now=now, value=value)
+        if form.is_valid:
+            with form.collect_errors():
                 made = request_quota(
                     RequestQuota(tenant_id=tenant_id, dimension=form.text("dimension"), value=value, reason=reason),
                     actor=current_actor(),
@@ -55,26 +55,26 @@ def quota_asking(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
                 )
                 return redirect(url_for("quotas.quota_request", request_id=made.request_id, done="asked"), 303)
     offered = [(quota.dimension, quota.label) for quota in quotas]
-    return show("quotas/quota_asking", form=form, tenant=tenant, quotas=quotas, offered=offered, now=now)
+    return render_page("quotas/quota_asking", form=form, tenant=tenant, quotas=quotas, offered=offered, now=now)
 
 
 @pages.get("/quota-requests/<uuid:request_id>")
-@asks(Permission.QUOTA_READ)
+@requires(Permission.QUOTA_READ)
 def quota_request(request_id: UUID) -> tuple[str, int]:
     """What was asked, by whom and why, and how it was decided."""
-    return _show_request(request_id, None)
+    return _render_request(request_id, None)
 
 
 @pages.post("/quota-requests/<uuid:request_id>/decide")
-@asks(Permission.QUOTA_DECIDE)
+@requires(Permission.QUOTA_DECIDE)
 def quota_deciding(request_id: UUID) -> AnyResponse | tuple[str, int]:
     """The decision about what was shown; the requester cannot make it."""
-    form = Form.sent()
+    form = Form.from_request()
     decision = form.one_of("decision", Decision)
-    why = form.needed("why")
-    other = form.whole("value")
-    if form.is_right and decision is not None:
-        with form.refusing():
+    why = form.required("why")
+    other = form.integer("value")
+    if form.is_valid and decision is not None:
+        with form.collect_errors():
             decide_quota(
                 DecideQuota(
                     request_id=request_id,
@@ -88,17 +88,17 @@ def quota_deciding(request_id: UUID) -> AnyResponse | tuple[str, int]:
                 key=form.key,
             )
             return redirect(url_for("quotas.quota_request", request_id=request_id, done="decided"), 303)
-    return _show_request(request_id, form)
+    return _render_request(request_id, form)
 
 
-def _show_request(request_id: UUID, form: Form | None) -> tuple[str, int]:
+def _render_request(request_id: UUID, form: Form | None) -> tuple[str, int]:
     found = queries.quota_request(session(), request_id)
     about = requests_about(session(), KIND, request_id)
     people = {found.requested_by} | {one.decided_by or "" for one in about}
-    return show(
+    return render_page(
         "quotas/quota_request",
         form=form,
-        fresh=form or Form.fresh(why="", value="", decision=""),
+        initial=form or Form.initial(why="", value="", decision=""),
         asked=found,
         about=about,
         tenant=directory.tenant_by_id(session(), found.tenant_id),

@@ -7,9 +7,9 @@ from uuid import UUID
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
-from admin.interface.pages import session, show
+from admin.interface.pages import render_page, session
 from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
@@ -20,12 +20,12 @@ pages = Blueprint("plans", __name__, template_folder="templates")
 
 
 @pages.get("/plans")
-@asks(Permission.PLAN_READ)
+@requires(Permission.PLAN_READ)
 def plans() -> tuple[str, int]:
     """Every plan with the quotas that hold today."""
     found = queries.plans(session())
     today = clock.today()
-    return show(
+    return render_page(
         "quotas/plans",
         plans=found,
         values={plan.id: queries.plan_quotas(session(), plan.id, today) for plan in found},
@@ -35,24 +35,24 @@ def plans() -> tuple[str, int]:
 
 
 @pages.route("/plans/define", methods=["GET", "POST"])
-@asks(Permission.PLAN_DEFINE)
+@requires(Permission.PLAN_DEFINE)
 def plan_defining() -> AnyResponse | tuple[str, int]:
     """A new plan, or with `?plan=` other values of one; an empty value is no limit."""
     named = request.args.get("plan", "")
-    existing = queries.plan_named(session(), named) if named else None
+    existing = queries.get_plan(session(), named) if named else None
     dimensions = queries.dimensions(session())
     now = queries.plan_quotas(session(), existing.id, clock.today()) if existing is not None else {}
-    fresh = Form.fresh(
+    initial = Form.initial(
         name="", label="", valid_from="", **{f"quota_{one.name}": now.get(one.name) for one in dimensions}
     )
-    form = Form.sent() if request.method == "POST" else fresh
+    form = Form.from_request() if request.method == "POST" else initial
     if existing is not None:
         form.values.update(name=existing.name, label=existing.label)
     if request.method == "POST" and form.step != "enter":
-        name, label, valid_from = form.needed("name"), form.needed("label"), form.day("valid_from")
-        quotas = {one.name: form.whole(f"quota_{one.name}") for one in dimensions}
-        if form.is_right and not form.is_final:
-            return show(
+        name, label, valid_from = form.required("name"), form.required("label"), form.day("valid_from")
+        quotas = {one.name: form.integer(f"quota_{one.name}") for one in dimensions}
+        if form.is_valid and not form.is_final:
+            return render_page(
                 "quotas/plan_defining_confirm",
                 form=form,
                 existing=existing,
@@ -61,36 +61,36 @@ def plan_defining() -> AnyResponse | tuple[str, int]:
                 now=now,
                 valid_from=valid_from,
             )
-        if form.is_right:
-            with form.refusing(*(f"quotas.{one.name}=quota_{one.name}" for one in dimensions)):
+        if form.is_valid:
+            with form.collect_errors(*(f"quotas.{one.name}=quota_{one.name}" for one in dimensions)):
                 define_plan(
                     DefinePlan(name=name, label=label, quotas=quotas, valid_from=valid_from),
                     actor=current_actor(),
                     key=form.key,
                 )
                 return redirect(url_for("plans.plans", done="defined"), 303)
-    return show("quotas/plan_defining", form=form, existing=existing, dimensions=dimensions)
+    return render_page("quotas/plan_defining", form=form, existing=existing, dimensions=dimensions)
 
 
 @pages.route("/tenants/<uuid:tenant_id>/plan", methods=["GET", "POST"])
-@asks(Permission.PLAN_CHOOSE)
+@requires(Permission.PLAN_CHOOSE)
 def plan_choosing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """The plan a tenant is on from a day on."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     today = clock.today()
-    form = Form.sent() if request.method == "POST" else Form.fresh(plan="", valid_from="")
+    form = Form.from_request() if request.method == "POST" else Form.initial(plan="", valid_from="")
     if request.method == "POST":
-        plan, valid_from = form.needed("plan"), form.day("valid_from")
-        if form.is_right:
-            with form.refusing():
+        plan, valid_from = form.required("plan"), form.day("valid_from")
+        if form.is_valid:
+            with form.collect_errors():
                 choose_plan(
                     ChoosePlan(tenant_id=tenant_id, plan=plan, valid_from=valid_from),
                     actor=current_actor(),
                     key=form.key,
                 )
-                return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, deed="plan-chosen"), 303)
+                return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="plan-chosen"), 303)
     plans = queries.plans(session())
-    return show(
+    return render_page(
         "quotas/plan_choosing",
         form=form,
         tenant=tenant,

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_of
+from admin.interface.paging import Page, paginate
 from governance.kernel.database import db
 from governance.permissions import Permission
 from governance.rules import queries as rules
@@ -20,7 +20,7 @@ from governance.rules.commands import adopt_rule, draft_rule, end_rule
 routes = ApiRoutes(Tag.RULES)
 
 
-class AdoptionShown(BaseModel):
+class AdoptionResponse(BaseModel):
     """The decision that brought a version of a rule into force."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -30,7 +30,7 @@ class AdoptionShown(BaseModel):
     on: date
 
 
-class RuleVersionShown(BaseModel):
+class RuleVersionResponse(BaseModel):
     """A version of a rule; in force once it is adopted."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -43,25 +43,25 @@ class RuleVersionShown(BaseModel):
     body_hash: str
     valid_from: date
     valid_until: date | None
-    adoption: AdoptionShown | None
+    adoption: AdoptionResponse | None
 
 
-class RuleVersionPage(Page[RuleVersionShown]):
+class RuleVersionPage(Page[RuleVersionResponse]):
     """Versions by rule and number."""
 
 
 @routes.query_route("/rule-versions")
-@asks(Permission.RULE_READ)
+@requires(Permission.RULE_READ)
 def list_rule_versions(query: PageQuery) -> RuleVersionPage:
     """List every version of every rule."""
-    return page_of(RuleVersionPage, rules.rule_versions(db.session()), lambda row: str(row.id), query)
+    return paginate(RuleVersionPage, rules.rule_versions(db.session()), lambda row: str(row.id), query)
 
 
 @routes.query_route("/rule-versions/<version>")
-@asks(Permission.RULE_READ)
-def show_rule_version(version: UUID) -> RuleVersionShown:
+@requires(Permission.RULE_READ)
+def show_rule_version(version: UUID) -> RuleVersionResponse:
     """Show one version of a rule."""
-    return RuleVersionShown.model_validate(rules.version_by_id(db.session(), version))
+    return RuleVersionResponse.model_validate(rules.version_by_id(db.session(), version))
 
 
 routes.command_route("POST", "/rule-versions", draft_rule)

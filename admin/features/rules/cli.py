@@ -8,20 +8,20 @@ from uuid import UUID
 
 import click
 
-from admin.interface.cli_context import installation
-from admin.interface.output import answering, print_json
-from admin.interface.param_types import Day, as_json_option, print_answer
-from governance.commands import bookkeeping
+from admin.interface.cli_context import app_context
+from admin.interface.output import handle_errors, print_json
+from admin.interface.param_types import DateParam, as_json_option, print_result
+from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
-from governance.kernel.errors import Invalid, reason
+from governance.kernel.errors import Invalid, message
 from governance.kernel.strict_json import read_json
-from governance.kernel.yen import shown
+from governance.kernel.yen import printable
 from governance.rules.commands import AdoptRule, DraftRule, EndRule, adopt_rule, draft_rule, end_rule
 from governance.rules.queries import VersionFacts, rule_versions
 
-BODY_BYTES: Final = 2**20
+MAX_RULE_BYTES: Final = 2**20
 
-BODY_SHAPE: Final = reason(
+INVALID_RULE_BODY: Final = message(
     "rule.body_shape",
     ja="運用ルールの本文は {most} バイト以下の JSON オブジェクトで指定してください（指定された値: {given}）。",
     en="The body of a rule is a JSON object of at most {most} bytes, not {given}.",
@@ -37,22 +37,22 @@ def rule() -> None:
 @click.argument("name")
 @click.option("--label", required=True)
 @click.option("--body", type=click.File("rb"), required=True, metavar="FILE|-", help="The text of the rule as JSON.")
-@click.option("--from", "valid_from", type=Day(), required=True)
-@click.option("--until", "valid_until", type=Day())
+@click.option("--from", "valid_from", type=DateParam(), required=True)
+@click.option("--until", "valid_until", type=DateParam())
 @as_json_option
-@answering
+@handle_errors
 def draft(name: str, label: str, body: BinaryIO, valid_from: date, valid_until: date | None, as_json: bool) -> None:
     """ルールの版を書く / Write a version of a rule down. It holds once a decision adopts it."""
-    content = body.read(BODY_BYTES + 1)
-    if len(content) > BODY_BYTES:
-        raise Invalid(BODY_SHAPE, field="--body", most=BODY_BYTES, given=f"> {BODY_BYTES}")
+    content = body.read(MAX_RULE_BYTES + 1)
+    if len(content) > MAX_RULE_BYTES:
+        raise Invalid(INVALID_RULE_BODY, field="--body", most=MAX_RULE_BYTES, given=f"> {MAX_RULE_BYTES}")
     given = read_json(content)
     if not isinstance(given, dict):
-        raise Invalid(BODY_SHAPE, field="--body", most=BODY_BYTES, given=shown(given))
-    order = DraftRule(name=name, label=label, body=given, valid_from=valid_from, valid_until=valid_until)
-    with installation() as here:
-        drafted = draft_rule(order, actor=here.actor)
-    print_answer(
+        raise Invalid(INVALID_RULE_BODY, field="--body", most=MAX_RULE_BYTES, given=printable(given))
+    command = DraftRule(name=name, label=label, body=given, valid_from=valid_from, valid_until=valid_until)
+    with app_context() as context:
+        drafted = draft_rule(command, actor=context.actor)
+    print_result(
         {"version_id": str(drafted.version_id), "number": drafted.number, "body_hash": drafted.body_hash}, as_json
     )
 
@@ -61,39 +61,39 @@ def draft(name: str, label: str, body: BinaryIO, valid_from: date, valid_until: 
 @click.argument("version_id", type=click.UUID)
 @click.option("--decided-by", required=True, help="The council or assembly that decided.")
 @click.option("--number", required=True, help="The number of the decision.")
-@click.option("--on", "decided_on", type=Day(), required=True, help="The day of the decision.")
+@click.option("--on", "decided_on", type=DateParam(), required=True, help="The day of the decision.")
 @as_json_option
-@answering
+@handle_errors
 def adopt(version_id: UUID, decided_by: str, number: str, decided_on: date, as_json: bool) -> None:
     """議決によりルールの版を適用する / Bring a version into force by a decision."""
-    order = AdoptRule(version_id=version_id, decided_by=decided_by, decision_number=number, decided_on=decided_on)
-    with installation() as here:
-        adopted = adopt_rule(order, actor=here.actor)
+    command = AdoptRule(version_id=version_id, decided_by=decided_by, decision_number=number, decided_on=decided_on)
+    with app_context() as context:
+        adopted = adopt_rule(command, actor=context.actor)
     ended = adopted.ended_version_id
-    print_answer({"version_id": str(version_id), "ended_version_id": None if ended is None else str(ended)}, as_json)
+    print_result({"version_id": str(version_id), "ended_version_id": None if ended is None else str(ended)}, as_json)
 
 
 @rule.command("end")
 @click.argument("version_id", type=click.UUID)
 @click.option(
-    "--until", "valid_until", type=Day(), help="The first day on which it no longer holds; open where absent."
+    "--until", "valid_until", type=DateParam(), help="The first day on which it no longer holds; open where absent."
 )
 @as_json_option
-@answering
+@handle_errors
 def end(version_id: UUID, valid_until: date | None, as_json: bool) -> None:
     """ルールの適用終了日を変える / Move the end of an adopted version."""
-    with installation() as here:
-        end_rule(EndRule(version_id=version_id, valid_until=valid_until), actor=here.actor)
-    print_answer({"version_id": str(version_id), "valid_until": str(valid_until or "―")}, as_json)
+    with app_context() as context:
+        end_rule(EndRule(version_id=version_id, valid_until=valid_until), actor=context.actor)
+    print_result({"version_id": str(version_id), "valid_until": str(valid_until or "―")}, as_json)
 
 
 @rule.command("list")
 @click.option("--name", help="Only this rule.")
 @as_json_option
-@answering
+@handle_errors
 def list_rules(name: str | None, as_json: bool) -> None:
     """ルールの版の一覧 / Every version, with the decision that adopted it."""
-    with installation(), bookkeeping(OPERATOR) as session:
+    with app_context(), system_transaction(OPERATOR) as session:
         found = [_version(version) for version in rule_versions(session, name)]
     if as_json:
         print_json({"rules": found})

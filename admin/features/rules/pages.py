@@ -11,15 +11,15 @@ from uuid import UUID
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
-from admin.interface.labels import WORDS
-from admin.interface.lists import chosen_id
-from admin.interface.pages import session, show
+from admin.interface.labels import LABELS
+from admin.interface.lists import query_uuid
+from admin.interface.pages import render_page, session
 from governance.kernel import clock
-from governance.kernel.errors import Invalid, Refused, reason
+from governance.kernel.errors import DomainError, Invalid, message
 from governance.kernel.split import Rounding
-from governance.kernel.yen import shown
+from governance.kernel.yen import printable
 from governance.permissions import Permission
 from governance.rules.commands import AdoptRule, DraftRule, EndRule, adopt_rule, draft_rule, end_rule
 from governance.rules.cost_sharing import BasisKind, CostSharing, DeductionKind, RuleComponent, read_cost_sharing
@@ -27,18 +27,18 @@ from governance.rules.queries import VersionFacts, rule_versions, version_by_id
 
 pages = Blueprint("rules", __name__, template_folder="templates")
 
-NOT_WEIGHTS = reason(
+NOT_WEIGHTS = message(
     "form.not_weights",
     ja="「{given}」は重みとして読めません。1行に1つ、「431001=60.00」または「city=100」の形で入力してください。",
     en="“{given}” is no weight; write one a line, as 431001=60.00 or city=100.",
 )
-NOT_USED = reason(
+NOT_USED = message(
     "form.not_used_by_basis",
     ja="選んだ基準では使いません。空にしてください。",
     en="The basis that was chosen does not use this; leave it empty.",
 )
 
-_ROWS: Final = 6
+_FORM_ROWS: Final = 6
 """How many components the form has room for; a rule with more is drafted through the API or the command line."""
 
 _PARTS: Final = ("name", "ratio", "basis", "basis_date", "source", "weights")
@@ -48,11 +48,11 @@ _USED_BY: Final = {
 }
 """What only some bases need, and then they need it."""
 
-_AT_FAULT: Final = re.compile(r"body\.components\[(\d+)\](?:\.(\w+))?.*")
+_ERROR_PATH: Final = re.compile(r"body\.components\[(\d+)\](?:\.(\w+))?.*")
 
 
 @dataclass(frozen=True, slots=True)
-class ShownVersion:
+class RuleVersionView:
     """A version with where it stands today: `draft`, `coming`, `in_force` or `over`."""
 
     facts: VersionFacts
@@ -60,94 +60,94 @@ class ShownVersion:
 
 
 @pages.get("/rules")
-@asks(Permission.RULE_READ)
+@requires(Permission.RULE_READ)
 def rules() -> tuple[str, int]:
     """Every version of every rule, the newest first, with the decision that adopted it."""
-    found = [_shown(version) for version in rule_versions(session())]
+    found = [_with_state(version) for version in rule_versions(session())]
     found.sort(key=lambda one: (one.facts.name, -one.facts.number))
-    return show("rules/rules", versions=found)
+    return render_page("rules/rules", versions=found)
 
 
 @pages.get("/rules/<uuid:rule_version_id>")
-@asks(Permission.RULE_READ)
+@requires(Permission.RULE_READ)
 def rule_version(rule_version_id: UUID) -> tuple[str, int]:
     """One version in words: what each component goes by, who bears the rest, and who decided it."""
     version = version_by_id(session(), rule_version_id)
-    return show(
+    return render_page(
         "rules/rule_version",
-        version=_shown(version),
-        says=read_cost_sharing(version.body),
+        version=_with_state(version),
+        cost_sharing=read_cost_sharing(version.body),
         done=request.args.get("done", ""),
     )
 
 
 @pages.route("/rules/draft", methods=["GET", "POST"])
-@asks(Permission.RULE_DRAFT)
+@requires(Permission.RULE_DRAFT)
 def rule_drafting() -> AnyResponse | tuple[str, int]:
     """A new rule, or with `?after=` the next version of one, which begins as a copy of it."""
-    known = chosen_id("after")
+    known = query_uuid("after")
     after = version_by_id(session(), known) if known is not None else None
-    form = Form.sent() if request.method == "POST" else _fresh(after)
+    form = Form.from_request() if request.method == "POST" else _initial_form(after)
     if after is not None:
         form.values.update(name=after.name, label=after.label)
-    form.values["deductions"] = ",".join(_deductions() if request.method == "POST" else _said_deductions(after))
+    form.values["deductions"] = ",".join(_deductions() if request.method == "POST" else _deductions_of(after))
     if request.method == "POST" and form.step != "enter":
-        name, label = form.needed("name"), form.needed("label")
-        form.needed("valid_from")
+        name, label = form.required("name"), form.required("label")
+        form.required("valid_from")
         valid_from, valid_until = form.day("valid_from"), form.day("valid_until")
-        body, places = _body(form)
-        says = _read(form, body, places)
-        if form.is_right and says is not None and valid_from is not None:
+        body, row_numbers = _body(form)
+        cost_sharing = _parse(form, body, row_numbers)
+        if form.is_valid and cost_sharing is not None and valid_from is not None:
             if not form.is_final:
-                return show(
+                return render_page(
                     "rules/rule_drafting_confirm",
                     form=form,
-                    says=says,
+                    cost_sharing=cost_sharing,
                     before=read_cost_sharing(after.body) if after is not None else None,
                     after=after,
                     valid_from=valid_from,
                     valid_until=valid_until,
                 )
-            with form.refusing():
+            with form.collect_errors():
                 made = draft_rule(
                     DraftRule(name=name, label=label, body=body, valid_from=valid_from, valid_until=valid_until),
                     actor=current_actor(),
                     key=form.key,
                 )
                 return redirect(url_for("rules.rule_version", rule_version_id=made.version_id, done="drafted"), 303)
-    return show(
+    return render_page(
         "rules/rule_drafting",
         form=form,
         after=after,
-        rows=range(1, _ROWS + 1),
-        bases=WORDS["basis"],
+        rows=range(1, _FORM_ROWS + 1),
+        bases=LABELS["basis"],
         roundings=list(Rounding),
         deductions=list(DeductionKind),
     )
 
 
 @pages.route("/rules/<uuid:rule_version_id>/adopt", methods=["GET", "POST"])
-@asks(Permission.RULE_ADOPT)
+@requires(Permission.RULE_ADOPT)
 def rule_adopting(rule_version_id: UUID) -> AnyResponse | tuple[str, int]:
     """Who decided it, under which number, and when; the version before it ends where this one begins."""
     version = version_by_id(session(), rule_version_id)
-    fresh = Form.fresh(decided_by="", decision_number="", decided_on="")
-    form = Form.sent() if request.method == "POST" else fresh
+    initial = Form.initial(decided_by="", decision_number="", decided_on="")
+    form = Form.from_request() if request.method == "POST" else initial
     if request.method == "POST" and form.step != "enter":
-        decided_by, number = form.needed("decided_by"), form.needed("decision_number")
-        form.needed("decided_on")
+        decided_by, number = form.required("decided_by"), form.required("decision_number")
+        form.required("decided_on")
         decided_on = form.day("decided_on")
-        if form.is_right and decided_on is not None:
+        if form.is_valid and decided_on is not None:
             if not form.is_final:
-                return show(
+                return render_page(
                     "rules/rule_adopting_confirm",
                     form=form,
                     version=version,
-                    says=read_cost_sharing(version.body),
+                    cost_sharing=read_cost_sharing(version.body),
                     decided_on=decided_on,
-                    ending=_ended_by(version),
+                    ending=_superseded_version(version),
                 )
-            with form.refusing():
+            with form.collect_errors():
                 adopt_rule(
                     AdoptRule(
                         version_id=version.id, decided_by=decided_by, decision_number=number, decided_on=decided_on
@@ -156,26 +156,26 @@ def rule_adopting(rule_version_id: UUID) -> AnyResponse | tuple[str, int]:
                     key=form.key,
                 )
                 return redirect(url_for("rules.rule_version", rule_version_id=version.id, done="adopted"), 303)
-    return show("rules/rule_adopting", form=form, version=version)
+    return render_page("rules/rule_adopting", form=form, version=version)
 
 
 @pages.route("/rules/<uuid:rule_version_id>/end", methods=["GET", "POST"])
-@asks(Permission.RULE_END)
+@requires(Permission.RULE_END)
 def rule_ending(rule_version_id: UUID) -> AnyResponse | tuple[str, int]:
     """The first day on which an adopted version no longer holds; empty leaves it open."""
     version = version_by_id(session(), rule_version_id)
-    form = Form.sent() if request.method == "POST" else Form.fresh(valid_until=version.valid_until)
+    form = Form.from_request() if request.method == "POST" else Form.initial(valid_until=version.valid_until)
     if request.method == "POST":
         valid_until = form.day("valid_until")
-        if form.is_right:
-            with form.refusing():
+        if form.is_valid:
+            with form.collect_errors():
                 end_rule(EndRule(version_id=version.id, valid_until=valid_until), actor=current_actor(), key=form.key)
                 return redirect(url_for("rules.rule_version", rule_version_id=version.id, done="ended"), 303)
-    return show("rules/rule_ending", form=form, version=version)
+    return render_page("rules/rule_ending", form=form, version=version)
 
 
-def _shown(version: VersionFacts) -> ShownVersion:
-    return ShownVersion(version, _state(version, clock.today()))
+def _with_state(version: VersionFacts) -> RuleVersionView:
+    return RuleVersionView(version, _state(version, clock.today()))
 
 
 def _state(version: VersionFacts, today: date) -> str:
@@ -186,7 +186,7 @@ def _state(version: VersionFacts, today: date) -> str:
     return "coming" if version.valid_from > today else "in_force"
 
 
-def _ended_by(version: VersionFacts) -> VersionFacts | None:
+def _superseded_version(version: VersionFacts) -> VersionFacts | None:
     """The adopted version that would end where this one begins, if there is one."""
     earlier = [
         other
@@ -198,30 +198,30 @@ def _ended_by(version: VersionFacts) -> VersionFacts | None:
     return max(earlier, key=lambda other: other.valid_from, default=None)
 
 
-def _fresh(after: VersionFacts | None) -> Form:
-    empty = {f"{part}_{row}": "" for row in range(1, _ROWS + 1) for part in _PARTS}
+def _initial_form(after: VersionFacts | None) -> Form:
+    empty = {f"{part}_{row}": "" for row in range(1, _FORM_ROWS + 1) for part in _PARTS}
     if after is None:
-        return Form.fresh(
+        return Form.initial(
             **empty,
             **dict.fromkeys(("name", "label", "valid_from", "valid_until"), ""),
             operator_ratio="0",
             rounding=Rounding.FLOOR_TOTAL_TO_OPERATOR.value,
             unit_yen="1",
         )
-    said = read_cost_sharing(after.body)
-    for row, part in enumerate(said.components[:_ROWS], start=1):
-        empty |= {f"{name}_{row}": text for name, text in _as_typed(part).items()}
-    return Form.fresh(
+    cost_sharing = read_cost_sharing(after.body)
+    for row, part in enumerate(cost_sharing.components[:_FORM_ROWS], start=1):
+        empty |= {f"{name}_{row}": text for name, text in _form_values(part).items()}
+    return Form.initial(
         **empty,
         valid_from="",
         valid_until="",
-        operator_ratio=said.operator_ratio,
-        rounding=said.rounding.value,
-        unit_yen=said.unit_yen,
+        operator_ratio=cost_sharing.operator_ratio,
+        rounding=cost_sharing.rounding.value,
+        unit_yen=cost_sharing.unit_yen,
     )
 
 
-def _as_typed(part: RuleComponent) -> dict[str, str]:
+def _form_values(part: RuleComponent) -> dict[str, str]:
     return {
         "name": part.name,
         "ratio": str(part.ratio),
@@ -236,30 +236,32 @@ def _deductions() -> list[str]:
     return [kind for kind in request.form.getlist("deductions") if kind in DeductionKind.__members__.values()]
 
 
-def _said_deductions(after: VersionFacts | None) -> list[str]:
+def _deductions_of(after: VersionFacts | None) -> list[str]:
     return sorted(read_cost_sharing(after.body).deductions) if after is not None else []
 
 
 def _body(form: Form) -> tuple[dict[str, Any], list[int]]:
     """The body the form says, and for each of its components the row it stands in."""
     components: list[dict[str, Any]] = []
-    places: list[int] = []
-    for row in range(1, _ROWS + 1):
-        typed = {part: form.text(f"{part}_{row}").strip() for part in _PARTS}
-        if not any(text for part, text in typed.items() if part != "basis"):
+    row_numbers: list[int] = []
+    for row in range(1, _FORM_ROWS + 1):
+        entered = {part: form.text(f"{part}_{row}").strip() for part in _PARTS}
+        if not any(text for part, text in entered.items() if part != "basis"):
             continue
-        component: dict[str, Any] = {part: form.needed(f"{part}_{row}").strip() for part in ("name", "ratio", "basis")}
+        component: dict[str, Any] = {
+            part: form.required(f"{part}_{row}").strip() for part in ("name", "ratio", "basis")
+        }
         for part, bases in _USED_BY.items():
             if component["basis"].partition(":")[0] in bases:
-                form.needed(f"{part}_{row}")
-            elif typed[part]:
-                form.refuse(Invalid(NOT_USED, field=f"{part}_{row}"))
-        component |= {part: typed[part] for part in ("basis_date", "source") if typed[part]}
-        if typed["weights"]:
-            component["weights"] = _weights(form, row, typed["weights"])
+                form.required(f"{part}_{row}")
+            elif entered[part]:
+                form.add_error(Invalid(NOT_USED, field=f"{part}_{row}"))
+        component |= {part: entered[part] for part in ("basis_date", "source") if entered[part]}
+        if entered["weights"]:
+            component["weights"] = _weights(form, row, entered["weights"])
         components.append(component)
-        places.append(row)
-    unit_yen = form.whole("unit_yen")
+        row_numbers.append(row)
+    unit_yen = form.integer("unit_yen")
     body = {
         "components": components,
         "operator_ratio": form.text("operator_ratio").strip() or "0",
@@ -267,35 +269,35 @@ def _body(form: Form) -> tuple[dict[str, Any], list[int]]:
         "unit_yen": 1 if unit_yen is None else unit_yen,
         "deductions": _deductions(),
     }
-    return body, places
+    return body, row_numbers
 
 
-def _weights(form: Form, row: int, typed: str) -> dict[str, str]:
+def _weights(form: Form, row: int, entered: str) -> dict[str, str]:
     weights: dict[str, str] = {}
-    for line in typed.splitlines():
+    for line in entered.splitlines():
         label, equals, weight = (piece.strip() for piece in line.partition("="))
         if label and equals and label not in weights:
             weights[label] = weight
         elif line.strip():
-            form.refuse(Invalid(NOT_WEIGHTS, field=f"weights_{row}", given=shown(line)))
+            form.add_error(Invalid(NOT_WEIGHTS, field=f"weights_{row}", given=printable(line)))
     return weights
 
 
-def _read(form: Form, body: dict[str, Any], places: list[int]) -> CostSharing | None:
+def _parse(form: Form, body: dict[str, Any], row_numbers: list[int]) -> CostSharing | None:
     """The rule as the body says it; what is wrong is told at the field of the row it stands in."""
-    if not form.is_right:
+    if not form.is_valid:
         return None
     try:
         return read_cost_sharing(body)
-    except Refused as refused:
-        refused.field = _field_of(refused.field or "", places)
-        form.refuse(refused)
+    except DomainError as refused:
+        refused.field = _field_of(refused.field or "", row_numbers)
+        form.add_error(refused)
         return None
 
 
-def _field_of(at_fault: str, places: list[int]) -> str:
-    if found := _AT_FAULT.fullmatch(at_fault):
-        return f"{found[2] or 'basis'}_{places[int(found[1])]}"
-    if at_fault == "body.components":
-        return f"ratio_{places[0]}" if places else "name_1"
-    return at_fault.removeprefix("body.")
+def _field_of(error_path: str, row_numbers: list[int]) -> str:
+    if found := _ERROR_PATH.fullmatch(error_path):
+        return f"{found[2] or 'basis'}_{row_numbers[int(found[1])]}"
+    if error_path == "body.components":
+        return f"ratio_{row_numbers[0]}" if row_numbers else "name_1"
+    return error_path.removeprefix("body.")

@@ -9,16 +9,16 @@ from flask import current_app
 from pydantic import BaseModel
 
 from admin.bootstrap import settings_of
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.reference import permissions
 from admin.operations.status import status
 from governance.permissions import Permission, Role, permissions_of
 
-routes = ApiRoutes(Tag.HOUSE)
+routes = ApiRoutes(Tag.SYSTEM)
 
 
-class HouseShown(BaseModel):
+class PermissionReferenceResponse(BaseModel):
     """Every permission with its roles, every address and command with the permission it asks."""
 
     permissions: list[dict[str, Any]]
@@ -26,7 +26,7 @@ class HouseShown(BaseModel):
     commands: list[dict[str, Any]]
 
 
-class StatusShown(BaseModel):
+class SystemStatusResponse(BaseModel):
     """What runs."""
 
     web: dict[str, Any]
@@ -36,7 +36,7 @@ class StatusShown(BaseModel):
     tenants: dict[str, int]
 
 
-class AskerShown(BaseModel):
+class CallerResponse(BaseModel):
     """Who the token stands for, and what counts of it now."""
 
     id: str
@@ -47,11 +47,11 @@ class AskerShown(BaseModel):
 
 
 @routes.query_route("/me")
-@asks(Permission.SIGNED_IN)
-def show_asker() -> AskerShown:
+@requires(Permission.SIGNED_IN)
+def show_asker() -> CallerResponse:
     """Say who the token stands for and what it may do."""
     actor = current_actor()
-    return AskerShown(
+    return CallerResponse(
         id=actor.id,
         kind=actor.kind.value,
         tenant_id=actor.tenant_id,
@@ -61,14 +61,14 @@ def show_asker() -> AskerShown:
 
 
 @routes.query_route("/permissions")
-@asks(Permission.PERMISSION_READ)
-def show_permissions() -> HouseShown:
+@requires(Permission.PERMISSION_READ)
+def show_permissions() -> PermissionReferenceResponse:
     """Show every permission with its roles, every address and command with what it asks."""
-    return HouseShown.model_validate(permissions(current_app))
+    return PermissionReferenceResponse.model_validate(permissions(current_app))
 
 
 @routes.query_route("/status")
-@asks(Permission.DRIFT_READ)
-def show_status() -> StatusShown:
+@requires(Permission.DRIFT_READ)
+def show_status() -> SystemStatusResponse:
     """Show what runs."""
-    return StatusShown.model_validate(status(settings_of(current_app)))
+    return SystemStatusResponse.model_validate(status(settings_of(current_app)))

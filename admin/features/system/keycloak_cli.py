@@ -6,11 +6,11 @@ import os
 
 import click
 
-from admin.interface.output import answering, print_json
+from admin.interface.output import handle_errors, print_json
 from admin.operations.keycloak_setup import configure
 from admin.operations.settings import Settings
 from tenancy.keycloak.comparison import Difference
-from tenancy.keycloak.configure import Configured
+from tenancy.keycloak.configure import ConfigurationResult
 
 
 @click.group()
@@ -21,7 +21,7 @@ def keycloak() -> None:
 @keycloak.command("configure")
 @click.option("--check", is_flag=True, help="Only report what differs; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@answering
+@handle_errors
 def configure_keycloak(check: bool, as_json: bool) -> None:
     """レルムを定義どおりに整える / Bring both realms to their specification.
 
@@ -36,7 +36,7 @@ def configure_keycloak(check: bool, as_json: bool) -> None:
     click.get_current_context().exit(0 if configured.in_sync else 1)
 
 
-def configured_json(configured: Configured) -> dict[str, object]:
+def configured_json(configured: ConfigurationResult) -> dict[str, object]:
     """`differences` are those that remain; `repaired` tells what was written this time."""
     remaining = set(map(_identity, configured.remaining))
     return {
@@ -48,10 +48,10 @@ def configured_json(configured: Configured) -> dict[str, object]:
     }
 
 
-def _print(configured: Configured) -> None:
+def _print(configured: ConfigurationResult) -> None:
     for difference in configured.remaining:
         field = f" ({difference.field})" if difference.field else ""
-        click.echo(f"{difference.kind}\t{difference.where}\t{difference.thing}{field}")
+        click.echo(f"{difference.kind}\t{difference.location}\t{difference.resource}{field}")
     if configured.in_sync:
         click.echo(f"定義どおりです(書き込み {configured.writes} 件) / In sync ({configured.writes} writes)", err=True)
     else:
@@ -60,4 +60,4 @@ def _print(configured: Configured) -> None:
 
 
 def _identity(difference: Difference) -> tuple[str, str, str, str | None]:
-    return (difference.where, difference.kind, difference.thing, difference.field)
+    return (difference.location, difference.kind, difference.resource, difference.field)

@@ -6,12 +6,12 @@ import click
 
 from admin.features import api_routes
 from admin.interface.openapi import document
-from admin.interface.output import answering, print_json
+from admin.interface.output import handle_errors, print_json
 
 
 @click.command("openapi")
 @click.option("--json", "as_json", is_flag=True, help="The same: the document is JSON.")
-@answering
+@handle_errors
 def openapi(as_json: bool) -> None:
     """API の定義（OpenAPI 3.1）/ The OpenAPI document of /api, as JSON. Needs no server."""
     print_json(document(api_routes()))

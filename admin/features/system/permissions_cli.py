@@ -1,4 +1,4 @@
-"""`moyai permissions`: who may do what, and what every door asks."""
+"""`moyai permissions`: who may do what, and what every route and command requires."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from flask import Flask
 
-from admin.interface.output import answering, print_json
+from admin.interface.output import handle_errors, print_json
 from admin.interface.reference import GENERATED_BELOW, glossary_tables, permission_matrix
 from admin.interface.reference import permissions as permission_reference
 from admin.operations.settings import Settings
@@ -22,7 +22,7 @@ from admin.operations.settings import Settings
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Write the generated parts of GLOSSARY.md and PERMISSIONS.md in this folder.",
 )
-@answering
+@handle_errors
 def permissions(as_json: bool, write_docs: Path | None) -> None:
     """権限・役割・画面・操作の一覧 / Every permission with its roles, every address and command with what it asks."""
     create_app: Callable[[Settings], Flask] = click.get_current_context().obj

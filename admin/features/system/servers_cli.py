@@ -16,18 +16,18 @@ from typing import Any
 
 import click
 
-from admin.interface.output import answering, as_error, exit_code, print_json
-from admin.operations import children, processes
-from admin.operations import status as standing
+from admin.interface.output import error_json, exit_code, handle_errors, print_json
+from admin.operations import processes, services
+from admin.operations import status as server_status
 from admin.operations.bring_up import bring_up
-from admin.operations.processes import Records
+from admin.operations.processes import PidFiles
 from admin.operations.settings import Settings
-from admin.operations.supervisor import SUPERVISOR, Supervisor, end_left_behind, take_lock
-from governance.kernel.errors import Conflict, Refused, reason
+from admin.operations.supervisor import SUPERVISOR, Supervisor, stop_orphans, take_lock
+from governance.kernel.errors import Conflict, DomainError, message
 
 _STOP_SECONDS = 120
 
-BACKGROUND_ENDED = reason(
+BACKGROUND_EXITED = message(
     "servers.background_ended",
     ja="起動の途中で終了しました。",
     en="It ended while starting.",
@@ -37,7 +37,7 @@ BACKGROUND_ENDED = reason(
 as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 
 
-class _Told(BaseException):
+class _StopRequested(BaseException):
     """Somebody asked us to stop: Ctrl-C or SIGTERM."""
 
 
@@ -45,29 +45,29 @@ class _Told(BaseException):
 @click.option(
     "--members", type=click.Choice(["13", "21"]), default="21", show_default=True, help="How far the example goes."
 )
-@answering
+@handle_errors
 def run(members: str) -> None:
     """すべてを起動し、例示データで主な仕事をして見せる / Start all, carry out the main job, serve until Ctrl-C."""
     settings = Settings.from_environment(os.environ, example_default=True)
-    with _stopped_when_told(), Supervisor(settings.home, _say) as supervisor:
+    with _stop_on_signal(), Supervisor(settings.home, _progress) as supervisor:
         bring_up(
             supervisor,
             settings,
-            _say,
+            _progress,
             migrate=_migrate,
-            meanwhile=_get_ready_for_the_example if settings.example else _nothing,
+            while_starting=_preload_example if settings.example else _no_op,
         )
         if settings.example:
             # What the example's own processes read must agree with what this one decided.
             os.environ.update(settings.as_environment())
             from admin.example.load import load
 
-            load(settings, members=int(members), say=_say)
-        _say(f"画面 / Open {settings.public_url}  (Ctrl-C で停止 / Ctrl-C stops it)")
+            load(settings, members=int(members), progress=_progress)
+        _progress(f"画面 / Open {settings.public_url}  (Ctrl-C で停止 / Ctrl-C stops it)")
         threading.Event().wait()
 
 
-def _get_ready_for_the_example() -> None:
+def _preload_example() -> None:
     """Its imports take as long as half a server; Keycloak leaves the time."""
     importlib.import_module("admin.example.load")
 
@@ -79,13 +79,13 @@ def _migrate(url: str) -> None:
     migrate_url(url)
 
 
-def _nothing() -> None:
+def _no_op() -> None:
     return
 
 
 @click.command("up")
 @as_json_option
-@answering
+@handle_errors
 def up(as_json: bool) -> None:
     """すべてを背後で起動し、準備ができたら戻る / Start all in the background; returns when everything is ready."""
     settings = Settings.from_environment(os.environ)
@@ -110,7 +110,7 @@ def up(as_json: bool) -> None:
             for line in reports:
                 last = json.loads(line)
                 if "say" in last:
-                    _say(last["say"])
+                    _progress(last["say"])
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
@@ -123,104 +123,104 @@ def up(as_json: bool) -> None:
             click.echo(" ".join(filter(None, (last["error"]["message"], last["error"].get("hint")))), err=True)
         click.get_current_context().exit(last["exit"])
     if not last.get("ready"):
-        raise Conflict(BACKGROUND_ENDED, log=str(log))
+        raise Conflict(BACKGROUND_EXITED, log=str(log))
     if as_json:
-        print_json(standing.status(settings))
+        print_json(server_status.status(settings))
 
 
 @click.command("supervise", hidden=True)
 @click.option("--report-to", type=int, required=True)
-@answering
+@handle_errors
 def supervise(report_to: int) -> None:
     """The process behind `up`: tells its parent what happens, then stays until it is told to stop."""
     # Whoever started us may go at any time; that is no reason to stop.
     reports = os.fdopen(report_to, "w", encoding="utf-8", buffering=1)
 
-    def report(**told: Any) -> None:
+    def report(**message: Any) -> None:
         if not reports.closed:
             try:
-                reports.write(json.dumps(told, ensure_ascii=False) + "\n")
+                reports.write(json.dumps(message, ensure_ascii=False) + "\n")
             except BrokenPipeError:
                 reports.close()
 
-    def say(text: str) -> None:
-        _say(text)
+    def progress(text: str) -> None:
+        _progress(text)
         report(say=text)
 
     try:
         settings = Settings.from_environment(os.environ)
-        with _stopped_when_told(), Supervisor(settings.home, say) as supervisor:
-            bring_up(supervisor, settings, say, migrate=_migrate)
+        with _stop_on_signal(), Supervisor(settings.home, progress) as supervisor:
+            bring_up(supervisor, settings, progress, migrate=_migrate)
             report(ready=True)
             reports.close()
             threading.Event().wait()
-    except Refused as refusal:
-        report(**as_error(refusal), exit=exit_code(refusal))
+    except DomainError as refusal:
+        report(**error_json(refusal), exit=exit_code(refusal))
         raise
 
 
 @click.command("down")
 @as_json_option
-@answering
+@handle_errors
 def down(as_json: bool) -> None:
     """起動したものだけを停止する / Stop what `run` or `up` started on this MOYAI_HOME, and nothing else."""
     settings = Settings.from_environment(os.environ)
-    supervisor = Records(settings.home / "run").running(SUPERVISOR)
+    supervisor = PidFiles(settings.home / "run").running(SUPERVISOR)
     stopped = 0
     if supervisor is not None:
         # It stops its children in order and then leaves.
-        processes.end(supervisor, politely=signal.SIGTERM, seconds=_STOP_SECONDS)
+        processes.stop_process(supervisor, stop_signal=signal.SIGTERM, seconds=_STOP_SECONDS)
         stopped += 1
     if settings.home.exists() and (lock := take_lock(settings.home)) is not None:
         with lock:
             database = settings.embedded_postgresql() if settings.secrets.exists() else None
-            stopped += end_left_behind(settings.home, database, _say)
-    _say("停止しました / stopped" if stopped else "何も動いていません / nothing was running")
+            stopped += stop_orphans(settings.home, database, _progress)
+    _progress("停止しました / stopped" if stopped else "何も動いていません / nothing was running")
     if as_json:
         print_json({"stopped": stopped > 0})
 
 
 @click.command("status")
 @as_json_option
-@answering
+@handle_errors
 def status(as_json: bool) -> None:
     """動いているかを見る / See what runs. Exit code 0 when everything is ready, 3 when something does not answer."""
-    told = standing.status(Settings.from_environment(os.environ))
+    statuses = server_status.status(Settings.from_environment(os.environ))
     if as_json:
-        print_json(told)
+        print_json(statuses)
     else:
-        _print_status(told)
-    click.get_current_context().exit(0 if standing.all_ready(told) else 3)
+        _print_status(statuses)
+    click.get_current_context().exit(0 if server_status.all_ready(statuses) else 3)
 
 
-def _print_status(told: dict[str, Any]) -> None:
-    for part in (children.WEB, children.POSTGRESQL, children.KEYCLOAK, children.WORKER):
-        facts = told[part]
+def _print_status(statuses: dict[str, Any]) -> None:
+    for part in (services.WEB, services.POSTGRESQL, services.KEYCLOAK, services.WORKER):
+        facts = statuses[part]
         word = "準備完了 ready" if facts["ready"] else "応答なし does not answer"
         more = facts.get("url") or facts.get("version") or ""
-        if part == children.WORKER and facts["jobs_waiting"] is not None:
+        if part == services.WORKER and facts["jobs_waiting"] is not None:
             more = f"待ちジョブ {facts['jobs_waiting']} jobs waiting"
         click.echo(f"{part:<12}{word}  {more}".rstrip())
-    for state, count in told["tenants"].items():
+    for state, count in statuses["tenants"].items():
         click.echo(f"{'tenants':<12}{state} {count}")
 
 
-def _say(text: str) -> None:
+def _progress(text: str) -> None:
     click.echo(text, err=True)
 
 
 @contextmanager
-def _stopped_when_told() -> Iterator[None]:
+def _stop_on_signal() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into leaving the block in order. A second one changes nothing: stopping goes on."""
 
-    def told(number: int, frame: FrameType | None) -> None:
+    def request_stop(number: int, frame: FrameType | None) -> None:
         for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(one, signal.SIG_IGN)
-        raise _Told
+        raise _StopRequested
 
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, told)
+        signal.signal(one, request_stop)
     try:
         yield
-    except _Told:
-        _say("停止しました / stopped")
+    except _StopRequested:
+        _progress("停止しました / stopped")

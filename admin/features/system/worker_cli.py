@@ -7,17 +7,17 @@ import os
 import click
 
 from admin.bootstrap import create_core
-from admin.interface.output import answering
+from admin.interface.output import handle_errors
 from admin.operations.keycloak_setup import identities
 from admin.operations.mail.outbox import MailOutbox
 from admin.operations.mail.server import LocalMailServer, local_mail_port
 from admin.operations.settings import Settings
-from admin.workflows.job_handlers import handlers, onboards, rounds
+from admin.workflows.job_handlers import handlers, onboarding_runner, periodic_tasks
 from admin.workflows.jobs import JobWorker, Queue
 
 
 @click.command("worker")
-@answering
+@handle_errors
 def worker() -> None:
     """ジョブを処理する / Carry jobs out, until SIGTERM or Ctrl-C.
 
@@ -35,8 +35,8 @@ def worker() -> None:
             app,
             Queue(settings.app_url),
             handlers=handlers(keycloak),
-            onboards=onboards(keycloak),
-            rounds=rounds(keycloak),
+            run_onboarding=onboarding_runner(keycloak),
+            periodic_tasks=periodic_tasks(keycloak),
         ).run()
     finally:
         if mail is not None:

@@ -8,10 +8,10 @@ from uuid import UUID
 from flask import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from admin.core.guard import asks
+from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
-from admin.interface.api_routes import ApiRoutes, Tag, answer
-from admin.interface.paging import Page, page_of
+from admin.interface.api_routes import ApiRoutes, Tag, json_response
+from admin.interface.paging import Page, paginate
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.tenants import queries
@@ -26,7 +26,7 @@ from tenancy.tenants.commands import (
     register_tenant,
     remove_contact,
 )
-from tenancy.tenants.queries import ListedTenant, TenantFilter
+from tenancy.tenants.queries import TenantFilter, TenantListItem
 from tenancy.tenants.states import TenantKind, TenantState
 from tenancy.tenants.tables import ContactPurpose, StatisticKind
 
@@ -42,11 +42,11 @@ class TenantsQuery(PageQuery):
     words: str = Field(default="", max_length=100)
 
 
-class TenantPage(Page[ListedTenant]):
+class TenantPage(Page[TenantListItem]):
     """Tenants by code."""
 
 
-class TenantShown(BaseModel):
+class TenantResponse(BaseModel):
     """One tenant. Its `version` is also its ETag, which a change names in If-Match."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -66,7 +66,7 @@ class TenantShown(BaseModel):
     registered_at: datetime
 
 
-class MoveShown(BaseModel):
+class StateChangeResponse(BaseModel):
     """How a tenant came from one state to another."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -80,11 +80,11 @@ class MoveShown(BaseModel):
     moved_at: datetime
 
 
-class MovePage(Page[MoveShown]):
+class StateChangePage(Page[StateChangeResponse]):
     """Moves, newest first."""
 
 
-class FigureShown(BaseModel):
+class StatisticResponse(BaseModel):
     """A figure as published: its exact value in decimal digits, the day it is of, its source."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -97,11 +97,11 @@ class FigureShown(BaseModel):
     recorded_at: datetime
 
 
-class FigurePage(Page[FigureShown]):
+class StatisticPage(Page[StatisticResponse]):
     """The figures that stand, by kind, the newest day first."""
 
 
-class ContactShown(BaseModel):
+class ContactResponse(BaseModel):
     """Whom to ask at a tenant about one purpose."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -115,11 +115,11 @@ class ContactShown(BaseModel):
     recorded_at: datetime
 
 
-class ContactPage(Page[ContactShown]):
+class ContactPage(Page[ContactResponse]):
     """Contacts by purpose."""
 
 
-class RowJudged(BaseModel):
+class ImportRowResponse(BaseModel):
     """What would become of one row of a file."""
 
     line: int
@@ -129,50 +129,50 @@ class RowJudged(BaseModel):
     reason: str | None = Field(description="Why it is refused, in Japanese.")
 
 
-class ImportJudged(BaseModel):
+class ImportPreviewResponse(BaseModel):
     """The verdict on a file."""
 
     encoding: str
     sha256: str
     accepted: bool
-    rows: list[RowJudged]
+    rows: list[ImportRowResponse]
 
 
 @routes.query_route("/tenants")
-@asks(Permission.TENANT_READ)
+@requires(Permission.TENANT_READ)
 def list_tenants(query: TenantsQuery) -> TenantPage:
     """List tenants."""
     wanted = TenantFilter(state=query.state, kind=query.kind, cohort=query.cohort, words=query.words)
-    return page_of(TenantPage, queries.list_tenants(db.session(), wanted), lambda row: str(row.id), query)
+    return paginate(TenantPage, queries.list_tenants(db.session(), wanted), lambda row: str(row.id), query)
 
 
-@routes.query_route("/tenants/<tenant>", gives=TenantShown)
-@asks(Permission.TENANT_READ)
+@routes.query_route("/tenants/<tenant>", response_model=TenantResponse)
+@requires(Permission.TENANT_READ)
 def show_tenant(tenant: UUID) -> Response:
     """Show one tenant, under its ETag."""
-    shown = TenantShown.model_validate(queries.tenant(db.session(), tenant))
-    return answer(shown, version=shown.version)
+    response = TenantResponse.model_validate(queries.tenant(db.session(), tenant))
+    return json_response(response, version=response.version)
 
 
 @routes.query_route("/tenants/<tenant>/moves")
-@asks(Permission.TENANT_READ)
-def list_moves(tenant: UUID, query: PageQuery) -> MovePage:
+@requires(Permission.TENANT_READ)
+def list_moves(tenant: UUID, query: PageQuery) -> StateChangePage:
     """List how a tenant came to its state."""
-    return page_of(MovePage, queries.moves(db.session(), tenant), lambda row: str(row.id), query)
+    return paginate(StateChangePage, queries.state_changes(db.session(), tenant), lambda row: str(row.id), query)
 
 
 @routes.query_route("/tenants/<tenant>/figures")
-@asks(Permission.TENANT_READ)
-def list_figures(tenant: UUID, query: PageQuery) -> FigurePage:
+@requires(Permission.TENANT_READ)
+def list_figures(tenant: UUID, query: PageQuery) -> StatisticPage:
     """List the figures of a tenant that stand."""
-    return page_of(FigurePage, queries.statistics(db.session(), tenant), lambda row: str(row.id), query)
+    return paginate(StatisticPage, queries.statistics(db.session(), tenant), lambda row: str(row.id), query)
 
 
 @routes.query_route("/tenants/<tenant>/contacts")
-@asks(Permission.CONTACT_READ)
+@requires(Permission.CONTACT_READ)
 def list_contacts(tenant: UUID, query: PageQuery) -> ContactPage:
     """List whom to ask at a tenant."""
-    return page_of(ContactPage, queries.contacts(db.session(), tenant), lambda row: str(row.id), query)
+    return paginate(ContactPage, queries.contacts(db.session(), tenant), lambda row: str(row.id), query)
 
 
 routes.command_route("POST", "/tenants", register_tenant)
@@ -186,21 +186,21 @@ routes.command_route("POST", "/tenant-imports", import_tenants)
 
 
 @routes.action_route("/tenant-import-previews", ImportTenants)
-@asks(Permission.TENANT_IMPORT)
-def judge_import(order: ImportTenants, key: str) -> ImportJudged:
+@requires(Permission.TENANT_IMPORT)
+def judge_import(command: ImportTenants, key: str) -> ImportPreviewResponse:
     """Say what importing a file would do, row by row; changes nothing."""
-    verdict = preview_import(db.session(), order)
-    return ImportJudged(
+    verdict = preview_import(db.session(), command)
+    return ImportPreviewResponse(
         encoding=str(verdict.encoding),
         sha256=verdict.sha256,
         accepted=not verdict.refused,
         rows=[
-            RowJudged(
+            ImportRowResponse(
                 line=row.line,
                 code=row.code,
                 name=row.name,
                 accepted=row.refusal is None,
-                reason=None if row.refusal is None else row.refusal.message("ja"),
+                reason=None if row.refusal is None else row.refusal.text("ja"),
             )
             for row in verdict.rows
         ],

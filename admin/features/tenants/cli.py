@@ -7,11 +7,11 @@ from typing import Any, BinaryIO
 
 import click
 
-from admin.interface.cli_context import installation
-from admin.interface.output import answering, print_json
-from admin.interface.param_types import Day, as_json_option, print_answer, tenant_id_of, tenant_named
+from admin.interface.cli_context import app_context
+from admin.interface.output import handle_errors, print_json
+from admin.interface.param_types import DateParam, as_json_option, find_tenant, find_tenant_id, print_result
 from governance.agreements.queries import acceptance_in_force
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from tenancy import directory
@@ -28,7 +28,7 @@ from tenancy.tenants.commands import (
     register_tenant,
 )
 from tenancy.tenants.importing import ImportRefused, ImportVerdict
-from tenancy.tenants.municipality_file import BYTES_MOST
+from tenancy.tenants.municipality_file import MAX_BYTES
 from tenancy.tenants.states import TenantKind, TenantState
 from tenancy.tenants.tables import StatisticKind
 
@@ -42,12 +42,12 @@ def tenant() -> None:
 @click.option("--state", type=click.Choice([state.value for state in TenantState]), help="Only tenants in this state.")
 @click.option("--cohort", help="Only tenants of this cohort.")
 @as_json_option
-@answering
+@handle_errors
 def list_tenants(state: str | None, cohort: str | None, as_json: bool) -> None:
     """参加団体の一覧 / All that take part, by code. The operator itself has `tenant show`."""
-    with installation(), bookkeeping(OPERATOR) as session:
-        asked = queries.tenants(session, state=None if state is None else TenantState(state), cohort=cohort)
-        rows = [row for row in asked if not row.is_operator]
+    with app_context(), system_transaction(OPERATOR) as session:
+        found_rows = queries.tenants(session, state=None if state is None else TenantState(state), cohort=cohort)
+        rows = [row for row in found_rows if not row.is_operator]
         known = directory.tenants_by_id(session, [row.id for row in rows])
         found = [_summary(known[row.id]) for row in rows]
     if as_json:
@@ -61,14 +61,14 @@ def list_tenants(state: str | None, cohort: str | None, as_json: bool) -> None:
 @tenant.command("show")
 @click.argument("code")
 @as_json_option
-@answering
+@handle_errors
 def show_tenant(code: str, as_json: bool) -> None:
     """団体を 1 つ見る / One tenant: figures, people, quotas, acceptance, moves."""
-    with installation(), bookkeeping(OPERATOR) as session:
-        facts = tenant_named(session, code)
+    with app_context(), system_transaction(OPERATOR) as session:
+        facts = find_tenant(session, code)
         accepted = acceptance_in_force(session, facts.id, clock.today())
         plan = plan_in_force(session, facts.id, clock.today())
-        shown = _summary(facts) | {
+        details = _summary(facts) | {
             "version": queries.tenant(session, facts.id).version,
             "figures": [
                 {"kind": row.kind, "value": row.value, "basis_date": row.basis_date.isoformat(), "source": row.source}
@@ -80,13 +80,13 @@ def show_tenant(code: str, as_json: bool) -> None:
             "accepted": None if accepted is None else accepted.sha256,
             "moves": [
                 {"from": row.from_state, "to": row.to_state, "effective_on": row.effective_on.isoformat()}
-                for row in queries.moves(session, facts.id)
+                for row in queries.state_changes(session, facts.id)
             ],
         }
     if as_json:
-        print_json(shown)
+        print_json(details)
         return
-    for key, value in shown.items():
+    for key, value in details.items():
         click.echo(f"{key}: {value}")
 
 
@@ -96,10 +96,10 @@ def show_tenant(code: str, as_json: bool) -> None:
 @click.option("--kana", required=True)
 @click.option("--kind", required=True, type=click.Choice([kind.value for kind in TenantKind]))
 @click.option("--name-en")
-@click.option("--from", "valid_from", type=Day(), help="Planned first day of membership.")
+@click.option("--from", "valid_from", type=DateParam(), help="Planned first day of membership.")
 @click.option("--cohort")
 @as_json_option
-@answering
+@handle_errors
 def register(
     code: str | None,
     name: str,
@@ -111,7 +111,7 @@ def register(
     as_json: bool,
 ) -> None:
     """団体を登録する / Register a body as an applicant."""
-    order = RegisterTenant(
+    command = RegisterTenant(
         code=code,
         name=name,
         kana=kana,
@@ -120,9 +120,9 @@ def register(
         valid_from=valid_from,
         cohort=cohort,
     )
-    with installation() as here:
-        registered = register_tenant(order, actor=here.actor)
-    print_answer({"tenant_id": str(registered.tenant_id), "code": code, "name": name}, as_json)
+    with app_context() as context:
+        registered = register_tenant(command, actor=context.actor)
+    print_result({"tenant_id": str(registered.tenant_id), "code": code, "name": name}, as_json)
 
 
 @tenant.command("import")
@@ -132,15 +132,15 @@ def register(
     "--basis-date",
     "basis_dates",
     multiple=True,
-    type=(click.Choice([kind.value for kind in StatisticKind]), Day()),
+    type=(click.Choice([kind.value for kind in StatisticKind]), DateParam()),
     help="Of which day a kind of figure is, as --basis-date population 2020-10-01; once for each column of figures.",
 )
 @click.option("--source-of-figures", help="Where the figures are from, where the file does not say it.")
 @click.option("--encoding", type=click.Choice(["utf-8", "cp932"]), help="Found out when not given.")
-@click.option("--from", "valid_from", type=Day(), help="Planned first day of membership.")
+@click.option("--from", "valid_from", type=DateParam(), help="Planned first day of membership.")
 @click.option("--cohort")
 @as_json_option
-@answering
+@handle_errors
 def import_file(
     source: BinaryIO,
     check: bool,
@@ -155,20 +155,20 @@ def import_file(
 
     Every wrong row is named with its line and reason. Exit code 2 when a row is wrong, with and without --check.
     """
-    order = ImportTenants(
-        content=source.read(BYTES_MOST + 1),
+    command = ImportTenants(
+        content=source.read(MAX_BYTES + 1),
         basis_dates={StatisticKind(kind): day for kind, day in basis_dates},
         source=source_of_figures,
         encoding=encoding,
         valid_from=valid_from,
         cohort=cohort,
     )
-    with installation() as here:
-        with bookkeeping(OPERATOR) as session:
-            verdict = preview_import(session, order)
+    with app_context() as context:
+        with system_transaction(OPERATOR) as session:
+            verdict = preview_import(session, command)
         for row in verdict.rows:
             if row.refusal is not None:
-                words = f"{row.refusal.message('ja')} / {row.refusal.message('en')}"
+                words = f"{row.refusal.text('ja')} / {row.refusal.text('en')}"
                 click.echo(f"{row.line}: {row.code} {row.name}: {words}", err=True)
         if check:
             if as_json:
@@ -178,23 +178,25 @@ def import_file(
             if verdict.refused and not as_json:
                 raise ImportRefused(verdict)
             click.get_current_context().exit(2 if verdict.refused else 0)
-        imported = import_tenants(order, actor=here.actor)
-    print_answer({"imported": len(imported.tenant_ids), "sha256": imported.sha256}, as_json)
+        imported = import_tenants(command, actor=context.actor)
+    print_result({"imported": len(imported.tenant_ids), "sha256": imported.sha256}, as_json)
 
 
 @tenant.command("move")
 @click.argument("code")
 @click.argument("to", type=click.Choice([state.value for state in TenantState]))
 @click.option("--reason", required=True)
-@click.option("--on", "effective_on", type=Day(), help="The day it takes effect; today when not given.")
+@click.option("--on", "effective_on", type=DateParam(), help="The day it takes effect; today when not given.")
 @as_json_option
-@answering
+@handle_errors
 def move(code: str, to: str, reason: str, effective_on: date | None, as_json: bool) -> None:
     """団体の状態を進める / Move a tenant along the table of states."""
-    with installation() as here:
-        order = MoveTenant(tenant_id=tenant_id_of(code), to=TenantState(to), reason=reason, effective_on=effective_on)
-        moved = move_tenant(order, actor=here.actor)
-    print_answer({"code": code, "state": moved.state.value, "version": moved.version}, as_json)
+    with app_context() as context:
+        command = MoveTenant(
+            tenant_id=find_tenant_id(code), to=TenantState(to), reason=reason, effective_on=effective_on
+        )
+        moved = move_tenant(command, actor=context.actor)
+    print_result({"code": code, "state": moved.state.value, "version": moved.version}, as_json)
 
 
 def _summary(facts: directory.TenantFacts) -> dict[str, Any]:
@@ -228,7 +230,7 @@ def _verdict(verdict: ImportVerdict) -> dict[str, Any]:
                 "verdict": "refused",
                 "reason": row.refusal.code,
                 "field": row.refusal.field,
-                "message": f"{row.refusal.message('ja')} / {row.refusal.message('en')}",
+                "message": f"{row.refusal.text('ja')} / {row.refusal.text('en')}",
             }
             for row in verdict.rows
         ],

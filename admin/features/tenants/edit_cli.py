@@ -8,11 +8,11 @@ from typing import Any, Final
 import click
 
 from admin.features.tenants.cli import tenant
-from admin.interface.cli_context import installation
-from admin.interface.option_names import as_typed
-from admin.interface.output import answering
-from admin.interface.param_types import Day, as_json_option, print_answer, tenant_id_of
-from governance.commands import bookkeeping
+from admin.interface.cli_context import app_context
+from admin.interface.option_names import option_names
+from admin.interface.output import handle_errors
+from admin.interface.param_types import DateParam, as_json_option, find_tenant_id, print_result
+from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from tenancy.tenants import queries
 from tenancy.tenants.commands import (
@@ -30,7 +30,7 @@ from tenancy.tenants.tables import ContactPurpose, StatisticKind
 __all__ = ["tenant"]
 
 _MAY_BE_EMPTY: Final = {"code": "code", "name-en": "name_en", "from": "valid_from"}
-"""What a tenant can be without, as it is typed → the order's field."""
+"""What a tenant can be without, as it is typed → the command's field."""
 
 
 @tenant.command("edit")
@@ -39,10 +39,10 @@ _MAY_BE_EMPTY: Final = {"code": "code", "name-en": "name_en", "from": "valid_fro
 @click.option("--name")
 @click.option("--kana")
 @click.option("--name-en")
-@click.option("--from", "valid_from", type=Day(), help="Planned first day of membership.")
+@click.option("--from", "valid_from", type=DateParam(), help="Planned first day of membership.")
 @click.option("--without", multiple=True, type=click.Choice(list(_MAY_BE_EMPTY)), help="Leave this empty from now on.")
 @as_json_option
-@answering
+@handle_errors
 def edit(
     code: str,
     new_code: str | None,
@@ -55,38 +55,38 @@ def edit(
 ) -> None:
     """団体の内容を変更する / Change a tenant's record. What is not named stays as it is."""
     given = {"code": new_code, "name": name, "kana": kana, "name_en": name_en, "valid_from": valid_from}
-    wanted: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    changes: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
     for option in without:
         if given[_MAY_BE_EMPTY[option]] is not None:
             raise click.BadOptionUsage("--without", f"--{option} is given and taken away at once")
-        wanted[_MAY_BE_EMPTY[option]] = None
-    with as_typed(code="--code"), installation() as here:
-        tenant_id = tenant_id_of(code)
-        with bookkeeping(OPERATOR) as session:
+        changes[_MAY_BE_EMPTY[option]] = None
+    with option_names(code="--code"), app_context() as context:
+        tenant_id = find_tenant_id(code)
+        with system_transaction(OPERATOR) as session:
             seen = queries.tenant(session, tenant_id)
-            whole = {field: getattr(seen, field) for field in given} | wanted
-            order = EditTenant(tenant_id=tenant_id, version=seen.version, **whole)
-        edited = edit_tenant(order, actor=here.actor)
-    print_answer({"tenant_id": str(tenant_id), "code": order.code, "version": edited.version}, as_json)
+            whole = {field: getattr(seen, field) for field in given} | changes
+            command = EditTenant(tenant_id=tenant_id, version=seen.version, **whole)
+        edited = edit_tenant(command, actor=context.actor)
+    print_result({"tenant_id": str(tenant_id), "code": command.code, "version": edited.version}, as_json)
 
 
 @tenant.command("figure")
 @click.argument("code")
 @click.argument("kind", type=click.Choice([kind.value for kind in StatisticKind]))
 @click.argument("value")
-@click.option("--on", "basis_date", required=True, type=Day(), help="The day the figure is of, as 2020-10-01.")
+@click.option("--on", "basis_date", required=True, type=DateParam(), help="The day the figure is of, as 2020-10-01.")
 @click.option("--source", required=True, help="Where it is published.")
 @as_json_option
-@answering
+@handle_errors
 def figure(code: str, kind: str, value: str, basis_date: date, source: str, as_json: bool) -> None:
     """統計値を登録する / Record a dated figure. One that stands for the same day is superseded and stays readable."""
-    with as_typed(), installation() as here:
-        order = RecordStatistic(
-            tenant_id=tenant_id_of(code), kind=StatisticKind(kind), value=value, basis_date=basis_date, source=source
+    with option_names(), app_context() as context:
+        command = RecordStatistic(
+            tenant_id=find_tenant_id(code), kind=StatisticKind(kind), value=value, basis_date=basis_date, source=source
         )
-        recorded = record_statistic(order, actor=here.actor)
+        recorded = record_statistic(command, actor=context.actor)
     superseded = recorded.supersedes_id
-    print_answer(
+    print_result(
         {
             "statistic_id": str(recorded.statistic_id),
             "supersedes_id": None if superseded is None else str(superseded),
@@ -103,30 +103,30 @@ def figure(code: str, kind: str, value: str, basis_date: date, source: str, as_j
 @click.option("--email", required=True)
 @click.option("--phone")
 @as_json_option
-@answering
+@handle_errors
 def contact(code: str, purpose: str, section: str, name: str, email: str, phone: str | None, as_json: bool) -> None:
     """連絡先を登録する / Name whom to ask about a purpose, in place of whoever was named before."""
-    with as_typed(), installation() as here:
-        order = RecordContact(
-            tenant_id=tenant_id_of(code),
+    with option_names(), app_context() as context:
+        command = RecordContact(
+            tenant_id=find_tenant_id(code),
             purpose=ContactPurpose(purpose),
             section=section,
             name=name,
             email=email,
             phone=phone,
         )
-        recorded = record_contact(order, actor=here.actor)
-    print_answer({"contact_id": str(recorded.contact_id), "purpose": purpose}, as_json)
+        recorded = record_contact(command, actor=context.actor)
+    print_result({"contact_id": str(recorded.contact_id), "purpose": purpose}, as_json)
 
 
 @tenant.command("contact-remove")
 @click.argument("code")
 @click.argument("purpose", type=click.Choice([purpose.value for purpose in ContactPurpose]))
 @as_json_option
-@answering
+@handle_errors
 def contact_remove(code: str, purpose: str, as_json: bool) -> None:
     """連絡先を削除する / Remove the contact for a purpose."""
-    with as_typed(), installation() as here:
-        order = RemoveContact(tenant_id=tenant_id_of(code), purpose=ContactPurpose(purpose))
-        removed = remove_contact(order, actor=here.actor)
-    print_answer({"contact_id": str(removed.contact_id), "purpose": purpose}, as_json)
+    with option_names(), app_context() as context:
+        command = RemoveContact(tenant_id=find_tenant_id(code), purpose=ContactPurpose(purpose))
+        removed = remove_contact(command, actor=context.actor)
+    print_result({"contact_id": str(removed.contact_id), "purpose": purpose}, as_json)

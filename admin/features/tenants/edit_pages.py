@@ -9,19 +9,19 @@ from uuid import UUID
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.features.audit.pages import names_of_actors
 from admin.interface.forms import Form
-from admin.interface.labels import WORDS
-from admin.interface.pages import session, show
+from admin.interface.labels import LABELS
+from admin.interface.pages import render_page, session
 from governance.audit.queries import events
-from governance.audit.record import AuditOutcome
+from governance.audit.writer import AuditOutcome
 from governance.kernel.errors import Stale
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.tenants import queries
 from tenancy.tenants.commands import EditTenant, MoveTenant, RegisterTenant, edit_tenant, move_tenant, register_tenant
-from tenancy.tenants.states import EFFECTS, MOVES, TenantKind, TenantState
+from tenancy.tenants.states import STATE_EFFECTS, TRANSITIONS, TenantKind, TenantState
 from tenancy.tenants.tables import Tenant
 
 pages = Blueprint("tenant_editing", __name__, template_folder="templates")
@@ -30,7 +30,7 @@ IRREVERSIBLE = (TenantState.LEFT, TenantState.LEAVING, TenantState.SUSPENDED)
 """Moves that people notice at once or that end a membership: the tenant's code must be typed."""
 
 
-DONE_WORDS: Final = {
+DONE_MESSAGES: Final = {
     "registered": (
         "団体を登録しました",
         "Registered",
@@ -73,25 +73,25 @@ DONE_WORDS: Final = {
     "contact-recorded": ("連絡先を登録しました", "Recorded", "", ""),
     "contact-removed": ("連絡先を削除しました", "Removed", "", ""),
 }
-"""Deed → what was done and what comes now, Japanese and English."""
+"""Action → what was done and what comes now, Japanese and English."""
 
 
 @pages.route("/tenants/new", methods=["GET", "POST"])
-@asks(Permission.TENANT_REGISTER)
+@requires(Permission.TENANT_REGISTER)
 def tenant_registering() -> AnyResponse | tuple[str, int]:
     """A body that applies, entered by hand."""
     cohorts = queries.cohorts(session())
-    form = Form.sent() if request.method == "POST" else Form.fresh(kind=TenantKind.TOWN, valid_from="")
-    values = {"cohorts": cohorts, "kinds": WORDS["kind"]}
+    form = Form.from_request() if request.method == "POST" else Form.initial(kind=TenantKind.TOWN, valid_from="")
+    values = {"cohorts": cohorts, "kinds": LABELS["kind"]}
     if request.method == "POST" and form.step != "enter":
         kind = form.one_of("kind", TenantKind)
-        name, kana = form.needed("name"), form.needed("kana")
+        name, kana = form.required("name"), form.required("kana")
         valid_from = form.day("valid_from")
-        if form.is_right and kind is not None:
+        if form.is_valid and kind is not None:
             if not form.is_final:
-                return show("tenants/tenant_registering_confirm", form=form, valid_from=valid_from, **values)
-            with form.refusing():
-                order = RegisterTenant(
+                return render_page("tenants/tenant_registering_confirm", form=form, valid_from=valid_from, **values)
+            with form.collect_errors():
+                command = RegisterTenant(
                     code=form.optional("code"),
                     name=name,
                     kana=kana,
@@ -100,25 +100,27 @@ def tenant_registering() -> AnyResponse | tuple[str, int]:
                     valid_from=valid_from,
                     cohort=form.optional("cohort"),
                 )
-                made = register_tenant(order, actor=current_actor(), key=form.key)
-                return redirect(url_for("tenant_editing.tenant_done", tenant_id=made.tenant_id, deed="registered"), 303)
-    return show("tenants/tenant_registering", form=form, **values)
+                made = register_tenant(command, actor=current_actor(), key=form.key)
+                return redirect(
+                    url_for("tenant_editing.tenant_done", tenant_id=made.tenant_id, action="registered"), 303
+                )
+    return render_page("tenants/tenant_registering", form=form, **values)
 
 
 @pages.route("/tenants/<uuid:tenant_id>/edit", methods=["GET", "POST"])
-@asks(Permission.TENANT_EDIT)
+@requires(Permission.TENANT_EDIT)
 def tenant_editing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """The record as it is to be; refused when somebody else changed it meanwhile, and then it says who."""
     tenant = queries.tenant(session(), tenant_id)
-    now = _shown(tenant)
+    now = _current_values(tenant)
     if request.method == "GET":
-        return show("tenants/tenant_editing", form=Form.fresh(**now), tenant=tenant, meanwhile=[], names={})
-    form = Form.sent()
+        return render_page("tenants/tenant_editing", form=Form.initial(**now), tenant=tenant, meanwhile=[], names={})
+    form = Form.from_request()
     meanwhile, names = [], {}
     if form.step != "enter":
-        name, kana = form.needed("name"), form.needed("kana")
-        valid_from, version = form.day("valid_from"), form.whole("version")
-        if form.is_right and not form.is_final:
+        name, kana = form.required("name"), form.required("kana")
+        valid_from, version = form.day("valid_from"), form.integer("version")
+        if form.is_valid and not form.is_final:
             changes: list[tuple[str, object, object]] = [
                 (field, now[field], form.text(field))
                 for field in ("code", "name", "kana", "name_en")
@@ -126,10 +128,10 @@ def tenant_editing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
             ]
             if valid_from != tenant.valid_from:
                 changes.append(("valid_from", tenant.valid_from, valid_from))
-            return show("tenants/tenant_editing_confirm", form=form, tenant=tenant, changes=changes)
-        if form.is_right:
+            return render_page("tenants/tenant_editing_confirm", form=form, tenant=tenant, changes=changes)
+        if form.is_valid:
             try:
-                order = EditTenant(
+                command = EditTenant(
                     tenant_id=tenant_id,
                     version=version or 0,
                     code=form.optional("code"),
@@ -138,65 +140,77 @@ def tenant_editing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
                     name_en=form.optional("name_en"),
                     valid_from=valid_from,
                 )
-                with form.refusing():
+                with form.collect_errors():
                     try:
-                        edit_tenant(order, actor=current_actor(), key=form.key)
+                        edit_tenant(command, actor=current_actor(), key=form.key)
                     except Stale:
                         meanwhile = events(session(), subject=str(tenant_id), outcome=AuditOutcome.DONE.value, limit=5)
                         names = names_of_actors(meanwhile)
                         raise
-                    return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, deed="edited"), 303)
+                    return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="edited"), 303)
             finally:
                 tenant = queries.tenant(session(), tenant_id)
             # What was typed stays; sent once more, it is an edit of the record as it stands now.
             form.values["version"] = str(tenant.version)
-    return show(
-        "tenants/tenant_editing", form=form, tenant=tenant, meanwhile=meanwhile, names=names, now=_shown(tenant)
+    return render_page(
+        "tenants/tenant_editing",
+        form=form,
+        tenant=tenant,
+        meanwhile=meanwhile,
+        names=names,
+        now=_current_values(tenant),
     )
 
 
 @pages.route("/tenants/<uuid:tenant_id>/move", methods=["GET", "POST"])
-@asks(Permission.TENANT_MOVE)
+@requires(Permission.TENANT_MOVE)
 def tenant_moving(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """Another state, with its effect on people, API clients and cost before one says yes."""
     tenant = queries.tenant(session(), tenant_id)
     current = TenantState(tenant.state)
-    possible = sorted(MOVES[current], key=list(TenantState).index)
-    values = {"tenant": tenant, "possible": possible, "effects": EFFECTS, "current": current}
-    form = Form.sent() if request.method == "POST" else Form.fresh(to="", reason="", effective_on="", code_typed="")
+    possible = sorted(TRANSITIONS[current], key=list(TenantState).index)
+    values = {"tenant": tenant, "possible": possible, "effects": STATE_EFFECTS, "current": current}
+    form = (
+        Form.from_request()
+        if request.method == "POST"
+        else Form.initial(to="", reason="", effective_on="", code_typed="")
+    )
     if request.method == "POST" and form.step != "enter":
         to = form.one_of("to", TenantState)
-        why, effective_on = form.needed("reason"), form.day("effective_on")
-        if form.is_right and to is not None:
+        why, effective_on = form.required("reason"), form.day("effective_on")
+        if form.is_valid and to is not None:
             needs_code = to in IRREVERSIBLE
             if form.is_final and needs_code:
                 form.values.setdefault("code_typed", "")
-                form.typed("code_typed", tenant.code or tenant.name)
-            if form.is_final and form.is_right:
-                with form.refusing():
+                form.confirm_text("code_typed", tenant.code or tenant.name)
+            if form.is_final and form.is_valid:
+                with form.collect_errors():
                     move_tenant(
                         MoveTenant(tenant_id=tenant_id, to=to, reason=why, effective_on=effective_on),
                         actor=current_actor(),
                         key=form.key,
                     )
-                    return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, deed="moved"), 303)
-            if form.is_right or form.problem("code_typed"):
-                return show(
+                    return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="moved"), 303)
+            if form.is_valid or form.error("code_typed"):
+                return render_page(
                     "tenants/tenant_moving_confirm", form=form, to=to, needs_code=needs_code, day=effective_on, **values
                 )
-    return show("tenants/tenant_moving", form=form, **values)
+    return render_page("tenants/tenant_moving", form=form, **values)
 
 
-@pages.get("/tenants/<uuid:tenant_id>/done/<deed>")
-@asks(Permission.TENANT_READ)
-def tenant_done(tenant_id: UUID, deed: str) -> tuple[str, int]:
+@pages.get("/tenants/<uuid:tenant_id>/done/<action>")
+@requires(Permission.TENANT_READ)
+def tenant_done(tenant_id: UUID, action: str) -> tuple[str, int]:
     """完了: what was done and what is likely next."""
-    return show(
-        "tenants/tenant_done", tenant=directory.tenant_by_id(session(), tenant_id), deed=deed, done_words=DONE_WORDS
+    return render_page(
+        "tenants/tenant_done",
+        tenant=directory.tenant_by_id(session(), tenant_id),
+        action=action,
+        done_messages=DONE_MESSAGES,
     )
 
 
-def _shown(tenant: Tenant) -> dict[str, str | int | date | None]:
+def _current_values(tenant: Tenant) -> dict[str, str | int | date | None]:
     return {
         "code": tenant.code,
         "name": tenant.name,

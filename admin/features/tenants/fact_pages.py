@@ -7,9 +7,9 @@ from uuid import UUID
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
-from admin.interface.pages import session, show
+from admin.interface.pages import render_page, session
 from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.permissions import Permission
 from tenancy import directory
@@ -22,60 +22,62 @@ from tenancy.tenants.commands import (
     record_statistic,
     remove_contact,
 )
-from tenancy.tenants.figures import figure_text
+from tenancy.tenants.statistic_values import statistic_text
 from tenancy.tenants.tables import Contact, ContactPurpose, StatisticKind
 
 pages = Blueprint("tenant_facts", __name__, template_folder="templates")
 
 
 @pages.route("/tenants/<uuid:tenant_id>/figures/record", methods=["GET", "POST"])
-@asks(Permission.STATISTIC_RECORD)
+@requires(Permission.STATISTIC_RECORD)
 def figure_recording(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """A figure as published; one that stands for the same day is superseded, and shown before that."""
     tenant = directory.tenant_by_id(session(), tenant_id)
-    fresh = Form.fresh(kind=StatisticKind.POPULATION.value, value="", basis_date="", source="")
-    form = Form.sent() if request.method == "POST" else fresh
+    initial = Form.initial(kind=StatisticKind.POPULATION.value, value="", basis_date="", source="")
+    form = Form.from_request() if request.method == "POST" else initial
     if request.method == "POST" and form.step != "enter":
         kind = form.one_of("kind", StatisticKind)
-        value, source = form.needed("value"), form.needed("source")
-        form.needed("basis_date")
+        value, source = form.required("value"), form.required("source")
+        form.required("basis_date")
         basis_date = form.day("basis_date")
-        if form.is_right and kind is not None:
-            with form.refusing():
-                figure_text(kind, value, field="value")
-        if form.is_right and kind is not None and basis_date is not None:
+        if form.is_valid and kind is not None:
+            with form.collect_errors():
+                statistic_text(kind, value, field="value")
+        if form.is_valid and kind is not None and basis_date is not None:
             if not form.is_final:
-                return show(
+                return render_page(
                     "tenants/figure_recording_confirm",
                     form=form,
                     tenant=tenant,
                     kind=kind,
                     basis_date=basis_date,
-                    standing=queries.standing_statistic(session(), tenant_id, kind, basis_date),
+                    current=queries.current_statistic(session(), tenant_id, kind, basis_date),
                 )
-            with form.refusing():
+            with form.collect_errors():
                 record_statistic(
                     RecordStatistic(tenant_id=tenant_id, kind=kind, value=value, basis_date=basis_date, source=source),
                     actor=current_actor(),
                     key=form.key,
                 )
-                return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, deed="figure-recorded"), 303)
-    return show("tenants/figure_recording", form=form, tenant=tenant, kinds=list(StatisticKind))
+                return redirect(
+                    url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="figure-recorded"), 303
+                )
+    return render_page("tenants/figure_recording", form=form, tenant=tenant, kinds=list(StatisticKind))
 
 
 @pages.route("/tenants/<uuid:tenant_id>/contacts/<purpose>", methods=["GET", "POST"])
-@asks(Permission.CONTACT_RECORD)
+@requires(Permission.CONTACT_RECORD)
 def contact_recording(tenant_id: UUID, purpose: str) -> AnyResponse | tuple[str, int]:
     """Whom to ask about this purpose, in place of whoever is named now."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     about = _purpose(purpose)
     now = _contact(tenant_id, about)
-    fresh = Form.fresh(**{name: getattr(now, name, "") for name in ("section", "name", "email", "phone")})
-    form = Form.sent() if request.method == "POST" else fresh
+    initial = Form.initial(**{name: getattr(now, name, "") for name in ("section", "name", "email", "phone")})
+    form = Form.from_request() if request.method == "POST" else initial
     if request.method == "POST":
-        section, name, email = (form.needed(field) for field in ("section", "name", "email"))
-        if form.is_right:
-            with form.refusing():
+        section, name, email = (form.required(field) for field in ("section", "name", "email"))
+        if form.is_valid:
+            with form.collect_errors():
                 record_contact(
                     RecordContact(
                         tenant_id=tenant_id,
@@ -89,23 +91,25 @@ def contact_recording(tenant_id: UUID, purpose: str) -> AnyResponse | tuple[str,
                     key=form.key,
                 )
                 return redirect(
-                    url_for("tenant_editing.tenant_done", tenant_id=tenant_id, deed="contact-recorded"), 303
+                    url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="contact-recorded"), 303
                 )
-    return show("tenants/contact_recording", form=form, tenant=tenant, purpose=about, now=now)
+    return render_page("tenants/contact_recording", form=form, tenant=tenant, purpose=about, now=now)
 
 
 @pages.route("/tenants/<uuid:tenant_id>/contacts/<purpose>/remove", methods=["GET", "POST"])
-@asks(Permission.CONTACT_REMOVE)
+@requires(Permission.CONTACT_REMOVE)
 def contact_removing(tenant_id: UUID, purpose: str) -> AnyResponse | tuple[str, int]:
     """Nobody to ask about this purpose any more. The name and address are gone for good."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     about = _purpose(purpose)
-    form = Form.sent() if request.method == "POST" else Form.fresh()
+    form = Form.from_request() if request.method == "POST" else Form.initial()
     if request.method == "POST":
-        with form.refusing():
+        with form.collect_errors():
             remove_contact(RemoveContact(tenant_id=tenant_id, purpose=about), actor=current_actor(), key=form.key)
-            return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, deed="contact-removed"), 303)
-    return show("tenants/contact_removing", form=form, tenant=tenant, purpose=about, now=_contact(tenant_id, about))
+            return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="contact-removed"), 303)
+    return render_page(
+        "tenants/contact_removing", form=form, tenant=tenant, purpose=about, now=_contact(tenant_id, about)
+    )
 
 
 def _purpose(text: str) -> ContactPurpose:

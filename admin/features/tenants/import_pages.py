@@ -13,10 +13,10 @@ from datetime import date
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor
+from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
-from admin.interface.pages import session, show
-from governance.kernel.errors import Invalid, Refused, reason
+from admin.interface.pages import render_page, session
+from governance.kernel.errors import DomainError, Invalid, message
 from governance.permissions import Permission
 from tenancy.tenants import queries
 from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
@@ -25,10 +25,10 @@ from tenancy.tenants.tables import StatisticKind
 
 pages = Blueprint("tenant_import", __name__, template_folder="templates")
 
-FILE_MISSING = reason("import.file_missing", ja="取り込む CSV ファイルを選んでください。", en="Choose the CSV file.")
-LARGEST = 2 * 2**20
+FILE_MISSING = message("import.file_missing", ja="取り込む CSV ファイルを選んでください。", en="Choose the CSV file.")
+MAX_BYTES = 2 * 2**20
 """Bytes of a file sent by form: carried twice within one request's limit."""
-TOO_LARGE = reason(
+TOO_LARGE = message(
     "import.form_too_large",
     ja="画面から取り込めるのは {most} バイトまでです（{given} バイト）。",
     en="A file sent by form may have {most} bytes; this one has {given}.",
@@ -38,42 +38,42 @@ TOO_LARGE = reason(
 
 
 @pages.route("/tenants/import", methods=["GET", "POST"])
-@asks(Permission.TENANT_IMPORT)
+@requires(Permission.TENANT_IMPORT)
 def importing() -> AnyResponse | tuple[str, int]:
     """Choose the file, see the verdict, import it."""
     cohorts = queries.cohorts(session())
     if request.method == "GET":
-        form = Form.fresh(source="", cohort="", valid_from="", content="", **dict.fromkeys(_FIELDS, ""))
-        return show("tenants/importing", form=form, cohorts=cohorts, fields=_FIELDS, verdict=None)
-    form = Form.sent()
+        form = Form.initial(source="", cohort="", valid_from="", content="", **dict.fromkeys(_FIELDS, ""))
+        return render_page("tenants/importing", form=form, cohorts=cohorts, fields=_FIELDS, verdict=None)
+    form = Form.from_request()
     verdict: ImportVerdict | None = None
     content = _content(form)
-    order = None if content is None else _order(form, content)
-    if order is not None and form.is_right and form.step != "enter":
+    command = None if content is None else _command(form, content)
+    if command is not None and form.is_valid and form.step != "enter":
         try:
             if form.is_final:
-                done = import_tenants(order, actor=current_actor(), key=form.key)
+                done = import_tenants(command, actor=current_actor(), key=form.key)
                 return redirect(
                     url_for("tenant_import.importing_done", rows=len(done.tenant_ids), sha256=done.sha256), 303
                 )
-            verdict = preview_import(session(), order)
+            verdict = preview_import(session(), command)
         except ImportRefused as refused:
             verdict = refused.verdict
-        except Refused as refused:
+        except DomainError as refused:
             refused.field = _field_of(refused.field)
-            form.refuse(refused)
+            form.add_error(refused)
     if verdict is not None:
         wrong_first = sorted(verdict.rows, key=lambda row: (row.refusal is None, row.line))
-        return show("tenants/importing_verdict", form=form, verdict=verdict, rows=wrong_first)
+        return render_page("tenants/importing_verdict", form=form, verdict=verdict, rows=wrong_first)
     form.values.pop("content", None)
-    return show("tenants/importing", form=form, cohorts=cohorts, fields=_FIELDS, verdict=None)
+    return render_page("tenants/importing", form=form, cohorts=cohorts, fields=_FIELDS, verdict=None)
 
 
 @pages.get("/tenants/import/done")
-@asks(Permission.TENANT_IMPORT)
+@requires(Permission.TENANT_IMPORT)
 def importing_done() -> tuple[str, int]:
     """完了: how many came in."""
-    return show(
+    return render_page(
         "tenants/importing_done", rows=request.args.get("rows", "", type=str)[:6], sha256=request.args.get("sha256", "")
     )
 
@@ -82,7 +82,7 @@ _FIELDS = {f"date_{kind.value}": kind for kind in StatisticKind}
 
 
 def _field_of(name: str | None) -> str:
-    """The field of our form: the commands speak of the order's parts."""
+    """The field of our form: the commands name their own fields."""
     if name and name.startswith("basis_dates."):
         return f"date_{name.removeprefix('basis_dates.')}"
     return name or "content"
@@ -90,8 +90,8 @@ def _field_of(name: str | None) -> str:
 
 def _content(form: Form) -> bytes | None:
     """The file, as chosen or as carried on from the verdict's page."""
-    sent = request.files.get("content")
-    content = b"" if sent is None else sent.read()
+    upload = request.files.get("content")
+    content = b"" if upload is None else upload.read()
     form.values.setdefault("content", "")
     if not content:
         try:
@@ -99,23 +99,23 @@ def _content(form: Form) -> bytes | None:
         except (ValueError, binascii.Error):
             content = b""
     if not content:
-        form.refuse(Invalid(FILE_MISSING, field="content"))
+        form.add_error(Invalid(FILE_MISSING, field="content"))
         return None
-    if len(content) > LARGEST:
-        form.refuse(Invalid(TOO_LARGE, field="content", most=LARGEST, given=len(content)))
+    if len(content) > MAX_BYTES:
+        form.add_error(Invalid(TOO_LARGE, field="content", most=MAX_BYTES, given=len(content)))
         return None
     form.values["content"] = base64.b64encode(content).decode()
     return content
 
 
-def _order(form: Form, content: bytes) -> ImportTenants | None:
+def _command(form: Form, content: bytes) -> ImportTenants | None:
     dates: dict[StatisticKind, date] = {}
     for field, kind in _FIELDS.items():
         day = form.day(field)
         if day is not None:
             dates[kind] = day
     valid_from = form.day("valid_from")
-    if not form.is_right:
+    if not form.is_valid:
         return None
     return ImportTenants(
         content=content,

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import click
 
-from admin.interface.cli_context import Installation, installation
-from admin.interface.option_names import as_typed
-from admin.interface.output import answering
-from admin.interface.param_types import as_json_option, print_answer
+from admin.interface.cli_context import CliContext, app_context
+from admin.interface.option_names import option_names
+from admin.interface.output import handle_errors
+from admin.interface.param_types import as_json_option, print_result
 from governance.actors import Actor, command_line_actor
-from governance.kernel.codes import BodyCode
+from governance.kernel.codes import LocalGovernmentCode
 from governance.kernel.errors import NotFound
 from governance.kernel.ids import new_id
 from tenancy.tenants.commands import RegisterOperator, register_operator
@@ -28,22 +28,22 @@ def operator() -> None:
 @click.option("--kana", required=True)
 @click.option("--name-en")
 @as_json_option
-@answering
+@handle_errors
 def register(code: str, name: str, kana: str, name_en: str | None, as_json: bool) -> None:
     """県を運営者として登録する / Register the prefecture CODE as the operator, once: the first deed of all."""
     operator_id = new_id()
-    with as_typed(), installation() as here:
-        order = RegisterOperator(
-            tenant_id=operator_id, code=BodyCode.parse(code).digits, name=name, kana=kana, name_en=name_en
+    with option_names(), app_context() as context:
+        command = RegisterOperator(
+            tenant_id=operator_id, code=LocalGovernmentCode.parse(code).digits, name=name, kana=kana, name_en=name_en
         )
-        registered = register_operator(order, actor=_registering(here, operator_id))
-    print_answer({"tenant_id": str(registered.tenant_id), "code": code, "name": name}, as_json)
+        registered = register_operator(command, actor=_registering(context, operator_id))
+    print_result({"tenant_id": str(registered.tenant_id), "code": code, "name": name}, as_json)
 
 
-def _registering(here: Installation, operator_id: UUID) -> Actor:
+def _registering(context: CliContext, operator_id: UUID) -> Actor:
     """Who registers: the person at the machine, of the operator that is there, or else of the one to be."""
     try:
         # A second operator is refused, and the refusal belongs in the record of the one there is.
-        return here.actor
+        return context.actor
     except NotFound:
         return command_line_actor(operator_id)

@@ -7,14 +7,13 @@ from uuid import UUID
 from flask import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import asks, current_actor, may
+from admin.core.guard import current_actor, may, requires
 from admin.core.language import either
 from admin.features.audit.pages import names_of_actors
-from admin.interface.downloads import table_answer
-from admin.interface.labels import WORDS
-from admin.interface.labels import word as word_of
-from admin.interface.lists import PAGE_SIZE, Page, chosen, chosen_of, page_number, words
-from admin.interface.pages import session, show
+from admin.interface.downloads import table_response
+from admin.interface.labels import LABELS, label_of
+from admin.interface.lists import PAGE_SIZE, Pagination, query_choice, query_enum, query_page, query_search
+from admin.interface.pages import render_page, session
 from billing.notices.queries import notices
 from billing.runs.queries import shares_of_tenant
 from governance.agreements.queries import acceptances, unaccepted, versions
@@ -28,46 +27,46 @@ from tenancy.people.queries import members, roles_of_members
 from tenancy.quotas.queries import plan_in_force, quota_requests, quotas_in_force
 from tenancy.tenants import queries
 from tenancy.tenants.queries import LIST_ORDERS, TenantFilter
-from tenancy.tenants.states import MOVES, TenantKind, TenantState
+from tenancy.tenants.states import TRANSITIONS, TenantKind, TenantState
 from tenancy.tenants.tables import ContactPurpose
 
 pages = Blueprint("tenants", __name__, template_folder="templates")
 
 
 @pages.get("/tenants")
-@asks(Permission.TENANT_READ)
+@requires(Permission.TENANT_READ)
 def tenants() -> AnyResponse | tuple[str, int]:
     """The list; for a municipality, which sees one tenant only, its own record."""
     actor = current_actor()
     if not actor.is_operator:
         return redirect(url_for("tenants.tenant", tenant_id=actor.tenant_id), 303)
-    wanted, order, descending = _asked()
-    page = Page(page_number(), queries.count_tenants(session(), wanted))
-    return show(
+    filters, order, descending = _read_filters()
+    page = Pagination(query_page(), queries.count_tenants(session(), filters))
+    return render_page(
         "tenants/tenants",
         tenants=queries.list_tenants(
             session(),
-            wanted,
+            filters,
             order=order,
             descending=descending,
             offset=(page.number - 1) * PAGE_SIZE,
             limit=PAGE_SIZE,
         ),
         page=page,
-        wanted=wanted,
+        filters=filters,
         order=order,
         descending=descending,
-        states=WORDS["tenant"],
-        kinds=WORDS["kind"],
+        states=LABELS["tenant"],
+        kinds=LABELS["kind"],
         cohorts=queries.cohorts(session()),
     )
 
 
 @pages.get("/tenants.<any(csv, xlsx):file_kind>")
-@asks(Permission.TENANT_READ)
+@requires(Permission.TENANT_READ)
 def tenants_file(file_kind: str) -> Response:
     """The whole of what the list's filters let through."""
-    wanted, order, descending = _asked()
+    filters, order, descending = _read_filters()
     header = [
         either(ja, en)
         for ja, en in (
@@ -86,32 +85,32 @@ def tenants_file(file_kind: str) -> Response:
             row.code,
             row.name,
             row.kana,
-            word_of(row.kind, "kind"),
-            word_of(row.state, "tenant"),
+            label_of(row.kind, "kind"),
+            label_of(row.state, "tenant"),
             row.cohort_label,
             row.valid_from,
             row.valid_until,
         )
-        for row in queries.list_tenants(session(), wanted, order=order, descending=descending)
+        for row in queries.list_tenants(session(), filters, order=order, descending=descending)
     )
-    return table_answer(file_kind, either("参加団体", "tenants"), header, rows)
+    return table_response(file_kind, either("参加団体", "tenants"), header, rows)
 
 
 @pages.get("/tenants/<uuid:tenant_id>")
-@asks(Permission.TENANT_READ)
+@requires(Permission.TENANT_READ)
 def tenant(tenant_id: UUID) -> tuple[str, int]:
     """One tenant: what it is, who belongs to it, what it may use, what it agreed to, what it pays, what was done."""
     found = directory.tenant_by_id(session(), tenant_id)
     now, today = clock.now(), clock.today()
     record = events(session(), tenant_id=tenant_id, limit=20) if may(Permission.AUDIT_READ) else []
     accepted = acceptances(session(), tenant_id)
-    return show(
+    return render_page(
         "tenants/tenant",
         tenant=found,
         cohort=directory.cohort(session(), found.cohort) if found.cohort else None,
         version=queries.tenant(session(), tenant_id).version,
-        moves=queries.moves(session(), tenant_id),
-        possible=[] if found.is_operator else sorted(MOVES[found.state], key=list(TenantState).index),
+        moves=queries.state_changes(session(), tenant_id),
+        possible=[] if found.is_operator else sorted(TRANSITIONS[found.state], key=list(TenantState).index),
         statistics=queries.statistics(session(), tenant_id),
         purposes=list(ContactPurpose),
         contacts=queries.contacts(session(), tenant_id) if may(Permission.CONTACT_READ) else [],
@@ -132,7 +131,7 @@ def tenant(tenant_id: UUID) -> tuple[str, int]:
     )
 
 
-def _asked() -> tuple[TenantFilter, str, bool]:
-    cohort = chosen_of("cohort", [row.name for row in queries.cohorts(session())], "") or None
-    wanted = TenantFilter(chosen("state", TenantState), chosen("kind", TenantKind), cohort, words())
-    return wanted, chosen_of("order", list(LIST_ORDERS), "code"), chosen_of("direction", ["desc"], "") == "desc"
+def _read_filters() -> tuple[TenantFilter, str, bool]:
+    cohort = query_choice("cohort", [row.name for row in queries.cohorts(session())], "") or None
+    filters = TenantFilter(query_enum("state", TenantState), query_enum("kind", TenantKind), cohort, query_search())
+    return filters, query_choice("order", list(LIST_ORDERS), "code"), query_choice("direction", ["desc"], "") == "desc"

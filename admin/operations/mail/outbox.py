@@ -20,18 +20,18 @@ from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.kernel.ids import new_id
 
 FOLDER: Final = "outbox"
-LARGEST: Final = 2**20
+MAX_BYTES: Final = 2**20
 """Bytes of one mail. Keycloak's are a few thousand."""
 
 
 @dataclass(frozen=True, slots=True)
-class KeptMail:
+class StoredMail:
     """A mail as its headers tell; times are aware UTC."""
 
     id: UUID
     recipient: str
     subject: str
-    kept_at: datetime
+    stored_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class MailOutbox:
     def folder(self) -> Path:
         return self.home / FOLDER
 
-    def keep(self, content: bytes) -> UUID:
+    def store(self, content: bytes) -> UUID:
         """Write the mail down; it is whole or not there."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         mail_id = new_id()
@@ -55,7 +55,7 @@ class MailOutbox:
         unfinished.rename(self._path(mail_id))
         return mail_id
 
-    def mails(self, limit: int = 200) -> list[KeptMail]:
+    def mails(self, limit: int = 200) -> list[StoredMail]:
         """The newest mails first."""
         ids = sorted((path.stem for path in self.folder.glob("*.eml")), reverse=True)[:limit]
         return [_described(UUID(name), self._read(UUID(name))) for name in ids]
@@ -77,8 +77,8 @@ class MailOutbox:
         return self.folder / f"{mail_id}.eml"
 
 
-def _described(mail_id: UUID, message: EmailMessage) -> KeptMail:
+def _described(mail_id: UUID, message: EmailMessage) -> StoredMail:
     recipients = [address for _, address in getaddresses(message.get_all("to", []))]
     # The id is a UUIDv7: its first 48 bits are the milliseconds at which it was kept.
-    kept_at = datetime.fromtimestamp((mail_id.int >> 80) / 1000, UTC)
-    return KeptMail(mail_id, ", ".join(recipients), str(message.get("subject", "")), kept_at)
+    stored_at = datetime.fromtimestamp((mail_id.int >> 80) / 1000, UTC)
+    return StoredMail(mail_id, ", ".join(recipients), str(message.get("subject", "")), stored_at)

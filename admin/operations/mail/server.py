@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from admin.operations.mail.outbox import LARGEST, MailOutbox
+from admin.operations.mail.outbox import MAX_BYTES, MailOutbox
 from admin.operations.settings import Settings
 
 
@@ -14,13 +14,13 @@ def local_mail_port(settings: Settings) -> int | None:
     return None if settings.smtp_url is not None else settings.port + 4
 
 
-class _Keeper:
+class SmtpHandler:
     def __init__(self, outbox: MailOutbox) -> None:
         self._outbox = outbox
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.original_content or b""
-        mail_id = self._outbox.keep(content)
+        mail_id = self._outbox.store(content)
         return f"250 kept as {mail_id}"
 
 
@@ -29,7 +29,7 @@ class LocalMailServer:
 
     def __init__(self, outbox: MailOutbox, port: int) -> None:
         self.port = port
-        self._controller = Controller(_Keeper(outbox), hostname="127.0.0.1", port=port, data_size_limit=LARGEST)
+        self._controller = Controller(SmtpHandler(outbox), hostname="127.0.0.1", port=port, data_size_limit=MAX_BYTES)
 
     def start(self) -> None:
         """Raises OSError when the port is taken."""

@@ -5,26 +5,26 @@ here is compared and set; the rest stays as Keycloak made it. What a realm holds
 clients) is not specification but intent, see `tenancy.keycloak.port`.
 """
 
-from tenancy.keycloak.specification.operators import operators_realm
-from tenancy.keycloak.specification.shape import (
+from tenancy.keycloak.specification.model import (
     ClientScope,
     ClientSpecification,
+    DeploymentConfig,
     Execution,
     RealmSpecification,
-    Surroundings,
 )
+from tenancy.keycloak.specification.operators import operators_realm
 from tenancy.keycloak.specification.tenants import tenants_realm
 
 __all__ = [
     "ClientScope",
     "ClientSpecification",
+    "DeploymentConfig",
     "Execution",
     "RealmSpecification",
-    "Surroundings",
     "realms",
 ]
 
 
-def realms(surroundings: Surroundings) -> tuple[RealmSpecification, RealmSpecification]:
+def realms(deployment_config: DeploymentConfig) -> tuple[RealmSpecification, RealmSpecification]:
     """Both realms, for these addresses, keys and mail server."""
-    return tenants_realm(surroundings), operators_realm(surroundings)
+    return tenants_realm(deployment_config), operators_realm(deployment_config)

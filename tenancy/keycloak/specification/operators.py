@@ -5,7 +5,7 @@ from __future__ import annotations
 from governance.permissions import OPERATOR_ROLES
 from tenancy.keycloak.port import Realm
 from tenancy.keycloak.representations import API_CLIENT
-from tenancy.keycloak.specification.shape import Json, RealmSpecification, Surroundings
+from tenancy.keycloak.specification.model import DeploymentConfig, Json, RealmSpecification
 from tenancy.keycloak.specification.shared import (
     BROWSER_FLOW,
     BROWSER_STEPS,
@@ -21,13 +21,13 @@ from tenancy.keycloak.specification.shared import (
 )
 
 
-def operators_realm(surroundings: Surroundings) -> RealmSpecification:
+def operators_realm(deployment_config: DeploymentConfig) -> RealmSpecification:
     """No organizations and no service clients here, so the accounts have one right less, and one account less."""
     roles = frozenset(str(role) for role in OPERATOR_ROLES)
     return RealmSpecification(
         realm=Realm.OPERATORS,
         settings={
-            **sign_in_settings(surroundings),
+            **sign_in_settings(deployment_config),
             "displayName": "Moyai 催合 運営者",
             "organizationsEnabled": False,
             "adminPermissionsEnabled": False,
@@ -38,10 +38,10 @@ def operators_realm(surroundings: Surroundings) -> RealmSpecification:
         client_scopes=(api_scope(_role_mapper(), roles=roles),),
         clients=(
             api_client(roles),
-            console_client(surroundings, optional_scopes=frozenset()),
-            backend_client(surroundings, PEOPLE_CLIENT, "people", "Moyai: people", {"manage-users"}),
+            console_client(deployment_config, optional_scopes=frozenset()),
+            backend_client(deployment_config, PEOPLE_CLIENT, "people", "Moyai: people", {"manage-users"}),
             backend_client(
-                surroundings,
+                deployment_config,
                 RECONCILER_CLIENT,
                 "reconciler",
                 "Moyai: reading",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tenancy.keycloak.port import MANAGED_BY
 from tenancy.keycloak.representations import API_CLIENT
-from tenancy.keycloak.specification.shape import (
+from tenancy.keycloak.specification.model import (
     REALM_MANAGEMENT,
     ClientScope,
     ClientSpecification,
+    DeploymentConfig,
     Execution,
     Json,
-    Surroundings,
 )
 
 CONSOLE_CLIENT = "moyai-console"
@@ -26,7 +26,7 @@ _ONE_YEAR_AND_A_DAY = 366 * 24 * 60 * 60
 """Logs are kept for a year at least."""
 
 
-def sign_in_settings(surroundings: Surroundings) -> Json:
+def sign_in_settings(deployment_config: DeploymentConfig) -> Json:
     """Realm settings about signing in, sessions, mail and events."""
     return {
         "enabled": True,
@@ -38,7 +38,7 @@ def sign_in_settings(surroundings: Surroundings) -> Json:
         "loginWithEmailAllowed": True,
         "duplicateEmailsAllowed": False,
         "editUsernameAllowed": False,
-        "resetPasswordAllowed": bool(surroundings.smtp),
+        "resetPasswordAllowed": bool(deployment_config.smtp),
         "userManagedAccessAllowed": False,
         "internationalizationEnabled": True,
         "supportedLocales": ["en", "ja"],
@@ -63,7 +63,7 @@ def sign_in_settings(surroundings: Surroundings) -> Json:
         "adminEventsEnabled": True,
         "adminEventsDetailsEnabled": True,
         "attributes": {"adminEventsExpiration": str(_ONE_YEAR_AND_A_DAY)},
-        "smtpServer": dict(surroundings.smtp),
+        "smtpServer": dict(deployment_config.smtp),
         "browserFlow": BROWSER_FLOW,
     }
 
@@ -153,9 +153,9 @@ def api_client(roles: frozenset[str]) -> ClientSpecification:
     )
 
 
-def console_client(surroundings: Surroundings, optional_scopes: frozenset[str]) -> ClientSpecification:
+def console_client(deployment_config: DeploymentConfig, optional_scopes: frozenset[str]) -> ClientSpecification:
     """The console: authorization code with PKCE, signing in with its own key, told when a session ends."""
-    url = surroundings.public_url.rstrip("/")
+    url = deployment_config.public_url.rstrip("/")
     return ClientSpecification(
         CONSOLE_CLIENT,
         {
@@ -179,7 +179,7 @@ def console_client(surroundings: Surroundings, optional_scopes: frozenset[str]) 
             "attributes": {
                 "managed_by": MANAGED_BY,
                 "use.jwks.string": "true",
-                "jwks.string": surroundings.jwks["console"],
+                "jwks.string": deployment_config.jwks["console"],
                 "pkce.code.challenge.method": "S256",
                 "post.logout.redirect.uris": f"{url}/",
                 "backchannel.logout.url": f"{url}/backchannel-logout",
@@ -193,7 +193,7 @@ def console_client(surroundings: Surroundings, optional_scopes: frozenset[str]) 
 
 
 def backend_client(
-    surroundings: Surroundings,
+    deployment_config: DeploymentConfig,
     client_id: str,
     key: str,
     title: str,
@@ -217,7 +217,7 @@ def backend_client(
             "attributes": {
                 "managed_by": MANAGED_BY,
                 "use.jwks.string": "true",
-                "jwks.string": surroundings.jwks[key],
+                "jwks.string": deployment_config.jwks[key],
             },
         },
         default_scopes=frozenset({"basic", "roles"}),

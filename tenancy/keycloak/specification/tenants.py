@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from governance.permissions import TENANT_ROLES
 from tenancy.keycloak.port import SERVICE_SCOPES, Realm
-from tenancy.keycloak.specification.shape import (
+from tenancy.keycloak.specification.model import (
     ClientScope,
+    DeploymentConfig,
     Json,
     RealmSpecification,
-    Surroundings,
 )
 from tenancy.keycloak.specification.shared import (
     BROWSER_FLOW,
@@ -26,11 +26,11 @@ from tenancy.keycloak.specification.shared import (
 )
 
 
-def tenants_realm(surroundings: Surroundings) -> RealmSpecification:
+def tenants_realm(deployment_config: DeploymentConfig) -> RealmSpecification:
     return RealmSpecification(
         realm=Realm.TENANTS,
         settings={
-            **sign_in_settings(surroundings),
+            **sign_in_settings(deployment_config),
             "displayName": "Moyai 催合",
             "organizationsEnabled": True,
             # Its answers differ by caller and its holes were many; the wall between tenants is our backend.
@@ -46,23 +46,23 @@ def tenants_realm(surroundings: Surroundings) -> RealmSpecification:
         ),
         clients=(
             api_client(frozenset(str(role) for role in TENANT_ROLES)),
-            console_client(surroundings, optional_scopes=frozenset({"organization"})),
+            console_client(deployment_config, optional_scopes=frozenset({"organization"})),
             backend_client(
-                surroundings,
+                deployment_config,
                 PEOPLE_CLIENT,
                 "people",
                 "Moyai: people",
                 {"manage-users", "manage-organizations"},
             ),
             backend_client(
-                surroundings,
+                deployment_config,
                 CLIENTS_CLIENT,
                 "clients",
                 "Moyai: service clients",
                 {"manage-clients"},
             ),
             backend_client(
-                surroundings,
+                deployment_config,
                 RECONCILER_CLIENT,
                 "reconciler",
                 "Moyai: reading",

@@ -62,7 +62,7 @@ class Caller:
 
 @pytest.fixture
 def web(kept_web: Flask) -> Flask:
-    """The application with all its doors."""
+    """The application with all its blueprints."""
     return kept_web
 
 
@@ -85,6 +85,6 @@ def callers(
 
 
 @pytest.fixture
-def towns(operator_tenant: UUID, visitors: Visitors) -> tuple[UUID, UUID]:
+def municipalities(operator_tenant: UUID, visitors: Visitors) -> tuple[UUID, UUID]:
     """Two municipalities whose people may sign in."""
-    return visitors.town("432083", "山鹿市"), visitors.town("432105", "菊池市")
+    return visitors.municipality("432083", "山鹿市"), visitors.municipality("432105", "菊池市")

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from admin.core.request_checks import BODY_BYTES
-from governance.kernel.database import OPERATOR, db, scope
+from admin.core.request_checks import MAX_BODY_BYTES
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.tenants.tables import Tenant
 from tests.admin.api.conftest import Caller
@@ -22,7 +22,7 @@ WHOLE = json.dumps(KIKUYO)
 
 
 def _tenants() -> int:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return db.session.execute(select(func.count()).select_from(Tenant)).scalar_one()
 
 
@@ -52,7 +52,7 @@ BODIES: dict[str, tuple[bytes, int]] = {
     "the 29th of February 2025": (json.dumps({**KIKUYO, "valid_from": "2025-02-29"}).encode(), 422),
     "the year 9999": (json.dumps({**KIKUYO, "valid_from": "9999-12-31"}).encode(), 422),
     "infinity": (json.dumps({**KIKUYO, "valid_from": "infinity"}).encode(), 422),
-    "over the limit": (b" " * (BODY_BYTES + 1), 413),
+    "over the limit": (b" " * (MAX_BODY_BYTES + 1), 413),
 }
 
 
@@ -121,14 +121,14 @@ def test_yen_that_are_none_are_refused(callers: Callers) -> None:
         assert (answer.json or {})["field"] == "yen"
 
 
-def test_an_address_of_nothing_is_a_plain_404(callers: Callers, towns: tuple[UUID, UUID]) -> None:
+def test_an_address_of_nothing_is_a_plain_404(callers: Callers, municipalities: tuple[UUID, UUID]) -> None:
     finance = callers(Role.OPERATOR_FINANCE)
     for path in ("/members/", "/service-clients/", "/ledger/entries/"):
         for name in ("1,2", "%00", "9" * 20, "..", "019A0000-0000-7000-8000-000000000000", "x" * 2000):
-            assert _is_problem(finance.get(f"/tenants/{towns[0]}{path}{name}"), 404), (path, name)
+            assert _is_problem(finance.get(f"/tenants/{municipalities[0]}{path}{name}"), 404), (path, name)
 
 
-def test_another_method_is_told_which_ones_there_are(callers: Callers) -> None:
+def test_another_method_is_answered_with_the_allowed_ones(callers: Callers) -> None:
     officer = callers(Role.OPERATOR_ONBOARDING)
     for method in ("DELETE", "PATCH", "TRACE"):
         answer = officer.ask(method, "/tenants")

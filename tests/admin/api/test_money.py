@@ -14,7 +14,7 @@ from governance.permissions import Role
 from tests.actors import Actors
 from tests.admin.api.conftest import Caller
 from tests.billing.allocation.test_bad_input import GOOD, changed, compute
-from tests.billing.county import IN_THE_YEAR, THIRTEEN, County
+from tests.billing.factories import IN_FISCAL_YEAR_2025, THIRTEEN, BillingFactory
 
 Callers = Callable[..., Caller]
 THREE = {code: THIRTEEN[code] for code in ("431001", "434043", "435317")}
@@ -22,16 +22,16 @@ COST = {"fiscal_year": 2025, "pool": "running", "name": "運用保守", "yen": 2
 
 
 @pytest.fixture
-def three(actors: Actors) -> Iterator[County]:
+def three(actors: Actors) -> Iterator[BillingFactory]:
     """Three members and the rule adopted; no cost yet. It is 2 June 2025."""
-    with clock.at(IN_THE_YEAR):
-        county = County(actors)
-        county.admit(THREE)
-        county.adopt(county.draft())
-        yield county
+    with clock.at(IN_FISCAL_YEAR_2025):
+        factory = BillingFactory(actors)
+        factory.add_members(THREE)
+        factory.adopt(factory.draft())
+        yield factory
 
 
-def test_a_run_goes_from_its_cost_to_the_papers_and_the_books(callers: Callers, three: County) -> None:
+def test_a_run_goes_from_its_cost_to_the_papers_and_the_books(callers: Callers, three: BillingFactory) -> None:
     finance, approver = callers(Role.OPERATOR_FINANCE, Role.OPERATOR_APPROVER), callers(Role.OPERATOR_APPROVER)
     assert finance.send("/costs", COST).status_code == 201
 
@@ -63,8 +63,8 @@ def test_a_run_goes_from_its_cost_to_the_papers_and_the_books(callers: Callers, 
     assert issued.status_code == 201, issued.text
     own_notices = callers(Role.TENANT_FINANCE, of=three.ids["431001"])
     (notice,) = own_notices.get("/notices?fiscal_year=2025").json["items"]  # type: ignore[index]
-    paper = own_notices.get(f"/notices/{notice['id']}/pdf")
-    assert paper.data.startswith(b"%PDF")
+    pdf = own_notices.get(f"/notices/{notice['id']}/pdf")
+    assert pdf.data.startswith(b"%PDF")
     foreign = callers(Role.TENANT_FINANCE, of=three.ids["434043"])
     assert foreign.get(f"/notices/{notice['id']}/pdf").status_code == 404
     assert own_notices.get(run).status_code == 404
@@ -79,7 +79,7 @@ def test_a_run_goes_from_its_cost_to_the_papers_and_the_books(callers: Callers, 
     assert "434043" not in own_notices.get("/ledger/export?format=hledger").text
 
 
-def test_a_year_is_closed_and_takes_nothing_more(callers: Callers, three: County) -> None:
+def test_a_year_is_closed_and_takes_nothing_more(callers: Callers, three: BillingFactory) -> None:
     finance = callers(Role.OPERATOR_FINANCE)
     entry = {
         "reference": "try-1",
@@ -105,7 +105,7 @@ def test_a_year_is_closed_and_takes_nothing_more(callers: Callers, three: County
     assert pages["next_cursor"] is not None  # type: ignore[index]
 
 
-def test_a_file_is_judged_row_by_row_and_imported_whole_or_not_at_all(callers: Callers, operator_tenant: UUID) -> None:
+def test_a_file_is_checked_row_by_row_and_imported_whole_or_not_at_all(callers: Callers, operator_tenant: UUID) -> None:
     officer = callers(Role.OPERATOR_ONBOARDING)
     lines = ["code6,name_ja,kana,kind", "434043,菊陽町,キクヨウマチ,town", "434036,大津町,オオヅマチ,town"]
     wrong = {"content": base64.b64encode("\n".join(lines).encode()).decode()}
@@ -123,20 +123,20 @@ def test_a_file_is_judged_row_by_row_and_imported_whole_or_not_at_all(callers: C
     assert len(officer.get("/tenants").json["items"]) == 3  # type: ignore[index]
 
 
-def test_the_record_tells_who_asked_through_the_api(callers: Callers, three: County) -> None:
+def test_the_audit_log_names_who_used_the_api(callers: Callers, three: BillingFactory) -> None:
     finance, auditor = callers(Role.OPERATOR_FINANCE), callers(Role.OPERATOR_AUDITOR)
     made = finance.send("/costs", COST)
 
-    told = auditor.get("/audit-events?event=cost.recorded").json
-    assert told is not None
-    (event,) = told["items"]
+    events = auditor.get("/audit-events?event=cost.recorded").json
+    assert events is not None
+    (event,) = events["items"]
     assert finance.actor is not None
     assert (event["actor"], event["request_id"]) == (finance.actor.id, made.headers["X-Request-Id"])
     assert auditor.get("/audit-verification").json["intact"] is True  # type: ignore[index]
-    town = callers(Role.TENANT_AUDITOR, of=three.ids["431001"])
-    tenants = {event["tenant_id"] for event in town.get("/audit-events?limit=200").json["items"]}  # type: ignore[index]
+    municipality = callers(Role.TENANT_AUDITOR, of=three.ids["431001"])
+    tenants = {event["tenant_id"] for event in municipality.get("/audit-events?limit=200").json["items"]}  # type: ignore[index]
     assert tenants == {str(three.ids["431001"])}
-    assert town.get("/me").json["roles"] == ["tenant-auditor", "tenant-member"]  # type: ignore[index]
+    assert municipality.get("/me").json["roles"] == ["tenant-auditor", "tenant-member"]  # type: ignore[index]
 
 
 def test_a_case_is_computed_as_on_the_command_line_and_nothing_is_kept(callers: Callers, operator_tenant: UUID) -> None:

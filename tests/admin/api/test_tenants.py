@@ -9,7 +9,7 @@ import psycopg
 from sqlalchemy import func, select
 
 from governance.audit.tables import AuditEvent
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.tenants.tables import Tenant
@@ -21,7 +21,7 @@ KIKUYO = {"code": "434043", "name": "菊陽町", "kana": "キクヨウマチ", "
 
 
 def _count(table: type[Tenant] | type[AuditEvent]) -> int:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return db.session.execute(select(func.count()).select_from(table)).scalar_one()
 
 
@@ -79,21 +79,21 @@ def test_the_same_key_answers_the_same_and_does_nothing_twice(callers: Callers) 
     assert _count(Tenant) == 2
 
 
-def test_another_tenant_s_key_is_its_own(callers: Callers, towns: tuple[UUID, UUID]) -> None:
+def test_another_tenant_s_key_is_its_own(callers: Callers, municipalities: tuple[UUID, UUID]) -> None:
     contact = {"section": "総務課", "name": "山田", "email": "soumu@example.jp"}
     answers = [
-        callers(Role.TENANT_OWNER, of=town).send(
-            f"/tenants/{town}/contacts/finance", contact, method="PUT", Idempotency_Key="shared"
+        callers(Role.TENANT_OWNER, of=municipality).send(
+            f"/tenants/{municipality}/contacts/finance", contact, method="PUT", Idempotency_Key="shared"
         )
-        for town in towns
+        for municipality in municipalities
     ]
 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].json != answers[1].json
 
 
-def test_a_municipality_sees_and_names_only_itself(callers: Callers, towns: tuple[UUID, UUID]) -> None:
-    own, other = towns
+def test_a_municipality_sees_and_names_only_itself(callers: Callers, municipalities: tuple[UUID, UUID]) -> None:
+    own, other = municipalities
     owner = callers(Role.TENANT_OWNER, of=own)
 
     listed = owner.get("/tenants")
@@ -101,13 +101,13 @@ def test_a_municipality_sees_and_names_only_itself(callers: Callers, towns: tupl
     assert [UUID(one["id"]) for one in listed.json["items"]] == [own]  # type: ignore[index]
     contact = {"section": "総務課", "name": "山田", "email": "soumu@example.jp"}
     taken = owner.send(f"/tenants/{other}/contacts/finance", contact, method="PUT")
-    told_twice = owner.send(f"/tenants/{own}/contacts/finance", {**contact, "tenant_id": str(other)}, method="PUT")
-    assert (taken.status_code, told_twice.status_code) == (404, 422)
+    given_twice = owner.send(f"/tenants/{own}/contacts/finance", {**contact, "tenant_id": str(other)}, method="PUT")
+    assert (taken.status_code, given_twice.status_code) == (404, 422)
     assert callers(Role.OPERATOR_ONBOARDING).get(f"/tenants/{other}/contacts").json["items"] == []  # type: ignore[index]
 
 
 def test_pages_hold_every_tenant_once_and_their_cursors_are_nobody_else_s(
-    callers: Callers, towns: tuple[UUID, UUID]
+    callers: Callers, municipalities: tuple[UUID, UUID]
 ) -> None:
     officer = callers(Role.OPERATOR_ONBOARDING)
     seen = []
@@ -122,9 +122,9 @@ def test_pages_hold_every_tenant_once_and_their_cursors_are_nobody_else_s(
 
     assert len(seen) == len(set(seen)) == 3
     cursor = officer.get("/tenants?limit=1").json["next_cursor"]  # type: ignore[index]
-    town = callers(Role.TENANT_OWNER, of=towns[0])
+    municipality = callers(Role.TENANT_OWNER, of=municipalities[0])
     foreign = [
-        town.get(f"/tenants?limit=1&cursor={cursor}"),
+        municipality.get(f"/tenants?limit=1&cursor={cursor}"),
         officer.get(f"/tenants?limit=1&state=trial&cursor={cursor}"),
         officer.get(f"/cohorts?limit=1&cursor={cursor}"),
         officer.get(f"/tenants?cursor={cursor[:-4]}AAAA"),
@@ -133,34 +133,39 @@ def test_pages_hold_every_tenant_once_and_their_cursors_are_nobody_else_s(
     assert [answer.status_code for answer in foreign] == [422] * 5
 
 
-def test_what_is_absent_and_what_is_another_tenant_s_answer_alike(callers: Callers, towns: tuple[UUID, UUID]) -> None:
-    own, other = towns
+def test_what_is_absent_and_what_is_another_tenant_s_answer_alike(
+    callers: Callers, municipalities: tuple[UUID, UUID]
+) -> None:
+    own, other = municipalities
     owner = callers(Role.TENANT_OWNER, of=own)
     number = '"request_id":"'
 
-    def told(path: str) -> tuple[int, str]:
+    def masked_response(path: str) -> tuple[int, str]:
         answer = owner.get(path)
         before, _, after = answer.text.replace(": ", ":").partition(number)
         return answer.status_code, before + after[36:]
 
-    alike = {told(f"/tenants/{one}") for one in (other, new_id(), "432105", "434604", "1,2", "9" * 20, "%00", "..%2f")}
+    alike = {
+        masked_response(f"/tenants/{one}")
+        for one in (other, new_id(), "432105", "434604", "1,2", "9" * 20, "%00", "..%2f")
+    }
     assert len(alike) == 1
     assert alike.pop()[0] == 404
     for path in ("members", "contacts", "figures", "quotas", "shares", "ledger/entries", "ledger/balances", "moves"):
-        assert told(f"/tenants/{other}/{path}") == told(f"/tenants/{new_id()}/{path}")
+        assert masked_response(f"/tenants/{other}/{path}") == masked_response(f"/tenants/{new_id()}/{path}")
         assert owner.get(f"/tenants/{other}/{path}").status_code == 404
         assert owner.get(f"/tenants/{own}/{path}").status_code == 200
 
 
-def test_a_request_that_meets_another_one_under_way_is_told_to_wait(
-    callers: Callers, towns: tuple[UUID, UUID], postgresql: PostgreSQL, database_name: str
+def test_a_request_that_meets_a_lock_is_answered_with_retry_after(
+    callers: Callers, municipalities: tuple[UUID, UUID], postgresql: PostgreSQL, database_name: str
 ) -> None:
-    owner = callers(Role.TENANT_OWNER, of=towns[0])
+    owner = callers(Role.TENANT_OWNER, of=municipalities[0])
     contact = {"section": "総務課", "name": "山田", "email": "soumu@example.jp"}
-    path = f"/tenants/{towns[0]}/contacts/finance"
+    path = f"/tenants/{municipalities[0]}/contacts/finance"
     with psycopg.connect(libpq(postgresql.app_url(database_name))) as other:
         other.execute("SELECT set_config('moyai.scope', 'operator', true)")
-        other.execute("SELECT id FROM tenant WHERE id = %s FOR UPDATE", [towns[0]])
+        other.execute("SELECT id FROM tenant WHERE id = %s FOR UPDATE", [municipalities[0]])
 
         meanwhile = owner.send(path, contact, method="PUT", Idempotency_Key="again")
     afterwards = owner.send(path, contact, method="PUT", Idempotency_Key="again")

@@ -14,11 +14,11 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 from admin.app import create_app
 from admin.identity.sessions import COOKIE
 from admin.operations.settings import Settings
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import OPERATOR_ROLES, Role
 from tenancy.people.tables import Member, MemberState
 from tests.admin.issuer import Issuer
-from tests.admin.scene import served
+from tests.admin.live_app import served
 from tests.admin.visitors import Visitors, visit
 from tests.chromium import violations
 from tests.servers import PostgreSQL
@@ -85,14 +85,14 @@ def page(
 def test_nobody_is_kept_out_and_the_policy_is_never_broken(
     page: Page, visitors: Visitors, operator_tenant: UUID
 ) -> None:
-    town = visitors.town("432083", "山鹿市")
+    municipality = visitors.municipality("432083", "山鹿市")
     for _ in range(25):
-        visitors.person(town, Role.TENANT_MEMBER)
+        visitors.person(municipality, Role.TENANT_MEMBER)
     pages = (
         "/backoffice/",
         "/backoffice/member/?page_size=20",
         "/backoffice/member/?page_size=20&page=1&search=visitor&sort=1",
-        f"/backoffice/tenant/details/?id={town}",
+        f"/backoffice/tenant/details/?id={municipality}",
         "/backoffice/notice/",
         "/backoffice/audit-event/",
         "/backoffice/onboarding-step/",
@@ -109,8 +109,8 @@ def test_nobody_is_kept_out_and_the_policy_is_never_broken(
 
 
 def test_a_button_asks_before_it_does(page: Page, visitors: Visitors, operator_tenant: UUID) -> None:
-    town = visitors.town("432083", "山鹿市")
-    person = visitors.person(town, Role.TENANT_MEMBER)
+    municipality = visitors.municipality("432083", "山鹿市")
+    person = visitors.person(municipality, Role.TENANT_MEMBER)
     asked: list[str] = []
 
     def suspend(answer: bool) -> None:
@@ -126,7 +126,7 @@ def test_a_button_asks_before_it_does(page: Page, visitors: Visitors, operator_t
         page.wait_for_load_state("networkidle")
 
     def state() -> str:
-        with scope(OPERATOR):
+        with tenant_scope(OPERATOR):
             db.session.expire_all()
             return db.session.query(Member).filter(Member.person_id == UUID(person.id)).one().state
 

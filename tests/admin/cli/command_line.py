@@ -18,10 +18,10 @@ class Moyai:
 
     def __call__(self, *words: str, given: str | bytes = b"") -> tuple[int, dict[str, Any], str]:
         """With `--json`; `given` is standard input."""
-        code, stdout, stderr = self.said(*words, "--json", given=given)
+        code, stdout, stderr = self.text(*words, "--json", given=given)
         return code, json.loads(stdout or "{}"), stderr
 
-    def said(self, *words: str, given: str | bytes = b"") -> tuple[int, str, str]:
+    def text(self, *words: str, given: str | bytes = b"") -> tuple[int, str, str]:
         """Without `--json`: what a person reads. A bug comes through, so that no test takes it for a refusal."""
         done = CliRunner().invoke(main, list(words), input=given, env=self._environment, catch_exceptions=False)
         return done.exit_code, done.stdout, done.stderr

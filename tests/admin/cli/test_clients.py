@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 from joserfc.jwk import ECKey
 
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy.clients import queries
 from tenancy.keycloak.keys import SigningKey
 from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.register import define_standard, kumamoto_city, put_on_standard, rows
+from tests.tenancy.factories import define_standard, kumamoto_city, put_on_standard, rows
 
 JWKS = SigningKey.generate().public_jwks
 NAMED = ("client", "register", "431001", "--name", "住民サービス連携")
@@ -34,7 +34,7 @@ def test_a_system_is_registered_by_the_key_set_of_a_file(moyai: Moyai, city: UUI
     )
 
     assert code == 0
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         (found,) = queries.service_clients(db.session(), city)
         assert (str(found.id), found.jwks, found.state) == (registered["client_id"], JWKS, "registered")
         assert found.scopes == ["moyai:quota.read", "moyai:usage.write"]
@@ -50,7 +50,7 @@ def test_systems_are_listed_as_they_call_themselves(moyai: Moyai, city: UUID) ->
     (client,) = listed["clients"]
     assert (client["id"], client["client_name"]) == (registered["client_id"], registered["client_name"])
     assert (client["name"], client["scopes"], client["valid_until"]) == ("住民サービス連携", [], "2099-04-01")
-    assert "住民サービス連携" in moyai.said("client", "list", "431001")[1]
+    assert "住民サービス連携" in moyai.text("client", "list", "431001")[1]
 
 
 def _private() -> bytes:

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy import directory
 from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.register import aso_city, kumamoto_city, recorded, rows
+from tests.tenancy.factories import aso_city, kumamoto_city, recorded, rows
 
 R7 = ("cohort", "define", "r7", "--label", "令和7年度参加", "--fiscal-year", "2025")
 
@@ -21,7 +21,7 @@ def cities(actors: Actors) -> tuple[UUID, UUID]:
 
 
 def _members() -> list[str | None]:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return [facts.code for facts in directory.cohort_members(db.session(), "r7")]
 
 
@@ -29,7 +29,7 @@ def test_a_cohort_is_defined_with_its_tenants_and_their_first_day(moyai: Moyai, 
     code, defined, _ = moyai(*R7, "--tenant", "431001", "--tenant", "432148")
 
     assert (code, defined["added"]) == (0, 2)
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         cohort = directory.cohort(db.session(), "r7")
         first_days = {facts.valid_from for facts in directory.cohort_members(db.session(), "r7")}
     assert (str(cohort.id), cohort.label, cohort.fiscal_year) == (defined["cohort_id"], "令和7年度参加", 2025)

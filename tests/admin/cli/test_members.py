@@ -7,14 +7,14 @@ from uuid import UUID
 import pytest
 
 from governance.kernel.clock import now
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
-from tenancy.onboarding.latecomers import operators_to_make
+from tenancy.onboarding.unsynced_members import operators_to_provision
 from tenancy.people import queries
 from tenancy.people.commands import AddMember, add_member
 from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.register import aso_city, kumamoto_city, recorded, rows
+from tests.tenancy.factories import aso_city, kumamoto_city, recorded, rows
 
 HANAKO = ("--family-name", "肥後", "--given-name", "花子", "--email", "hanako@city.kumamoto.lg.jp")
 
@@ -25,20 +25,20 @@ def city(actors: Actors) -> UUID:
 
 
 def _roles(tenant_id: UUID, person_id: str) -> frozenset[Role]:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return queries.roles_of_members(db.session(), tenant_id, now()).get(UUID(person_id), frozenset())
 
 
 def _owner(actors: Actors, city: UUID, email: str) -> None:
-    order = AddMember(tenant_id=city, family_name="肥後", given_name="太郎", email=email, roles=(Role.TENANT_OWNER,))
-    add_member(order, actor=actors.onboarding)
+    command = AddMember(tenant_id=city, family_name="肥後", given_name="太郎", email=email, roles=(Role.TENANT_OWNER,))
+    add_member(command, actor=actors.onboarding)
 
 
 def test_a_person_is_added_with_roles(moyai: Moyai, city: UUID) -> None:
     code, added, _ = moyai("member", "add", "431001", *HANAKO, "--role", "tenant-owner", "--role", "tenant-finance")
 
     assert code == 0
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         found = queries.member(db.session(), city, UUID(added["member_id"]))
         assert (str(found.person_id), found.email, found.state) == (
             added["person_id"],
@@ -59,8 +59,8 @@ def test_a_person_of_the_operator_is_left_for_the_worker_to_make_in_keycloak(
 ) -> None:
     _, added, _ = moyai("member", "add", "430005", *HANAKO, "--role", "operator-security")
 
-    with scope(OPERATOR):
-        ((row, wanted),) = operators_to_make(db.session(), now())
+    with tenant_scope(OPERATOR):
+        ((row, wanted),) = operators_to_provision(db.session(), now())
         assert (str(row.id), wanted.roles) == (added["member_id"], frozenset({"operator-security"}))
     assert _roles(operator_tenant, added["person_id"]) == {Role.OPERATOR_SECURITY}
 
@@ -96,10 +96,10 @@ def test_what_cannot_be_added_is_refused_with_what_was_typed(
 
 
 def test_the_wrong_option_stands_before_the_words_a_person_reads(moyai: Moyai, city: UUID) -> None:
-    code, said, told = moyai.said("member", "add", "431001", *HANAKO[:5], "hanako")
+    code, text, stderr = moyai.text("member", "add", "431001", *HANAKO[:5], "hanako")
 
-    assert (code, said) == (2, "")
-    assert all(line.startswith("--email: ") for line in told.splitlines())
+    assert (code, text) == (2, "")
+    assert all(line.startswith("--email: ") for line in stderr.splitlines())
 
 
 @pytest.mark.parametrize("role", ["system", "owner"])
@@ -137,7 +137,7 @@ def test_people_are_listed_with_their_roles_and_of_one_tenant_only(moyai: Moyai,
         ("hanako@city.kumamoto.lg.jp", "invited", ["tenant-member"]),
     ]
     assert moyai("member", "list", "431001", "--state", "suspended")[1]["members"] == []
-    assert "肥後 花子  hanako@city.kumamoto.lg.jp  tenant-member" in moyai.said("member", "list", "431001")[1]
+    assert "肥後 花子  hanako@city.kumamoto.lg.jp  tenant-member" in moyai.text("member", "list", "431001")[1]
 
 
 @pytest.mark.parametrize("by", ["member_id", "person_id"])

@@ -8,11 +8,11 @@ import pytest
 
 from governance.kernel.ids import new_id
 from tenancy.onboarding.commands import AdvanceStep, advance_step
-from tenancy.onboarding.steps import Ending, OnboardingState, StepName, StepState
+from tenancy.onboarding.steps import OnboardingState, StepName, StepResult, StepState
 from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
+from tests.tenancy.factories import kumamoto_city, recorded, rows
 from tests.tenancy.onboarding.applicants import Applicant, Applicants, look_at
-from tests.tenancy.register import kumamoto_city, recorded, rows
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def stopped(applicants: Applicants, applicant: Applicant, actors: Actors) -> UUI
             onboarding_id=onboarding_id,
             step=StepName.PASSWORD_MAIL,
             fence=0,
-            ending=Ending.REFUSED,
+            result=StepResult.REFUSED,
             reason="onboarding.mail_unknown",
         ),
         actor=actors.worker,
@@ -85,7 +85,7 @@ def test_those_in_progress_are_listed_with_why_a_step_stopped(
     assert list(steps) == list(StepName)
     assert (steps["password_mail"]["state"], steps["password_mail"]["reason"]) == ("failed", "onboarding.mail_unknown")
     assert " / " in steps["password_mail"]["message"]
-    assert applicant.name in moyai.said("onboarding", "list")[1]
+    assert applicant.name in moyai.text("onboarding", "list")[1]
 
 
 @pytest.mark.parametrize(("choice", "state"), [("retry", "queued"), ("skip", "skipped"), ("adopt", "done")])
@@ -124,7 +124,7 @@ def test_what_membership_needs_is_not_skipped_and_what_goes_on_is_not_decided(
             onboarding_id=stopped,
             step=StepName.ORGANIZATION,
             fence=0,
-            ending=Ending.REFUSED,
+            result=StepResult.REFUSED,
         ),
         actor=actors.worker,
     )

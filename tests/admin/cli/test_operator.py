@@ -6,19 +6,19 @@ import getpass
 
 import pytest
 
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy import directory
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.register import recorded, rows
+from tests.tenancy.factories import recorded, rows
 
 KUMAMOTO = ("430005", "--name", "熊本県", "--kana", "クマモトケン", "--name-en", "Kumamoto Prefecture")
 
 
-def test_the_first_deed_of_an_installation_registers_the_operator(moyai_unused: Moyai) -> None:
+def test_an_installation_begins_by_registering_the_operator(moyai_unused: Moyai) -> None:
     code, registered, _ = moyai_unused("operator", "register", *KUMAMOTO)
 
     assert (code, registered["code"], registered["name"]) == (0, "430005", "熊本県")
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         operator = directory.operator(db.session())
     assert (str(operator.id), operator.code, operator.kana) == (registered["tenant_id"], "430005", "クマモトケン")
     assert (operator.name_en, operator.state, operator.is_operator) == ("Kumamoto Prefecture", "active", True)
@@ -32,10 +32,10 @@ def test_the_record_says_who_at_the_machine_registered_the_operator(moyai_unused
 
 
 def test_a_person_reads_what_was_registered(moyai_unused: Moyai) -> None:
-    code, said, _ = moyai_unused.said("operator", "register", *KUMAMOTO)
+    code, text, _ = moyai_unused.text("operator", "register", *KUMAMOTO)
 
     assert code == 0
-    assert "code: 430005" in said.splitlines()
+    assert "code: 430005" in text.splitlines()
 
 
 @pytest.mark.parametrize("code", ["430005", "130001"])

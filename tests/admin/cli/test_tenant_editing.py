@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy.tenants import queries
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.register import TO_PROVISIONING, aso_city, kumamoto_city, move, recorded, rows
+from tests.tenancy.factories import TO_PROVISIONING, aso_city, change_state, kumamoto_city, recorded, rows
 
 CONTACT = ("--section", "総務課", "--name", "肥後 花子", "--email", "soumu@city.kumamoto.lg.jp")
 CENSUS = ("--on", "2020-10-01", "--source", "国勢調査")
@@ -24,7 +24,7 @@ def city(actors: Actors) -> UUID:
 
 
 def _tenant(tenant_id: UUID) -> dict[str, Any]:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         row = queries.tenant(db.session(), tenant_id)
         fields = ("code", "name", "kana", "name_en", "valid_from", "version")
         return {field: getattr(row, field) for field in fields}
@@ -96,7 +96,7 @@ def test_a_code_of_somebody_else_is_refused(moyai: Moyai, actors: Actors, city: 
 
 
 def test_the_first_day_is_not_moved_once_onboarding_has_begun(moyai: Moyai, actors: Actors, city: UUID) -> None:
-    move(actors, city, *TO_PROVISIONING)
+    change_state(actors, city, *TO_PROVISIONING)
     before = _tenant(city)
 
     refused = moyai.refusal("tenant", "edit", "431001", "--from", "2026-04-01")
@@ -109,7 +109,7 @@ def test_a_figure_is_recorded_with_its_day_and_source(moyai: Moyai, city: UUID) 
     code, recorded_figure, _ = moyai("tenant", "figure", "431001", "population", "738865", *CENSUS)
 
     assert (code, recorded_figure["supersedes_id"]) == (0, None)
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         (row,) = queries.statistics(db.session(), city)
         assert (str(row.id), row.value, row.basis_date.isoformat(), row.source) == (
             recorded_figure["statistic_id"],
@@ -153,7 +153,7 @@ def test_a_contact_is_named_replaced_and_removed(moyai: Moyai, city: UUID) -> No
     _, second, _ = moyai("tenant", "contact", "431001", "finance", *CONTACT[:3], "肥後 次郎", *CONTACT[4:])
 
     assert second == first
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         (row,) = queries.contacts(db.session(), city)
         assert (str(row.id), row.purpose, row.section, row.name, row.phone) == (
             first["contact_id"],

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy import directory
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.register import rows
+from tests.tenancy.factories import rows
 
 HEADER = "code6,name_ja,kana,kind,population_2020\n"
 BASIS = ("--basis-date", "population", "2020-10-01", "--source-of-figures", "国勢調査")
@@ -23,7 +23,7 @@ def _csv(folder: Path, *lines: str, encoding: str = "utf-8") -> str:
 
 
 def _state(code: str) -> str:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return directory.tenant_by_code(db.session(), code).state.value
 
 
@@ -52,11 +52,11 @@ def test_a_wrong_row_is_named_with_its_line_and_nothing_is_imported(moyai: Moyai
     path = _csv(tmp_path, "431001,熊本市,クマモトシ,city,738865\n", "432149,阿蘇市,アソシ,city,24930\n")
     before = rows("tenant")
 
-    code, answer, said = moyai("tenant", "import", path, *BASIS, *(["--check"] if check else []))
+    code, answer, text = moyai("tenant", "import", path, *BASIS, *(["--check"] if check else []))
 
     assert code == 2
-    assert "3: 432149 阿蘇市" in said
-    assert "432148" in said
+    assert "3: 432149 阿蘇市" in text
+    assert "432148" in text
     if check:
         assert [row["verdict"] for row in answer["rows"]] == ["accepted", "refused"]
     assert rows("tenant") == before
@@ -75,17 +75,17 @@ def test_checking_a_good_file_changes_nothing(moyai: Moyai, tmp_path: Path) -> N
 def test_a_refused_registration_says_the_right_code_and_the_field(moyai: Moyai) -> None:
     before = rows("tenant")
 
-    code, answer, said = moyai(
+    code, answer, text = moyai(
         "tenant", "register", "--code", "431002", "--name", "熊本市", "--kana", "クマモトシ", "--kind", "city"
     )
 
-    error = json.loads(said)["error"] if said.strip().startswith("{") else answer["error"]
+    error = json.loads(text)["error"] if text.strip().startswith("{") else answer["error"]
     assert (code, error["code"], error["field"]) == (2, "code.check_digit", "code")
     assert "431001" in error["message"]
     assert rows("tenant") == before
 
 
-def test_a_word_that_its_order_does_not_take_is_refused_with_the_field(moyai: Moyai) -> None:
+def test_a_value_that_its_command_does_not_take_is_refused_with_the_field(moyai: Moyai) -> None:
     before = rows("tenant")
 
     refused = moyai.refusal(

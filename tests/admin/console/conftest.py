@@ -1,4 +1,4 @@
-"""A county with its money for the pages: three members, a cohort of two, a posted run, people of every role."""
+"""A prefecture with its costs for the pages: three members, a cohort of two, a posted run, people of every role."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from billing.runs.queries import run_by_id
 from governance.actors import Actor
 from governance.agreements.queries import versions
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Role
 from governance.rules.queries import rule_versions
@@ -27,9 +27,9 @@ from tenancy.quotas.commands import ChoosePlan, DefinePlan, RequestQuota, choose
 from tenancy.quotas.queries import dimensions
 from tenancy.tenants.commands import (
     DefineCohort,
-    GivenFigure,
     MoveTenant,
     RegisterTenant,
+    StatisticInput,
     define_cohort,
     move_tenant,
     register_tenant,
@@ -38,17 +38,17 @@ from tenancy.tenants.states import TenantKind, TenantState
 from tenancy.tenants.tables import StatisticKind
 from tests.actors import Actors
 from tests.admin.visitors import Visit, Visitors
-from tests.billing.county import CENSUS, CENSUS_DAY, IN_THE_YEAR, THIRTEEN, County
+from tests.billing.factories import CENSUS, CENSUS_DAY, IN_FISCAL_YEAR_2025, THIRTEEN, BillingFactory
 
 MEMBERS: Final = {code: THIRTEEN[code] for code in ("431001", "432024", "434434")}
 JOINING: Final = {"432032": ("人吉市", 31108), "435058": ("多良木町", 9076)}
 
 
 @dataclass
-class Scene:
-    """The county, its people by role, and what the pages are about."""
+class ConsoleSample:
+    """The factory, its people by role, and what the pages are about."""
 
-    county: County
+    factory: BillingFactory
     people: dict[Role, Actor]
     tenant_id: UUID
     other_id: UUID
@@ -66,38 +66,38 @@ class Scene:
     joining: dict[str, UUID] = field(default_factory=dict)
 
 
-class NothingThere:
+class EmptyKeycloak:
     """A Keycloak in which none of the tenants is. The pages' plan needs no more of it."""
 
-    def describe_tenant(self, tenant_id: UUID, *, holders_of: frozenset[str] = frozenset()) -> port.TenantFacts:
-        return port.TenantFacts(None, (), (), ())
+    def describe_tenant(self, tenant_id: UUID, *, holders_of: frozenset[str] = frozenset()) -> port.KeycloakTenantFacts:
+        return port.KeycloakTenantFacts(None, (), (), ())
 
 
 @pytest.fixture
 def web(kept_web: Flask) -> Flask:
-    """The application with all its doors."""
+    """The application with all its blueprints."""
     return kept_web
 
 
 @pytest.fixture
-def county(actors: Actors) -> Iterator[County]:
+def factory(actors: Actors) -> Iterator[BillingFactory]:
     """Nobody takes part yet. It is 2 June 2025."""
-    with clock.at(IN_THE_YEAR):
-        yield County(actors)
+    with clock.at(IN_FISCAL_YEAR_2025):
+        yield BillingFactory(actors)
 
 
 @pytest.fixture
-def scene(web: Flask, county: County, visitors: Visitors) -> Scene:
+def sample(web: Flask, factory: BillingFactory, visitors: Visitors) -> ConsoleSample:
     """Everything the pages show, made through the commands."""
-    actors = county.actors
-    county.admit(MEMBERS)
-    county.adopt(county.draft())
-    county.record(24_000_000)
-    prepared = county.prepare()
-    county.approve(prepared)
+    actors = factory.actors
+    factory.add_members(MEMBERS)
+    factory.adopt(factory.draft())
+    factory.record(24_000_000)
+    prepared = factory.prepare()
+    factory.approve(prepared)
     issued = issue_notices(IssueNotices(run_id=prepared.run_id, is_example=True), actor=actors.finance)
-    tenant_id, other_id = county.ids["431001"], county.ids["432024"]
-    with scope(OPERATOR):
+    tenant_id, other_id = factory.ids["431001"], factory.ids["432024"]
+    with tenant_scope(OPERATOR):
         names = [dimension.name for dimension in dimensions(db.session())]
         shares = run_by_id(db.session(), prepared.run_id).shares
     define_plan(
@@ -108,22 +108,22 @@ def scene(web: Flask, county: County, visitors: Visitors) -> Scene:
         RequestQuota(tenant_id=tenant_id, dimension=names[0], value=200, reason="利用が増えるため"),
         actor=actors.onboarding,
     )
-    joining = {code: _agreed(county, code, *facts) for code, facts in JOINING.items()}
+    joining = {code: _agreed(factory, code, *facts) for code, facts in JOINING.items()}
     define_cohort(
         DefineCohort(name="fy2025-two", label="令和7年度参加", fiscal_year=2025, tenant_ids=tuple(joining.values())),
         actor=actors.onboarding,
     )
     people = {role: visitors.person(actors.operator_tenant, role) for role in Role if role.startswith("operator-")}
     people |= {role: visitors.person(tenant_id, role) for role in Role if role.startswith("tenant-")}
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         version_id = versions(db.session())[0].id
         member_id = members(db.session(), tenant_id)[0].id
         item_id = cost_items(db.session(), FiscalYear(2025))[0].id
         rule_version_id = rule_versions(db.session())[0].id
         entry_id = entries(db.session(), tenant_id, fiscal_year=2025, limit=1)[0].id
-    web.extensions["moyai.console.identities"] = NothingThere()
-    return Scene(
-        county,
+    web.extensions["moyai.console.identities"] = EmptyKeycloak()
+    return ConsoleSample(
+        factory,
         people,
         tenant_id,
         other_id,
@@ -143,13 +143,13 @@ def scene(web: Flask, county: County, visitors: Visitors) -> Scene:
 
 
 @pytest.fixture
-def visit_as(scene: Scene, signed_in: Callable[[Actor], Visit]) -> Callable[[Role], Visit]:
+def visit_as(sample: ConsoleSample, signed_in: Callable[[Actor], Visit]) -> Callable[[Role], Visit]:
     """A browser in which the person of this role is signed in."""
-    return lambda role: signed_in(scene.people[role])
+    return lambda role: signed_in(sample.people[role])
 
 
-def _agreed(county: County, code: str, name: str, population: int) -> UUID:
-    figure = GivenFigure(kind=StatisticKind.POPULATION, value=str(population), basis_date=CENSUS_DAY, source=CENSUS)
+def _agreed(factory: BillingFactory, code: str, name: str, population: int) -> UUID:
+    figure = StatisticInput(kind=StatisticKind.POPULATION, value=str(population), basis_date=CENSUS_DAY, source=CENSUS)
     tenant_id = register_tenant(
         RegisterTenant(
             code=code,
@@ -158,8 +158,8 @@ def _agreed(county: County, code: str, name: str, population: int) -> UUID:
             kind=TenantKind.CITY if name.endswith("市") else TenantKind.TOWN,
             figures=(figure,),
         ),
-        actor=county.actors.onboarding,
+        actor=factory.actors.onboarding,
     ).tenant_id
     for state in (TenantState.SCREENING, TenantState.AGREED):
-        move_tenant(MoveTenant(tenant_id=tenant_id, to=state, reason="参加"), actor=county.actors.onboarding)
+        move_tenant(MoveTenant(tenant_id=tenant_id, to=state, reason="参加"), actor=factory.actors.onboarding)
     return tenant_id

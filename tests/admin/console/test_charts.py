@@ -6,9 +6,9 @@ import re
 from datetime import timedelta
 from fractions import Fraction
 
-from admin.interface.charts import BeforeAfter, Part, change_answer, paired_bars, stacked_bar
+from admin.interface.charts import BeforeAfter, Part, change_headline, paired_bars, stacked_bar
 from admin.interface.formats import amount, elapsed, exact, percent, yen
-from admin.interface.labels import WORDS
+from admin.interface.labels import LABELS
 from billing.runs.tables import RunState
 from governance.kernel.split import Rounding
 from tenancy.onboarding.steps import StepName, StepState
@@ -18,10 +18,10 @@ THREE = [BeforeAfter("八代市", 1_000, 900), BeforeAfter("熊本市", 9_000, 7
 
 
 def test_the_title_is_the_answer() -> None:
-    assert change_answer(THREE) == "3団体になると、2団体の負担は平均18.0%下がります"
-    assert change_answer([BeforeAfter("一", 100, 110)]) == "1団体の負担は平均10.0%上がります"
-    assert change_answer([BeforeAfter("一", 100, 100)]) == "1団体の負担は変わりません"
-    assert change_answer([BeforeAfter("一", 0, 100, True)]) == "1団体の負担額です"
+    assert change_headline(THREE) == "3団体になると、2団体の負担は平均18.0%下がります"
+    assert change_headline([BeforeAfter("一", 100, 110)]) == "1団体の負担は平均10.0%上がります"
+    assert change_headline([BeforeAfter("一", 100, 100)]) == "1団体の負担は変わりません"
+    assert change_headline([BeforeAfter("一", 0, 100, True)]) == "1団体の負担額です"
 
 
 def test_bars_come_largest_first_and_carry_no_style() -> None:
@@ -48,7 +48,7 @@ def test_a_stacked_bar_is_as_wide_as_its_whole() -> None:
     assert "66.7%" in drawn
 
 
-def test_figures_are_written_as_an_office_writes_them() -> None:
+def test_amounts_are_written_as_an_office_writes_them() -> None:
     assert (amount(-1_234), amount(0), amount(None)) == ("▲1,234", "0", "―")
     assert yen(5_907_051) == "5,907,051円"
     assert percent(Fraction(-1, 8)) == "▲12.5%"
@@ -59,7 +59,7 @@ def test_figures_are_written_as_an_office_writes_them() -> None:
     assert elapsed(timedelta(hours=1, seconds=5)) == "1時間5秒"
 
 
-def test_every_state_has_its_word() -> None:
+def test_every_state_has_its_label() -> None:
     for thing, values in (
         ("tenant", TenantState),
         ("kind", TenantKind),
@@ -68,4 +68,4 @@ def test_every_state_has_its_word() -> None:
         ("run", RunState),
         ("rounding", Rounding),
     ):
-        assert [value for value in values if value not in WORDS[thing]] == [], thing
+        assert [value for value in values if value not in LABELS[thing]] == [], thing

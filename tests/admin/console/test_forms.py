@@ -1,4 +1,4 @@
-"""Forms: what is refused is told at its field and keeps what was typed; what is sent twice is done once."""
+"""Forms: what is refused is shown at its field and keeps what was typed; what is sent twice is done once."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from html import unescape
 
 from werkzeug.test import TestResponse
 
-from billing.runs.queries import run_heads
+from billing.runs.queries import run_summaries
 from billing.runs.tables import RunState
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.onboarding.queries import open_onboardings
 from tenancy.quotas.queries import quota_requests
 from tenancy.tenants import queries
 from tenancy.tenants.commands import EditTenant, edit_tenant
 from tenancy.tenants.states import TenantState
-from tests.admin.console.conftest import Scene
+from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
 
 VisitAs = Callable[[Role], Visit]
@@ -29,7 +29,9 @@ def hidden(page: TestResponse) -> dict[str, str]:
     return {name: unescape(value) for name, value in found if name != "csrf_token"}
 
 
-def test_a_wrong_check_digit_is_told_at_the_field_with_what_was_typed(scene: Scene, visit_as: VisitAs) -> None:
+def test_a_wrong_check_digit_is_shown_at_the_field_with_what_was_typed(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
     entered = {"kind": "city", "code": "432059", "name": "水俣𠮷市", "kana": "ミナマタシ"}
     entered["code"] = "432058"
@@ -42,11 +44,11 @@ def test_a_wrong_check_digit_is_told_at_the_field_with_what_was_typed(scene: Sce
     assert 'href="#code"' in answer.text
     assert 'value="水俣𠮷市"' in answer.text
     assert 'aria-invalid="true"' in answer.text
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert "水俣𠮷市" not in [tenant.name for tenant in queries.tenants(db.session())]
 
 
-def test_registering_twice_by_a_double_click_registers_once(scene: Scene, visit_as: VisitAs) -> None:
+def test_registering_twice_by_a_double_click_registers_once(sample: ConsoleSample, visit_as: VisitAs) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
     entered = {"kind": "city", "code": "432059", "name": "水俣市", "kana": "ミナマタシ", "valid_from": "R8.4.1"}
 
@@ -60,17 +62,19 @@ def test_registering_twice_by_a_double_click_registers_once(scene: Scene, visit_
     assert (first.status_code, second.status_code) == (303, 303)
     assert first.headers["Location"] == second.headers["Location"]
     assert "登録しました" in visit.get(first.headers["Location"]).text
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert [tenant.name for tenant in queries.tenants(db.session())].count("水俣市") == 1
 
 
-def test_an_edit_of_what_changed_meanwhile_says_so_and_keeps_what_was_typed(scene: Scene, visit_as: VisitAs) -> None:
+def test_an_edit_of_what_changed_meanwhile_says_so_and_keeps_what_was_typed(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
-    address = f"/tenants/{scene.tenant_id}/edit"
+    address = f"/tenants/{sample.tenant_id}/edit"
     shown = visit.get(address)
     version = hidden(shown)["version"]
-    with scope(OPERATOR):
-        tenant = queries.tenant(db.session(), scene.tenant_id)
+    with tenant_scope(OPERATOR):
+        tenant = queries.tenant(db.session(), sample.tenant_id)
     edit_tenant(
         EditTenant(
             tenant_id=tenant.id,
@@ -81,7 +85,7 @@ def test_an_edit_of_what_changed_meanwhile_says_so_and_keeps_what_was_typed(scen
             name_en=None,
             valid_from=tenant.valid_from,
         ),
-        actor=scene.people[Role.OPERATOR_ONBOARDING],
+        actor=sample.people[Role.OPERATOR_ONBOARDING],
     )
 
     answer = visit.submit(
@@ -100,42 +104,44 @@ def test_an_edit_of_what_changed_meanwhile_says_so_and_keeps_what_was_typed(scen
     assert "この間に行われた変更" in answer.text
     assert "山田 花子" in answer.text
     assert 'value="クマモト"' in answer.text
-    with scope(OPERATOR):
-        assert queries.tenant(db.session(), scene.tenant_id).kana == "クマモトシ"
+    with tenant_scope(OPERATOR):
+        assert queries.tenant(db.session(), sample.tenant_id).kana == "クマモトシ"
 
     again = visit.submit(address, **{**_fields(answer), "step": "apply"})
 
     assert again.status_code == 303
-    with scope(OPERATOR):
-        assert queries.tenant(db.session(), scene.tenant_id).kana == "クマモト"
+    with tenant_scope(OPERATOR):
+        assert queries.tenant(db.session(), sample.tenant_id).kana == "クマモト"
 
 
-def test_a_suspension_asks_for_the_code_of_the_tenant(scene: Scene, visit_as: VisitAs) -> None:
+def test_a_suspension_asks_for_the_code_of_the_tenant(sample: ConsoleSample, visit_as: VisitAs) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
-    address = f"/tenants/{scene.tenant_id}/move"
-    deed = {"to": "suspended", "reason": "申し出のため", "effective_on": "", "key": "k"}
+    address = f"/tenants/{sample.tenant_id}/move"
+    fields = {"to": "suspended", "reason": "申し出のため", "effective_on": "", "key": "k"}
 
-    confirm = visit.submit(address, step="confirm", **deed)
-    without = visit.submit(address, step="apply", code_typed="43100", **deed)
+    confirm = visit.submit(address, step="confirm", **fields)
+    without = visit.submit(address, step="apply", code_typed="43100", **fields)
 
     assert "費用の負担" in confirm.text
     assert without.status_code == 422
     assert "431001" in without.text
-    with scope(OPERATOR):
-        assert queries.tenant(db.session(), scene.tenant_id).state == TenantState.ACTIVE
+    with tenant_scope(OPERATOR):
+        assert queries.tenant(db.session(), sample.tenant_id).state == TenantState.ACTIVE
 
-    assert visit.submit(address, step="apply", code_typed="431001", **deed).status_code == 303
-    with scope(OPERATOR):
-        assert queries.tenant(db.session(), scene.tenant_id).state == TenantState.SUSPENDED
+    assert visit.submit(address, step="apply", code_typed="431001", **fields).status_code == 303
+    with tenant_scope(OPERATOR):
+        assert queries.tenant(db.session(), sample.tenant_id).state == TenantState.SUSPENDED
 
 
-def test_a_plan_is_confirmed_applied_and_a_second_click_begins_nothing_more(scene: Scene, visit_as: VisitAs) -> None:
+def test_a_plan_is_confirmed_applied_and_a_second_click_begins_nothing_more(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
     shown = visit.get("/cohorts/fy2025-two/plan")
     sent = hidden(shown)
 
     confirm = visit.submit("/cohorts/fy2025-two/plan", **{**sent, "step": "confirm"})
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         begun_by_confirming = open_onboardings(db.session())
     first = visit.submit("/cohorts/fy2025-two/plan", **{**hidden(confirm), "step": "apply"})
     second = visit.submit("/cohorts/fy2025-two/plan", **{**hidden(confirm), "step": "apply"})
@@ -143,17 +149,17 @@ def test_a_plan_is_confirmed_applied_and_a_second_click_begins_nothing_more(scen
     assert sent["digest"] in confirm.text
     assert begun_by_confirming == []
     assert (first.status_code, second.status_code) == (303, 303)
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert len(open_onboardings(db.session())) == 2
     progress = visit.get(first.headers["Location"])
     assert "計画を適用しました" in progress.text
     assert "更新する" in progress.text
 
 
-def test_a_stale_plan_is_not_applied_and_says_who_changed_what(scene: Scene, visit_as: VisitAs) -> None:
+def test_a_stale_plan_is_not_applied_and_says_who_changed_what(sample: ConsoleSample, visit_as: VisitAs) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
     sent = hidden(visit.get("/cohorts/fy2025-two/plan"))
-    scene.county.record(1_000_000, name="追加の保守")
+    sample.factory.record(1_000_000, name="追加の保守")
 
     answer = visit.submit("/cohorts/fy2025-two/plan", **{**sent, "step": "apply"})
 
@@ -161,12 +167,12 @@ def test_a_stale_plan_is_not_applied_and_says_who_changed_what(scene: Scene, vis
     assert "計画を作り直しました" in answer.text
     assert "経費" in answer.text.split("前の計画のあとに行われたこと")[1][:400]
     assert hidden(answer)["digest"] != sent["digest"]
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert open_onboardings(db.session()) == []
 
 
-def test_nobody_approves_the_own_run_and_approving_twice_posts_once(scene: Scene, visit_as: VisitAs) -> None:
-    scene.county.record(2_000_000, name="改修")
+def test_nobody_approves_the_own_run_and_approving_twice_posts_once(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    sample.factory.record(2_000_000, name="改修")
     finance, approver = visit_as(Role.OPERATOR_FINANCE), visit_as(Role.OPERATOR_APPROVER)
     confirm = finance.submit("/allocations/prepare", step="confirm", key="p", fiscal_year="2025", kind="revision")
     prepared = finance.submit("/allocations/prepare", **{**hidden(confirm), "step": "apply"})
@@ -183,17 +189,19 @@ def test_nobody_approves_the_own_run_and_approving_twice_posts_once(scene: Scene
     assert refused.status_code == 403
     assert stale.status_code == 409
     assert (first.status_code, second.status_code) == (303, 303)
-    with scope(OPERATOR):
-        runs = run_heads(db.session(), fiscal_year=2025)
+    with tenant_scope(OPERATOR):
+        runs = run_summaries(db.session(), fiscal_year=2025)
         assert [run.state for run in runs] == [RunState.POSTED, RunState.POSTED]
         assert runs[0].total_yen == 26_000_000
 
 
-def test_a_quota_is_asked_for_by_a_municipality_and_decided_by_the_operator(scene: Scene, visit_as: VisitAs) -> None:
+def test_a_quota_is_asked_for_by_a_municipality_and_decided_by_the_operator(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
     owner, approver = visit_as(Role.TENANT_OWNER), visit_as(Role.OPERATOR_APPROVER)
-    address = f"/tenants/{scene.tenant_id}/quotas/request"
-    with scope(OPERATOR):
-        known = quota_requests(db.session(), scene.tenant_id)
+    address = f"/tenants/{sample.tenant_id}/quotas/request"
+    with tenant_scope(OPERATOR):
+        known = quota_requests(db.session(), sample.tenant_id)
     dimension = "users"
 
     wide = owner.submit(address, step="confirm", key="q", dimension=dimension, value="３００", reason="増員")
@@ -208,19 +216,19 @@ def test_a_quota_is_asked_for_by_a_municipality_and_decided_by_the_operator(scen
     assert asked.status_code == 303
     assert by_owner.status_code == 403
     assert decided.status_code == 303
-    with scope(OPERATOR):
-        newest = quota_requests(db.session(), scene.tenant_id)
+    with tenant_scope(OPERATOR):
+        newest = quota_requests(db.session(), sample.tenant_id)
         assert len(newest) == len(known) + 1
         assert (newest[0].state, newest[0].decided_value) == ("approved", 300)
 
 
-def test_a_form_that_is_not_ours_changes_nothing(scene: Scene, visit_as: VisitAs) -> None:
+def test_a_form_that_is_not_ours_changes_nothing(sample: ConsoleSample, visit_as: VisitAs) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
 
     answer = visit.post("/tenants/new", data={"kind": "city", "name": "水俣市", "kana": "ミナマタシ", "step": "apply"})
 
     assert answer.status_code == 400
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert "水俣市" not in [tenant.name for tenant in queries.tenants(db.session())]
 
 

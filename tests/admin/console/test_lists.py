@@ -14,20 +14,20 @@ from python_calamine import CalamineWorkbook
 from werkzeug.test import TestResponse
 
 from governance.permissions import Role
-from tests.admin.console.conftest import Scene
+from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit, Visitors
 
 VisitAs = Callable[[Role], Visit]
 
 
-def in_excel(answer: TestResponse) -> list[list[Any]]:
+def read_xlsx(answer: TestResponse) -> list[list[Any]]:
     """The rows of the file's only sheet, as another program reads them."""
     assert answer.content_type.endswith("spreadsheetml.sheet")
     [sheet] = CalamineWorkbook.from_filelike(io.BytesIO(answer.data)).sheet_names
     return CalamineWorkbook.from_filelike(io.BytesIO(answer.data)).get_sheet_by_name(sheet).to_python()
 
 
-def test_filters_and_order_live_in_the_address(scene: Scene, visit_as: VisitAs) -> None:
+def test_filters_and_order_live_in_the_address(sample: ConsoleSample, visit_as: VisitAs) -> None:
     visit = visit_as(Role.OPERATOR_AUDITOR)
 
     agreed = visit.get("/tenants?state=agreed").text
@@ -44,9 +44,9 @@ def test_filters_and_order_live_in_the_address(scene: Scene, visit_as: VisitAs) 
     assert visit.get("/tenants?q=%25").text.count('<th scope="row">') == 0
 
 
-def test_a_long_list_comes_in_pages_of_fifty(scene: Scene, visitors: Visitors, visit_as: VisitAs) -> None:
+def test_a_long_list_comes_in_pages_of_fifty(sample: ConsoleSample, visitors: Visitors, visit_as: VisitAs) -> None:
     for number in range(60):
-        visitors.town(f"44{number:04}", f"第{number}町")
+        visitors.municipality(f"44{number:04}", f"第{number}町")
     visit = visit_as(Role.OPERATOR_AUDITOR)
 
     first, second = visit.get("/tenants?state=trial").text, visit.get("/tenants?state=trial&page=2").text
@@ -58,10 +58,10 @@ def test_a_long_list_comes_in_pages_of_fifty(scene: Scene, visitors: Visitors, v
 
 
 def test_the_csv_has_every_row_a_mark_of_its_encoding_and_no_formula(
-    scene: Scene, visitors: Visitors, visit_as: VisitAs
+    sample: ConsoleSample, visitors: Visitors, visit_as: VisitAs
 ) -> None:
-    visitors.town("440001", "=1+1町")
-    visitors.town("440002", "𠮷野町")
+    visitors.municipality("440001", "=1+1町")
+    visitors.municipality("440002", "𠮷野町")
     visit = visit_as(Role.OPERATOR_AUDITOR)
 
     utf8, cp932 = visit.get("/tenants.csv?state=trial"), visit.get("/tenants.csv?state=trial&encoding=cp932")
@@ -76,22 +76,24 @@ def test_the_csv_has_every_row_a_mark_of_its_encoding_and_no_formula(
 
 
 def test_the_excel_file_has_the_rows_as_text_numbers_and_days_and_no_formula(
-    scene: Scene, visitors: Visitors, visit_as: VisitAs
+    sample: ConsoleSample, visitors: Visitors, visit_as: VisitAs
 ) -> None:
-    visitors.town("440001", "=1+1町")
+    visitors.municipality("440001", "=1+1町")
     visit = visit_as(Role.OPERATOR_FINANCE)
 
-    towns = in_excel(visit.get("/tenants.xlsx?state=trial"))
-    shares = in_excel(visit.get(f"/allocations/{scene.run_id}/shares.xlsx"))
-    entries = in_excel(visit.get(f"/ledger/{scene.tenant_id}/entries.xlsx?fiscal_year=2025"))
+    municipalities = read_xlsx(visit.get("/tenants.xlsx?state=trial"))
+    shares = read_xlsx(visit.get(f"/allocations/{sample.run_id}/shares.xlsx"))
+    entries = read_xlsx(visit.get(f"/ledger/{sample.tenant_id}/entries.xlsx?fiscal_year=2025"))
 
-    assert [row[:2] for row in towns] == [["団体コード", "名称"], ["440001", "=1+1町"]]
+    assert [row[:2] for row in municipalities] == [["団体コード", "名称"], ["440001", "=1+1町"]]
     assert sum(row[3] for row in shares[1:-1]) == shares[-1][3] == 24_000_000
     assert shares[1][:2] == ["431001", "熊本市"]
     assert entries[1][2] == date(2025, 6, 2)
 
 
-def test_whatever_a_visitor_puts_into_the_address_is_no_more_than_a_query(scene: Scene, visit_as: VisitAs) -> None:
+def test_whatever_a_visitor_puts_into_the_address_is_no_more_than_a_query(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
     visit = visit_as(Role.OPERATOR_FINANCE)
     names = ("endpoint", "_method", "_external", "_scheme", "file_kind", "encoding", "self")
     query = "&".join(f"{name}=javascript" for name in names)
@@ -102,7 +104,7 @@ def test_whatever_a_visitor_puts_into_the_address_is_no_more_than_a_query(scene:
     assert all("javascript:" not in answer.text for answer in answers)
 
 
-def test_a_municipality_has_its_own_rows_alone_in_lists_and_files(scene: Scene, visit_as: VisitAs) -> None:
+def test_a_municipality_has_its_own_rows_alone_in_lists_and_files(sample: ConsoleSample, visit_as: VisitAs) -> None:
     owner = visit_as(Role.TENANT_OWNER)
 
     files = [owner.get(address) for address in ("/tenants.csv", "/audit.csv")]
@@ -115,7 +117,7 @@ def test_a_municipality_has_its_own_rows_alone_in_lists_and_files(scene: Scene, 
     assert "熊本市" in files[0].data.decode("utf-8-sig")
 
 
-def test_the_chart_of_a_plan_shows_the_figures_of_its_table(scene: Scene, visit_as: VisitAs) -> None:
+def test_the_chart_of_a_plan_shows_the_figures_of_its_table(sample: ConsoleSample, visit_as: VisitAs) -> None:
     page = visit_as(Role.OPERATOR_ONBOARDING).get("/cohorts/fy2025-two/plan").text
 
     chart = page[page.index("<svg") : page.index("</svg>")]
@@ -130,14 +132,16 @@ def test_the_chart_of_a_plan_shows_the_figures_of_its_table(scene: Scene, visit_
     assert "style" not in chart
 
 
-def test_a_notice_is_the_paper_that_was_issued(scene: Scene, visit_as: VisitAs) -> None:
-    answer = visit_as(Role.TENANT_FINANCE).get(f"/notices/{scene.notice_id}.pdf")
+def test_a_notice_is_the_paper_that_was_issued(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    answer = visit_as(Role.TENANT_FINANCE).get(f"/notices/{sample.notice_id}.pdf")
 
     assert answer.mimetype == "application/pdf"
     assert answer.data.startswith(b"%PDF")
 
 
-def test_importing_shows_a_verdict_for_each_row_before_anything_is_imported(scene: Scene, visit_as: VisitAs) -> None:
+def test_importing_shows_a_verdict_for_each_row_before_anything_is_imported(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
     good = "code6,name_ja,kana,kind\n432059,水俣市,ミナマタシ,city\n"
     wrong = good + "432058,水俣市,ミナマタシ,city\n"
@@ -155,8 +159,8 @@ def test_importing_shows_a_verdict_for_each_row_before_anything_is_imported(scen
     assert "正しくは 432059" in refused
     assert "水俣市" not in visit.get("/tenants").text
 
-    carried = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', verdict))
-    done = visit.submit("/tenants/import", **{**carried, "csrf_token": visit.token, "step": "apply"})
+    hidden_fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', verdict))
+    done = visit.submit("/tenants/import", **{**hidden_fields, "csrf_token": visit.token, "step": "apply"})
 
     assert done.status_code == 303
     assert "水俣市" in visit.get("/tenants").text

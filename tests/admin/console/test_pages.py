@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from admin.core.guard import permission_of
 from admin.features import blueprints
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Permission, Role, permissions_of
-from tests.admin.console.conftest import Scene
+from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
 
 ROLES: Final = [role for role in Role if role.startswith(("operator-", "tenant-"))]
@@ -23,23 +23,23 @@ LEFT_OUT: Final = frozenset({"mails.mail", "onboarding.onboarding"})
 """About what only a running installation has; the journeys open them."""
 
 
-def pages(web: Flask, scene: Scene, **other: Any) -> dict[str, str]:
+def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
     """Every page of the console that a GET reaches → an address of it, about the first member unless said otherwise."""
     known = {
-        "tenant_id": scene.tenant_id,
-        "run_id": scene.run_id,
-        "share_id": scene.share_id,
-        "notice_id": scene.notice_id,
-        "request_id": scene.quota_request_id,
-        "version_id": scene.version_id,
-        "member_id": scene.member_id,
-        "item_id": scene.item_id,
-        "rule_version_id": scene.rule_version_id,
-        "entry_id": scene.entry_id,
+        "tenant_id": sample.tenant_id,
+        "run_id": sample.run_id,
+        "share_id": sample.share_id,
+        "notice_id": sample.notice_id,
+        "request_id": sample.quota_request_id,
+        "version_id": sample.version_id,
+        "member_id": sample.member_id,
+        "item_id": sample.item_id,
+        "rule_version_id": sample.rule_version_id,
+        "entry_id": sample.entry_id,
         "purpose": "finance",
         "file_kind": "xlsx",
         "name": "fy2025-two",
-        "deed": "edited",
+        "action": "edited",
         **other,
     }
     found, left_out = {}, set()
@@ -57,13 +57,13 @@ def pages(web: Flask, scene: Scene, **other: Any) -> dict[str, str]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_each_page_answers_each_role_as_the_table_of_permissions_says(
-    web: Flask, scene: Scene, visit_as: Callable[[Role], Visit], role: Role
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit], role: Role
 ) -> None:
     visit = visit_as(role)
-    held = permissions_of(scene.people[role].roles)
+    held = permissions_of(sample.people[role].roles)
 
     wrong = []
-    for endpoint, address in pages(web, scene).items():
+    for endpoint, address in pages(web, sample).items():
         answer = visit.get(address)
         permission = permission_of(web, endpoint)
         if permission not in held:
@@ -80,26 +80,26 @@ def test_each_page_answers_each_role_as_the_table_of_permissions_says(
     assert wrong == []
 
 
-def test_a_stranger_is_led_to_the_sign_in_from_every_page(web: Flask, scene: Scene, stranger: Visit) -> None:
-    for endpoint, address in pages(web, scene).items():
+def test_a_stranger_is_led_to_the_sign_in_from_every_page(web: Flask, sample: ConsoleSample, stranger: Visit) -> None:
+    for endpoint, address in pages(web, sample).items():
         answer = stranger.get(address)
         assert answer.status_code == 303, endpoint
         assert answer.headers["Location"].startswith("/login"), endpoint
 
 
 def test_another_tenants_things_answer_as_if_absent(
-    web: Flask, scene: Scene, visit_as: Callable[[Role], Visit]
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit]
 ) -> None:
     visit = visit_as(Role.TENANT_OWNER)
     others = {
-        "tenant_id": scene.other_id,
-        "share_id": scene.other_share_id,
-        "notice_id": scene.other_notice_id,
+        "tenant_id": sample.other_id,
+        "share_id": sample.other_share_id,
+        "notice_id": sample.other_notice_id,
     }
     absent = dict.fromkeys(others, "01900000-0000-7000-8000-000000000000")
 
-    theirs, nobodys = pages(web, scene, **others), pages(web, scene, **absent)
-    asked = [endpoint for endpoint, address in theirs.items() if address != pages(web, scene)[endpoint]]
+    theirs, nobodys = pages(web, sample, **others), pages(web, sample, **absent)
+    asked = [endpoint for endpoint, address in theirs.items() if address != pages(web, sample)[endpoint]]
 
     assert len(asked) > 8
     for endpoint in asked:
@@ -108,22 +108,24 @@ def test_another_tenants_things_answer_as_if_absent(
         assert "八代市" not in mine.text, endpoint
 
 
-def test_looking_at_every_page_changes_nothing(web: Flask, scene: Scene, visit_as: Callable[[Role], Visit]) -> None:
+def test_looking_at_every_page_changes_nothing(
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit]
+) -> None:
     visits = [visit_as(role) for role in (Role.OPERATOR_ONBOARDING, Role.OPERATOR_FINANCE, Role.TENANT_OWNER)]
     before = _all_rows()
 
     for visit in visits:
-        for address in pages(web, scene).values():
+        for address in pages(web, sample).values():
             visit.get(address)
 
     assert _all_rows() == before
 
 
 def test_every_page_has_one_heading_its_language_and_no_inline_style(
-    web: Flask, scene: Scene, visit_as: Callable[[Role], Visit]
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit]
 ) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
-    for endpoint, address in pages(web, scene).items():
+    for endpoint, address in pages(web, sample).items():
         answer = visit.get(address)
         if answer.mimetype != "text/html" or answer.status_code != 200 or endpoint.endswith("_progress"):
             continue
@@ -136,7 +138,9 @@ def test_every_page_has_one_heading_its_language_and_no_inline_style(
         assert len(answer.data) < 150_000, endpoint
 
 
-def test_english_pages_say_the_same_in_english(web: Flask, scene: Scene, visit_as: Callable[[Role], Visit]) -> None:
+def test_english_pages_say_the_same_in_english(
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit]
+) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
 
     page = visit.get("/?lang=en").text
@@ -148,7 +152,7 @@ def test_english_pages_say_the_same_in_english(web: Flask, scene: Scene, visit_a
 
 
 def test_the_example_says_so_on_its_pages(
-    web: Flask, scene: Scene, visit_as: Callable[[Role], Visit], monkeypatch: pytest.MonkeyPatch
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "例示データ" not in visit_as(Role.OPERATOR_FINANCE).get("/").text
 
@@ -172,7 +176,7 @@ def test_a_page_that_asks_nothing_of_anybody_is_not_there(web: Flask) -> None:
 
 def _all_rows() -> dict[str, int | str]:
     """Every table's number of rows and newest content, but the sessions', which note that they are used."""
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         tables = [
             row.table_name
             for row in db.session.execute(

@@ -10,14 +10,14 @@ import pytest
 from billing.ledger.queries import entries
 from governance.agreements.queries import versions
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
-from tenancy.quotas.queries import dimensions, plan_named, plan_quotas
+from tenancy.quotas.queries import dimensions, get_plan, plan_quotas
 from tenancy.tenants.queries import cohorts, contacts, statistics, tenants
-from tests.admin.console.conftest import Scene
+from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_forms import hidden
 from tests.admin.visitors import Visit
-from tests.billing.county import IN_THE_YEAR
+from tests.billing.factories import IN_FISCAL_YEAR_2025
 
 VisitAs = Callable[[Role], Visit]
 
@@ -39,13 +39,15 @@ ENTRY = {
 
 @pytest.fixture(autouse=True)
 def in_the_year() -> Iterator[None]:
-    with clock.at(IN_THE_YEAR):
+    with clock.at(IN_FISCAL_YEAR_2025):
         yield
 
 
-def test_a_figure_is_confirmed_beside_the_one_that_stands_and_supersedes_it(scene: Scene, visit_as: VisitAs) -> None:
+def test_a_statistic_is_confirmed_beside_the_current_one_and_supersedes_it(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
-    address = f"/tenants/{scene.tenant_id}/figures/record"
+    address = f"/tenants/{sample.tenant_id}/figures/record"
 
     first = visit.submit(address, step="apply", key="f1", **FIGURE)
     confirm = visit.submit(address, step="confirm", key="f2", **{**FIGURE, "value": "740900"})
@@ -54,8 +56,8 @@ def test_a_figure_is_confirmed_beside_the_one_that_stands_and_supersedes_it(scen
 
     assert "740,822 →" in confirm.text
     assert (first.status_code, second.status_code, again.status_code) == (303, 303, 303)
-    with scope(OPERATOR):
-        found = [row.value for row in statistics(db.session(), scene.tenant_id) if row.basis_date == date(2025, 4, 1)]
+    with tenant_scope(OPERATOR):
+        found = [row.value for row in statistics(db.session(), sample.tenant_id) if row.basis_date == date(2025, 4, 1)]
     assert found == ["740900"]
 
 
@@ -69,32 +71,34 @@ WRONG_FIGURES = (
 )
 
 
-def test_what_is_no_figure_is_told_at_its_field(scene: Scene, visit_as: VisitAs, subtests: pytest.Subtests) -> None:
+def test_an_invalid_statistic_is_shown_at_its_field(
+    sample: ConsoleSample, visit_as: VisitAs, subtests: pytest.Subtests
+) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
 
     for field, typed in WRONG_FIGURES:
         with subtests.test(field=field, typed=typed):
-            address, entered = f"/tenants/{scene.tenant_id}/figures/record", {**FIGURE, field: typed}
+            address, entered = f"/tenants/{sample.tenant_id}/figures/record", {**FIGURE, field: typed}
             answer = visit.submit(address, step="apply", key="f", **entered)
 
             assert answer.status_code == 422
             assert f'href="#{field}"' in answer.text
-            with scope(OPERATOR):
-                found = statistics(db.session(), scene.tenant_id)
+            with tenant_scope(OPERATOR):
+                found = statistics(db.session(), sample.tenant_id)
             assert all(row.basis_date != date(2025, 4, 1) for row in found)
 
 
-def test_an_owner_names_a_contact_of_the_own_tenant_and_removes_it(scene: Scene, visit_as: VisitAs) -> None:
+def test_an_owner_names_a_contact_of_the_own_tenant_and_removes_it(sample: ConsoleSample, visit_as: VisitAs) -> None:
     visit = visit_as(Role.TENANT_OWNER)
-    address = f"/tenants/{scene.tenant_id}/contacts/finance"
+    address = f"/tenants/{sample.tenant_id}/contacts/finance"
 
     wrong = visit.submit(address, step="apply", key="c0", **{**CONTACT, "email": "zaisei"})
-    unwritten = _contacts(scene)
+    unwritten = _contacts(sample)
     named = visit.submit(address, step="apply", key="c1", **CONTACT)
-    written = _contacts(scene)
+    written = _contacts(sample)
     shown = visit.get(address)
-    elsewhere = visit.submit(f"/tenants/{scene.other_id}/contacts/finance", step="apply", key="c2", **CONTACT)
-    unknown = visit.get(f"/tenants/{scene.tenant_id}/contacts/nobody")
+    elsewhere = visit.submit(f"/tenants/{sample.other_id}/contacts/finance", step="apply", key="c2", **CONTACT)
+    unknown = visit.get(f"/tenants/{sample.tenant_id}/contacts/nobody")
     removed = visit.submit(f"{address}/remove", step="apply", key="c3")
 
     assert (wrong.status_code, named.status_code, removed.status_code) == (422, 303, 303)
@@ -103,18 +107,20 @@ def test_an_owner_names_a_contact_of_the_own_tenant_and_removes_it(scene: Scene,
     assert written == ["佐藤 一郎"]
     assert 'value="佐藤 一郎"' in shown.text
     assert (elsewhere.status_code, unknown.status_code) == (404, 404)
-    assert _contacts(scene) == []
+    assert _contacts(sample) == []
 
 
-def test_a_cohort_is_defined_with_those_to_come_in_and_leads_to_its_plan(scene: Scene, visit_as: VisitAs) -> None:
+def test_a_cohort_is_defined_with_those_to_come_in_and_leads_to_its_plan(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
     visit.submit("/tenants/new", step="apply", key="t", kind="city", code="432059", name="水俣市", kana="ミナマタシ")
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         newcomer = next(tenant for tenant in tenants(db.session()) if tenant.code == "432059")
     cohort = {"name": "fy2026", "label": "令和8年度参加", "fiscal_year": "2026"}
 
     page = visit.get("/define-cohort").text
-    taken = visit.submit("/define-cohort", step="apply", key="d0", **cohort, tenant_ids=str(scene.tenant_id))
+    taken = visit.submit("/define-cohort", step="apply", key="d0", **cohort, tenant_ids=str(sample.tenant_id))
     made = visit.submit("/define-cohort", step="apply", key="d1", **cohort, tenant_ids=str(newcomer.id))
     again = visit.submit("/define-cohort", step="apply", key="d2", **{**cohort, "label": "別の名称"})
 
@@ -122,14 +128,14 @@ def test_a_cohort_is_defined_with_those_to_come_in_and_leads_to_its_plan(scene: 
     assert "熊本市" not in page
     assert (taken.status_code, made.status_code, again.status_code) == (422, 303, 409)
     assert made.headers["Location"] == "/cohorts/fy2026/plan"
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert [one.label for one in cohorts(db.session()) if one.name == "fy2026"] == ["令和8年度参加"]
         assert [tenant.name for tenant in tenants(db.session(), cohort="fy2026")] == ["水俣市"]
 
 
-def test_a_plan_is_defined_and_its_values_changed_from_a_day_on(scene: Scene, visit_as: VisitAs) -> None:
+def test_a_plan_is_defined_and_its_values_changed_from_a_day_on(sample: ConsoleSample, visit_as: VisitAs) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         names = [one.name for one in dimensions(db.session())]
     plan = {"name": "large", "label": "大規模", "valid_from": ""}
     values = {f"quota_{name}": "500" for name in names}
@@ -143,17 +149,17 @@ def test_a_plan_is_defined_and_its_values_changed_from_a_day_on(scene: Scene, vi
     assert (wrong.status_code, made.status_code, changed.status_code) == (422, 303, 303)
     assert f'href="#quota_{names[0]}"' in wrong.text
     assert "無制限" in confirm.text
-    with scope(OPERATOR):
-        large = plan_named(db.session(), "large")
+    with tenant_scope(OPERATOR):
+        large = get_plan(db.session(), "large")
         assert plan_quotas(db.session(), large.id, date(2025, 6, 2))[names[0]] == 500
         assert plan_quotas(db.session(), large.id, date(2026, 4, 1))[names[0]] is None
 
 
 def test_the_next_version_of_an_agreement_begins_as_a_copy_and_is_published_once(
-    scene: Scene, visit_as: VisitAs
+    sample: ConsoleSample, visit_as: VisitAs
 ) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         before = versions(db.session())
     address = f"/agreements/publish?after={before[0].id}"
     text = "第1条 データの利用について定める。\n第2条 費用は、運用ルールにより負担する。\n"
@@ -171,7 +177,7 @@ def test_the_next_version_of_an_agreement_begins_as_a_copy_and_is_published_once
     assert 'href="#effective_from"' in early.text
     assert "取り消せません" in confirm.text
     assert (made.status_code, again.status_code) == (303, 303)
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         after = versions(db.session())
     assert len(after) == len(before) + 1
     assert after[0].text == text
@@ -181,13 +187,15 @@ def test_the_next_version_of_an_agreement_begins_as_a_copy_and_is_published_once
     assert after[0].sha256[:12] in confirm.text
 
 
-def test_an_entry_is_added_up_posted_once_and_reversed_by_its_opposite(scene: Scene, visit_as: VisitAs) -> None:
+def test_an_entry_is_added_up_posted_once_and_reversed_by_its_opposite(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
     visit = visit_as(Role.OPERATOR_FINANCE)
-    address = f"/ledger/{scene.tenant_id}/entries/post"
-    before = _entries(scene)
+    address = f"/ledger/{sample.tenant_id}/entries/post"
+    before = _entries(sample)
 
     confirm = visit.submit(address, step="confirm", key="e", **ENTRY)
-    unposted = _entries(scene)
+    unposted = _entries(sample)
     first = visit.submit(address, **{**hidden(confirm), "step": "apply"})
     second = visit.submit(address, **{**hidden(confirm), "step": "apply"})
     other = visit.submit(address, step="apply", key="e2", **{**ENTRY, "debit_1": "2000", "credit_2": "2000"})
@@ -196,7 +204,7 @@ def test_an_entry_is_added_up_posted_once_and_reversed_by_its_opposite(scene: Sc
     assert unposted == before
     assert (first.status_code, second.status_code, other.status_code) == (303, 303, 422)
     assert 'href="#reference"' in other.text
-    assert len(_entries(scene)) == len(before) + 1
+    assert len(_entries(sample)) == len(before) + 1
 
     page = first.headers["Location"].partition("?")[0]
     early = visit.submit(f"{page}/reverse", step="apply", key="r0", happened_on="2025-05-01", why="誤り")
@@ -204,7 +212,7 @@ def test_an_entry_is_added_up_posted_once_and_reversed_by_its_opposite(scene: Sc
     twice = visit.submit(f"{page}/reverse", step="apply", key="r2", happened_on="2025-06-02", why="誤り")
 
     assert (early.status_code, reversed_.status_code, twice.status_code) == (422, 303, 409)
-    assert len(_entries(scene)) == len(before) + 2
+    assert len(_entries(sample)) == len(before) + 2
     assert "反対の仕訳を記帳しました" in visit.get(reversed_.headers["Location"]).text
     assert "この仕訳を取り消す" not in visit.get(page).text
 
@@ -224,28 +232,28 @@ WRONG_ENTRIES: tuple[tuple[dict[str, str], str], ...] = (
 )
 
 
-def test_what_is_no_entry_is_told_at_its_field_and_posted_nowhere(
-    scene: Scene, visit_as: VisitAs, subtests: pytest.Subtests
+def test_an_invalid_entry_is_shown_at_its_field_and_not_posted(
+    sample: ConsoleSample, visit_as: VisitAs, subtests: pytest.Subtests
 ) -> None:
     visit = visit_as(Role.OPERATOR_FINANCE)
-    before = _entries(scene)
+    before = _entries(sample)
 
-    for changes, at_fault in WRONG_ENTRIES:
+    for changes, field_in_error in WRONG_ENTRIES:
         with subtests.test(**changes):
             answer = visit.submit(
-                f"/ledger/{scene.tenant_id}/entries/post", step="apply", key="e", **{**ENTRY, **changes}
+                f"/ledger/{sample.tenant_id}/entries/post", step="apply", key="e", **{**ENTRY, **changes}
             )
 
             assert answer.status_code == 422
-            assert f'href="#{at_fault}"' in answer.text
-            assert _entries(scene) == before
+            assert f'href="#{field_in_error}"' in answer.text
+            assert _entries(sample) == before
 
 
-def _contacts(scene: Scene) -> list[str]:
-    with scope(OPERATOR):
-        return [row.name for row in contacts(db.session(), scene.tenant_id) if row.purpose == "finance"]
+def _contacts(sample: ConsoleSample) -> list[str]:
+    with tenant_scope(OPERATOR):
+        return [row.name for row in contacts(db.session(), sample.tenant_id) if row.purpose == "finance"]
 
 
-def _entries(scene: Scene) -> list[str]:
-    with scope(OPERATOR):
-        return [one.reference for one in entries(db.session(), scene.tenant_id, fiscal_year=2025, limit=100)]
+def _entries(sample: ConsoleSample) -> list[str]:
+    with tenant_scope(OPERATOR):
+        return [one.reference for one in entries(db.session(), sample.tenant_id, fiscal_year=2025, limit=100)]

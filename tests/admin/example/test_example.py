@@ -11,20 +11,20 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from admin.example import wishes
-from admin.example.accounts import client_accounts, complete_accounts
-from admin.example.load import Loaded, MainJob, share_table
+from admin.example import seed_data
+from admin.example.accounts import client_accounts, create_accounts
+from admin.example.load import ExampleLoader, LoadResult, share_table
 from admin.example.municipalities import by_population, first_members, second_members
 from admin.operations.settings import Settings
 from admin.workflows.cohort_plan import apply_plan, plan_cohort
 from admin.workflows.drift import find_drift
 from billing.runs.tables import RunKind, RunState
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import NotAllowed, Stale
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tests import servers
 from tests.tenancy.keycloak.installation import Installation
-from tests.tenancy.onboarding.conftest import mail_kept
+from tests.tenancy.onboarding.conftest import captured_mail
 
 THIRTEEN = [
     "431001",
@@ -55,13 +55,13 @@ def settings(
         "DATABASE_URL": postgresql.app_url(database_name),
         "MOYAI_EXAMPLE": "1",
     }
-    with mail_kept(installation, tmp_path):
+    with captured_mail(installation, tmp_path):
         yield Settings.from_environment(environment)
 
 
 @pytest.fixture
-def job(database: Flask, settings: Settings, identities: KeycloakIdentities) -> MainJob:
-    return MainJob(database, settings, identities, say=lambda line: None, wait=lambda seconds: None)
+def job(database: Flask, settings: Settings, identities: KeycloakIdentities) -> ExampleLoader:
+    return ExampleLoader(database, settings, identities, progress=lambda line: None, wait=lambda seconds: None)
 
 
 def test_the_rule_picks_thirteen_and_then_eight_by_the_census() -> None:
@@ -70,15 +70,15 @@ def test_the_rule_picks_thirteen_and_then_eight_by_the_census() -> None:
     assert [one.code for one in second_members()] == EIGHT
 
 
-def test_without_the_example_nothing_is_loaded_and_no_account_told(
+def test_without_the_example_nothing_is_loaded_and_no_account_listed(
     database: Flask, postgresql: servers.PostgreSQL, database_name: str, tmp_path: Path
 ) -> None:
     settings = Settings.from_environment(
         {"MOYAI_HOME": str(tmp_path), "DATABASE_URL": postgresql.app_url(database_name)}
     )
     for refused in (
-        lambda: MainJob(database, settings, None, say=print, wait=lambda seconds: None),  # type: ignore[arg-type]
-        lambda: complete_accounts(settings),
+        lambda: ExampleLoader(database, settings, None, progress=print, wait=lambda seconds: None),  # type: ignore[arg-type]
+        lambda: create_accounts(settings),
         lambda: client_accounts(settings),
     ):
         with pytest.raises(NotAllowed) as refusal:
@@ -89,7 +89,7 @@ def test_without_the_example_nothing_is_loaded_and_no_account_told(
 
 @pytest.mark.keycloak
 def test_the_main_job_from_nothing_to_twenty_one(
-    job: MainJob, settings: Settings, identities: KeycloakIdentities
+    job: ExampleLoader, settings: Settings, identities: KeycloakIdentities
 ) -> None:
     thirteen = job.load(13)
     assert thirteen.active == 13
@@ -98,14 +98,14 @@ def test_the_main_job_from_nothing_to_twenty_one(
     _assert_adds_up(thirteen)
     stands_before = _rows()
 
-    plan = plan_cohort(identities, wishes.SECOND_COHORT[0])
-    assert plan.digest == plan_cohort(identities, wishes.SECOND_COHORT[0]).digest
+    plan = plan_cohort(identities, seed_data.SECOND_COHORT[0])
+    assert plan.digest == plan_cohort(identities, seed_data.SECOND_COHORT[0]).digest
     assert _rows() == stands_before
     assert {change.action.value for tenant in plan.tenants for change in tenant.changes} == {"create", "keep"}
     assert sum(share.is_joining for share in plan.shares) == 8
     assert all(share.after_yen < share.before_yen for share in plan.shares if not share.is_joining)
     with pytest.raises(Stale):
-        apply_plan(identities, wishes.SECOND_COHORT[0], "sha256:0", actor=wishes.enter_operator())
+        apply_plan(identities, seed_data.SECOND_COHORT[0], "sha256:0", actor=seed_data.seed_operator())
 
     loaded = job.load(21)
     assert loaded.active == 21
@@ -124,10 +124,12 @@ def test_the_main_job_from_nothing_to_twenty_one(
     assert _shares(again) == _shares(loaded)
     assert _rows() == stands
 
-    accounts = complete_accounts(settings)
+    accounts = create_accounts(settings)
     roles = [account.role for account in accounts]
     assert roles.count("tenant-owner") == 21
-    assert {role for role in roles if role.startswith("operator-")} == {role.value for role, _ in wishes.OPERATOR_ROLES}
+    assert {role for role in roles if role.startswith("operator-")} == {
+        role.value for role, _ in seed_data.OPERATOR_ACCOUNTS
+    }
     assert (roles.count("tenant-finance"), roles.count("tenant-member")) == (2, 2)
     assert len(client_accounts(settings)) == 21
     kept = settings.home / "example" / "accounts.json"
@@ -135,20 +137,20 @@ def test_the_main_job_from_nothing_to_twenty_one(
     assert json.loads(kept.read_text()).keys() == {account.username for account in accounts}
 
 
-def _shares(loaded: Loaded) -> dict[str | None, int]:
+def _shares(loaded: LoadResult) -> dict[str | None, int]:
     return {share.code: share.share_yen for share in loaded.runs[-1].shares}
 
 
-def _assert_adds_up(loaded: Loaded) -> None:
+def _assert_adds_up(loaded: LoadResult) -> None:
     run = loaded.runs[-1]
     shares = sum(share.share_yen for share in run.shares)
-    assert shares + run.operator_yen + run.operator_residual_yen == run.total_yen == wishes.COST_YEN
+    assert shares + run.operator_yen + run.operator_residual_yen == run.total_yen == seed_data.COST_YEN
     assert run.operator_yen == 12_000_000
 
 
 def _rows() -> tuple[int, int]:
     """How much there is in the record and in the books."""
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         row = db.session.execute(
             text("SELECT (SELECT count(*) FROM audit_event), (SELECT count(*) FROM ledger_entry)")
         ).one()

@@ -1,4 +1,4 @@
-"""A configured Keycloak for the doors, and the house served beside it on a fresh database for each test."""
+"""A configured Keycloak, and the application served beside it on a fresh database for each test."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from governance.kernel.database import db
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tests.actors import Actors
 from tests.admin.browser import Browser
-from tests.admin.scene import House, open_rooms_for_tests, served
+from tests.admin.live_app import LiveApp, add_probe_views, served
 from tests.servers import PostgreSQL
 from tests.tenancy.keycloak.installation import Installation
 
 
 @pytest.fixture(scope="package")
-def door_settings(installation: Installation) -> Iterator[Settings]:
+def live_settings(installation: Installation) -> Iterator[Settings]:
     """The session's Keycloak with the console at a free port of this machine, so that Keycloak can reach it.
 
     The keys stay the session's. The database is still to be named.
@@ -31,7 +31,7 @@ def door_settings(installation: Installation) -> Iterator[Settings]:
     settings = Settings.from_environment(
         installation.environment()
         | {
-            "MOYAI_PUBLIC_URL": f"http://localhost:{ports.choose_free()}",
+            "MOYAI_PUBLIC_URL": f"http://localhost:{ports.find_free_port()}",
             "MOYAI_EXAMPLE": "1",
             "DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1/none",
         }
@@ -42,29 +42,29 @@ def door_settings(installation: Installation) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="package")
-def keycloak(door_settings: Settings) -> Iterator[KeycloakIdentities]:
+def keycloak(live_settings: Settings) -> Iterator[KeycloakIdentities]:
     """The port to Keycloak."""
-    connected = identities(door_settings)
+    connected = identities(live_settings)
     yield connected
     connected.close()
 
 
 @pytest.fixture
-def house(
-    door_settings: Settings,
+def live_app(
+    live_settings: Settings,
     keycloak: KeycloakIdentities,
     postgresql: PostgreSQL,
     database_name: str,
     database: Flask,
     actors: Actors,
-) -> Iterator[House]:
+) -> Iterator[LiveApp]:
     """The application served at its public address, on the test's own database."""
-    settings = replace(door_settings, database_url_given=postgresql.app_url(database_name))
+    settings = replace(live_settings, database_url_given=postgresql.app_url(database_name))
     app = create_app(settings)
-    open_rooms_for_tests(app)
+    add_probe_views(app)
     port = int(settings.public_url.rpartition(":")[2])
     with served(app, port):
-        yield House(app, settings.public_url, settings, actors, keycloak)
+        yield LiveApp(app, settings.public_url, settings, actors, keycloak)
     with app.app_context():
         db.engine.dispose()
 
@@ -77,6 +77,6 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def town(house: House) -> UUID:
+def municipality(live_app: LiveApp) -> UUID:
     """山鹿市, active."""
-    return house.town("432083", "山鹿市")
+    return live_app.municipality("432083", "山鹿市")

@@ -10,140 +10,146 @@ import httpx
 from admin.identity.sessions import COOKIE as SESSION
 from admin.identity.tables import WebSession
 from governance.audit.tables import AuditEvent
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.people.commands import DisableMember, disable_member
 from tenancy.tenants.commands import MoveTenant, move_tenant
 from tenancy.tenants.states import TenantState
 from tests.admin.browser import Browser, forms
-from tests.admin.scene import House
+from tests.admin.live_app import LiveApp
 from tests.servers import Keycloak
 
 
-def test_signing_out_ends_the_session_here_and_at_keycloak(house: House, browser: Browser) -> None:
-    house.sign_in(browser, house.operator(Role.OPERATOR_FINANCE))
-    cookie = str(browser.cookie(house.url, SESSION))
+def test_signing_out_ends_the_session_here_and_at_keycloak(live_app: LiveApp, browser: Browser) -> None:
+    live_app.sign_in(browser, live_app.operator(Role.OPERATOR_FINANCE))
+    cookie = str(browser.cookie(live_app.url, SESSION))
 
-    landed = browser.post(f"{house.url}/logout", {"csrf_token": _token(house, browser)})
+    landed = browser.post(f"{live_app.url}/logout", {"csrf_token": _token(live_app, browser)})
 
     assert "<h1>サインイン</h1>" in landed.text
-    assert f"{house.url}/" in [address.rstrip("?") for address in browser.visited]
-    assert browser.cookie(house.url, SESSION) is None
-    assert _who(house, cookie) == 303
-    again = browser.get(f"{house.url}/login/operator")
+    assert f"{live_app.url}/" in [address.rstrip("?") for address in browser.visited]
+    assert browser.cookie(live_app.url, SESSION) is None
+    assert _who(live_app, cookie) == 303
+    again = browser.get(f"{live_app.url}/login/operator")
     assert any("password" in form.fields for form in forms(again.text)), "Keycloak asks for the password again"
 
 
-def test_without_signing_out_keycloak_asks_again_only_where_we_say_so(house: House, browser: Browser) -> None:
-    house.sign_in(browser, house.operator(Role.OPERATOR_FINANCE))
+def test_without_signing_out_keycloak_asks_again_only_where_we_say_so(live_app: LiveApp, browser: Browser) -> None:
+    live_app.sign_in(browser, live_app.operator(Role.OPERATOR_FINANCE))
 
-    assert "<title>概要" in browser.get(f"{house.url}/login/operator").text
-    asked = browser.get(f"{house.url}/login/operator?again=1")
+    assert "<title>概要" in browser.get(f"{live_app.url}/login/operator").text
+    asked = browser.get(f"{live_app.url}/login/operator?again=1")
     assert any("password" in form.fields for form in forms(asked.text))
 
 
 def test_for_a_municipality_keycloak_asks_for_the_password_at_every_sign_in(
-    house: House, town: UUID, browser: Browser
+    live_app: LiveApp, municipality: UUID, browser: Browser
 ) -> None:
     """Its cookie is no answer to `organization:<alias>` in a login flow without the organization step."""
-    house.sign_in(browser, house.person(town, Role.TENANT_OWNER))
+    live_app.sign_in(browser, live_app.person(municipality, Role.TENANT_OWNER))
 
-    asked = browser.get(f"{house.url}/login/432083")
+    asked = browser.get(f"{live_app.url}/login/432083")
 
     assert any("password" in form.fields for form in forms(asked.text))
 
 
-def test_a_session_that_keycloak_ends_is_over_here_too(house: House, town: UUID, browser: Browser) -> None:
-    owner, other = house.person(town, Role.TENANT_OWNER), house.person(town)
-    house.sign_in(browser, owner)
+def test_a_session_that_keycloak_ends_is_over_here_too(live_app: LiveApp, municipality: UUID, browser: Browser) -> None:
+    owner, other = live_app.person(municipality, Role.TENANT_OWNER), live_app.person(municipality)
+    live_app.sign_in(browser, owner)
     bystander = Browser()
-    house.sign_in(bystander, other)
+    live_app.sign_in(bystander, other)
 
-    house.identities.log_out(owner.person_id)
+    live_app.identities.log_out(owner.person_id)
 
-    assert browser.get(f"{house.url}/who", follow=False).status_code == 303
-    assert bystander.get(f"{house.url}/who", follow=False).status_code == 200
-    with scope(OPERATOR):
+    assert browser.get(f"{live_app.url}/who", follow=False).status_code == 303
+    assert bystander.get(f"{live_app.url}/who", follow=False).status_code == 200
+    with tenant_scope(OPERATOR):
         closed = db.session.query(AuditEvent).filter_by(event="session.closed").one()
     assert (closed.actor, closed.facts["why"]) == ("system:identity", "ended_at_keycloak")
     assert closed.facts["person"] == str(owner.person_id)
 
 
-def test_a_logout_token_that_keycloak_did_not_sign_ends_nothing(house: House, town: UUID, browser: Browser) -> None:
-    house.sign_in(browser, house.person(town, Role.TENANT_OWNER))
+def test_a_logout_token_that_keycloak_did_not_sign_ends_nothing(
+    live_app: LiveApp, municipality: UUID, browser: Browser
+) -> None:
+    live_app.sign_in(browser, live_app.person(municipality, Role.TENANT_OWNER))
 
     for forged in ("", "x", "a.b.c", "eyJhbGciOiJub25lIn0.eyJzaWQiOiJ4In0."):
-        answer = httpx.post(f"{house.url}/backchannel-logout", data={"logout_token": forged})
+        answer = httpx.post(f"{live_app.url}/backchannel-logout", data={"logout_token": forged})
         assert answer.status_code == 400
         assert answer.headers["cache-control"] == "no-store"
 
-    assert browser.get(f"{house.url}/who", follow=False).status_code == 200
+    assert browser.get(f"{live_app.url}/who", follow=False).status_code == 200
 
 
-def test_disabling_a_person_ends_the_session_at_the_next_click(house: House, town: UUID, browser: Browser) -> None:
-    house.person(town, Role.TENANT_OWNER)
-    person = house.person(town, Role.TENANT_FINANCE)
-    house.sign_in(browser, person)
-    assert browser.get(f"{house.url}/who", follow=False).status_code == 200
+def test_disabling_a_person_ends_the_session_at_the_next_click(
+    live_app: LiveApp, municipality: UUID, browser: Browser
+) -> None:
+    live_app.person(municipality, Role.TENANT_OWNER)
+    person = live_app.person(municipality, Role.TENANT_FINANCE)
+    live_app.sign_in(browser, person)
+    assert browser.get(f"{live_app.url}/who", follow=False).status_code == 200
 
     disable_member(
-        DisableMember(tenant_id=town, member_id=person.member_id, reason="異動"), actor=house.actors.security
+        DisableMember(tenant_id=municipality, member_id=person.member_id, reason="異動"), actor=live_app.actors.security
     )
 
-    assert browser.get(f"{house.url}/who", follow=False).status_code == 303
-    assert house.sign_in(browser, person).status_code == 403
-    assert browser.get(f"{house.url}/who", follow=False).status_code == 303
+    assert browser.get(f"{live_app.url}/who", follow=False).status_code == 303
+    assert live_app.sign_in(browser, person).status_code == 403
+    assert browser.get(f"{live_app.url}/who", follow=False).status_code == 303
 
 
 def test_suspending_a_tenant_ends_its_peoples_sessions_at_the_next_click(
-    house: House, town: UUID, browser: Browser
+    live_app: LiveApp, municipality: UUID, browser: Browser
 ) -> None:
-    house.sign_in(browser, house.person(town, Role.TENANT_OWNER))
+    live_app.sign_in(browser, live_app.person(municipality, Role.TENANT_OWNER))
     elsewhere = Browser()
-    other = house.town("432091", "菊池市")
-    house.sign_in(elsewhere, house.person(other, Role.TENANT_OWNER))
+    other = live_app.municipality("432091", "菊池市")
+    live_app.sign_in(elsewhere, live_app.person(other, Role.TENANT_OWNER))
 
-    move_tenant(MoveTenant(tenant_id=town, to=TenantState.SUSPENDED, reason="未納"), actor=house.actors.onboarding)
+    move_tenant(
+        MoveTenant(tenant_id=municipality, to=TenantState.SUSPENDED, reason="未納"), actor=live_app.actors.onboarding
+    )
 
-    assert browser.get(f"{house.url}/who", follow=False).status_code == 303
-    assert elsewhere.get(f"{house.url}/who", follow=False).status_code == 200
+    assert browser.get(f"{live_app.url}/who", follow=False).status_code == 303
+    assert elsewhere.get(f"{live_app.url}/who", follow=False).status_code == 200
 
 
 def test_those_signed_in_go_on_while_keycloak_is_away_and_nobody_comes_in(
-    house: House, town: UUID, browser: Browser, keycloak_server: Keycloak
+    live_app: LiveApp, municipality: UUID, browser: Browser, keycloak_server: Keycloak
 ) -> None:
-    owner = house.person(town, Role.TENANT_OWNER)
-    house.sign_in(browser, owner)
+    owner = live_app.person(municipality, Role.TENANT_OWNER)
+    live_app.sign_in(browser, owner)
     late = Browser()
-    page = late.get(f"{house.url}/login/432083")
+    page = late.get(f"{live_app.url}/login/432083")
     form = next(form for form in forms(page.text) if "password" in form.fields)
     form.fields.update(username=owner.email, password="a long enough password")
     answered = late.post(form.action, form.fields, follow=False)
 
     keycloak_server.stop()
     try:
-        assert browser.get(f"{house.url}/who", follow=False).status_code == 200
+        assert browser.get(f"{live_app.url}/who", follow=False).status_code == 200
         refused = late.get(answered.headers["location"])
         assert refused.status_code == 503
         assert "サインイン済みの方はそのままお使いいただけます" in refused.text
         assert refused.headers["retry-after"] == "5"
-        ready = httpx.get(f"{house.url}/readyz")
+        ready = httpx.get(f"{live_app.url}/readyz")
         assert (ready.status_code, ready.json()["postgresql"]) == (200, True)
     finally:
         keycloak_server.start_again()
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert db.session.query(WebSession).count() == 1
-    assert house.sign_in(Browser(), owner).status_code == 200
+    assert live_app.sign_in(Browser(), owner).status_code == 200
 
 
-def _token(house: House, browser: Browser) -> str:
-    found = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(f"{house.url}/who").text)
+def _token(live_app: LiveApp, browser: Browser) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(f"{live_app.url}/who").text)
     assert found is not None
     return found[1]
 
 
-def _who(house: House, cookie: str) -> int:
+def _who(live_app: LiveApp, cookie: str) -> int:
     holder = Browser()
-    holder.put_cookie(house.url, SESSION, cookie)
-    return holder.get(f"{house.url}/who", follow=False).status_code
+    holder.put_cookie(live_app.url, SESSION, cookie)
+    return holder.get(f"{live_app.url}/who", follow=False).status_code

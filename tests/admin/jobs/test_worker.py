@@ -22,20 +22,20 @@ from admin.operations.readiness import wait_until
 from admin.workflows.jobs import JobWorker, Queue
 from governance import outbox
 from governance.audit.seal import verify
-from governance.commands import bookkeeping
+from governance.commands import system_transaction
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
-from governance.kernel.errors import Conflict, Unreachable, reason
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import Conflict, DependencyUnavailable, message
 from governance.outbox import Job, JobState
 from tests import servers
 
-AWAY = reason("test.away", ja="試験: 不在", en="test: away")
-NO = reason("test.no", ja="試験: 不可", en="test: no")
+AWAY = message("test.away", ja="試験: 不在", en="test: away")
+NO = message("test.no", ja="試験: 不可", en="test: no")
 
 _TASK = table("huey_task", column("data"))
 
 
-class Deeds:
+class RecordingHandlers:
     """Handlers that say what they were asked, and do as the payload tells."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Deeds:
     def note(self, payload: dict[str, Any]) -> None:
         self.done.append(payload["number"])
         if payload.get("away"):
-            raise Unreachable(AWAY)
+            raise DependencyUnavailable(AWAY)
         if payload.get("refused"):
             raise Conflict(NO)
         if payload.get("bug"):
@@ -52,8 +52,8 @@ class Deeds:
 
 
 @pytest.fixture
-def deeds() -> Deeds:
-    return Deeds()
+def recording() -> RecordingHandlers:
+    return RecordingHandlers()
 
 
 @pytest.fixture
@@ -64,76 +64,78 @@ def queue(postgresql: servers.PostgreSQL, database_name: str) -> Iterator[Queue]
 
 
 @pytest.fixture
-def worker(database: Flask, queue: Queue, deeds: Deeds) -> JobWorker:
-    return JobWorker(database, queue, handlers={"note": deeds.note}, onboards=lambda one: None)
+def worker(database: Flask, queue: Queue, recording: RecordingHandlers) -> JobWorker:
+    return JobWorker(database, queue, handlers={"note": recording.note}, run_onboarding=lambda one: None)
 
 
 def _leave(operator_tenant: UUID, number: int, **more: bool) -> UUID:
-    with bookkeeping(OPERATOR) as session:
-        return outbox.write(session, operator_tenant, "note", {"number": number, **more}, clock.now())
+    with system_transaction(OPERATOR) as session:
+        return outbox.enqueue(session, operator_tenant, "note", {"number": number, **more}, clock.now())
 
 
 def _job(job_id: UUID) -> Job:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return db.session.get_one(Job, job_id, populate_existing=True)
 
 
 def test_a_job_is_done_once_however_often_its_id_arrives(
-    worker: JobWorker, deeds: Deeds, operator_tenant: UUID
+    worker: JobWorker, recording: RecordingHandlers, operator_tenant: UUID
 ) -> None:
     job_id = _leave(operator_tenant, 1)
 
     for _ in range(3):
-        worker.do(job_id)
+        worker.run_job(job_id)
 
-    assert deeds.done == [1]
+    assert recording.done == [1]
     assert _job(job_id).state == JobState.DONE
 
 
 @pytest.mark.parametrize("trouble", ["away", "bug"])
 def test_a_job_that_met_a_fault_is_tried_again_later_and_five_times_at_most(
-    trouble: str, worker: JobWorker, deeds: Deeds, operator_tenant: UUID
+    trouble: str, worker: JobWorker, recording: RecordingHandlers, operator_tenant: UUID
 ) -> None:
     job_id = _leave(operator_tenant, 1, **{trouble: True})
 
-    worker.do(job_id)
+    worker.run_job(job_id)
     assert _job(job_id).state == JobState.QUEUED
-    worker.do(job_id)
-    assert deeds.done == [1]
+    worker.run_job(job_id)
+    assert recording.done == [1]
 
     later = clock.now()
     for _ in range(10):
         later += timedelta(hours=1)
         with clock.at(later):
-            worker.do(job_id)
-    assert len(deeds.done) == outbox.ATTEMPTS_AT_MOST
+            worker.run_job(job_id)
+    assert len(recording.done) == outbox.MAX_ATTEMPTS
     assert _job(job_id).state == JobState.FAILED
 
 
-def test_a_job_that_was_refused_is_not_tried_again(worker: JobWorker, deeds: Deeds, operator_tenant: UUID) -> None:
+def test_a_job_that_was_refused_is_not_tried_again(
+    worker: JobWorker, recording: RecordingHandlers, operator_tenant: UUID
+) -> None:
     job_id = _leave(operator_tenant, 1, refused=True)
 
-    worker.do(job_id)
+    worker.run_job(job_id)
 
     assert (_job(job_id).state, _job(job_id).last_error) == (JobState.FAILED, "test.no")
 
 
 def test_a_job_whose_worker_died_is_taken_over_when_its_lease_has_run_out(
-    worker: JobWorker, deeds: Deeds, operator_tenant: UUID
+    worker: JobWorker, recording: RecordingHandlers, operator_tenant: UUID
 ) -> None:
     job_id = _leave(operator_tenant, 1)
-    with bookkeeping(OPERATOR) as session:
-        assert outbox.take(session, job_id, clock.now()) is not None
+    with system_transaction(OPERATOR) as session:
+        assert outbox.claim(session, job_id, clock.now()) is not None
 
-    worker.do(job_id)
-    assert deeds.done == []
-    with clock.at(clock.now() + outbox.LEASE + timedelta(seconds=1)):
-        worker.do(job_id)
+    worker.run_job(job_id)
+    assert recording.done == []
+    with clock.at(clock.now() + outbox.JOB_LEASE + timedelta(seconds=1)):
+        worker.run_job(job_id)
 
-    assert deeds.done == [1]
+    assert recording.done == [1]
 
 
-def test_an_id_that_nobody_carried_is_found_by_the_sweep(
+def test_an_id_that_nobody_dispatched_is_found_by_the_sweep(
     worker: JobWorker, queue: Queue, operator_tenant: UUID
 ) -> None:
     _leave(operator_tenant, 1)
@@ -148,9 +150,9 @@ def test_an_id_that_nobody_carried_is_found_by_the_sweep(
 
 def test_a_message_in_the_queue_is_an_id_and_can_run_nothing(queue: Queue, operator_tenant: UUID) -> None:
     job_id = _leave(operator_tenant, 1)
-    queue.carry(job_id)
+    queue.dispatch(job_id)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         (message,) = db.session.scalars(select(func.convert_from(_TASK.c.data, "UTF8")).select_from(_TASK)).all()
     assert str(job_id) in message
     assert message.startswith("[")
@@ -163,7 +165,7 @@ def process(
     """`moyai worker` itself, on the test's database; Keycloak is not there."""
     settings = {
         "MOYAI_HOME": str(tmp_path),
-        "MOYAI_PORT": str(ports.choose_free() - 4),
+        "MOYAI_PORT": str(ports.find_free_port() - 4),
         "DATABASE_URL": postgresql.app_url(database_name),
         "KEYCLOAK_URL": "http://127.0.0.1:9",
     }
@@ -179,7 +181,9 @@ def process(
     started.wait()
 
 
-def test_the_process_seals_the_record_and_stops_when_told(process: subprocess.Popen[bytes], database: Flask) -> None:
+def test_the_process_seals_the_audit_log_and_stops_on_sigterm(
+    process: subprocess.Popen[bytes], database: Flask
+) -> None:
     assert wait_until(_is_sealed, seconds=60)
 
     process.send_signal(signal.SIGTERM)
@@ -205,7 +209,7 @@ def test_the_process_outlives_a_database_that_cuts_its_connections(
     db.engine.dispose()
 
     job_id = _leave(operator_tenant, 1)
-    Queue(postgresql.app_url(database_name)).carry(job_id)
+    Queue(postgresql.app_url(database_name)).dispatch(job_id)
 
     # The process knows no job of this name: it fails it, and that is how it shows that it is at work.
     assert wait_until(lambda: _job(job_id).last_error == "KeyError", seconds=60)
@@ -213,6 +217,6 @@ def test_the_process_outlives_a_database_that_cuts_its_connections(
 
 
 def _is_sealed() -> bool:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         found = verify(db.session())
         return found.records > 0 and found.unsealed == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from admin.operations import ports
-from admin.operations.mail.outbox import LARGEST, MailOutbox
+from admin.operations.mail.outbox import MAX_BYTES, MailOutbox
 from admin.operations.mail.server import LocalMailServer, local_mail_port
 from admin.operations.settings import Settings
 from governance.kernel.errors import NotFound
@@ -19,13 +19,13 @@ from governance.kernel.ids import new_id
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> MailOutbox:
+def outbox_folder(tmp_path: Path) -> MailOutbox:
     return MailOutbox(tmp_path)
 
 
 @pytest.fixture
-def server(box: MailOutbox) -> Iterator[LocalMailServer]:
-    running = LocalMailServer(box, ports.choose_free())
+def server(outbox_folder: MailOutbox) -> Iterator[LocalMailServer]:
+    running = LocalMailServer(outbox_folder, ports.find_free_port())
     running.start()
     yield running
     running.stop()
@@ -45,41 +45,41 @@ def _send(server: LocalMailServer, message: EmailMessage) -> None:
         line.send_message(message)
 
 
-def test_a_mail_is_kept_with_recipient_subject_and_link(box: MailOutbox, server: LocalMailServer) -> None:
+def test_a_mail_is_kept_with_recipient_subject_and_link(outbox_folder: MailOutbox, server: LocalMailServer) -> None:
     _send(server, _mail())
 
-    (kept,) = box.mails()
+    (kept,) = outbox_folder.mails()
     assert kept.recipient == "owner@431001.example"
     assert kept.subject == "パスワードの設定"
-    assert "https://moyai.example/x?key=1&a=2" in box.body(kept.id)
+    assert "https://moyai.example/x?key=1&a=2" in outbox_folder.body(kept.id)
 
 
-def test_the_newest_mail_comes_first(box: MailOutbox, server: LocalMailServer) -> None:
+def test_the_newest_mail_comes_first(outbox_folder: MailOutbox, server: LocalMailServer) -> None:
     for subject in ("一", "二", "三"):
         _send(server, _mail(subject))
 
-    assert [kept.subject for kept in box.mails()] == ["三", "二", "一"]
-    assert [kept.subject for kept in box.mails(limit=1)] == ["三"]
+    assert [kept.subject for kept in outbox_folder.mails()] == ["三", "二", "一"]
+    assert [kept.subject for kept in outbox_folder.mails(limit=1)] == ["三"]
 
 
-def test_nobody_else_on_the_machine_may_read_it(box: MailOutbox, server: LocalMailServer) -> None:
+def test_nobody_else_on_the_machine_may_read_it(outbox_folder: MailOutbox, server: LocalMailServer) -> None:
     _send(server, _mail())
 
-    assert stat.S_IMODE(box.folder.stat().st_mode) == 0o700
-    assert [stat.S_IMODE(path.stat().st_mode) for path in box.folder.iterdir()] == [0o600]
+    assert stat.S_IMODE(outbox_folder.folder.stat().st_mode) == 0o700
+    assert [stat.S_IMODE(path.stat().st_mode) for path in outbox_folder.folder.iterdir()] == [0o600]
 
 
-def test_a_mail_that_is_too_large_is_refused_and_not_kept(box: MailOutbox, server: LocalMailServer) -> None:
+def test_a_mail_that_is_too_large_is_refused_and_not_kept(outbox_folder: MailOutbox, server: LocalMailServer) -> None:
     with pytest.raises(smtplib.SMTPException):
-        _send(server, _mail(body="x" * (LARGEST + 1)))
+        _send(server, _mail(body="x" * (MAX_BYTES + 1)))
 
-    assert box.mails() == []
+    assert outbox_folder.mails() == []
 
 
-def test_an_unknown_mail_is_not_found(box: MailOutbox) -> None:
-    assert box.mails() == []
+def test_an_unknown_mail_is_not_found(outbox_folder: MailOutbox) -> None:
+    assert outbox_folder.mails() == []
     with pytest.raises(NotFound):
-        box.body(new_id())
+        outbox_folder.body(new_id())
 
 
 def test_with_a_mail_server_set_there_is_none_here(tmp_path: Path) -> None:

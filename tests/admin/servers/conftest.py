@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from admin.operations import children, ports
+from admin.operations import ports, services
 from admin.operations.settings import Settings
 from admin.operations.supervisor import Supervisor
 
@@ -16,25 +16,25 @@ from admin.operations.supervisor import Supervisor
 def settings(tmp_path: Path) -> Settings:
     """Settings of an empty home whose five ports were free a moment ago."""
     for _ in range(50):
-        port = ports.choose_free()
+        port = ports.find_free_port()
         if port < 65000 and all(ports.is_free(port + step) for step in range(5)):
             return Settings(home=tmp_path / "home", port=port, public_url=f"http://localhost:{port}")
     raise RuntimeError("no five free ports in a row")
 
 
 @pytest.fixture
-def said() -> list[str]:
+def messages() -> list[str]:
     """What the supervisor told, a sentence each."""
     return []
 
 
 @pytest.fixture
-def supervised(settings: Settings, said: list[str]) -> Iterator[Supervisor]:
+def supervised(settings: Settings, messages: list[str]) -> Iterator[Supervisor]:
     """A supervisor with the embedded PostgreSQL of the home, ready."""
     settings.home.mkdir(mode=0o711)
     server = settings.embedded_postgresql()
     server.initialise()
-    with Supervisor(settings.home, said.append) as supervisor:
-        supervisor.start(children.postgresql(server))
-        supervisor.await_ready(children.POSTGRESQL)
+    with Supervisor(settings.home, messages.append) as supervisor:
+        supervisor.start(services.postgresql(server))
+        supervisor.await_ready(services.POSTGRESQL)
         yield supervisor

@@ -45,12 +45,12 @@ def test_servers_that_exist_elsewhere_are_used_and_none_is_started(
         KEYCLOAK_URL=keycloak_server.url,
     )
     try:
-        code, started, said = moyai("up")
+        code, started, messages = moyai("up")
         again, _, _ = moyai("status")
     finally:
         stopped, _, _ = moyai("down")
 
-    assert (code, again, stopped) == (0, 0, 0), said
+    assert (code, again, stopped) == (0, 0, 0), messages
     assert started["postgresql"] == {"version": "18.4", "embedded": False, "ready": True}
     assert started["keycloak"]["embedded"] is False
     assert started["keycloak"]["ready"] is True
@@ -64,16 +64,16 @@ def test_servers_that_exist_elsewhere_are_used_and_none_is_started(
 
 
 def test_a_database_that_does_not_answer_is_named_and_nothing_is_left_running(settings: Settings) -> None:
-    nowhere = f"postgresql+psycopg://moyai_app:hidden-word@127.0.0.1:{ports.choose_free()}/moyai"
+    nowhere = f"postgresql+psycopg://moyai_app:hidden-word@127.0.0.1:{ports.find_free_port()}/moyai"
     moyai = Moyai(settings, DATABASE_URL=nowhere, KEYCLOAK_URL="http://localhost:1")
 
-    code, answer, said = moyai("up")
+    code, answer, messages = moyai("up")
     code_of_status, status, _ = moyai("status")
 
     assert code == 3
     assert answer["error"]["code"] == "servers.database_unreachable"
     assert answer["error"]["field"] == "DATABASE_URL"
-    assert "hidden-word" not in json.dumps(answer) + said
+    assert "hidden-word" not in json.dumps(answer) + messages
     assert code_of_status == 3
     assert status["postgresql"] == {"version": None, "embedded": False, "ready": False}
     assert moyai("down")[1] == {"stopped": False}

@@ -13,24 +13,24 @@ from pathlib import Path
 import psutil
 import pytest
 
-from admin.operations import children
-from admin.operations.processes import Record, Records
+from admin.operations import services
+from admin.operations.processes import PidFiles, ProcessRecord
 from admin.operations.readiness import wait_until
 from admin.operations.settings import Settings
-from admin.operations.supervisor import ALREADY_RUNNING, PORT_TAKEN, SUPERVISOR, Supervisor, end_left_behind
+from admin.operations.supervisor import ALREADY_RUNNING, PORT_TAKEN, SUPERVISOR, Supervisor, stop_orphans
 from governance.kernel.errors import Conflict
 
-CHILD_OF_A_SUPERVISOR = """
+SUPERVISOR_SCRIPT = """
 import sys, threading
 from pathlib import Path
-from admin.operations import children
+from admin.operations import services
 from admin.operations.supervisor import Supervisor
 from admin.operations.settings import Settings
 settings = Settings(home=Path(sys.argv[1]), port=int(sys.argv[2]))
 server = settings.embedded_postgresql()
 server.initialise()
 with Supervisor(settings.home, lambda text: None) as supervisor:
-    supervisor.start(children.postgresql(server))
+    supervisor.start(services.postgresql(server))
     supervisor.await_ready("postgresql")
     print("ready", flush=True)
     threading.Event().wait()
@@ -46,7 +46,7 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def test_a_server_that_died_is_started_again(settings: Settings, supervised: Supervisor, said: list[str]) -> None:
+def test_a_server_that_died_is_started_again(settings: Settings, supervised: Supervisor, messages: list[str]) -> None:
     first = _record(settings, "postgresql")
 
     os.kill(first.pid, signal.SIGKILL)
@@ -54,35 +54,37 @@ def test_a_server_that_died_is_started_again(settings: Settings, supervised: Sup
     server = settings.embedded_postgresql()
     assert wait_until(lambda: _record(settings, "postgresql").pid != first.pid, seconds=20)
     assert wait_until(lambda: server.version() is not None, seconds=20)
-    assert any("starting again" in sentence for sentence in said)
+    assert any("starting again" in sentence for sentence in messages)
 
 
 def test_a_second_supervisor_of_the_same_home_is_refused(settings: Settings, supervised: Supervisor) -> None:
     with pytest.raises(Conflict) as refusal, Supervisor(settings.home, print):
         pass
 
-    assert refusal.value.why is ALREADY_RUNNING
+    assert refusal.value.message is ALREADY_RUNNING
     assert refusal.value.facts["pid"] == os.getpid()
     assert settings.embedded_postgresql().version() is not None
 
 
-def test_a_port_that_is_taken_is_named_with_its_holder_and_the_setting(settings: Settings, said: list[str]) -> None:
-    with socket.socket() as taken, Supervisor(settings.home, said.append) as supervisor:
+def test_a_port_that_is_taken_is_named_with_its_holder_and_the_setting(settings: Settings, messages: list[str]) -> None:
+    with socket.socket() as taken, Supervisor(settings.home, messages.append) as supervisor:
         taken.bind(("127.0.0.1", settings.postgresql_port))
         taken.listen()
 
         with pytest.raises(Conflict) as refusal:
-            supervisor.check_ports([children.postgresql(settings.embedded_postgresql())], base=settings.port)
+            supervisor.check_ports([services.postgresql(settings.embedded_postgresql())], base=settings.port)
 
-    assert refusal.value.why is PORT_TAKEN
-    assert str(settings.postgresql_port) in refusal.value.message("en")
-    assert f"({os.getpid()})" in refusal.value.message("en")
+    assert refusal.value.message is PORT_TAKEN
+    assert str(settings.postgresql_port) in refusal.value.text("en")
+    assert f"({os.getpid()})" in refusal.value.text("en")
     assert "MOYAI_PORT" in refusal.value.hint("ja")
     assert not (settings.home / "postgresql").exists()
 
 
-def test_what_a_killed_supervisor_left_behind_is_recognised_and_stopped(settings: Settings, said: list[str]) -> None:
-    arguments = [sys.executable, "-c", CHILD_OF_A_SUPERVISOR, str(settings.home), str(settings.port)]
+def test_what_a_killed_supervisor_left_behind_is_recognised_and_stopped(
+    settings: Settings, messages: list[str]
+) -> None:
+    arguments = [sys.executable, "-c", SUPERVISOR_SCRIPT, str(settings.home), str(settings.port)]
     crashed = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
     assert crashed.stdout is not None
     assert crashed.stdout.readline() == "ready\n"
@@ -91,11 +93,11 @@ def test_what_a_killed_supervisor_left_behind_is_recognised_and_stopped(settings
     crashed.communicate()
     assert left.is_alive()
 
-    with Supervisor(settings.home, said.append) as supervisor:
-        ended = end_left_behind(settings.home, settings.embedded_postgresql(), said.append)
+    with Supervisor(settings.home, messages.append) as supervisor:
+        ended = stop_orphans(settings.home, settings.embedded_postgresql(), messages.append)
         server = settings.embedded_postgresql()
-        supervisor.start(children.postgresql(server))
-        supervisor.await_ready(children.POSTGRESQL)
+        supervisor.start(services.postgresql(server))
+        supervisor.await_ready(services.POSTGRESQL)
 
         assert ended == 1
         assert not left.is_alive()
@@ -103,13 +105,13 @@ def test_what_a_killed_supervisor_left_behind_is_recognised_and_stopped(settings
 
 
 def test_a_pid_that_a_stranger_has_by_now_is_not_touched(
-    settings: Settings, stranger: subprocess.Popen[bytes], said: list[str]
+    settings: Settings, stranger: subprocess.Popen[bytes], messages: list[str]
 ) -> None:
-    records = Records(settings.home / "run")
-    mine = Record.of("web", stranger.pid)
-    records.write(Record("web", stranger.pid, mine.birth + "0", {}))
+    records = PidFiles(settings.home / "run")
+    mine = ProcessRecord.of("web", stranger.pid)
+    records.write(ProcessRecord("web", stranger.pid, mine.birth + "0", {}))
 
-    ended = end_left_behind(settings.home, None, said.append)
+    ended = stop_orphans(settings.home, None, messages.append)
 
     assert ended == 0
     assert stranger.poll() is None
@@ -117,44 +119,44 @@ def test_a_pid_that_a_stranger_has_by_now_is_not_touched(
 
 
 def test_a_pid_file_of_postgresql_whose_pid_a_stranger_has_does_not_stop_the_next_start(
-    settings: Settings, stranger: subprocess.Popen[bytes], said: list[str]
+    settings: Settings, stranger: subprocess.Popen[bytes], messages: list[str]
 ) -> None:
     server = settings.embedded_postgresql()
     server.initialise()
     (server.data_folder / "postmaster.pid").write_text(f"{stranger.pid}\n{server.data_folder}\n1\n")
 
-    with Supervisor(settings.home, said.append) as supervisor:
-        supervisor.start(children.postgresql(server))
-        supervisor.await_ready(children.POSTGRESQL)
+    with Supervisor(settings.home, messages.append) as supervisor:
+        supervisor.start(services.postgresql(server))
+        supervisor.await_ready(services.POSTGRESQL)
 
         assert server.version() is not None
     assert stranger.poll() is None
 
 
 def test_leaving_stops_what_was_started_and_nothing_else(
-    settings: Settings, stranger: subprocess.Popen[bytes], said: list[str]
+    settings: Settings, stranger: subprocess.Popen[bytes], messages: list[str]
 ) -> None:
     server = settings.embedded_postgresql()
     server.initialise()
-    with Supervisor(settings.home, said.append) as supervisor:
-        supervisor.start(children.postgresql(server))
-        supervisor.await_ready(children.POSTGRESQL)
+    with Supervisor(settings.home, messages.append) as supervisor:
+        supervisor.start(services.postgresql(server))
+        supervisor.await_ready(services.POSTGRESQL)
         ours = psutil.Process(_record(settings, "postgresql").pid)
         family = [ours, *ours.children(recursive=True)]
 
     assert not any(process.is_running() for process in family)
     assert stranger.poll() is None
-    assert Records(settings.home / "run").read("postgresql") is None
-    assert Records(settings.home / "run").read(SUPERVISOR) is None
+    assert PidFiles(settings.home / "run").read("postgresql") is None
+    assert PidFiles(settings.home / "run").read(SUPERVISOR) is None
 
 
-def test_a_second_start_goes_on_with_the_data_that_is_there(settings: Settings, said: list[str]) -> None:
+def test_a_second_start_goes_on_with_the_data_that_is_there(settings: Settings, messages: list[str]) -> None:
     server = settings.embedded_postgresql()
     assert server.initialise()
     for start in ("first", "second"):
-        with Supervisor(settings.home, said.append) as supervisor:
-            supervisor.start(children.postgresql(server))
-            supervisor.await_ready(children.POSTGRESQL)
+        with Supervisor(settings.home, messages.append) as supervisor:
+            supervisor.start(services.postgresql(server))
+            supervisor.await_ready(services.POSTGRESQL)
             with server.connect("postgres") as connection:
                 connection.execute("CREATE TABLE IF NOT EXISTS kept (start text)")
                 connection.execute("INSERT INTO kept VALUES (%s)", (start,))
@@ -166,35 +168,33 @@ def test_a_second_start_goes_on_with_the_data_that_is_there(settings: Settings, 
 
 def test_a_half_made_data_folder_is_made_anew(settings: Settings) -> None:
     server = settings.embedded_postgresql()
-    growing = server.folder / "data.growing"
-    growing.mkdir(parents=True)
-    (growing / "PG_VERSION").write_text("18\n")
+    unfinished = server.folder / "data.growing"
+    unfinished.mkdir(parents=True)
+    (unfinished / "PG_VERSION").write_text("18\n")
 
     assert server.initialise()
 
-    assert not growing.exists()
+    assert not unfinished.exists()
     assert (server.data_folder / "global").is_dir()
     assert not (server.folder / "password").exists()
 
 
-def test_a_server_that_cannot_start_is_told_with_its_last_words_and_its_log(
-    settings: Settings, said: list[str]
-) -> None:
+def test_a_server_that_cannot_start_is_reported_with_its_log(settings: Settings, messages: list[str]) -> None:
     server = settings.embedded_postgresql()
     server.initialise()
     (server.data_folder / "postgresql.conf").write_text("no such setting")
 
-    with Supervisor(settings.home, said.append) as supervisor:
-        supervisor.start(children.postgresql(server))
+    with Supervisor(settings.home, messages.append) as supervisor:
+        supervisor.start(services.postgresql(server))
         with pytest.raises(Conflict) as refusal:
-            supervisor.await_ready(children.POSTGRESQL)
+            supervisor.await_ready(services.POSTGRESQL)
 
-    assert "PostgreSQL did not start" in refusal.value.message("en")
-    assert "syntax error" in refusal.value.message("en")
+    assert "PostgreSQL did not start" in refusal.value.text("en")
+    assert "syntax error" in refusal.value.text("en")
     assert str(settings.logs / "postgresql.log") in refusal.value.hint("en")
 
 
-def _record(settings: Settings, name: str) -> Record:
-    record = Records(Path(settings.home) / "run").read(name)
+def _record(settings: Settings, name: str) -> ProcessRecord:
+    record = PidFiles(Path(settings.home) / "run").read(name)
     assert record is not None
     return record

@@ -6,10 +6,10 @@ from __future__ import annotations
 from fractions import Fraction
 from math import floor
 
-from billing.allocation.case import Case
+from billing.allocation.input import AllocationInput
 
 
-def shares_by_hand(case: Case) -> tuple[dict[str, int], int]:
+def shares_by_hand(case: AllocationInput) -> tuple[dict[str, int], int]:
     """Each member's share and what is left to the operator."""
     rest = case.total_yen - sum(deduction.yen for deduction in case.deductions)
     pool = floor(rest * (1 - case.operator_ratio))

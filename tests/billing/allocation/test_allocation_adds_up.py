@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.allocation.calculation import Allocation, compute
-from billing.allocation.case import TOTAL_BOUND, Case, Component, Components, Deduction
+from billing.allocation.input import MAX_TOTAL_YEN, AllocationInput, Component, Components, Deduction
 from billing.allocation.workings import as_json, share_workings, workings
 from governance.kernel.split import Rounding
 from tests.billing.allocation.by_hand import shares_by_hand
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("uncounted")
 
 CODES = ("431001", "432024", "432041", "432067", "432105", "432113", "432130", "432156", "432164", "434035", "435317")
 
-totals = st.one_of(st.integers(1, 10_000), st.integers(1, 10**11), st.integers(2**53, TOTAL_BOUND))
+totals = st.one_of(st.integers(1, 10_000), st.integers(1, 10**11), st.integers(2**53, MAX_TOTAL_YEN))
 weights = st.one_of(
     st.integers(0, 3).map(Fraction),
     st.integers(0, 800_000).map(Fraction),
@@ -31,7 +31,7 @@ units = st.sampled_from([1, 1, 1, 10, 100, 1000, 7])
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
+def cases(draw: st.DrawFn) -> AllocationInput:
     """Any case that can be shared."""
     parts = draw(st.lists(st.integers(1, 100), min_size=1, max_size=4))
     members = CODES[: draw(st.integers(1, len(CODES)))]
@@ -47,7 +47,7 @@ def cases(draw: st.DrawFn) -> Case:
         Deduction(f"控除{place}", total_yen * percent // 100)
         for place, percent in enumerate(draw(st.lists(st.integers(0, 50), max_size=2)))
     )
-    return Case(
+    return AllocationInput(
         total_yen=total_yen,
         unit_yen=draw(units),
         rounding=draw(st.sampled_from(Rounding)),
@@ -64,7 +64,7 @@ def added_up(allocation: Allocation) -> int:
 
 @settings(max_examples=20_000 // len(Rounding), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(cases())
-def test_the_parts_add_up_to_the_total_and_are_those_worked_by_hand_in_20_000_cases(drawn: Case) -> None:
+def test_the_parts_add_up_to_the_total_and_are_those_worked_by_hand_in_20_000_cases(drawn: AllocationInput) -> None:
     for rounding in Rounding:
         case = replace(drawn, rounding=rounding)
 
@@ -77,7 +77,7 @@ def test_the_parts_add_up_to_the_total_and_are_those_worked_by_hand_in_20_000_ca
 
 @settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(cases(), st.integers())
-def test_the_order_of_members_and_components_changes_nothing(case: Case, seed: int) -> None:
+def test_the_order_of_members_and_components_changes_nothing(case: AllocationInput, seed: int) -> None:
     shuffle = Random(seed).shuffle
     parts = []
     for part in case.components.parts:
@@ -98,7 +98,7 @@ def test_the_order_of_members_and_components_changes_nothing(case: Case, seed: i
 
 @settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(cases())
-def test_the_same_case_gives_the_same_bytes_and_any_other_another_digest(case: Case) -> None:
+def test_the_same_case_gives_the_same_bytes_and_any_other_another_digest(case: AllocationInput) -> None:
     again = replace(case, components=Components(tuple(case.components.parts)))
 
     assert json.dumps(as_json(compute(case))) == json.dumps(as_json(compute(again)))
@@ -109,7 +109,7 @@ def test_the_same_case_gives_the_same_bytes_and_any_other_another_digest(case: C
 
 @settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(cases())
-def test_the_workings_explain_every_share(case: Case) -> None:
+def test_the_workings_explain_every_share(case: AllocationInput) -> None:
     allocation = compute(case)
     exact = dict.fromkeys(allocation.shares_yen, Fraction())
     for line in workings(allocation):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from admin.features.allocation.compute_cli import INPUT_BYTES, allocation
+from admin.features.allocation.compute_cli import MAX_INPUT_BYTES, allocation
 
 GOOD: dict[str, Any] = {
     "total_yen": 24_000_001,
@@ -179,7 +179,7 @@ def test_json_that_parsers_read_differently_is_refused_by_its_place(was: str, be
         b"[" * 10_000 + b"]" * 10_000,
         b'{"components":' * 10_000 + b"1" + b"}" * 10_000,
         b'{"components":' + b"[" * 32 + b"]" * 32 + b"}",
-        json.dumps(GOOD).encode().ljust(INPUT_BYTES + 1),
+        json.dumps(GOOD).encode().ljust(MAX_INPUT_BYTES + 1),
     ],
     ids=lambda content: repr(content[:12]),
 )

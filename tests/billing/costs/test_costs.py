@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from billing.costs.commands import (
-    BURDEN_REASON,
+    CONTRIBUTION_REASON,
     DefineCostPool,
     RecordCost,
     WithdrawCost,
@@ -21,40 +21,40 @@ from billing.costs.commands import (
 )
 from billing.costs.queries import ItemFacts, cost_items, cost_pools
 from billing.costs.tables import TaxKind
-from governance.kernel.database import OPERATOR, db, scope
-from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Refused
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.permissions import Role
-from tests.billing.county import County
+from tests.billing.factories import BillingFactory
 
 
 @pytest.fixture
-def running(county: County) -> County:
+def running(factory: BillingFactory) -> BillingFactory:
     """A pool to record costs in."""
-    county.draft()
-    return county
+    factory.draft()
+    return factory
 
 
-def record(county: County, **change: Any) -> UUID:
-    order = {"fiscal_year": 2025, "pool": "running", "name": "運用保守", "yen": 1_200_000, "source": "契約書"}
-    return record_cost(RecordCost(**{**order, **change}), actor=county.actors.finance).item_id
+def record(factory: BillingFactory, **change: Any) -> UUID:
+    command = {"fiscal_year": 2025, "pool": "running", "name": "運用保守", "yen": 1_200_000, "source": "契約書"}
+    return record_cost(RecordCost(**{**command, **change}), actor=factory.actors.finance).item_id
 
 
 def items(*, withdrawn: bool = False) -> list[ItemFacts]:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return cost_items(db.session(), FiscalYear(2025), withdrawn=withdrawn)
 
 
-def test_a_burden_is_out_of_scope_of_consumption_tax_with_the_reason_kept(running: County) -> None:
+def test_a_burden_is_out_of_scope_of_consumption_tax_with_the_reason_kept(running: BillingFactory) -> None:
     record(running)
 
     [item] = items()
-    assert (item.yen, item.tax_kind, item.tax_reason) == (1_200_000, TaxKind.OUT_OF_SCOPE, BURDEN_REASON)
+    assert (item.yen, item.tax_kind, item.tax_reason) == (1_200_000, TaxKind.OUT_OF_SCOPE, CONTRIBUTION_REASON)
     assert (item.pool.name, item.source) == ("running", "契約書")
 
 
-def test_a_taxable_line_says_why(running: County) -> None:
+def test_a_taxable_line_says_why(running: BillingFactory) -> None:
     with pytest.raises(Invalid) as refusal:
         record(running, tax_kind=TaxKind.TAXABLE_10)
     record(running, tax_kind=TaxKind.TAXABLE_10, tax_reason="委託料のため")
@@ -76,8 +76,10 @@ def test_a_taxable_line_says_why(running: County) -> None:
         ({"source": ""}, "source"),
     ],
 )
-def test_what_cannot_be_recorded_is_refused_by_its_field(running: County, change: dict[str, Any], field: str) -> None:
-    with pytest.raises(Refused) as refusal:
+def test_what_cannot_be_recorded_is_refused_by_its_field(
+    running: BillingFactory, change: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(DomainError) as refusal:
         record(running, **change)
 
     assert refusal.value.field == field
@@ -85,20 +87,20 @@ def test_what_cannot_be_recorded_is_refused_by_its_field(running: County, change
 
 
 @pytest.mark.parametrize("yen", [True, 5.0, "5", float("nan")])
-def test_what_is_not_a_whole_number_is_no_order(running: County, yen: object) -> None:
+def test_what_is_not_a_whole_number_is_no_command(running: BillingFactory, yen: object) -> None:
     with pytest.raises(ValueError, match="yen"):
         record(running, yen=yen)
 
     assert items() == []
 
 
-def test_the_last_day_of_the_year_belongs_to_it(running: County) -> None:
+def test_the_last_day_of_the_year_belongs_to_it(running: BillingFactory) -> None:
     record(running, incurred_on=date(2026, 3, 31))
 
     assert [item.incurred_on for item in items()] == [date(2026, 3, 31)]
 
 
-def test_a_withdrawn_cost_stays_visible_with_its_reason_and_is_shared_no_more(running: County) -> None:
+def test_a_withdrawn_cost_stays_visible_with_its_reason_and_is_shared_no_more(running: BillingFactory) -> None:
     item_id = record(running)
 
     withdraw_cost(WithdrawCost(item_id=item_id, reason="二重登録"), actor=running.actors.finance)
@@ -110,12 +112,12 @@ def test_a_withdrawn_cost_stays_visible_with_its_reason_and_is_shared_no_more(ru
     assert refusal.value.code == "cost.already_withdrawn"
 
 
-def test_a_cost_that_is_not_there_is_not_withdrawn(running: County) -> None:
+def test_a_cost_that_is_not_there_is_not_withdrawn(running: BillingFactory) -> None:
     with pytest.raises(NotFound):
         withdraw_cost(WithdrawCost(item_id=new_id(), reason="誤り"), actor=running.actors.finance)
 
 
-def test_the_database_lets_only_the_withdrawal_be_written(running: County) -> None:
+def test_the_database_lets_only_the_withdrawal_be_written(running: BillingFactory) -> None:
     record(running)
 
     for change in (
@@ -125,7 +127,7 @@ def test_the_database_lets_only_the_withdrawal_be_written(running: County) -> No
         "INSERT INTO cost_item SELECT gen_random_uuid(), tenant_id, pool_id, fiscal_year, kind, name, 0, tax_kind,"
         " tax_reason, source, incurred_on, recorded_at, recorded_by FROM cost_item",
     ):
-        with scope(OPERATOR):
+        with tenant_scope(OPERATOR):
             with pytest.raises(DBAPIError):
                 db.session().execute(text(change))
             db.session().rollback()
@@ -133,26 +135,26 @@ def test_the_database_lets_only_the_withdrawal_be_written(running: County) -> No
     assert [item.yen for item in items()] == [1_200_000]
 
 
-def test_defining_a_pool_again_changes_nothing_and_otherwise_is_refused(running: County) -> None:
-    order = DefineCostPool(name="running", label="運営経費", rule="running-cost")
+def test_defining_a_pool_again_changes_nothing_and_otherwise_is_refused(running: BillingFactory) -> None:
+    command = DefineCostPool(name="running", label="運営経費", rule="running-cost")
 
-    define_cost_pool(order, actor=running.actors.finance)
+    define_cost_pool(command, actor=running.actors.finance)
     with pytest.raises(Conflict) as refusal:
-        define_cost_pool(order.model_copy(update={"label": "別の経費"}), actor=running.actors.finance)
+        define_cost_pool(command.model_copy(update={"label": "別の経費"}), actor=running.actors.finance)
     with pytest.raises(NotFound):
-        define_cost_pool(order.model_copy(update={"rule": "unknown"}), actor=running.actors.finance)
+        define_cost_pool(command.model_copy(update={"rule": "unknown"}), actor=running.actors.finance)
 
     assert refusal.value.code == "cost.pool_exists"
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert [pool.label for pool in cost_pools(db.session())] == ["運営経費"]
 
 
-def test_a_municipality_sees_no_item_and_records_none(running: County) -> None:
+def test_a_municipality_sees_no_item_and_records_none(running: BillingFactory) -> None:
     record(running)
     own = new_id()
     person = running.actors.municipal(own, Role.TENANT_FINANCE)
 
-    with scope(own):
+    with tenant_scope(own):
         assert cost_items(db.session(), FiscalYear(2025)) == []
     with pytest.raises(NotAllowed):
         record_cost(RecordCost(fiscal_year=2025, pool="running", name="経費", yen=1, source="契約書"), actor=person)

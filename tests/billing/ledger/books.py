@@ -1,4 +1,4 @@
-"""Books to try things on: two municipalities, and orders in the words of the tests."""
+"""Books to try things on: two municipalities, and commands in the words of the tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.actors import Actors
 DAY = date(2025, 6, 1)
 
 
-def burden(
+def contribution(
     book: UUID,
     yen: int = 1_000,
     *,
@@ -36,7 +36,7 @@ def burden(
 
 
 def posted(actors: Actors, book: UUID, yen: int = 1_000, *, happened_on: date = DAY) -> EntryPosted:
-    return post_entry(burden(book, yen, happened_on=happened_on), actor=actors.finance)
+    return post_entry(contribution(book, yen, happened_on=happened_on), actor=actors.finance)
 
 
 def close(actors: Actors, book: UUID, fiscal_year: int = 2025) -> None:

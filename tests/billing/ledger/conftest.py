@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from tests.actors import Actors
-from tests.tenancy.register import aso_city, kumamoto_city
+from tests.tenancy.factories import aso_city, kumamoto_city
 
 
 @pytest.fixture

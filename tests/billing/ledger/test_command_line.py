@@ -15,12 +15,12 @@ from admin.cli import main
 from admin.operations.postgresql import SUPERUSER
 from billing.ledger import queries
 from billing.ledger.periods import PeriodState
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from tests import servers
 from tests.actors import Actors
 from tests.billing.ledger.books import close, posted
-from tests.tenancy.register import recorded, rows
+from tests.tenancy.factories import recorded, rows
 
 ENTRY: dict[str, Any] = {
     "reference": "manual:2025-001",
@@ -58,13 +58,13 @@ def as_file(**other: Any) -> bytes:
     return json.dumps(ENTRY | other).encode()
 
 
-def entries(book: UUID) -> list[queries.EntryInBook]:
-    with scope(OPERATOR):
+def entries(book: UUID) -> list[queries.EntryFacts]:
+    with tenant_scope(OPERATOR):
         return queries.entries(db.session(), book)
 
 
 def state(book: UUID, fiscal_year: int = 2025) -> PeriodState | None:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return queries.period_state(db.session(), book, fiscal_year)
 
 
@@ -85,9 +85,9 @@ def test_books_that_do_not_hold_exit_1_and_name_the_account(
 
     result = moyai("verify", "--json")
 
-    proof = json.loads(result.stdout)
-    assert (result.exit_code, proof["balanced"]) == (1, False)
-    [imbalance] = proof["imbalances"]
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["balanced"]) == (1, False)
+    [imbalance] = report["imbalances"]
     assert (imbalance["kind"], imbalance["tenant"]) == ("balance", str(book))
     assert (imbalance["expected"], imbalance["found"]) == (1_000, 1_001)
 

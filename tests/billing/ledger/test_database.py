@@ -75,27 +75,27 @@ def test_a_whole_entry_is_taken(raw: Raw) -> None:
 
 
 @pytest.mark.parametrize("table", ["ledger_entry", "ledger_line", "ledger_account"])
-@pytest.mark.parametrize("deed", ["UPDATE {} SET tenant_id = tenant_id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
-def test_what_is_posted_is_not_changed(deed: str, table: str, raw: Raw) -> None:
+@pytest.mark.parametrize("statement", ["UPDATE {} SET tenant_id = tenant_id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+def test_what_is_posted_is_not_changed(statement: str, table: str, raw: Raw) -> None:
     before = raw.count(table)
 
     with pytest.raises(errors.InsufficientPrivilege):
-        raw.connection.execute(deed.format(table).encode())
+        raw.connection.execute(statement.format(table).encode())
     assert raw.count(table) == before
 
 
 @pytest.mark.parametrize("table", ["ledger_period", "ledger_balance"])
-@pytest.mark.parametrize("deed", ["DELETE FROM {}", "TRUNCATE {}"])
-def test_years_and_balances_are_not_removed(deed: str, table: str, raw: Raw) -> None:
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "TRUNCATE {}"])
+def test_years_and_balances_are_not_removed(statement: str, table: str, raw: Raw) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
-        raw.connection.execute(deed.format(table).encode())
+        raw.connection.execute(statement.format(table).encode())
     assert raw.count(table) != 0
 
 
 @pytest.mark.parametrize("table", ["ledger_entry", "ledger_line", "ledger_account"])
-@pytest.mark.parametrize("deed", ["UPDATE {} SET tenant_id = tenant_id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET tenant_id = tenant_id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_a_trigger_refuses_it_even_to_the_owner(
-    deed: str, table: str, raw: Raw, postgresql: servers.PostgreSQL, database_name: str
+    statement: str, table: str, raw: Raw, postgresql: servers.PostgreSQL, database_name: str
 ) -> None:
     before = raw.count(table)
     raw.connection.rollback()
@@ -105,14 +105,14 @@ def test_a_trigger_refuses_it_even_to_the_owner(
         psycopg.connect(owner, options="-c moyai.scope=operator") as connection,
         pytest.raises(errors.RestrictViolation),
     ):
-        connection.execute(deed.format(table).encode())
+        connection.execute(statement.format(table).encode())
     assert raw.count(table) == before
 
 
 @pytest.mark.parametrize("table", ["ledger_period", "ledger_balance"])
-@pytest.mark.parametrize("deed", ["DELETE FROM {}", "TRUNCATE {}"])
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "TRUNCATE {}"])
 def test_a_trigger_keeps_years_and_balances_even_from_the_owner(
-    deed: str, table: str, raw: Raw, postgresql: servers.PostgreSQL, database_name: str
+    statement: str, table: str, raw: Raw, postgresql: servers.PostgreSQL, database_name: str
 ) -> None:
     raw.connection.rollback()
     owner = servers.libpq(postgresql.owner_url(database_name))
@@ -121,7 +121,7 @@ def test_a_trigger_keeps_years_and_balances_even_from_the_owner(
         psycopg.connect(owner, options="-c moyai.scope=operator") as connection,
         pytest.raises(errors.RestrictViolation),
     ):
-        connection.execute(deed.format(table).encode())
+        connection.execute(statement.format(table).encode())
     assert raw.count(table) != 0
 
 
@@ -233,7 +233,7 @@ def test_a_municipalitys_scope_writes_nothing_into_another_book(raw: Raw, other_
         raw.entry()
 
 
-def test_a_year_that_is_closed_or_not_open_yet_takes_nothing(raw: Raw, actors: Actors) -> None:
+def test_a_year_that_is_closed_or_not_open_yet_accepts_nothing(raw: Raw, actors: Actors) -> None:
     raw.connection.rollback()
     close(actors, raw.book)
 

@@ -17,30 +17,30 @@ import pytest
 from billing.ledger.commands import ReverseEntry, post_entry, reverse_entry
 from billing.ledger.export import ExportFormat, export
 from billing.ledger.verification import verify
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy.tenants.states import TenantKind
 from tests import servers
 from tests.actors import Actors
-from tests.billing.ledger.books import DAY, burden, posted
-from tests.tenancy.register import register
+from tests.billing.ledger.books import DAY, contribution, posted
+from tests.tenancy.factories import register_applicant
 
 
 def exported(to: ExportFormat, fiscal_year: int | None = None) -> str:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return "".join(export(db.session(), to, fiscal_year))
 
 
 @pytest.fixture
 def books_with_everything(book: UUID, other_book: UUID, actors: Actors) -> None:
     """Two years, a company without a code, a reversal, and words that mean something in each syntax."""
-    company = register(actors, None, '株式会社"例"; |', "レイ", TenantKind.COMPANY)
+    company = register_applicant(actors, None, '株式会社"例"; |', "レイ", TenantKind.COMPANY)
     entry = posted(actors, book, 5_907_051)
     reverse_entry(
         ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=date(2026, 4, 1), why="誤り"),
         actor=actors.finance,
     )
-    post_entry(burden(other_book, memo='=1+1; | "引用" \\ (x) ! *', reference="slip:1/2"), actor=actors.finance)
-    post_entry(burden(company, 10**15, happened_on=date(2025, 4, 1), memo=""), actor=actors.finance)
+    post_entry(contribution(other_book, memo='=1+1; | "引用" \\ (x) ! *', reference="slip:1/2"), actor=actors.finance)
+    post_entry(contribution(company, 10**15, happened_on=date(2025, 4, 1), memo=""), actor=actors.finance)
 
 
 @pytest.mark.usefixtures("books_with_everything")
@@ -100,7 +100,7 @@ def test_a_municipality_exports_its_own_book(book: UUID, other_book: UUID, actor
     posted(actors, book, 11)
     posted(actors, other_book, 22)
 
-    with scope(book):
+    with tenant_scope(book):
         written = "".join(export(db.session(), ExportFormat.HLEDGER))
 
     assert "431001" in written
@@ -127,7 +127,7 @@ def test_verifying_finds_what_was_tampered_with_behind_every_guard(
     reverse_entry(
         ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り"), actor=actors.finance
     )
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert verify(db.session()).as_json() == {"balanced": True, "entries": 2, "imbalances": []}
     third = posted(actors, book)
     assert third
@@ -136,7 +136,7 @@ def test_verifying_finds_what_was_tampered_with_behind_every_guard(
         connection.execute("SET session_replication_role = replica")
         connection.execute(tampering.encode())
 
-    with scope(OPERATOR):
-        proof = verify(db.session())
-    assert not proof.balanced
-    assert kind in {imbalance.kind for imbalance in proof.imbalances}
+    with tenant_scope(OPERATOR):
+        report = verify(db.session())
+    assert not report.balanced
+    assert kind in {imbalance.kind for imbalance in report.imbalances}

@@ -22,32 +22,32 @@ from billing.ledger.commands import (
     post_entry,
     reverse_entry,
 )
-from billing.ledger.periods import TAKEN_WHILE_CLOSING, EntryKind, PeriodState, takes
-from billing.ledger.posting import Line, Posting, post
+from billing.ledger.periods import ACCEPTED_WHILE_CLOSING, EntryKind, PeriodState, accepts
+from billing.ledger.posting import Posting, PostingLine, post
 from billing.ledger.verification import verify
 from governance.audit.queries import events
-from governance.commands import COMMANDS, Order, Outcome, Work, command
+from governance.commands import COMMANDS, Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.database import OPERATOR, db, scope
-from governance.kernel.errors import Closed, Conflict, Invalid, KeyReused, NotAllowed, NotFound
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import Closed, Conflict, IdempotencyKeyReused, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
 from tests.actors import Actors
-from tests.billing.ledger.books import DAY, burden, close, posted
+from tests.billing.ledger.books import DAY, close, contribution, posted
 
 
-def entries_of(book: UUID) -> list[queries.EntryInBook]:
-    with scope(OPERATOR):
+def entries_of(book: UUID) -> list[queries.EntryFacts]:
+    with tenant_scope(OPERATOR):
         return queries.entries(db.session(), book)
 
 
 def balances_of(book: UUID) -> dict[AccountCode, int]:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return {balance.account: balance.yen for balance in queries.balances(db.session(), book, 2025)}
 
 
 def test_posting_adds_entry_lines_and_balances_and_is_on_record(book: UUID, actors: Actors) -> None:
-    first = post_entry(burden(book, 5_907_051), actor=actors.finance)
+    first = post_entry(contribution(book, 5_907_051), actor=actors.finance)
 
     [entry] = entries_of(book)
     assert (entry.id, entry.fiscal_year, entry.total_yen) == (first.entry_id, 2025, 5_907_051)
@@ -56,7 +56,7 @@ def test_posting_adds_entry_lines_and_balances_and_is_on_record(book: UUID, acto
         ("負担金", -5_907_051),
     ]
     assert balances_of(book) == {AccountCode.RECEIVABLE: 5_907_051, AccountCode.BURDEN: -5_907_051}
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         [event] = events(db.session(), subject=str(first.entry_id))
     assert (event.event, event.tenant_id) == ("ledger.posted", book)
 
@@ -65,32 +65,32 @@ def test_posting_adds_entry_lines_and_balances_and_is_on_record(book: UUID, acto
     "memo", ['a "quoted" word', 'back\\slash \\\\ and \\"', "{NULL,1}", "NULL", "", "負担金、令和７年度", "'; --"]
 )
 def test_the_words_of_an_entry_are_kept_as_they_were_written(book: UUID, actors: Actors, memo: str) -> None:
-    post_entry(burden(book, 1_000, memo=memo), actor=actors.finance)
+    post_entry(contribution(book, 1_000, memo=memo), actor=actors.finance)
 
     [entry] = entries_of(book)
     assert entry.memo == memo
 
 
 def test_the_same_reference_and_content_is_the_same_entry_also_after_the_close(book: UUID, actors: Actors) -> None:
-    order = burden(book, reference="slip-1")
-    first = post_entry(order, actor=actors.finance)
+    command = contribution(book, reference="slip-1")
+    first = post_entry(command, actor=actors.finance)
     close(actors, book)
 
-    assert post_entry(order, actor=actors.finance) == first
+    assert post_entry(command, actor=actors.finance) == first
     assert len(entries_of(book)) == 1
 
 
 def test_the_same_reference_with_other_content_is_refused(book: UUID, actors: Actors) -> None:
-    post_entry(burden(book, 1_000, reference="slip-1"), actor=actors.finance)
+    post_entry(contribution(book, 1_000, reference="slip-1"), actor=actors.finance)
 
-    with pytest.raises(KeyReused):
-        post_entry(burden(book, 1_001, reference="slip-1"), actor=actors.finance)
+    with pytest.raises(IdempotencyKeyReused):
+        post_entry(contribution(book, 1_001, reference="slip-1"), actor=actors.finance)
     assert balances_of(book)[AccountCode.RECEIVABLE] == 1_000
 
 
 def test_the_same_reference_in_another_book_is_another_entry(book: UUID, other_book: UUID, actors: Actors) -> None:
-    post_entry(burden(book, reference="slip-1"), actor=actors.finance)
-    post_entry(burden(other_book, 7, reference="slip-1"), actor=actors.finance)
+    post_entry(contribution(book, reference="slip-1"), actor=actors.finance)
+    post_entry(contribution(other_book, 7, reference="slip-1"), actor=actors.finance)
 
     assert balances_of(other_book)[AccountCode.RECEIVABLE] == 7
 
@@ -117,7 +117,7 @@ def test_the_same_reference_in_another_book_is_another_entry(book: UUID, other_b
     ],
 )
 def test_an_order_that_is_none_is_not_made(change: dict[str, Any]) -> None:
-    given_fields = burden(new_id()).model_dump() | change
+    given_fields = contribution(new_id()).model_dump() | change
     with pytest.raises(ValidationError):
         PostEntry(**given_fields)
 
@@ -127,7 +127,7 @@ def test_what_does_not_balance_is_refused(yens: tuple[int, int], book: UUID, act
     lines = tuple(EntryLine(account=AccountCode.RECEIVABLE, yen=yen) for yen in yens)
 
     with pytest.raises(Invalid):
-        post_entry(burden(book).model_copy(update={"lines": lines}), actor=actors.finance)
+        post_entry(contribution(book).model_copy(update={"lines": lines}), actor=actors.finance)
     assert entries_of(book) == []
 
 
@@ -143,21 +143,21 @@ def test_what_does_not_balance_is_refused(yens: tuple[int, int], book: UUID, act
 def test_the_date_gives_the_fiscal_year_and_the_closing_period_belongs_to_both(
     day: date, fiscal_year: int | None, year: int, book: UUID, actors: Actors
 ) -> None:
-    order = burden(book, happened_on=day).model_copy(update={"fiscal_year": fiscal_year})
+    command = contribution(book, happened_on=day).model_copy(update={"fiscal_year": fiscal_year})
 
-    assert post_entry(order, actor=actors.finance).fiscal_year == year
+    assert post_entry(command, actor=actors.finance).fiscal_year == year
 
 
 @pytest.mark.parametrize("day", [date(2026, 6, 1), date(2025, 3, 31)])
 def test_a_date_outside_the_year_that_was_named_is_refused(day: date, book: UUID, actors: Actors) -> None:
     with pytest.raises(Invalid) as refusal:
-        post_entry(burden(book, happened_on=day).model_copy(update={"fiscal_year": 2025}), actor=actors.finance)
+        post_entry(contribution(book, happened_on=day).model_copy(update={"fiscal_year": 2025}), actor=actors.finance)
     assert refusal.value.field == "fiscal_year"
 
 
 def test_a_book_of_nobody_is_not_found(actors: Actors) -> None:
     with pytest.raises(NotFound):
-        post_entry(burden(new_id()), actor=actors.finance)
+        post_entry(contribution(new_id()), actor=actors.finance)
 
 
 def test_a_municipality_posts_nothing(book: UUID, actors: Actors) -> None:
@@ -165,7 +165,7 @@ def test_a_municipality_posts_nothing(book: UUID, actors: Actors) -> None:
     entry = posted(actors, book)
 
     with pytest.raises(NotAllowed):
-        post_entry(burden(book), actor=clerk)
+        post_entry(contribution(book), actor=clerk)
     with pytest.raises(NotAllowed):
         reverse_entry(ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り"), actor=clerk)
     with pytest.raises(NotAllowed):
@@ -176,7 +176,7 @@ def test_a_municipality_sees_its_own_book_alone(book: UUID, other_book: UUID, ac
     foreign = posted(actors, other_book)
     posted(actors, book)
 
-    with scope(book):
+    with tenant_scope(book):
         assert len(queries.entries(db.session(), book)) == 1
         assert queries.entries(db.session(), other_book) == []
         assert queries.balances(db.session(), other_book) == []
@@ -186,45 +186,45 @@ def test_a_municipality_sees_its_own_book_alone(book: UUID, other_book: UUID, ac
 
 def test_a_reversal_names_what_it_undoes_and_is_made_once(book: UUID, actors: Actors) -> None:
     entry = posted(actors, book)
-    order = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="金額の誤り")
+    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="金額の誤り")
 
-    reversal = reverse_entry(order, actor=actors.finance)
+    reversal = reverse_entry(command, actor=actors.finance)
 
     assert balances_of(book) == {AccountCode.RECEIVABLE: 0, AccountCode.BURDEN: 0}
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         undone = queries.entry(db.session(), book, entry.entry_id)
     assert undone.reversed_by == reversal.entry_id
     with pytest.raises(Conflict):
-        reverse_entry(order, actor=actors.finance)
+        reverse_entry(command, actor=actors.finance)
     with pytest.raises(Conflict):
-        reverse_entry(order.model_copy(update={"why": "もう一度"}), actor=actors.finance)
+        reverse_entry(command.model_copy(update={"why": "もう一度"}), actor=actors.finance)
     assert len(entries_of(book)) == 2
 
 
 def test_what_cannot_be_reversed(book: UUID, other_book: UUID, actors: Actors) -> None:
     entry = posted(actors, book)
-    order = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り")
+    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り")
 
     with pytest.raises(Invalid):
-        reverse_entry(order.model_copy(update={"happened_on": date(2025, 5, 31)}), actor=actors.finance)
+        reverse_entry(command.model_copy(update={"happened_on": date(2025, 5, 31)}), actor=actors.finance)
     with pytest.raises(NotFound):
-        reverse_entry(order.model_copy(update={"tenant_id": other_book}), actor=actors.finance)
-    reversal = reverse_entry(order, actor=actors.finance)
+        reverse_entry(command.model_copy(update={"tenant_id": other_book}), actor=actors.finance)
+    reversal = reverse_entry(command, actor=actors.finance)
     with pytest.raises(Conflict):
-        reverse_entry(order.model_copy(update={"entry_id": reversal.entry_id}), actor=actors.finance)
+        reverse_entry(command.model_copy(update={"entry_id": reversal.entry_id}), actor=actors.finance)
     assert len(entries_of(book)) == 2
 
 
-def test_a_closed_year_takes_nothing_and_its_correction_belongs_to_an_open_one(book: UUID, actors: Actors) -> None:
+def test_a_closed_year_accepts_nothing_and_its_correction_belongs_to_an_open_one(book: UUID, actors: Actors) -> None:
     entry = posted(actors, book)
     close(actors, book)
-    order = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り")
+    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り")
 
     with pytest.raises(Closed):
-        post_entry(burden(book), actor=actors.finance)
+        post_entry(contribution(book), actor=actors.finance)
     with pytest.raises(Closed):
-        reverse_entry(order, actor=actors.finance)
-    reverse_entry(order.model_copy(update={"happened_on": date(2026, 4, 1)}), actor=actors.finance)
+        reverse_entry(command, actor=actors.finance)
+    reverse_entry(command.model_copy(update={"happened_on": date(2026, 4, 1)}), actor=actors.finance)
 
     assert [entry.fiscal_year for entry in entries_of(book)] == [2026, 2025]
     assert balances_of(book)[AccountCode.RECEIVABLE] == 1_000
@@ -235,13 +235,13 @@ def test_a_year_that_is_closing_takes_adjustments_and_reversals_only(book: UUID,
     move_period(MovePeriod(tenant_id=book, fiscal_year=2025, to=PeriodState.CLOSING), actor=actors.finance)
 
     with pytest.raises(Closed):
-        post_entry(burden(book), actor=actors.finance)
-    post_entry(burden(book, 7).model_copy(update={"kind": "adjustment"}), actor=actors.finance)
+        post_entry(contribution(book), actor=actors.finance)
+    post_entry(contribution(book, 7).model_copy(update={"kind": "adjustment"}), actor=actors.finance)
     reverse_entry(
         ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り"), actor=actors.finance
     )
     assert balances_of(book)[AccountCode.RECEIVABLE] == 7
-    assert {kind for kind in EntryKind if takes(PeriodState.CLOSING, kind)} == TAKEN_WHILE_CLOSING
+    assert {kind for kind in EntryKind if accepts(PeriodState.CLOSING, kind)} == ACCEPTED_WHILE_CLOSING
 
 
 def test_a_year_moves_forward_and_closed_is_the_end(book: UUID, actors: Actors) -> None:
@@ -264,35 +264,37 @@ def test_a_year_moves_forward_and_closed_is_the_end(book: UUID, actors: Actors) 
         to(PeriodState.OPEN, 2024)
     with pytest.raises(Closed):
         posted(actors, book, happened_on=date(2024, 6, 1))
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert queries.period_state(db.session(), book, 2025) is PeriodState.CLOSED
         assert queries.period_state(db.session(), book, 2024) is None
 
 
-class PostTestRun(Order):
+class PostTestRun(Command):
     postings: tuple[tuple[UUID, str, int], ...]
 
 
-class RunOfTestPosted(Outcome):
+class RunOfTestPosted(Result):
     entries: int
     repeated: int
 
 
-@command(Permission.LEDGER_POST, Event.LEDGER_POSTED)
-def post_test_run(work: Work, order: PostTestRun) -> RunOfTestPosted:
+@handles(Permission.LEDGER_POST, Event.LEDGER_POSTED)
+def post_test_run(ctx: CommandContext, command: PostTestRun) -> RunOfTestPosted:
     """A run of burdens over several books, posted in one call."""
     done = post(
-        work,
+        ctx,
         [
-            Posting(book, reference, DAY, (Line(AccountCode.RECEIVABLE, yen), Line(AccountCode.BURDEN, -yen)))
-            for book, reference, yen in order.postings
+            Posting(
+                book, reference, DAY, (PostingLine(AccountCode.RECEIVABLE, yen), PostingLine(AccountCode.BURDEN, -yen))
+            )
+            for book, reference, yen in command.postings
         ],
     )
-    work.record(subject="run", entries=len(done))
+    ctx.audit(subject="run", entries=len(done))
     return RunOfTestPosted(entries=len(done), repeated=sum(each.repeated for each in done))
 
 
-# The house's own list of commands stays the house's.
+# The list of commands of the codebase stays as it is.
 del COMMANDS["post_test_run"]
 
 
@@ -315,7 +317,7 @@ def test_one_wrong_entry_stops_the_whole_run(book: UUID, other_book: UUID, actor
 
     with pytest.raises(Closed):
         post_test_run(PostTestRun(postings=((book, "a", 1), (other_book, "a", 1))), actor=actors.finance)
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         post_test_run(PostTestRun(postings=((book, "a", 1), (book, "a", 1))), actor=actors.finance)
     assert entries_of(book) == []
 
@@ -337,11 +339,11 @@ def test_every_balance_is_the_sum_of_its_lines_whatever_is_posted(
 ) -> None:
     for draft in drafts:
         lines = [*draft, (AccountCode.SHARED_COST, -sum(yen for _, yen in draft))]
-        order = burden(book).model_copy(
+        command = contribution(book).model_copy(
             update={"lines": tuple(EntryLine(account=account, yen=yen) for account, yen in lines)}
         )
-        post_entry(order, actor=actors.finance)
+        post_entry(command, actor=actors.finance)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert verify(db.session()).balanced
     assert sum(balances_of(book).values()) == 0

@@ -20,50 +20,52 @@ from billing.ledger.commands import (
 )
 from billing.ledger.periods import PeriodState
 from billing.ledger.verification import verify
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Closed, Conflict
 from tests.actors import Actors
-from tests.billing.ledger.books import DAY, burden, close, posted
+from tests.billing.ledger.books import DAY, close, contribution, posted
 
 
-def at_once(app: Flask, deeds: Sequence[Callable[[], object]], threads: int = 16) -> list[object]:
+def at_once(app: Flask, calls: Sequence[Callable[[], object]], threads: int = 16) -> list[object]:
     """What each deed answered or refused, done by `threads` at a time."""
 
-    def do(deed: Callable[[], object]) -> object:
+    def do(call: Callable[[], object]) -> object:
         with app.app_context():
             try:
-                return deed()
+                return call()
             except (Conflict, Closed) as refusal:
                 return refusal
             finally:
                 db.session.remove()
 
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(do, deeds))
+        return list(pool.map(do, calls))
 
 
 def proof_of_the_books() -> int:
-    with scope(OPERATOR):
-        proof = verify(db.session())
-    assert proof.imbalances == ()
-    return proof.entries
+    with tenant_scope(OPERATOR):
+        report = verify(db.session())
+    assert report.imbalances == ()
+    return report.entries
 
 
 def test_500_postings_at_once_with_50_repeated_keys_book_every_key_once(
     database: Flask, book: UUID, other_book: UUID, actors: Actors
 ) -> None:
-    orders = [burden((book, other_book)[number % 2], number + 1, reference=f"slip-{number}") for number in range(450)]
-    repeated = [*orders, *orders[:50]]
+    commands = [
+        contribution((book, other_book)[number % 2], number + 1, reference=f"slip-{number}") for number in range(450)
+    ]
+    repeated = [*commands, *commands[:50]]
 
-    def posting(order: PostEntry) -> Callable[[], object]:
-        return lambda: post_entry(order, actor=actors.finance, key=order.reference)
+    def posting(command: PostEntry) -> Callable[[], object]:
+        return lambda: post_entry(command, actor=actors.finance, key=command.reference)
 
-    answers = at_once(database, [posting(order) for order in repeated])
+    answers = at_once(database, [posting(command) for command in repeated])
 
     assert answers[450:] == answers[:50]
     assert len({getattr(answer, "entry_id", None) for answer in answers}) == 450
     assert proof_of_the_books() == 450
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         total = db.session.execute(text("SELECT sum(yen), count(*) FROM ledger_line")).one()
         keys = db.session.execute(text("SELECT count(*) FROM idempotency_key WHERE answer IS NOT NULL")).scalar_one()
     assert tuple(total) == (0, 900)
@@ -71,9 +73,9 @@ def test_500_postings_at_once_with_50_repeated_keys_book_every_key_once(
 
 
 def test_16_postings_of_one_reference_without_a_key_book_one(database: Flask, book: UUID, actors: Actors) -> None:
-    order = burden(book, reference="slip-1")
+    command = contribution(book, reference="slip-1")
 
-    answers = at_once(database, [lambda: post_entry(order, actor=actors.finance)] * 16)
+    answers = at_once(database, [lambda: post_entry(command, actor=actors.finance)] * 16)
 
     assert len({getattr(answer, "entry_id", None) for answer in answers}) == 1
     assert proof_of_the_books() == 1
@@ -81,13 +83,13 @@ def test_16_postings_of_one_reference_without_a_key_book_one(database: Flask, bo
 
 def test_16_reversals_at_once_book_one(database: Flask, book: UUID, actors: Actors) -> None:
     entry = posted(actors, book)
-    order = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り")
+    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り")
 
-    answers = at_once(database, [lambda: reverse_entry(order, actor=actors.finance)] * 16)
+    answers = at_once(database, [lambda: reverse_entry(command, actor=actors.finance)] * 16)
 
     assert sum(isinstance(answer, Conflict) for answer in answers) == 15
     assert proof_of_the_books() == 2
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert [balance.yen for balance in queries.balances(db.session(), book)] == [0, 0]
 
 
@@ -95,13 +97,13 @@ def test_opposite_transfers_wait_for_each_other_and_end_at_nothing(database: Fla
     posted(actors, book)
 
     def transfer(yen: int) -> Callable[[], object]:
-        return lambda: post_entry(burden(book, yen), actor=actors.finance)
+        return lambda: post_entry(contribution(book, yen), actor=actors.finance)
 
     answers = at_once(database, [transfer(yen) for _ in range(50) for yen in (7, -7)], threads=4)
 
     assert not [answer for answer in answers if isinstance(answer, Exception)]
     assert proof_of_the_books() == 101
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert sorted(balance.yen for balance in queries.balances(db.session(), book)) == [-1_000, 1_000]
 
 
@@ -112,13 +114,13 @@ def test_what_is_posted_while_the_year_closes_is_in_it_or_refused(database: Flas
 
     def entries_when_closed() -> object:
         close(actors, book)
-        with scope(OPERATOR):
+        with tenant_scope(OPERATOR):
             return db.session.execute(text("SELECT count(*) FROM ledger_entry")).scalar_one()
 
-    deeds: list[Callable[[], object]] = [lambda: post_entry(burden(book), actor=actors.finance)] * 60
-    answers = at_once(database, [*deeds[:20], entries_when_closed, *deeds[20:]])
+    calls: list[Callable[[], object]] = [lambda: post_entry(contribution(book), actor=actors.finance)] * 60
+    answers = at_once(database, [*calls[:20], entries_when_closed, *calls[20:]])
 
     assert answers[20] == proof_of_the_books()
     assert sum(isinstance(answer, Closed) for answer in answers) > 0
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert queries.period_state(db.session(), book, 2025) is PeriodState.CLOSED

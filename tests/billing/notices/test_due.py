@@ -39,7 +39,7 @@ def test_a_chosen_holiday_is_refused_with_the_days_around_it() -> None:
         check_due_day(date(2025, 5, 5), date(2025, 4, 1))
 
     assert refusal.value.field == "due_on"
-    assert refusal.value.message() == (
+    assert refusal.value.text() == (
         "納期限 令和7年5月5日（月） は休日です。"
         "直前の営業日は 令和7年5月2日（金）、直後の営業日は 令和7年5月7日（水） です。"
     )

@@ -15,18 +15,18 @@ from billing.notices.commands import IssueNotices, NoticesIssued, issue_notices
 from billing.notices.queries import notice_by_id, notice_by_number, notice_pdf, notices
 from billing.runs.commands import AllocationPrepared
 from billing.runs.tables import RunKind
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.permissions import Role
-from tests.billing.county import EIGHT, THIRTEEN, County
+from tests.billing.factories import EIGHT, THIRTEEN, BillingFactory
 from tests.billing.runs.test_preview import by_hand
 
 
-def issue(county: County, run: AllocationPrepared, **order: object) -> NoticesIssued:
-    return issue_notices(IssueNotices.model_validate({"run_id": run.run_id, **order}), actor=county.actors.finance)
+def issue(factory: BillingFactory, run: AllocationPrepared, **command: object) -> NoticesIssued:
+    return issue_notices(IssueNotices.model_validate({"run_id": run.run_id, **command}), actor=factory.actors.finance)
 
 
-def test_each_municipality_is_asked_for_its_share(thirteen: County) -> None:
+def test_each_municipality_is_asked_for_its_share(thirteen: BillingFactory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
 
@@ -34,21 +34,21 @@ def test_each_municipality_is_asked_for_its_share(thirteen: County) -> None:
 
     assert sorted(issued.notices) == sorted(THIRTEEN)
     assert (issued.issued_on, issued.due_on) == (date(2025, 6, 2), date(2025, 6, 16))
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         found = {notice.number: notice for notice in notices(db.session(), fiscal_year=2025)}
     assert {number[-6:]: notice.amount_yen for number, notice in found.items()} == by_hand(THIRTEEN, 12_000_000)
     assert {notice.title for notice in found.values()} == {"納入通知書"}
     assert "2025-01-431001" in found
 
 
-def test_the_paper_is_kept_as_it_was_issued(thirteen: County) -> None:
+def test_the_paper_is_kept_as_it_was_issued(thirteen: BillingFactory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
 
     issued = issue(thirteen, run, is_example=True)
 
     notice_id = issued.notices["435317"]
-    with scope(thirteen.ids["435317"]):
+    with tenant_scope(thirteen.ids["435317"]):
         notice, pdf = notice_by_id(db.session(), notice_id), notice_pdf(db.session(), notice_id)
     assert hashlib.sha256(pdf).hexdigest() == notice.pdf_sha256
     words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
@@ -58,16 +58,16 @@ def test_the_paper_is_kept_as_it_was_issued(thirteen: County) -> None:
     assert run.digest in words
 
 
-def test_a_revision_asks_for_the_difference_only(thirteen: County) -> None:
+def test_a_revision_asks_for_the_difference_only(thirteen: BillingFactory) -> None:
     thirteen.approve(thirteen.prepare())
-    thirteen.admit(EIGHT)
+    thirteen.add_members(EIGHT)
     revision = thirteen.prepare(RunKind.REVISION)
     thirteen.approve(revision)
 
     issue(thirteen, revision)
 
     before, after = by_hand(THIRTEEN, 12_000_000), by_hand(THIRTEEN | EIGHT, 12_000_000)
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         found = {notice.number[-6:]: notice for notice in notices(db.session(), run_id=revision.run_id)}
     assert {code: notice.amount_yen for code, notice in found.items()} == {
         code: after[code] - before.get(code, 0) for code in after
@@ -78,18 +78,18 @@ def test_a_revision_asks_for_the_difference_only(thirteen: County) -> None:
     assert {found[code].due_on for code in EIGHT} == {date(2025, 6, 16)}
 
 
-def test_a_run_that_is_not_posted_has_no_notices(thirteen: County) -> None:
+def test_a_run_that_is_not_posted_has_no_notices(thirteen: BillingFactory) -> None:
     run = thirteen.prepare()
 
     with pytest.raises(Conflict) as refusal:
         issue(thirteen, run)
 
     assert refusal.value.code == "notice.run_not_posted"
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert notices(db.session()) == []
 
 
-def test_notices_are_issued_once(thirteen: County) -> None:
+def test_notices_are_issued_once(thirteen: BillingFactory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
     issue(thirteen, run)
@@ -98,42 +98,44 @@ def test_notices_are_issued_once(thirteen: County) -> None:
         issue(thirteen, run, due_on=date(2025, 6, 30))
 
     assert refusal.value.code == "notice.already_issued"
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert {notice.due_on for notice in notices(db.session())} == {date(2025, 6, 16)}
 
 
-def test_the_order_may_set_the_due_day_and_the_words(thirteen: County) -> None:
+def test_the_order_may_set_the_due_day_and_the_words(thirteen: BillingFactory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
 
     issued = issue(thirteen, run, due_on=date(2025, 6, 30), issuer="熊本県知事", contact="デジタル戦略課")
 
     assert issued.due_on == date(2025, 6, 30)
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         facts = notice_by_number(db.session(), "2025-01-431001").facts
     assert facts["issuer"] == "熊本県知事"
     assert ["問い合わせ先", "デジタル戦略課"] in facts["particulars"]
 
 
-@pytest.mark.parametrize("order", [{"due_on": date(2025, 6, 15)}, {"issued_on": date(2025, 6, 3)}])
-def test_a_due_day_on_a_sunday_and_an_issue_tomorrow_are_refused(thirteen: County, order: dict[str, date]) -> None:
+@pytest.mark.parametrize("command", [{"due_on": date(2025, 6, 15)}, {"issued_on": date(2025, 6, 3)}])
+def test_a_due_day_on_a_sunday_and_an_issue_tomorrow_are_refused(
+    thirteen: BillingFactory, command: dict[str, date]
+) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
 
     with pytest.raises(Invalid) as refusal:
-        issue(thirteen, run, **order)
+        issue(thirteen, run, **command)
 
-    assert refusal.value.field == next(iter(order))
-    with scope(OPERATOR):
+    assert refusal.value.field == next(iter(command))
+    with tenant_scope(OPERATOR):
         assert notices(db.session()) == []
 
 
-def test_another_municipalitys_notice_answers_as_if_absent(thirteen: County) -> None:
+def test_another_municipalitys_notice_answers_as_if_absent(thirteen: BillingFactory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
     issued = issue(thirteen, run)
 
-    with scope(thirteen.ids["435317"]):
+    with tenant_scope(thirteen.ids["435317"]):
         assert [notice.number for notice in notices(db.session())] == ["2025-01-435317"]
         with pytest.raises(NotFound):
             notice_pdf(db.session(), issued.notices["431001"])
@@ -141,7 +143,7 @@ def test_another_municipalitys_notice_answers_as_if_absent(thirteen: County) -> 
             notice_by_number(db.session(), "2025-01-431001")
 
 
-def test_a_municipality_issues_nothing(thirteen: County) -> None:
+def test_a_municipality_issues_nothing(thirteen: BillingFactory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
     person = thirteen.actors.municipal(thirteen.ids["431001"], Role.TENANT_FINANCE)
@@ -150,13 +152,13 @@ def test_a_municipality_issues_nothing(thirteen: County) -> None:
         issue_notices(IssueNotices(run_id=run.run_id), actor=person)
 
 
-def test_the_database_refuses_to_change_a_notice(thirteen: County) -> None:
+def test_the_database_refuses_to_change_a_notice(thirteen: BillingFactory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
     issue(thirteen, run)
 
     for change in ("UPDATE notice SET due_on = '2025-07-31'", "DELETE FROM notice"):
-        with scope(OPERATOR):
+        with tenant_scope(OPERATOR):
             with pytest.raises(DBAPIError):
                 db.session().execute(text(change))
             db.session().rollback()

@@ -12,7 +12,7 @@ import pytest
 from pypdf import PdfReader
 
 from billing.documents.typeset import font_folder, typeset
-from billing.notices.paper import Wording, paper
+from billing.notices.notice_content import Wording, notice_content
 from billing.runs.queries import ShareFacts, WorkingFacts
 from billing.runs.tables import RunKind
 from governance.kernel.errors import Conflict
@@ -79,7 +79,7 @@ SHARE: Final = ShareFacts(
 
 def printed(share: ShareFacts = SHARE, wording: Wording = WORDING, lines: list[WorkingFacts] = LINES) -> bytes:
     due_on = date(2025, 6, 16) if share.difference_yen > 0 else None
-    return typeset("notice.typ", paper(share, lines, wording, date(2025, 6, 2), due_on), MADE_AT)
+    return typeset("notice.typ", notice_content(share, lines, wording, date(2025, 6, 2), due_on), MADE_AT)
 
 
 def text_of(pdf: bytes) -> str:

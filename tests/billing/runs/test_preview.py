@@ -11,12 +11,12 @@ import pytest
 
 from billing.costs.commands import DefineCostPool, RecordCost, define_cost_pool, record_cost
 from billing.costs.tables import ItemKind
-from billing.runs.told import division_told
+from billing.runs.explanation import share_explanation
 from governance.kernel.errors import Conflict
 from governance.rules.commands import DraftRule, draft_rule
 from tenancy.directory import StatisticKind, TenantState
 from tenancy.tenants.commands import RecordStatistic, record_statistic
-from tests.billing.county import BODY, CENSUS_DAY, EIGHT, MOST_POPULOUS, THIRTEEN, County
+from tests.billing.factories import BODY, CENSUS_DAY, EIGHT, MOST_POPULOUS, THIRTEEN, BillingFactory
 
 BURDEN_EXAMPLES = Path(__file__).parents[1] / "allocation" / "burden_examples.json"
 
@@ -33,12 +33,12 @@ def by_hand(members: dict[str, tuple[str, int]], pool_yen: int) -> dict[str, int
     return shares
 
 
-def by_code(county: County, shares: dict) -> dict[str, int]:  # type: ignore[type-arg]
-    codes = {tenant_id: code for code, tenant_id in county.ids.items()}
+def by_code(factory: BillingFactory, shares: dict) -> dict[str, int]:  # type: ignore[type-arg]
+    codes = {tenant_id: code for code, tenant_id in factory.ids.items()}
     return {codes[tenant_id]: yen for tenant_id, yen in shares.items()}
 
 
-def test_the_example_over_thirteen_is_what_a_clerk_works_out(thirteen: County) -> None:
+def test_the_example_over_thirteen_is_what_a_clerk_works_out(thirteen: BillingFactory) -> None:
     split = thirteen.preview()
 
     expected = by_hand(THIRTEEN, 12_000_000)
@@ -47,46 +47,46 @@ def test_the_example_over_thirteen_is_what_a_clerk_works_out(thirteen: County) -
     assert split.operator_residual_yen == 12_000_000 - sum(expected.values()) == 7
     assert split.deductions_yen == 0
     assert split.total_yen == 24_000_000
-    assert set(split.before_yen.values()) == {0}
+    assert set(split.previous_yen.values()) == {0}
 
 
-def test_the_example_of_the_thirteen_most_populous_and_the_next_eight(county: County) -> None:
-    county.admit(dict(MOST_POPULOUS[:13]))
-    county.adopt(county.draft())
-    county.record(24_000_000)
-    before = county.preview()
-    county.admit(dict(MOST_POPULOUS[13:]))
+def test_the_example_of_the_thirteen_most_populous_and_the_next_eight(factory: BillingFactory) -> None:
+    factory.add_members(dict(MOST_POPULOUS[:13]))
+    factory.adopt(factory.draft())
+    factory.record(24_000_000)
+    before = factory.preview()
+    factory.add_members(dict(MOST_POPULOUS[13:]))
 
-    after = county.preview()
+    after = factory.preview()
 
-    assert by_code(county, before.shares_yen) == by_hand(dict(MOST_POPULOUS[:13]), 12_000_000)
-    assert by_code(county, after.shares_yen) == by_hand(dict(MOST_POPULOUS), 12_000_000)
+    assert by_code(factory, before.shares_yen) == by_hand(dict(MOST_POPULOUS[:13]), 12_000_000)
+    assert by_code(factory, after.shares_yen) == by_hand(dict(MOST_POPULOUS), 12_000_000)
     # 熊本市: 12,000,000 × (1/10 ÷ 13 + 9/10 × 738,865 ÷ 1,414,240) and the same over 21 and 1,580,430.
     assert sum(people for _, (_, people) in MOST_POPULOUS[:13]) == 1_414_240
-    assert by_code(county, before.shares_yen)["431001"] == 5_734_731
-    assert by_code(county, after.shares_yen)["431001"] == 5_106_238
+    assert by_code(factory, before.shares_yen)["431001"] == 5_734_731
+    assert by_code(factory, after.shares_yen)["431001"] == 5_106_238
 
 
-def test_the_odd_yen_of_24_000_001_stays_with_the_operator_as_in_the_published_rule(county: County) -> None:
-    county.admit(THIRTEEN)
-    county.adopt(county.draft())
-    county.record(24_000_001)
+def test_the_odd_yen_of_24_000_001_stays_with_the_operator_as_in_the_published_rule(factory: BillingFactory) -> None:
+    factory.add_members(THIRTEEN)
+    factory.adopt(factory.draft())
+    factory.record(24_000_001)
 
-    split = county.preview()
+    split = factory.preview()
 
     example = next(e for e in json.loads(BURDEN_EXAMPLES.read_bytes())["examples"] if e["id"] == "S13")
     outcome = example["derived_outputs"]["policies"]["floor_total__residual_to_operator"]
-    assert by_code(county, split.shares_yen) == outcome["amounts"]
+    assert by_code(factory, split.shares_yen) == outcome["amounts"]
     assert split.operator_residual_yen == outcome["operator_residual"]
     assert split.operator_yen == 12_000_001
     exact = example["derived_outputs"]["exact_shares_as_fraction"]
-    division = split.divisions[0]
-    assert {code: division_told(division, code)["exact_yen"] for code in exact} == exact
+    rule_allocation = split.divisions[0]
+    assert {code: share_explanation(rule_allocation, code)["exact_yen"] for code in exact} == exact
 
 
-def test_the_example_over_twenty_one_asks_less_of_each_of_the_thirteen(thirteen: County) -> None:
+def test_the_example_over_twenty_one_asks_less_of_each_of_the_thirteen(thirteen: BillingFactory) -> None:
     over_thirteen = by_code(thirteen, thirteen.preview().shares_yen)
-    thirteen.admit(EIGHT)
+    thirteen.add_members(EIGHT)
 
     over_all = by_code(thirteen, thirteen.preview().shares_yen)
 
@@ -94,7 +94,7 @@ def test_the_example_over_twenty_one_asks_less_of_each_of_the_thirteen(thirteen:
     assert all(over_all[code] < over_thirteen[code] for code in THIRTEEN)
 
 
-def test_every_line_of_the_workings_can_be_worked_out_from_itself(thirteen: County) -> None:
+def test_every_line_of_the_workings_can_be_worked_out_from_itself(thirteen: BillingFactory) -> None:
     split = thirteen.preview()
 
     lines = split.divisions[0].lines
@@ -109,7 +109,7 @@ def test_every_line_of_the_workings_can_be_worked_out_from_itself(thirteen: Coun
     assert population.weight_total == Fraction(sum(people for _, people in THIRTEEN.values()))
 
 
-def test_the_same_inputs_give_the_same_digest_and_any_cost_another(thirteen: County) -> None:
+def test_the_same_inputs_give_the_same_digest_and_any_cost_another(thirteen: BillingFactory) -> None:
     before = thirteen.preview().digest
 
     assert thirteen.preview().digest == before
@@ -117,7 +117,7 @@ def test_the_same_inputs_give_the_same_digest_and_any_cost_another(thirteen: Cou
     assert thirteen.preview().digest != before
 
 
-def test_a_grant_comes_off_before_the_split(thirteen: County) -> None:
+def test_a_grant_comes_off_before_the_split(thirteen: BillingFactory) -> None:
     thirteen.record(4_000_000, ItemKind.GRANT, "デジタル田園都市国家構想交付金")
 
     split = thirteen.preview()
@@ -127,77 +127,77 @@ def test_a_grant_comes_off_before_the_split(thirteen: County) -> None:
     assert by_code(thirteen, split.shares_yen) == by_hand(THIRTEEN, 10_000_000)
 
 
-def test_a_deduction_that_the_rule_does_not_know_is_refused_by_name(thirteen: County) -> None:
+def test_a_deduction_that_the_rule_does_not_know_is_refused_by_name(thirteen: BillingFactory) -> None:
     thirteen.record(500, ItemKind.CARRY_OVER, "前年度繰越金")
 
     with pytest.raises(Conflict) as refusal:
         thirteen.preview()
 
     assert refusal.value.code == "allocation.deduction_not_in_rule"
-    assert "前年度繰越金" in refusal.value.message()
+    assert "前年度繰越金" in refusal.value.text()
 
 
-def test_a_year_without_cost_has_no_split(county: County) -> None:
-    county.admit(THIRTEEN)
-    county.adopt(county.draft())
+def test_a_year_without_cost_has_no_split(factory: BillingFactory) -> None:
+    factory.add_members(THIRTEEN)
+    factory.adopt(factory.draft())
 
     with pytest.raises(Conflict) as refusal:
-        county.preview()
+        factory.preview()
 
     assert refusal.value.code == "allocation.no_cost"
-    assert "令和7年度" in refusal.value.message()
+    assert "令和7年度" in refusal.value.text()
 
 
-def test_a_year_without_members_has_no_split(county: County) -> None:
-    county.adopt(county.draft())
-    county.record(24_000_000)
+def test_a_year_without_members_has_no_split(factory: BillingFactory) -> None:
+    factory.adopt(factory.draft())
+    factory.record(24_000_000)
 
     with pytest.raises(Conflict) as refusal:
-        county.preview()
+        factory.preview()
 
     assert refusal.value.code == "allocation.no_members"
 
 
-def test_a_rule_that_nobody_adopted_shares_nothing(county: County) -> None:
-    county.admit(THIRTEEN)
-    county.draft()
-    county.record(24_000_000)
+def test_a_rule_that_nobody_adopted_shares_nothing(factory: BillingFactory) -> None:
+    factory.add_members(THIRTEEN)
+    factory.draft()
+    factory.record(24_000_000)
 
     with pytest.raises(Conflict) as refusal:
-        county.preview()
+        factory.preview()
 
     assert refusal.value.code == "allocation.rule_not_adopted"
-    assert "運営経費" in refusal.value.message()
+    assert "運営経費" in refusal.value.text()
 
 
-def test_a_member_without_its_figure_is_named_with_the_figure(county: County) -> None:
-    county.admit(THIRTEEN, without_figure=["435317"])
-    county.adopt(county.draft())
-    county.record(24_000_000)
+def test_a_member_without_its_figure_is_named_with_the_figure(factory: BillingFactory) -> None:
+    factory.add_members(THIRTEEN, without_figure=["435317"])
+    factory.adopt(factory.draft())
+    factory.record(24_000_000)
 
     with pytest.raises(Conflict) as refusal:
-        county.preview()
+        factory.preview()
 
     assert refusal.value.code == "allocation.no_figure"
-    assert refusal.value.message() == (
+    assert refusal.value.text() == (
         "苓北町（435317）には、按分基準「人口割」に使う 令和2年10月1日（木） 現在の「人口（人）」がありません。"
     )
 
 
-def test_a_figure_from_another_source_than_the_rule_asks_for_is_refused(county: County) -> None:
+def test_a_figure_from_another_source_than_the_rule_asks_for_is_refused(factory: BillingFactory) -> None:
     body = {**BODY, "components": [{**BODY["components"][1], "ratio": 1, "source": "住民基本台帳"}]}
-    county.admit({"431001": THIRTEEN["431001"]})
-    county.adopt(county.draft(body))
-    county.record(1_000)
+    factory.add_members({"431001": THIRTEEN["431001"]})
+    factory.adopt(factory.draft(body))
+    factory.record(1_000)
 
     with pytest.raises(Conflict) as refusal:
-        county.preview()
+        factory.preview()
 
     assert refusal.value.code == "allocation.wrong_source"
 
 
-def test_fixed_percentages_and_weights_by_kind_stand_in_the_rule(county: County) -> None:
-    county.admit({code: THIRTEEN[code] for code in ("431001", "434035", "435317")})
+def test_fixed_percentages_and_weights_by_kind_stand_in_the_rule(factory: BillingFactory) -> None:
+    factory.add_members({code: THIRTEEN[code] for code in ("431001", "434035", "435317")})
     body = {
         "components": [
             {"name": "市町割", "ratio": "1/4", "basis": "equal_by_kind", "weights": {"city": 100, "town": 50}},
@@ -210,35 +210,35 @@ def test_fixed_percentages_and_weights_by_kind_stand_in_the_rule(county: County)
         ],
         "rounding": "largest_remainder",
     }
-    county.adopt(county.draft(body))
-    county.record(1_000)
+    factory.adopt(factory.draft(body))
+    factory.record(1_000)
 
     # 250 yen by 100:50:50 is 125, 62.5, 62.5; 750 yen by 60:30:10 is 450, 225, 75. Of the halves the lower code's is
     # rounded up: 434035 comes before 435317.
-    assert by_code(county, county.preview().shares_yen) == {"431001": 575, "434035": 288, "435317": 137}
+    assert by_code(factory, factory.preview().shares_yen) == {"431001": 575, "434035": 288, "435317": 137}
 
 
-def test_a_fixed_weight_of_somebody_who_bears_no_cost_is_refused(county: County) -> None:
-    county.admit({"431001": THIRTEEN["431001"]})
+def test_a_fixed_weight_of_somebody_who_bears_no_cost_is_refused(factory: BillingFactory) -> None:
+    factory.add_members({"431001": THIRTEEN["431001"]})
     part = {"name": "定率", "ratio": 1, "basis": "fixed", "weights": {"431001": 60, "432024": 40}}
-    county.adopt(county.draft({"components": [part], "rounding": "largest_remainder"}))
-    county.record(1_000)
+    factory.adopt(factory.draft({"components": [part], "rounding": "largest_remainder"}))
+    factory.record(1_000)
 
     with pytest.raises(Conflict) as refusal:
-        county.preview()
+        factory.preview()
 
     assert refusal.value.code == "allocation.weight_of_no_member"
-    assert "432024" in refusal.value.message()
+    assert "432024" in refusal.value.text()
 
 
-def test_a_pool_with_a_rule_of_its_own_is_shared_by_that_rule(thirteen: County) -> None:
-    order = DraftRule(
+def test_a_pool_with_a_rule_of_its_own_is_shared_by_that_rule(thirteen: BillingFactory) -> None:
+    command = DraftRule(
         name="help-desk",
         label="窓口経費負担規則",
         body={"components": [{"name": "均等割", "ratio": 1, "basis": "equal"}], "rounding": "largest_remainder"},
         valid_from=date(2025, 4, 1),
     )
-    thirteen.adopt(draft_rule(order, actor=thirteen.actors.finance).version_id)
+    thirteen.adopt(draft_rule(command, actor=thirteen.actors.finance).version_id)
     define_cost_pool(DefineCostPool(name="desk", label="窓口", rule="help-desk"), actor=thirteen.actors.finance)
     record_cost(
         RecordCost(fiscal_year=2025, pool="desk", name="問い合わせ窓口", yen=1_001, source="契約書"),
@@ -251,59 +251,59 @@ def test_a_pool_with_a_rule_of_its_own_is_shared_by_that_rule(thirteen: County) 
     expected = {code: yen + 77 for code, yen in by_hand(THIRTEEN, 12_000_000).items()}
     assert by_code(thirteen, split.shares_yen) == expected
     assert (split.total_yen, split.operator_yen, split.operator_residual_yen) == (24_001_001, 12_000_000, 7)
-    assert [division.costs.rule.name for division in split.divisions] == ["help-desk", "running-cost"]
+    assert [rule_allocation.costs.rule.name for rule_allocation in split.divisions] == ["help-desk", "running-cost"]
 
 
-def test_a_rule_that_goes_by_an_unknown_statistic_is_refused_by_name(county: County) -> None:
+def test_a_rule_that_goes_by_an_unknown_statistic_is_refused_by_name(factory: BillingFactory) -> None:
     part = {"name": "利用割", "ratio": 1, "basis": "statistic:moon_phases", "basis_date": "2025-04-01"}
-    county.admit({"431001": THIRTEEN["431001"]})
-    county.adopt(county.draft({"components": [part], "rounding": "largest_remainder"}))
-    county.record(1_000)
+    factory.add_members({"431001": THIRTEEN["431001"]})
+    factory.adopt(factory.draft({"components": [part], "rounding": "largest_remainder"}))
+    factory.record(1_000)
 
     with pytest.raises(Conflict) as refusal:
-        county.preview()
+        factory.preview()
 
     assert refusal.value.code == "allocation.unknown_statistic"
-    assert "moon_phases" in refusal.value.message()
+    assert "moon_phases" in refusal.value.text()
 
 
-def test_a_year_with_deductions_only_has_nothing_to_share(county: County) -> None:
-    county.admit({"431001": THIRTEEN["431001"]})
-    county.adopt(county.draft())
-    county.record(1_000, ItemKind.GRANT, "交付金")
+def test_a_year_with_deductions_only_has_nothing_to_share(factory: BillingFactory) -> None:
+    factory.add_members({"431001": THIRTEEN["431001"]})
+    factory.adopt(factory.draft())
+    factory.record(1_000, ItemKind.GRANT, "交付金")
 
     with pytest.raises(Conflict) as refusal:
-        county.preview()
+        factory.preview()
 
     assert refusal.value.code == "allocation.only_deductions"
 
 
-def test_figures_of_different_dates_are_not_mixed(county: County) -> None:
-    county.admit({code: THIRTEEN[code] for code in ("431001", "432024")})
+def test_figures_of_different_dates_are_not_mixed(factory: BillingFactory) -> None:
+    factory.add_members({code: THIRTEEN[code] for code in ("431001", "432024")})
     body = {**BODY, "components": [BODY["components"][0], {**BODY["components"][1], "basis_date": "year-04-01"}]}
-    county.adopt(county.draft(body))
-    county.record(1_000)
+    factory.adopt(factory.draft(body))
+    factory.record(1_000)
     record_statistic(
         RecordStatistic(
-            tenant_id=county.ids["431001"],
+            tenant_id=factory.ids["431001"],
             kind=StatisticKind.POPULATION,
             value="740000",
             basis_date=date(2025, 4, 1),
             source="国勢調査による推計",
         ),
-        actor=county.actors.onboarding,
+        actor=factory.actors.onboarding,
     )
 
     with pytest.raises(Conflict) as refusal:
-        county.preview()
+        factory.preview()
 
     assert refusal.value.code == "allocation.dates_differ"
-    assert "八代市" in refusal.value.message()
+    assert "八代市" in refusal.value.text()
 
 
-def test_a_member_that_is_suspended_still_bears_its_share(thirteen: County) -> None:
+def test_a_member_that_is_suspended_still_bears_its_share(thirteen: BillingFactory) -> None:
     before = thirteen.preview().shares_yen
 
-    thirteen.move("435317", TenantState.SUSPENDED)
+    thirteen.change_state("435317", TenantState.SUSPENDED)
 
     assert thirteen.preview().shares_yen == before

@@ -26,12 +26,12 @@ from billing.runs.queries import run_by_id, run_json, runs, shares_of_tenant, wo
 from billing.runs.tables import AllocationRun, AllocationShare, RunKind, RunState
 from governance.actors import Actor
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Closed, Conflict, NotAllowed, NotFound, Stale
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.directory import TenantState
-from tests.billing.county import EIGHT, IN_THE_YEAR, THIRTEEN, County
+from tests.billing.factories import EIGHT, IN_FISCAL_YEAR_2025, THIRTEEN, BillingFactory
 from tests.billing.runs.test_preview import by_hand
 
 Book = dict[str, list[tuple[str, int]]]
@@ -39,7 +39,7 @@ Book = dict[str, list[tuple[str, int]]]
 
 def book_of(tenant_id: UUID) -> Book:
     """The entries of one book: account and yen of each line, by reference."""
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         rows = db.session().execute(
             text(
                 "SELECT entry.reference, account.code, line.yen FROM ledger_entry entry"
@@ -56,16 +56,16 @@ def book_of(tenant_id: UUID) -> Book:
 
 
 def entries() -> int:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return int(db.session().execute(text("SELECT count(*) FROM ledger_entry")).scalar_one())
 
 
 def state_of(run_id: UUID) -> RunState:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return run_by_id(db.session(), run_id).state
 
 
-def test_approving_posts_what_was_previewed(thirteen: County) -> None:
+def test_approving_posts_what_was_previewed(thirteen: BillingFactory) -> None:
     preview = thirteen.preview()
     prepared = thirteen.prepare()
     assert prepared.digest == preview.digest
@@ -86,29 +86,29 @@ def test_approving_posts_what_was_previewed(thirteen: County) -> None:
     assert state_of(prepared.run_id) is RunState.POSTED
 
 
-def test_a_run_answers_in_the_form_of_the_contract(thirteen: County) -> None:
+def test_a_run_answers_in_the_form_of_the_contract(thirteen: BillingFactory) -> None:
     thirteen.approve(thirteen.prepare())
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         [run] = runs(db.session(), 2025)
-    told = run_json(run)
+    answer = run_json(run)
 
-    assert (told["kind"], told["state"]) == ("estimate", "posted")
-    assert told["shares_yen"] == by_hand(THIRTEEN, 12_000_000)
-    assert list(told["shares_yen"]) == sorted(THIRTEEN)
+    assert (answer["kind"], answer["state"]) == ("estimate", "posted")
+    assert answer["shares_yen"] == by_hand(THIRTEEN, 12_000_000)
+    assert list(answer["shares_yen"]) == sorted(THIRTEEN)
     parts = ("operator_yen", "operator_residual_yen", "deductions_yen")
-    assert sum(told["shares_yen"].values()) + sum(told[part] for part in parts) == told["total_yen"] == 24_000_000
-    assert told["digest"].startswith("sha256:")
+    assert sum(answer["shares_yen"].values()) + sum(answer[part] for part in parts) == answer["total_yen"] == 24_000_000
+    assert answer["digest"].startswith("sha256:")
 
 
-def test_a_revision_shows_the_whole_split_and_posts_the_difference(thirteen: County) -> None:
+def test_a_revision_shows_the_whole_split_and_posts_the_difference(thirteen: BillingFactory) -> None:
     thirteen.approve(thirteen.prepare())
-    thirteen.admit(EIGHT)
+    thirteen.add_members(EIGHT)
 
     thirteen.approve(thirteen.prepare(RunKind.REVISION))
 
     before, after = by_hand(THIRTEEN, 12_000_000), by_hand(THIRTEEN | EIGHT, 12_000_000)
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         first, second = (run_json(run) for run in runs(db.session(), 2025))
     assert first["shares_yen"] == before
     assert second["shares_yen"] == after
@@ -130,20 +130,20 @@ def test_a_revision_shows_the_whole_split_and_posts_the_difference(thirteen: Cou
     ]
 
 
-def test_a_member_that_left_before_the_year_gets_its_whole_share_back(thirteen: County) -> None:
+def test_a_member_that_left_before_the_year_gets_its_whole_share_back(thirteen: BillingFactory) -> None:
     thirteen.approve(thirteen.prepare())
-    thirteen.move("435317", TenantState.LEAVING)
-    thirteen.move("435317", TenantState.LEFT, date(2025, 4, 1))
+    thirteen.change_state("435317", TenantState.LEAVING)
+    thirteen.change_state("435317", TenantState.LEFT, date(2025, 4, 1))
 
     thirteen.approve(thirteen.prepare(RunKind.REVISION))
 
     share = by_hand(THIRTEEN, 12_000_000)["435317"]
     assert book_of(thirteen.ids["435317"])["allocation:2025:2"] == [("receivable", -share), ("burden", share)]
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert runs(db.session(), 2025)[1].shares[-1].share_yen == 0
 
 
-def test_nobody_approves_the_own_run(thirteen: County) -> None:
+def test_nobody_approves_the_own_run(thirteen: BillingFactory) -> None:
     prepared = thirteen.prepare()
     both = thirteen.actors.municipal(thirteen.actors.operator_tenant, Role.OPERATOR_FINANCE, Role.OPERATOR_APPROVER)
     reject_allocation(RejectAllocation(run_id=prepared.run_id, reason="差し替え"), actor=thirteen.actors.approver)
@@ -157,10 +157,10 @@ def test_nobody_approves_the_own_run(thirteen: County) -> None:
     assert entries() == 0
 
 
-def test_who_caused_a_run_that_the_system_prepared_cannot_approve_it(thirteen: County) -> None:
+def test_who_caused_a_run_that_the_system_prepared_cannot_approve_it(thirteen: BillingFactory) -> None:
     approver = thirteen.actors.approver
-    order = PrepareAllocation(fiscal_year=2025, kind=RunKind.ESTIMATE, requested_for=approver.id)
-    prepared = prepare_allocation(order, actor=thirteen.actors.worker)
+    command = PrepareAllocation(fiscal_year=2025, kind=RunKind.ESTIMATE, requested_for=approver.id)
+    prepared = prepare_allocation(command, actor=thirteen.actors.worker)
 
     with pytest.raises(NotAllowed):
         thirteen.approve(prepared)
@@ -168,18 +168,18 @@ def test_who_caused_a_run_that_the_system_prepared_cannot_approve_it(thirteen: C
     assert entries() == 0
 
 
-def test_a_person_cannot_ask_in_another_persons_name(thirteen: County) -> None:
-    order = PrepareAllocation(fiscal_year=2025, kind=RunKind.ESTIMATE, requested_for=str(new_id()))
+def test_a_person_cannot_ask_in_another_persons_name(thirteen: BillingFactory) -> None:
+    command = PrepareAllocation(fiscal_year=2025, kind=RunKind.ESTIMATE, requested_for=str(new_id()))
 
     with pytest.raises(NotAllowed) as refusal:
-        prepare_allocation(order, actor=thirteen.actors.finance)
+        prepare_allocation(command, actor=thirteen.actors.finance)
 
     assert refusal.value.code == "allocation.requested_for_another"
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert runs(db.session(), 2025) == []
 
 
-def test_approving_twice_posts_once(thirteen: County) -> None:
+def test_approving_twice_posts_once(thirteen: BillingFactory) -> None:
     prepared = thirteen.prepare()
     thirteen.approve(prepared)
     posted = entries()
@@ -191,17 +191,17 @@ def test_approving_twice_posts_once(thirteen: County) -> None:
     assert entries() == posted == 14
 
 
-def test_of_two_approvers_at_once_one_posts(thirteen: County, database: Flask) -> None:
+def test_of_two_approvers_at_once_one_posts(thirteen: BillingFactory, database: Flask) -> None:
     prepared = thirteen.prepare()
-    order = ApproveAllocation(run_id=prepared.run_id, digest=prepared.digest)
+    command = ApproveAllocation(run_id=prepared.run_id, digest=prepared.digest)
     people = [thirteen.actors.municipal(thirteen.actors.operator_tenant, Role.OPERATOR_APPROVER) for _ in range(2)]
     start = Barrier(2)
 
     def approve(person: Actor) -> str:
-        with database.app_context(), clock.at(IN_THE_YEAR):
+        with database.app_context(), clock.at(IN_FISCAL_YEAR_2025):
             start.wait()
             try:
-                approve_allocation(order, actor=person)
+                approve_allocation(command, actor=person)
             except Conflict as refusal:
                 return refusal.code
             return "posted"
@@ -213,7 +213,7 @@ def test_of_two_approvers_at_once_one_posts(thirteen: County, database: Flask) -
     assert entries() == 14
 
 
-def test_approval_is_refused_when_a_cost_came_in_after_the_preview(thirteen: County) -> None:
+def test_approval_is_refused_when_a_cost_came_in_after_the_preview(thirteen: BillingFactory) -> None:
     prepared = thirteen.prepare()
     thirteen.record(1)
 
@@ -225,7 +225,7 @@ def test_approval_is_refused_when_a_cost_came_in_after_the_preview(thirteen: Cou
     assert entries() == 0
 
 
-def test_approval_names_the_digest_that_was_shown(thirteen: County) -> None:
+def test_approval_names_the_digest_that_was_shown(thirteen: BillingFactory) -> None:
     prepared = thirteen.prepare()
 
     with pytest.raises(Stale) as refusal:
@@ -235,7 +235,7 @@ def test_approval_names_the_digest_that_was_shown(thirteen: County) -> None:
     assert entries() == 0
 
 
-def test_a_closed_year_takes_no_run(thirteen: County) -> None:
+def test_a_closed_year_takes_no_run(thirteen: BillingFactory) -> None:
     prepared = thirteen.prepare()
     for state in (PeriodState.OPEN, PeriodState.CLOSING, PeriodState.CLOSED):
         move_period(
@@ -250,7 +250,7 @@ def test_a_closed_year_takes_no_run(thirteen: County) -> None:
     assert state_of(prepared.run_id) is RunState.AWAITING_APPROVAL
 
 
-def test_a_rejected_run_posts_nothing_and_makes_room_for_the_next(thirteen: County) -> None:
+def test_a_rejected_run_posts_nothing_and_allows_the_next(thirteen: BillingFactory) -> None:
     prepared = thirteen.prepare()
 
     reject_allocation(RejectAllocation(run_id=prepared.run_id, reason="経費の漏れ"), actor=thirteen.actors.approver)
@@ -260,7 +260,7 @@ def test_a_rejected_run_posts_nothing_and_makes_room_for_the_next(thirteen: Coun
     assert thirteen.prepare().number == 2
 
 
-def test_only_one_run_waits_at_a_time(thirteen: County) -> None:
+def test_only_one_run_waits_at_a_time(thirteen: BillingFactory) -> None:
     thirteen.prepare()
 
     with pytest.raises(Conflict) as refusal:
@@ -269,7 +269,7 @@ def test_only_one_run_waits_at_a_time(thirteen: County) -> None:
     assert refusal.value.code == "allocation.run_open"
 
 
-def test_there_is_one_estimate_a_year(thirteen: County) -> None:
+def test_there_is_one_estimate_a_year(thirteen: BillingFactory) -> None:
     thirteen.approve(thirteen.prepare())
 
     with pytest.raises(Conflict) as refusal:
@@ -278,7 +278,7 @@ def test_there_is_one_estimate_a_year(thirteen: County) -> None:
     assert refusal.value.code == "allocation.estimate_exists"
 
 
-def test_a_revision_needs_something_to_revise_and_something_that_differs(thirteen: County) -> None:
+def test_a_revision_needs_something_to_revise_and_something_that_differs(thirteen: BillingFactory) -> None:
     with pytest.raises(Conflict) as nothing_posted:
         thirteen.prepare(RunKind.REVISION)
     thirteen.approve(thirteen.prepare())
@@ -289,16 +289,16 @@ def test_a_revision_needs_something_to_revise_and_something_that_differs(thirtee
     assert nothing_differs.value.code == "allocation.nothing_differs"
 
 
-def test_a_member_sees_its_own_posted_share_and_what_explains_it(thirteen: County) -> None:
+def test_a_member_sees_its_own_posted_share_and_what_explains_it(thirteen: BillingFactory) -> None:
     prepared = thirteen.prepare()
     own = thirteen.ids["435317"]
-    with scope(own):
+    with tenant_scope(own):
         assert shares_of_tenant(db.session(), own) == []
         assert db.session().execute(text("SELECT count(*) FROM allocation_working")).scalar_one() == 0
 
     thirteen.approve(prepared)
 
-    with scope(own):
+    with tenant_scope(own):
         session = db.session()
         [share] = shares_of_tenant(session, own)
         lines = workings_of_share(session, own, share.id)
@@ -309,17 +309,17 @@ def test_a_member_sees_its_own_posted_share_and_what_explains_it(thirteen: Count
             run_by_id(session, prepared.run_id)
     assert share.share_yen == by_hand(THIRTEEN, 12_000_000)["435317"]
     assert [line.weight_total for line in lines] == ["13", str(sum(people for _, people in THIRTEEN.values()))]
-    [division] = share.divisions
-    assert (division["total_yen"], division["operator_yen"], division["pool_yen"]) == (
+    [rule_allocation] = share.divisions
+    assert (rule_allocation["total_yen"], rule_allocation["operator_yen"], rule_allocation["pool_yen"]) == (
         24_000_000,
         12_000_000,
         12_000_000,
     )
-    assert (division["decided_by"], division["decision_number"]) == ("運営協議会", "令和7年度第1号")
-    assert division["pools"] == [{"label": "運営経費", "yen": 24_000_000}]
+    assert (rule_allocation["decided_by"], rule_allocation["decision_number"]) == ("運営協議会", "令和7年度第1号")
+    assert rule_allocation["pools"] == [{"label": "運営経費", "yen": 24_000_000}]
 
 
-def test_a_municipality_neither_prepares_nor_approves(thirteen: County) -> None:
+def test_a_municipality_neither_prepares_nor_approves(thirteen: BillingFactory) -> None:
     prepared = thirteen.prepare()
     person = thirteen.actors.municipal(thirteen.ids["431001"], Role.TENANT_OWNER, Role.TENANT_FINANCE)
 
@@ -329,7 +329,7 @@ def test_a_municipality_neither_prepares_nor_approves(thirteen: County) -> None:
     assert entries() == 0
 
 
-def test_the_database_keeps_what_was_decided(thirteen: County) -> None:
+def test_the_database_keeps_what_was_decided(thirteen: BillingFactory) -> None:
     prepared = thirteen.prepare()
     thirteen.approve(prepared)
     changes: list[Executable] = [
@@ -342,21 +342,21 @@ def test_the_database_keeps_what_was_decided(thirteen: County) -> None:
     ]
 
     for change in changes:
-        with scope(OPERATOR):
+        with tenant_scope(OPERATOR):
             with pytest.raises(DBAPIError):
                 db.session().execute(change)
             db.session().rollback()
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert run_by_id(db.session(), prepared.run_id).total_yen == 24_000_000
-    assert thirteen.preview().before_yen == thirteen.preview().shares_yen
+    assert thirteen.preview().previous_yen == thirteen.preview().shares_yen
 
 
-def test_a_member_cannot_write_a_share_of_its_own(thirteen: County) -> None:
+def test_a_member_cannot_write_a_share_of_its_own(thirteen: BillingFactory) -> None:
     thirteen.approve(thirteen.prepare())
     own = thirteen.ids["435317"]
 
-    with scope(own):
+    with tenant_scope(own):
         with pytest.raises(DBAPIError):
             db.session().execute(
                 text(

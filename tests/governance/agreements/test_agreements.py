@@ -14,17 +14,17 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from governance.agreements import queries
 from governance.agreements.commands import PublishAgreement, accept_agreement, publish_agreement
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tests.actors import Actors
-from tests.tenancy.register import accept, acceptance, aso_city, kumamoto_city, publish, recorded, rows
+from tests.tenancy.factories import accept, acceptance, aso_city, kumamoto_city, publish, recorded, rows
 
 WORDS = "第1条 目的\r\n\t神\u3000葛󠄀城\n"
 
 
-def _order(**other: Any) -> PublishAgreement:
+def _command(**other: Any) -> PublishAgreement:
     return PublishAgreement.model_validate(
         {
             "name": "joint-use",
@@ -38,9 +38,9 @@ def _order(**other: Any) -> PublishAgreement:
 
 
 def test_a_version_keeps_its_text_byte_for_byte_with_its_hash(actors: Actors) -> None:
-    published = publish_agreement(_order(), actor=actors.onboarding)
+    published = publish_agreement(_command(), actor=actors.onboarding)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         version = queries.version(db.session(), published.version_id)
     assert version.text.encode() == WORDS.encode()
     assert version.sha256 == published.sha256 == hashlib.sha256(WORDS.encode()).hexdigest()
@@ -49,21 +49,21 @@ def test_a_version_keeps_its_text_byte_for_byte_with_its_hash(actors: Actors) ->
 
 
 def test_the_next_version_counts_on_and_the_same_one_changes_nothing(actors: Actors) -> None:
-    first = publish_agreement(_order(), actor=actors.onboarding)
+    first = publish_agreement(_command(), actor=actors.onboarding)
 
-    assert publish_agreement(_order(), actor=actors.onboarding) == first
-    second = publish_agreement(_order(text="第1条 改正", effective_from=date(2026, 4, 1)), actor=actors.onboarding)
+    assert publish_agreement(_command(), actor=actors.onboarding) == first
+    second = publish_agreement(_command(text="第1条 改正", effective_from=date(2026, 4, 1)), actor=actors.onboarding)
 
     assert second.number == 2
     assert len(rows("agreement_version")) == 2
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         session = db.session()
         for on, numbers in ((date(2025, 3, 31), []), (date(2026, 3, 31), [1]), (date(2026, 4, 1), [2])):
             assert [version.number for version in queries.versions_in_force(session, on)] == numbers
 
 
 @pytest.mark.parametrize(
-    ("other", "why"),
+    ("other", "code"),
     [
         ({"text": " \n"}, "text.empty"),
         ({"text": "第1条\0"}, "text.unseen"),
@@ -74,15 +74,15 @@ def test_the_next_version_counts_on_and_the_same_one_changes_nothing(actors: Act
     ],
 )
 def test_a_version_that_cannot_be_is_refused_and_nothing_changes(
-    actors: Actors, other: dict[str, Any], why: str
+    actors: Actors, other: dict[str, Any], code: str
 ) -> None:
-    publish_agreement(_order(), actor=actors.onboarding)
+    publish_agreement(_command(), actor=actors.onboarding)
     before = rows("agreement_version")
 
     with pytest.raises(Invalid) as refusal:
-        publish_agreement(_order(**other), actor=actors.onboarding)
+        publish_agreement(_command(**other), actor=actors.onboarding)
 
-    assert refusal.value.code == why
+    assert refusal.value.code == code
     assert rows("agreement_version") == before
 
 
@@ -91,7 +91,7 @@ def test_an_acceptance_names_signer_office_and_text(actors: Actors) -> None:
 
     accepted = accept_agreement(acceptance(tenant_id, version_id), actor=actors.municipal(tenant_id, Role.TENANT_OWNER))
 
-    with scope(tenant_id):
+    with tenant_scope(tenant_id):
         (kept,) = queries.acceptances(db.session(), tenant_id)
         in_force = queries.acceptance_in_force(db.session(), tenant_id, clock.today())
     assert (kept.signer_name, kept.signer_title, kept.on_behalf_of) == ("肥後 花子", "市長", "熊本市")
@@ -110,7 +110,7 @@ def test_what_is_in_force_depends_on_the_day(actors: Actors) -> None:
     newer = publish(actors, date(2026, 4, 1), "改正")
 
     def holds(on: date) -> bool:
-        with scope(OPERATOR):
+        with tenant_scope(OPERATOR):
             return queries.acceptance_in_force(db.session(), tenant_id, on) is not None
 
     assert [holds(on) for on in (date(2025, 3, 31), date(2025, 4, 1), date(2026, 3, 31), date(2026, 4, 1))] == [
@@ -119,7 +119,7 @@ def test_what_is_in_force_depends_on_the_day(actors: Actors) -> None:
         True,
         False,
     ]
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         (missing,) = queries.unaccepted(db.session(), tenant_id, date(2026, 4, 1))
     assert missing.id == newer
     accept(actors, tenant_id, newer)
@@ -129,7 +129,7 @@ def test_what_is_in_force_depends_on_the_day(actors: Actors) -> None:
 def test_where_nothing_is_published_nobody_has_accepted(actors: Actors) -> None:
     tenant_id = kumamoto_city(actors)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert queries.acceptance_in_force(db.session(), tenant_id, clock.today()) is None
 
 
@@ -186,7 +186,7 @@ def test_who_may_not_publish_or_accept_does_not(actors: Actors) -> None:
 
     for actor in (actors.finance, actors.auditor, actors.municipal(tenant_id, Role.TENANT_OWNER)):
         with pytest.raises(NotAllowed):
-            publish_agreement(_order(text="改正"), actor=actor)
+            publish_agreement(_command(text="改正"), actor=actor)
     for actor in (actors.finance, actors.municipal(tenant_id), actors.municipal(tenant_id, Role.TENANT_FINANCE)):
         with pytest.raises(NotAllowed):
             accept_agreement(acceptance(tenant_id, version_id), actor=actor)
@@ -196,18 +196,18 @@ def test_who_may_not_publish_or_accept_does_not(actors: Actors) -> None:
 
 
 @pytest.mark.parametrize("table", ["agreement_version", "acceptance"])
-@pytest.mark.parametrize("deed", ["UPDATE {} SET sha256 = 'x'", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
-def test_what_was_signed_cannot_be_changed(actors: Actors, table: str, deed: str) -> None:
+@pytest.mark.parametrize("statement", ["UPDATE {} SET sha256 = 'x'", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+def test_what_was_signed_cannot_be_changed(actors: Actors, table: str, statement: str) -> None:
     accept(actors, kumamoto_city(actors), publish(actors))
 
-    with scope(OPERATOR), pytest.raises(DBAPIError, match="permission denied"):
-        db.session.execute(text(deed.format(table)))
+    with tenant_scope(OPERATOR), pytest.raises(DBAPIError, match="permission denied"):
+        db.session.execute(text(statement.format(table)))
 
 
 def test_the_database_refuses_a_hash_of_another_text(actors: Actors) -> None:
     publish(actors)
 
-    with scope(OPERATOR), pytest.raises(IntegrityError, match="hash_of_text"):
+    with tenant_scope(OPERATOR), pytest.raises(IntegrityError, match="hash_of_text"):
         db.session.execute(
             text(
                 "INSERT INTO agreement_version (id, agreement_id, number, language, text, sha256, effective_from, "
@@ -221,7 +221,7 @@ def test_the_database_refuses_a_hash_of_another_text(actors: Actors) -> None:
 def test_a_municipality_cannot_write_the_catalogue_of_agreements(actors: Actors) -> None:
     tenant_id: UUID = kumamoto_city(actors)
 
-    with scope(tenant_id), pytest.raises(DBAPIError, match="row-level security"):
+    with tenant_scope(tenant_id), pytest.raises(DBAPIError, match="row-level security"):
         db.session.execute(
             text("INSERT INTO agreement (id, name, title, created_at) VALUES (:id, 'x', 'x', now())"),
             {"id": new_id()},

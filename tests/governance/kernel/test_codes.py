@@ -14,10 +14,10 @@ from governance.kernel.codes import (
     FIVE_DIGITS,
     NO_SUCH_PREFECTURE,
     NOT_A_CODE,
-    BodyCode,
-    BodyKind,
+    LocalGovernmentCode,
+    LocalGovernmentKind,
 )
-from governance.kernel.errors import Invalid, Reason
+from governance.kernel.errors import Invalid, Message
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "identifier_vectors.json").read_text(encoding="utf-8"))[
     "local_government_code"
@@ -26,7 +26,7 @@ VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "identifier_vector
 
 @pytest.mark.parametrize("vector", VECTORS["valid"], ids=lambda vector: vector["code6"])
 def test_a_published_code_is_a_code(vector: dict[str, Any]) -> None:
-    code = BodyCode.parse(vector["code6"])
+    code = LocalGovernmentCode.parse(vector["code6"])
 
     assert str(code) == vector["code6"]
     assert code.prefecture == vector["code6"][:2]
@@ -35,7 +35,7 @@ def test_a_published_code_is_a_code(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", VECTORS["invalid"], ids=lambda vector: vector["code6"])
 def test_a_code_that_cannot_be_is_refused(vector: dict[str, Any]) -> None:
     with pytest.raises(Invalid) as refusal:
-        BodyCode.parse(vector["code6"], field="members[2].code")
+        LocalGovernmentCode.parse(vector["code6"], field="members[2].code")
 
     assert refusal.value.field == "members[2].code"
 
@@ -45,8 +45,8 @@ def test_one_wrong_digit_is_always_noticed_and_the_right_code_named() -> None:
         code = vector["code6"]
         for digit in set("0123456789") - {code[5]}:
             with pytest.raises(Invalid) as refusal:
-                BodyCode.parse(code[:5] + digit)
-            assert refusal.value.why is CHECK_DIGIT
+                LocalGovernmentCode.parse(code[:5] + digit)
+            assert refusal.value.message is CHECK_DIGIT
             assert refusal.value.facts["expected"] == code
 
 
@@ -62,14 +62,14 @@ def test_one_wrong_digit_is_always_noticed_and_the_right_code_named() -> None:
 )
 def test_five_digits_are_asked_for_and_not_padded(given: str, candidates: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        BodyCode.parse(given)
+        LocalGovernmentCode.parse(given)
 
-    assert refusal.value.why is FIVE_DIGITS
+    assert refusal.value.message is FIVE_DIGITS
     assert refusal.value.facts["candidates"] == candidates
 
 
 @pytest.mark.parametrize(
-    ("given", "why"),
+    ("given", "message"),
     [
         *(
             (text, NOT_A_CODE)
@@ -79,27 +79,27 @@ def test_five_digits_are_asked_for_and_not_padded(given: str, candidates: str) -
         ("480002", NO_SUCH_PREFECTURE),
     ],
 )
-def test_what_is_no_code_is_refused(given: str, why: Reason) -> None:
+def test_what_is_no_code_is_refused(given: str, message: Message) -> None:
     with pytest.raises(Invalid) as refusal:
-        BodyCode.parse(given)
+        LocalGovernmentCode.parse(given)
 
-    assert refusal.value.why is why
+    assert refusal.value.message is message
 
 
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("430005", BodyKind.PREFECTURE),
-        ("431001", BodyKind.CITY),
-        ("432024", BodyKind.CITY),
-        ("431010", BodyKind.WARD),
-        ("131016", BodyKind.SPECIAL_WARD),
-        ("434043", BodyKind.TOWN_OR_VILLAGE),
-        ("438014", BodyKind.UNION),
+        ("430005", LocalGovernmentKind.PREFECTURE),
+        ("431001", LocalGovernmentKind.CITY),
+        ("432024", LocalGovernmentKind.CITY),
+        ("431010", LocalGovernmentKind.WARD),
+        ("131016", LocalGovernmentKind.SPECIAL_WARD),
+        ("434043", LocalGovernmentKind.TOWN_OR_VILLAGE),
+        ("438014", LocalGovernmentKind.UNION),
     ],
 )
-def test_the_number_says_what_kind_of_body_it_is(code: str, kind: BodyKind) -> None:
-    assert BodyCode.parse(code).kind is kind
+def test_the_number_says_what_kind_of_body_it_is(code: str, kind: LocalGovernmentKind) -> None:
+    assert LocalGovernmentCode.parse(code).kind is kind
 
 
 def test_there_are_twenty_designated_cities() -> None:
@@ -108,4 +108,7 @@ def test_there_are_twenty_designated_cities() -> None:
 
 
 def test_codes_sort_lower_first() -> None:
-    assert sorted(map(BodyCode.parse, ["432024", "431001"])) == [BodyCode("431001"), BodyCode("432024")]
+    assert sorted(map(LocalGovernmentCode.parse, ["432024", "431001"])) == [
+        LocalGovernmentCode("431001"),
+        LocalGovernmentCode("432024"),
+    ]

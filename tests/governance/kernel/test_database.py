@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from governance.kernel.database import OPERATOR, begin_hot, db, scope
+from governance.kernel.database import OPERATOR, begin_pipelined, db, tenant_scope
 from tests import servers
 
 
@@ -26,12 +26,12 @@ def test_a_connection_that_nobody_cut_is_used_again(database: Flask) -> None:
 
 
 def test_a_transaction_that_has_begun_is_not_begun_again(database: Flask) -> None:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         db.session.execute(text("SELECT 1"))
         with pytest.raises(RuntimeError, match="begun already"):
-            begin_hot(db.session(), "SELECT set_config('moyai.scope', %(scope)s, true)", {})
+            begin_pipelined(db.session(), "SELECT set_config('moyai.scope', %(scope)s, true)", {})
 
 
 def _backend() -> int:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return int(db.session.execute(text("SELECT pg_backend_pid()")).scalar_one())

@@ -17,7 +17,7 @@ from governance.kernel.era import (
     format_day,
     parse_day,
 )
-from governance.kernel.errors import Invalid, Reason
+from governance.kernel.errors import Invalid, Message
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_every_day_within_bounds_is_read_back_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why", "right"),
+    ("text", "message", "right"),
     [
         ("平成31年5月1日", OTHER_ERA, "令和元年5月1日"),
         ("令和元年4月30日", OTHER_ERA, "平成31年4月30日"),
@@ -87,13 +87,13 @@ def test_every_day_within_bounds_is_read_back_as_it_was_written() -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_a_date_is_said(text: str, why: Reason, right: str) -> None:
+def test_what_is_wrong_with_a_date_is_said(text: str, message: Message, right: str) -> None:
     with pytest.raises(Invalid) as refusal:
         parse_day(text, field="valid_from")
 
-    assert refusal.value.why is why
+    assert refusal.value.message is message
     assert refusal.value.field == "valid_from"
-    assert right in refusal.value.message("ja")
+    assert right in refusal.value.text("ja")
 
 
 def test_a_leap_day_is_a_day() -> None:

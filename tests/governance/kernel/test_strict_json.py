@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from governance.kernel.errors import Invalid, Reason
+from governance.kernel.errors import Invalid, Message
 from governance.kernel.strict_json import (
-    DEPTH_BOUND,
-    KEY_TWICE,
+    DUPLICATE_KEY,
+    MAX_DEPTH,
     NOT_EXACT,
     NOT_JSON,
     NOT_TEXT,
@@ -26,11 +26,11 @@ def test_plain_json_is_read_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "why", "field"),
+    ("content", "message", "field"),
     [
-        (b'{"a": 1, "a": 1}', KEY_TWICE, "a"),
-        (b'{"a": [{"b": 1}, {"b": 1, "c": 2, "b": 3}]}', KEY_TWICE, "a[1].b"),
-        (b'{"a": 1, "\\u0061": 2}', KEY_TWICE, "a"),
+        (b'{"a": 1, "a": 1}', DUPLICATE_KEY, "a"),
+        (b'{"a": [{"b": 1}, {"b": 1, "c": 2, "b": 3}]}', DUPLICATE_KEY, "a[1].b"),
+        (b'{"a": 1, "\\u0061": 2}', DUPLICATE_KEY, "a"),
         (b"0.1", NOT_EXACT, None),
         (b'{"a": [1e3]}', NOT_EXACT, "a[0]"),
         (b'{"a": NaN}', NOT_EXACT, "a"),
@@ -48,23 +48,23 @@ def test_plain_json_is_read_as_it_is() -> None:
         ('{"a": 1}'.encode("utf-16-le"), NOT_JSON, None),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(content: bytes, why: Reason, field: str | None) -> None:
+def test_what_is_wrong_is_said_with_its_place(content: bytes, message: Message, field: str | None) -> None:
     with pytest.raises(Invalid) as refusal:
         read_json(content)
 
-    assert refusal.value.why is why
+    assert refusal.value.message is message
     assert refusal.value.field == field
-    assert refusal.value.message("ja")
-    assert refusal.value.message("en")
+    assert refusal.value.text("ja")
+    assert refusal.value.text("en")
 
 
-@pytest.mark.parametrize("depth", [DEPTH_BOUND + 1, 10_000, 100_000])
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 10_000, 100_000])
 def test_deep_nesting_is_refused_and_does_not_overflow(depth: int) -> None:
     for content in (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth):
         with pytest.raises(Invalid) as refusal:
             read_json(content)
-        assert refusal.value.why is TOO_DEEP
+        assert refusal.value.message is TOO_DEEP
 
 
 def test_nesting_up_to_the_bound_is_read() -> None:
-    assert read_json(b"[" * DEPTH_BOUND + b"]" * DEPTH_BOUND)
+    assert read_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)

@@ -7,22 +7,22 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from governance.kernel.errors import Invalid
 from governance.kernel.yen import (
+    MAX_YEN,
     NOT_AN_AMOUNT,
     NOT_ASCII,
     NOT_WHOLE,
     OUT_OF_RANGE,
-    YEN_BOUND,
     PositiveYen,
     Yen,
     format_amount,
     format_yen,
-    shown,
+    printable,
     whole_yen,
     yen_from_form,
 )
 
 
-class Order(BaseModel):
+class Command(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
     cost_yen: PositiveYen = 1
     difference_yen: Yen = 0
@@ -33,32 +33,32 @@ def test_what_is_not_a_whole_number_is_no_amount(given: object) -> None:
     with pytest.raises(Invalid) as refusal:
         whole_yen(given, field="cost_yen")
 
-    assert refusal.value.why is NOT_WHOLE
+    assert refusal.value.message is NOT_WHOLE
     assert refusal.value.field == "cost_yen"
     with pytest.raises(ValidationError):
-        Order(cost_yen=given)  # type: ignore[arg-type]
+        Command(cost_yen=given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "given", [0, -1, YEN_BOUND + 1, 2**63, 10**5_000], ids=lambda given: f"{given.bit_length()} bits"
+    "given", [0, -1, MAX_YEN + 1, 2**63, 10**5_000], ids=lambda given: f"{given.bit_length()} bits"
 )
 def test_an_amount_out_of_range_is_refused_with_the_range(given: int) -> None:
     with pytest.raises(Invalid) as refusal:
         whole_yen(given, field="cost_yen")
 
-    assert refusal.value.why is OUT_OF_RANGE
-    assert "1000000000000000" in refusal.value.message("ja")
-    assert len(refusal.value.message("en")) < 200
+    assert refusal.value.message is OUT_OF_RANGE
+    assert "1000000000000000" in refusal.value.text("ja")
+    assert len(refusal.value.text("en")) < 200
     with pytest.raises(ValidationError):
-        Order(cost_yen=given)
+        Command(cost_yen=given)
 
 
 def test_the_bounds_themselves_are_amounts() -> None:
     assert whole_yen(1, field="x") == 1
-    assert whole_yen(YEN_BOUND, field="x") == YEN_BOUND
-    assert Order(cost_yen=YEN_BOUND, difference_yen=-YEN_BOUND).difference_yen == -YEN_BOUND
+    assert whole_yen(MAX_YEN, field="x") == MAX_YEN
+    assert Command(cost_yen=MAX_YEN, difference_yen=-MAX_YEN).difference_yen == -MAX_YEN
     with pytest.raises(ValidationError):
-        Order(difference_yen=-YEN_BOUND - 1)
+        Command(difference_yen=-MAX_YEN - 1)
 
 
 @pytest.mark.parametrize(("text", "amount"), [("5", 5), ("1234", 1234), ("1,234", 1234), ("24,000,000", 24_000_000)])
@@ -71,8 +71,8 @@ def test_a_form_names_the_half_width_form_of_full_width_digits(text: str, ascii:
     with pytest.raises(Invalid) as refusal:
         yen_from_form(text, field="cost_yen")
 
-    assert refusal.value.why is NOT_ASCII
-    assert ascii in refusal.value.message("ja")
+    assert refusal.value.message is NOT_ASCII
+    assert ascii in refusal.value.text("ja")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_form_refuses_what_python_would_have_read_or_guessed(text: str) -> Non
     with pytest.raises(Invalid) as refusal:
         yen_from_form(text, field="cost_yen")
 
-    assert refusal.value.why is NOT_AN_AMOUNT
+    assert refusal.value.message is NOT_AN_AMOUNT
     assert refusal.value.field == "cost_yen"
 
 
@@ -114,7 +114,7 @@ def test_a_form_refuses_amounts_out_of_range(text: str) -> None:
     with pytest.raises(Invalid) as refusal:
         yen_from_form(text, field="cost_yen")
 
-    assert refusal.value.why is OUT_OF_RANGE
+    assert refusal.value.message is OUT_OF_RANGE
 
 
 def test_amounts_are_written_as_public_documents_write_them() -> None:
@@ -122,6 +122,6 @@ def test_amounts_are_written_as_public_documents_write_them() -> None:
     assert [format_amount(amount) for amount in (24_000_000, -5)] == ["24,000,000", "▲5"]
 
 
-def test_what_was_given_is_shown_short_and_plain() -> None:
-    assert shown("\x1b[31m" + "あ" * 60) == "�[31m" + "あ" * 35 + "…"
-    assert [shown(value) for value in (True, None, [1], {"a": 1})] == ["true", "null", "[…]", "{…}"]
+def test_a_given_value_is_printed_short_and_plain() -> None:
+    assert printable("\x1b[31m" + "あ" * 60) == "�[31m" + "あ" * 35 + "…"
+    assert [printable(value) for value in (True, None, [1], {"a": 1})] == ["true", "null", "[…]", "{…}"]

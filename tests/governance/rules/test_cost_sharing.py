@@ -99,8 +99,8 @@ def test_what_cannot_share_a_cost_is_refused_by_its_place(change: dict[str, Any]
         read_cost_sharing({**RULE, **change})
 
     assert refusal.value.field == field
-    assert refusal.value.message("ja")
-    assert refusal.value.message("en")
+    assert refusal.value.text("ja")
+    assert refusal.value.text("en")
 
 
 @pytest.mark.parametrize("body", [None, [], "rule", {"rounding": "largest_remainder"}])

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
 from governance.rules.commands import AdoptRule, DraftRule, EndRule, adopt_rule, draft_rule, end_rule
@@ -32,31 +32,31 @@ def in_june_2025() -> Iterator[None]:
 
 
 def draft(actors: Actors, valid_from: date = date(2025, 4, 1), until: date | None = None, **body: Any) -> UUID:
-    order = DraftRule(
+    command = DraftRule(
         name="running-cost", label="負担規則", body={**BODY, **body}, valid_from=valid_from, valid_until=until
     )
-    return draft_rule(order, actor=actors.finance).version_id
+    return draft_rule(command, actor=actors.finance).version_id
 
 
 def adopt(actors: Actors, version_id: UUID, on: date = date(2025, 3, 24)) -> UUID | None:
-    order = AdoptRule(version_id=version_id, decided_by="運営協議会", decision_number="第1号", decided_on=on)
-    return adopt_rule(order, actor=actors.finance).ended_version_id
+    command = AdoptRule(version_id=version_id, decided_by="運営協議会", decision_number="第1号", decided_on=on)
+    return adopt_rule(command, actor=actors.finance).ended_version_id
 
 
 def version(version_id: UUID) -> VersionFacts:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return version_by_id(db.session(), version_id)
 
 
 def holding(on: date) -> VersionFacts | None:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return in_force(db.session(), rule_by_name(db.session(), "running-cost"), on)
 
 
 def test_a_draft_is_not_in_force_until_a_decision_adopts_it(actors: Actors) -> None:
     drafted = draft(actors)
     assert holding(date(2025, 4, 1)) is None
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         [waiting] = rule_versions(db.session(), "running-cost")
     assert waiting.adoption is None
 
@@ -127,7 +127,7 @@ def test_only_the_end_of_an_adopted_version_moves(actors: Actors) -> None:
         "UPDATE rule SET label = '別の規則'",
         "DELETE FROM rule_version",
     ):
-        with scope(OPERATOR):
+        with tenant_scope(OPERATOR):
             with pytest.raises(DBAPIError):
                 db.session().execute(text(change))
             db.session().rollback()
@@ -136,7 +136,7 @@ def test_only_the_end_of_an_adopted_version_moves(actors: Actors) -> None:
 def test_a_draft_cannot_be_rewritten_either(actors: Actors) -> None:
     draft(actors)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         with pytest.raises(DBAPIError):
             db.session().execute(text("UPDATE rule_version SET body = '{}'"))
         db.session().rollback()
@@ -191,7 +191,7 @@ def test_an_interval_that_ends_before_it_starts_is_refused(actors: Actors) -> No
 def test_a_version_that_is_not_there_is_not_found(actors: Actors) -> None:
     with pytest.raises(NotFound):
         adopt(actors, new_id())
-    with scope(OPERATOR), pytest.raises(NotFound):
+    with tenant_scope(OPERATOR), pytest.raises(NotFound):
         rule_versions(db.session(), "no-such-rule")
 
 
@@ -199,7 +199,7 @@ def test_a_municipality_reads_every_rule_and_drafts_none(actors: Actors) -> None
     drafted = draft(actors)
     person = actors.municipal(actors.operator_tenant)
 
-    with scope(new_id()):
+    with tenant_scope(new_id()):
         assert [found.id for found in rule_versions(db.session())] == [drafted]
     with pytest.raises(NotAllowed):
         draft_rule(DraftRule(name="other", label="規則", body=BODY, valid_from=date(2025, 4, 1)), actor=person)

@@ -11,7 +11,7 @@ import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
 from governance.permissions import Role
@@ -21,11 +21,11 @@ from tenancy.clients.keys import public_key_set
 from tenancy.keycloak.keys import SigningKey
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors
-from tests.tenancy.register import (
+from tests.tenancy.factories import (
     aso_city,
+    change_state,
     define_standard,
     kumamoto_city,
-    move,
     put_on_standard,
     recorded,
     rows,
@@ -57,7 +57,7 @@ def test_a_registered_client_is_named_after_its_tenant(actors: Actors) -> None:
 
     registered = register_client(_client(tenant_id), actor=actors.municipal(tenant_id, Role.TENANT_CLIENT_ADMIN))
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         client = queries.service_client(db.session(), tenant_id, registered.client_id)
     assert registered.client_name == f"svc-{tenant_id.hex[-8:]}-{registered.client_id}"
     assert (client.state, client.scopes, client.valid_from) == ("registered", ["moyai:quota.read"], clock.today())
@@ -148,13 +148,13 @@ def test_the_quota_of_service_clients_holds(actors: Actors) -> None:
         register_client(_client(tenant_id, "二つ目"), actor=actors.onboarding)
 
     assert refusal.value.code == "quota.full"
-    assert "1" in refusal.value.message("ja")
+    assert "1" in refusal.value.text("ja")
     assert len(rows("service_client")) == 1
 
 
 def test_the_operator_and_who_left_have_no_service_client(actors: Actors) -> None:
     tenant_id = kumamoto_city(actors)
-    move(actors, tenant_id, TenantState.LEFT)
+    change_state(actors, tenant_id, TenantState.LEFT)
 
     for whose in (tenant_id, actors.operator_tenant):
         with pytest.raises(Conflict) as refusal:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tenancy.keycloak.adapter import KeycloakIdentities
-from tests.tenancy.keycloak.faulty_line import FaultyLine
+from tests.tenancy.keycloak.fault_proxy import FaultProxy
 from tests.tenancy.keycloak.installation import Installation, Municipality
 
 _codes = count(100001)
@@ -22,16 +22,16 @@ def municipality() -> Municipality:
 
 
 @pytest.fixture
-def faulty_line(installation: Installation) -> Iterator[FaultyLine]:
+def fault_proxy(installation: Installation) -> Iterator[FaultProxy]:
     """A way to Keycloak that loses answers when told to."""
-    with FaultyLine(installation.server.url) as line:
-        yield line
+    with FaultProxy(installation.server.url) as proxy:
+        yield proxy
 
 
 @pytest.fixture
-def over_faulty_line(installation: Installation, faulty_line: FaultyLine) -> Iterator[KeycloakIdentities]:
+def over_fault_proxy(installation: Installation, fault_proxy: FaultProxy) -> Iterator[KeycloakIdentities]:
     """The port, over that line."""
-    connected = installation.identities(through=faulty_line.url)
+    connected = installation.identities(through=fault_proxy.url)
     yield connected
     connected.close()
 

@@ -11,11 +11,11 @@ from admin.operations import ports
 from admin.operations.keycloak_setup import mail_server
 from governance.kernel.ids import new_id
 from tenancy.keycloak.adapter import KeycloakIdentities
-from tenancy.keycloak.configure import Configured, configure
+from tenancy.keycloak.configure import ConfigurationResult, configure
 from tenancy.keycloak.connection import KeyCredential, RealmConnection, SecretCredential
-from tenancy.keycloak.keys import BackendKeys, SigningKey, load_or_make_keys
+from tenancy.keycloak.keys import BackendKeys, SigningKey, load_or_create_keys
 from tenancy.keycloak.port import OrganizationIntent, PersonIntent, Realm, ServiceClientIntent
-from tenancy.keycloak.specification import Surroundings, realms
+from tenancy.keycloak.specification import DeploymentConfig, realms
 from tests.servers import Keycloak
 
 PUBLIC_URL = "http://localhost:8700"
@@ -31,14 +31,14 @@ class Installation:
     def __init__(self, server: Keycloak, home: Path) -> None:
         self.server = server
         self.home = home
-        self.mail_port = ports.choose_free()
-        self.keys: BackendKeys = load_or_make_keys(home / "keys")
+        self.mail_port = ports.find_free_port()
+        self.keys: BackendKeys = load_or_create_keys(home / "keys")
         self.administrator = SecretCredential(server.administrator_client_id, server.administrator_client_secret)
 
-    def configure(self, *, check: bool = False) -> Configured:
+    def configure(self, *, check: bool = False) -> ConfigurationResult:
         jwks = {name: getattr(self.keys, name).public_jwks for name in BackendKeys.__slots__}
-        surroundings = Surroundings(PUBLIC_URL, jwks, mail_server(None, PUBLIC_URL, self.mail_port))
-        return configure(self.server.url, self.administrator, realms(surroundings), check=check)
+        deployment_config = DeploymentConfig(PUBLIC_URL, jwks, mail_server(None, PUBLIC_URL, self.mail_port))
+        return configure(self.server.url, self.administrator, realms(deployment_config), check=check)
 
     def identities(self, through: str | None = None) -> KeycloakIdentities:
         return KeycloakIdentities(through or self.server.url, self.keys, issued_by=self.server.url)

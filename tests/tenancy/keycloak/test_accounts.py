@@ -8,14 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from tenancy.keycloak.calls import CallLog, counted_calls, observed_by
-from tenancy.keycloak.connection import KeyCredential, NotPermitted, RealmConnection
+from tenancy.keycloak.connection import AccountNotAuthorized, KeyCredential, RealmConnection
 from tenancy.keycloak.keys import SigningKey
 from tenancy.keycloak.port import Realm
 from tests.tenancy.keycloak.installation import Installation
 
-Deed = Callable[[RealmConnection], object]
+Operation = Callable[[RealmConnection], object]
 
-DEEDS: dict[str, Deed] = {
+OPERATIONS: dict[str, Operation] = {
     "change the realm": lambda account: account.replace("", {"registrationAllowed": True}),
     "make a client": lambda account: account.create("clients", {"clientId": "never"}),
     "list clients": lambda account: account.read("clients", clientId="moyai-api"),
@@ -32,18 +32,19 @@ DEEDS: dict[str, Deed] = {
 }
 
 DENIED = {
-    "moyai-people": set(DEEDS) - {"make a user", "list users", "make an organization"},
-    "moyai-clients": set(DEEDS) - {"make a client", "list clients"},
-    "moyai-reconciler": set(DEEDS) - {"list clients", "list users", "read events"},
+    "moyai-people": set(OPERATIONS) - {"make a user", "list users", "make an organization"},
+    "moyai-clients": set(OPERATIONS) - {"make a client", "list clients"},
+    "moyai-reconciler": set(OPERATIONS) - {"list clients", "list users", "read events"},
 }
 
 
 @pytest.mark.parametrize(
-    ("account", "deed"), [(account, deed) for account, deeds in DENIED.items() for deed in sorted(deeds)]
+    ("account", "operation"),
+    [(account, operation) for account, operations in DENIED.items() for operation in sorted(operations)],
 )
-def test_an_account_is_denied_what_is_not_its_part(installation: Installation, account: str, deed: str) -> None:
-    with counted_calls() as calls, pytest.raises(NotPermitted):
-        DEEDS[deed](installation.as_account(account))
+def test_an_account_is_denied_what_is_not_its_part(installation: Installation, account: str, operation: str) -> None:
+    with counted_calls() as calls, pytest.raises(AccountNotAuthorized):
+        OPERATIONS[operation](installation.as_account(account))
 
     assert calls.calls[-1].status == 403
 
@@ -79,7 +80,7 @@ def test_people_cannot_make_themselves_more(installation: Installation) -> None:
     management = administrator.read("clients", clientId="realm-management")[0]["id"]
     realm_admin = administrator.read(f"clients/{management}/roles/realm-admin")
 
-    with pytest.raises(NotPermitted):
+    with pytest.raises(AccountNotAuthorized):
         people.create(f"users/{user}/role-mappings/clients/{management}", [realm_admin])
 
 
@@ -91,7 +92,7 @@ def test_an_account_of_one_realm_is_nobody_in_the_other(installation: Installati
         home_realm=Realm.TENANTS,
     )
 
-    with pytest.raises(NotPermitted):
+    with pytest.raises(AccountNotAuthorized):
         visiting.read("users", max=1)
 
 
@@ -100,7 +101,7 @@ def test_another_key_is_not_believed(installation: Installation) -> None:
         installation.server.url, Realm.TENANTS, KeyCredential("moyai-people", SigningKey.generate())
     )
 
-    with pytest.raises(NotPermitted):
+    with pytest.raises(AccountNotAuthorized):
         stranger.read("users", max=1)
 
 

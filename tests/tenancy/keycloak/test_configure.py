@@ -14,7 +14,7 @@ from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.calls import counted_calls
 from tenancy.keycloak.comparison import DifferenceKind
 from tenancy.keycloak.drift import privilege_drift
-from tenancy.keycloak.keys import load_or_make_keys
+from tenancy.keycloak.keys import load_or_create_keys
 from tenancy.keycloak.port import Realm
 from tests.tenancy.keycloak.installation import Installation, Municipality
 
@@ -29,7 +29,7 @@ def test_configuring_again_writes_nothing_and_finds_nothing(installation: Instal
     assert again.version.startswith("26.7")
 
 
-def test_what_was_spoiled_by_hand_is_told_by_check_and_repaired_by_configure(installation: Installation) -> None:
+def test_what_was_spoiled_by_hand_is_reported_by_check_and_repaired_by_configure(installation: Installation) -> None:
     by_hand = installation.as_administrator()
     by_hand.replace("", {**by_hand.read(""), "failureFactor": 99, "registrationAllowed": True})
     console = by_hand.read("clients", clientId="moyai-console")[0]
@@ -38,9 +38,9 @@ def test_what_was_spoiled_by_hand_is_told_by_check_and_repaired_by_configure(ins
     by_hand.delete(f"clients/{api['id']}/roles/tenant-auditor")
 
     with counted_calls() as calls:
-        told = installation.configure(check=True)
+        reported = installation.configure(check=True)
     assert calls.writes == []
-    assert {(d.where, str(d.kind), d.thing, d.field) for d in told.remaining} == {
+    assert {(d.location, str(d.kind), d.resource, d.field) for d in reported.remaining} == {
         ("moyai", "changed", "settings", "failureFactor"),
         ("moyai", "changed", "settings", "registrationAllowed"),
         ("moyai", "changed", "client moyai-console", "redirectUris"),
@@ -54,7 +54,7 @@ def test_what_was_spoiled_by_hand_is_told_by_check_and_repaired_by_configure(ins
     assert installation.configure(check=True).in_sync
 
 
-def test_what_somebody_put_beside_ours_is_told_and_left_alone(installation: Installation) -> None:
+def test_what_somebody_put_beside_ours_is_reported_and_left_alone(installation: Installation) -> None:
     by_hand = installation.as_administrator()
     client = by_hand.create("clients", {"clientId": "somebodys-own"})
     scope = next(row for row in by_hand.read("client-scopes") if row["name"] == "moyai-api")
@@ -70,9 +70,9 @@ def test_what_somebody_put_beside_ours_is_told_and_left_alone(installation: Inst
     )
 
     try:
-        told = installation.configure()
-        assert not told.in_sync
-        assert {(d.kind, d.thing) for d in told.remaining} == {
+        reported = installation.configure()
+        assert not reported.in_sync
+        assert {(d.kind, d.resource) for d in reported.remaining} == {
             (DifferenceKind.FOREIGN, "client somebodys-own"),
             (DifferenceKind.FOREIGN, "client scope moyai-api, mapper everybody an owner"),
         }
@@ -89,10 +89,10 @@ def test_a_login_flow_somebody_rearranged_is_built_anew(installation: Installati
     factor = next(step for step in steps if step.get("providerId") == "auth-otp-form")
     by_hand.delete(f"authentication/executions/{factor['id']}")
 
-    told = installation.configure(check=True)
+    reported = installation.configure(check=True)
     repaired = installation.configure()
 
-    assert [(d.kind, d.thing, d.field) for d in told.remaining] == [
+    assert [(d.kind, d.resource, d.field) for d in reported.remaining] == [
         (DifferenceKind.CHANGED, "flow moyai-browser", "steps")
     ]
     assert repaired.in_sync
@@ -114,12 +114,12 @@ def test_nobody_but_the_backends_accounts_may_administer_our_realms(
     by_hand.create(f"groups/{group}/role-mappings/clients/{management}", [role])
 
     try:
-        told = privilege_drift(identities.find_privileges())
+        reported = privilege_drift(identities.find_privileges())
     finally:
         by_hand.delete(mapping, [role])
         by_hand.delete(f"groups/{group}")
 
-    assert {(d.where, d.kind, d.thing) for d in told} == {
+    assert {(d.location, d.kind, d.resource) for d in reported} == {
         ("moyai", DifferenceKind.FOREIGN, f"user {found.username}, role realm-management:manage-users"),
         ("moyai", DifferenceKind.FOREIGN, "group /administrators, role realm-management:manage-users"),
     }
@@ -132,10 +132,12 @@ def test_a_role_everybody_has_may_not_contain_a_management_role(installation: In
     role = by_hand.read(f"clients/{management}/roles/view-users")
     by_hand.create("roles/default-roles-moyai-operators/composites", [role])
 
-    told = installation.configure(check=True)
+    reported = installation.configure(check=True)
     by_hand.delete("roles/default-roles-moyai-operators/composites", [role])
 
-    assert [d.thing for d in told.remaining] == ["role default-roles-moyai-operators, role realm-management:view-users"]
+    assert [d.resource for d in reported.remaining] == [
+        "role default-roles-moyai-operators, role realm-management:view-users"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -156,13 +158,15 @@ def test_a_role_everybody_has_may_not_contain_a_management_role(installation: In
         }.items()
     ],
 )
-def test_a_realm_keeps_the_houses_rules(installation: Installation, realm: Realm, setting: str, value: object) -> None:
+def test_a_realm_keeps_the_security_settings(
+    installation: Installation, realm: Realm, setting: str, value: object
+) -> None:
     assert installation.as_administrator(realm).read("")[setting] == value
 
 
 def test_keys_are_made_once_and_are_their_owners_alone(home: Path) -> None:
-    first = load_or_make_keys(home / "keys")
-    again = load_or_make_keys(home / "keys")
+    first = load_or_create_keys(home / "keys")
+    again = load_or_create_keys(home / "keys")
 
     assert again == first
     assert len({first.people.kid, first.clients.kid, first.reconciler.kid, first.console.kid}) == 4
@@ -179,10 +183,10 @@ def test_the_command_answers_one_object_and_zero_when_in_sync(installation: Inst
     answer = CliRunner().invoke(keycloak, ["configure", "--check", "--json"], env=installation.environment())
 
     assert answer.exit_code == 0, answer.output
-    told = json.loads(answer.stdout)
-    assert told["in_sync"] is True
-    assert told["differences"] == []
-    assert told["writes"] == 0
+    reported = json.loads(answer.stdout)
+    assert reported["in_sync"] is True
+    assert reported["differences"] == []
+    assert reported["writes"] == 0
 
 
 def test_the_command_answers_one_when_something_differs(installation: Installation) -> None:

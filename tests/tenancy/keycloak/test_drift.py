@@ -17,6 +17,7 @@ from tenancy.keycloak.drift import (
 )
 from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
+    KeycloakTenantFacts,
     OrganizationFacts,
     PersonFacts,
     PersonIntent,
@@ -25,7 +26,6 @@ from tenancy.keycloak.port import (
     RoleGroupFacts,
     ServiceClientFacts,
     ServiceClientIntent,
-    TenantFacts,
 )
 from tests.tenancy.keycloak.installation import Municipality
 
@@ -75,7 +75,7 @@ ORGANIZATION = OrganizationFacts(
     managed_by="moyai",
 )
 GROUPS = tuple(RoleGroupFacts(name, name, frozenset({name})) for name in TENANT_ROLE_GROUPS)
-AS_MEANT = TenantFacts(ORGANIZATION, GROUPS, (_person(OWNER),), (_client(CLIENT),))
+AS_MEANT = KeycloakTenantFacts(ORGANIZATION, GROUPS, (_person(OWNER),), (_client(CLIENT),))
 
 
 def test_a_tenant_as_meant_has_no_difference() -> None:
@@ -83,10 +83,10 @@ def test_a_tenant_as_meant_has_no_difference() -> None:
 
 
 def test_a_tenant_that_is_not_there_misses_everything() -> None:
-    told = tenant_drift(INTENT, TenantFacts(None))
+    reported = tenant_drift(INTENT, KeycloakTenantFacts(None))
 
-    assert {d.kind for d in told} == {DifferenceKind.MISSING}
-    assert [d.thing for d in told] == [
+    assert {d.kind for d in reported} == {DifferenceKind.MISSING}
+    assert [d.resource for d in reported] == [
         f"organization {ORGANIZATION.alias}",
         *(f"role group {name}" for name in TENANT_ROLE_GROUPS),
         f"person {OWNER.username}",
@@ -95,7 +95,7 @@ def test_a_tenant_that_is_not_there_misses_everything() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "kind", "thing", "field"),
+    ("found", "kind", "resource", "field"),
     [
         (replace(AS_MEANT, organization=replace(ORGANIZATION, enabled=False)), "changed", "organization", "enabled"),
         (replace(AS_MEANT, organization=replace(ORGANIZATION, title="他町")), "changed", "organization", "name"),
@@ -149,13 +149,13 @@ def test_a_tenant_that_is_not_there_misses_everything() -> None:
         ),
     ],
 )
-def test_one_difference_is_told_by_kind_thing_and_field(
-    found: TenantFacts, kind: str, thing: str, field: str | None
+def test_one_difference_is_reported_by_kind_resource_and_field(
+    found: KeycloakTenantFacts, kind: str, resource: str, field: str | None
 ) -> None:
-    (told,) = tenant_drift(INTENT, found)
+    (reported,) = tenant_drift(INTENT, found)
 
-    assert (str(told.kind), told.field, told.where) == (kind, field, "431001")
-    assert told.thing.startswith(thing)
+    assert (str(reported.kind), reported.field, reported.location) == (kind, field, "431001")
+    assert reported.resource.startswith(resource)
 
 
 def test_groups_that_were_not_read_are_not_compared() -> None:
@@ -170,23 +170,23 @@ def test_organizations_and_clients_of_no_tenant_are_orphans_when_ours_and_foreig
     organizations = orphaned_organizations([new_id()], [ORGANIZATION, stranger])
     clients = orphaned_service_clients([new_id()], [_client(CLIENT)])
 
-    assert [(str(d.kind), d.where) for d in organizations] == [("orphan", "431001"), ("foreign", "by-hand")]
+    assert [(str(d.kind), d.location) for d in organizations] == [("orphan", "431001"), ("foreign", "by-hand")]
     assert [str(d.kind) for d in clients] == ["orphan"]
     assert orphaned_organizations([MUNICIPALITY.tenant_id], [ORGANIZATION]) == ()
     assert orphaned_service_clients([MUNICIPALITY.tenant_id], [_client(CLIENT)]) == ()
 
 
 def test_a_management_role_in_a_persons_hand_is_foreign() -> None:
-    (told,) = privilege_drift([Privilege(Realm.OPERATORS, "somebody", "user", "realm-admin")])
+    (reported,) = privilege_drift([Privilege(Realm.OPERATORS, "somebody", "user", "realm-admin")])
 
-    assert (told.where, told.kind) == ("moyai-operators", DifferenceKind.FOREIGN)
-    assert told.thing == "user somebody, role realm-management:realm-admin"
+    assert (reported.location, reported.kind) == ("moyai-operators", DifferenceKind.FOREIGN)
+    assert reported.resource == "user somebody, role realm-management:realm-admin"
 
 
 def test_a_difference_is_printed_as_the_contract_has_it() -> None:
-    told = Difference("431001", DifferenceKind.CHANGED, "organization t-1", "scopes", {"b", "a"}, None)
+    reported = Difference("431001", DifferenceKind.CHANGED, "organization t-1", "scopes", {"b", "a"}, None)
 
-    assert told.as_json("tenant") == {
+    assert reported.as_json("tenant") == {
         "tenant": "431001",
         "kind": "changed",
         "object": "organization t-1",

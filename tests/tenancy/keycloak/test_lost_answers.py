@@ -7,34 +7,34 @@ from collections.abc import Callable
 
 import pytest
 
-from governance.kernel.errors import Unreachable
+from governance.kernel.errors import DependencyUnavailable
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.calls import counted_calls
-from tenancy.keycloak.port import TENANT_ROLE_GROUPS, Deed
-from tests.tenancy.keycloak.faulty_line import FaultyLine
+from tenancy.keycloak.port import TENANT_ROLE_GROUPS, EnsureOutcome
+from tests.tenancy.keycloak.fault_proxy import FaultProxy
 from tests.tenancy.keycloak.installation import Installation, Municipality
 
 
 def test_what_was_made_without_an_answer_is_adopted_and_not_made_again(
     installation: Installation,
-    over_faulty_line: KeycloakIdentities,
-    faulty_line: FaultyLine,
+    over_fault_proxy: KeycloakIdentities,
+    fault_proxy: FaultProxy,
     municipality: Municipality,
 ) -> None:
     owner, client = municipality.person("tenant-owner"), municipality.service_client()
-    faulty_line.lose_answer("POST", "/organizations")
-    faulty_line.lose_answer("POST", "/groups", times=2)
-    faulty_line.lose_answer("POST", "/users")
-    faulty_line.lose_answer("POST", "/members")
-    faulty_line.lose_answer("PUT", "/groups/[^/]+/members/[^/]+")
-    faulty_line.lose_answer("POST", "/clients")
+    fault_proxy.drop_response("POST", "/organizations")
+    fault_proxy.drop_response("POST", "/groups", times=2)
+    fault_proxy.drop_response("POST", "/users")
+    fault_proxy.drop_response("POST", "/members")
+    fault_proxy.drop_response("PUT", "/groups/[^/]+/members/[^/]+")
+    fault_proxy.drop_response("POST", "/clients")
 
-    municipality.onboard(over_faulty_line)
-    over_faulty_line.ensure_people(municipality.tenant_id, [owner])
-    over_faulty_line.ensure_service_clients(municipality.tenant_id, [client])
+    municipality.onboard(over_fault_proxy)
+    over_fault_proxy.ensure_people(municipality.tenant_id, [owner])
+    over_fault_proxy.ensure_service_clients(municipality.tenant_id, [client])
 
-    assert faulty_line.lost_all
-    found = over_faulty_line.describe_tenant(municipality.tenant_id)
+    assert fault_proxy.dropped_all
+    found = over_fault_proxy.describe_tenant(municipality.tenant_id)
     assert sorted(group.name for group in found.role_groups) == sorted(TENANT_ROLE_GROUPS)
     assert [(person.username, person.groups) for person in found.people] == [
         (owner.username, frozenset({"tenant-owner"}))
@@ -46,17 +46,17 @@ def test_what_was_made_without_an_answer_is_adopted_and_not_made_again(
 
 
 def test_an_answer_lost_again_and_again_is_unreachable_and_a_later_run_completes(
-    over_faulty_line: KeycloakIdentities, faulty_line: FaultyLine, municipality: Municipality
+    over_fault_proxy: KeycloakIdentities, fault_proxy: FaultProxy, municipality: Municipality
 ) -> None:
-    faulty_line.lose_answer("GET", "/organizations.*", times=4)
+    fault_proxy.drop_response("GET", "/organizations.*", times=4)
 
-    with pytest.raises(Unreachable):
-        over_faulty_line.ensure_organization(municipality.organization)
-    while not faulty_line.lost_all:
-        with pytest.raises(Unreachable):
-            over_faulty_line.ensure_organization(municipality.organization)
+    with pytest.raises(DependencyUnavailable):
+        over_fault_proxy.ensure_organization(municipality.organization)
+    while not fault_proxy.dropped_all:
+        with pytest.raises(DependencyUnavailable):
+            over_fault_proxy.ensure_organization(municipality.organization)
 
-    assert over_faulty_line.ensure_organization(municipality.organization).deed is Deed.CREATED
+    assert over_fault_proxy.ensure_organization(municipality.organization).outcome is EnsureOutcome.CREATED
 
 
 def test_two_at_once_make_one_organization(
@@ -157,19 +157,19 @@ def test_calls_of_tenants_side_by_side_are_counted_apart(identities: KeycloakIde
     assert counted["s00001"] == counted["s00002"]
 
 
-def _at_once(*deeds: Callable[[], object]) -> None:
+def _at_once(*actions: Callable[[], object]) -> None:
     """Run all at the same moment; the first error of any of them is raised."""
-    together = threading.Barrier(len(deeds))
+    together = threading.Barrier(len(actions))
     failed: list[BaseException] = []
 
-    def run(deed: Callable[[], object]) -> None:
+    def run(action: Callable[[], object]) -> None:
         together.wait()
         try:
-            deed()
+            action()
         except BaseException as error:
             failed.append(error)
 
-    threads = [threading.Thread(target=run, args=(deed,)) for deed in deeds]
+    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -20,7 +20,7 @@ from tenancy.keycloak.adapter import KeycloakIdentities
 from tests.tenancy.keycloak.installation import Installation, Municipality
 
 
-class Letterbox:
+class MailCatcher:
     """Takes every mail and keeps it."""
 
     def __init__(self) -> None:
@@ -32,9 +32,9 @@ class Letterbox:
 
 
 @pytest.fixture
-def letterbox(installation: Installation) -> Iterator[Letterbox]:
+def mail_catcher(installation: Installation) -> Iterator[MailCatcher]:
     """A mail server where Keycloak sends its mail."""
-    kept = Letterbox()
+    kept = MailCatcher()
     server = Controller(kept, hostname="127.0.0.1", port=installation.mail_port)
     server.start()
     yield kept
@@ -42,7 +42,7 @@ def letterbox(installation: Installation) -> Iterator[Letterbox]:
 
 
 def test_the_owner_is_sent_a_japanese_mail_with_a_link_to_set_a_password(
-    installation: Installation, identities: KeycloakIdentities, municipality: Municipality, letterbox: Letterbox
+    installation: Installation, identities: KeycloakIdentities, municipality: Municipality, mail_catcher: MailCatcher
 ) -> None:
     municipality.onboard(identities)
     owner = municipality.person("tenant-owner")
@@ -50,7 +50,7 @@ def test_the_owner_is_sent_a_japanese_mail_with_a_link_to_set_a_password(
 
     identities.send_password_mail(owner.person_id)
 
-    (envelope,) = letterbox.envelopes
+    (envelope,) = mail_catcher.envelopes
     assert envelope.rcpt_tos == [owner.email]
     content = envelope.original_content
     assert content is not None

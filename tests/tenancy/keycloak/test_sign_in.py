@@ -118,7 +118,7 @@ def test_another_address_and_a_missing_challenge_are_refused(installation: Insta
     assert httpx.URL(unchallenged.headers["location"]).params["error"] == "invalid_request"
 
 
-def test_five_wrong_passwords_close_the_door_for_a_while(installation: Installation, owner: PersonIntent) -> None:
+def test_five_wrong_passwords_lock_the_account_for_a_while(installation: Installation, owner: PersonIntent) -> None:
     for _ in range(5):
         browser = Browser(installation)
         assert browser.submit(browser.open_sign_in("openid"), owner.email, "wrong").status_code == 200

@@ -12,7 +12,7 @@ from governance.permissions import OPERATOR_ROLES
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.calls import counted_calls
 from tenancy.keycloak.drift import TenantIntent, tenant_drift
-from tenancy.keycloak.port import TENANT_ROLE_GROUPS, Deed, OperatorIntent, Realm, organization_alias
+from tenancy.keycloak.port import TENANT_ROLE_GROUPS, EnsureOutcome, OperatorIntent, Realm, organization_alias
 from tests.tenancy.keycloak.installation import Installation, Municipality
 
 
@@ -22,7 +22,7 @@ def test_an_organization_is_made_once_with_its_marks(
     made = identities.ensure_organization(municipality.organization)
     again = identities.ensure_organization(municipality.organization)
 
-    assert (made.deed, again.deed) == (Deed.CREATED, Deed.KEPT)
+    assert (made.outcome, again.outcome) == (EnsureOutcome.CREATED, EnsureOutcome.KEPT)
     assert again.found == made.found
     assert made.found.alias == organization_alias(municipality.tenant_id) == f"t-{municipality.tenant_id.hex[-8:]}"
     assert made.found.tenant_id == str(municipality.tenant_id)
@@ -43,7 +43,7 @@ def test_a_merger_changes_name_and_code_and_keeps_the_alias(
     merged = replace(municipality.organization, name="新美里町", code=f"9{municipality.code[1:]}")
     after = identities.ensure_organization(merged)
 
-    assert (after.deed, after.changes) == (Deed.CHANGED, ("name", "code"))
+    assert (after.outcome, after.changes) == (EnsureOutcome.CHANGED, ("name", "code"))
     assert (after.found.id, after.found.alias) == (before.id, before.alias)
     assert after.found.title == f"新美里町 (9{municipality.code[1:]})"
     assert by_hand.read(f"organizations/{before.id}")["attributes"]["somebodys"] == ["note"]
@@ -55,7 +55,7 @@ def test_two_municipalities_may_have_the_same_name(identities: KeycloakIdentitie
     identities.ensure_organization(municipality.organization)
     made = identities.ensure_organization(namesake.organization)
 
-    assert made.deed is Deed.CREATED
+    assert made.outcome is EnsureOutcome.CREATED
 
 
 def test_an_organization_of_somebody_else_is_never_adopted(
@@ -103,7 +103,7 @@ def test_each_role_has_its_group_and_a_group_lost_or_emptied_comes_back(
     made = identities.ensure_role_groups(municipality.tenant_id)
     again = identities.ensure_role_groups(municipality.tenant_id)
 
-    assert (made.deed, again.deed) == (Deed.CREATED, Deed.KEPT)
+    assert (made.outcome, again.outcome) == (EnsureOutcome.CREATED, EnsureOutcome.KEPT)
     assert {group.name: set(group.roles) for group in again.found} == {name: {name} for name in TENANT_ROLE_GROUPS}
     assert "tenant-member" not in TENANT_ROLE_GROUPS
 
@@ -136,7 +136,7 @@ def test_an_organization_made_anew_by_hand_is_found_by_a_process_that_knew_the_o
     owner = identities.ensure_people(municipality.tenant_id, [municipality.person("tenant-owner")])[0]
 
     assert new.id != old.id
-    assert groups.deed is Deed.CREATED
+    assert groups.outcome is EnsureOutcome.CREATED
     assert owner.found.groups == frozenset({"tenant-owner"})
 
 
@@ -149,8 +149,8 @@ def test_people_are_made_once_joined_and_given_their_roles(
     made = identities.ensure_people(municipality.tenant_id, [owner, member])
     again = identities.ensure_people(municipality.tenant_id, [owner, member])
 
-    assert [one.deed for one in made] == [Deed.CREATED, Deed.CREATED]
-    assert [one.deed for one in again] == [Deed.KEPT, Deed.KEPT]
+    assert [one.outcome for one in made] == [EnsureOutcome.CREATED, EnsureOutcome.CREATED]
+    assert [one.outcome for one in again] == [EnsureOutcome.KEPT, EnsureOutcome.KEPT]
     assert [one.found.groups for one in again] == [frozenset({"tenant-owner", "tenant-finance"}), frozenset()]
     assert again[0].found.username == str(owner.person_id)
     assert again[0].found.tenant_id == str(municipality.tenant_id)
@@ -176,10 +176,10 @@ def test_a_person_changed_by_hand_is_brought_back_and_a_role_withdrawn_where_ask
     kept = identities.ensure_people(municipality.tenant_id, [plain])[0]
     withdrawn = identities.ensure_people(municipality.tenant_id, [plain], withdraw_from=["tenant-owner"])[0]
 
-    assert (back.deed, set(back.changes)) == (Deed.CHANGED, {"family_name", "enabled"})
+    assert (back.outcome, set(back.changes)) == (EnsureOutcome.CHANGED, {"family_name", "enabled"})
     assert (back.found.family_name, back.found.enabled) == ("美里", True)
-    assert kept.deed is Deed.KEPT
-    assert (withdrawn.deed, withdrawn.found.groups) == (Deed.CHANGED, frozenset())
+    assert kept.outcome is EnsureOutcome.KEPT
+    assert (withdrawn.outcome, withdrawn.found.groups) == (EnsureOutcome.CHANGED, frozenset())
 
 
 def test_an_address_somebody_else_has_is_refused_with_its_field(
@@ -237,7 +237,7 @@ def test_a_service_client_is_made_once_and_brought_back(
     intent = municipality.service_client("moyai:usage.read", "moyai:quota.read")
     made = identities.ensure_service_clients(municipality.tenant_id, [intent])[0]
     again = identities.ensure_service_clients(municipality.tenant_id, [intent])[0]
-    assert (made.deed, again.deed) == (Deed.CREATED, Deed.KEPT)
+    assert (made.outcome, again.outcome) == (EnsureOutcome.CREATED, EnsureOutcome.KEPT)
     assert made.found.scopes == intent.scopes
     assert made.found.key_login_only
     assert not made.found.full_scope
@@ -296,7 +296,11 @@ def test_an_operator_has_exactly_the_roles_meant(identities: KeycloakIdentities)
     again = identities.ensure_operator(intent)
     moved = identities.ensure_operator(replace(intent, roles=frozenset({"operator-approver", "operator-auditor"})))
 
-    assert (made.deed, again.deed, moved.deed) == (Deed.CREATED, Deed.KEPT, Deed.CHANGED)
+    assert (made.outcome, again.outcome, moved.outcome) == (
+        EnsureOutcome.CREATED,
+        EnsureOutcome.KEPT,
+        EnsureOutcome.CHANGED,
+    )
     assert made.found.roles == {"operator-finance"}
     assert moved.found.roles == {"operator-approver", "operator-auditor"} <= OPERATOR_ROLES
 
@@ -335,7 +339,7 @@ def test_a_tenant_leaves_people_first(identities: KeycloakIdentities, municipali
     assert (left.organization, left.people, left.service_clients) == (None, (), ())
 
 
-def test_drift_is_told_from_what_the_server_holds(
+def test_drift_is_found_from_what_the_server_holds(
     installation: Installation, identities: KeycloakIdentities, municipality: Municipality
 ) -> None:
     municipality.onboard(identities)
@@ -344,7 +348,7 @@ def test_drift_is_told_from_what_the_server_holds(
     identities.ensure_people(municipality.tenant_id, [owner, member, gone])
     identities.ensure_service_clients(municipality.tenant_id, [client])
     intent = TenantIntent(municipality.organization, (owner, member), (client,))
-    assert [d.thing for d in tenant_drift(intent, identities.describe_tenant(municipality.tenant_id))] == [
+    assert [d.resource for d in tenant_drift(intent, identities.describe_tenant(municipality.tenant_id))] == [
         f"person {gone.username}"
     ]
 
@@ -360,16 +364,16 @@ def test_drift_is_told_from_what_the_server_holds(
     by_hand.delete(f"{path}/members/{ids[owner.username]}")
     by_hand.replace(f"clients/{facts.service_clients[0].id}", {"clientId": client.client_id, "enabled": False})
 
-    told = tenant_drift(intent, identities.describe_tenant(municipality.tenant_id))
+    reported = tenant_drift(intent, identities.describe_tenant(municipality.tenant_id))
 
-    assert {(str(d.kind), d.thing, d.field) for d in told} == {
+    assert {(str(d.kind), d.resource, d.field) for d in reported} == {
         ("missing", f"person {owner.username}", None),
         ("foreign", f"person {member.username}, role tenant-finance", None),
         ("orphan", f"person {gone.username}", None),
         ("foreign", f"person stranger-{municipality.code}", None),
         ("changed", f"service client {client.client_id}", "enabled"),
     }
-    assert {d.where for d in told} == {municipality.code}
+    assert {d.location for d in reported} == {municipality.code}
 
 
 def test_every_organization_is_listed_beyond_one_page(identities: KeycloakIdentities) -> None:

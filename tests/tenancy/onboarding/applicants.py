@@ -8,7 +8,7 @@ from itertools import count
 from uuid import UUID, uuid4
 
 from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.clients.commands import RegisterClient, register_client
 from tenancy.keycloak.keys import SigningKey
@@ -64,7 +64,7 @@ class Applicants:
             self.with_person(applicant, f"person{number}@{applicant.domain}")
         for number in range(systems):
             self.with_system(applicant, f"システム{number}")
-        self.accepts(applicant)
+        self.accept_agreement_for(applicant)
         return applicant
 
     def agreed(self) -> Applicant:
@@ -105,7 +105,7 @@ class Applicants:
             actor=self.actors.onboarding,
         ).client_id
 
-    def accepts(self, applicant: Applicant) -> None:
+    def accept_agreement_for(self, applicant: Applicant) -> None:
         accept_agreement(
             AcceptAgreement(
                 tenant_id=applicant.tenant_id,
@@ -127,5 +127,5 @@ class Applicants:
 
 def look_at(onboarding_id: UUID) -> OnboardingView:
     """The onboarding as it stands."""
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return onboarding(db.session(), onboarding_id)

@@ -1,4 +1,4 @@
-"""Where onboardings are carried on: applicants, the worker of this process, the mail it causes, Keycloak's eyes."""
+"""Where onboardings run: applicants, the worker of this process, the mail it causes, Keycloak's eyes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.tenancy.onboarding.findings import Findings
 
 
 @contextmanager
-def mail_kept(installation: Installation, folder: Path) -> Iterator[MailOutbox]:
+def captured_mail(installation: Installation, folder: Path) -> Iterator[MailOutbox]:
     """Every mail Keycloak sends meanwhile."""
     kept = MailOutbox(folder)
     server = LocalMailServer(kept, installation.mail_port)
@@ -36,7 +36,7 @@ def mail_kept(installation: Installation, folder: Path) -> Iterator[MailOutbox]:
 
 @pytest.fixture
 def mails(installation: Installation, tmp_path: Path) -> Iterator[MailOutbox]:
-    with mail_kept(installation, tmp_path) as kept:
+    with captured_mail(installation, tmp_path) as kept:
         yield kept
 
 

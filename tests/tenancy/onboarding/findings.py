@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy.keycloak.connection import RealmConnection
 from tenancy.keycloak.port import TENANT_ROLE_GROUPS, service_client_prefix
 from tenancy.onboarding.steps import StepName
@@ -79,7 +79,7 @@ class Findings:
 
 def in_moyai(tenant_id: UUID) -> dict[str, Any]:
     """Counts of this tenant's rows."""
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         row = db.session.execute(_COUNTS, {"tenant": tenant_id}).mappings().one()
         found = dict(row)
     return found
@@ -87,7 +87,7 @@ def in_moyai(tenant_id: UUID) -> dict[str, Any]:
 
 def steps_recorded_done(onboarding_id: UUID) -> dict[str, int]:
     """How often the record says of each step that it was done."""
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         rows = db.session.execute(_DONE, {"onboarding": str(onboarding_id)}).all()
     return {str(row.step): int(row.number) for row in rows}
 

@@ -18,18 +18,18 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
-from governance import commands as door
+from governance import commands as commands
 from governance.actors import system_actor
-from governance.kernel.database import Hot, connect, execute_hot
+from governance.kernel.database import PipelinedStatement, connect, execute_raw
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.calls import Call, observed_by
-from tenancy.keycloak.keys import load_or_make_keys
+from tenancy.keycloak.keys import load_or_create_keys
 from tenancy.keycloak.port import Identities
-from tenancy.onboarding import worker as house
+from tenancy.onboarding import worker as worker_module
 from tenancy.onboarding.commands import AdvanceStep, StepAdvanced, advance_step
-from tenancy.onboarding.deeds import Result
-from tenancy.onboarding.deeds import perform as perform_step
 from tenancy.onboarding.intents import OnboardingIntent
+from tenancy.onboarding.step_actions import StepAttempt
+from tenancy.onboarding.step_actions import run_step as real_run_step
 from tenancy.onboarding.steps import StepName
 from tenancy.onboarding.worker import OnboardingWorker
 
@@ -40,8 +40,8 @@ KILLED = -signal.SIGKILL
 class Place(StrEnum):
     """Where in a step. `while_recording` is after every statement of its transaction and before the commit."""
 
-    BEFORE_DEED = "before_deed"
-    AFTER_DEED = "after_deed"
+    BEFORE_ACTION = "before_action"
+    AFTER_ACTION = "after_action"
     WHILE_RECORDING = "while_recording"
     AFTER_RECORDING = "after_recording"
 
@@ -58,32 +58,32 @@ class Job:
 
 
 def work_until(job: Job, step: StepName, place: Place) -> None:
-    """Carry the onboarding on and die at this place of this step."""
-    real_perform, real_advance = perform_step, advance_step
+    """Run the onboarding and die at this place of this step."""
+    run_real, real_advance = real_run_step, advance_step
 
-    def perform_or_die(
-        name: StepName, intent: OnboardingIntent, identities: Identities, *, is_second_try: bool
-    ) -> Result:
-        _die_if(name is step and place is Place.BEFORE_DEED)
-        result = real_perform(name, intent, identities, is_second_try=is_second_try)
-        _die_if(name is step and place is Place.AFTER_DEED)
+    def run_step_or_die(
+        name: StepName, intent: OnboardingIntent, identities: Identities, *, is_retry: bool
+    ) -> StepAttempt:
+        _die_if(name is step and place is Place.BEFORE_ACTION)
+        result = run_real(name, intent, identities, is_retry=is_retry)
+        _die_if(name is step and place is Place.AFTER_ACTION)
         return result
 
-    def advance_or_die(order: AdvanceStep, **named: Any) -> StepAdvanced:
-        if order.step is step and place is Place.WHILE_RECORDING:
-            setattr(door, "commit_hot", _die_with_all_written)  # noqa: B010
-        advanced = real_advance(order, **named)
-        _die_if(order.step is step and place is Place.AFTER_RECORDING)
+    def advance_or_die(command: AdvanceStep, **named: Any) -> StepAdvanced:
+        if command.step is step and place is Place.WHILE_RECORDING:
+            setattr(commands, "commit_pipelined", _die_with_all_written)  # noqa: B010
+        advanced = real_advance(command, **named)
+        _die_if(command.step is step and place is Place.AFTER_RECORDING)
         return advanced
 
     # setattr: these are the worker's own imports, which no type checker lets anybody else touch.
-    setattr(house, "perform", perform_or_die)  # noqa: B010
-    setattr(house, "advance_step", advance_or_die)  # noqa: B010
+    setattr(worker_module, "run_step", run_step_or_die)  # noqa: B010
+    setattr(worker_module, "advance_step", advance_or_die)  # noqa: B010
     _work(job)
 
 
 def work_until_write(job: Job, number: int) -> None:
-    """Carry the onboarding on and die right after the `number`-th call that changed something in Keycloak."""
+    """Run the onboarding and die right after the `number`-th call that changed something in Keycloak."""
     written = 0
 
     def count(call: Call) -> None:
@@ -99,7 +99,7 @@ def _work(job: Job) -> None:
     app = Flask("doomed")
     connect(app, job.database_url)
     # One call at a time, so that the n-th is the same in every run.
-    identities = KeycloakIdentities(job.keycloak_url, load_or_make_keys(job.keys), threads=1)
+    identities = KeycloakIdentities(job.keycloak_url, load_or_create_keys(job.keys), threads=1)
     with app.app_context():
         actor = system_actor("worker", job.operator_tenant)
         OnboardingWorker(identities, actor=actor, name="doomed", lease=timedelta(seconds=30)).run(job.onboarding_id)
@@ -110,9 +110,9 @@ def _die_if(now: bool) -> None:
         _die()
 
 
-def _die_with_all_written(session: Session, *inserts: Hot) -> None:
+def _die_with_all_written(session: Session, *inserts: PipelinedStatement) -> None:
     for insert, values in inserts:
-        execute_hot(session, insert, values)
+        execute_raw(session, insert, values)
     _die()
 
 

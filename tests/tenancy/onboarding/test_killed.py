@@ -12,7 +12,7 @@ import pytest
 
 from admin.operations.mail.outbox import MailOutbox
 from tenancy.onboarding.commands import DecideStep, decide_step
-from tenancy.onboarding.steps import Choice, OnboardingState, StepName, StepState
+from tenancy.onboarding.steps import OnboardingState, StepDecision, StepName, StepState
 from tenancy.onboarding.worker import OnboardingWorker
 from tests import servers
 from tests.actors import Actors
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.keycloak
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["tests.tenancy.onboarding.killing"])
 
-UNSURE_OF_MAIL = (Place.BEFORE_DEED, Place.AFTER_DEED, Place.WHILE_RECORDING)
+UNSURE_OF_MAIL = (Place.BEFORE_ACTION, Place.AFTER_ACTION, Place.WHILE_RECORDING)
 """Places after which nobody can know whether the mail went out."""
 
 WRITES = 16
@@ -47,7 +47,7 @@ class Case:
         return sum(mail.recipient == self.applicant.owner_email for mail in kept.mails())
 
 
-class Doom:
+class DoomedWorkers:
     """Starts doomed workers, each in a process of its own, and waits for their end."""
 
     def __init__(self, database_url: str, installation: Installation, operator_tenant: UUID) -> None:
@@ -77,8 +77,10 @@ class Doom:
 
 
 @pytest.fixture
-def doom(postgresql: servers.PostgreSQL, database_name: str, installation: Installation, operator_tenant: UUID) -> Doom:
-    return Doom(postgresql.app_url(database_name), installation, operator_tenant)
+def doomed_workers(
+    postgresql: servers.PostgreSQL, database_name: str, installation: Installation, operator_tenant: UUID
+) -> DoomedWorkers:
+    return DoomedWorkers(postgresql.app_url(database_name), installation, operator_tenant)
 
 
 def _cases(applicants: Applicants, places: Iterable[Any]) -> list[Case]:
@@ -92,7 +94,7 @@ def _cases(applicants: Applicants, places: Iterable[Any]) -> list[Case]:
 @pytest.mark.parametrize("step", StepName)
 def test_killed_at_any_place_of_any_step_it_completes_when_run_again(
     step: StepName,
-    doom: Doom,
+    doomed_workers: DoomedWorkers,
     applicants: Applicants,
     worker: OnboardingWorker,
     findings: Findings,
@@ -101,7 +103,7 @@ def test_killed_at_any_place_of_any_step_it_completes_when_run_again(
 ) -> None:
     cases = _cases(applicants, Place)
 
-    ends = doom.put_to_work(work_until, [(case.onboarding_id, (step, case.place)) for case in cases])
+    ends = doomed_workers.put_to_work(work_until, [(case.onboarding_id, (step, case.place)) for case in cases])
 
     assert ends == [KILLED] * len(Place)
     for case in cases:
@@ -120,13 +122,13 @@ def _decide_about_the_mail(case: Case, worker: OnboardingWorker, mails: MailOutb
     """A member all the same; about the mail only a person can know, so nothing was sent again."""
     step = look_at(case.onboarding_id).step(StepName.PASSWORD_MAIL)
     assert (step.state, step.reason) == (StepState.FAILED, "onboarding.mail_unknown")
-    was_sent = case.place is not Place.BEFORE_DEED
+    was_sent = case.place is not Place.BEFORE_ACTION
     assert case.mails(mails) == was_sent
     decide_step(
         DecideStep(
             onboarding_id=case.onboarding_id,
             step=StepName.PASSWORD_MAIL,
-            choice=Choice.ADOPT if was_sent else Choice.RETRY,
+            choice=StepDecision.ADOPT if was_sent else StepDecision.RETRY,
             reason="本人に確認",
         ),
         actor=actors.onboarding,
@@ -136,11 +138,16 @@ def _decide_about_the_mail(case: Case, worker: OnboardingWorker, mails: MailOutb
 
 @pytest.mark.parametrize("first", range(1, WRITES + 1, 4))
 def test_killed_after_any_write_to_keycloak_it_completes_when_run_again(
-    first: int, doom: Doom, applicants: Applicants, worker: OnboardingWorker, findings: Findings, mails: MailOutbox
+    first: int,
+    doomed_workers: DoomedWorkers,
+    applicants: Applicants,
+    worker: OnboardingWorker,
+    findings: Findings,
+    mails: MailOutbox,
 ) -> None:
     cases = _cases(applicants, range(first, first + 4))
 
-    ends = doom.put_to_work(work_until_write, [(case.onboarding_id, (case.place,)) for case in cases])
+    ends = doomed_workers.put_to_work(work_until_write, [(case.onboarding_id, (case.place,)) for case in cases])
 
     assert ends == [KILLED] * 4
     for case in cases:
@@ -150,21 +157,21 @@ def test_killed_after_any_write_to_keycloak_it_completes_when_run_again(
 
 
 def test_there_are_no_more_writes_than_were_killed_after(
-    doom: Doom, applicants: Applicants, worker: OnboardingWorker, findings: Findings
+    doomed_workers: DoomedWorkers, applicants: Applicants, worker: OnboardingWorker, findings: Findings
 ) -> None:
     (case,) = _cases(applicants, [WRITES + 1])
 
-    assert doom.put_to_work(work_until_write, [(case.onboarding_id, (case.place,))]) == [0]
+    assert doomed_workers.put_to_work(work_until_write, [(case.onboarding_id, (case.place,))]) == [0]
 
     findings.assert_whole_and_single(case.applicant)
 
 
 def test_a_lease_that_has_not_run_out_keeps_other_workers_away(
-    doom: Doom, applicants: Applicants, worker: OnboardingWorker
+    doomed_workers: DoomedWorkers, applicants: Applicants, worker: OnboardingWorker
 ) -> None:
-    (case,) = _cases(applicants, [Place.AFTER_DEED])
+    (case,) = _cases(applicants, [Place.AFTER_ACTION])
     orders = [(case.onboarding_id, (StepName.FIRST_OWNER, case.place))]
-    assert doom.put_to_work(work_until, orders) == [KILLED]
+    assert doomed_workers.put_to_work(work_until, orders) == [KILLED]
 
     worker.run(case.onboarding_id)
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from admin.operations.mail.outbox import MailOutbox
 from governance.audit import queries as audit_queries
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Stale
 from governance.kernel.ids import new_id
 from governance.outbox import Job
@@ -27,16 +27,16 @@ from tenancy.onboarding.commands import (
     start_onboarding,
 )
 from tenancy.onboarding.queries import due, intents_digest
-from tenancy.onboarding.steps import Choice, Ending, OnboardingState, StepName, StepState
+from tenancy.onboarding.steps import OnboardingState, StepDecision, StepName, StepResult, StepState
 from tenancy.onboarding.worker import OnboardingWorker
 from tenancy.tenants.cohorts import DefineCohort, define_cohort
 from tests.actors import Actors
+from tests.tenancy.factories import aso_city
 from tests.tenancy.onboarding.applicants import Applicant, Applicants, look_at
 from tests.tenancy.onboarding.conftest import run_later
 from tests.tenancy.onboarding.findings import Findings, in_moyai
-from tests.tenancy.register import aso_city
 
-WAITS_FOR_ENTRY = {
+NEEDS_INPUT = {
     StepName.FIRST_OWNER: "onboarding.owner_missing",
     StepName.SERVICE_CLIENT: "onboarding.client_missing",
     StepName.QUOTAS: "onboarding.quotas_missing",
@@ -54,16 +54,16 @@ def test_everything_that_is_missing_shows_at_once_and_goes_on_when_entered(
 
     view = look_at(onboarding_id)
     assert view.state is OnboardingState.WAITING
-    assert view.stands_still
-    assert {step.name: step.reason for step in view.steps if step.state is StepState.WAITING} == WAITS_FOR_ENTRY
-    assert view.step(StepName.AGREEMENT).why("en") == "The agreement has not been accepted yet."
+    assert view.is_blocked
+    assert {step.name: step.reason for step in view.steps if step.state is StepState.WAITING} == NEEDS_INPUT
+    assert view.step(StepName.AGREEMENT).reason_text("en") == "The agreement has not been accepted yet."
     assert view.step(StepName.MEMBERSHIP).state is StepState.QUEUED
     assert in_moyai(applicant.tenant_id)["state"] == "provisioning"
 
     applicants.with_owner(applicant)
     applicants.with_system(applicant)
     applicants.on_plan(applicant)
-    applicants.accepts(applicant)
+    applicants.accept_agreement_for(applicant)
     run_later(worker, onboarding_id)
 
     assert look_at(onboarding_id).state is OnboardingState.DONE
@@ -82,7 +82,10 @@ def test_a_tenant_without_systems_skips_that_step_by_a_persons_decision(
 
     decide_step(
         DecideStep(
-            onboarding_id=onboarding_id, step=StepName.SERVICE_CLIENT, choice=Choice.SKIP, reason="システム連携なし"
+            onboarding_id=onboarding_id,
+            step=StepName.SERVICE_CLIENT,
+            choice=StepDecision.SKIP,
+            reason="システム連携なし",
         ),
         actor=actors.onboarding,
     )
@@ -108,12 +111,12 @@ def test_an_organization_of_somebody_else_fails_the_step_and_is_left_alone(
     step = look_at(onboarding_id).step(StepName.ORGANIZATION)
     assert step.state is StepState.FAILED
     assert step.reason == "keycloak.organization_taken"
-    assert title in step.why("ja")
+    assert title in step.reason_text("ja")
     assert findings.in_keycloak(applicant).organizations == [f"by-hand-{applicant.domain}"]
     with pytest.raises(Conflict) as refused:
         decide_step(
             DecideStep(
-                onboarding_id=onboarding_id, step=StepName.ORGANIZATION, choice=Choice.SKIP, reason="急ぎのため"
+                onboarding_id=onboarding_id, step=StepName.ORGANIZATION, choice=StepDecision.SKIP, reason="急ぎのため"
             ),
             actor=actors.onboarding,
         )
@@ -122,7 +125,9 @@ def test_an_organization_of_somebody_else_fails_the_step_and_is_left_alone(
     (by_hand,) = administrator.read("organizations", search=applicant.name)
     administrator.delete(f"organizations/{by_hand['id']}")
     decide_step(
-        DecideStep(onboarding_id=onboarding_id, step=StepName.ORGANIZATION, choice=Choice.RETRY, reason="片づけた"),
+        DecideStep(
+            onboarding_id=onboarding_id, step=StepName.ORGANIZATION, choice=StepDecision.RETRY, reason="片づけた"
+        ),
         actor=actors.onboarding,
     )
     worker.run(onboarding_id)
@@ -134,7 +139,7 @@ def test_a_decision_needs_a_reason(applicants: Applicants, actors: Actors) -> No
 
     with pytest.raises(Invalid) as refused:
         decide_step(
-            DecideStep(onboarding_id=onboarding_id, step=StepName.PASSWORD_MAIL, choice=Choice.SKIP, reason="  "),
+            DecideStep(onboarding_id=onboarding_id, step=StepName.PASSWORD_MAIL, choice=StepDecision.SKIP, reason="  "),
             actor=actors.onboarding,
         )
 
@@ -152,7 +157,9 @@ def test_only_people_of_onboarding_start_and_decide(who: str, applicants: Applic
     onboarding_id = applicants.start(applicant)
     with pytest.raises(NotAllowed):
         decide_step(
-            DecideStep(onboarding_id=onboarding_id, step=StepName.PASSWORD_MAIL, choice=Choice.SKIP, reason="試験"),
+            DecideStep(
+                onboarding_id=onboarding_id, step=StepName.PASSWORD_MAIL, choice=StepDecision.SKIP, reason="試験"
+            ),
             actor=getattr(actors, who),
         )
 
@@ -164,10 +171,12 @@ def test_an_owner_sees_the_own_onboarding_and_no_other(applicants: Applicants, a
 
     with pytest.raises(NotAllowed):
         decide_step(
-            DecideStep(onboarding_id=onboarding_id, step=StepName.PASSWORD_MAIL, choice=Choice.SKIP, reason="試験"),
+            DecideStep(
+                onboarding_id=onboarding_id, step=StepName.PASSWORD_MAIL, choice=StepDecision.SKIP, reason="試験"
+            ),
             actor=owner,
         )
-    with scope(own.tenant_id):
+    with tenant_scope(own.tenant_id):
         assert [one[1] for one in due(db.session(), clock.now())] == [onboarding_id]
     assert other_id != onboarding_id
 
@@ -193,21 +202,21 @@ def test_a_tenant_that_is_not_agreed_cannot_be_taken_in(applicants: Applicants, 
 def test_a_worker_that_lost_its_lease_can_write_nothing_more(applicants: Applicants, actors: Actors) -> None:
     applicant = applicants.ready()
     onboarding_id = applicants.start(applicant)
-    order = AdvanceStep(
+    command = AdvanceStep(
         tenant_id=applicant.tenant_id,
         onboarding_id=onboarding_id,
         step=StepName.MEMBERSHIP,
         fence=7,
-        ending=Ending.DONE,
+        result=StepResult.DONE,
     )
 
     with pytest.raises(Stale) as refused:
-        advance_step(order, actor=actors.worker)
+        advance_step(command, actor=actors.worker)
 
     assert refused.value.code == "onboarding.lease_lost"
     assert in_moyai(applicant.tenant_id)["state"] == "provisioning"
     with pytest.raises(NotAllowed):
-        advance_step(order, actor=actors.onboarding)
+        advance_step(command, actor=actors.onboarding)
 
 
 @pytest.mark.keycloak
@@ -228,7 +237,7 @@ def test_the_last_tenant_of_a_cohort_leaves_one_job_behind(
     assert len(_completed()) == 1
 
 
-def test_a_cohort_whose_wishes_changed_since_the_plan_is_not_begun(applicants: Applicants, actors: Actors) -> None:
+def test_a_cohort_whose_intents_changed_since_the_plan_is_not_begun(applicants: Applicants, actors: Actors) -> None:
     members = [applicants.ready(), applicants.ready()]
     digest = _cohort_digest(actors, members)
     applicants.with_person(members[0], f"late@{members[0].domain}")
@@ -254,7 +263,7 @@ def test_a_plan_that_is_another_by_now_is_refused_and_the_refusal_recorded(
         apply_cohort(shown, actor=actors.onboarding)
 
     assert in_moyai(members[0].tenant_id)["onboardings"] == 0
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         (refused,) = audit_queries.events(db.session(), outcome="refused", limit=1)
     assert (refused.command, refused.facts["code"]) == ("apply_cohort", "cohort.plan_stale")
 
@@ -263,10 +272,10 @@ def test_the_same_key_answers_alike_also_when_the_plan_has_become_another(
     applicants: Applicants, actors: Actors
 ) -> None:
     digest = _cohort_digest(actors, [applicants.ready()])
-    order = ApplyCohort(cohort="c1", digest="sha256:0", planned_digest="sha256:0", intents_digest=digest)
-    applied = apply_cohort(order, actor=actors.onboarding, key="k-1")
+    command = ApplyCohort(cohort="c1", digest="sha256:0", planned_digest="sha256:0", intents_digest=digest)
+    applied = apply_cohort(command, actor=actors.onboarding, key="k-1")
 
-    again = order.model_copy(update={"planned_digest": "sha256:1", "intents_digest": "sha256:2"})
+    again = command.model_copy(update={"planned_digest": "sha256:1", "intents_digest": "sha256:2"})
 
     assert apply_cohort(again, actor=actors.onboarding, key="k-1") == applied
 
@@ -283,16 +292,16 @@ def test_an_unknown_and_an_empty_cohort_are_refused(applicants: Applicants, acto
 def _cohort_digest(actors: Actors, members: list[Applicant]) -> str:
     ids = tuple(member.tenant_id for member in members)
     define_cohort(DefineCohort(name="c1", label="試験", fiscal_year=2025, tenant_ids=ids), actor=actors.onboarding)
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return intents_digest(db.session(), list(ids), on=clock.today(), now=clock.now())
 
 
 def _apply(actors: Actors, members: list[Applicant]) -> tuple[UUID, ...]:
     digest = _cohort_digest(actors, members)
-    order = ApplyCohort(cohort="c1", digest="sha256:0", planned_digest="sha256:0", intents_digest=digest)
-    return apply_cohort(order, actor=actors.onboarding).onboardings
+    command = ApplyCohort(cohort="c1", digest="sha256:0", planned_digest="sha256:0", intents_digest=digest)
+    return apply_cohort(command, actor=actors.onboarding).onboardings
 
 
 def _completed() -> list[Job]:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return list(db.session.scalars(select(Job).where(Job.name == COHORT_COMPLETED)))

@@ -17,14 +17,14 @@ from governance.kernel.database import connect, db
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.calls import Call, observed_by
 from tenancy.keycloak.port import Identities
-from tenancy.onboarding import worker as house
-from tenancy.onboarding.deeds import Result
-from tenancy.onboarding.deeds import perform as perform_step
+from tenancy.onboarding import worker as worker_module
 from tenancy.onboarding.intents import OnboardingIntent
+from tenancy.onboarding.step_actions import StepAttempt
+from tenancy.onboarding.step_actions import run_step as real_run_step
 from tenancy.onboarding.steps import OnboardingState, StepName, StepState
 from tenancy.onboarding.worker import OnboardingWorker
 from tests import servers
-from tests.actors import Actors, plant_operator
+from tests.actors import Actors, seed_operator
 from tests.tenancy.onboarding.applicants import Applicants, look_at
 from tests.tenancy.onboarding.conftest import run_later
 from tests.tenancy.onboarding.findings import Findings, in_moyai
@@ -99,7 +99,7 @@ def own_database(own_postgresql: servers.PostgreSQL) -> Iterator[Flask]:
         db.engine.dispose()
 
 
-def test_postgresql_killed_between_a_deed_and_its_record_loses_no_step_and_repeats_none(
+def test_postgresql_killed_between_an_action_and_its_record_loses_no_step_and_repeats_none(
     own_postgresql: servers.PostgreSQL,
     own_database: Flask,
     identities: KeycloakIdentities,
@@ -107,19 +107,19 @@ def test_postgresql_killed_between_a_deed_and_its_record_loses_no_step_and_repea
     mails: MailOutbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    actors = Actors(plant_operator())
+    actors = Actors(seed_operator())
     applicants = Applicants(actors)
     worker = OnboardingWorker(identities, actor=actors.worker, name="second")
     for step in (StepName.ORGANIZATION, StepName.FIRST_OWNER, StepName.SERVICE_CLIENT):
         applicant = applicants.ready()
         onboarding_id = applicants.start(applicant)
-        monkeypatch.setattr(house, "perform", _killing(own_postgresql, step))
+        monkeypatch.setattr(worker_module, "run_step", _killing(own_postgresql, step))
 
         with pytest.raises(DBAPIError):
             worker.run(onboarding_id)
         db.session.remove()
         own_postgresql.start_again()
-        monkeypatch.setattr(house, "perform", perform_step)
+        monkeypatch.setattr(worker_module, "run_step", real_run_step)
         run_later(worker, onboarding_id)
 
         findings.assert_whole_and_single(applicant)
@@ -128,10 +128,10 @@ def test_postgresql_killed_between_a_deed_and_its_record_loses_no_step_and_repea
 
 
 def _killing(server: servers.PostgreSQL, step: StepName) -> object:
-    def perform(name: StepName, intent: OnboardingIntent, identities: Identities, *, is_second_try: bool) -> Result:
-        result = perform_step(name, intent, identities, is_second_try=is_second_try)
+    def run_step(name: StepName, intent: OnboardingIntent, identities: Identities, *, is_retry: bool) -> StepAttempt:
+        result = real_run_step(name, intent, identities, is_retry=is_retry)
         if name is step:
             server.kill()
         return result
 
-    return perform
+    return run_step

@@ -12,8 +12,8 @@ from flask import Flask
 from governance import grants, outbox
 from governance.actors import command_line_actor
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
-from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Refused
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.people import queries
@@ -21,11 +21,11 @@ from tenancy.people.commands import AddMember, DisableMember, MemberAdded, add_m
 from tenancy.people.tables import MemberState
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors
-from tests.tenancy.register import (
+from tests.tenancy.factories import (
     aso_city,
+    change_state,
     define_standard,
     kumamoto_city,
-    move,
     put_on_standard,
     recorded,
     rows,
@@ -41,7 +41,7 @@ def _owner(actors: Actors, tenant_id: UUID, email: str = "owner@city.kumamoto.lg
 
 
 def _roles(tenant_id: UUID, person_id: UUID) -> frozenset[Role]:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return grants.roles_in_force(db.session(), tenant_id, person_id, clock.now())
 
 
@@ -56,7 +56,7 @@ def test_a_new_owner_is_invited_and_holds_the_grants(actors: Actors) -> None:
 
     added = _owner(actors, tenant_id)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         session = db.session()
         member = queries.member(session, tenant_id, added.member_id)
         assert [owner.id for owner in queries.owners(session, tenant_id, clock.now())] == [added.member_id]
@@ -113,12 +113,12 @@ def test_people_of_the_operator_have_operators_roles_and_no_other(actors: Actors
     assert _roles(actors.operator_tenant, added.person_id) == {Role.OPERATOR_APPROVER}
     before = rows("member")
 
-    for order in (
+    for command in (
         _person(actors.operator_tenant, "a@pref.kumamoto.lg.jp", Role.TENANT_OWNER),
         _person(actors.operator_tenant, "b@pref.kumamoto.lg.jp"),
     ):
         with pytest.raises(Invalid):
-            add_member(order, actor=actors.security)
+            add_member(command, actor=actors.security)
     with pytest.raises(NotAllowed):
         add_member(_person(actors.operator_tenant, "c@pref.kumamoto.lg.jp", Role.BREAK_GLASS), actor=actors.security)
     assert rows("member") == before
@@ -158,9 +158,9 @@ def test_another_tenants_id_answers_like_an_absent_one(actors: Actors) -> None:
     before = rows("member")
 
     said = []
-    for order in (_person(other), _person(new_id())):
+    for command in (_person(other), _person(new_id())):
         with pytest.raises(NotFound) as refusal:
-            add_member(order, actor=owner)
+            add_member(command, actor=owner)
         said.append(refusal.value.code)
     for tenant, member in ((other, stranger.member_id), (tenant_id, stranger.member_id), (tenant_id, new_id())):
         with pytest.raises(NotFound) as refusal:
@@ -173,7 +173,7 @@ def test_another_tenants_id_answers_like_an_absent_one(actors: Actors) -> None:
 
 def test_a_tenant_that_left_takes_nobody_in(actors: Actors) -> None:
     tenant_id = kumamoto_city(actors)
-    move(actors, tenant_id, TenantState.LEFT)
+    change_state(actors, tenant_id, TenantState.LEFT)
 
     with pytest.raises(Conflict) as refusal:
         _owner(actors, tenant_id)
@@ -191,7 +191,7 @@ def test_the_quota_of_users_is_never_overshot_by_many_at_once(database: Flask, a
         with database.app_context():
             try:
                 add_member(_person(tenant_id, f"p{number}@city.kumamoto.lg.jp"), actor=actors.onboarding)
-            except Refused as refusal:
+            except DomainError as refusal:
                 return refusal.code
             finally:
                 db.session.remove()
@@ -212,7 +212,7 @@ def test_disabling_ends_every_grant_and_leaves_the_job_that_follows(actors: Acto
     job_id = _disable(actors, tenant_id, second.member_id)
 
     assert _roles(tenant_id, second.person_id) == frozenset()
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         session = db.session()
         assert queries.member(session, tenant_id, second.member_id).state == MemberState.SUSPENDED
         job = session.get_one(outbox.Job, job_id)
@@ -280,7 +280,7 @@ def test_who_may_not_add_or_disable_does_not(actors: Actors) -> None:
     assert rows("member") == before
 
 
-def test_an_order_with_roles_in_any_order_is_the_same_order() -> None:
+def test_a_command_with_roles_in_any_order_is_the_same_command() -> None:
     tenant_id = new_id()
     words = {"tenant_id": str(tenant_id), "family_name": "肥後", "given_name": "花子", "email": "a@b.jp"}
 

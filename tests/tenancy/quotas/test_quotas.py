@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from governance.actors import Actor
 from governance.approvals import Decision
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Stale
 from governance.kernel.ids import new_id
 from governance.permissions import Role
@@ -32,7 +32,7 @@ from tenancy.quotas.commands import (
     request_quota,
 )
 from tests.actors import Actors
-from tests.tenancy.register import (
+from tests.tenancy.factories import (
     STANDARD,
     aso_city,
     define_standard,
@@ -47,7 +47,7 @@ OCTOBER = date(2025, 10, 1)
 
 
 def _in_force(tenant_id: UUID, on: date) -> dict[str, int | None]:
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         return {quota.dimension: quota.value for quota in queries.quotas_in_force(db.session(), tenant_id, on)}
 
 
@@ -65,10 +65,10 @@ def _ask(actor: Actor, tenant_id: UUID, value: int | None = 500, dimension: str 
 
 
 def _decide(actor: Actor, asked: QuotaRequested, decision: Decision = Decision.APPROVED, **other: Any) -> int | None:
-    order = DecideQuota.model_validate(
+    command = DecideQuota.model_validate(
         {"request_id": asked.request_id, "digest": asked.digest, "decision": decision, "why": "必要と認める"} | other
     )
-    return decide_quota(order, actor=actor).value
+    return decide_quota(command, actor=actor).value
 
 
 def test_without_a_plan_nothing_is_in_force(actors: Actors) -> None:
@@ -165,7 +165,7 @@ def test_a_request_approved_by_another_person_replaces_the_plans_value(actors: A
     assert _decide(actors.approver, asked) == 500
 
     assert _in_force(tenant_id, clock.today()) == STANDARD | {"users": 500}
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         (request,) = queries.quota_requests(db.session(), tenant_id)
     assert (request.original_value, request.requested_value, request.decided_value) == (3, 500, 500)
     assert recorded("quota.decided")[-1].facts["decided"] == 500
@@ -206,7 +206,7 @@ def test_nobody_decides_the_own_request(actors: Actors) -> None:
 
     assert refusal.value.code == "approval.own_request"
     assert rows("quota_override") == []
-    with scope(OPERATOR), pytest.raises(IntegrityError, match="decider_is_not_requester"):
+    with tenant_scope(OPERATOR), pytest.raises(IntegrityError, match="decider_is_not_requester"):
         db.session.execute(
             text("UPDATE approval_request SET decided_by = requested_by, decided_at = now(), decision = 'approved'")
         )
@@ -237,7 +237,7 @@ def test_a_decision_names_what_was_shown(actors: Actors) -> None:
         _decide(actors.approver, asked, request_id=new_id())
 
     assert rows("quota_override") == []
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert [request.state for request in queries.quota_requests(db.session(), tenant_id)] == ["open"]
 
 
@@ -263,7 +263,7 @@ def test_a_request_is_refused_where_it_asks_for_nothing_new(actors: Actors) -> N
     assert second.value.code == "quota.open_request"
 
 
-def test_each_deed_asks_its_permission(actors: Actors) -> None:
+def test_each_command_asks_its_permission(actors: Actors) -> None:
     tenant_id = _on_standard(actors)
     asked = _ask(actors.onboarding, tenant_id)
     owner = actors.municipal(tenant_id, Role.TENANT_OWNER)
@@ -282,19 +282,19 @@ def test_each_deed_asks_its_permission(actors: Actors) -> None:
 
 
 @pytest.mark.parametrize("table", ["plan_quota", "tenant_plan"])
-@pytest.mark.parametrize("deed", ["UPDATE {} SET valid_from = valid_from - 1", "DELETE FROM {}"])
-def test_the_database_refuses_to_edit_what_was_in_force(actors: Actors, table: str, deed: str) -> None:
+@pytest.mark.parametrize("statement", ["UPDATE {} SET valid_from = valid_from - 1", "DELETE FROM {}"])
+def test_the_database_refuses_to_edit_what_was_in_force(actors: Actors, table: str, statement: str) -> None:
     _on_standard(actors)
 
-    with scope(OPERATOR), pytest.raises(IntegrityError, match="only an open end may move"):
-        db.session.execute(text(deed.format(table)))
+    with tenant_scope(OPERATOR), pytest.raises(IntegrityError, match="only an open end may move"):
+        db.session.execute(text(statement.format(table)))
 
 
 @pytest.mark.parametrize("table", ["plan_quota", "tenant_plan"])
 def test_the_database_lets_an_end_be_set_once_and_not_taken_back(actors: Actors, table: str) -> None:
     _on_standard(actors)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         db.session.execute(text(f"UPDATE {table} SET valid_until = '2030-01-01'"))
         with pytest.raises(IntegrityError, match="only an open end may move"):
             db.session.execute(text(f"UPDATE {table} SET valid_until = NULL"))
@@ -303,7 +303,7 @@ def test_the_database_lets_an_end_be_set_once_and_not_taken_back(actors: Actors,
 def test_two_plans_in_force_at_once_are_refused_by_the_database(actors: Actors) -> None:
     tenant_id = _on_standard(actors)
 
-    with scope(OPERATOR), pytest.raises(IntegrityError, match="uq_tenant_plan_open"):
+    with tenant_scope(OPERATOR), pytest.raises(IntegrityError, match="uq_tenant_plan_open"):
         db.session.execute(
             text(
                 "INSERT INTO tenant_plan (id, tenant_id, plan_id, valid_from, chosen_by, chosen_at) "

@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 
 import admin.example
-from governance.kernel.database import OPERATOR, db, scope
-from governance.kernel.errors import Invalid, KeyReused, NotAllowed, NotFound
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import IdempotencyKeyReused, Invalid, NotAllowed, NotFound
 from governance.permissions import Role
 from tenancy import directory
 from tenancy.tenants.commands import (
@@ -24,7 +24,7 @@ from tenancy.tenants.commands import (
 from tenancy.tenants.importing import ImportRefused, ImportVerdict
 from tenancy.tenants.tables import StatisticKind
 from tests.actors import Actors
-from tests.tenancy.register import kumamoto_city, recorded, rows
+from tests.tenancy.factories import kumamoto_city, recorded, rows
 
 HEADER = "code6,name_ja,kana,kind,population_2020,fiscal_index,source\n"
 KUMAMOTO = "431001,熊本市,クマモトシ,designated_city,738865,0.70,国勢調査\n"
@@ -32,22 +32,22 @@ ASO = "432148,阿蘇市,アソシ,city,24930,0.36,国勢調査\n"
 BASIS = {StatisticKind.POPULATION: date(2020, 10, 1), StatisticKind.FISCAL_INDEX: date(2022, 3, 31)}
 
 
-def _order(*lines: str, **other: object) -> ImportTenants:
+def _command(*lines: str, **other: object) -> ImportTenants:
     return ImportTenants.model_validate({"content": (HEADER + "".join(lines)).encode(), "basis_dates": BASIS, **other})
 
 
-def _preview(order: ImportTenants) -> ImportVerdict:
-    with scope(OPERATOR):
-        return preview_import(db.session(), order)
+def _preview(command: ImportTenants) -> ImportVerdict:
+    with tenant_scope(OPERATOR):
+        return preview_import(db.session(), command)
 
 
 def test_a_whole_file_becomes_applicants_with_their_figures(actors: Actors) -> None:
-    imported = import_tenants(_order(KUMAMOTO, ASO, valid_from=date(2025, 4, 1)), actor=actors.onboarding)
+    imported = import_tenants(_command(KUMAMOTO, ASO, valid_from=date(2025, 4, 1)), actor=actors.onboarding)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         session = db.session()
         kumamoto, aso = directory.tenant_by_code(session, "431001"), directory.tenant_by_code(session, "432148")
-        found = directory.figures(session, StatisticKind.POPULATION, imported.tenant_ids, date(2025, 4, 1))
+        found = directory.statistic_values(session, StatisticKind.POPULATION, imported.tenant_ids, date(2025, 4, 1))
     assert (kumamoto.id, aso.id) == imported.tenant_ids
     assert (kumamoto.state.value, kumamoto.valid_from) == ("applied", date(2025, 4, 1))
     assert (found[aso.id].value, found[aso.id].basis_date, found[aso.id].source) == (
@@ -61,7 +61,7 @@ def test_a_whole_file_becomes_applicants_with_their_figures(actors: Actors) -> N
 
 def test_the_example_file_is_read_whole(actors: Actors) -> None:
     content = (Path(admin.example.__path__[0]) / "kumamoto_municipalities.csv").read_bytes()
-    order = ImportTenants(
+    command = ImportTenants(
         content=content,
         basis_dates={
             StatisticKind.POPULATION: date(2020, 10, 1),
@@ -72,11 +72,15 @@ def test_the_example_file_is_read_whole(actors: Actors) -> None:
         source="例示データ",
     )
 
-    imported = import_tenants(order, actor=actors.onboarding)
+    imported = import_tenants(command, actor=actors.onboarding)
 
-    with scope(OPERATOR):
-        found = directory.figures(db.session(), StatisticKind.POPULATION, imported.tenant_ids, date(2025, 4, 1))
-        households = directory.figures(db.session(), StatisticKind.HOUSEHOLDS, imported.tenant_ids, date(2025, 4, 1))
+    with tenant_scope(OPERATOR):
+        found = directory.statistic_values(
+            db.session(), StatisticKind.POPULATION, imported.tenant_ids, date(2025, 4, 1)
+        )
+        households = directory.statistic_values(
+            db.session(), StatisticKind.HOUSEHOLDS, imported.tenant_ids, date(2025, 4, 1)
+        )
     assert len(imported.tenant_ids) == 45
     assert sum(figure.value for figure in found.values()) == 1_738_301
     assert sum(figure.value for figure in households.values()) == 719_154
@@ -97,16 +101,16 @@ def test_the_example_file_is_read_whole(actors: Actors) -> None:
 )
 def test_one_wrong_row_and_nothing_is_imported(actors: Actors, wrong: str, why: str) -> None:
     before = rows("tenant")
-    order = _order(KUMAMOTO, wrong)
-    verdict = _preview(order)
+    command = _command(KUMAMOTO, wrong)
+    verdict = _preview(command)
 
     with pytest.raises(ImportRefused) as refusal:
-        import_tenants(order, actor=actors.onboarding)
+        import_tenants(command, actor=actors.onboarding)
 
     said = [(row.line, None if row.refusal is None else row.refusal.code) for row in refusal.value.verdict.rows]
     assert said == [(2, None), (3, why)]
     assert said == [(row.line, None if row.refusal is None else row.refusal.code) for row in verdict.rows]
-    assert "3 行目" in refusal.value.message("ja")
+    assert "3 行目" in refusal.value.text("ja")
     assert (rows("tenant"), rows("statistic")) == (before, [])
     assert recorded("tenants.imported") == []
     assert recorded("tenants.imported", "refused")[-1].facts["code"] == "import.refused"
@@ -117,7 +121,7 @@ def test_a_code_that_is_registered_already_is_named_with_its_line(actors: Actors
     before = rows("tenant")
 
     with pytest.raises(ImportRefused) as refusal:
-        import_tenants(_order(ASO, KUMAMOTO), actor=actors.onboarding)
+        import_tenants(_command(ASO, KUMAMOTO), actor=actors.onboarding)
 
     (wrong,) = refusal.value.verdict.refused
     assert wrong.refusal is not None
@@ -126,28 +130,28 @@ def test_a_code_that_is_registered_already_is_named_with_its_line(actors: Actors
 
 
 def test_the_same_file_twice_registers_nobody_twice(actors: Actors) -> None:
-    import_tenants(_order(KUMAMOTO, ASO), actor=actors.onboarding)
+    import_tenants(_command(KUMAMOTO, ASO), actor=actors.onboarding)
     before = rows("tenant")
 
     with pytest.raises(ImportRefused):
-        import_tenants(_order(KUMAMOTO, ASO), actor=actors.onboarding)
+        import_tenants(_command(KUMAMOTO, ASO), actor=actors.onboarding)
 
     assert rows("tenant") == before
 
 
 def test_a_key_answers_the_same_file_and_refuses_another(actors: Actors) -> None:
-    order = ImportTenants(content=(HEADER + KUMAMOTO).encode("cp932"), basis_dates=BASIS, source="国勢調査")
-    first = import_tenants(order, actor=actors.onboarding, key="april")
+    command = ImportTenants(content=(HEADER + KUMAMOTO).encode("cp932"), basis_dates=BASIS, source="国勢調査")
+    first = import_tenants(command, actor=actors.onboarding, key="april")
 
-    assert import_tenants(order, actor=actors.onboarding, key="april") == first
-    with pytest.raises(KeyReused):
-        import_tenants(_order(ASO), actor=actors.onboarding, key="april")
+    assert import_tenants(command, actor=actors.onboarding, key="april") == first
+    with pytest.raises(IdempotencyKeyReused):
+        import_tenants(_command(ASO), actor=actors.onboarding, key="april")
 
 
 def test_a_preview_changes_nothing(actors: Actors) -> None:
     before = rows("tenant")
 
-    verdict = _preview(_order(KUMAMOTO, ASO))
+    verdict = _preview(_command(KUMAMOTO, ASO))
 
     assert verdict.refused == ()
     assert rows("tenant") == before
@@ -163,7 +167,7 @@ def test_a_preview_changes_nothing(actors: Actors) -> None:
 )
 def test_figures_need_the_day_they_are_of(actors: Actors, basis_dates: dict[StatisticKind, date], why: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        import_tenants(_order(KUMAMOTO, basis_dates=basis_dates), actor=actors.onboarding)
+        import_tenants(_command(KUMAMOTO, basis_dates=basis_dates), actor=actors.onboarding)
 
     assert refusal.value.code == why
     assert (refusal.value.field or "").startswith("basis_dates.")
@@ -173,16 +177,16 @@ def test_figures_need_the_day_they_are_of(actors: Actors, basis_dates: dict[Stat
 def test_a_cohort_takes_the_whole_file_in(actors: Actors) -> None:
     define_cohort(DefineCohort(name="r7", label="令和7年度参加", fiscal_year=2025), actor=actors.onboarding)
 
-    import_tenants(_order(KUMAMOTO, ASO, cohort="r7"), actor=actors.onboarding)
+    import_tenants(_command(KUMAMOTO, ASO, cohort="r7"), actor=actors.onboarding)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         members = directory.cohort_members(db.session(), "r7")
     assert [(facts.code, facts.valid_from) for facts in members] == [
         ("431001", date(2025, 4, 1)),
         ("432148", date(2025, 4, 1)),
     ]
     with pytest.raises(NotFound):
-        import_tenants(_order(cohort="r8"), actor=actors.onboarding)
+        import_tenants(_command(cohort="r8"), actor=actors.onboarding)
 
 
 def test_a_municipality_cannot_import(database: Flask, actors: Actors) -> None:
@@ -190,6 +194,6 @@ def test_a_municipality_cannot_import(database: Flask, actors: Actors) -> None:
     before = rows("tenant")
 
     with pytest.raises(NotAllowed):
-        import_tenants(_order(ASO), actor=actors.municipal(tenant_id, Role.TENANT_OWNER))
+        import_tenants(_command(ASO), actor=actors.municipal(tenant_id, Role.TENANT_OWNER))
 
     assert rows("tenant") == before

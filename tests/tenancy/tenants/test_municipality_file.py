@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from governance.kernel.errors import Invalid
-from tenancy.tenants.municipality_file import BYTES_MOST, ROWS_MOST, read_municipalities
+from tenancy.tenants.municipality_file import MAX_BYTES, MAX_ROWS, read_municipalities
 from tenancy.tenants.states import TenantKind
 from tenancy.tenants.tables import StatisticKind
 
@@ -45,7 +45,7 @@ def test_the_same_rows_come_from_each_encoding(content: bytes, encoding: str) ->
     assert file.rows[0].row is not None
     assert file.rows[0].row.kind is TenantKind.CITY
     assert file.rows[0].row.figures == ((StatisticKind.POPULATION, "738865"),)
-    assert file.figure_columns == {StatisticKind.POPULATION: ("population_2020", 2020)}
+    assert file.statistic_columns == {StatisticKind.POPULATION: ("population_2020", 2020)}
 
 
 def test_names_of_cp932_alone_are_read_and_kept() -> None:
@@ -71,7 +71,7 @@ def test_utf_16_is_refused_with_what_to_do() -> None:
     refusal = _refused(_text(ASO).encode("utf-16"))
 
     assert refusal.code == "import.holds_nul"
-    assert "UTF-16" in refusal.message("ja")
+    assert "UTF-16" in refusal.text("ja")
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_utf_16_is_refused_with_what_to_do() -> None:
         (_text(ASO, "431001,熊本市\r,ク,city,1").encode(), "import.lone_cr", 3),
         (_text(ASO, '431001,"熊本市,ク,city,1').encode(), "import.not_csv", 3),
         (_text(ASO, '431001,"熊"本市,ク,city,1').encode(), "import.not_csv", 3),
-        (b"x" * (BYTES_MOST + 1), "import.file_too_large", None),
-        (_text(*[ASO] * (ROWS_MOST + 1)).encode(), "import.too_many_rows", None),
+        (b"x" * (MAX_BYTES + 1), "import.file_too_large", None),
+        (_text(*[ASO] * (MAX_ROWS + 1)).encode(), "import.too_many_rows", None),
         (_text(f'"{"x" * 200_000}",a,a,city,1').encode(), "import.not_csv", 2),
     ],
 )

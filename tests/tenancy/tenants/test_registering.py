@@ -10,36 +10,36 @@ import pytest
 from flask import Flask
 from pydantic import ValidationError
 
-from governance.kernel.database import OPERATOR, db, scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Stale
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy import directory
-from tenancy.tenants.admission import ALL_PREFECTURES, admit_prefectures, prefectures_of_setting
 from tenancy.tenants.commands import (
     EditTenant,
-    GivenFigure,
     RegisterTenant,
+    StatisticInput,
     edit_tenant,
     register_tenant,
 )
+from tenancy.tenants.eligibility import ALL_PREFECTURES, parse_prefectures, set_eligible_prefectures
 from tenancy.tenants.states import TenantKind, TenantState
 from tenancy.tenants.tables import StatisticKind
 from tests.actors import Actors
-from tests.tenancy.register import kumamoto_city, move, recorded, register, rows
+from tests.tenancy.factories import change_state, kumamoto_city, recorded, register_applicant, rows
 
 
 @pytest.fixture
 def all_prefectures() -> Iterator[None]:
-    admit_prefectures(ALL_PREFECTURES)
+    set_eligible_prefectures(ALL_PREFECTURES)
     yield
-    admit_prefectures(None)
+    set_eligible_prefectures(None)
 
 
 def test_a_registered_city_is_an_applicant_and_is_in_the_record(actors: Actors) -> None:
     tenant_id = kumamoto_city(actors)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         facts = directory.tenant_by_code(db.session(), "431001")
     assert (facts.id, facts.name, facts.kind, facts.state) == (
         tenant_id,
@@ -77,7 +77,7 @@ def test_a_code_that_is_not_right_is_refused_and_changes_nothing(
 
     assert refusal.value.code == why
     assert refusal.value.field == "code"
-    assert words in refusal.value.message("ja") + refusal.value.hint("ja")
+    assert words in refusal.value.text("ja") + refusal.value.hint("ja")
     assert rows("tenant") == before
     assert recorded("tenant.registered", "refused")[-1].facts["code"] == why
 
@@ -87,16 +87,16 @@ def test_a_code_that_is_a_member_already_is_a_conflict(actors: Actors) -> None:
     before = rows("tenant")
 
     with pytest.raises(Conflict) as refusal:
-        register(actors, "431001", "くまもと市", "クマモトシ", TenantKind.CITY)
+        register_applicant(actors, "431001", "くまもと市", "クマモトシ", TenantKind.CITY)
 
     assert refusal.value.code == "tenant.already_registered"
-    assert "熊本市" in refusal.value.message("ja")
+    assert "熊本市" in refusal.value.text("ja")
     assert rows("tenant") == before
 
 
 def test_the_operators_own_code_cannot_be_registered_again(actors: Actors) -> None:
     with pytest.raises(Conflict):
-        register(actors, "430005", "熊本県", "クマモトケン", TenantKind.PREFECTURE)
+        register_applicant(actors, "430005", "熊本県", "クマモトケン", TenantKind.PREFECTURE)
 
 
 def test_the_same_code_twice_at_once_is_registered_once(database: Flask, actors: Actors) -> None:
@@ -118,36 +118,36 @@ def test_the_same_code_twice_at_once_is_registered_once(database: Flask, actors:
 
 @pytest.mark.parametrize("kind", [TenantKind.UNION, TenantKind.COMPANY, TenantKind.ASSOCIATE])
 def test_unions_companies_and_associates_need_no_code(actors: Actors, kind: TenantKind) -> None:
-    tenant_id = register(actors, None, "菊池広域連合", "キクチコウイキレンゴウ", kind)
+    tenant_id = register_applicant(actors, None, "菊池広域連合", "キクチコウイキレンゴウ", kind)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert directory.tenant_by_id(db.session(), tenant_id).code is None
     with pytest.raises(Conflict):
-        register(actors, None, "菊池広域連合", "キクチコウイキレンゴウ", kind)
+        register_applicant(actors, None, "菊池広域連合", "キクチコウイキレンゴウ", kind)
 
 
 @pytest.mark.usefixtures("all_prefectures")
 def test_another_prefectures_code_is_admitted_where_the_setting_says_so(actors: Actors) -> None:
-    tenant_id = register(actors, "401307", "福岡市", "フクオカシ", TenantKind.CITY)
+    tenant_id = register_applicant(actors, "401307", "福岡市", "フクオカシ", TenantKind.CITY)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert directory.tenant_by_code(db.session(), "401307").id == tenant_id
 
 
 def test_the_setting_of_prefectures_is_read_strictly() -> None:
-    assert prefectures_of_setting("") is None
-    assert prefectures_of_setting("43, 44") == frozenset({"43", "44"})
-    assert prefectures_of_setting("all") == ALL_PREFECTURES
+    assert parse_prefectures("") is None
+    assert parse_prefectures("43, 44") == frozenset({"43", "44"})
+    assert parse_prefectures("all") == ALL_PREFECTURES
     for wrong in ("48", "4", "43;44", "00"):
         with pytest.raises(Invalid):
-            prefectures_of_setting(wrong)
+            parse_prefectures(wrong)
 
 
 @pytest.mark.parametrize("name", ["神代町", "葛󠄀城市", "𠮷野町", "髙﨑市①", "ﾊﾝｶｸ町", "か゚町"])
 def test_a_name_is_stored_byte_for_byte(actors: Actors, name: str) -> None:
-    tenant_id = register(actors, "433675", name, "マチ", TenantKind.TOWN)
+    tenant_id = register_applicant(actors, "433675", name, "マチ", TenantKind.TOWN)
 
-    with scope(OPERATOR):
+    with tenant_scope(OPERATOR):
         assert directory.tenant_by_id(db.session(), tenant_id).name.encode() == name.encode()
 
 
@@ -170,14 +170,14 @@ def test_a_name_that_cannot_be_read_is_refused(actors: Actors, name: str, why: s
     before = rows("tenant")
 
     with pytest.raises(Invalid) as refusal:
-        register(actors, "431001", name, "クマモトシ", TenantKind.CITY)
+        register_applicant(actors, "431001", name, "クマモトシ", TenantKind.CITY)
 
     assert (refusal.value.code, refusal.value.field) == (why, "name")
     assert rows("tenant") == before
 
 
 def test_figures_given_with_the_registration_stand_with_source_and_day(actors: Actors) -> None:
-    figure = GivenFigure(
+    figure = StatisticInput(
         kind=StatisticKind.FISCAL_INDEX, value="0.70", basis_date=date(2022, 3, 31), source="総務省 令和3年度"
     )
 
@@ -186,14 +186,14 @@ def test_figures_given_with_the_registration_stand_with_source_and_day(actors: A
         actor=actors.onboarding,
     ).tenant_id
 
-    with scope(OPERATOR):
-        found = directory.figures(db.session(), StatisticKind.FISCAL_INDEX, [tenant_id], date(2025, 4, 1))
+    with tenant_scope(OPERATOR):
+        found = directory.statistic_values(db.session(), StatisticKind.FISCAL_INDEX, [tenant_id], date(2025, 4, 1))
     assert (str(found[tenant_id].value), found[tenant_id].source) == ("7/10", "総務省 令和3年度")
 
 
 def test_a_wrong_figure_leaves_no_tenant_behind(actors: Actors) -> None:
     before = rows("tenant")
-    figure = GivenFigure(kind=StatisticKind.POPULATION, value="1e3", basis_date=date(2020, 10, 1), source="国勢調査")
+    figure = StatisticInput(kind=StatisticKind.POPULATION, value="1e3", basis_date=date(2020, 10, 1), source="国勢調査")
 
     with pytest.raises(Invalid):
         register_tenant(
@@ -223,13 +223,13 @@ def test_an_order_takes_no_unknown_field_and_no_wrong_type() -> None:
         RegisterTenant.model_validate({"code": "431001", "name": "a", "kana": "ア", "kind": "city", "tenant_id": "x"})
 
 
-def _edit(actors: Actors, order: EditTenant) -> int:
-    return edit_tenant(order, actor=actors.onboarding).version
+def _edit(actors: Actors, command: EditTenant) -> int:
+    return edit_tenant(command, actor=actors.onboarding).version
 
 
 def test_an_edit_names_the_version_it_saw(actors: Actors) -> None:
     tenant_id = kumamoto_city(actors)
-    order = EditTenant(
+    command = EditTenant(
         tenant_id=tenant_id,
         version=1,
         code="431001",
@@ -238,11 +238,11 @@ def test_an_edit_names_the_version_it_saw(actors: Actors) -> None:
         name_en="Kumamoto City",
         valid_from=date(2025, 4, 1),
     )
-    assert _edit(actors, order) == 2
+    assert _edit(actors, command) == 2
     before = rows("tenant")
 
     with pytest.raises(Stale) as refusal:
-        _edit(actors, order.model_copy(update={"name_en": "Kumamoto"}))
+        _edit(actors, command.model_copy(update={"name_en": "Kumamoto"}))
 
     assert refusal.value.facts == {"given": 1, "current": 2}
     assert rows("tenant") == before
@@ -251,31 +251,31 @@ def test_an_edit_names_the_version_it_saw(actors: Actors) -> None:
 
 def test_the_same_edit_again_changes_nothing_and_leaves_no_record(actors: Actors) -> None:
     tenant_id = kumamoto_city(actors)
-    order = EditTenant(
+    command = EditTenant(
         tenant_id=tenant_id, version=1, code="431001", name="熊本市", kana="クマモトシ", name_en=None, valid_from=None
     )
 
-    assert _edit(actors, order) == 1
+    assert _edit(actors, command) == 1
     assert recorded("tenant.edited") == []
 
 
 def test_a_merger_changes_the_code_by_the_rules_of_registering(actors: Actors) -> None:
     tenant_id = kumamoto_city(actors)
-    order = EditTenant(
+    command = EditTenant(
         tenant_id=tenant_id, version=1, code="432024", name="八代市", kana="ヤツシロシ", name_en=None, valid_from=None
     )
     before = rows("tenant")
 
     for wrong in ("432025", "401307"):
         with pytest.raises(Invalid):
-            _edit(actors, order.model_copy(update={"code": wrong}))
+            _edit(actors, command.model_copy(update={"code": wrong}))
     assert rows("tenant") == before
-    assert _edit(actors, order) == 2
+    assert _edit(actors, command) == 2
 
 
 def test_the_first_day_stays_once_onboarding_has_begun(actors: Actors) -> None:
     tenant_id = kumamoto_city(actors)
-    move(actors, tenant_id, TenantState.SCREENING, TenantState.AGREED, TenantState.PROVISIONING)
+    change_state(actors, tenant_id, TenantState.SCREENING, TenantState.AGREED, TenantState.PROVISIONING)
     before = rows("tenant")
 
     with pytest.raises(Conflict) as refusal:

@@ -1,0 +1,264 @@
+"""What the example wants, entered through the same commands as anybody's: operator, agreement, plan, tenants, costs.
+
+Safe to repeat: each piece is looked for by its natural key first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from admin.example.municipalities import BASIS_DATES, SOURCE, Municipality, as_csv
+from billing.costs.commands import DefineCostPool, RecordCost, define_cost_pool, record_cost
+from billing.costs.queries import cost_items
+from governance.actors import Actor, command_line_actor, system_actor
+from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
+from governance.agreements.queries import acceptances
+from governance.commands import system_transaction
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR
+from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.ids import new_id
+from governance.permissions import Role
+from governance.rules.commands import AdoptRule, DraftRule, adopt_rule, draft_rule
+from governance.rules.queries import rule_versions
+from tenancy.clients.commands import RegisterClient, register_client
+from tenancy.clients.queries import service_clients
+from tenancy.keycloak.keys import SigningKey
+from tenancy.people.commands import AddMember, add_member
+from tenancy.people.queries import members
+from tenancy.quotas.commands import ChoosePlan, DefinePlan, choose_plan, define_plan
+from tenancy.quotas.queries import plan_in_force
+from tenancy.tenants.cohorts import DefineCohort, define_cohort
+from tenancy.tenants.commands import (
+    ImportTenants,
+    MoveTenant,
+    RegisterOperator,
+    import_tenants,
+    move_tenant,
+    register_operator,
+)
+from tenancy.tenants.queries import tenants
+from tenancy.tenants.states import TenantState
+from tenancy.tenants.tables import Tenant
+
+FISCAL_YEAR: Final = 2025
+COST_YEN: Final = 24_000_000
+
+OPERATOR_CODE: Final = "430005"
+OPERATOR_DOMAIN: Final = "kumamoto-pref.example"
+OPERATOR_ACCOUNTS: Final = (
+    (Role.OPERATOR_ONBOARDING, "参加"),
+    (Role.OPERATOR_FINANCE, "会計"),
+    (Role.OPERATOR_APPROVER, "承認"),
+    (Role.OPERATOR_SECURITY, "安全"),
+    (Role.OPERATOR_AUDITOR, "監査"),
+)
+"""One person a role. The break-glass role is given by nobody; its person is set up by hand."""
+
+FIRST_COHORT: Final = ("r6", "令和6年度参加（例示データ）", 2024)
+SECOND_COHORT: Final = ("r7", "令和7年度参加（例示データ）", FISCAL_YEAR)
+
+AGREEMENT: Final = "shared-use"
+AGREEMENT_TEXT: Final = Path(__file__).with_name("agreement.ja.txt")
+EFFECTIVE: Final = date(2024, 4, 1)
+
+PLAN: Final = "standard"
+QUOTAS: Final = {"api_calls": 1_000_000, "storage_gib": 100, "users": 200, "service_clients": 5}
+
+RULE: Final = "running-cost"
+RULE_BODY: Final[dict[str, Any]] = {
+    "components": [
+        {"name": "均等割", "ratio": "1/10", "basis": "equal"},
+        {
+            "name": "人口割",
+            "ratio": "9/10",
+            "basis": "statistic:population",
+            "basis_date": "2020-10-01",
+            "source": "国勢調査",
+        },
+    ],
+    "operator_ratio": "1/2",
+    "rounding": "floor_total__residual_to_operator",
+    "unit_yen": 1,
+}
+POOL: Final = "running"
+COSTS: Final = (
+    ("基盤運用保守委託料（例示）", 15_600_000),
+    ("クラウド利用料（例示）", 6_000_000),
+    ("通信回線料（例示）", 2_400_000),
+)
+"""Together 24,000,000 yen."""
+
+WITH_MORE_PEOPLE: Final = 2
+"""In so many tenants, the most populous ones, there is also somebody of finance and a plain member."""
+
+
+def seed_operator() -> Actor:
+    """The prefecture as the operator; answers who acts at the command line."""
+    with system_transaction(OPERATOR) as session:
+        found = [tenant for tenant in tenants(session) if tenant.is_operator]
+    if found:
+        return command_line_actor(found[0].id)
+    operator_id = new_id()
+    register_operator(
+        RegisterOperator(
+            tenant_id=operator_id, code=OPERATOR_CODE, name="熊本県", kana="クマモトケン", name_en="Kumamoto Prefecture"
+        ),
+        actor=system_actor("setup", operator_id),
+    )
+    return command_line_actor(operator_id)
+
+
+def seed_operator_people(actor: Actor) -> None:
+    """One person for each role of the operator."""
+    with system_transaction(OPERATOR) as session:
+        known = {member.email for member in members(session, actor.tenant_id)}
+    for role, given_name in OPERATOR_ACCOUNTS:
+        email = f"{role.value}@{OPERATOR_DOMAIN}"
+        if email not in known:
+            add_member(
+                AddMember(
+                    tenant_id=actor.tenant_id, family_name="例示", given_name=given_name, email=email, roles=(role,)
+                ),
+                actor=actor,
+            )
+
+
+def seed_agreement_and_plan(actor: Actor) -> UUID:
+    """The agreement's first version and the plan; answers the version."""
+    published = publish_agreement(
+        PublishAgreement(
+            name=AGREEMENT,
+            title="データ連携基盤の共同利用に関する協定（例示）",
+            language="ja",
+            text=AGREEMENT_TEXT.read_text(encoding="utf-8"),
+            effective_from=EFFECTIVE,
+        ),
+        actor=actor,
+    )
+    define_plan(DefinePlan(name=PLAN, label="標準", quotas=dict(QUOTAS), valid_from=EFFECTIVE), actor=actor)
+    return published.version_id
+
+
+def seed_cohort(actor: Actor, cohort: tuple[str, str, int], municipalities: Sequence[Municipality]) -> None:
+    """The cohort and its tenants, from a file as an operator would import it."""
+    name, label, fiscal_year = cohort
+    define_cohort(DefineCohort(name=name, label=label, fiscal_year=fiscal_year), actor=actor)
+    with system_transaction(OPERATOR) as session:
+        known = {tenant.code for tenant in tenants(session)}
+    new = [one for one in municipalities if one.code not in known]
+    if new:
+        import_tenants(
+            ImportTenants(
+                content=as_csv(new),
+                basis_dates=dict(BASIS_DATES),
+                source=SOURCE,
+                valid_from=FiscalYear(fiscal_year).starts_on,
+                cohort=name,
+            ),
+            actor=actor,
+        )
+
+
+def seed_tenant(actor: Actor, tenant: Tenant, version_id: UUID, keys: Path, *, more_people: bool) -> None:
+    """Everything one tenant's onboarding needs: agreed, on a plan, an owner, a system with its key, an acceptance.
+
+    The private half of the system's key is kept in `keys`, as its owner would keep it.
+    """
+    with system_transaction(OPERATOR) as session:
+        present = {member.email for member in members(session, tenant.id)}
+        has_client = bool(service_clients(session, tenant.id))
+        has_plan = plan_in_force(session, tenant.id, clock.today()) is not None
+        accepted = {acceptance.version_id for acceptance in acceptances(session, tenant.id)}
+    state = TenantState(tenant.state)
+    for before, to in ((TenantState.APPLIED, TenantState.SCREENING), (TenantState.SCREENING, TenantState.AGREED)):
+        if state is before:
+            state = move_tenant(MoveTenant(tenant_id=tenant.id, to=to, reason="例示データ"), actor=actor).state
+    if not has_plan:
+        choose_plan(ChoosePlan(tenant_id=tenant.id, plan=PLAN, valid_from=EFFECTIVE), actor=actor)
+    people: list[tuple[str, str, tuple[Role, ...]]] = [("owner", "管理", (Role.TENANT_OWNER,))]
+    if more_people:
+        people += [("finance", "会計", (Role.TENANT_FINANCE,)), ("member", "職員", ())]
+    for mailbox, given_name, roles in people:
+        email = f"{mailbox}@{tenant.code}.example"
+        if email not in present:
+            add_member(
+                AddMember(tenant_id=tenant.id, family_name="例示", given_name=given_name, email=email, roles=roles),
+                actor=actor,
+            )
+    if not has_client:
+        register_client(
+            RegisterClient(
+                tenant_id=tenant.id,
+                name="データ連携（例示）",
+                jwks=_key(keys, tenant.code or str(tenant.id)).public_jwks,
+                scopes=("moyai:authorize", "moyai:quota.read", "moyai:usage.read", "moyai:usage.write"),
+            ),
+            actor=actor,
+        )
+    if version_id not in accepted:
+        head = f"{tenant.name[-1]}長"
+        accept_agreement(
+            AcceptAgreement(
+                tenant_id=tenant.id,
+                version_id=version_id,
+                signer_name=f"例示 太郎（{tenant.name}）",
+                signer_title=head,
+                on_behalf_of=tenant.name,
+                authority=head,
+                signed_on=EFFECTIVE,
+            ),
+            actor=actor,
+        )
+
+
+def seed_costs(actor: Actor) -> None:
+    """The rule, adopted by a decision; the pool; the year's costs."""
+    with system_transaction(OPERATOR) as session:
+        versions = [version for version in rule_versions(session) if version.name == RULE]
+        recorded = {item.name for item in cost_items(session, FiscalYear(FISCAL_YEAR), withdrawn=True)}
+    if not versions:
+        drafted = draft_rule(
+            DraftRule(name=RULE, label="運営費の負担（例示）", body=RULE_BODY, valid_from=EFFECTIVE), actor=actor
+        )
+        unadopted = [drafted.version_id]
+    else:
+        # What a visitor drafted since is the visitor's to adopt, as what they withdrew stays withdrawn.
+        unadopted = [version.id for version in versions[:1] if version.adoption is None]
+    for version_id in unadopted:
+        adopt_rule(
+            AdoptRule(
+                version_id=version_id,
+                decided_by="データ連携基盤協議会（例示）",
+                decision_number="令和6年第1号",
+                decided_on=EFFECTIVE,
+            ),
+            actor=actor,
+        )
+    define_cost_pool(DefineCostPool(name=POOL, label="運営費", rule=RULE), actor=actor)
+    for name, yen in COSTS:
+        if name not in recorded:
+            record_cost(
+                RecordCost(
+                    fiscal_year=FISCAL_YEAR, pool=POOL, name=name, yen=yen, source="令和7年度 当初予算（例示データ）"
+                ),
+                actor=actor,
+            )
+
+
+def _key(keys: Path, name: str) -> SigningKey:
+    return SigningKey(private_key(keys, name))
+
+
+def private_key(keys: Path, name: str) -> str:
+    """The private key of a tenant's system, in PEM; made when it is not there yet. 0600, in a folder that is 0700."""
+    keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = keys / f"{name}.pem"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(SigningKey.generate().private_pem)
+    return path.read_text()

@@ -1,0 +1,215 @@
+"""The conversation with Keycloak that signs a person in: authorization code, PKCE S256, our key instead of a secret.
+
+What must be remembered between leaving and coming back (state, nonce, verifier, where to) travels in a sealed cookie of
+ten minutes, so that somebody who is not signed in can write nothing here. No session and no request in this module.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+import requests
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+
+from admin.identity.bearer import parse_person_id
+from admin.identity.cipher import TextCipher
+from admin.identity.realms import CONSOLE_CLIENT, RealmEndpoints
+from admin.identity.roles import organization_in, roles_in_token
+from admin.identity.tokens import TokenRejected, TokenVerifier
+from governance.kernel.errors import DependencyUnavailable, NotAllowed, message
+from governance.permissions import Role
+from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
+from tenancy.keycloak.port import Realm, organization_alias
+
+COOKIE: Final = "__Host-moyai-sign-in"
+SECONDS: Final = 600
+TIMEOUT: Final = (2.0, 5.0)
+"""Seconds to connect and to wait: a person sits before the screen."""
+
+KEYCLOAK_AWAY = message(
+    "sign_in.keycloak_away",
+    ja="ただいま認証サーバに接続できないため、サインインできません。",
+    en="You cannot sign in just now: the identity server cannot be reached.",
+    hint_ja="しばらくしてから、もう一度お試しください。サインイン済みの方はそのままお使いいただけます。",
+    hint_en="Try again in a little while. Those who are signed in can go on.",
+)
+NOT_OURS = message(
+    "sign_in.not_ours",
+    ja="サインインの手続きを確認できませんでした。",
+    en="This sign-in could not be matched to one that was begun here.",
+    hint_ja="時間がたちすぎたか、別の画面でサインインを始めた可能性があります。もう一度サインインしてください。",
+    hint_en="It may have taken too long, or another one was begun since. Please sign in again.",
+)
+DECLINED = message(
+    "sign_in.declined",
+    ja="認証サーバがサインインを受け付けませんでした（{answer}）。",
+    en="The identity server did not accept the sign-in ({answer}).",
+    hint_ja="団体コードを確かめて、もう一度サインインしてください。",
+    hint_en="Check the municipality code and sign in again.",
+)
+NOT_A_MEMBER = message(
+    "sign_in.not_a_member",
+    ja="この団体の利用者として登録されていません。",
+    en="You are not registered with this tenant.",
+    hint_ja="団体コードを確かめるか、所属団体の団体管理者にお問い合わせください。",
+    hint_en="Check the municipality code, or ask an owner of your tenant.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginState:
+    """A sign-in that was begun and not ended."""
+
+    realm: Realm
+    tenant_id: UUID
+    state: str
+    nonce: str
+    verifier: str
+    back_to: str
+
+    def encrypted(self, cipher: TextCipher) -> str:
+        return cipher.encrypt(json.dumps({name: str(value) for name, value in asdict(self).items()}))
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedIdentity:
+    """What Keycloak vouches for after a sign-in. `roles` are those of the token, nothing more."""
+
+    realm: Realm
+    tenant_id: UUID
+    person_id: UUID
+    sid: str
+    sub: str
+    roles: frozenset[Role]
+    id_token: str
+
+
+def decrypt_login_state(cipher: TextCipher, cookie: str | None) -> LoginState:
+    """The attempt in the cookie. Raises NotAllowed when there is none of ours, or it is too old."""
+    text = cipher.decrypt(cookie or "", seconds=SECONDS)
+    if text is None:
+        raise NotAllowed(NOT_OURS)
+    values: dict[str, Any] = json.loads(text)
+    values.update(realm=Realm(values["realm"]), tenant_id=UUID(values["tenant_id"]))
+    return LoginState(**values)
+
+
+class OidcLogin:
+    """Signs people in at both realms with the console's key."""
+
+    def __init__(
+        self, realms: dict[Realm, RealmEndpoints], token_verifier: TokenVerifier, key: SigningKey, public_url: str
+    ) -> None:
+        self._realms = realms
+        self._token_verifier = token_verifier
+        self._key = key
+        self._public_url = public_url
+
+    def begin(
+        self, realm: Realm, tenant_id: UUID, back_to: str, *, language: str, anew: bool = False
+    ) -> tuple[LoginState, str]:
+        """A fresh attempt and the address to send the browser to. `anew` asks for the password whatever happens."""
+        login_state = LoginState(
+            realm, tenant_id, secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48), back_to
+        )
+        more = {"nonce": login_state.nonce, "ui_locales": language} | ({"prompt": "login"} if anew else {})
+        with self._client(realm, tenant_id) as client:
+            address, _ = client.create_authorization_url(
+                self._realms[realm].authorize, state=login_state.state, code_verifier=login_state.verifier, **more
+            )
+        return login_state, str(address)
+
+    def finish(self, login_state: LoginState, answer: dict[str, str]) -> AuthenticatedIdentity:
+        """Exchange the code and verify both tokens.
+
+        Raises NotAllowed when the answer is not to this attempt, when Keycloak declines, or when the person does not
+        belong to the tenant; DependencyUnavailable when Keycloak does not answer.
+        """
+        address = self._realms[login_state.realm]
+        if not secrets.compare_digest(answer.get("state", ""), login_state.state):
+            raise NotAllowed(NOT_OURS)
+        if answer.get("iss", address.issuer) != address.issuer:
+            raise NotAllowed(NOT_OURS)
+        if "error" in answer or not answer.get("code"):
+            raise NotAllowed(DECLINED, answer=_sanitize(answer.get("error", "no code")))
+        tokens = self._exchange(login_state, answer["code"])
+        try:
+            about_person = self._token_verifier.verify_id_token(
+                str(tokens["id_token"]), login_state.realm, login_state.nonce
+            )
+            access = self._token_verifier.verify_access_token(str(tokens["access_token"]))
+            person_id = parse_person_id(access.claims)
+        except (TokenRejected, KeyError) as refused:
+            raise NotAllowed(DECLINED, answer=_sanitize(f"token: {refused}")) from refused
+        claims = access.claims
+        same = (access.realm, claims.get("azp"), claims["sub"]) == (
+            login_state.realm,
+            CONSOLE_CLIENT,
+            about_person["sub"],
+        )
+        if not same or not claims.get("sid"):
+            raise NotAllowed(NOT_OURS)
+        alias = organization_alias(login_state.tenant_id)
+        if login_state.realm is Realm.TENANTS and organization_in(claims, alias) is None:
+            raise NotAllowed(NOT_A_MEMBER)
+        return AuthenticatedIdentity(
+            login_state.realm,
+            login_state.tenant_id,
+            person_id,
+            str(claims["sid"]),
+            str(claims["sub"]),
+            roles_in_token(claims, login_state.realm, alias),
+            str(tokens["id_token"]),
+        )
+
+    def sign_out_address(self, realm: Realm, id_token: str) -> str:
+        """Where to send a browser so that Keycloak's session ends too; with the ID token it asks nothing."""
+        query = {
+            "id_token_hint": id_token,
+            "client_id": CONSOLE_CLIENT,
+            "post_logout_redirect_uri": f"{self._public_url}/",
+        }
+        return f"{self._realms[realm].end_session}?{urlencode(query)}"
+
+    def _exchange(self, login_state: LoginState, code: str) -> dict[str, Any]:
+        try:
+            with self._client(login_state.realm, login_state.tenant_id) as client:
+                tokens: dict[str, Any] = client.fetch_token(
+                    self._realms[login_state.realm].token,
+                    grant_type="authorization_code",
+                    code=code,
+                    code_verifier=login_state.verifier,
+                )
+        except OAuthError as declined:
+            raise NotAllowed(DECLINED, answer=_sanitize(declined.error)) from declined
+        except requests.RequestException as away:
+            raise DependencyUnavailable(KEYCLOAK_AWAY) from away
+        return tokens
+
+    def _client(self, realm: Realm, tenant_id: UUID) -> OAuth2Session:
+        scope = "openid" if realm is Realm.OPERATORS else f"openid organization:{organization_alias(tenant_id)}"
+        issuer, key = self._realms[realm].issuer, self._key
+
+        def prove(auth: Any, method: str, uri: str, headers: Any, body: str) -> tuple[str, Any, str]:
+            proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": key.assertion(CONSOLE_CLIENT, issuer)}
+            return uri, headers, f"{body}&{urlencode({'client_id': CONSOLE_CLIENT, **proof})}"
+
+        return OAuth2Session(
+            CONSOLE_CLIENT,
+            token_endpoint_auth_method=prove,
+            scope=scope,
+            redirect_uri=f"{self._public_url}/login/callback",
+            code_challenge_method="S256",
+            default_timeout=TIMEOUT,
+        )
+
+
+def _sanitize(text: str) -> str:
+    """The server's word for it, short and harmless on a page."""
+    return "".join(letter for letter in str(text)[:60] if letter.isalnum() or letter in " _:-.")

@@ -1,0 +1,117 @@
+"""The processes that make up a running Moyai, each described as data; the supervisor runs whatever it is handed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from admin.operations.keycloak import EmbeddedKeycloak, answers_ok
+from admin.operations.ports import LOOPBACK
+from admin.operations.postgresql import EmbeddedPostgreSQL
+from admin.operations.settings import Settings
+
+POSTGRESQL = "postgresql"
+KEYCLOAK = "keycloak"
+WEB = "web"
+WORKER = "worker"
+NAMES = (POSTGRESQL, KEYCLOAK, WEB, WORKER)
+"""In the order of starting; they are stopped the other way round."""
+
+READY_PATH = "/readyz"
+_MAIL_PORT_OFFSET = 4
+# What sets things up stays with the process that sets them up: nothing that serves may change tables or realms.
+_NOT_FOR_SERVING = ("MOYAI_MIGRATION_URL", "MOYAI_KEYCLOAK_CLIENT_ID", "MOYAI_KEYCLOAK_CLIENT_SECRET")
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """One process: how it starts, when it is ready, how it is asked to stop.
+
+    `ports` are those it will listen on, on 127.0.0.1. `remove_stale_files` runs before every start and removes what
+    a killed predecessor left in its way.
+    """
+
+    name: str
+    label: str
+    command: Callable[[], list[str]]
+    environment: Mapping[str, str] = field(repr=False)
+    ports: tuple[int, ...]
+    is_ready: Callable[[], bool]
+    version: Callable[[], str | None]
+    folder: Path
+    ready_seconds: float = 60
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 20
+    remove_stale_files: Callable[[], None] = lambda: None
+
+
+def postgresql(server: EmbeddedPostgreSQL) -> ServiceSpec:
+    """The embedded PostgreSQL. SIGINT is its word for: end sessions, write a checkpoint, go."""
+    return ServiceSpec(
+        name=POSTGRESQL,
+        label="PostgreSQL",
+        command=server.command,
+        environment={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+        ports=(server.port,),
+        is_ready=lambda: server.version() is not None,
+        version=server.version,
+        folder=server.folder,
+        stop_signal=signal.SIGINT,
+        stop_seconds=30,
+        remove_stale_files=server.remove_stale_files,
+    )
+
+
+def keycloak(server: EmbeddedKeycloak) -> ServiceSpec:
+    """The embedded Keycloak."""
+    return ServiceSpec(
+        name=KEYCLOAK,
+        label="Keycloak",
+        command=server.command,
+        environment=server.environment(),
+        ports=(server.port, server.management_port),
+        is_ready=server.is_ready,
+        version=server.version,
+        folder=server.distribution,
+        # The first start creates a hundred tables; a slow disk may take its time.
+        ready_seconds=240,
+    )
+
+
+def web(settings: Settings) -> ServiceSpec:
+    """The web server: one process of granian, threads for requests that wait on the database."""
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", LOOPBACK, "--port", str(settings.port)]
+    command += ["--workers", "1", "--blocking-threads", "8", "--no-ws", "--log-level", "warning", "admin.wsgi:app"]
+    return ServiceSpec(
+        name=WEB,
+        label="Web",
+        command=lambda: command,
+        environment=_service_environment(settings),
+        ports=(settings.port,),
+        is_ready=lambda: answers_ok(f"http://{LOOPBACK}:{settings.port}{READY_PATH}"),
+        version=lambda: None,
+        folder=settings.home,
+    )
+
+
+def worker(settings: Settings, *, is_running: Callable[[], bool]) -> ServiceSpec:
+    """The worker that carries out jobs. It listens to nobody, except for mail where no SMTP_URL is set."""
+    return ServiceSpec(
+        name=WORKER,
+        label="Worker",
+        command=lambda: [sys.executable, "-m", "admin.cli", "worker"],
+        environment=_service_environment(settings),
+        ports=() if settings.smtp_url else (settings.port + _MAIL_PORT_OFFSET,),
+        is_ready=is_running,
+        version=lambda: None,
+        folder=settings.home,
+    )
+
+
+def _service_environment(settings: Settings) -> dict[str, str]:
+    everything = dict(os.environ) | settings.as_environment()
+    return {name: text for name, text in everything.items() if name not in _NOT_FOR_SERVING}

@@ -1,0 +1,165 @@
+"""What a notice says, word for word. Pure: a share with its workings and the wording of the command becomes the facts
+that are printed and kept. The contents are those of 地方自治法施行令 154条,
+and the workings (算定根拠) behind the amount.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Any, Final
+
+from billing.documents.formatting import (
+    NO_VALUE,
+    basis_label,
+    format_exact,
+    format_ratio,
+    format_unrounded_yen,
+    rounding_label,
+)
+from billing.runs.queries import ShareFacts, WorkingFacts
+from billing.runs.tables import RunKind
+from governance.kernel.era import format_day
+from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.yen import format_amount, format_yen
+
+_DEDUCTIONS: Final = {"grant": "交付金等", "other_revenue": "その他の収入", "carry_over": "繰越金"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What the operator says on all notices of one run."""
+
+    issuer: str
+    revenue_account: str
+    """歳入科目"""
+    claim: str
+    """納付の請求の事由"""
+    payable_at: str
+    """納付場所"""
+    contact: str | None
+    is_example: bool
+
+
+def number_of(share: ShareFacts) -> str:
+    """The notice's number: fiscal year, run and code, so that it is known before the attempt and the only one."""
+    return f"{share.fiscal_year}-{share.run_number:02d}-{share.code}"
+
+
+def notice_content(
+    share: ShareFacts, workings: list[WorkingFacts], wording: Wording, issued_on: date, due_on: date | None
+) -> dict[str, Any]:
+    """Everything that is printed, as JSON values."""
+    year = FiscalYear(share.fiscal_year)
+    amount_yen = share.difference_yen
+    return {
+        "title": title_of(share),
+        "example": "例示データ" if wording.is_example else None,
+        "number": number_of(share),
+        "issued_on": format_day(issued_on),
+        "addressee": share.name,
+        "code": share.code,
+        "issuer": wording.issuer,
+        "sentence": _sentence(amount_yen, share.kind),
+        "amount_label": _amount_label(amount_yen, share.kind),
+        "amount": format_yen(amount_yen),
+        "due_on": format_day(due_on) if due_on else NO_VALUE,
+        "particulars": [
+            ["所属年度", year.label],
+            ["歳入科目", wording.revenue_account],
+            ["納付の請求の事由" if amount_yen > 0 else "通知の事由", wording.claim],
+            ["按分の回", f"{'概算' if share.kind is RunKind.ESTIMATE else '変更'}（第{share.run_number}回）"],
+            *([["納付場所", wording.payable_at]] if amount_yen > 0 else []),
+            *([["問い合わせ先", wording.contact]] if wording.contact else []),
+        ],
+        "change": None
+        if share.kind is RunKind.ESTIMATE
+        else [
+            ["変更前の負担額", format_amount(share.previous_yen)],
+            ["変更後の負担額", format_amount(share.share_yen)],
+            ["増減額（今回の通知額）", format_amount(amount_yen)],
+        ],
+        "divisions": [
+            _division(facts, [line for line in workings if str(line.rule_version_id) == facts["version_id"]])
+            for facts in share.divisions
+        ],
+        "share": format_amount(share.share_yen),
+        "no_divisions": f"貴団体は{year.label}の負担団体ではなくなったため、負担額は 0 円です。",
+        "digest": share.digest,
+    }
+
+
+def title_of(share: ShareFacts) -> str:
+    """納入通知書 where yen are due; otherwise what tells the decision or its change."""
+    if share.difference_yen > 0:
+        return "納入通知書"
+    return "負担金決定通知書" if share.kind is RunKind.ESTIMATE else "負担金変更通知書"
+
+
+def _amount_label(amount_yen: int, kind: RunKind) -> str:
+    if amount_yen > 0:
+        return "納付すべき金額"
+    return "負担額" if kind is RunKind.ESTIMATE else "変更による増減額"
+
+
+def _sentence(amount_yen: int, kind: RunKind) -> str:
+    if amount_yen > 0:
+        return "次のとおり負担金を納付してください。"
+    if kind is RunKind.ESTIMATE:
+        return "次のとおり負担額を決定しました。納付の必要はありません。"
+    if amount_yen == 0:
+        return "按分の変更後も、貴団体の負担額に変わりはありません。納付の必要はありません。"
+    return "按分の変更により、負担額が次のとおり減額になりました。納付済みの額との差額の取扱いは、別に通知します。"
+
+
+def _division(facts: dict[str, Any], lines: list[WorkingFacts]) -> dict[str, Any]:
+    exact = Fraction(facts["exact_yen"])
+    return {
+        "rule": f"{facts['rule']} 第{facts['version']}版",
+        "pool_rows": [
+            *([f"経費：{pool['label']}", format_amount(pool["yen"])] for pool in facts["pools"]),
+            *(
+                [f"控除：{item['name']}（{_DEDUCTIONS[item['kind']]}）", format_amount(-item["yen"])]
+                for item in facts["deductions"]
+            ),
+            [f"運営者の負担（{format_ratio(facts['operator_ratio'])}）", format_amount(-facts["operator_yen"])],
+        ],
+        "pool": format_amount(facts["pool_yen"]),
+        "members": f"{facts['members']:,}",
+        "lines": [
+            {
+                "component": line.component,
+                "basis": basis_label(line.basis),
+                "ratio": format_ratio(line.ratio),
+                "weight": format_exact(line.weight),
+                "weight_total": format_exact(line.weight_total),
+                "figure_date": format_day(line.figure_date) if line.figure_date else NO_VALUE,
+                "source": line.figure_source or "運用ルールによる",
+                "yen": format_unrounded_yen(line.exact_yen),
+                "exact": _fraction(Fraction(line.exact_yen)),
+            }
+            for line in lines
+        ],
+        "exact_total": format_unrounded_yen(facts["exact_yen"]),
+        "exact_fraction": _fraction(exact),
+        "rounding": rounding_label(facts["rounding"], facts["unit_yen"]),
+        "cut": format_amount(facts["cut_yen"]),
+        "rank": f"{facts['rank']:,}番目" if facts["rank"] is not None else NO_VALUE,
+        "adjustment": format_amount(facts["adjustment_yen"]),
+        "share": format_amount(facts["share_yen"]),
+        "grounds": [
+            ["按分ルール", f"{facts['rule']} 第{facts['version']}版 {_day(facts['valid_from'])}から適用"],
+            ["議決", f"{facts['decided_by']} {facts['decision_number']} {_day(facts['decided_on'])}"],
+            ["ルール本文の識別値", facts["body_hash"]],
+        ],
+    }
+
+
+def _day(text: str | None) -> str:
+    return format_day(date.fromisoformat(text)) if text else NO_VALUE
+
+
+def _fraction(value: Fraction) -> str | None:
+    """The exact value where two decimal places do not hold it."""
+    return None if (value * 100).denominator == 1 else str(value)

@@ -1,0 +1,84 @@
+"""Writing the record. Only the command bus calls this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from governance.actors import Actor
+from governance.events import Event
+from governance.kernel.correlation import request_id
+from governance.kernel.database import PipelinedStatement
+from governance.kernel.ids import new_id
+from governance.permissions import Permission
+
+
+class AuditOutcome(StrEnum):
+    """How a command ended: done; denied (no permission, own request); refused (a rule); failed (a fault)."""
+
+    DONE = "done"
+    DENIED = "denied"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One thing to record: the event, what it happened to, in whose stream, and its facts (JSON values)."""
+
+    event: Event
+    subject: str
+    tenant_id: UUID
+    facts: dict[str, Any]
+
+
+def insert_statements(
+    records: list[AuditRecord],
+    actor: Actor,
+    command: str,
+    permission: Permission,
+    outcome: AuditOutcome,
+    now: datetime,
+) -> list[PipelinedStatement]:
+    """What adds the entries to the record, for the command bus to send with its commit."""
+    common = {
+        "recorded_at": now,
+        "actor": actor.id,
+        "actor_kind": actor.kind.value,
+        "acting_tenant_id": actor.tenant_id,
+        "command": command,
+        "permission": permission.value,
+        "outcome": outcome.value,
+        "request_id": request_id.get(),
+    }
+    return [
+        (
+            _INSERT_EVENT,
+            common
+            | {
+                "id": new_id(),
+                "tenant_id": record.tenant_id,
+                "event": record.event.value,
+                "subject": record.subject,
+                "facts": Jsonb(record.facts),
+            },
+        )
+        for record in records
+    ]
+
+
+_INSERT_EVENT: Final = """
+    INSERT INTO audit_event (
+        id, tenant_id, recorded_at, actor, actor_kind, acting_tenant_id, command, event, permission, outcome, subject,
+        facts, request_id
+    )
+    VALUES (
+        %(id)s, %(tenant_id)s, %(recorded_at)s, %(actor)s, %(actor_kind)s, %(acting_tenant_id)s, %(command)s, %(event)s,
+        %(permission)s, %(outcome)s, %(subject)s, %(facts)s, %(request_id)s
+    )
+"""

@@ -1,0 +1,154 @@
+"""The words people read for permissions, events and roles: Japanese, English. One word per thing, the glossary's.
+
+Screens, documents and docs/GLOSSARY.md take them from here; a permission, event or role without words fails a test.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from governance.events import Event
+from governance.kernel.errors import Language
+from governance.permissions import Permission, Role
+
+LabelPair = tuple[str, str]
+"""Japanese and English."""
+
+PERMISSION_LABELS: Final[dict[Permission, LabelPair]] = {
+    Permission.OPERATOR_REGISTER: ("運営者の登録", "register the prefecture as the operator"),
+    Permission.TENANT_READ: ("参加団体の閲覧", "read tenants"),
+    Permission.TENANT_REGISTER: ("参加団体の登録", "register a tenant"),
+    Permission.TENANT_IMPORT: ("参加団体の一括登録", "register tenants from a file, all or nothing"),
+    Permission.TENANT_EDIT: ("参加団体の変更", "edit a tenant's record"),
+    Permission.TENANT_MOVE: ("参加団体の状態の変更", "move a tenant to another state"),
+    Permission.STATISTIC_RECORD: ("統計値の登録", "record a dated figure with its source"),
+    Permission.CONTACT_READ: ("連絡先の閲覧", "read contacts"),
+    Permission.CONTACT_RECORD: ("連絡先の登録", "record a contact"),
+    Permission.CONTACT_REMOVE: ("連絡先の削除", "remove a contact"),
+    Permission.COHORT_READ: ("参加年度グループの閲覧", "read cohorts and their plans"),
+    Permission.COHORT_DEFINE: ("参加年度グループの作成", "define a cohort"),
+    Permission.COHORT_APPLY: ("参加計画の適用", "apply a cohort's plan"),
+    Permission.ONBOARDING_READ: ("参加手続きの閲覧", "read how far onboarding is"),
+    Permission.ONBOARDING_START: ("参加手続きの開始", "start onboarding a tenant"),
+    Permission.ONBOARDING_ADVANCE: ("参加手続きの進行", "record a step's outcome (Moyai's own worker)"),
+    Permission.ONBOARDING_DECIDE: ("止まった手順の判断", "retry, skip or adopt a step that stopped"),
+    Permission.PLAN_READ: ("利用プランの閲覧", "read plans"),
+    Permission.PLAN_DEFINE: ("利用プランの作成", "define a plan and its quotas"),
+    Permission.PLAN_CHOOSE: ("利用プランの選択", "give a tenant a plan"),
+    Permission.QUOTA_READ: ("利用枠の閲覧", "read quotas"),
+    Permission.QUOTA_REQUEST: ("利用枠の変更申請", "ask for another quota"),
+    Permission.QUOTA_DECIDE: ("利用枠の決定", "decide a quota request of somebody else"),
+    Permission.MEMBER_READ: ("利用者の閲覧", "read members"),
+    Permission.MEMBER_ADD: ("利用者の追加", "add a member"),
+    Permission.MEMBER_DISABLE: ("利用者の停止", "disable a member and end the sessions"),
+    Permission.MEMBER_PROJECT: (
+        "利用者の Keycloak への反映",
+        "record that a person is in Keycloak (the worker)",
+    ),
+    Permission.MEMBER_INVITE: ("パスワード設定メールの送信", "have the password mail sent (Moyai's own worker)"),
+    Permission.CLIENT_READ: ("API利用者の閲覧", "read service clients"),
+    Permission.CLIENT_REGISTER: ("API利用者の登録", "register a service client by its public key"),
+    Permission.DRIFT_READ: ("差分の確認", "compare what is wanted with what Keycloak has"),
+    Permission.AGREEMENT_READ: ("協定の閲覧", "read agreements and acceptances"),
+    Permission.AGREEMENT_PUBLISH: ("協定の版の公開", "publish a version of an agreement"),
+    Permission.AGREEMENT_ACCEPT: ("協定への同意の記録", "record an acceptance"),
+    Permission.RULE_READ: ("運用ルールの閲覧", "read rules"),
+    Permission.RULE_DRAFT: ("運用ルールの起案", "draft a version of a rule"),
+    Permission.RULE_ADOPT: ("運用ルールの施行", "bring a rule's version into force by a decision"),
+    Permission.RULE_END: ("運用ルールの終了", "set the end of a rule's version"),
+    Permission.AUDIT_READ: ("監査記録の閲覧", "read the record"),
+    Permission.AUDIT_VERIFY: ("監査記録の検証", "verify that the record is intact"),
+    Permission.PERMISSION_READ: ("権限表の閲覧", "read permissions, roles, routes and commands"),
+    Permission.COST_READ: ("経費の閲覧", "read cost pools and items"),
+    Permission.COST_RECORD: ("経費の登録", "record cost items"),
+    Permission.COST_WITHDRAW: ("経費の取下げ", "withdraw a cost item"),
+    Permission.COST_POOL_DEFINE: ("経費区分の作成", "define a cost pool"),
+    Permission.ALLOCATION_READ: ("費用按分の閲覧", "read allocation runs, shares and workings"),
+    Permission.ALLOCATION_COMPUTE: ("費用按分の試算", "compute an allocation from a file"),
+    Permission.ALLOCATION_PREPARE: ("費用按分の作成", "prepare a run and ask for its approval"),
+    Permission.ALLOCATION_APPROVE: ("費用按分の承認", "approve a run of somebody else"),
+    Permission.ALLOCATION_REJECT: ("費用按分の差戻し", "reject a run of somebody else"),
+    Permission.LEDGER_READ: ("元帳の閲覧", "read entries and balances"),
+    Permission.LEDGER_POST: ("仕訳の記帳", "post an entry"),
+    Permission.LEDGER_REVERSE: ("仕訳の取消", "reverse an entry by its opposite"),
+    Permission.PERIOD_MOVE: ("会計年度の締め", "open, close and reopen the books of a fiscal year"),
+    Permission.NOTICE_READ: ("納入通知書の閲覧", "read notices"),
+    Permission.NOTICE_ISSUE: ("納入通知書の発行", "issue notices of a posted run"),
+    Permission.OVERVIEW_READ: ("概要の閲覧", "read the overview"),
+    Permission.MAIL_READ: ("送信控えの閲覧", "read the mails that are kept instead of sent"),
+    Permission.BACKOFFICE_OPEN: ("管理台帳の閲覧", "open the operator's back office"),
+    Permission.SERVERS_RUN: ("サーバーの起動と停止", "run, start and stop the servers"),
+    Permission.KEYCLOAK_CONFIGURE: ("Keycloakの設定", "apply the specification of the realms"),
+    Permission.EXAMPLE_LOAD: ("例示データの投入", "load the example"),
+    Permission.SIGNED_IN: ("サインイン済み", "anybody who is signed in"),
+    Permission.PUBLIC: ("公開", "anybody"),
+}
+
+EVENT_LABELS: Final[dict[Event, LabelPair]] = {
+    Event.OPERATOR_REGISTERED: ("運営者を登録した", "operator registered"),
+    Event.TENANT_REGISTERED: ("参加団体を登録した", "tenant registered"),
+    Event.TENANTS_IMPORTED: ("参加団体をファイルから登録した", "tenants imported"),
+    Event.TENANT_EDITED: ("参加団体を変更した", "tenant edited"),
+    Event.TENANT_MOVED: ("参加団体の状態を変えた", "tenant moved"),
+    Event.STATISTIC_RECORDED: ("統計値を登録した", "statistic recorded"),
+    Event.CONTACT_RECORDED: ("連絡先を登録した", "contact recorded"),
+    Event.CONTACT_REMOVED: ("連絡先を削除した", "contact removed"),
+    Event.COHORT_DEFINED: ("参加年度グループを作った", "cohort defined"),
+    Event.COHORT_APPLIED: ("参加計画を適用した", "cohort applied"),
+    Event.ONBOARDING_STARTED: ("参加手続きを始めた", "onboarding started"),
+    Event.ONBOARDING_ADVANCED: ("参加手続きが進んだ", "onboarding advanced"),
+    Event.ONBOARDING_DECIDED: ("止まった手順を判断した", "onboarding decided"),
+    Event.PLAN_DEFINED: ("利用プランを作った", "plan defined"),
+    Event.PLAN_CHOSEN: ("利用プランを選んだ", "plan chosen"),
+    Event.QUOTA_REQUESTED: ("利用枠の変更を申請した", "quota requested"),
+    Event.QUOTA_DECIDED: ("利用枠の申請を決定した", "quota decided"),
+    Event.MEMBER_ADDED: ("利用者を追加した", "member added"),
+    Event.MEMBER_PROJECTED: ("利用者を Keycloak に反映した", "member projected"),
+    Event.MEMBER_INVITED: ("パスワード設定メールを送信した", "member invited"),
+    Event.MEMBER_DISABLED: ("利用者を停止した", "member disabled"),
+    Event.CLIENT_REGISTERED: ("API利用者を登録した", "client registered"),
+    Event.AGREEMENT_PUBLISHED: ("協定の版を公開した", "agreement published"),
+    Event.AGREEMENT_ACCEPTED: ("協定への同意を記録した", "agreement accepted"),
+    Event.RULE_DRAFTED: ("運用ルールを起案した", "rule drafted"),
+    Event.RULE_ADOPTED: ("運用ルールを施行した", "rule adopted"),
+    Event.RULE_ENDED: ("運用ルールの終わりを定めた", "rule ended"),
+    Event.COST_POOL_DEFINED: ("経費区分を作った", "cost pool defined"),
+    Event.COST_RECORDED: ("経費を登録した", "cost recorded"),
+    Event.COST_WITHDRAWN: ("経費を取り下げた", "cost withdrawn"),
+    Event.ALLOCATION_PREPARED: ("費用按分を作成した", "allocation prepared"),
+    Event.ALLOCATION_APPROVED: ("費用按分を承認し記帳した", "allocation approved"),
+    Event.ALLOCATION_REJECTED: ("費用按分を差し戻した", "allocation rejected"),
+    Event.LEDGER_POSTED: ("仕訳を記帳した", "ledger posted"),
+    Event.LEDGER_REVERSED: ("仕訳を取り消した", "ledger reversed"),
+    Event.PERIOD_MOVED: ("会計年度の状態を変えた", "period moved"),
+    Event.NOTICE_ISSUED: ("納入通知書を発行した", "notice issued"),
+    Event.SESSION_OPENED: ("サインインした", "session opened"),
+    Event.SESSION_CLOSED: ("サインアウトした", "session closed"),
+}
+
+ROLE_LABELS: Final[dict[Role, LabelPair]] = {
+    Role.TENANT_OWNER: ("団体管理者", "tenant owner"),
+    Role.TENANT_USER_ADMIN: ("利用者管理担当", "user administrator of a tenant"),
+    Role.TENANT_CLIENT_ADMIN: ("API利用者管理担当", "client administrator of a tenant"),
+    Role.TENANT_FINANCE: ("会計担当（団体）", "finance of a tenant"),
+    Role.TENANT_AUDITOR: ("監査担当（団体）", "auditor of a tenant"),
+    Role.TENANT_MEMBER: ("利用者", "member"),
+    Role.OPERATOR_ONBOARDING: ("参加手続き担当（県）", "onboarding, operator"),
+    Role.OPERATOR_FINANCE: ("会計担当（県）", "finance, operator"),
+    Role.OPERATOR_APPROVER: ("承認者（県）", "approver, operator"),
+    Role.OPERATOR_SECURITY: ("セキュリティ担当（県）", "security, operator"),
+    Role.OPERATOR_AUDITOR: ("監査担当（県）", "auditor, operator"),
+    Role.BREAK_GLASS: ("緊急時の操作", "break glass"),
+    Role.SYSTEM: ("Moyai自身", "Moyai itself"),
+}
+
+
+def label(of: Permission | Event | Role, language: Language = "ja") -> str:
+    """What a person reads for this, in the language."""
+    if isinstance(of, Permission):
+        pair = PERMISSION_LABELS[of]
+    elif isinstance(of, Event):
+        pair = EVENT_LABELS[of]
+    else:
+        pair = ROLE_LABELS[of]
+    return pair[0] if language == "ja" else pair[1]

@@ -1,0 +1,75 @@
+"""What a realm's specification consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tenancy.keycloak.port import Realm
+
+Json = dict[str, Any]
+Requirement = Literal["REQUIRED", "ALTERNATIVE", "CONDITIONAL", "DISABLED"]
+
+REALM_MANAGEMENT = "realm-management"
+"""Keycloak's own client whose roles administer a realm."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentConfig:
+    """What differs from one installation to the next.
+
+    `public_url` is what browsers see. `jwks` holds the public key set of each account (people, clients, reconciler,
+    console). `smtp` is Keycloak's own `smtpServer`, empty where no mail server is set.
+    """
+
+    public_url: str
+    jwks: Mapping[str, str]
+    smtp: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One step of the login, or a group of steps (then `steps` is not empty and `provider` is its title)."""
+
+    provider: str
+    requirement: Requirement
+    steps: tuple[Execution, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClientScope:
+    """A client scope with its mappers; `roles` are the roles of other clients that it lets into a token."""
+
+    name: str
+    settings: Json
+    mappers: tuple[Json, ...] = ()
+    roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSpecification:
+    """A client. `roles` are its own; `management_roles` are what its service account may do in this realm.
+
+    `default_scopes` None leaves the scopes as they are: Keycloak's own clients.
+    """
+
+    client_id: str
+    settings: Json
+    default_scopes: frozenset[str] | None = None
+    optional_scopes: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    management_roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RealmSpecification:
+    """One realm: settings, what is known of people, how they sign in, scopes, clients."""
+
+    realm: Realm
+    settings: Json
+    user_profile: tuple[Json, ...]
+    browser_flow: str
+    browser_steps: tuple[Execution, ...]
+    client_scopes: tuple[ClientScope, ...]
+    clients: tuple[ClientSpecification, ...]

@@ -1,0 +1,198 @@
+"""What each step does outside the database: look, compare, write the difference, look again (the port does all four).
+
+An action gets what is wanted, frozen, and the identity server; it says how it ended and changes nothing of Moyai's.
+Not here: when a step is tried, and what its ending makes of it (`steps`), and the recording (`worker`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from governance.kernel.errors import DependencyUnavailable, DomainError, Message, message
+from tenancy.keycloak.port import EnsureOutcome, EnsureResult, Identities
+from tenancy.onboarding.intents import MemberIntent, OnboardingIntent
+from tenancy.onboarding.steps import StepName, StepResult
+from tenancy.tenants.states import TenantState
+
+OWNER_MISSING = message(
+    "onboarding.owner_missing",
+    ja="団体管理者がまだ登録されていません。",
+    en="No owner has been named yet.",
+    hint_ja="団体管理者を登録すると、自動で続きます。",
+    hint_en="Name an owner; it goes on by itself.",
+)
+CLIENT_MISSING = message(
+    "onboarding.client_missing",
+    ja="API利用者（システム）の公開鍵がまだ登録されていません。",
+    en="No service client with its public key has been registered yet.",
+    hint_ja="公開鍵を登録すると自動で続きます。使わない団体では、この手順を飛ばせます。",
+    hint_en="Register one and it goes on by itself, or skip the step for a tenant without systems.",
+)
+QUOTAS_MISSING = message(
+    "onboarding.quotas_missing",
+    ja="利用プランがまだ選ばれていません。",
+    en="No plan has been chosen yet.",
+    hint_ja="利用プランを選ぶと、自動で続きます。",
+    hint_en="Choose a plan; it goes on by itself.",
+)
+AGREEMENT_MISSING = message(
+    "onboarding.agreement_missing",
+    ja="協定への同意がまだ記録されていません。",
+    en="The agreement has not been accepted yet.",
+    hint_ja="同意を記録すると、自動で続きます。",
+    hint_en="Record the acceptance; it goes on by itself.",
+)
+KEYCLOAK_UNAVAILABLE = message(
+    "onboarding.identities_away",
+    ja="Keycloak に接続できないため、待っています。つながりしだい、自動で続きます。",
+    en="Keycloak cannot be reached; this waits and goes on by itself.",
+)
+MAIL_UNKNOWN = message(
+    "onboarding.mail_unknown",
+    ja="パスワード設定メールの送信が途中で切れました。届いたかどうか分からないため、自動では送り直しません。",
+    en="Sending the password mail was cut short. It may have arrived, so it is not sent again by itself.",
+    hint_ja="本人に確かめて、届いていなければ「やり直し」、届いていれば「引き取り」を選んでください。",
+    hint_en="Ask the owner: retry when it did not arrive, adopt when it did.",
+)
+
+
+MISSING_INPUT: Final = frozenset(
+    message.code for message in (OWNER_MISSING, CLIENT_MISSING, QUOTAS_MISSING, AGREEMENT_MISSING)
+)
+"""Reasons for which a step waits for a person to enter something, not for a server."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepAttempt:
+    """How one try ended. `reason` and `facts` where it did not end well, `outcome` what was done, for the record."""
+
+    result: StepResult
+    reason: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    outcome: dict[str, Any] = field(default_factory=dict)
+    keycloak_ids: dict[UUID, str] = field(default_factory=dict)
+    mailed: tuple[UUID, ...] = ()
+
+
+def run_step(step: StepName, intent: OnboardingIntent, identities: Identities, *, is_retry: bool) -> StepAttempt:
+    """Do the step once. `is_retry` says that a try was begun before whose end nobody recorded.
+
+    A refusal of Keycloak and a Keycloak that is away come back as results; a bug comes out as it is.
+    """
+    try:
+        return STEP_ACTIONS[step](intent, identities, is_retry)
+    except DependencyUnavailable:
+        if step is StepName.PASSWORD_MAIL:
+            return _refused_attempt(MAIL_UNKNOWN)
+        return StepAttempt(StepResult.UNREACHABLE, KEYCLOAK_UNAVAILABLE.code)
+    except DomainError as refusal:
+        facts = {name: value if isinstance(value, int) else str(value) for name, value in refusal.facts.items()}
+        # An address is personal data; it stands in the member's row and nowhere else.
+        facts.pop("email", None)
+        return StepAttempt(StepResult.REFUSED, refusal.code, facts)
+
+
+def _organization(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
+    ensured = identities.ensure_organization(intent.organization)
+    return _done(ensured.outcome, organization=ensured.found.id, changes=list(ensured.changes))
+
+
+def _role_groups(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
+    ensured = identities.ensure_role_groups(intent.tenant_id)
+    return _done(ensured.outcome, changes=list(ensured.changes))
+
+
+def _first_owner(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
+    if not intent.owners:
+        return _missing_input(OWNER_MISSING)
+    return _people(intent, intent.owners, identities)
+
+
+def _other_people(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
+    # Whoever is in Keycloak already is the business of drift: a run with nothing to do asks about nobody.
+    to_make = [person for person in intent.others if person.keycloak_id is None]
+    if not to_make:
+        return _done(EnsureOutcome.KEPT, people=len(intent.others))
+    return _people(intent, to_make, identities)
+
+
+def _password_mail(intent: OnboardingIntent, identities: Identities, is_retry: bool) -> StepAttempt:
+    to_mail = [person for person in intent.owners if person.mailed_at is None]
+    if not to_mail:
+        return _done(EnsureOutcome.KEPT)
+    if is_retry:
+        return _refused_attempt(MAIL_UNKNOWN)
+    for person in to_mail:
+        identities.send_password_mail(person.intent.person_id)
+    mailed = tuple(person.intent.person_id for person in to_mail)
+    return StepAttempt(StepResult.DONE, outcome={"deed": "sent", "people": [str(one) for one in mailed]}, mailed=mailed)
+
+
+def _service_client(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
+    if not intent.service_clients:
+        return _missing_input(CLIENT_MISSING)
+    ensured = identities.ensure_service_clients(intent.tenant_id, intent.service_clients)
+    ids = {
+        wanted.service_client_id: made.found.id for wanted, made in zip(intent.service_clients, ensured, strict=True)
+    }
+    return _done(_strongest_outcome(ensured), keycloak_ids=ids, service_clients=[str(one) for one in ids])
+
+
+def _quotas(intent: OnboardingIntent, _: Identities, __: bool) -> StepAttempt:
+    if not intent.quotas:
+        return _missing_input(QUOTAS_MISSING)
+    return _done(EnsureOutcome.KEPT, quotas=dict(intent.quotas))
+
+
+def _agreement(intent: OnboardingIntent, _: Identities, __: bool) -> StepAttempt:
+    if intent.agreement is None:
+        return _missing_input(AGREEMENT_MISSING)
+    return _done(EnsureOutcome.KEPT, version=intent.agreement)
+
+
+def _membership(intent: OnboardingIntent, _: Identities, __: bool) -> StepAttempt:
+    """Recording this result is the action: the state change is Moyai's own."""
+    return _done(EnsureOutcome.KEPT if intent.state is TenantState.ACTIVE else EnsureOutcome.CHANGED)
+
+
+STEP_ACTIONS: Final[dict[StepName, Callable[[OnboardingIntent, Identities, bool], StepAttempt]]] = {
+    StepName.ORGANIZATION: _organization,
+    StepName.ROLE_GROUPS: _role_groups,
+    StepName.FIRST_OWNER: _first_owner,
+    StepName.PASSWORD_MAIL: _password_mail,
+    StepName.PEOPLE: _other_people,
+    StepName.SERVICE_CLIENT: _service_client,
+    StepName.QUOTAS: _quotas,
+    StepName.AGREEMENT: _agreement,
+    StepName.MEMBERSHIP: _membership,
+}
+
+
+def _people(intent: OnboardingIntent, people: Sequence[MemberIntent], identities: Identities) -> StepAttempt:
+    wanted = [person.intent for person in people]
+    ensured = identities.ensure_people(intent.tenant_id, wanted)
+    ids = {person.person_id: made.found.id for person, made in zip(wanted, ensured, strict=True)}
+    return _done(_strongest_outcome(ensured), keycloak_ids=ids, people=len(ids))
+
+
+def _strongest_outcome(ensured: Sequence[EnsureResult[Any]]) -> EnsureOutcome:
+    """One outcome for several: created before changed before kept."""
+    outcomes = {one.outcome for one in ensured}
+    return next(
+        outcome for outcome in (EnsureOutcome.CREATED, EnsureOutcome.CHANGED, EnsureOutcome.KEPT) if outcome in outcomes
+    )
+
+
+def _done(done: EnsureOutcome, /, *, keycloak_ids: dict[UUID, str] | None = None, **facts: Any) -> StepAttempt:
+    return StepAttempt(StepResult.DONE, outcome={"deed": done.value, **facts}, keycloak_ids=keycloak_ids or {})
+
+
+def _missing_input(message: Message) -> StepAttempt:
+    return StepAttempt(StepResult.MISSING, message.code)
+
+
+def _refused_attempt(message: Message) -> StepAttempt:
+    return StepAttempt(StepResult.REFUSED, message.code)

@@ -1,0 +1,99 @@
+"""Who may be registered under which code. Pure, but for the setting of which prefectures are admitted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from governance.kernel.codes import LocalGovernmentCode, LocalGovernmentKind
+from governance.kernel.errors import Invalid, message
+from tenancy.tenants.states import TenantKind
+
+CODE_MISSING = message(
+    "tenant.code_missing",
+    ja="都道府県・市町村には 6 桁の団体コードが必要です。",
+    en="A prefecture or municipality needs its six-digit code.",
+)
+CODE_OF_ANOTHER_KIND = message(
+    "tenant.code_of_another_kind",
+    ja="団体コード {given} は「{code_kind}」の番号で、種別「{kind}」には使えません。",
+    en="The code {given} belongs to a {code_kind}, not to a {kind}.",
+)
+WARD_NOT_ELIGIBLE = message(
+    "tenant.ward_is_no_body",
+    ja="団体コード {given} は政令指定都市の行政区の番号です。市の番号で登録してください。",
+    en="The code {given} is that of a ward, which is part of its city; register the city.",
+)
+ANOTHER_PREFECTURE = message(
+    "tenant.another_prefecture",
+    ja="団体コード {given} は都道府県番号 {prefecture} の団体です。この基盤で受け付けるのは {admitted} です。",
+    en="The code {given} is of prefecture {prefecture}; this platform admits {admitted}.",
+    hint_ja="ほかの都道府県の団体を受け付けるには、設定 MOYAI_PREFECTURES を変更してください。",
+    hint_en="To admit bodies of other prefectures, change the setting MOYAI_PREFECTURES.",
+)
+NOT_PREFECTURES = message(
+    "tenant.not_prefectures",
+    ja="設定 MOYAI_PREFECTURES の「{given}」は使えません。43,44 のような 2 桁の番号か all を指定してください。",
+    en="MOYAI_PREFECTURES cannot be “{given}”; give two-digit numbers such as 43,44, or all.",
+)
+
+ALL_PREFECTURES: Final = frozenset(f"{number:02}" for number in range(1, 48))
+
+_KINDS_OF_CODE: Final[dict[LocalGovernmentKind, frozenset[TenantKind]]] = {
+    LocalGovernmentKind.PREFECTURE: frozenset({TenantKind.PREFECTURE, TenantKind.ASSOCIATE}),
+    LocalGovernmentKind.CITY: frozenset({TenantKind.CITY, TenantKind.ASSOCIATE}),
+    # The law gives a special ward of Tokyo the place of a city (地方自治法 283条).
+    LocalGovernmentKind.SPECIAL_WARD: frozenset({TenantKind.CITY, TenantKind.ASSOCIATE}),
+    LocalGovernmentKind.TOWN_OR_VILLAGE: frozenset({TenantKind.TOWN, TenantKind.VILLAGE, TenantKind.ASSOCIATE}),
+    LocalGovernmentKind.UNION: frozenset({TenantKind.UNION, TenantKind.ASSOCIATE}),
+}
+_MAY_LACK_A_CODE: Final = frozenset({TenantKind.UNION, TenantKind.COMPANY, TenantKind.ASSOCIATE})
+
+_eligible_prefectures: frozenset[str] | None = None
+
+
+def set_eligible_prefectures(prefectures: Collection[str] | None) -> None:
+    """Set, for this process, whose bodies may be registered; None admits those of the operator's own prefecture."""
+    global _eligible_prefectures
+    _eligible_prefectures = None if prefectures is None else frozenset(prefectures)
+
+
+def parse_prefectures(text: str) -> frozenset[str] | None:
+    """What MOYAI_PREFECTURES means: empty is the operator's own, `all`, or numbers such as `43,44`. Raises Invalid."""
+    if not text:
+        return None
+    if text == "all":
+        return ALL_PREFECTURES
+    numbers = frozenset(number.strip() for number in text.split(","))
+    if not numbers <= ALL_PREFECTURES:
+        raise Invalid(NOT_PREFECTURES, field="MOYAI_PREFECTURES", given=text)
+    return numbers
+
+
+def eligible_code(
+    code: str | None, kind: TenantKind, *, operator_prefecture: str, field: str = "code"
+) -> LocalGovernmentCode | None:
+    """The code a body of this kind may be registered under; None where it may have none and none was given.
+
+    Raises Invalid for a code that is none, of another kind of body, of a ward, or
+    of a prefecture that is not admitted.
+    """
+    if code is None:
+        if kind in _MAY_LACK_A_CODE:
+            return None
+        raise Invalid(CODE_MISSING, field=field)
+    parsed = LocalGovernmentCode.parse(code, field=field)
+    if parsed.kind is LocalGovernmentKind.WARD:
+        raise Invalid(WARD_NOT_ELIGIBLE, field=field, given=code)
+    if kind not in _KINDS_OF_CODE[parsed.kind]:
+        raise Invalid(CODE_OF_ANOTHER_KIND, field=field, given=code, code_kind=parsed.kind.value, kind=kind.value)
+    admitted = frozenset({operator_prefecture}) if _eligible_prefectures is None else _eligible_prefectures
+    if parsed.prefecture not in admitted:
+        raise Invalid(
+            ANOTHER_PREFECTURE,
+            field=field,
+            given=code,
+            prefecture=parsed.prefecture,
+            admitted=", ".join(sorted(admitted)),
+        )
+    return parsed

@@ -1,0 +1,73 @@
+"""Moving a tenant from state to state, inside whatever command decides to."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from governance.agreements.queries import acceptance_in_force
+from governance.commands import CommandContext
+from governance.events import Event
+from governance.kernel import clock
+from governance.kernel.errors import Conflict, message
+from governance.kernel.ids import new_id
+from tenancy.tenants.states import STATE_EFFECTS, TenantState, transition
+from tenancy.tenants.tables import Tenant, TenantStateChange
+
+OPERATOR_STAYS = message(
+    "tenant.operator_stays",
+    ja="運営者の状態は変更できません。",
+    en="The operator's own state does not change.",
+)
+NO_ACCEPTANCE = message(
+    "tenant.no_acceptance",
+    ja="{name} は、施行中の協定に同意していないため、利用を開始できません。",
+    en="{name} has not accepted the agreement in force and cannot become active.",
+    hint_ja="協定への同意を登録してから、もう一度実行してください。",
+    hint_en="Record the acceptance of the agreement first.",
+)
+
+
+def apply_transition(ctx: CommandContext, tenant: Tenant, to: TenantState, *, reason: str, effective_on: date) -> None:
+    """Move the tenant (its row locked by the caller) and record the move; its version grows.
+
+    Becoming active begins the membership on `effective_on`, unless its first day was planned before; leaving for good
+    ends it there. Raises Conflict for a move the table does not have, for the operator, and without an acceptance.
+    """
+    current = TenantState(tenant.state)
+    if tenant.is_operator:
+        raise Conflict(OPERATOR_STAYS, field="to")
+    transition(current, to)
+    if to is TenantState.ACTIVE:
+        if acceptance_in_force(ctx.session, tenant.id, clock.today()) is None:
+            raise Conflict(NO_ACCEPTANCE, field="to", name=tenant.name)
+        if tenant.valid_from is None or tenant.valid_until is not None:
+            tenant.valid_from, tenant.valid_until = effective_on, None
+    elif to is TenantState.LEFT and tenant.valid_from is not None and tenant.valid_until is None:
+        if STATE_EFFECTS[current].bears_cost:
+            tenant.valid_until = max(effective_on, tenant.valid_from)
+        else:
+            # A membership that was planned and never began leaves no interval behind.
+            tenant.valid_from = None
+    tenant.state = to.value
+    tenant.version += 1
+    ctx.session.add(
+        TenantStateChange(
+            id=new_id(),
+            tenant_id=tenant.id,
+            from_state=current.value,
+            to_state=to.value,
+            reason=reason,
+            effective_on=effective_on,
+            moved_by=ctx.actor.id,
+            moved_at=ctx.now,
+        )
+    )
+    ctx.session.flush()
+    ctx.audit(
+        subject=tenant.id,
+        tenant_id=tenant.id,
+        event=Event.TENANT_MOVED,
+        from_state=current.value,
+        to_state=to.value,
+        effective_on=effective_on.isoformat(),
+    )

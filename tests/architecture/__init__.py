@@ -1,0 +1,1 @@
+"""Tests of the codebase itself: imports, tables, the command bus, vocabulary."""

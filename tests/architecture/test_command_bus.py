@@ -1,0 +1,148 @@
+"""One command bus: nothing else commits, and every command names its permission and its words."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import admin
+import billing
+import governance
+import tenancy
+from admin.app import create_app
+from admin.cli import main as command_line
+from admin.core.guard import list_routes
+from admin.features import api_routes
+from admin.interface.permitted import COMMAND_PERMISSIONS
+from admin.interface.reference import GENERATED_BELOW, glossary_tables, permission_matrix
+from admin.operations.settings import Settings
+from governance.commands import COMMANDS
+from governance.events import Event
+from governance.permissions import Permission
+
+ROUTES = api_routes()
+
+ROOT = Path(__file__).parents[2]
+MAY_COMMIT = {"governance/commands.py", "governance/kernel/database.py"}
+PUBLIC_COMMANDS = {"close_session": "Keycloak itself orders it by a signed logout token, and no role may keep one in"}
+
+
+def _load_everything() -> None:
+    for package in (governance, tenancy, billing, admin):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if ".migrations." not in module.name and not module.name.endswith(("wsgi", "__main__")):
+                importlib.import_module(module.name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def everything_loaded() -> None:
+    _load_everything()
+
+
+def test_nothing_outside_the_command_bus_commits() -> None:
+    committing, importing = set(), set()
+    for package in ("admin", "billing", "tenancy", "governance"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Attribute) and node.attr in {"commit", "autocommit"}:
+                    committing.add(path.relative_to(ROOT).as_posix())
+                if isinstance(node, ast.ImportFrom) and any(alias.name == "commit_pipelined" for alias in node.names):
+                    importing.add(path.relative_to(ROOT).as_posix())
+    assert {path for path in committing if not path.startswith(("admin/migrations/", "admin/servers/"))} == MAY_COMMIT
+    assert importing == {"governance/commands.py"}
+
+
+def test_every_command_names_a_permission_and_an_event() -> None:
+    assert COMMANDS
+    for command in COMMANDS.values():
+        assert isinstance(command.permission, Permission), command.name
+        assert isinstance(command.event, Event), command.name
+        assert command.permission is not Permission.PUBLIC or command.name in PUBLIC_COMMANDS, command.name
+        assert (command.__doc__ or "").strip(), command.name
+
+
+def _leaves(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+    if not isinstance(group, click.Group):
+        yield " ".join(path)
+        return
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        yield from _leaves(found, (*path, name))
+
+
+def test_every_command_of_the_command_line_names_its_permission() -> None:
+    assert set(_leaves(command_line)) == set(COMMAND_PERMISSIONS)
+
+
+def test_every_address_view_and_button_names_a_permission(tmp_path: Path) -> None:
+    settings = {
+        "MOYAI_HOME": str(tmp_path),
+        "DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:9/nothing",
+        "KEYCLOAK_URL": "http://127.0.0.1:9",
+    }
+    app = create_app(Settings.from_environment(settings))
+
+    assert [route.rule for route in list_routes(app) if route.permission is None] == []
+    (backoffice,) = app.extensions["admin"]
+    assert len(backoffice._views) > 1
+    for view in backoffice._views:
+        assert isinstance(view.permission, Permission), view.name
+        buttons = getattr(view, "_actions_data", {})
+        assert set(buttons) == set(getattr(view, "named_actions_permissions", {})), view.name
+
+
+def test_a_change_asks_for_more_than_reading() -> None:
+    for command in COMMANDS.values():
+        assert command.permission.value.rpartition(":")[2] != "read", command.name
+    for route in ROUTES:
+        if route.method != "GET" and route.name in COMMANDS:
+            assert route.permission is COMMANDS[route.name].permission, route.name
+
+
+def test_every_permission_event_role_and_command_stands_in_the_glossary_as_the_code_has_it() -> None:
+    glossary = (ROOT / "docs" / "GLOSSARY.md").read_text(encoding="utf-8")
+    assert GENERATED_BELOW in glossary
+    assert glossary.split(GENERATED_BELOW)[1] == glossary_tables().split(GENERATED_BELOW)[1]
+
+
+def test_the_matrix_in_the_docs_is_the_one_in_the_code() -> None:
+    assert (ROOT / "docs" / "PERMISSIONS.md").read_text(encoding="utf-8") == permission_matrix()
+
+
+def test_every_event_is_recorded_by_some_command() -> None:
+    source = "\n".join(
+        path.read_text(encoding="utf-8")
+        for package in ("admin", "billing", "tenancy", "governance")
+        for path in (ROOT / package).rglob("*.py")
+        if path.name not in {"events.py", "labels.py"}
+    )
+    assert [event.name for event in Event if f"Event.{event.name}" not in source] == []
+
+
+def test_every_permission_is_required_somewhere() -> None:
+    source = "\n".join(
+        path.read_text(encoding="utf-8")
+        for package in ("admin", "billing", "tenancy", "governance")
+        for path in (ROOT / package).rglob("*.py")
+        if path.name not in {"permissions.py", "labels.py"} or path.parent.name == "cli"
+    )
+    asked = {permission for permission in Permission if f"Permission.{permission.name}" in source}
+    assert sorted(set(Permission) - asked - set(COMMAND_PERMISSIONS.values())) == []
+
+
+def test_every_module_has_a_docstring() -> None:
+    silent = [
+        path.relative_to(ROOT).as_posix()
+        for package in ("admin", "billing", "tenancy", "governance")
+        for path in (ROOT / package).rglob("*.py")
+        if "versions" not in path.parts and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert silent == []

@@ -1,0 +1,124 @@
+"""The database holds even if the application forgets: every table, every tenant, each policy in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from admin.migrations.metadata import metadata
+from governance.kernel.ids import new_id
+from governance.kernel.table_scopes import CROSS_TENANT_REFERENCES, GLOBAL_TABLES
+from tests import servers
+from tests.architecture.table_rows import disable_checks, id_of, insert, insert_row_of_every_table, row_for
+
+BETWEEN_TENANTS = sorted(
+    (table.name, element.parent.name, constraint.referred_table.name)
+    for table in metadata.tables.values()
+    for constraint in table.foreign_key_constraints
+    for element in constraint.elements
+    if "tenant_id" in table.columns
+    and "tenant_id" in constraint.referred_table.columns
+    and element.column.name == "id"
+    and f"{table.name}.{element.parent.name}" not in CROSS_TENANT_REFERENCES
+)
+"""Every foreign key from one tenant's row to another table's row of a tenant: (table, column, referred table)."""
+
+TENANT_TABLES = sorted(name for name, table in metadata.tables.items() if "tenant_id" in table.columns)
+
+
+class TwoTenants:
+    """A database with a row of tenant A and one of tenant B in every tenant table."""
+
+    def __init__(self, owner: psycopg.Connection[Any], app: psycopg.Connection[Any], a: UUID, b: UUID) -> None:
+        self.owner, self.app, self.a, self.b = owner, app, a, b
+
+    def insert_as(self, scope: UUID | str, table: str, row: dict[str, Any]) -> None:
+        with self.app.transaction():
+            self.app.execute("SELECT set_config('moyai.scope', %s, true)", (str(scope),))
+            insert(self.app, table, row)
+
+    def visible(self, table: str, scope: str) -> set[UUID]:
+        with self.app.transaction(force_rollback=True):
+            self.app.execute("SELECT set_config('moyai.scope', %s, true)", (scope,))
+            query = sql.SQL("SELECT tenant_id FROM {}").format(sql.Identifier(table))
+            return {row[0] for row in self.app.execute(query)}
+
+
+@pytest.fixture(scope="module")
+def two_tenants(postgresql: servers.PostgreSQL) -> Iterator[TwoTenants]:
+    name = "moyai_two_tenants"
+    with psycopg.connect(servers.libpq(postgresql.superuser_url), autocommit=True) as superuser:
+        superuser.execute(f"CREATE DATABASE {name} OWNER moyai_owner TEMPLATE moyai_template")
+        with (
+            psycopg.connect(servers.libpq(postgresql.superuser_url), dbname=name, autocommit=True) as owner,
+            psycopg.connect(servers.libpq(postgresql.app_url(name)), autocommit=True, row_factory=tuple_row) as app,
+        ):
+            a, b = new_id(), new_id()
+            disable_checks(owner)
+            for tenant in (a, b):
+                insert_row_of_every_table(owner, tenant)
+            yield TwoTenants(owner, app, a, b)
+        superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.parametrize("table", TENANT_TABLES)
+def test_a_tenant_sees_its_own_rows_and_none_of_another(two_tenants: TwoTenants, table: str) -> None:
+    assert two_tenants.visible(table, str(two_tenants.a)) == {two_tenants.a}
+    assert two_tenants.visible(table, "operator") == {two_tenants.a, two_tenants.b}
+
+
+@pytest.mark.parametrize("table", [*TENANT_TABLES, *sorted(GLOBAL_TABLES)])
+@pytest.mark.parametrize("scope", ["", "nobody"])
+def test_without_a_tenant_no_row_is_seen(two_tenants: TwoTenants, table: str, scope: str) -> None:
+    if scope == "nobody" and table in GLOBAL_TABLES and table != "tenant":
+        return  # a catalogue is for everybody who is somebody
+    with two_tenants.app.transaction(force_rollback=True):
+        two_tenants.app.execute("SELECT set_config('moyai.scope', %s, true)", (scope,))
+        query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+        assert two_tenants.app.execute(query).fetchone() == (0,)
+
+
+@pytest.mark.parametrize("table", TENANT_TABLES)
+def test_a_tenant_cannot_write_a_row_for_another(two_tenants: TwoTenants, table: str) -> None:
+    row = row_for(metadata.tables[table], two_tenants.b)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        two_tenants.insert_as(two_tenants.a, table, row)
+
+
+@pytest.mark.parametrize(("table", "column", "referred"), BETWEEN_TENANTS)
+def test_a_foreign_key_cannot_point_at_another_tenants_row(
+    two_tenants: TwoTenants, table: str, column: str, referred: str
+) -> None:
+    """Row-level security does not look at foreign keys: each is tried with the id of B's row, in the widest scope."""
+    row = row_for(metadata.tables[table], two_tenants.a) | {column: id_of(referred, two_tenants.b)}
+    if "id" in row:
+        row["id"] = new_id()
+    with pytest.raises((psycopg.errors.ForeignKeyViolation, psycopg.errors.UniqueViolation)) as refusal:
+        two_tenants.insert_as("operator", table, row)
+    assert refusal.type is psycopg.errors.ForeignKeyViolation, refusal.value
+
+
+@pytest.mark.parametrize("table", TENANT_TABLES)
+def test_without_its_policy_a_table_would_show_nothing_or_be_noticed(two_tenants: TwoTenants, table: str) -> None:
+    """Take the policy away and let everything through: the first test of this page must then fail."""
+    with two_tenants.owner.transaction(force_rollback=True):
+        for (policy,) in two_tenants.owner.execute(
+            "SELECT policyname FROM pg_policies WHERE tablename = %s", (table,)
+        ).fetchall():
+            two_tenants.owner.execute(
+                sql.SQL("DROP POLICY {} ON {}").format(sql.Identifier(policy), sql.Identifier(table))
+            )
+        two_tenants.owner.execute(sql.SQL("CREATE POLICY let_through ON {} USING (true)").format(sql.Identifier(table)))
+        two_tenants.owner.execute("SET LOCAL ROLE moyai_app")
+        two_tenants.owner.execute("SELECT set_config('moyai.scope', %s, true)", (str(two_tenants.a),))
+        seen = {
+            row[0]
+            for row in two_tenants.owner.execute(sql.SQL("SELECT tenant_id FROM {}").format(sql.Identifier(table)))
+        }
+        assert seen == {two_tenants.a, two_tenants.b}

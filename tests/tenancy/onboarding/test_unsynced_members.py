@@ -1,0 +1,125 @@
+"""People and systems added after their tenant came in: synced to Keycloak, one mail, withdrawn when disabled."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+
+from admin.operations.mail.outbox import MailOutbox
+from admin.workflows.job_handlers import handlers, onboarding_runner, periodic_tasks, provision_operators
+from governance.commands import system_transaction
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.outbox import Job, JobState
+from governance.permissions import Role
+from tenancy.keycloak.adapter import KeycloakIdentities
+from tenancy.keycloak.port import Realm
+from tenancy.onboarding.queries import open_onboardings
+from tenancy.onboarding.unsynced_members import INVITE, operators_to_provision, tenants_with_unsynced_members
+from tenancy.onboarding.worker import OnboardingWorker
+from tenancy.people.commands import WITHDRAW, AddMember, DisableMember, add_member, disable_member
+from tenancy.people.queries import member_of_person
+from tests.actors import Actors
+from tests.tenancy.keycloak.installation import Installation
+from tests.tenancy.onboarding.applicants import Applicants
+from tests.tenancy.onboarding.findings import Findings
+
+pytestmark = pytest.mark.keycloak
+
+
+def _do_jobs(identities: KeycloakIdentities, name: str) -> int:
+    """Do every waiting job of this name, as the worker would; answers how many there were."""
+    with system_transaction(OPERATOR) as session:
+        waiting = session.execute(
+            update(Job)
+            .where(Job.name == name, Job.state == JobState.QUEUED)
+            .values(state=JobState.DONE)
+            .returning(Job.payload)
+        ).all()
+    for (payload,) in waiting:
+        handlers(identities)[name](payload)
+    return len(waiting)
+
+
+def _open() -> list[UUID]:
+    with tenant_scope(OPERATOR):
+        return [view.id for view in open_onboardings(db.session())]
+
+
+def test_a_person_and_a_system_added_later_follow_and_the_person_gets_one_mail(
+    applicants: Applicants,
+    worker: OnboardingWorker,
+    identities: KeycloakIdentities,
+    findings: Findings,
+    mails: MailOutbox,
+) -> None:
+    applicant = applicants.ready()
+    worker.run(applicants.start(applicant))
+    applicants.with_person(applicant, f"later@{applicant.domain}", Role.TENANT_FINANCE)
+    applicants.with_system(applicant, "あとのシステム")
+
+    for task in periodic_tasks(identities):
+        task()
+    for onboarding_id in _open():
+        onboarding_runner(identities)(onboarding_id)
+
+    found = findings.in_keycloak(applicant)
+    assert found.members == sorted([applicant.owner_email, f"later@{applicant.domain}"])
+    assert len(found.service_clients) == 2
+    assert _open() == []
+    with tenant_scope(OPERATOR):
+        assert tenants_with_unsynced_members(db.session()) == []
+    assert _do_jobs(identities, INVITE) == 1
+    with system_transaction(OPERATOR) as session:
+        (payload,) = session.scalars(select(Job.payload).where(Job.name == INVITE)).all()
+    handlers(identities)[INVITE](payload)
+    assert sorted(mail.recipient for mail in mails.mails()) == [f"later@{applicant.domain}", applicant.owner_email]
+
+
+def test_a_person_of_the_operator_is_made_in_the_operators_realm_once(
+    actors: Actors, identities: KeycloakIdentities, installation: Installation, mails: MailOutbox
+) -> None:
+    email = f"{actors.operator_tenant.hex[-8:]}@pref.example"
+    added = add_member(
+        AddMember(
+            tenant_id=actors.operator_tenant,
+            family_name="試験",
+            given_name="太郎",
+            email=email,
+            roles=(Role.OPERATOR_FINANCE,),
+        ),
+        actor=actors.security,
+    )
+
+    provision_operators(identities)
+    provision_operators(identities)
+    assert _do_jobs(identities, INVITE) == 1
+
+    users = installation.as_administrator(Realm.OPERATORS).read("users", email=email)
+    assert [user["username"] for user in users] == [str(added.person_id)]
+    assert [mail.recipient for mail in mails.mails()] == [email]
+    with tenant_scope(OPERATOR):
+        assert operators_to_provision(db.session(), clock.now()) == []
+
+
+def test_a_disabled_person_is_disabled_in_keycloak_and_out_of_every_role_group(
+    applicants: Applicants, worker: OnboardingWorker, identities: KeycloakIdentities, actors: Actors
+) -> None:
+    applicant = applicants.ready()
+    person_id = applicants.with_person(applicant, f"leaves@{applicant.domain}", Role.TENANT_FINANCE)
+    worker.run(applicants.start(applicant))
+    with tenant_scope(OPERATOR):
+        member = member_of_person(db.session(), applicant.tenant_id, person_id)
+    assert member is not None
+    disable_member(
+        DisableMember(tenant_id=applicant.tenant_id, member_id=member.id, reason="異動"), actor=actors.security
+    )
+
+    assert _do_jobs(identities, WITHDRAW) == 1
+
+    facts = {person.username: person for person in identities.describe_tenant(applicant.tenant_id).people}
+    left = facts[str(person_id)]
+    assert not left.enabled
+    assert left.groups == frozenset()

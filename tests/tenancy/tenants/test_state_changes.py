@@ -1,0 +1,222 @@
+"""The life of a tenant: only the moves of the table, and never active without an acceptance in force."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import Conflict, NotAllowed, NotFound
+from governance.kernel.ids import new_id
+from governance.permissions import Role
+from tenancy import directory
+from tenancy.tenants import queries
+from tenancy.tenants.commands import MoveTenant, move_tenant
+from tenancy.tenants.states import TRANSITIONS, TenantState, transition
+from tests.actors import Actors
+from tests.tenancy.factories import TO_PROVISIONING, accept, change_state, kumamoto_city, publish, recorded, rows
+
+
+@pytest.mark.parametrize("current", list(TenantState))
+@pytest.mark.parametrize("to", list(TenantState))
+def test_the_table_decides_every_transition(current: TenantState, to: TenantState) -> None:
+    if to in TRANSITIONS[current]:
+        assert transition(current, to) is to
+    else:
+        with pytest.raises(Conflict):
+            transition(current, to)
+
+
+def test_a_transition_leaves_its_reason_and_its_day(actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+
+    moved = move_tenant(
+        MoveTenant(tenant_id=tenant_id, to=TenantState.SCREENING, reason="申請書を受理", effective_on=date(2025, 2, 3)),
+        actor=actors.onboarding,
+    )
+
+    with tenant_scope(OPERATOR):
+        (made,) = queries.state_changes(db.session(), tenant_id)
+    assert (made.from_state, made.to_state, made.reason) == ("applied", "screening", "申請書を受理")
+    assert (made.effective_on, made.moved_by) == (date(2025, 2, 3), actors.onboarding.id)
+    assert (moved.state, moved.version) == (TenantState.SCREENING, 2)
+    assert recorded("tenant.moved")[-1].facts["to_state"] == "screening"
+
+
+def test_a_transition_that_is_not_in_the_table_changes_nothing(actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+    before = rows("tenant")
+
+    with pytest.raises(Conflict) as refusal:
+        change_state(actors, tenant_id, TenantState.ACTIVE)
+
+    assert refusal.value.code == "tenant.no_such_move"
+    assert "screening" in refusal.value.text("ja")
+    assert (rows("tenant"), rows("tenant_move")) == (before, [])
+
+
+def test_a_tenant_without_acceptance_cannot_become_active(actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+    publish(actors)
+    change_state(actors, tenant_id, *TO_PROVISIONING)
+    before = rows("tenant")
+
+    with pytest.raises(Conflict) as refusal:
+        change_state(actors, tenant_id, TenantState.ACTIVE)
+
+    assert refusal.value.code == "tenant.no_acceptance"
+    assert rows("tenant") == before
+
+
+def test_a_tenant_that_accepted_becomes_active_from_its_first_day(actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+    accept(actors, tenant_id, publish(actors))
+    change_state(actors, tenant_id, *TO_PROVISIONING)
+
+    change_state(actors, tenant_id, TenantState.ACTIVE, on=date(2025, 4, 1))
+
+    with tenant_scope(OPERATOR):
+        facts = directory.tenant_by_id(db.session(), tenant_id)
+    assert (facts.state, facts.valid_from, facts.valid_until) == (TenantState.ACTIVE, date(2025, 4, 1), None)
+
+
+def test_a_version_nobody_is_bound_by_yet_is_no_acceptance(actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+    accept(actors, tenant_id, publish(actors, effective_from=clock.today() + timedelta(days=1)))
+    change_state(actors, tenant_id, *TO_PROVISIONING)
+
+    with pytest.raises(Conflict):
+        change_state(actors, tenant_id, TenantState.ACTIVE)
+
+
+def test_a_newer_version_must_be_accepted_before_becoming_active(actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+    accept(actors, tenant_id, publish(actors))
+    newer = publish(actors, words="第1条 目的（改正）")
+    change_state(actors, tenant_id, *TO_PROVISIONING)
+
+    with pytest.raises(Conflict):
+        change_state(actors, tenant_id, TenantState.ACTIVE)
+    accept(actors, tenant_id, newer)
+    change_state(actors, tenant_id, TenantState.ACTIVE)
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_the_database_itself_refuses_an_active_tenant_without_acceptance(actors: Actors, published: bool) -> None:
+    tenant_id = kumamoto_city(actors)
+    if published:
+        publish(actors)
+
+    with tenant_scope(OPERATOR), pytest.raises(IntegrityError, match="no acceptance in force"):
+        db.session.execute(text("UPDATE tenant SET state = 'active' WHERE id = :id"), {"id": tenant_id})
+
+
+def test_the_database_refuses_while_the_newest_version_is_not_accepted(actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+    accept(actors, tenant_id, publish(actors))
+    publish(actors, words="第1条 目的（改正）")
+
+    with tenant_scope(OPERATOR), pytest.raises(IntegrityError, match="no acceptance in force"):
+        db.session.execute(text("UPDATE tenant SET state = 'active' WHERE id = :id"), {"id": tenant_id})
+
+
+def test_the_database_refuses_a_tenant_that_is_born_active(actors: Actors) -> None:
+    with tenant_scope(OPERATOR), pytest.raises(IntegrityError, match="no acceptance in force"):
+        db.session.execute(
+            text(
+                "INSERT INTO tenant (id, name, kana, kind, state, is_operator, alias, version, registered_at) "
+                "VALUES (:id, 'x', 'x', 'city', 'active', false, 't-x', 1, now())"
+            ),
+            {"id": new_id()},
+        )
+
+
+def test_leaving_ends_the_membership_on_its_day(actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+    accept(actors, tenant_id, publish(actors))
+    change_state(actors, tenant_id, *TO_PROVISIONING)
+    change_state(actors, tenant_id, TenantState.ACTIVE, on=date(2025, 4, 1))
+
+    change_state(actors, tenant_id, TenantState.LEAVING, TenantState.LEFT, on=date(2026, 4, 1))
+
+    with tenant_scope(OPERATOR):
+        session = db.session()
+        assert directory.tenant_by_id(session, tenant_id).valid_until == date(2026, 4, 1)
+        assert [facts.id for facts in directory.members_of_year(session, 2025)] == [tenant_id]
+        assert directory.members_of_year(session, 2026) == ()
+        assert directory.members_of_year(session, 2024) == ()
+
+
+def test_a_plan_to_join_that_came_to_nothing_leaves_no_membership(actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+
+    change_state(actors, tenant_id, TenantState.LEFT)
+
+    with tenant_scope(OPERATOR):
+        facts = directory.tenant_by_id(db.session(), tenant_id)
+    assert (facts.valid_from, facts.valid_until) == (None, None)
+
+
+def test_a_municipality_that_left_can_apply_again(actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+    accept(actors, tenant_id, publish(actors))
+    change_state(actors, tenant_id, *TO_PROVISIONING)
+    change_state(actors, tenant_id, TenantState.ACTIVE, on=date(2024, 4, 1))
+    change_state(actors, tenant_id, TenantState.LEAVING, TenantState.LEFT, on=date(2025, 4, 1))
+
+    change_state(actors, tenant_id, TenantState.APPLIED, *TO_PROVISIONING)
+    change_state(actors, tenant_id, TenantState.ACTIVE, on=date(2026, 4, 1))
+
+    with tenant_scope(OPERATOR):
+        facts = directory.tenant_by_id(db.session(), tenant_id)
+    assert (facts.valid_from, facts.valid_until) == (date(2026, 4, 1), None)
+
+
+def test_the_operators_own_state_does_not_change(actors: Actors) -> None:
+    before = rows("tenant")
+
+    with pytest.raises(Conflict) as refusal:
+        change_state(actors, actors.operator_tenant, TenantState.SUSPENDED)
+
+    assert refusal.value.code == "tenant.operator_stays"
+    assert rows("tenant") == before
+
+
+def test_only_who_may_change_a_tenants_state_does(actors: Actors) -> None:
+    tenant_id = kumamoto_city(actors)
+    command = MoveTenant(tenant_id=tenant_id, to=TenantState.SCREENING, reason="急ぎ")
+    before = rows("tenant")
+
+    for actor in (actors.finance, actors.auditor, actors.municipal(tenant_id, Role.TENANT_OWNER)):
+        with pytest.raises(NotAllowed):
+            move_tenant(command, actor=actor)
+
+    assert rows("tenant") == before
+
+
+def test_an_absent_tenant_is_not_found(actors: Actors) -> None:
+    with pytest.raises(NotFound):
+        change_state(actors, new_id(), TenantState.SCREENING)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE tenant_move SET reason = 'x'", "DELETE FROM tenant_move"])
+def test_the_history_of_state_changes_cannot_be_changed(actors: Actors, statement: str) -> None:
+    change_state(actors, kumamoto_city(actors), TenantState.SCREENING)
+
+    with tenant_scope(OPERATOR), pytest.raises(Exception, match="permission denied"):
+        db.session.execute(text(statement))
+
+
+def test_membership_is_read_in_japan(actors: Actors) -> None:
+    """15:00 UTC on 31 March is 1 April in Japan: the day a move takes effect when nothing else is said."""
+    tenant_id = kumamoto_city(actors)
+
+    with clock.at(datetime(2026, 3, 31, 15, 0, tzinfo=UTC)):
+        change_state(actors, tenant_id, TenantState.SCREENING)
+
+    with tenant_scope(OPERATOR):
+        assert queries.state_changes(db.session(), tenant_id)[0].effective_on == date(2026, 4, 1)
