@@ -8,12 +8,13 @@ ARGS ?=
 VENV := .venv
 READY := $(VENV)/.ready
 IN_VENV := $(VENV)/bin
+CATALOGUE := admin/interface/translations/ja/LC_MESSAGES/messages
 
 # A run starts dozens of Python processes: with what is compiled kept, each is there in a third of the time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench soak lock clean
+.PHONY: help run test check format bench soak lock messages clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +45,13 @@ soak: $(READY) ## The million random splits.
 lock: $(READY) ## Resolve the dependencies again after a change in pyproject.toml.
 	$(IN_VENV)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+
+messages: $(READY) ## Bring the catalogue of texts up to date with the pages; what is new in it, translate.
+	@mkdir -p build
+	$(IN_VENV)/pybabel -q extract -F pyproject.toml --no-location --sort-output -o build/messages.pot admin
+	$(IN_VENV)/pybabel -q update -l ja -i build/messages.pot -o $(CATALOGUE).po \
+	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 120
+	$(IN_VENV)/pybabel -q compile -l ja -i $(CATALOGUE).po -o $(CATALOGUE).mo
 
 clean: ## Remove what make made; the data in .moyai stays.
 	rm -rf $(VENV) .moyai-test .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -54,7 +54,7 @@ class FeatureGroup(click.Group):
 def main(ctx: click.Context) -> None:
     """催合 Moyai: 共同利用基盤の参加団体・権限・費用を扱う / Who takes part, what each may use, who pays what.
 
-    終了コード / Exit codes: 0 完了・一致 done · 1 拒否・相違 refused, differs · 2 入力の誤り wrong usage ·
+    終了コード / Exit codes: 0 完了・一致 done · 1 拒否・相違 refused or different · 2 入力の誤り wrong usage ·
     3 接続不能 unreachable
     """
     # For commands about the whole application, which no feature may import.

@@ -22,9 +22,9 @@ from governance.kernel.ids import new_id
 OWN_REQUEST = message(
     "approval.own_request",
     ja="自分が申請したものを、自分で承認・却下することはできません。",
-    en="Nobody decides the own request.",
+    en="You cannot decide your own request.",
     hint_ja="承認の権限を持つ別の担当者に依頼してください。",
-    hint_en="Ask another person who may approve.",
+    hint_en="Ask another person who may approve it.",
 )
 ALREADY_DECIDED = message(
     "approval.already_decided",
@@ -34,9 +34,9 @@ ALREADY_DECIDED = message(
 DIGEST_STALE = message(
     "approval.stale",
     ja="表示された内容のあとに変更がありました。表示されたもの {given}、現在 {current}。",
-    en="It changed after it was shown: shown {given}, now {current}.",
+    en="It has changed since you opened it: then {given}, now {current}.",
     hint_ja="内容を開き直して、もう一度確認してください。",
-    hint_en="Open it again and look once more.",
+    hint_en="Open it again and review it.",
 )
 
 

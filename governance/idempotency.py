@@ -21,14 +21,14 @@ from governance.kernel.ids import new_id
 KEY_REUSED = message(
     "idempotency.reused",
     ja="同じ冪等キーが、内容の異なる依頼に使われています。",
-    en="This idempotency key was already used with another order.",
+    en="This idempotency key was already used with another request.",
     hint_ja="新しいキーで送り直してください。",
     hint_en="Send it again with a new key.",
 )
 KEY_MALFORMED = message(
     "idempotency.malformed",
     ja="冪等キーは 1〜255 文字の ASCII 文字で指定してください。",
-    en="An idempotency key has 1 to 255 printable ASCII characters.",
+    en="An idempotency key must have 1 to 255 printable ASCII characters.",
 )
 
 

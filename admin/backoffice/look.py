@@ -21,6 +21,11 @@ class TemplatePatch(NamedTuple):
     times: int = 1
 
 
+def N_(english: str) -> str:
+    """The expression that prints this text in the reader's language; Babel collects the texts given to this name."""
+    return "{{ _('" + english + "') }}"
+
+
 _DEAD_LINK: Final = 'href="javascript:void(0)"'
 _STILL_LINK: Final = 'href="#"'
 
@@ -37,19 +42,23 @@ TEMPLATE_PATCHES: Final[dict[str, tuple[TemplatePatch, ...]]] = {
         ),
         TemplatePatch(
             '    <div class="container{% if theme.fluid %}-fluid{% endif %}">',
-            """    <a class="skip-link" href="#main">{{ either('本文へ', 'Skip to the content') }}</a>
+            '    <a class="skip-link" href="#main">'
+            + N_("Skip to the content")
+            + """</a>
     <div class="container{% if theme.fluid %}-fluid{% endif %}">
     <header>""",
         ),
-        TemplatePatch('role="navigation"', """aria-label="{{ either('主メニュー', 'Main menu') }}\""""),
+        TemplatePatch('role="navigation"', 'aria-label="' + N_("Main menu") + '"'),
         TemplatePatch(
             'aria-expanded="false" aria-label="Toggle navigation"',
-            """aria-expanded="false" aria-label="{{ either('メニューを開く', 'Open the menu') }}\"""",
+            'aria-expanded="false" aria-label="' + N_("Open the menu") + '"',
         ),
         TemplatePatch(
             "        </nav>\n",
             """        </nav>
-        {% if config.MOYAI.example %}<p class="example-band">{{ either('例示データ', 'Example data') }}</p>{% endif %}
+        {% if config.MOYAI.example %}<p class="example-band">"""
+            + N_("Example data")
+            + """</p>{% endif %}
     </header>
     <main id="main" tabindex="-1">
 """,
@@ -71,12 +80,12 @@ TEMPLATE_PATCHES: Final[dict[str, tuple[TemplatePatch, ...]]] = {
         TemplatePatch(_DEAD_LINK, f'{_STILL_LINK} role="button" aria-haspopup="true" aria-expanded="false"'),
         TemplatePatch(
             'class="close" data-dismiss="alert" aria-hidden="true"',
-            """class="close" data-dismiss="alert" aria-label="{{ either('閉じる', 'Close') }}\"""",
+            'class="close" data-dismiss="alert" aria-label="' + N_("Close") + '"',
         ),
         TemplatePatch("alert-dismissable", "alert-dismissible", 2),
     ),
     "actions.html": (
-        TemplatePatch("{{ _gettext('With selected') }}", "{{ either('選んだ行への操作', 'With selected') }}"),
+        TemplatePatch("{{ _gettext('With selected') }}", N_("With selected")),
         TemplatePatch(f'data-toggle="dropdown" {_DEAD_LINK}', f'data-toggle="dropdown" {_STILL_LINK}'),
         TemplatePatch(
             f"""<a class="dropdown-item" {_DEAD_LINK}
@@ -92,14 +101,13 @@ TEMPLATE_PATCHES: Final[dict[str, tuple[TemplatePatch, ...]]] = {
         TemplatePatch(_DEAD_LINK, _STILL_LINK, 3),
         TemplatePatch(
             """placeholder="{{ _gettext('%(placeholder)s', placeholder=search_placeholder) }}\"""",
-            'placeholder="{{ search_placeholder }}" '
-            """aria-label="{{ either('検索する言葉', 'Words to look for') }}\"""",
+            'placeholder="{{ search_placeholder }}" aria-label="' + N_("Search terms") + '"',
             2,
         ),
         TemplatePatch(
             '<a href="{{ clear_search_url }}" class="align-middle">',
             """<a href="{{ clear_search_url }}" class="align-middle" """
-            """aria-label="{{ either('検索をやめる', 'Clear the search') }}">""",
+            'aria-label="' + N_("Clear the search") + '">',
         ),
     ),
     "model/row_actions.html": (
@@ -116,7 +124,7 @@ TEMPLATE_PATCHES: Final[dict[str, tuple[TemplatePatch, ...]]] = {
     ),
     "model/list.html": (
         TemplatePatch(_DEAD_LINK, _STILL_LINK, 2),
-        TemplatePatch('<th class="">&nbsp;</th>', """<th scope="col">{{ either('操作', 'Actions') }}</th>"""),
+        TemplatePatch('<th class="">&nbsp;</th>', '<th scope="col">' + N_("Actions") + "</th>"),
         TemplatePatch('<th class="column-header', '<th scope="col" class="column-header'),
         TemplatePatch('<th class="list-checkbox-column">', '<th scope="col" class="list-checkbox-column">'),
         TemplatePatch(

@@ -21,7 +21,7 @@ from werkzeug.exceptions import NotFound as HTTPNotFound
 
 from admin.backoffice.tables import LABELS, Table
 from admin.core.guard import current_actor, may, requires
-from admin.core.language import current_language, either
+from admin.core.language import current_language, gettext
 from governance.commands import PERMISSION_MISSING
 from governance.kernel.clock import JST
 from governance.kernel.database import db
@@ -214,7 +214,7 @@ def _run_for_each(rows: Iterable[Any], do: Callable[[Any], object]) -> None:
         except DomainError as refused:
             flash(refused.text(current_language()), "error")
     if done:
-        flash(either(f"{done} 件を行いました。", f"{done} done."))
+        flash(gettext("%(done)s completed.", done=done))
 
 
 def _key(kind: type[Any], text: str) -> Any:
@@ -238,7 +238,7 @@ def _cell(view: TableView, context: Any, row: Any, name: str) -> str | Markup:
     if value is None or value == "":
         return NO_VALUE
     if isinstance(value, bool):
-        return either("はい", "Yes") if value else either("いいえ", "No")
+        return gettext("Yes") if value else gettext("No")
     if isinstance(value, datetime):
         local = value.astimezone(JST)
         words = f"{format_day(local.date())} {local:%H:%M:%S}"

@@ -30,9 +30,9 @@ V = TypeVar("V", bound=Callable[..., Any])
 CSRF_FAILED = message(
     "form.not_ours",
     ja="この画面からの送信であることを確認できませんでした。何も変更していません。",
-    en="This did not come from our own page. Nothing has changed.",
+    en="This form was not sent from our own page. Nothing was changed.",
     hint_ja="前の画面を開き直し、もう一度送信してください。",
-    hint_en="Open the page again and send it once more.",
+    hint_en="Open the page again and resubmit the form.",
 )
 
 

@@ -56,16 +56,16 @@ RETRY_SECONDS: Final = 5
 DATABASE_UNAVAILABLE = message(
     "database.away",
     ja="ただいまデータベースに接続できません。",
-    en="The database cannot be reached just now.",
+    en="The database is currently unavailable.",
     hint_ja="しばらくしてから、もう一度お試しください。送信した内容は保存されていません。",
-    hint_en="Try again in a little while. Nothing of what you sent was kept.",
+    hint_en="Try again in a moment. Nothing you sent was saved.",
 )
 INTERNAL_ERROR = message(
     "failure",
     ja="処理中に問題が起きました。",
     en="Something went wrong on our side.",
     hint_ja="問い合わせ番号を添えて、運営者にお知らせください。",
-    hint_en="Please tell the operator, with the number below.",
+    hint_en="Please contact the operator and quote the number below.",
 )
 INVALID_FIELD = message(
     "input.wrong",
@@ -83,12 +83,12 @@ HTTP_MESSAGES: Final[dict[int, Message]] = {
     404: message(
         "http.not_found",
         ja="お探しのページは見つかりません。",
-        en="There is nothing at this address.",
+        en="The page was not found.",
         hint_ja="アドレスを確かめてください。",
         hint_en="Check the address.",
     ),
-    405: message("http.method", ja="この方法では要求できません。", en="This method is not possible here."),
-    413: message("http.too_large", ja="送信された内容が大きすぎます。", en="What was sent is too large."),
+    405: message("http.method", ja="この方法では要求できません。", en="This method is not allowed here."),
+    413: message("http.too_large", ja="送信された内容が大きすぎます。", en="The request is too large."),
     415: message(
         "http.content_type",
         ja="送信された内容の形式（Content-Type）を受け付けられません。",

@@ -2,6 +2,16 @@
 
 Pages are Japanese until a person chooses (`?lang=en`, kept in a cookie); a browser's own setting is not asked, because
 an office's machine is often set up in English. The API follows Accept-Language.
+
+Three kinds of text, each in one place:
+
+- what a page says, in a template or a view module: `_("…", name=value)`, `gettext("…", name=value)`. The English text
+  is the key, Japanese stands in the catalogue; `make messages` brings its keys up to date. The text is a literal and
+  not inside an f-string, or Babel does not find it. In a template it is taken as markup, so it has no `<`, `&` or `"`
+  of its own; the values are escaped;
+- the label of a value, a field or a column, and what a rule says when it refuses: both languages beside the enum,
+  field or rule, as data;
+- `either(*pair)` shows such data. It is never given two literal texts.
 """
 
 from __future__ import annotations
@@ -9,7 +19,7 @@ from __future__ import annotations
 from typing import Final
 
 from flask import Flask, Response, has_request_context, request
-from flask_babel import Babel
+from flask_babel import Babel, get_translations
 
 from governance.kernel.errors import Language
 
@@ -32,14 +42,25 @@ def current_language() -> Language:
 
 
 def either(ja: str, en: str) -> str:
-    """The text in the language of this request: for templates with a sentence or two."""
+    """The half of a pair of data (see above) in the language of this request."""
     return ja if current_language() == "ja" else en
+
+
+def gettext(text: str, **values: object) -> str:
+    """The text in the language of this request, its `%(name)s` filled. `%` itself is written `%%`, as in templates."""
+    return str(get_translations().ugettext(text)) % values
+
+
+def ngettext(one: str, many: str, num: int, **values: object) -> str:
+    """The text for this number, which it has as `%(num)s`."""
+    return str(get_translations().ungettext(one, many, num)) % {"num": num, **values}
 
 
 def init_i18n(app: Flask) -> None:
     """Give the application its languages, and keep a person's choice."""
     app.config["BABEL_DEFAULT_TIMEZONE"] = "Asia/Tokyo"
     app.config["BABEL_DEFAULT_LOCALE"] = "ja"
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = "interface/translations"
     Babel(app, locale_selector=current_language)
     app.jinja_env.globals["current_language"] = current_language
     app.jinja_env.globals["either"] = either

@@ -32,7 +32,7 @@ from tenancy.tenants.queries import tenants
 EXAMPLE_ONLY = message(
     "example.not_here",
     ja="例示データは、この環境では使えません（MOYAI_EXAMPLE が 0 です）。",
-    en="There is no example here: MOYAI_EXAMPLE is 0.",
+    en="The example is disabled: MOYAI_EXAMPLE is 0.",
     hint_ja="試すときは MOYAI_EXAMPLE=1 を設定してください。実際の運用では設定しないでください。",
     hint_en="Set MOYAI_EXAMPLE=1 to try it; never where real people work.",
 )

@@ -19,7 +19,7 @@ from billing.runs.tables import RunState
 
 @click.group()
 def example() -> None:
-    """例示データ / The example. Refused where MOYAI_EXAMPLE is 0."""
+    """例示データ / Example data. Refused when MOYAI_EXAMPLE is 0."""
 
 
 @example.command("load")
@@ -33,7 +33,7 @@ def example() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @handle_errors
 def load(members: str, as_json: bool) -> None:
-    """例示データで参加手続きから按分まで行う / Do the main job on example data. Safe to repeat."""
+    """例示データで参加手続きから按分まで行う / Load the example, from onboarding to allocation. Safe to repeat."""
     with app_context() as context:
         require_example_mode(context.settings)
         loaded = load_example(

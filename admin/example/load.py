@@ -58,16 +58,16 @@ from tenancy.tenants.states import TenantState
 STUCK = message(
     "example.stuck",
     ja="参加手続きが止まっています: {steps}",
-    en="Onboarding stands still: {steps}",
+    en="Onboarding is blocked: {steps}",
     hint_ja="画面で理由を確かめ、やり直してください。",
-    hint_en="See why on the screen and retry there.",
+    hint_en="See the reason on the onboarding page and retry there.",
 )
 NO_REVISION = message(
     "example.no_revision",
     ja="参加団体が増えたあとの変更の按分が作成されませんでした。",
     en="The revision after the cohort was not prepared.",
     hint_ja="moyai status でワーカーの状態を確かめてください。",
-    hint_en="See the worker in moyai status.",
+    hint_en="Check the worker with `moyai status`.",
 )
 
 REVISION_TIMEOUT: Final = timedelta(seconds=60)

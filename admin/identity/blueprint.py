@@ -46,14 +46,14 @@ NO_OPERATOR = message("sign_in.no_operator", ja="運営者がまだ登録され�
 SUSPENDED = message(
     "sign_in.closed",
     ja="この団体、またはあなたの利用は停止されているか、まだ始まっていません。",
-    en="Your tenant, or your own use, is suspended or has not begun yet.",
+    en="Your tenant or your account is suspended or not active yet.",
     hint_ja="所属団体の団体管理者または運営者にお問い合わせください。",
     hint_en="Ask an owner of your tenant or the operator.",
 )
 NO_ROLE = message(
     "sign_in.no_role",
     ja="有効な役割が付与されていません。",
-    en="No role of yours is in force.",
+    en="None of your roles is in force.",
     hint_ja="団体管理者または運営者に役割の付与を依頼してください。",
     hint_en="Ask an owner of your tenant or the operator for a role.",
 )

@@ -35,16 +35,16 @@ TIMEOUT: Final = (2.0, 5.0)
 KEYCLOAK_AWAY = message(
     "sign_in.keycloak_away",
     ja="ただいま認証サーバに接続できないため、サインインできません。",
-    en="You cannot sign in just now: the identity server cannot be reached.",
+    en="You cannot sign in right now: the identity server is unavailable.",
     hint_ja="しばらくしてから、もう一度お試しください。サインイン済みの方はそのままお使いいただけます。",
-    hint_en="Try again in a little while. Those who are signed in can go on.",
+    hint_en="Try again in a moment. People who are already signed in can continue.",
 )
 NOT_OURS = message(
     "sign_in.not_ours",
     ja="サインインの手続きを確認できませんでした。",
-    en="This sign-in could not be matched to one that was begun here.",
+    en="This sign-in does not match one that was started here.",
     hint_ja="時間がたちすぎたか、別の画面でサインインを始めた可能性があります。もう一度サインインしてください。",
-    hint_en="It may have taken too long, or another one was begun since. Please sign in again.",
+    hint_en="It may have taken too long, or another sign-in was started since. Please sign in again.",
 )
 DECLINED = message(
     "sign_in.declined",

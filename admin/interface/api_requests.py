@@ -32,7 +32,7 @@ IDEMPOTENCY_KEY_MISSING = message(
     ja="ヘッダー Idempotency-Key に、1〜255 文字の ASCII 文字のキーを指定してください。",
     en="Give a key of 1 to 255 printable ASCII characters in the header Idempotency-Key.",
     hint_ja="同じ依頼を送り直すときは同じキーを使うと、二重には行われません。",
-    hint_en="Sending the same order again with the same key does nothing twice.",
+    hint_en="Sending the same request again with the same key has no further effect.",
 )
 NOT_AN_OBJECT = message(
     "api.not_an_object",
@@ -52,12 +52,12 @@ GIVEN_TWICE = message(
 INVALID_DATE = message(
     "api.not_a_day",
     ja="{place} は {least} から {most} までの日付を YYYY-MM-DD の形で指定してください。",
-    en="{place} must be a day from {least} to {most}, as YYYY-MM-DD.",
+    en="{place} must be a date from {least} to {most}, as YYYY-MM-DD.",
 )
 IF_MATCH_MISSING = message(
     "api.version_missing",
     ja="ヘッダー If-Match に、表示したときの ETag を指定してください。",
-    en="Give the ETag that was shown in the header If-Match.",
+    en="Give the ETag you received in the header If-Match.",
 )
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -42,7 +42,7 @@ PREFIX: Final = "/api/v1"
 RESOURCE_LOCKED = message(
     "api.in_progress",
     ja="同じ対象への別の依頼を処理しています。",
-    en="Another request about the same thing is being carried out.",
+    en="Another request for the same resource is in progress.",
     hint_ja="少し待ってから、同じキーで送り直してください。",
     hint_en="Wait a moment and send it again with the same key.",
 )

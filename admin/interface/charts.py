@@ -13,7 +13,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from admin.core.language import either
+from admin.core.language import gettext, ngettext
 from admin.interface.formats import percent, yen
 
 _BAR: Final = 16
@@ -62,30 +62,40 @@ def change_headline(rows: Sequence[BeforeAfter]) -> str:
     staying = [row for row in rows if not row.is_new]
     before, after = sum(row.before_yen for row in staying), sum(row.after_yen for row in staying)
     if not staying or not before:
-        return either(f"{len(rows)}団体の負担額です", f"What {len(rows)} members bear")
+        return ngettext("Shares of %(num)s member", "Shares of %(num)s members", len(rows))
     change = Fraction(after - before, before)
     much = percent(abs(change))
-    joined = len(rows) != len(staying)
-    if joined:
-        start_ja, start_en = f"{len(rows)}団体になると、{len(staying)}団体の負担は", f"With {len(rows)} members, "
-    else:
-        start_ja, start_en = f"{len(rows)}団体の負担は", ""
-    the_ones = f"the {len(staying)} pay" if joined else f"The {len(staying)} members pay"
+    if len(rows) != len(staying):
+        if change == 0:
+            return gettext(
+                "With %(members)s members, the %(payers)s pay the same", members=len(rows), payers=len(staying)
+            )
+        if change < 0:
+            return gettext(
+                "With %(members)s members, the %(payers)s pay %(percent)s less on average",
+                members=len(rows),
+                payers=len(staying),
+                percent=much,
+            )
+        return gettext(
+            "With %(members)s members, the %(payers)s pay %(percent)s more on average",
+            members=len(rows),
+            payers=len(staying),
+            percent=much,
+        )
     if change == 0:
-        return either(f"{start_ja}変わりません", f"{start_en}{the_ones} the same")
-    return either(
-        f"{start_ja}平均{much}{'下がります' if change < 0 else '上がります'}",
-        f"{start_en}{the_ones} {much} {'less' if change < 0 else 'more'} on average",
-    )
+        return gettext("The %(payers)s members pay the same", payers=len(staying))
+    if change < 0:
+        return gettext("The %(payers)s members pay %(percent)s less on average", payers=len(staying), percent=much)
+    return gettext("The %(payers)s members pay %(percent)s more on average", payers=len(staying), percent=much)
 
 
 def change_totals(rows: Sequence[BeforeAfter]) -> str:
     """What the answer is worked out from: the sums of those who pay before and after."""
     staying = [row for row in rows if not row.is_new]
     before, after = sum(row.before_yen for row in staying), sum(row.after_yen for row in staying)
-    return either(
-        f"{len(staying)}団体の合計: {yen(before)} → {yen(after)}",
-        f"The {len(staying)} together: {yen(before)} → {yen(after)}",
+    return gettext(
+        "Total of the %(staying)s: %(before)s → %(after)s", staying=len(staying), before=yen(before), after=yen(after)
     )
 
 
@@ -102,11 +112,11 @@ def paired_bars(rows: Sequence[BeforeAfter], *, title: str, name: str) -> Markup
             )
         )
         y += _NAME
-        before = either("新規", "new") if row.is_new else f"{either('現在', 'now')} {yen(row.before_yen)}"
+        before = gettext("new") if row.is_new else gettext("now %(before_yen)s", before_yen=yen(row.before_yen))
         drawn.append(_bar(0, y, _width(row.before_yen, maximum), "chart-before"))
         drawn.append(_value(_width(row.before_yen, maximum), y + 13, before, "chart-value"))
         y += _BAR + 2
-        text = f"{either('変更後', 'after')} {yen(row.after_yen)}"
+        text = gettext("after %(after_yen)s", after_yen=yen(row.after_yen))
         drawn.append(_bar(0, y, _width(row.after_yen, maximum), "chart-after"))
         drawn.append(_value(_width(row.after_yen, maximum), y + 13, text, "chart-value chart-strong"))
         y += _BAR + _GAP
@@ -134,7 +144,7 @@ def stacked_bar(parts: Sequence[Part], *, title: str, name: str) -> Markup:
                 y, part.name, yen(integer_part(part.yen)), percent(part.yen / whole)
             )
         )
-    text = either("、", ", ").join(f"{part.name} {percent(part.yen / whole)}" for part in parts)
+    text = gettext(", ").join(f"{part.name} {percent(part.yen / whole)}" for part in parts)
     return _svg(drawn, y + 8, title, text, name)
 
 
@@ -146,15 +156,15 @@ def integer_part(value: Fraction) -> int:
 def _describe_pairs(rows: Sequence[BeforeAfter]) -> str:
     """The description: the largest three in words; everything stands in the table."""
     text = [
-        either(
-            f"{row.name}は{yen(row.before_yen)}から{yen(row.after_yen)}",
-            f"{row.name} from {yen(row.before_yen)} to {yen(row.after_yen)}",
+        gettext(
+            "%(name)s from %(before_yen)s to %(after_yen)s",
+            name=row.name,
+            before_yen=yen(row.before_yen),
+            after_yen=yen(row.after_yen),
         )
         for row in rows[:3]
     ]
-    return either(
-        "、".join(text) + "。全団体の額は下の表にあります。", "; ".join(text) + ". All members are in the table."
-    )
+    return gettext("%(changes)s. All members are in the table.", changes=gettext("; ").join(text))
 
 
 def _width(value: int, maximum: int) -> str:

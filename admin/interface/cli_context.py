@@ -29,7 +29,7 @@ CLI_DATABASE_UNAVAILABLE = message(
     ja="データベースに接続できません。",
     en="The database cannot be reached.",
     hint_ja="moyai status で状態を確かめ、moyai up で起動してください。",
-    hint_en="See `moyai status`; start it with `moyai up`.",
+    hint_en="Check with `moyai status`; start it with `moyai up`.",
 )
 
 

@@ -25,22 +25,22 @@ from governance.kernel.yen import printable, yen_from_form
 ALREADY_SUBMITTED = message(
     "form.sent_already",
     ja="この画面の内容は、すでに送信されています。",
-    en="What this page sent was carried out already.",
+    en="This form has already been submitted.",
     hint_ja="変更を重ねて行うときは、内容を確かめて、もう一度送信してください。",
-    hint_en="To make another change, look once more and send it again.",
+    hint_en="To make another change, check the form and submit it again.",
 )
 NOT_A_NUMBER = message(
     "form.not_a_number",
     ja="「{given}」は数ではありません。半角の整数で入力してください。",
-    en="“{given}” is no number; enter a whole number in half-width digits.",
+    en="“{given}” is not a number; enter a whole number in half-width digits.",
 )
-NOT_OFFERED = message("form.not_offered", ja="選択肢から選んでください。", en="Choose one of those that are offered.")
+NOT_OFFERED = message("form.not_offered", ja="選択肢から選んでください。", en="Choose one of the options.")
 CONFIRMATION_MISMATCH = message(
     "form.type_code",
     ja="取り消せない操作です。確認のため「{expected}」と入力してください（入力: 「{given}」）。",
     en="This cannot be undone. Type “{expected}” to confirm; you typed “{given}”.",
 )
-REQUIRED = message("form.needed", ja="入力してください。", en="Enter this.")
+REQUIRED = message("form.needed", ja="入力してください。", en="This field is required.")
 
 MAX_LENGTH: Final = 2_000
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from flask import Flask
 
-from admin.core.language import either
+from admin.core.language import either, gettext
 from billing.costs.tables import ItemKind, TaxKind
 from billing.ledger.chart import AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
@@ -62,7 +62,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
         StepName.ORGANIZATION: ("組織の作成", "organization"),
         StepName.ROLE_GROUPS: ("役割グループ", "role groups"),
         StepName.FIRST_OWNER: ("最初の団体管理者", "first owner"),
-        StepName.PASSWORD_MAIL: ("パスワード設定メール", "password mail"),
+        StepName.PASSWORD_MAIL: ("パスワード設定メール", "password email"),
         StepName.PEOPLE: ("利用者", "people"),
         StepName.SERVICE_CLIENT: ("API利用者", "service client"),
         StepName.QUOTAS: ("利用プランと利用枠", "plan and quotas"),
@@ -71,7 +71,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     },
     # Of a step and of an onboarding as a whole, which is in one of the same states.
     "progress": {
-        StepState.QUEUED: ("未着手", "not begun"),
+        StepState.QUEUED: ("未着手", "not started"),
         StepState.RUNNING: ("処理中", "running"),
         StepState.WAITING: ("待機中", "waiting"),
         StepState.DONE: ("完了", "done"),
@@ -81,12 +81,12 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "choice": {
         StepDecision.RETRY: ("やり直す", "retry"),
         StepDecision.SKIP: ("飛ばす", "skip"),
-        StepDecision.ADOPT: ("済んだものとして引き取る", "adopt as done"),
+        StepDecision.ADOPT: ("済んだものとして引き取る", "accept as done"),
     },
     "action": {
         Action.CREATE: ("作成", "create"),
         Action.CHANGE: ("変更", "change"),
-        Action.KEEP: ("そのまま", "keep"),
+        Action.KEEP: ("そのまま", "no change"),
     },
     "where": {"keycloak": ("認証基盤（Keycloak）", "Keycloak"), "moyai": ("Moyai", "Moyai")},
     "purpose": {
@@ -122,7 +122,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
         ItemKind.COST: ("経費", "cost"),
         ItemKind.GRANT: ("補助金・交付金", "grant"),
         ItemKind.OTHER_REVENUE: ("その他の収入", "other revenue"),
-        ItemKind.CARRY_OVER: ("前年度繰越金", "carried over"),
+        ItemKind.CARRY_OVER: ("前年度繰越金", "carryover"),
     },
     "tax": {
         TaxKind.OUT_OF_SCOPE: ("不課税", "out of scope"),
@@ -133,9 +133,9 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     },
     "rule_state": {
         "draft": ("案（議決前）", "draft"),
-        "coming": ("施行予定", "to come"),
+        "coming": ("施行予定", "upcoming"),
         "in_force": ("施行中", "in force"),
-        "over": ("終了", "over"),
+        "over": ("終了", "ended"),
     },
     "entry": {
         EntryKind.ORDINARY: ("通常", "ordinary"),
@@ -176,28 +176,28 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "rounding": {
         Rounding.FLOOR_TOTAL_TO_OPERATOR: (
             "各団体の合計額を切り捨て、端数は県が負担",
-            "each total is cut off; the prefecture bears the rest",
+            "each total is rounded down; the prefecture pays the remainder",
         ),
         Rounding.FLOOR_TOTAL_TO_LARGEST_SHARE: (
             "各団体の合計額を切り捨て、端数は負担額の最も大きい団体が負担",
-            "each total is cut off; the member with the largest share bears the rest",
+            "each total is rounded down; the member with the largest share pays the remainder",
         ),
         Rounding.LARGEST_REMAINDER: (
             "各団体の合計額を切り捨て、端数の大きい順に配分",
-            "each total is cut off; the rest goes by largest remainder",
+            "each total is rounded down; the remainder is distributed by largest remainder",
         ),
         Rounding.FLOOR_EACH_COMPONENT_TO_OPERATOR: (
             "各団体の按分基準ごとの額を切り捨て、端数は県が負担",
-            "each component is cut off; the prefecture bears the rest",
+            "each component is rounded down; the prefecture pays the remainder",
         ),
         Rounding.HALF_UP_TO_OPERATOR: (
             "各団体の合計額を四捨五入し、差額は県が負担",
-            "each total is rounded half up; the prefecture bears the difference",
+            "each total is rounded half up; the prefecture pays the difference",
         ),
     },
     "quota_source": {
         "plan": ("利用プラン", "plan"),
-        "override": ("個別の決定", "own decision"),
+        "override": ("個別の決定", "individual decision"),
         "none": ("定めなし", "none"),
     },
     "field": {
@@ -207,7 +207,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
         "name_en": ("英語の名称", "English name"),
         "valid_from": ("参加開始日", "first day"),
     },
-    "each": {"month": ("月あたり", "a month")},
+    "each": {"month": ("月あたり", "per month")},
 }
 """What it is a state or kind of → value → Japanese and English."""
 
@@ -266,11 +266,11 @@ def actor_label(kind: str, actor: str) -> str:
     part = actor.partition(":")[2]
     if kind == "system":
         if actor.startswith("cli:"):
-            return either(f"運営者の端末（{part}）", f"the operator's machine ({part})")
-        return either(f"Moyai（{part}）", f"Moyai ({part})")
+            return gettext("the operator's machine (%(part)s)", part=part)
+        return gettext("Moyai (%(part)s)", part=part)
     if kind == "client":
-        return either("API利用者", "a service client")
-    return either("他団体の担当者", "a person of another tenant")
+        return gettext("a service client")
+    return gettext("a person of another tenant")
 
 
 def init_labels(app: Flask) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from flask import Flask, current_app, g, request
 
 from admin.core.guard import actor_or_none, current_actor, may
-from admin.core.language import either
+from admin.core.language import current_language, either, gettext
 from admin.interface.lists import current_url_with, url_with_query
 from admin.interface.menu import NavItem
 from admin.operations import assets
@@ -90,10 +90,10 @@ def _build(actor: Actor) -> Navigation:
     tenant = directory.tenant_by_id(session, actor.tenant_id)
     names = names_of_people(session, [actor.id])
     return Navigation(
-        product=either("Moyai 催合", "Moyai"),
-        tenant=tenant.name if either("ja", "en") == "ja" else tenant.name_en or tenant.name,
+        product=gettext("Moyai"),
+        tenant=tenant.name if current_language() == "ja" else tenant.name_en or tenant.name,
         person=names.get(actor.id, actor.id),
-        roles=either("、", ", ").join(either(*ROLE_LABELS[role]) for role in sorted(actor.roles)),
+        roles=gettext(", ").join(either(*ROLE_LABELS[role]) for role in sorted(actor.roles)),
         pending_count=count_pending_for(session, decidable_kinds(), decider_id=actor.id)
         + (count_blocked(session) if may(Permission.ONBOARDING_DECIDE) else 0),
         items=_nav_items(actor.is_operator),

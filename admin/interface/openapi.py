@@ -33,22 +33,22 @@ class Problem(BaseModel):
     code: str = Field(description="Stable; for programs.")
     request_id: str = Field(description="The number to quote to the operator.")
     hint: str | None = Field(default=None, description="What to do next.")
-    field: str | None = Field(default=None, description="The place in what was sent.")
+    field: str | None = Field(default=None, description="The path of the field in the request.")
 
 
 _STATUS_DESCRIPTIONS: Final = {
     "400": "The request cannot be read, or lacks a header it needs.",
     "401": "No token, or one that is not valid.",
-    "403": "The token's holder may not do this.",
-    "404": "There is nothing here, or it belongs to another tenant.",
-    "409": "The state of things does not allow this, or it changed since it was shown.",
-    "412": "The version in If-Match is no longer the present one.",
+    "403": "The caller may not do this.",
+    "404": "Not found, or it belongs to another tenant.",
+    "409": "The current state does not allow this, or it changed since it was read.",
+    "412": "The version in If-Match is no longer current.",
     "413": "The body is too large.",
     "415": "The body is not application/json in UTF-8.",
-    "422": "What was sent cannot be, or the idempotency key came with another order.",
+    "422": "The input is invalid, or the idempotency key was used with another request.",
     "428": "If-Match is missing.",
     "500": "Something went wrong on our side.",
-    "503": "A server that is needed cannot be reached just now.",
+    "503": "A required server is currently unavailable.",
 }
 
 _PATH_PARAMS: Final[dict[str, tuple[Any, str]]] = {
@@ -71,8 +71,8 @@ def document(routes: Iterable[ApiRoute]) -> dict[str, Any]:
             description=(
                 "催合の REST API。参加団体・手続き・利用枠・協定・費用按分・元帳・監査記録を扱います。\n\n"
                 "Who takes part, what each may use, what they agreed to, and who pays what. Money is whole yen. "
-                "Lists come in pages; give `next_cursor` as `cursor` to go on. Every POST carries an "
-                "`Idempotency-Key`: the same key with the same body answers the same and does nothing twice."
+                "Lists are paged; pass `next_cursor` as `cursor` to continue. Every POST requires an "
+                "`Idempotency-Key`: the same key with the same body returns the same response and has no other effect."
             ),
         ),
         security_schemes={
@@ -140,12 +140,12 @@ def _headers(route: ApiRoute) -> dict[str, tuple[Any, Any]]:
             Field(
                 ... if route.method == "POST" else None,
                 alias=KEY_HEADER,
-                description="The same key with the same body does nothing twice.",
+                description="The same key with the same body has no further effect.",
             ),
         )
     }
     if route.requires_if_match:
-        headers["if_match"] = (str, Field(alias="If-Match", description="The ETag that was shown."))
+        headers["if_match"] = (str, Field(alias="If-Match", description="The ETag of the version that was read."))
     return headers
 
 

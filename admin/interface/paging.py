@@ -22,7 +22,7 @@ from governance.kernel.errors import Invalid, message
 INVALID_CURSOR = message(
     "api.cursor_wrong",
     ja="カーソルが正しくありません。一覧の先頭から取得し直してください。",
-    en="This cursor is not one of this list; begin again without it.",
+    en="This cursor does not belong to this list; start again without it.",
 )
 _MAC_BYTES: Final = 16
 
@@ -35,7 +35,7 @@ class Page(BaseModel, Generic[T]):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
     items: list[T]
-    next_cursor: str | None = Field(description="Give it as `cursor` to go on; null at the end.")
+    next_cursor: str | None = Field(description="Pass it as `cursor` to continue; null at the end.")
 
 
 P = TypeVar("P", bound=Page)  # type: ignore[type-arg]  # each list has its own page, whatever it is made of

@@ -32,7 +32,7 @@ class DateParam(click.ParamType[date]):
         try:
             return datetime.strptime(value, "%Y-%m-%d").date()
         except ValueError:
-            self.fail(f"{value!r} is not a day as 2025-04-01", param, ctx)
+            self.fail(f"{value!r} is not a date in the form 2025-04-01", param, ctx)
 
 
 class QuotaParam(click.ParamType[int | None]):

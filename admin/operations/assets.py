@@ -24,7 +24,7 @@ HTMX_NOT_FETCHED = message(
     ja="htmx {version} を取得できませんでした（{answer}）。画面は使えますが、進み具合は自動で更新されません。",
     en="htmx {version} could not be fetched ({answer}). All pages work; progress does not update by itself.",
     hint_ja="Maven リポジトリへの接続を確かめて、もう一度起動してください。",
-    hint_en="Check the way to the Maven registry and start again.",
+    hint_en="Check the connection to the Maven repository and start again.",
 )
 WRONG_DIGEST = message(
     "console.htmx_wrong_digest",

@@ -19,14 +19,14 @@ _TIMEOUT_SECONDS = 5
 DATABASE_UNREACHABLE = message(
     "servers.database_unreachable",
     ja="DATABASE_URL の PostgreSQL({where})に接続できません。",
-    en="The PostgreSQL of DATABASE_URL ({where}) cannot be reached.",
+    en="PostgreSQL at DATABASE_URL ({where}) cannot be reached.",
     hint_ja="サーバーの状態と DATABASE_URL を確かめるか、外して同梱の PostgreSQL を使ってください。",
     hint_en="Check the server and DATABASE_URL, or unset it to use the PostgreSQL that comes with Moyai.",
 )
 KEYCLOAK_UNREACHABLE = message(
     "servers.keycloak_unreachable",
     ja="KEYCLOAK_URL の Keycloak({where})に接続できません。",
-    en="The Keycloak of KEYCLOAK_URL ({where}) cannot be reached.",
+    en="Keycloak at KEYCLOAK_URL ({where}) cannot be reached.",
     hint_ja="サーバーの状態と KEYCLOAK_URL を確かめるか、外して同梱の Keycloak を使ってください。",
     hint_en="Check the server and KEYCLOAK_URL, or unset it to use the Keycloak that comes with Moyai.",
 )

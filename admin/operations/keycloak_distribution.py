@@ -30,7 +30,7 @@ NOT_FETCHED = message(
     ja="Keycloak {version} を取得できませんでした。理由: {answer}",
     en="Keycloak {version} could not be fetched: {answer}",
     hint_ja="Maven リポジトリへの接続を確かめるか、展開済みの Keycloak を KEYCLOAK_HOME に指定してください。",
-    hint_en="Check the way to the Maven registry, or name an unpacked Keycloak in KEYCLOAK_HOME.",
+    hint_en="Check the connection to the Maven repository, or set KEYCLOAK_HOME to an unpacked Keycloak.",
 )
 WRONG_DIGEST = message(
     "servers.keycloak_wrong_digest",
@@ -49,16 +49,16 @@ NOT_BUILT = message(
 NOT_JAVA = message(
     "servers.java_home",
     ja="JAVA_HOME の {given} に Java {oldest} 以上が見つかりません。",
-    en="JAVA_HOME names {given}, where there is no Java {oldest} or newer.",
+    en="JAVA_HOME is {given}, which has no Java {oldest} or newer.",
     hint_ja="JAVA_HOME を外すと、同梱の Java を使います。",
     hint_en="Unset JAVA_HOME to use the Java that comes with Moyai.",
 )
 NOT_KEYCLOAK = message(
     "servers.keycloak_home",
     ja="KEYCLOAK_HOME の {given} に Keycloak が見つかりません。",
-    en="KEYCLOAK_HOME names {given}, where there is no Keycloak.",
+    en="KEYCLOAK_HOME is {given}, which has no Keycloak.",
     hint_ja="KEYCLOAK_HOME を外すと、Moyai が取得します。",
-    hint_en="Unset KEYCLOAK_HOME to let Moyai fetch it.",
+    hint_en="Unset KEYCLOAK_HOME to let Moyai download it.",
 )
 
 

@@ -23,7 +23,7 @@ from tenancy.keycloak.specification import DeploymentConfig, realms
 NO_ADMINISTRATOR = message(
     "keycloak.no_administrator",
     ja="Keycloak を設定する管理クライアントが指定されていません。",
-    en="No client that may set up Keycloak was named.",
+    en="No client for configuring Keycloak is set.",
     hint_ja="MOYAI_KEYCLOAK_CLIENT_ID と MOYAI_KEYCLOAK_CLIENT_SECRET に master の管理クライアントを設定してください。",
     hint_en="Set MOYAI_KEYCLOAK_CLIENT_ID and MOYAI_KEYCLOAK_CLIENT_SECRET to an administrator client of realm master.",
 )

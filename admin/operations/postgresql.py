@@ -47,7 +47,7 @@ NOT_INITIALISED = message(
     ja="PostgreSQL のデータを {folder} に作成できませんでした。理由: {answer}",
     en="PostgreSQL could not create its data in {folder}. It said: {answer}",
     hint_ja="空き容量と書き込み権限を確かめてください。",
-    hint_en="Check the free space and that the folder may be written.",
+    hint_en="Check the free space and that the folder is writable.",
 )
 
 

@@ -26,7 +26,7 @@ _BOOTSTRAP_CLIENT = "moyai-bootstrap"
 BAD_PORT = message(
     "settings.port",
     ja="{name} の値 {given} はポート番号として使えません。1024〜65531 の整数にしてください。",
-    en="{name} is {given}, which is no port; it should be a whole number from 1024 to 65531.",
+    en="{name} is {given}, which is not a port; it must be a whole number from 1024 to 65531.",
 )
 BAD_URL = message(
     "settings.url",
@@ -51,7 +51,7 @@ BAD_COUNT = message(
 HALF_GIVEN = message(
     "settings.half_given",
     ja="{name} と {other} は両方とも設定するか、両方とも外してください。",
-    en="{name} and {other} go together: set both or neither.",
+    en="{name} and {other} belong together: set both or neither.",
 )
 
 

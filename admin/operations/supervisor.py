@@ -44,9 +44,9 @@ ALREADY_RUNNING = message(
 PORT_TAKEN = message(
     "servers.port_taken",
     ja="{label} が使うポート {port} は、{holder} がすでに使っています。",
-    en="Port {port}, which {label} needs, is taken by {holder}.",
+    en="Port {port}, which {label} needs, is in use by {holder}.",
     hint_ja="MOYAI_PORT(現在 {base})を変えてください。そこから 5 つのポートを使います。",
-    hint_en="Change MOYAI_PORT (now {base}); five ports from there are used.",
+    hint_en="Change MOYAI_PORT (now {base}); five ports from that number are used.",
 )
 NOT_STARTED = message(
     "servers.not_started",

@@ -29,7 +29,7 @@ MAX_DENOMINATOR_BITS: Final = 3_000
 NO_COMPONENT = message(
     "allocation.no_component",
     ja="按分基準がひとつもありません。",
-    en="There is no component to share by.",
+    en="There is no component to allocate by.",
 )
 RATIO_SUM = message(
     "allocation.ratio_sum",
@@ -39,7 +39,7 @@ RATIO_SUM = message(
 RATIO_RANGE = message(
     "allocation.ratio_range",
     ja="割合は 0 以上 1 以下で指定してください（指定された値: {given}）。",
-    en="A ratio lies between 0 and 1; {given} does not.",
+    en="A ratio must be between 0 and 1; {given} is not.",
 )
 NO_WEIGHT = message(
     "allocation.no_weight",
@@ -54,12 +54,12 @@ NEGATIVE_WEIGHT = message(
 DUPLICATE_COMPONENT = message(
     "allocation.component_twice",
     ja="按分基準「{given}」が二度あります。",
-    en="The component “{given}” is there twice.",
+    en="The component “{given}” appears twice.",
 )
 LABEL = message(
     "allocation.label",
     ja="名称は制御文字を含まない 1 文字以上 {most} 文字以下で指定してください（指定された値: 「{given}」）。",
-    en="A name has 1 to {most} characters and no control characters; “{given}” does not.",
+    en="A name must have 1 to {most} characters and no control characters; “{given}” does not.",
 )
 DENOMINATOR = message(
     "allocation.denominator",

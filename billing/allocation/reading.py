@@ -16,17 +16,17 @@ from governance.kernel.yen import printable, whole_yen
 NOT_AN_OBJECT = message(
     "allocation.not_an_object",
     ja="ここには JSON のオブジェクト {{…}} が必要です（指定された値: {given}）。",
-    en="A JSON object {{…}} belongs here, not {given}.",
+    en="Expected a JSON object {{…}}, not {given}.",
 )
 NOT_A_LIST = message(
     "allocation.not_a_list",
     ja="ここには JSON の配列 […] が必要です（指定された値: {given}）。",
-    en="A JSON array […] belongs here, not {given}.",
+    en="Expected a JSON array […], not {given}.",
 )
 NOT_A_NAME = message(
     "allocation.not_a_name",
     ja="ここには名称の文字列が必要です（指定された値: {given}）。",
-    en="A name belongs here as a string, not {given}.",
+    en="Expected a name as a string, not {given}.",
 )
 MISSING_KEY = message(
     "allocation.missing_key",
@@ -36,12 +36,12 @@ MISSING_KEY = message(
 UNKNOWN_KEY = message(
     "allocation.unknown_key",
     ja="「{given}」という項目はありません。使える項目: {known}。",
-    en="There is no “{given}” here; known are {known}.",
+    en="Unknown field “{given}”; the known ones are {known}.",
 )
 UNKNOWN_ROUNDING = message(
     "allocation.unknown_rounding",
     ja="端数処理「{given}」はありません。使えるもの: {known}。",
-    en="There is no rounding policy “{given}”; known are {known}.",
+    en="Unknown rounding policy “{given}”; the known ones are {known}.",
 )
 NOT_A_NUMBER = message(
     "allocation.not_a_number",

@@ -24,22 +24,22 @@ from governance.rules.queries import rule_by_name
 POOL_EXISTS = message(
     "cost.pool_exists",
     ja="経費区分「{given}」は、別の内容ですでに定義されています。",
-    en="The cost pool “{given}” is defined already, with other contents.",
+    en="The cost pool “{given}” is already defined with different contents.",
 )
 TAX_REASON = message(
     "cost.tax_reason",
     ja="税区分を「不課税」以外にするときは、その理由を入力してください（指定された税区分: {given}）。",
-    en="A tax kind other than out of scope needs its reason; given: {given}.",
+    en="A tax kind other than out of scope needs a reason; given: {given}.",
 )
 NOT_OF_YEAR = message(
     "cost.not_of_year",
     ja="発生日 {given} は {label}（{first} 〜 {last}）に属しません。",
-    en="The day {given} does not belong to the fiscal year {year} ({first} to {last}).",
+    en="The date {given} is not in fiscal year {year} ({first} to {last}).",
 )
 ALREADY_WITHDRAWN = message(
     "cost.already_withdrawn",
     ja="経費「{name}」はすでに取り消されています（理由: {withdrawn_reason}）。",
-    en="The cost “{name}” was withdrawn already: {withdrawn_reason}.",
+    en="The cost “{name}” has already been withdrawn: {withdrawn_reason}.",
 )
 
 CONTRIBUTION_REASON: Final = "公的団体間で分担する経費の負担金であり、資産の譲渡等の対価に当たらないため"

@@ -18,9 +18,9 @@ from governance.kernel.errors import Conflict, message
 NO_GLYPH = message(
     "document.no_glyph",
     ja="「{text}」を表示できる文字が書体 {font} にないため、文書を作成できません。",
-    en="The font {font} has no sign for “{text}”, so the document cannot be made.",
+    en="The font {font} has no glyph for “{text}”, so the document cannot be produced.",
     hint_ja="登録した名称をその書体にある文字に改めるか、運用担当者に連絡してください。",
-    hint_en="Enter the name with characters of that font, or tell whoever runs the installation.",
+    hint_en="Enter the name with characters of that font, or contact whoever runs the installation.",
 )
 
 FONT: Final = "Noto Sans JP"

@@ -24,7 +24,7 @@ from governance.permissions import Permission
 REVERSAL_OF_REVERSAL = message(
     "ledger.reversal_of_reversal",
     ja="取消仕訳を取り消すことはできません。正しい内容で新しく記帳してください。",
-    en="A reversal is not reversed; post the right entry anew.",
+    en="A reversal cannot be reversed; post the correct entry instead.",
 )
 REVERSAL_BEFORE_ENTRY = message(
     "ledger.reversal_before_entry",

@@ -23,7 +23,7 @@ INVALID_TRANSITION = message(
 NOT_IN_YEAR = message(
     "ledger.date_outside_year",
     ja="{happened_on} は {fiscal_year} 年度（出納整理期間 {closes_on} まで）に属しません。",
-    en="{happened_on} does not belong to the fiscal year {fiscal_year}, whose books close on {closes_on}.",
+    en="{happened_on} is not in fiscal year {fiscal_year}, whose books close on {closes_on}.",
 )
 
 

@@ -37,7 +37,7 @@ UNBALANCED = message(
 TOO_FEW_LINES = message(
     "ledger.line_count",
     ja="仕訳には 2 行以上 {most} 行以下の明細が必要です（指定: {given} 行）。",
-    en="An entry has 2 to {most} lines; this one has {given}.",
+    en="An entry must have 2 to {most} lines; this one has {given}.",
 )
 YEAR_CLOSED = message(
     "ledger.year_closed",
@@ -61,7 +61,7 @@ REFERENCE_REUSED = message(
 ALREADY_REVERSED = message(
     "ledger.already_reversed",
     ja="この仕訳はすでに取り消されています。",
-    en="This entry has been reversed already.",
+    en="This entry has already been reversed.",
 )
 
 

@@ -29,7 +29,7 @@ from tenancy import directory
 NOT_POSTED = message(
     "notice.run_not_posted",
     ja="{label}の按分 第{number}回はまだ記帳されていないため、通知書を発行できません。",
-    en="Run {number} of the fiscal year {year} is {state}, not posted, so there is nothing to notify.",
+    en="Run {number} of fiscal year {year} is {state}, not posted, so no notices can be issued.",
     hint_ja="先に按分を承認してください。",
     hint_en="Approve the run first.",
 )
@@ -38,12 +38,12 @@ ALREADY_ISSUED = message(
     ja="{label}の按分 第{number}回の通知書は、{issued_on}に発行済みです。",
     en="The notices of run {number} of the fiscal year {year} were issued on {issued_on}.",
     hint_ja="発行した通知書は変更できません。額が変わるときは、按分を変更してその通知書を発行してください。",
-    hint_en="A notice is never changed; where the amount changes, revise the split and issue the notices of that run.",
+    hint_en="Notices are never changed; if an amount changes, revise the allocation and issue the notices of that run.",
 )
 ISSUED_IN_FUTURE = message(
     "notice.issued_in_the_future",
     ja="発行日 {given} はまだ来ていません。",
-    en="The day of issue {given} lies in the future.",
+    en="The date of issue {given} is in the future.",
 )
 
 

@@ -16,12 +16,12 @@ DAYS_TO_PAY: Final = 14
 TOO_EARLY = message(
     "notice.due_too_early",
     ja="納期限 {given} は、発行日 {issued_on} より前です。",
-    en="The due day {given} lies before the day of issue {issued_on}.",
+    en="The due date {given} is before the date of issue {issued_on}.",
 )
 NOT_A_BUSINESS_DAY = message(
     "notice.due_not_a_business_day",
     ja="納期限 {given} は休日です。直前の営業日は {before}、直後の営業日は {after} です。",
-    en="The due day {given} is no business day; {before} is the one before, {after} the one after.",
+    en="The due date {given} is not a business day; the nearest are {before} and {after}.",
 )
 
 

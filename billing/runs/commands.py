@@ -42,33 +42,33 @@ RUN_AWAITING_APPROVAL = message(
 ESTIMATE_EXISTS = message(
     "allocation.estimate_exists",
     ja="{label}の概算の按分は、すでに行われています。",
-    en="The estimate of the fiscal year {year} exists already.",
+    en="The estimate of fiscal year {year} already exists.",
     hint_ja="変更後の額で按分し直すときは「変更」を選んでください。",
-    hint_en="Prepare a revision to share it anew.",
+    hint_en="Prepare a revision to allocate it again.",
 )
 NOTHING_TO_REVISE = message(
     "allocation.nothing_to_revise",
     ja="{label}には、変更のもとになる、記帳された按分がありません。",
-    en="No split of the fiscal year {year} has been posted that could be revised.",
+    en="No allocation of fiscal year {year} has been posted that could be revised.",
     hint_ja="まず概算の按分を行ってください。",
     hint_en="Prepare the estimate first.",
 )
 NOTHING_DIFFERS = message(
     "allocation.nothing_differs",
     ja="{label}の按分は、記帳済みの第{number}回と同じ結果になります。変更するものはありません。",
-    en="The split of the fiscal year {year} comes to the same as posted run {number}; there is nothing to revise.",
+    en="The allocation of fiscal year {year} gives the same result as posted run {number}; there is nothing to revise.",
 )
 INPUTS_CHANGED = message(
     "allocation.inputs_moved",
     ja="作成後に経費・ルール・参加団体・統計値のいずれかが変わりました（作成時 {given}、現在 {current}）。",
-    en="Costs, rule, members or figures changed after this run was prepared: then {given}, now {current}.",
+    en="Costs, rules, members or statistics changed after this run was prepared: then {given}, now {current}.",
     hint_ja="この按分を差し戻し、作り直してください。",
-    hint_en="Reject this run and prepare it anew.",
+    hint_en="Reject this run and prepare a new one.",
 )
 REQUESTED_FOR_ANOTHER = message(
     "allocation.requested_for_another",
     ja="他の人の名前で承認を申請することはできません。",
-    en="Nobody asks for approval in another person's name.",
+    en="You cannot request approval in another person's name.",
 )
 
 

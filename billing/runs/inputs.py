@@ -25,21 +25,21 @@ from tenancy.directory import StatisticKind, StatisticValue, TenantFacts
 NO_COST = message(
     "allocation.no_cost",
     ja="{label}の経費がまだ登録されていないため、按分できません。",
-    en="No cost of the fiscal year {year} is recorded yet, so there is nothing to share.",
+    en="No costs of fiscal year {year} have been recorded yet, so there is nothing to allocate.",
     hint_ja="経費を登録してください。",
     hint_en="Record its costs first.",
 )
 NO_MEMBERS = message(
     "allocation.no_members",
     ja="{label}に費用を負担する参加団体がありません。",
-    en="No member bears cost in the fiscal year {year}.",
+    en="No member pays costs in fiscal year {year}.",
     hint_ja="参加手続きを終えた団体があるか確かめてください。",
     hint_en="Check that onboarding of at least one member is complete.",
 )
 RULE_NOT_ADOPTED = message(
     "allocation.rule_not_adopted",
     ja="経費区分「{pool}」の按分ルールには、{on} に適用される、議決された版がありません。",
-    en="Nobody has adopted a version of the rule of cost pool “{pool}” that holds on {on}.",
+    en="No adopted version of the rule of cost pool “{pool}” is in force on {on}.",
     hint_ja="ルールの版について協議会の議決を記録してから、もう一度行ってください。",
     hint_en="Record the decision that adopts a version, then try again.",
 )
@@ -47,7 +47,7 @@ RULE_NOT_ADOPTED = message(
 UNKNOWN_STATISTIC = message(
     "allocation.unknown_statistic",
     ja="ルール「{rule}」が使う統計値「{given}」はありません。使えるもの: {known}。",
-    en="The rule “{rule}” goes by the statistic “{given}”, which there is none of; known are {known}.",
+    en="The rule “{rule}” uses the unknown statistic “{given}”; the known ones are {known}.",
 )
 
 

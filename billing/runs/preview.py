@@ -34,36 +34,36 @@ from tenancy.directory import TenantFacts
 NO_FIGURE = message(
     "allocation.no_figure",
     ja="{member}（{code}）には、按分基準「{component}」に使う {on_ja} 現在の「{basis_ja}」がありません。",
-    en="{member} ({code}) has no figure for “{component}” ({basis} on {on}).",
+    en="{member} ({code}) has no statistic for “{component}” ({basis} on {on}).",
     hint_ja="団体の統計値を、基準日と出典を付けて登録してください。",
-    hint_en="Record the figure of that member with its date and source.",
+    hint_en="Record that member's statistic with its date and source.",
 )
 WRONG_SOURCE = message(
     "allocation.wrong_source",
     ja="{member}（{code}）の「{component}」の基準値は出典が「{given}」です。ルールは「{expected}」を求めています。",
-    en="The figure of {member} ({code}) for “{component}” is from “{given}”; the rule asks for “{expected}”.",
+    en="The statistic of {member} ({code}) for “{component}” is from “{given}”; the rule requires “{expected}”.",
 )
 DATES_DIFFER = message(
     "allocation.dates_differ",
     ja="{member}（{code}）の「{component}」の基準値は {given} 現在で、他の団体の {expected} 現在とそろっていません。",
-    en="The figure of {member} ({code}) for “{component}” is of {given}, that of the others of {expected}.",
+    en="The statistic of {member} ({code}) for “{component}” is dated {given}; the others are dated {expected}.",
     hint_ja="同じ基準日の統計値を登録してください。",
-    hint_en="Record a figure of the same date.",
+    hint_en="Record a statistic of the same date.",
 )
 NOT_A_MEMBER = message(
     "allocation.weight_of_no_member",
     ja="ルールの「{component}」に割合がある {code} は、この年度の負担団体ではありません。",
-    en="The rule gives {code} a weight in “{component}”, but it bears no cost in this year.",
+    en="The rule gives {code} a weight in “{component}”, but it pays no costs in this year.",
 )
 ONLY_DEDUCTIONS = message(
     "allocation.only_deductions",
     ja="「{rule}」で按分する経費がなく、控除だけが登録されています。",
-    en="Only deductions are recorded for “{rule}”, and no cost.",
+    en="Only deductions and no costs are recorded for “{rule}”.",
 )
 DEDUCTION_WITHOUT_RULE = message(
     "allocation.deduction_not_in_rule",
     ja="控除「{name}」を按分前に差し引くことを、「{rule}」第{number}版は定めていません。",
-    en="Version {number} of “{rule}” does not take the deduction “{name}” ({kind}) off before the split.",
+    en="Version {number} of “{rule}” does not allow the deduction “{name}” ({kind}).",
 )
 
 

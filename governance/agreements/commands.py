@@ -25,7 +25,7 @@ from governance.permissions import Permission
 ACCEPTED_ALREADY = message(
     "agreement.accepted_already",
     ja="この版にはすでに同意しています（{signed_on}）。",
-    en="This version was accepted already, on {signed_on}.",
+    en="This version was already accepted on {signed_on}.",
 )
 SUPERSEDED = message(
     "agreement.superseded",
@@ -35,7 +35,7 @@ SUPERSEDED = message(
 SIGNED_IN_THE_FUTURE = message(
     "agreement.signed_in_the_future",
     ja="署名日 {given} が未来の日付です。",
-    en="The day of signature, {given}, is in the future.",
+    en="The date of signature {given} is in the future.",
 )
 EARLIER_THAN_BEFORE = message(
     "agreement.earlier_than_before",

@@ -24,22 +24,22 @@ NOT_A_DATE = message(
 NO_SUCH_DAY = message(
     "date.no_such_day",
     ja="「{given}」という日はありません。",
-    en="There is no such day as “{given}”.",
+    en="The date “{given}” does not exist.",
 )
 OTHER_ERA = message(
     "date.other_era",
     ja="「{given}」は元号と日付が合いません。正しくは{expected}です。",
-    en="In “{given}” the era does not fit the date; it should be {expected}.",
+    en="In “{given}” the era does not match the date; it should be {expected}.",
 )
 OTHER_WEEKDAY = message(
     "date.other_weekday",
     ja="「{given}」は曜日が合いません。正しくは{expected}です。",
-    en="In “{given}” the weekday does not fit the date; it should be {expected}.",
+    en="In “{given}” the weekday does not match the date; it should be {expected}.",
 )
 OUT_OF_BOUNDS = message(
     "date.out_of_bounds",
     ja="日付は {least} から {most} までで指定してください（指定された値: 「{given}」）。",
-    en="A date lies between {least} and {most}; “{given}” does not.",
+    en="A date must be between {least} and {most}; “{given}” is not.",
 )
 
 

@@ -114,7 +114,7 @@ class DependencyUnavailable(DomainError):
 NOT_FOUND = message(
     "not_found",
     ja="{what}「{given}」は見つかりません。",
-    en="There is no {what} “{given}”.",
+    en="The {what} “{given}” was not found.",
     hint_ja="番号や名前を確かめてください。",
     hint_en="Check the number or the name.",
 )

@@ -15,7 +15,7 @@ from governance.kernel.errors import Invalid, message
 OUT_OF_BOUNDS = message(
     "fiscal_year.out_of_bounds",
     ja="会計年度は {least} から {most} までの西暦で指定してください（指定された値: {given}）。",
-    en="A fiscal year lies between {least} and {most}; {given} does not.",
+    en="A fiscal year must be between {least} and {most}; {given} is not.",
 )
 
 

@@ -24,7 +24,7 @@ EDGE_SPACE = message(
 INVISIBLE = message(
     "text.unseen",
     ja="「{given}」の {place} 文字目に、表示されない文字（{character}）があります。",
-    en="Character {place} of “{given}” cannot be seen ({character}).",
+    en="Character {place} of “{given}” is invisible ({character}).",
     hint_ja="その文字を削除して入力し直してください。",
     hint_en="Remove that character and enter it again.",
 )
@@ -36,7 +36,7 @@ TOO_LONG = message(
 NOT_AN_ADDRESS = message(
     "text.not_an_address",
     ja="「{given}」はメールアドレスとして使えません。半角英数字で name@example.lg.jp のように入力してください。",
-    en="“{given}” cannot be used as a mail address; enter it in ASCII, as in name@example.lg.jp.",
+    en="“{given}” cannot be used as an email address; enter it in ASCII, as in name@example.lg.jp.",
 )
 
 PlainLine = Annotated[str, StringConstraints(max_length=1_000)]

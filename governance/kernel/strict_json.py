@@ -33,7 +33,7 @@ TOO_DEEP = message(
 DUPLICATE_KEY = message(
     "json.key_twice",
     ja="キー「{given}」が同じ場所に二度あります。",
-    en="The key “{given}” is there twice in one place.",
+    en="The key “{given}” appears twice in one object.",
 )
 NOT_EXACT = message(
     "json.not_exact",
@@ -43,7 +43,7 @@ NOT_EXACT = message(
 NOT_TEXT = message(
     "json.not_text",
     ja="文字列に NUL 文字または不完全な文字が含まれています。",
-    en="The string holds a NUL or half a surrogate pair.",
+    en="The string contains a NUL or an unpaired surrogate.",
 )
 
 

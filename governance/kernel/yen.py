@@ -24,12 +24,12 @@ PositiveYen = Annotated[int, Field(strict=True, ge=1, le=MAX_YEN)]
 NOT_WHOLE = message(
     "yen.not_whole",
     ja="金額は引用符や小数点のない円単位の整数で指定してください（指定された値: {given}）。",
-    en="An amount is a whole number of yen, without quotes or a decimal point; {given} is not.",
+    en="An amount must be a whole number of yen, without quotes or a decimal point; {given} is not.",
 )
 OUT_OF_RANGE = message(
     "yen.out_of_range",
     ja="金額は {least} 円以上 {most} 円以下で指定してください（指定された値: {given}）。",
-    en="An amount here lies between {least} and {most} yen; {given} does not.",
+    en="The amount must be between {least} and {most} yen; {given} is not.",
 )
 NOT_ASCII = message(
     "yen.not_ascii",

@@ -30,7 +30,7 @@ INTERVAL = message(
 ALREADY_ADOPTED = message(
     "rule.already_adopted",
     ja="「{rule}」第{number}版は、{decision_number}（{decided_on}）によりすでに決定されています。",
-    en="Version {number} of “{rule}” was adopted already by {decision_number} of {decided_on}.",
+    en="Version {number} of “{rule}” was already adopted by {decision_number} of {decided_on}.",
 )
 NOT_ADOPTED = message(
     "rule.not_adopted",
@@ -44,17 +44,17 @@ OVERLAP = message(
     ja="「{rule}」第{number}版が {valid_from} から適用されているため、期間が重なります。",
     en="Version {number} of “{rule}”, in force from {valid_from}, would overlap.",
     hint_ja="適用開始日を、その版の開始日より後にしてください。",
-    hint_en="Let the new version start later than that one.",
+    hint_en="Start the new version later than that one.",
 )
 DECISION_LATER = message(
     "rule.decision_in_the_future",
     ja="議決日 {given} はまだ来ていません。",
-    en="The decision's date {given} lies in the future.",
+    en="The date of the decision {given} is in the future.",
 )
 END_PASSED = message(
     "rule.end_moved_wrongly",
     ja="適用終了日は {least} 以後で指定してください（指定された値: {given}）。すでに過ぎた期間は変えられません。",
-    en="The end can be moved to {least} or later, not to {given}: what has passed stays as it was.",
+    en="The end date can be {least} or later, not {given}: the past cannot change.",
 )
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]

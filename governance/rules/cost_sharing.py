@@ -23,17 +23,17 @@ from governance.kernel.yen import printable, whole_yen
 KEYS = message(
     "rule.keys",
     ja="運用ルールの「{where}」に使える項目は {known} です（指定された項目: {given}）。",
-    en="“{where}” of a rule holds {known}; given: {given}.",
+    en="“{where}” of a rule takes {known}; given: {given}.",
 )
 VALUE = message(
     "rule.value",
     ja="「{given}」は使えません。使えるのは {known} です。",
-    en="“{given}” is not possible here; possible are {known}.",
+    en="“{given}” is not allowed here; allowed: {known}.",
 )
 NUMBER = message(
     "rule.number",
     ja='「{given}」は割合や重みとして読めません。整数か "60.00"・"1/10" のような文字列で、0 以上で指定してください。',
-    en='“{given}” is no ratio or weight; give an integer, or a string such as "60.00" or "1/10", not negative.',
+    en='“{given}” is not a ratio or weight; give a non-negative integer, or a string such as "60.00" or "1/10".',
 )
 RATIO_SUM = message(
     "rule.ratio_sum",
@@ -43,7 +43,7 @@ RATIO_SUM = message(
 OPERATOR_RATIO = message(
     "rule.operator_ratio",
     ja="運営者の負担割合は 0 以上 1 未満で指定してください（指定された値: {given}）。",
-    en="The operator's ratio is at least 0 and less than 1; {given} is not.",
+    en="The operator's ratio must be at least 0 and less than 1; {given} is not.",
 )
 NAME = message(
     "rule.component_name",
@@ -53,7 +53,7 @@ NAME = message(
 BASIS_DATE = message(
     "rule.basis_date",
     ja="基準日「{given}」は使えません。2020-10-01、year-04-01（その年度）、previous-10-01（前年）の形で指定してください。",
-    en="“{given}” is no basis date; write 2020-10-01, year-04-01 (that year's) or previous-10-01 (the year before).",
+    en="“{given}” is not a basis date; write 2020-10-01, year-04-01 (that year's) or previous-10-01 (the year before).",
 )
 
 

@@ -28,17 +28,17 @@ from tenancy.tenants.states import TenantState
 SCOPE_UNKNOWN = message(
     "client.scope_unknown",
     ja="スコープ「{given}」はありません。使えるのは {known} です。",
-    en="There is no scope “{given}”; known are {known}.",
+    en="Unknown scope “{given}”; the known ones are {known}.",
 )
 NAME_TAKEN = message(
     "client.name_taken",
     ja="「{given}」という API利用者(システム) は、すでにこの団体にあります。",
-    en="The tenant has a service client named {given} already.",
+    en="The tenant already has a service client named {given}.",
 )
 ENDS_BEFORE_IT_BEGINS = message(
     "client.ends_before_it_begins",
     ja="有効期限 {given} が過ぎています。",
-    en="The client would end on {given}, which is past.",
+    en="The client would end on {given}, which is in the past.",
 )
 CLIENT_OF_NO_MEMBER = message(
     "client.of_no_member",

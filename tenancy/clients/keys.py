@@ -21,7 +21,7 @@ NOT_A_KEY_SET = message(
 PRIVATE_PART = message(
     "client.private_part",
     ja="鍵に秘密の部分（{member}）が含まれています。公開鍵だけを送ってください。",
-    en="The key holds a private part ({member}); send the public half only.",
+    en="The key contains a private part ({member}); send only the public part.",
     hint_ja="この鍵は送信によって漏れたものとみなし、新しい鍵を作り直してください。",
     hint_en="Treat this key as disclosed and make a new one.",
 )

@@ -37,40 +37,40 @@ NO_RESPONSE = message(
     ja="認証サーバ(Keycloak)から応答がありません。",
     en="Keycloak does not answer.",
     hint_ja="Keycloak が起動しているか、KEYCLOAK_URL を確かめてください。自動でやり直します。",
-    hint_en="See that Keycloak runs and that KEYCLOAK_URL is right. Moyai tries again by itself.",
+    hint_en="Check that Keycloak is running and that KEYCLOAK_URL is correct. Moyai retries automatically.",
 )
 BUSY = message(
     "keycloak.busy",
     ja="認証サーバ(Keycloak)が今は処理できません(応答 {status})。",
-    en="Keycloak cannot do this now (answer {status}).",
+    en="Keycloak cannot do this right now (status {status}).",
     hint_ja="しばらくして自動でやり直します。",
-    hint_en="Moyai tries again by itself after a while.",
+    hint_en="Moyai retries automatically.",
 )
 REJECTED = message(
     "keycloak.rejected",
     ja="認証サーバ(Keycloak)が内容を受け付けませんでした: {answer}",
-    en="Keycloak does not accept this: {answer}",
+    en="Keycloak rejected this: {answer}",
 )
 
 
 RESOURCE_MISSING = message(
     "keycloak.gone",
     ja="Keycloak 側で対象がなくなりました({asked})。",
-    en="What this is about is gone from Keycloak ({asked}).",
+    en="The object no longer exists in Keycloak ({asked}).",
     hint_ja="もう一度実行してください。続くときは moyai drift で確かめてください。",
-    hint_en="Try again; when it stays so, see `moyai drift`.",
+    hint_en="Try again; if it persists, see `moyai drift`.",
 )
 ALREADY_EXISTS = message(
     "keycloak.taken",
     ja="同じ名前のものが Keycloak に既にあります({asked})。",
-    en="Keycloak has one of that name already ({asked}).",
+    en="Keycloak already has one with that name ({asked}).",
 )
 ACCOUNT_NOT_AUTHORIZED = message(
     "keycloak.not_permitted",
     ja="Keycloak がアカウント {account} を受け付けないか、権限が足りません({asked})。",
-    en="Keycloak does not know the account {account}, or it lacks the right ({asked}).",
+    en="Keycloak does not know the account {account}, or it lacks permission ({asked}).",
     hint_ja="moyai keycloak configure を実行するか、管理クライアントの設定を確かめてください。",
-    hint_en="Run `moyai keycloak configure`, or see that the administrator client is the right one.",
+    hint_en="Run `moyai keycloak configure`, or check that the administrator client is correct.",
 )
 
 

@@ -35,21 +35,21 @@ MAX_LENGTH = 255
 TOO_LONG = message(
     "keycloak.too_long",
     ja="{what} は {limit} 文字までです({given} 文字あります)。",
-    en="{what} may have {limit} characters; it has {given}.",
+    en="{what} may have at most {limit} characters; it has {given}.",
 )
 ORGANIZATION_TAKEN = message(
     "keycloak.organization_taken",
     ja="組織「{title}」({alias})は Keycloak に既にあり、この参加団体のものではありません。",
-    en="The organization “{title}” ({alias}) exists in Keycloak and is not this tenant's.",
+    en="The organization “{title}” ({alias}) exists in Keycloak but does not belong to this tenant.",
     hint_ja="Keycloak で確かめ、不要であれば人の手で片づけてから、やり直してください。",
-    hint_en="Look at it in Keycloak; when it is not needed, remove it by hand and try again.",
+    hint_en="Check it in Keycloak; if it is not needed, remove it manually and try again.",
 )
 ORGANIZATION_NOT_OURS = message(
     "keycloak.organization_not_ours",
     ja="組織 {alias} には Moyai の印(managed_by)がないか、同じ参加団体の組織が二つあります。",
     en="The organization {alias} does not carry Moyai's mark (managed_by), or the tenant has two.",
     hint_ja="Keycloak で確かめてください。Moyai が作っていないものは変えません。",
-    hint_en="Look at it in Keycloak. Moyai does not change what it did not make.",
+    hint_en="Check it in Keycloak. Moyai does not change what it did not create.",
 )
 ORGANIZATION_MISSING = message(
     "keycloak.organization_missing",
@@ -68,7 +68,7 @@ ROLE_GROUP_MISSING = message(
 MEMBERS_LEFT = message(
     "keycloak.members_left",
     ja="組織にまだ利用者が {count} 人います。先に外してください。",
-    en="The organization still has {count} members; take them out first.",
+    en="The organization still has {count} members; remove them first.",
 )
 NOT_CONFIGURED = message(
     "keycloak.not_configured",

@@ -39,16 +39,16 @@ PASSWORD_MAIL_SECONDS = 24 * 60 * 60
 EMAIL_TAKEN = message(
     "keycloak.email_taken",
     ja="メールアドレス {email} は既に別の利用者が使っています。",
-    en="The address {email} is used by somebody else already.",
+    en="The address {email} is already used by someone else.",
     hint_ja="別のアドレスにするか、Keycloak でその利用者を確かめてください。",
-    hint_en="Use another address, or look at that user in Keycloak.",
+    hint_en="Use another address, or check that user in Keycloak.",
 )
 PERSON_NOT_OURS = message(
     "keycloak.person_not_ours",
     ja="利用者 {username} は Keycloak にありますが、この参加団体のものではありません。",
-    en="The user {username} exists in Keycloak and is not this tenant's.",
+    en="The user {username} exists in Keycloak but does not belong to this tenant.",
     hint_ja="Keycloak で確かめてください。Moyai が作っていないものは変えません。",
-    hint_en="Look at it in Keycloak. Moyai does not change what it did not make.",
+    hint_en="Check it in Keycloak. Moyai does not change what it did not create.",
 )
 PERSON_MISSING = message(
     "keycloak.person_missing",
@@ -58,14 +58,14 @@ PERSON_MISSING = message(
 UNKNOWN_ROLE = message(
     "keycloak.unknown_role",
     ja="役割 {given} はありません。",
-    en="There is no role {given}.",
+    en="Unknown role {given}.",
 )
 MAIL_NOT_SENT = message(
     "keycloak.mail_not_sent",
     ja="Keycloak からメールを送れませんでした。",
-    en="Keycloak could not send the mail.",
+    en="Keycloak could not send the email.",
     hint_ja="メールサーバ(SMTP)の設定を確かめてください。",
-    hint_en="See the settings of the mail server (SMTP).",
+    hint_en="Check the settings of the mail server (SMTP).",
 )
 
 Representation = dict[str, Any]

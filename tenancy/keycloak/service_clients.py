@@ -34,14 +34,14 @@ from tenancy.keycloak.representations import (
 CLIENT_NOT_OURS = message(
     "keycloak.client_not_ours",
     ja="クライアント {client_id} は Keycloak に既にあり、この参加団体のものではありません。",
-    en="The client {client_id} exists in Keycloak and is not this tenant's.",
+    en="The client {client_id} exists in Keycloak but does not belong to this tenant.",
     hint_ja="Keycloak で確かめてください。Moyai が作っていないものは変えません。",
-    hint_en="Look at it in Keycloak. Moyai does not change what it did not make.",
+    hint_en="Check it in Keycloak. Moyai does not change what it did not create.",
 )
 UNKNOWN_SCOPE = message(
     "keycloak.unknown_scope",
     ja="利用できない権限の範囲です: {given}。使えるのは {known} です。",
-    en="There is no scope {given}; known are {known}.",
+    en="Unknown scope {given}; the known ones are {known}.",
 )
 
 

@@ -35,9 +35,9 @@ COHORT_COMPLETED = "cohort.completed"
 NOT_READY = message(
     "onboarding.not_ready",
     ja="「{name}」は「{state}」なので、参加手続きを始められません。",
-    en="{name} is {state}; onboarding begins with a tenant that is agreed.",
+    en="{name} is {state}; onboarding starts from the state agreed.",
     hint_ja="審査と合意（agreed）まで進めてから始めてください。",
-    hint_en="Move the tenant on to agreed first.",
+    hint_en="Change the tenant's state to agreed first.",
 )
 EMPTY_COHORT = message(
     "cohort.empty",
@@ -47,19 +47,19 @@ EMPTY_COHORT = message(
 PLAN_STALE = message(
     "cohort.plan_stale",
     ja="この計画のあとに、内容が変わりました。計画を作り直して確認してください。",
-    en="Something changed after this plan was made; plan again and look.",
+    en="Something changed after this plan was made; plan again and review it.",
     hint_ja="moyai cohort plan {cohort} を実行し、新しい digest で適用してください。",
     hint_en="Run moyai cohort plan {cohort} and apply with its digest.",
 )
 LEASE_LOST = message(
     "onboarding.lease_lost",
     ja="この参加手続きは、ほかの処理が引き継いでいます。",
-    en="Another worker has taken this onboarding over.",
+    en="Another worker has taken over this onboarding.",
 )
 REASON_NEEDED = message(
     "onboarding.reason_needed",
     ja="決定の理由を入力してください。",
-    en="Say why.",
+    en="Give a reason.",
 )
 
 STARTABLE = (TenantState.AGREED, TenantState.PROVISIONING, TenantState.ACTIVE)

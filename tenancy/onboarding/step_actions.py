@@ -20,42 +20,42 @@ from tenancy.tenants.states import TenantState
 OWNER_MISSING = message(
     "onboarding.owner_missing",
     ja="団体管理者がまだ登録されていません。",
-    en="No owner has been named yet.",
+    en="No owner has been added yet.",
     hint_ja="団体管理者を登録すると、自動で続きます。",
-    hint_en="Name an owner; it goes on by itself.",
+    hint_en="Add an owner; onboarding then continues automatically.",
 )
 CLIENT_MISSING = message(
     "onboarding.client_missing",
     ja="API利用者（システム）の公開鍵がまだ登録されていません。",
     en="No service client with its public key has been registered yet.",
     hint_ja="公開鍵を登録すると自動で続きます。使わない団体では、この手順を飛ばせます。",
-    hint_en="Register one and it goes on by itself, or skip the step for a tenant without systems.",
+    hint_en="Register one and onboarding continues automatically, or skip the step for a tenant without systems.",
 )
 QUOTAS_MISSING = message(
     "onboarding.quotas_missing",
     ja="利用プランがまだ選ばれていません。",
-    en="No plan has been chosen yet.",
+    en="No plan has been assigned yet.",
     hint_ja="利用プランを選ぶと、自動で続きます。",
-    hint_en="Choose a plan; it goes on by itself.",
+    hint_en="Assign a plan; onboarding then continues automatically.",
 )
 AGREEMENT_MISSING = message(
     "onboarding.agreement_missing",
     ja="協定への同意がまだ記録されていません。",
     en="The agreement has not been accepted yet.",
     hint_ja="同意を記録すると、自動で続きます。",
-    hint_en="Record the acceptance; it goes on by itself.",
+    hint_en="Record the acceptance; onboarding then continues automatically.",
 )
 KEYCLOAK_UNAVAILABLE = message(
     "onboarding.identities_away",
     ja="Keycloak に接続できないため、待っています。つながりしだい、自動で続きます。",
-    en="Keycloak cannot be reached; this waits and goes on by itself.",
+    en="Keycloak cannot be reached; this step waits and continues automatically.",
 )
 MAIL_UNKNOWN = message(
     "onboarding.mail_unknown",
     ja="パスワード設定メールの送信が途中で切れました。届いたかどうか分からないため、自動では送り直しません。",
-    en="Sending the password mail was cut short. It may have arrived, so it is not sent again by itself.",
+    en="Sending the password email was interrupted. It may have arrived, so it is not sent again automatically.",
     hint_ja="本人に確かめて、届いていなければ「やり直し」、届いていれば「引き取り」を選んでください。",
-    hint_en="Ask the owner: retry when it did not arrive, adopt when it did.",
+    hint_en="Ask the owner: retry if it did not arrive, adopt if it did.",
 )
 
 

@@ -19,7 +19,7 @@ SKIP_REFUSED = message(
     ja="「{step}」は参加に欠かせない手順なので、飛ばせません。",
     en="The step {step} cannot be skipped: membership needs it.",
     hint_ja="原因を直してから、やり直してください。",
-    hint_en="Mend the cause, then retry.",
+    hint_en="Fix the cause, then retry.",
 )
 NOTHING_TO_DECIDE = message(
     "onboarding.nothing_to_decide",
@@ -29,9 +29,9 @@ NOTHING_TO_DECIDE = message(
 ADOPT_REFUSED = message(
     "onboarding.adopt_refused",
     ja="手順「{step}」は、済んだものとして引き取ることはできません。",
-    en="The step {step} cannot be taken over as done.",
+    en="The step {step} cannot be adopted as done.",
     hint_ja="やり直すと、Moyai が自分で確かめて引き取ります。",
-    hint_en="Retry it: Moyai looks for itself and adopts what is its own.",
+    hint_en="Retry it: Moyai checks Keycloak and adopts what it created.",
 )
 
 

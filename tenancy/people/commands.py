@@ -29,14 +29,14 @@ WITHDRAW: Final = "member.withdraw"
 ROLE_OF_ANOTHER_REALM = message(
     "member.role_of_another_realm",
     ja="役割「{role}」は、{name} の利用者には付与できません。",
-    en="The role {role} cannot be given to people of {name}.",
+    en="The role {role} cannot be granted to people of {name}.",
 )
 ROLE_ABOVE_OWN = message(
     "member.role_above_own",
     ja="役割「{role}」を付与する権限がありません。",
-    en="You may not give the role {role}.",
+    en="You may not grant the role {role}.",
     hint_ja="その役割を付与できる団体管理者または運営者に依頼してください。",
-    hint_en="Ask an owner or the operator, who may.",
+    hint_en="Ask an owner or the operator to grant it.",
 )
 ROLES_MISSING = message(
     "member.roles_missing",
@@ -46,7 +46,7 @@ ROLES_MISSING = message(
 ADDRESS_TAKEN = message(
     "member.address_taken",
     ja="このメールアドレスの利用者が、すでにこの団体にいます（状態: {state}）。",
-    en="The tenant has a member of this address already, who is {state}.",
+    en="The tenant already has a member with this address, who is {state}.",
 )
 TENANT_GONE = message(
     "member.tenant_gone",
@@ -63,7 +63,7 @@ LAST_OWNER = message(
 NOT_PRESENT = message(
     "member.not_present",
     ja="この利用者はすでに「{state}」です。",
-    en="This member is {state} already.",
+    en="This member is already {state}.",
 )
 
 

@@ -28,17 +28,17 @@ from tenancy.tenants.queries import tenant as tenant_of
 DIMENSION_UNKNOWN = message(
     "quota.dimension_unknown",
     ja="利用枠の項目「{given}」はありません。使えるのは {known} です。",
-    en="There is no quota dimension “{given}”; known are {known}.",
+    en="Unknown quota dimension “{given}”; the known ones are {known}.",
 )
 DIMENSION_MISSING = message(
     "plan.dimension_missing",
     ja="プランには項目「{given}」の値も必要です（無制限は空、使えないものは 0）。",
-    en="A plan says something about every dimension; {given} is missing (null is unlimited, 0 is none).",
+    en="A plan must set every dimension; {given} is missing (null is unlimited, 0 is none).",
 )
 LATER_VALUE_EXISTS = message(
     "quota.later_one_stands",
     ja="{given} より後の {later} から始まる値がすでに決まっています。",
-    en="Something that begins on {later}, after {given}, stands already.",
+    en="A value from {later}, after {given}, already exists.",
 )
 NO_PLAN = message(
     "quota.no_plan",
@@ -48,17 +48,17 @@ NO_PLAN = message(
 SAME_VALUE = message(
     "quota.same_value",
     ja="申請された値は、今の利用枠と同じです。",
-    en="The value asked for is the quota in force.",
+    en="The requested value is already in force.",
 )
 OPEN_REQUEST = message(
     "quota.open_request",
     ja="この項目には、決定を待っている申請がすでにあります。",
-    en="A request about this dimension waits for its decision already.",
+    en="A request for this dimension is already pending.",
 )
 VALUE_WITHOUT_APPROVAL = message(
     "quota.value_without_approval",
     ja="却下する場合は、値を指定できません。",
-    en="A request that is rejected has no value decided.",
+    en="A rejected request cannot have a decided value.",
 )
 
 KIND: Final = "quota"

@@ -23,12 +23,12 @@ from tenancy.tenants.tables import Cohort
 OTHER_COHORT = message(
     "cohort.other_cohort",
     ja="{name} はすでに参加年度グループ「{cohort}」に入っています。",
-    en="{name} is in the cohort {cohort} already.",
+    en="{name} is already in the cohort {cohort}.",
 )
 COHORT_DIFFERS = message(
     "cohort.differs",
     ja="参加年度グループ「{given}」は、別の名称または会計年度（{fiscal_year}）ですでにあります。",
-    en="The cohort {given} exists with another label or fiscal year ({fiscal_year}).",
+    en="The cohort {given} already exists with another label or fiscal year ({fiscal_year}).",
 )
 
 CohortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]

@@ -82,24 +82,24 @@ __all__ = [
 OPERATOR_EXISTS = message(
     "operator.exists",
     ja="運営者はすでに登録されています。運営者は 1 団体だけです。",
-    en="The operator is registered already; there is one operator only.",
+    en="The operator is already registered; there can be only one.",
 )
 NAME_TAKEN = message(
     "tenant.name_taken",
     ja="団体コードのない「{given}」は、すでに登録されています。",
-    en="{given}, without a code, is registered already.",
+    en="{given}, without a code, is already registered.",
 )
 TENANT_STALE = message(
     "tenant.stale",
     ja="表示のあとに、この団体の内容が変更されました（表示 {given} 版、現在 {current} 版）。",
-    en="This tenant was changed after it was shown (shown {given}, now {current}).",
+    en="This tenant has changed since you opened it (then {given}, now {current}).",
     hint_ja="開き直して、もう一度変更してください。",
-    hint_en="Open it again and make the change once more.",
+    hint_en="Open it again and repeat the change.",
 )
 MEMBERSHIP_BEGAN = message(
     "tenant.membership_began",
     ja="参加開始日（{given}）は、参加手続きが始まったあとは変更できません。",
-    en="The first day of membership ({given}) cannot be moved once onboarding has begun.",
+    en="The first day of membership ({given}) cannot be changed once onboarding has started.",
 )
 
 _BEFORE_MEMBERSHIP: Final = frozenset(

@@ -17,19 +17,19 @@ CODE_MISSING = message(
 CODE_OF_ANOTHER_KIND = message(
     "tenant.code_of_another_kind",
     ja="団体コード {given} は「{code_kind}」の番号で、種別「{kind}」には使えません。",
-    en="The code {given} belongs to a {code_kind}, not to a {kind}.",
+    en="The code {given} belongs to a {code_kind}, not a {kind}.",
 )
 WARD_NOT_ELIGIBLE = message(
     "tenant.ward_is_no_body",
     ja="団体コード {given} は政令指定都市の行政区の番号です。市の番号で登録してください。",
-    en="The code {given} is that of a ward, which is part of its city; register the city.",
+    en="The code {given} is that of a ward; register its city instead.",
 )
 ANOTHER_PREFECTURE = message(
     "tenant.another_prefecture",
     ja="団体コード {given} は都道府県番号 {prefecture} の団体です。この基盤で受け付けるのは {admitted} です。",
-    en="The code {given} is of prefecture {prefecture}; this platform admits {admitted}.",
+    en="The code {given} is in prefecture {prefecture}; this platform admits {admitted}.",
     hint_ja="ほかの都道府県の団体を受け付けるには、設定 MOYAI_PREFECTURES を変更してください。",
-    hint_en="To admit bodies of other prefectures, change the setting MOYAI_PREFECTURES.",
+    hint_en="To admit organizations of other prefectures, change the setting MOYAI_PREFECTURES.",
 )
 NOT_PREFECTURES = message(
     "tenant.not_prefectures",

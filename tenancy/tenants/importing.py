@@ -21,7 +21,7 @@ from tenancy.tenants.tables import StatisticKind, Tenant
 ALREADY_REGISTERED = message(
     "tenant.already_registered",
     ja="団体コード {given} の団体（{name}）は、すでに登録されています（状態: {state}）。",
-    en="The body of code {given} ({name}) is registered already; it is {state}.",
+    en="The organization with code {given} ({name}) is already registered; it is {state}.",
 )
 TWICE_IN_FILE = message(
     "import.twice_in_file",
@@ -31,7 +31,7 @@ TWICE_IN_FILE = message(
 BASIS_DATE_MISSING = message(
     "import.basis_date_missing",
     ja="列「{column}」の基準日を指定してください。",
-    en="Say of which day the column {column} is.",
+    en="Give the basis date of the column {column}.",
 )
 BASIS_DATE_OF_ANOTHER_YEAR = message(
     "import.basis_date_of_another_year",
@@ -41,12 +41,12 @@ BASIS_DATE_OF_ANOTHER_YEAR = message(
 SOURCE_MISSING = message(
     "import.source_missing",
     ja="数値の出典がありません。source 列に書くか、出典を指定してください。",
-    en="The figures have no source; fill the column source or name one for the file.",
+    en="The statistics have no source; fill in the source column or give one for the file.",
 )
 REFUSED = message(
     "import.refused",
     ja="{rows} 行のうち {refused} 行に誤りがあるため、何も取り込みませんでした。最初は {line} 行目: {first_ja}",
-    en="{refused} of {rows} rows are wrong, so nothing was imported. The first is on line {line}: {first_en}",
+    en="{refused} of {rows} rows are invalid, so nothing was imported. The first is on line {line}: {first_en}",
 )
 
 

@@ -46,7 +46,7 @@ NOT_THE_ENCODING = message(
 CONTAINS_NUL = message(
     "import.holds_nul",
     ja="{line} 行目に NUL 文字があります。UTF-16 で保存したファイルは読めません。",
-    en="Line {line} holds a NUL; a file saved as UTF-16 cannot be read.",
+    en="Line {line} contains a NUL; a file saved as UTF-16 cannot be read.",
     hint_ja="UTF-8 の CSV で保存し直してください。",
     hint_en="Save it as CSV in UTF-8.",
 )
@@ -58,10 +58,10 @@ LONE_CR = message(
 NOT_CSV = message(
     "import.not_csv",
     ja="{line} 行目から先を CSV として読めません（引用符が閉じていない、など）。",
-    en="From line {line} on this is not CSV (an open quotation mark, perhaps).",
+    en="The file is not valid CSV from line {line} on (perhaps an unclosed quotation mark).",
 )
 COLUMN_TWICE = message(
-    "import.column_twice", ja="列「{given}」が二度あります。", en="The column “{given}” is there twice."
+    "import.column_twice", ja="列「{given}」が二度あります。", en="The column “{given}” appears twice."
 )
 COLUMN_MISSING = message(
     "import.column_missing", ja="列「{given}」がありません。", en="The column “{given}” is missing."
@@ -69,7 +69,7 @@ COLUMN_MISSING = message(
 COLUMN_UNKNOWN = message(
     "import.column_unknown",
     ja="列「{given}」は取り込めません。",
-    en="The column “{given}” is not known.",
+    en="Unknown column “{given}”.",
     hint_ja="使える列: {known}。",
     hint_en="Known columns: {known}.",
 )
@@ -81,7 +81,7 @@ RAGGED = message(
 FORMULA = message(
     "import.formula",
     ja="列「{column}」の「{given}」は表計算ソフトの数式として扱われるおそれがあります。",
-    en="“{given}” in the column {column} could be run as a formula by a spreadsheet.",
+    en="A spreadsheet could run “{given}” in the column {column} as a formula.",
     hint_ja="先頭の記号を除いてください。",
     hint_en="Remove the leading sign.",
 )
@@ -98,7 +98,7 @@ NOT_KANA = message(
 KIND_UNKNOWN = message(
     "import.kind_unknown",
     ja="種別「{given}」は使えません。使えるのは {known} です。",
-    en="The kind “{given}” is not known; known are {known}.",
+    en="Unknown kind “{given}”; the known ones are {known}.",
 )
 
 Encoding = Literal["utf-8", "cp932"]

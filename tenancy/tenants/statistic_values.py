@@ -15,12 +15,12 @@ from tenancy.tenants.tables import StatisticKind
 NOT_A_STATISTIC = message(
     "statistic.not_a_figure",
     ja="「{given}」は {kind} の値として使えません。{form}を半角で入力してください。",
-    en="“{given}” is no {kind}; enter {form_en} in half-width digits.",
+    en="“{given}” is not a valid {kind}; enter {form_en} in half-width digits.",
 )
 BASIS_DATE_WRONG = message(
     "statistic.basis_date_wrong",
     ja="基準日 {given} は {least} から {most} までの日付で指定してください。",
-    en="The basis date {given} must lie between {least} and {most}.",
+    en="The basis date {given} must be between {least} and {most}.",
 )
 
 _FORMS: Final = {

@@ -125,7 +125,7 @@ def test_a_problem_names_code_field_and_the_number_of_the_request(stranger: Visi
         "type": "urn:moyai:problem:not_found",
         "title": "Unprocessable Entity",
         "status": 422,
-        "detail": "There is no tenant “<b>431002</b>”.",
+        "detail": "The tenant “<b>431002</b>” was not found.",
         "hint": "Check the number or the name.",
         "code": "not_found",
         "field": "code",
@@ -136,8 +136,8 @@ def test_a_problem_names_code_field_and_the_number_of_the_request(stranger: Visi
 
 def test_pages_are_japanese_until_a_person_chooses_and_then_stay_so(stranger: Visit) -> None:
     assert "見つかりません" in stranger.get("/nowhere", headers={"Accept-Language": "en"}).text
-    assert "There is nothing at this address." in stranger.get("/nowhere?lang=en").text
-    assert "There is nothing at this address." in stranger.get("/nowhere").text
+    assert "The page was not found." in stranger.get("/nowhere?lang=en").text
+    assert "The page was not found." in stranger.get("/nowhere").text
     assert "見つかりません" in stranger.get("/nowhere?lang=ja").text
 
 

@@ -61,14 +61,16 @@ def prepare(fiscal_year: int, kind: str, as_json: bool) -> None:
 
 @allocation.command("approve")
 @click.argument("run_id", type=click.UUID)
-@click.option("--digest", required=True, help="The digest of the run that was seen.")
+@click.option("--digest", required=True, help="The digest of the run that was reviewed.")
 @click.option(
-    "--happened-on", type=DateParam(), help="The day the postings count for; today, or the nearest of the year."
+    "--happened-on",
+    type=DateParam(),
+    help="The posting date; today, or the nearest day of the fiscal year, if omitted.",
 )
 @as_json_option
 @handle_errors
 def approve(run_id: UUID, digest: str, happened_on: date | None, as_json: bool) -> None:
-    """按分を承認して記帳する / Approve a run that somebody else prepared, and post it."""
+    """按分を承認して記帳する / Approve a run that someone else prepared, and post it."""
     with app_context() as context:
         command = ApproveAllocation(run_id=run_id, digest=digest, happened_on=happened_on)
         approved = approve_allocation(command, actor=context.actor)
@@ -82,7 +84,7 @@ def approve(run_id: UUID, digest: str, happened_on: date | None, as_json: bool) 
 @as_json_option
 @handle_errors
 def reject(run_id: UUID, why: str, as_json: bool) -> None:
-    """按分を差し戻す / Send a run back that somebody else prepared."""
+    """按分を差し戻す / Send back a run that someone else prepared."""
     with app_context() as context:
         reject_allocation(RejectAllocation(run_id=run_id, reason=why), actor=context.actor)
     print_result({"run_id": str(run_id)}, as_json)

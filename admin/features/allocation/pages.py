@@ -10,7 +10,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, may, requires
-from admin.core.language import either
+from admin.core.language import either, gettext, ngettext
 from admin.features.audit.pages import names_of_actors
 from admin.interface.charts import (
     BeforeAfter,
@@ -145,12 +145,12 @@ def shares_file(run_id: UUID, file_kind: str) -> AnyResponse:
         (share.code, share.name, share.previous_yen, share.share_yen, share.difference_yen) for share in lines
     ]
     rows += [
-        (None, either("県の負担", "prefecture"), None, run.operator_yen, None),
-        (None, either("端数（県の負担）", "residual (prefecture)"), None, run.operator_residual_yen, None),
-        (None, either("控除", "deductions"), None, run.deductions_yen, None),
-        (None, either("経費の総額", "total cost"), None, run.total_yen, None),
+        (None, gettext("prefecture"), None, run.operator_yen, None),
+        (None, gettext("residual (prefecture)"), None, run.operator_residual_yen, None),
+        (None, gettext("deductions"), None, run.deductions_yen, None),
+        (None, gettext("total cost"), None, run.total_yen, None),
     ]
-    name = f"{run.fiscal_year}_{either('負担額', 'shares')}_{run.number}"
+    name = gettext("%(year)s_shares_%(number)s", year=run.fiscal_year, number=run.number)
     return table_response(file_kind, name, header, rows)
 
 
@@ -278,11 +278,11 @@ def _made_of(parts: list[Part]) -> str:
     """What a share or a run is mostly made of, as a sentence."""
     whole = sum((part.yen for part in parts), Fraction(0))
     if not parts or not whole:
-        return either("按分した額はありません", "Nothing was shared out")
+        return gettext("Nothing was allocated")
     largest = max(parts, key=lambda part: part.yen)
     much = percent(largest.yen / whole)
-    return either(f"負担の{much}は{largest.name}によるものです", f"{much} of it comes from {largest.name}")
+    return gettext("%(much)s of it comes from %(name)s", much=much, name=largest.name)
 
 
 def _shared_out(run: RunFacts) -> str:
-    return either(f"{len(run.shares)}団体で負担します", f"{len(run.shares)} members bear it")
+    return ngettext("Shared by %(num)s member", "Shared by %(num)s members", len(run.shares))

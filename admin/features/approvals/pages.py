@@ -8,7 +8,7 @@ from datetime import datetime
 from flask import Blueprint, url_for
 
 from admin.core.guard import current_actor, may, requires
-from admin.core.language import either
+from admin.core.language import gettext
 from admin.interface.navigation import decidable_kinds
 from admin.interface.pages import render_page, session
 from governance.approvals import ApprovalRequest, pending_requests, pending_requests_for
@@ -61,7 +61,7 @@ def _to_pending_items(requests: list[ApprovalRequest]) -> list[PendingItem]:
             request.kind,
             _ADDRESSES[request.kind](request.subject_id) if request.kind in _ADDRESSES else "",
             tenants.get(request.tenant_id, ""),
-            people.get(request.requested_by, either("自動処理", "automatic")),
+            people.get(request.requested_by, gettext("automatic")),
             request.requested_at,
             request.request_reason,
         )

@@ -15,14 +15,14 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 
 @click.group()
 def audit() -> None:
-    """監査記録 / The audit record."""
+    """監査記録 / The audit log."""
 
 
 @audit.command("verify")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @handle_errors
 def verify_audit(as_json: bool) -> None:
-    """記録の連鎖を計算し直して確かめる / Recompute every stream's chain and say where the first one breaks.
+    """記録の連鎖を計算し直して確かめる / Recompute every stream's chain and report the first break.
 
     Exit code 0 when the record is intact, 1 when it is not. Events that still wait for their seal are counted.
     """
@@ -52,7 +52,7 @@ def verify_audit(as_json: bool) -> None:
 
 @audit.command("list")
 @click.option("--outcome", type=click.Choice(["done", "denied", "refused", "failed"]), help="Only this outcome.")
-@click.option("--subject", help="Only what happened to this thing.")
+@click.option("--subject", help="Only events about this subject.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @handle_errors

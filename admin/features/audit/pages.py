@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from admin.core.guard import requires
-from admin.core.language import either
+from admin.core.language import either, gettext
 from admin.interface.downloads import table_response
 from admin.interface.labels import actor_label, event_label, label_of, permission_label
 from admin.interface.lists import PAGE_SIZE, query_date, query_enum, query_uuid
@@ -67,7 +67,7 @@ def audit_file(file_kind: str) -> Response:
             ("権限", "permission"),
             ("結果", "outcome"),
             ("対象", "subject"),
-            ("内容", "facts"),
+            ("内容", "details"),
             ("問い合わせ番号", "request"),
         )
     ]
@@ -87,7 +87,7 @@ def audit_file(file_kind: str) -> Response:
         )
         for event in found
     )
-    return table_response(file_kind, either("監査記録", "audit"), header, rows)
+    return table_response(file_kind, gettext("audit"), header, rows)
 
 
 def names_of_actors(found: Iterable[AuditEvent]) -> dict[str, str]:

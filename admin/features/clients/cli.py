@@ -39,7 +39,7 @@ def client() -> None:
     help="The public keys as a JWK Set; - reads standard input.",
 )
 @click.option(
-    "--scope", "scopes", multiple=True, type=click.Choice(SERVICE_SCOPES), help="Once for each thing it may ask."
+    "--scope", "scopes", multiple=True, type=click.Choice(SERVICE_SCOPES), help="Once for each scope it may use."
 )
 @click.option("--until", "valid_until", type=DateParam(), help="The first day on which it is no longer valid.")
 @as_json_option

@@ -34,12 +34,12 @@ def cohort() -> None:
 @cohort.command("define")
 @click.argument("name")
 @click.option("--label", required=True)
-@click.option("--fiscal-year", required=True, type=int, help="Of which year its costs are shared (2025 = 令和7年度).")
-@click.option("--tenant", "tenant_ids", multiple=True, metavar="CODE", help="Once for each tenant that joins it.")
+@click.option("--fiscal-year", required=True, type=int, help="The year whose costs are shared (2025 = 令和7年度).")
+@click.option("--tenant", "tenant_ids", multiple=True, metavar="CODE", help="Once for each tenant that joins.")
 @as_json_option
 @handle_errors
 def define(name: str, label: str, fiscal_year: int, tenant_ids: tuple[str, ...], as_json: bool) -> None:
-    """参加年度グループを定める / Define a cohort, or have more tenants join it. Safe to repeat; those in it stay."""
+    """参加年度グループを定める / Define a cohort, or add tenants to it. Safe to repeat; its tenants stay."""
     with option_names(), app_context() as context:
         command = DefineCohort(
             name=name,
@@ -56,7 +56,7 @@ def define(name: str, label: str, fiscal_year: int, tenant_ids: tuple[str, ...],
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @handle_errors
 def plan(name: str, as_json: bool) -> None:
-    """参加手続きの計画を見る / Show what taking the cohort NAME in would do. Changes nothing."""
+    """参加手続きの計画を見る / Show what onboarding the cohort NAME would do. Changes nothing."""
     with app_context() as context:
         keycloak = identities(context.settings)
         try:
@@ -71,11 +71,11 @@ def plan(name: str, as_json: bool) -> None:
 
 @cohort.command("apply")
 @click.argument("name")
-@click.option("--digest", required=True, help="The digest of the plan that was seen.")
+@click.option("--digest", required=True, help="The digest of the plan that was reviewed.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @handle_errors
 def apply(name: str, digest: str, as_json: bool) -> None:
-    """計画を適用する / Take the cohort NAME in, as the plan with this digest showed.
+    """計画を適用する / Onboard the cohort NAME as the plan with this digest showed.
 
     Exit code 1 and nothing done when the plan is stale; 1 when a tenant needs a person's decision.
     """

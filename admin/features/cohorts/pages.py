@@ -13,7 +13,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
-from admin.core.language import either
+from admin.core.language import either, gettext
 from admin.features.audit.pages import names_of_actors
 from admin.features.onboarding.pages import progress_of_cohort
 from admin.interface.charts import BeforeAfter, by_amount, change_headline, change_totals, paired_bars
@@ -157,7 +157,7 @@ def _render_plan(plan: CohortPlan, form: Form, changes: list[ChangeSince] | None
     names = names_of_people(session(), people)
     names |= {one.name: one.label for one in dimensions(session())}
     names |= {
-        str(one.id): f"{one.title} {either('第', 'v')}{one.number}{either('版', '')}" for one in versions(session())
+        str(one.id): gettext("%(title)s v%(number)s", title=one.title, number=one.number) for one in versions(session())
     }
     return render_page(
         "cohorts/cohort_plan",

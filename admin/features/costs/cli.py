@@ -34,11 +34,11 @@ def cost() -> None:
 @cost.command("pool")
 @click.argument("name")
 @click.option("--label", required=True)
-@click.option("--rule", required=True, help="The name of the rule that shares it.")
+@click.option("--rule", required=True, help="The name of the rule that divides it.")
 @as_json_option
 @handle_errors
 def pool(name: str, label: str, rule: str, as_json: bool) -> None:
-    """経費区分を定める / Define a pool of costs and the rule that shares it. Safe to repeat."""
+    """経費区分を定める / Define a cost pool and the rule that divides it. Safe to repeat."""
     with app_context() as context:
         defined = define_cost_pool(DefineCostPool(name=name, label=label, rule=rule), actor=context.actor)
     print_result({"pool_id": str(defined.pool_id)}, as_json)
@@ -49,10 +49,10 @@ def pool(name: str, label: str, rule: str, as_json: bool) -> None:
 @click.option("--pool", "pool_name", required=True)
 @click.option("--name", required=True)
 @click.option("--yen", required=True, help="Whole yen in half-width digits: 24000000 or 24,000,000.")
-@click.option("--source", required=True, help="Where it is from: a contract, an invoice, a budget.")
+@click.option("--source", required=True, help="Where it comes from: a contract, an invoice, a budget.")
 @click.option("--kind", type=click.Choice([kind.value for kind in ItemKind]), default=ItemKind.COST.value)
 @click.option("--tax-kind", type=click.Choice([kind.value for kind in TaxKind]), default=TaxKind.OUT_OF_SCOPE.value)
-@click.option("--tax-reason", help="Needed for any tax kind but out_of_scope.")
+@click.option("--tax-reason", help="Required unless the tax kind is out_of_scope.")
 @click.option("--incurred-on", type=DateParam())
 @as_json_option
 @handle_errors
@@ -68,7 +68,7 @@ def record(
     incurred_on: date | None,
     as_json: bool,
 ) -> None:
-    """経費（または控除）を登録する / Record a cost of a fiscal year, or what comes off before it is shared."""
+    """経費（または控除）を登録する / Record a cost of a fiscal year, or a deduction."""
     command = RecordCost(
         fiscal_year=fiscal_year,
         pool=pool_name,

@@ -84,7 +84,7 @@ def export(to: str, fiscal_year: int | None, as_json: bool) -> None:
 @as_json_option
 @handle_errors
 def post(code: str, source: BinaryIO, as_json: bool) -> None:
-    """仕訳を記帳する / Post an entry into the book of a tenant. The same reference and content again change nothing.
+    """仕訳を記帳する / Post an entry into a tenant's book. Repeating the same reference and content has no effect.
 
     FILE is JSON as the API takes it: reference, happened_on, lines of account and yen (debit positive, credit
     negative), and where wanted memo, kind (ordinary, adjustment) and fiscal_year.
@@ -104,13 +104,16 @@ def post(code: str, source: BinaryIO, as_json: bool) -> None:
 @click.argument("code")
 @click.argument("entry_id", type=click.UUID)
 @click.option(
-    "--happened-on", required=True, type=DateParam(), help="The day of the reversal, in a year that takes it."
+    "--happened-on",
+    required=True,
+    type=DateParam(),
+    help="The day of the reversal, in a fiscal year that is open for it.",
 )
 @click.option("--why", required=True)
 @as_json_option
 @handle_errors
 def reverse(code: str, entry_id: UUID, happened_on: date, why: str, as_json: bool) -> None:
-    """仕訳を取り消す / Post the opposite of an entry in the book of a tenant, once."""
+    """仕訳を取り消す / Post the reversal of an entry in a tenant's book, once."""
     with option_names(), app_context() as context:
         command = ReverseEntry(tenant_id=find_tenant_id(code), entry_id=entry_id, happened_on=happened_on, why=why)
         reversed_ = reverse_entry(command, actor=context.actor)
@@ -124,7 +127,7 @@ def reverse(code: str, entry_id: UUID, happened_on: date, why: str, as_json: boo
 @as_json_option
 @handle_errors
 def period(code: str, fiscal_year: int, to: str, as_json: bool) -> None:
-    """会計年度を締める / Move a fiscal year of a tenant's book: open, closing, closed. What is closed stays closed."""
+    """会計年度を締める / Change the state of a fiscal year in a tenant's book. A closed year stays closed."""
     with option_names(), app_context() as context:
         command = MovePeriod(tenant_id=find_tenant_id(code), fiscal_year=fiscal_year, to=PeriodState(to))
         moved = move_period(command, actor=context.actor)

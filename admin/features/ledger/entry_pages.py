@@ -26,7 +26,7 @@ pages = Blueprint("ledger_entries", __name__, template_folder="templates")
 DEBIT_OR_CREDIT = message(
     "form.one_side",
     ja="1行には、借方か貸方のどちらか一方だけを入力してください。",
-    en="A line has either a debit or a credit.",
+    en="Enter either a debit or a credit on each line, not both.",
 )
 
 _FORM_ROWS: Final = 6

@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
-from admin.core.language import either
+from admin.core.language import either, gettext
 from admin.interface.downloads import table_response
 from admin.interface.forms import Form
 from admin.interface.labels import label_of
@@ -94,7 +94,7 @@ def book_file(tenant_id: UUID, file_kind: str) -> AnyResponse:
         for entry in queries.entries(session(), tenant_id, fiscal_year=year, limit=MAX_FILE_ROWS)
         for line in entry.lines
     )
-    return table_response(file_kind, f"{tenant.name}_{either('元帳', 'ledger')}", header, rows)
+    return table_response(file_kind, gettext("%(name)s_ledger", name=tenant.name), header, rows)
 
 
 @pages.post("/ledger/<uuid:tenant_id>/period")

@@ -23,7 +23,7 @@ from governance.kernel.yen import format_amount
 FILE_EXISTS = message(
     "cli.file_exists",
     ja="{path} はすでにあります。",
-    en="{path} exists already.",
+    en="{path} already exists.",
     hint_ja="別の名前を --output で指定してください。",
     hint_en="Give another name with --output.",
 )
@@ -36,9 +36,9 @@ def notice() -> None:
 
 @notice.command("issue")
 @click.argument("run_id", type=click.UUID)
-@click.option("--issued-on", type=DateParam(), help="Today, where it is not said.")
-@click.option("--due-on", type=DateParam(), help="The first business day at least 14 days later, where it is not said.")
-@click.option("--issuer", help="Who issues; the operator's name, where it is not said.")
+@click.option("--issued-on", type=DateParam(), help="Today if omitted.")
+@click.option("--due-on", type=DateParam(), help="The first business day at least 14 days later if omitted.")
+@click.option("--issuer", help="Who issues them; the operator's name if omitted.")
 @click.option("--claim", help="納付の請求の事由")
 @click.option("--payable-at", help="納付場所")
 @click.option("--contact", help="問い合わせ先")
@@ -95,7 +95,11 @@ def list_notices(fiscal_year: int, as_json: bool) -> None:
 
 @notice.command("pdf")
 @click.argument("number")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; NUMBER.pdf here.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; NUMBER.pdf in the current folder if omitted.",
+)
 @as_json_option
 @handle_errors
 def pdf(number: str, output: Path | None, as_json: bool) -> None:

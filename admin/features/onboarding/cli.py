@@ -29,7 +29,7 @@ def onboarding() -> None:
 @as_json_option
 @handle_errors
 def start(code: str, as_json: bool) -> None:
-    """参加手続きを始める / Begin the steps for a tenant, which the worker carries. Safe to repeat."""
+    """参加手続きを始める / Start onboarding a tenant; the worker runs the steps. Safe to repeat."""
     with option_names(tenant_id="CODE"), app_context() as context:
         started = start_onboarding(StartOnboarding(tenant_id=find_tenant_id(code)), actor=context.actor)
     print_result({"onboarding_id": str(started.onboarding_id)}, as_json)
@@ -60,7 +60,7 @@ def list_onboardings(code: str | None, as_json: bool) -> None:
 @as_json_option
 @handle_errors
 def decide(onboarding_id: UUID, step: str, choice: str, reason: str, as_json: bool) -> None:
-    """止まった手順を判断する / Retry, skip or adopt a step that waits or failed; the reason is kept in the record."""
+    """止まった手順を判断する / Retry, skip or adopt a step that waits or failed; the reason goes into the audit log."""
     with option_names(), app_context() as context:
         command = DecideStep(
             onboarding_id=onboarding_id, step=StepName(step), choice=StepDecision(choice), reason=reason

@@ -37,7 +37,7 @@ def member() -> None:
     "roles",
     multiple=True,
     type=click.Choice([role.value for role in _ROLES]),
-    help="Once for each role; a plain member without any.",
+    help="Once for each role; without any, a plain member.",
 )
 @as_json_option
 @handle_errors
@@ -100,7 +100,7 @@ def list_members(code: str, state: str | None, as_json: bool) -> None:
 @as_json_option
 @handle_errors
 def disable(code: str, member_id: UUID, reason: str, as_json: bool) -> None:
-    """利用者を停止する / Suspend a person: every right ends now, and every session as soon as Keycloak hears of it.
+    """利用者を停止する / Suspend a person: all roles are revoked now; sessions end as soon as Keycloak is updated.
 
     MEMBER_ID is the id that `member list` prints, or the person_id, which is the username in Keycloak.
     """

@@ -32,7 +32,12 @@ def quota() -> None:
 @click.argument("name")
 @click.option("--label", required=True)
 @click.option(
-    "--set", "values", multiple=True, required=True, type=(str, QuotaParam()), help="--set users 50; every one."
+    "--set",
+    "values",
+    multiple=True,
+    required=True,
+    type=(str, QuotaParam()),
+    help="--set users 50; once for every dimension.",
 )
 @click.option("--from", "valid_from", type=DateParam())
 @as_json_option
@@ -40,7 +45,7 @@ def quota() -> None:
 def define(
     name: str, label: str, values: tuple[tuple[str, int | None], ...], valid_from: date | None, as_json: bool
 ) -> None:
-    """プランを定める / Define a plan's values from a day on; `unlimited` is a value, 0 is nothing."""
+    """プランを定める / Define a plan's quotas from a day on; `unlimited` is a value, 0 means none."""
     command = DefinePlan(name=name, label=label, quotas=dict(values), valid_from=valid_from)
     with app_context() as context:
         defined = define_plan(command, actor=context.actor)
@@ -54,7 +59,7 @@ def define(
 @as_json_option
 @handle_errors
 def assign(code: str, plan: str, valid_from: date | None, as_json: bool) -> None:
-    """団体にプランを適用する / Put a tenant on a plan."""
+    """団体にプランを適用する / Assign a plan to a tenant."""
     with app_context() as context:
         command = ChoosePlan(tenant_id=find_tenant_id(code), plan=plan, valid_from=valid_from)
         choose_plan(command, actor=context.actor)
@@ -69,7 +74,7 @@ def assign(code: str, plan: str, valid_from: date | None, as_json: bool) -> None
 @as_json_option
 @handle_errors
 def request(code: str, dimension: str, value: int | None, reason: str, as_json: bool) -> None:
-    """利用枠の変更を申請する / Ask for another value; another person decides."""
+    """利用枠の変更を申請する / Request another quota; someone else decides."""
     with app_context() as context:
         command = RequestQuota(tenant_id=find_tenant_id(code), dimension=dimension, value=value, reason=reason)
         requested = request_quota(command, actor=context.actor)
@@ -79,12 +84,12 @@ def request(code: str, dimension: str, value: int | None, reason: str, as_json: 
 @quota.command("decide")
 @click.argument("request_id", type=click.UUID)
 @click.argument("decision", type=click.Choice([decision.value for decision in Decision]))
-@click.option("--digest", required=True, help="The digest of the request that was seen.")
+@click.option("--digest", required=True, help="The digest of the request that was reviewed.")
 @click.option("--why", required=True)
 @as_json_option
 @handle_errors
 def decide(request_id: UUID, decision: str, digest: str, why: str, as_json: bool) -> None:
-    """申請を決定する / Decide a request of somebody else."""
+    """申請を決定する / Decide someone else's request."""
     command = DecideQuota(request_id=request_id, decision=Decision(decision), digest=digest, why=why)
     with app_context() as context:
         decided = decide_quota(command, actor=context.actor)

@@ -42,7 +42,7 @@ def rule() -> None:
 @as_json_option
 @handle_errors
 def draft(name: str, label: str, body: BinaryIO, valid_from: date, valid_until: date | None, as_json: bool) -> None:
-    """ルールの版を書く / Write a version of a rule down. It holds once a decision adopts it."""
+    """ルールの版を書く / Draft a version of a rule. It takes effect once a decision adopts it."""
     content = body.read(MAX_RULE_BYTES + 1)
     if len(content) > MAX_RULE_BYTES:
         raise Invalid(INVALID_RULE_BODY, field="--body", most=MAX_RULE_BYTES, given=f"> {MAX_RULE_BYTES}")
@@ -76,12 +76,15 @@ def adopt(version_id: UUID, decided_by: str, number: str, decided_on: date, as_j
 @rule.command("end")
 @click.argument("version_id", type=click.UUID)
 @click.option(
-    "--until", "valid_until", type=DateParam(), help="The first day on which it no longer holds; open where absent."
+    "--until",
+    "valid_until",
+    type=DateParam(),
+    help="The first day on which it is no longer in force; no end if omitted.",
 )
 @as_json_option
 @handle_errors
 def end(version_id: UUID, valid_until: date | None, as_json: bool) -> None:
-    """ルールの適用終了日を変える / Move the end of an adopted version."""
+    """ルールの適用終了日を変える / Change the end date of an adopted version."""
     with app_context() as context:
         end_rule(EndRule(version_id=version_id, valid_until=valid_until), actor=context.actor)
     print_result({"version_id": str(version_id), "valid_until": str(valid_until or "―")}, as_json)

@@ -30,12 +30,12 @@ pages = Blueprint("rules", __name__, template_folder="templates")
 NOT_WEIGHTS = message(
     "form.not_weights",
     ja="「{given}」は重みとして読めません。1行に1つ、「431001=60.00」または「city=100」の形で入力してください。",
-    en="“{given}” is no weight; write one a line, as 431001=60.00 or city=100.",
+    en="“{given}” is not a weight; write one per line, as 431001=60.00 or city=100.",
 )
 NOT_USED = message(
     "form.not_used_by_basis",
     ja="選んだ基準では使いません。空にしてください。",
-    en="The basis that was chosen does not use this; leave it empty.",
+    en="The chosen basis does not use this; leave it empty.",
 )
 
 _FORM_ROWS: Final = 6

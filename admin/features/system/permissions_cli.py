@@ -24,7 +24,7 @@ from admin.operations.settings import Settings
 )
 @handle_errors
 def permissions(as_json: bool, write_docs: Path | None) -> None:
-    """権限・役割・画面・操作の一覧 / Every permission with its roles, every address and command with what it asks."""
+    """権限・役割・画面・操作の一覧 / Every permission with its roles; every route and command with its permission."""
     create_app: Callable[[Settings], Flask] = click.get_current_context().obj
     app = create_app(Settings.from_environment(os.environ))
     if write_docs is not None:

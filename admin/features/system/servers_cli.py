@@ -30,7 +30,7 @@ _STOP_SECONDS = 120
 BACKGROUND_EXITED = message(
     "servers.background_ended",
     ja="起動の途中で終了しました。",
-    en="It ended while starting.",
+    en="It exited while starting.",
     hint_ja="詳しくは {log} を見てください。",
     hint_en="See {log}.",
 )
@@ -43,11 +43,15 @@ class _StopRequested(BaseException):
 
 @click.command("run")
 @click.option(
-    "--members", type=click.Choice(["13", "21"]), default="21", show_default=True, help="How far the example goes."
+    "--members",
+    type=click.Choice(["13", "21"]),
+    default="21",
+    show_default=True,
+    help="How many members the example has.",
 )
 @handle_errors
 def run(members: str) -> None:
-    """すべてを起動し、例示データで主な仕事をして見せる / Start all, carry out the main job, serve until Ctrl-C."""
+    """すべてを起動し、例示データで主な仕事をして見せる / Start everything, load the example and serve until Ctrl-C."""
     settings = Settings.from_environment(os.environ, example_default=True)
     with _stop_on_signal(), Supervisor(settings.home, _progress) as supervisor:
         bring_up(
@@ -87,7 +91,7 @@ def _no_op() -> None:
 @as_json_option
 @handle_errors
 def up(as_json: bool) -> None:
-    """すべてを背後で起動し、準備ができたら戻る / Start all in the background; returns when everything is ready."""
+    """すべてを背後で起動し、準備ができたら戻る / Start everything in the background; returns when it is ready."""
     settings = Settings.from_environment(os.environ)
     log = settings.logs / f"{SUPERVISOR}.log"
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
@@ -184,7 +188,7 @@ def down(as_json: bool) -> None:
 @as_json_option
 @handle_errors
 def status(as_json: bool) -> None:
-    """動いているかを見る / See what runs. Exit code 0 when everything is ready, 3 when something does not answer."""
+    """動いているかを見る / Show what is running. Exit code 0 when all is ready, 3 when something does not answer."""
     statuses = server_status.status(Settings.from_environment(os.environ))
     if as_json:
         print_json(statuses)

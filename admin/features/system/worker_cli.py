@@ -19,9 +19,9 @@ from admin.workflows.jobs import JobWorker, Queue
 @click.command("worker")
 @handle_errors
 def worker() -> None:
-    """ジョブを処理する / Carry jobs out, until SIGTERM or Ctrl-C.
+    """ジョブを処理する / Process jobs until SIGTERM or Ctrl-C.
 
-    Where no SMTP_URL is set, it also keeps the mail that Keycloak sends, for the operator to see.
+    Where no SMTP_URL is set, it also stores the email that Keycloak sends, for the operator to read.
     """
     settings = Settings.from_environment(os.environ)
     app = create_core(settings)

@@ -44,7 +44,7 @@ def tenant() -> None:
 @as_json_option
 @handle_errors
 def list_tenants(state: str | None, cohort: str | None, as_json: bool) -> None:
-    """参加団体の一覧 / All that take part, by code. The operator itself has `tenant show`."""
+    """参加団体の一覧 / All participating tenants, by code. For the operator, use `tenant show`."""
     with app_context(), system_transaction(OPERATOR) as session:
         found_rows = queries.tenants(session, state=None if state is None else TenantState(state), cohort=cohort)
         rows = [row for row in found_rows if not row.is_operator]
@@ -63,7 +63,7 @@ def list_tenants(state: str | None, cohort: str | None, as_json: bool) -> None:
 @as_json_option
 @handle_errors
 def show_tenant(code: str, as_json: bool) -> None:
-    """団体を 1 つ見る / One tenant: figures, people, quotas, acceptance, moves."""
+    """団体を 1 つ見る / One tenant: statistics, people, quotas, acceptance, state changes."""
     with app_context(), system_transaction(OPERATOR) as session:
         facts = find_tenant(session, code)
         accepted = acceptance_in_force(session, facts.id, clock.today())
@@ -110,7 +110,7 @@ def register(
     cohort: str | None,
     as_json: bool,
 ) -> None:
-    """団体を登録する / Register a body as an applicant."""
+    """団体を登録する / Register an organization as an applicant."""
     command = RegisterTenant(
         code=code,
         name=name,
@@ -127,16 +127,16 @@ def register(
 
 @tenant.command("import")
 @click.argument("source", type=click.File("rb"), metavar="FILE|-")
-@click.option("--check", is_flag=True, help="Say what would happen to each row and change nothing.")
+@click.option("--check", is_flag=True, help="Report what would happen to each row and change nothing.")
 @click.option(
     "--basis-date",
     "basis_dates",
     multiple=True,
     type=(click.Choice([kind.value for kind in StatisticKind]), DateParam()),
-    help="Of which day a kind of figure is, as --basis-date population 2020-10-01; once for each column of figures.",
+    help="The reference date of a statistic, as --basis-date population 2020-10-01; once for each column.",
 )
-@click.option("--source-of-figures", help="Where the figures are from, where the file does not say it.")
-@click.option("--encoding", type=click.Choice(["utf-8", "cp932"]), help="Found out when not given.")
+@click.option("--source-of-figures", help="Where the statistics come from, if the file does not say.")
+@click.option("--encoding", type=click.Choice(["utf-8", "cp932"]), help="Detected if omitted.")
 @click.option("--from", "valid_from", type=DateParam(), help="Planned first day of membership.")
 @click.option("--cohort")
 @as_json_option
@@ -153,7 +153,7 @@ def import_file(
 ) -> None:
     """CSV から団体を取り込む / Register every municipality of a CSV, or none.
 
-    Every wrong row is named with its line and reason. Exit code 2 when a row is wrong, with and without --check.
+    Every invalid row is reported with its line and reason. Exit code 2 when a row is invalid, with or without --check.
     """
     command = ImportTenants(
         content=source.read(MAX_BYTES + 1),
@@ -186,11 +186,11 @@ def import_file(
 @click.argument("code")
 @click.argument("to", type=click.Choice([state.value for state in TenantState]))
 @click.option("--reason", required=True)
-@click.option("--on", "effective_on", type=DateParam(), help="The day it takes effect; today when not given.")
+@click.option("--on", "effective_on", type=DateParam(), help="The day it takes effect; today if omitted.")
 @as_json_option
 @handle_errors
 def move(code: str, to: str, reason: str, effective_on: date | None, as_json: bool) -> None:
-    """団体の状態を進める / Move a tenant along the table of states."""
+    """団体の状態を進める / Change the state of a tenant."""
     with app_context() as context:
         command = MoveTenant(
             tenant_id=find_tenant_id(code), to=TenantState(to), reason=reason, effective_on=effective_on

@@ -35,12 +35,12 @@ _MAY_BE_EMPTY: Final = {"code": "code", "name-en": "name_en", "from": "valid_fro
 
 @tenant.command("edit")
 @click.argument("code")
-@click.option("--code", "new_code", help="Another code, as after a merger.")
+@click.option("--code", "new_code", help="A new code, for example after a merger.")
 @click.option("--name")
 @click.option("--kana")
 @click.option("--name-en")
 @click.option("--from", "valid_from", type=DateParam(), help="Planned first day of membership.")
-@click.option("--without", multiple=True, type=click.Choice(list(_MAY_BE_EMPTY)), help="Leave this empty from now on.")
+@click.option("--without", multiple=True, type=click.Choice(list(_MAY_BE_EMPTY)), help="Clear this field.")
 @as_json_option
 @handle_errors
 def edit(
@@ -53,12 +53,12 @@ def edit(
     without: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """団体の内容を変更する / Change a tenant's record. What is not named stays as it is."""
+    """団体の内容を変更する / Edit a tenant. Fields that are not given stay as they are."""
     given = {"code": new_code, "name": name, "kana": kana, "name_en": name_en, "valid_from": valid_from}
     changes: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
     for option in without:
         if given[_MAY_BE_EMPTY[option]] is not None:
-            raise click.BadOptionUsage("--without", f"--{option} is given and taken away at once")
+            raise click.BadOptionUsage("--without", f"--{option} is given and cleared at the same time")
         changes[_MAY_BE_EMPTY[option]] = None
     with option_names(code="--code"), app_context() as context:
         tenant_id = find_tenant_id(code)
@@ -74,12 +74,14 @@ def edit(
 @click.argument("code")
 @click.argument("kind", type=click.Choice([kind.value for kind in StatisticKind]))
 @click.argument("value")
-@click.option("--on", "basis_date", required=True, type=DateParam(), help="The day the figure is of, as 2020-10-01.")
+@click.option(
+    "--on", "basis_date", required=True, type=DateParam(), help="The reference date of the statistic, as 2020-10-01."
+)
 @click.option("--source", required=True, help="Where it is published.")
 @as_json_option
 @handle_errors
 def figure(code: str, kind: str, value: str, basis_date: date, source: str, as_json: bool) -> None:
-    """統計値を登録する / Record a dated figure. One that stands for the same day is superseded and stays readable."""
+    """統計値を登録する / Record a dated statistic. One for the same date is superseded and stays readable."""
     with option_names(), app_context() as context:
         command = RecordStatistic(
             tenant_id=find_tenant_id(code), kind=StatisticKind(kind), value=value, basis_date=basis_date, source=source
@@ -105,7 +107,7 @@ def figure(code: str, kind: str, value: str, basis_date: date, source: str, as_j
 @as_json_option
 @handle_errors
 def contact(code: str, purpose: str, section: str, name: str, email: str, phone: str | None, as_json: bool) -> None:
-    """連絡先を登録する / Name whom to ask about a purpose, in place of whoever was named before."""
+    """連絡先を登録する / Record the contact for a purpose, replacing the previous one."""
     with option_names(), app_context() as context:
         command = RecordContact(
             tenant_id=find_tenant_id(code),

@@ -25,13 +25,13 @@ from tenancy.tenants.tables import StatisticKind
 
 pages = Blueprint("tenant_import", __name__, template_folder="templates")
 
-FILE_MISSING = message("import.file_missing", ja="取り込む CSV ファイルを選んでください。", en="Choose the CSV file.")
+FILE_MISSING = message("import.file_missing", ja="取り込む CSV ファイルを選んでください。", en="Choose a CSV file.")
 MAX_BYTES = 2 * 2**20
 """Bytes of a file sent by form: carried twice within one request's limit."""
 TOO_LARGE = message(
     "import.form_too_large",
     ja="画面から取り込めるのは {most} バイトまでです（{given} バイト）。",
-    en="A file sent by form may have {most} bytes; this one has {given}.",
+    en="A file uploaded here may have at most {most} bytes; this one has {given}.",
     hint_ja="ファイルを分けてください。",
     hint_en="Split the file.",
 )

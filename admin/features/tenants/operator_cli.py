@@ -30,7 +30,7 @@ def operator() -> None:
 @as_json_option
 @handle_errors
 def register(code: str, name: str, kana: str, name_en: str | None, as_json: bool) -> None:
-    """県を運営者として登録する / Register the prefecture CODE as the operator, once: the first deed of all."""
+    """県を運営者として登録する / Register the prefecture CODE as the operator. Done once, before anything else."""
     operator_id = new_id()
     with option_names(), app_context() as context:
         command = RegisterOperator(

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, may, requires
-from admin.core.language import either
+from admin.core.language import either, gettext
 from admin.features.audit.pages import names_of_actors
 from admin.interface.downloads import table_response
 from admin.interface.labels import LABELS, label_of
@@ -93,7 +93,7 @@ def tenants_file(file_kind: str) -> Response:
         )
         for row in queries.list_tenants(session(), filters, order=order, descending=descending)
     )
-    return table_response(file_kind, either("参加団体", "tenants"), header, rows)
+    return table_response(file_kind, gettext("tenants"), header, rows)
 
 
 @pages.get("/tenants/<uuid:tenant_id>")

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from fractions import Fraction
 
+import pytest
+from flask import Flask
+
+from admin.core.language import init_i18n
 from admin.interface.charts import BeforeAfter, Part, change_headline, paired_bars, stacked_bar
 from admin.interface.formats import amount, elapsed, exact, percent, yen
 from admin.interface.labels import LABELS
@@ -15,6 +20,15 @@ from tenancy.onboarding.steps import StepName, StepState
 from tenancy.tenants.states import TenantKind, TenantState
 
 THREE = [BeforeAfter("八代市", 1_000, 900), BeforeAfter("熊本市", 9_000, 7_300), BeforeAfter("人吉市", 0, 1_800, True)]
+
+
+@pytest.fixture(autouse=True)
+def language() -> Iterator[None]:
+    """An application that has its languages and no more."""
+    app = Flask("admin")
+    init_i18n(app)
+    with app.app_context():
+        yield
 
 
 def test_the_title_is_the_answer() -> None:
