@@ -17,8 +17,8 @@ from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.kernel.fiscal_year import FiscalYear
 from tenancy.tenants import queries
 from tenancy.tenants.queries import StatisticValue
-from tenancy.tenants.states import STATE_EFFECTS, TenantKind, TenantState
-from tenancy.tenants.tables import Cohort, StatisticKind, Tenant
+from tenancy.tenants.states import STATE_EFFECTS, StatisticKind, TenantKind, TenantState
+from tenancy.tenants.tables import Cohort, Tenant
 
 __all__ = [
     "CohortFacts",

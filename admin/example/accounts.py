@@ -23,7 +23,7 @@ from governance.kernel.database import OPERATOR
 from governance.kernel.errors import NotAllowed, NotFound, message
 from governance.permissions import Role
 from tenancy.clients.queries import service_clients
-from tenancy.clients.tables import ClientState
+from tenancy.clients.states import ClientState
 from tenancy.keycloak.port import Realm, service_client_name
 from tenancy.people.queries import members, roles_of_members
 from tenancy.people.tables import Member

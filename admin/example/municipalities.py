@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from tenancy.tenants.tables import StatisticKind
+from tenancy.tenants.states import StatisticKind
 
 FILE: Final = Path(__file__).with_name("kumamoto_municipalities.csv")
 

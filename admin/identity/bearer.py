@@ -16,7 +16,8 @@ from governance.actors import Actor, ActorKind
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import SCOPE_PERMISSIONS, Permission
-from tenancy.clients.tables import ClientState, ServiceClient
+from tenancy.clients.states import ClientState
+from tenancy.clients.tables import ServiceClient
 from tenancy.keycloak.port import Realm, organization_alias, service_client_name
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
 from tenancy.tenants.tables import Tenant

@@ -18,7 +18,7 @@ from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
 from tenancy.keycloak.port import Realm
 from tenancy.people.queries import member_of_person
-from tenancy.people.tables import MemberState
+from tenancy.people.states import MemberState
 
 IDLE: Final = timedelta(minutes=30)
 ABSOLUTE: Final = timedelta(hours=10)

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from governance.grants import RoleGrant
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
-from tenancy.people.tables import Member, MemberState
+from tenancy.people.states import MemberState
+from tenancy.people.tables import Member
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
 from tenancy.tenants.tables import Tenant
 

@@ -19,12 +19,11 @@ from governance.approvals import Decision
 from governance.audit.writer import AuditOutcome
 from governance.kernel.split import Rounding
 from governance.labels import EVENT_LABELS, PERMISSION_LABELS, ROLE_LABELS, LabelPair
-from tenancy.clients.tables import ClientState
+from tenancy.clients.states import ClientState
 from tenancy.onboarding.plan import Action
 from tenancy.onboarding.steps import StepDecision, StepName, StepState
-from tenancy.people.tables import MemberState
-from tenancy.tenants.states import TenantKind, TenantState
-from tenancy.tenants.tables import ContactPurpose, StatisticKind
+from tenancy.people.states import MemberState
+from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
 
 
 class Named(Protocol):

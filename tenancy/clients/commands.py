@@ -19,7 +19,8 @@ from governance.kernel.yen import printable
 from governance.permissions import Permission
 from tenancy.clients import queries
 from tenancy.clients.keys import public_key_set
-from tenancy.clients.tables import ClientState, ServiceClient
+from tenancy.clients.states import ClientState
+from tenancy.clients.tables import ServiceClient
 from tenancy.keycloak.port import SERVICE_SCOPES, service_client_name
 from tenancy.quotas.limits import enforce_quota
 from tenancy.tenants.queries import tenant as tenant_of

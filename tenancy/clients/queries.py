@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from governance.kernel.errors import NOT_FOUND, NotFound
-from tenancy.clients.tables import ClientState, ServiceClient
+from tenancy.clients.states import ClientState
+from tenancy.clients.tables import ServiceClient
 
 
 def service_clients(session: Session, tenant_id: UUID, *, also_stopped: bool = False) -> list[ServiceClient]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
@@ -11,14 +10,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.kernel.database import TableBase
-
-
-class ClientState(StrEnum):
-    """Registered until it is in Keycloak, then active; a stopped client gets no token."""
-
-    REGISTERED = "registered"
-    ACTIVE = "active"
-    STOPPED = "stopped"
 
 
 class ServiceClient(TableBase):

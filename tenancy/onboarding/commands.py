@@ -15,7 +15,8 @@ from governance.kernel import clock
 from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, Stale, message
 from governance.kernel.ids import new_id
 from governance.permissions import Permission
-from tenancy.clients.tables import ClientState, ServiceClient
+from tenancy.clients.states import ClientState
+from tenancy.clients.tables import ServiceClient
 from tenancy.onboarding import steps
 from tenancy.onboarding.queries import intents_digest, step_statuses
 from tenancy.onboarding.steps import OnboardingState, StepDecision, StepName, StepResult, StepState

@@ -13,14 +13,16 @@ from governance.agreements.queries import acceptance_in_force
 from governance.grants import RoleGrant
 from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.permissions import Role
-from tenancy.clients.tables import ClientState, ServiceClient
+from tenancy.clients.states import ClientState
+from tenancy.clients.tables import ServiceClient
 from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
     OrganizationIntent,
     PersonIntent,
     ServiceClientIntent,
 )
-from tenancy.people.tables import Member, MemberState
+from tenancy.people.states import MemberState
+from tenancy.people.tables import Member
 from tenancy.quotas.queries import quotas_in_force
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
 from tenancy.tenants.tables import Tenant

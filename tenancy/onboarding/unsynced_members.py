@@ -16,12 +16,14 @@ from sqlalchemy.orm import Session
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.permissions import OPERATOR_ROLES, Permission
-from tenancy.clients.tables import ClientState, ServiceClient
+from tenancy.clients.states import ClientState
+from tenancy.clients.tables import ServiceClient
 from tenancy.keycloak.port import OperatorIntent
 from tenancy.onboarding.steps import OnboardingState
 from tenancy.onboarding.tables import Onboarding
 from tenancy.people import queries as people
-from tenancy.people.tables import Member, MemberState
+from tenancy.people.states import MemberState
+from tenancy.people.tables import Member
 from tenancy.tenants.states import TenantState
 from tenancy.tenants.tables import Tenant
 

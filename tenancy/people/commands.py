@@ -18,7 +18,8 @@ from governance.kernel.ids import new_id
 from governance.kernel.plain_text import PlainLine, mail_address, plain_line
 from governance.permissions import GRANTABLE_BY, OPERATOR_ROLES, TENANT_ROLES, Permission, Role
 from tenancy.people import queries
-from tenancy.people.tables import Member, MemberState
+from tenancy.people.states import MemberState
+from tenancy.people.tables import Member
 from tenancy.quotas.limits import enforce_quota
 from tenancy.tenants.queries import tenant as tenant_of
 from tenancy.tenants.states import TenantState

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from governance.grants import RoleGrant
 from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.permissions import Role
-from tenancy.people.tables import Member, MemberState
+from tenancy.people.states import MemberState
+from tenancy.people.tables import Member
 
 PRESENT_STATES = (MemberState.INVITED.value, MemberState.ACTIVE.value)
 """States of people who are meant to be able to sign in."""

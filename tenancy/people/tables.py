@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.kernel.database import TableBase
-
-
-class MemberState(StrEnum):
-    """Invited until the first sign-in; suspended people may come back, removed ones do not."""
-
-    INVITED = "invited"
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    REMOVED = "removed"
 
 
 class Member(TableBase):

@@ -35,7 +35,7 @@ from tenancy.tenants.eligibility import eligible_code
 from tenancy.tenants.importing import ALREADY_REGISTERED, ImportRefused, ImportVerdict, examine
 from tenancy.tenants.municipality_file import Encoding
 from tenancy.tenants.state_changes import apply_transition
-from tenancy.tenants.states import TenantKind, TenantState
+from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 from tenancy.tenants.statistics import (
     RecordStatistic,
     StatisticInput,
@@ -44,7 +44,7 @@ from tenancy.tenants.statistics import (
     record_statistic,
     record_statistic_value,
 )
-from tenancy.tenants.tables import Cohort, StatisticKind, Tenant
+from tenancy.tenants.tables import Cohort, Tenant
 
 # All commands of the package, whichever module defines them.
 __all__ = [

@@ -16,7 +16,8 @@ from governance.kernel.ids import new_id
 from governance.kernel.plain_text import PlainLine, mail_address, plain_line
 from governance.permissions import Permission
 from tenancy.tenants import queries
-from tenancy.tenants.tables import Contact, ContactPurpose
+from tenancy.tenants.states import ContactPurpose
+from tenancy.tenants.tables import Contact
 
 
 class RecordContact(Command):

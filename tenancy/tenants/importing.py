@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from governance.kernel.errors import Conflict, DomainError, Invalid, message
 from tenancy.tenants.eligibility import eligible_code
 from tenancy.tenants.municipality_file import Encoding, MunicipalityFile, MunicipalityRow, read_municipalities
+from tenancy.tenants.states import StatisticKind
 from tenancy.tenants.statistic_values import basis_date
-from tenancy.tenants.tables import StatisticKind, Tenant
+from tenancy.tenants.tables import Tenant
 
 ALREADY_REGISTERED = message(
     "tenant.already_registered",

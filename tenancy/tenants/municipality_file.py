@@ -17,9 +17,8 @@ from typing import Final, Literal
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.kernel.plain_text import plain_line
 from governance.kernel.yen import printable
-from tenancy.tenants.states import TenantKind
+from tenancy.tenants.states import StatisticKind, TenantKind
 from tenancy.tenants.statistic_values import statistic_from_cell
-from tenancy.tenants.tables import StatisticKind
 
 MAX_BYTES: Final = 4 * 2**20
 MAX_ROWS: Final = 5_000

@@ -14,9 +14,9 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from governance.kernel.errors import NOT_FOUND, NotFound
-from tenancy.tenants.states import TenantKind, TenantState
+from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 from tenancy.tenants.statistic_values import statistic_fraction
-from tenancy.tenants.tables import Cohort, Contact, Statistic, StatisticKind, Tenant, TenantStateChange
+from tenancy.tenants.tables import Cohort, Contact, Statistic, Tenant, TenantStateChange
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,24 @@ class TenantState(StrEnum):
     LEFT = "left"
 
 
+class StatisticKind(StrEnum):
+    """Which figure: persons, households, square kilometres, or 財政力指数."""
+
+    POPULATION = "population"
+    HOUSEHOLDS = "households"
+    AREA_KM2 = "area_km2"
+    FISCAL_INDEX = "fiscal_index"
+
+
+class ContactPurpose(StrEnum):
+    """What a contact of a tenant is asked about."""
+
+    GENERAL = "general"
+    TECHNICAL = "technical"
+    FINANCE = "finance"
+    SECURITY = "security"
+
+
 @dataclass(frozen=True, slots=True)
 class StateEffects:
     """What a state does: may people sign in, do API clients get tokens, does a share of the cost fall on the tenant."""

@@ -10,7 +10,7 @@ from typing import Final
 from governance.kernel.era import DATE_BOUNDS
 from governance.kernel.errors import Invalid, message
 from governance.kernel.yen import printable
-from tenancy.tenants.tables import StatisticKind
+from tenancy.tenants.states import StatisticKind
 
 NOT_A_STATISTIC = message(
     "statistic.not_a_figure",

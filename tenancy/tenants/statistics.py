@@ -14,8 +14,9 @@ from governance.kernel.ids import new_id
 from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
 from tenancy.tenants import queries
+from tenancy.tenants.states import StatisticKind
 from tenancy.tenants.statistic_values import basis_date, statistic_text
-from tenancy.tenants.tables import Statistic, StatisticKind
+from tenancy.tenants.tables import Statistic
 
 
 class StatisticInput(BaseModel):

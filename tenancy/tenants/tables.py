@@ -10,25 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.kernel.database import TableBase
-from tenancy.tenants.states import TenantKind, TenantState
-
-
-class StatisticKind(StrEnum):
-    """Which figure: persons, households, square kilometres, or 財政力指数."""
-
-    POPULATION = "population"
-    HOUSEHOLDS = "households"
-    AREA_KM2 = "area_km2"
-    FISCAL_INDEX = "fiscal_index"
-
-
-class ContactPurpose(StrEnum):
-    """What a contact of a tenant is asked about."""
-
-    GENERAL = "general"
-    TECHNICAL = "technical"
-    FINANCE = "finance"
-    SECURITY = "security"
+from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
 
 
 def _one_of(column: str, values: type[StrEnum]) -> str:

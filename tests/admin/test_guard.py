@@ -23,9 +23,11 @@ from governance.kernel import clock
 from governance.kernel.database import OPERATOR, current_tenant_scope, db, tenant_scope
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
-from tenancy.clients.tables import ClientState, ServiceClient
+from tenancy.clients.states import ClientState
+from tenancy.clients.tables import ServiceClient
 from tenancy.keycloak.port import Realm
-from tenancy.people.tables import Member, MemberState
+from tenancy.people.states import MemberState
+from tenancy.people.tables import Member
 from tenancy.tenants.states import TenantState
 from tenancy.tenants.tables import Tenant
 from tests.admin.issuer import Issuer

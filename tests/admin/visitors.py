@@ -21,7 +21,8 @@ from governance.kernel.database import OPERATOR
 from governance.kernel.ids import new_id
 from governance.permissions import OPERATOR_ROLES, Role
 from tenancy.keycloak.port import Realm, organization_alias
-from tenancy.people.tables import Member, MemberState
+from tenancy.people.states import MemberState
+from tenancy.people.tables import Member
 from tenancy.tenants.states import TenantKind, TenantState
 from tenancy.tenants.tables import Tenant
 

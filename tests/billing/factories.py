@@ -28,7 +28,7 @@ from governance.rules.commands import AdoptRule, DraftRule, adopt_rule, draft_ru
 from tenancy import directory
 from tenancy.directory import TenantKind, TenantState
 from tenancy.tenants.commands import MoveTenant, RegisterTenant, StatisticInput, move_tenant, register_tenant
-from tenancy.tenants.tables import StatisticKind
+from tenancy.tenants.states import StatisticKind
 from tests.actors import Actors
 
 IN_FISCAL_YEAR_2025: Final = datetime(2025, 6, 2, 1, 0, tzinfo=UTC)

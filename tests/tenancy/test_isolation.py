@@ -19,8 +19,7 @@ from tenancy.keycloak.keys import SigningKey
 from tenancy.people.commands import AddMember, add_member
 from tenancy.quotas.commands import RequestQuota, request_quota
 from tenancy.tenants.commands import RecordContact, RecordStatistic, record_contact, record_statistic
-from tenancy.tenants.states import TenantState
-from tenancy.tenants.tables import ContactPurpose, StatisticKind
+from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantState
 from tests.actors import Actors
 from tests.tenancy.factories import (
     accept,

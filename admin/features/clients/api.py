@@ -15,7 +15,7 @@ from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.clients import queries as clients
 from tenancy.clients.commands import register_client
-from tenancy.clients.tables import ClientState
+from tenancy.clients.states import ClientState
 
 routes = ApiRoutes(Tag.PEOPLE)
 

@@ -17,7 +17,8 @@ from governance.kernel.database import db
 from governance.permissions import Permission, Role
 from tenancy.people import queries as people
 from tenancy.people.commands import add_member, disable_member
-from tenancy.people.tables import Member, MemberState
+from tenancy.people.states import MemberState
+from tenancy.people.tables import Member
 
 routes = ApiRoutes(Tag.PEOPLE)
 

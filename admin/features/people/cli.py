@@ -17,7 +17,7 @@ from governance.kernel.database import OPERATOR
 from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Role
 from tenancy.people import queries
 from tenancy.people.commands import AddMember, DisableMember, add_member, disable_member
-from tenancy.people.tables import MemberState
+from tenancy.people.states import MemberState
 
 _ROLES: Final = sorted(TENANT_ROLES | OPERATOR_ROLES)
 

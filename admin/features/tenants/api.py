@@ -27,8 +27,7 @@ from tenancy.tenants.commands import (
     remove_contact,
 )
 from tenancy.tenants.queries import TenantFilter, TenantListItem
-from tenancy.tenants.states import TenantKind, TenantState
-from tenancy.tenants.tables import ContactPurpose, StatisticKind
+from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
 
 routes = ApiRoutes(Tag.TENANTS)
 

@@ -29,8 +29,7 @@ from tenancy.tenants.commands import (
 )
 from tenancy.tenants.importing import ImportRefused, ImportVerdict
 from tenancy.tenants.municipality_file import MAX_BYTES
-from tenancy.tenants.states import TenantKind, TenantState
-from tenancy.tenants.tables import StatisticKind
+from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 
 
 @click.group()

@@ -25,7 +25,7 @@ from tenancy.tenants.commands import (
     record_statistic,
     remove_contact,
 )
-from tenancy.tenants.tables import ContactPurpose, StatisticKind
+from tenancy.tenants.states import ContactPurpose, StatisticKind
 
 __all__ = ["tenant"]
 

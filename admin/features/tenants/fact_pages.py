@@ -22,8 +22,9 @@ from tenancy.tenants.commands import (
     record_statistic,
     remove_contact,
 )
+from tenancy.tenants.states import ContactPurpose, StatisticKind
 from tenancy.tenants.statistic_values import statistic_text
-from tenancy.tenants.tables import Contact, ContactPurpose, StatisticKind
+from tenancy.tenants.tables import Contact
 
 pages = Blueprint("tenant_facts", __name__, template_folder="templates")
 

@@ -21,7 +21,7 @@ from governance.permissions import Permission
 from tenancy.tenants import queries
 from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
 from tenancy.tenants.importing import ImportRefused, ImportVerdict
-from tenancy.tenants.tables import StatisticKind
+from tenancy.tenants.states import StatisticKind
 
 pages = Blueprint("tenant_import", __name__, template_folder="templates")
 

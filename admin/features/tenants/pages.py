@@ -27,8 +27,7 @@ from tenancy.people.queries import members, roles_of_members
 from tenancy.quotas.queries import plan_in_force, quota_requests, quotas_in_force
 from tenancy.tenants import queries
 from tenancy.tenants.queries import LIST_ORDERS, TenantFilter
-from tenancy.tenants.states import TRANSITIONS, TenantKind, TenantState
-from tenancy.tenants.tables import ContactPurpose
+from tenancy.tenants.states import TRANSITIONS, ContactPurpose, TenantKind, TenantState
 
 pages = Blueprint("tenants", __name__, template_folder="templates")
 

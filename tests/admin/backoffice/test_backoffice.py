@@ -20,7 +20,8 @@ from governance.audit.tables import AuditEvent
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from governance.permissions import OPERATOR_ROLES, ROLE_PERMISSIONS, TENANT_ROLES, Permission, Role
-from tenancy.people.tables import Member, MemberState
+from tenancy.people.states import MemberState
+from tenancy.people.tables import Member
 from tests.admin.visitors import Visit, Visitors
 
 SignIn = Callable[[Actor], Visit]

@@ -16,7 +16,8 @@ from admin.identity.sessions import COOKIE
 from admin.operations.settings import Settings
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import OPERATOR_ROLES, Role
-from tenancy.people.tables import Member, MemberState
+from tenancy.people.states import MemberState
+from tenancy.people.tables import Member
 from tests.admin.issuer import Issuer
 from tests.admin.live_app import served
 from tests.admin.visitors import Visitors, visit

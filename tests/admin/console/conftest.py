@@ -34,8 +34,7 @@ from tenancy.tenants.commands import (
     move_tenant,
     register_tenant,
 )
-from tenancy.tenants.states import TenantKind, TenantState
-from tenancy.tenants.tables import StatisticKind
+from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 from tests.actors import Actors
 from tests.admin.visitors import Visit, Visitors
 from tests.billing.factories import CENSUS, CENSUS_DAY, IN_FISCAL_YEAR_2025, THIRTEEN, BillingFactory

@@ -18,7 +18,7 @@ from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.people import queries
 from tenancy.people.commands import AddMember, DisableMember, MemberAdded, add_member, disable_member
-from tenancy.people.tables import MemberState
+from tenancy.people.states import MemberState
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors
 from tests.tenancy.factories import (

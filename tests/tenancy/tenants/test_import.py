@@ -22,7 +22,7 @@ from tenancy.tenants.commands import (
     preview_import,
 )
 from tenancy.tenants.importing import ImportRefused, ImportVerdict
-from tenancy.tenants.tables import StatisticKind
+from tenancy.tenants.states import StatisticKind
 from tests.actors import Actors
 from tests.tenancy.factories import kumamoto_city, recorded, rows
 

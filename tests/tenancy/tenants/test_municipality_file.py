@@ -6,8 +6,7 @@ import pytest
 
 from governance.kernel.errors import Invalid
 from tenancy.tenants.municipality_file import MAX_BYTES, MAX_ROWS, read_municipalities
-from tenancy.tenants.states import TenantKind
-from tenancy.tenants.tables import StatisticKind
+from tenancy.tenants.states import StatisticKind, TenantKind
 
 HEADER = "code6,name_ja,kana,kind,population_2020"
 ASO = "432148,阿蘇市,アソシ,city,24930"

@@ -23,8 +23,7 @@ from tenancy.tenants.commands import (
     register_tenant,
 )
 from tenancy.tenants.eligibility import ALL_PREFECTURES, parse_prefectures, set_eligible_prefectures
-from tenancy.tenants.states import TenantKind, TenantState
-from tenancy.tenants.tables import StatisticKind
+from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 from tests.actors import Actors
 from tests.tenancy.factories import change_state, kumamoto_city, recorded, register_applicant, rows
 

@@ -26,8 +26,7 @@ from tenancy.tenants.commands import (
     record_statistic,
     remove_contact,
 )
-from tenancy.tenants.states import TenantState
-from tenancy.tenants.tables import ContactPurpose, StatisticKind
+from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantState
 from tests.actors import Actors
 from tests.tenancy.factories import (
     TO_PROVISIONING,
