@@ -14,7 +14,7 @@ from admin.example.municipalities import FIRST, SECOND
 from admin.interface.cli_context import app_context
 from admin.interface.output import handle_errors, print_json
 from billing.runs.queries import run_json
-from billing.runs.tables import RunState
+from billing.runs.states import RunState
 
 
 @click.group()

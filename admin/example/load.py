@@ -40,7 +40,7 @@ from billing.runs.commands import (
     prepare_allocation,
 )
 from billing.runs.queries import RunFacts, runs
-from billing.runs.tables import RunKind, RunState
+from billing.runs.states import RunKind, RunState
 from governance import outbox
 from governance.actors import Actor, ActorKind
 from governance.commands import system_transaction

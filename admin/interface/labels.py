@@ -11,10 +11,10 @@ from typing import Final, Protocol
 from flask import Flask
 
 from admin.core.language import either, gettext
-from billing.costs.tables import ItemKind, TaxKind
+from billing.costs.states import ItemKind, TaxKind
 from billing.ledger.chart import AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
-from billing.runs.tables import RunKind, RunState
+from billing.runs.states import RunKind, RunState
 from governance.approvals import Decision
 from governance.audit.writer import AuditOutcome
 from governance.kernel.split import Rounding

@@ -18,7 +18,7 @@ from admin.identity.sessions import delete_expired_sessions
 from admin.workflows.jobs import Handler
 from billing.runs.commands import NOTHING_DIFFERS, NOTHING_TO_REVISE, PrepareAllocation, prepare_allocation
 from billing.runs.inputs import NO_COST
-from billing.runs.tables import RunKind
+from billing.runs.states import RunKind
 from governance.actors import Actor, system_actor
 from governance.commands import system_transaction
 from governance.kernel import clock

@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import StringConstraints
 from sqlalchemy import select
 
-from billing.costs.tables import CostItem, CostPool, ItemKind, TaxKind
+from billing.costs.states import ItemKind, TaxKind
+from billing.costs.tables import CostItem, CostPool
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, message

@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.costs.tables import CostItem, CostPool, ItemKind, TaxKind
+from billing.costs.states import ItemKind, TaxKind
+from billing.costs.tables import CostItem, CostPool
 from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.kernel.fiscal_year import FiscalYear
 

@@ -9,32 +9,9 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from billing.costs.states import ItemKind, TaxKind
 from governance.kernel.database import TableBase
 from governance.kernel.yen import MAX_YEN
-
-
-class ItemKind(StrEnum):
-    """A cost, or money that comes off before the split. The latter are the names a rule knows them by."""
-
-    COST = "cost"
-    GRANT = "grant"
-    OTHER_REVENUE = "other_revenue"
-    CARRY_OVER = "carry_over"
-
-
-class TaxKind(StrEnum):
-    """How consumption tax treats the charge to the members."""
-
-    OUT_OF_SCOPE = "out_of_scope"
-    """不課税: a contribution shared between public bodies is no price of a supply."""
-    EXEMPT = "exempt"
-    """非課税"""
-    ZERO_RATED = "zero_rated"
-    """免税"""
-    TAXABLE_10 = "taxable_10"
-    """課税 10 %: fees for work done and for use (委託料, 利用料)."""
-    TAXABLE_8 = "taxable_8"
-    """課税 8 % (軽減)"""
 
 
 def _in_check(column: str, values: type[StrEnum]) -> str:

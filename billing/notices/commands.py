@@ -13,7 +13,7 @@ from billing.notices.due import check_due_day, due_day
 from billing.notices.notice_content import Wording, notice_content, number_of
 from billing.notices.tables import Notice
 from billing.runs.queries import run_by_id, workings_of_run
-from billing.runs.tables import RunState
+from billing.runs.states import RunState
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.clock import JST

@@ -19,7 +19,7 @@ from billing.documents.formatting import (
     rounding_label,
 )
 from billing.runs.queries import ShareFacts, WorkingFacts
-from billing.runs.tables import RunKind
+from billing.runs.states import RunKind
 from governance.kernel.era import format_day
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount, format_yen

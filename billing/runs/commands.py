@@ -15,7 +15,8 @@ from billing.runs.explanation import member_lines, share_explanation
 from billing.runs.inputs import label_of
 from billing.runs.postings import postings
 from billing.runs.preview import Preview, preview
-from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking, RunKind, RunState
+from billing.runs.states import RunKind, RunState
+from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking
 from governance import approvals
 from governance.actors import ActorKind
 from governance.approvals import Decision

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.costs.queries import ItemFacts, cost_items
-from billing.runs.tables import AllocationRun, AllocationShare, RunState
+from billing.runs.states import RunState
+from billing.runs.tables import AllocationRun, AllocationShare
 from governance.kernel.errors import Conflict, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.rules import queries as rules

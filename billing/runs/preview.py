@@ -20,7 +20,7 @@ from billing.allocation.calculation import Allocation, compute
 from billing.allocation.input import AllocationInput, Component, Components, Deduction
 from billing.allocation.workings import ShareWorking, share_workings, workings
 from billing.costs.queries import ItemFacts
-from billing.costs.tables import ItemKind
+from billing.costs.states import ItemKind
 from billing.documents.formatting import basis_label
 from billing.runs.inputs import CostsByRule, Inputs, label_of, read_inputs
 from governance.kernel.digest import digest_of

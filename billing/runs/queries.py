@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking, RunKind, RunState
+from billing.runs.states import RunKind, RunState
+from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking
 from governance.kernel.errors import NOT_FOUND, NotFound
 from governance.kernel.fiscal_year import FiscalYear
 

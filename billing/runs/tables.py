@@ -15,20 +15,8 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstr
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from billing.runs.states import RunKind, RunState
 from governance.kernel.database import TableBase
-
-
-class RunKind(StrEnum):
-    """The first split of a year (概算), or a later one of the whole year that posts the difference (変更)."""
-
-    ESTIMATE = "estimate"
-    REVISION = "revision"
-
-
-class RunState(StrEnum):
-    AWAITING_APPROVAL = "awaiting_approval"
-    POSTED = "posted"
-    REJECTED = "rejected"
 
 
 def _in_check(column: str, values: type[StrEnum]) -> str:

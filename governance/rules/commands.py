@@ -20,7 +20,8 @@ from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
 from governance.rules.cost_sharing import read_cost_sharing
-from governance.rules.tables import Rule, RuleKind, RuleVersion
+from governance.rules.states import RuleKind
+from governance.rules.tables import Rule, RuleVersion
 
 INTERVAL = message(
     "rule.interval",

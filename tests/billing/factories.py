@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from billing.costs.commands import DefineCostPool, RecordCost, define_cost_pool, record_cost
-from billing.costs.tables import ItemKind
+from billing.costs.states import ItemKind
 from billing.runs.commands import (
     AllocationPrepared,
     ApproveAllocation,
@@ -21,7 +21,7 @@ from billing.runs.commands import (
     prepare_allocation,
 )
 from billing.runs.preview import Preview, preview
-from billing.runs.tables import RunKind
+from billing.runs.states import RunKind
 from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.rules.commands import AdoptRule, DraftRule, adopt_rule, draft_rule

@@ -19,7 +19,7 @@ from billing.allocation.workings import as_json as split_json
 from billing.runs import queries as runs
 from billing.runs.commands import approve_allocation, prepare_allocation, reject_allocation
 from billing.runs.queries import ShareFacts, WorkingFacts
-from billing.runs.tables import RunKind, RunState
+from billing.runs.states import RunKind, RunState
 from governance.commands import Command
 from governance.kernel.database import db
 from governance.permissions import Permission

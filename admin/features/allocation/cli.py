@@ -20,7 +20,7 @@ from billing.runs.commands import (
     reject_allocation,
 )
 from billing.runs.queries import RunFacts, run_json, runs
-from billing.runs.tables import RunKind
+from billing.runs.states import RunKind
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.fiscal_year import FiscalYear

@@ -41,7 +41,7 @@ from billing.runs.commands import (
 )
 from billing.runs.preview import preview
 from billing.runs.queries import RunFacts, ShareFacts
-from billing.runs.tables import RunKind, RunState
+from billing.runs.states import RunKind, RunState
 from governance.approvals import requests_about
 from governance.audit.queries import events
 from governance.kernel.errors import NOT_FOUND, NotFound

@@ -19,7 +19,7 @@ from billing.costs.commands import (
     withdraw_cost,
 )
 from billing.costs.queries import cost_items
-from billing.costs.tables import ItemKind, TaxKind
+from billing.costs.states import ItemKind, TaxKind
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.fiscal_year import FiscalYear

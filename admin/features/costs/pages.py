@@ -20,9 +20,9 @@ from billing.costs.commands import (
     withdraw_cost,
 )
 from billing.costs.queries import ItemFacts, cost_item, cost_items, cost_pools
-from billing.costs.tables import ItemKind, TaxKind
+from billing.costs.states import ItemKind, TaxKind
 from billing.runs.queries import run_summaries
-from billing.runs.tables import RunState
+from billing.runs.states import RunState
 from governance.kernel.errors import DomainError
 from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Permission

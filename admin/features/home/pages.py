@@ -14,7 +14,7 @@ from billing.ledger.chart import AccountCode
 from billing.ledger.queries import account_totals
 from billing.notices.queries import notices
 from billing.runs.queries import count_shares, run_summaries, shares_of_tenant
-from billing.runs.tables import RunState
+from billing.runs.states import RunState
 from governance.agreements.queries import unaccepted
 from governance.kernel import clock
 from governance.permissions import Permission

@@ -14,7 +14,7 @@ from admin.interface.pages import render_page, session, settings
 from billing.notices import queries
 from billing.notices.commands import IssueNotices, issue_notices
 from billing.runs.queries import run_by_id, run_summaries
-from billing.runs.tables import RunState
+from billing.runs.states import RunState
 from governance.permissions import Permission
 
 pages = Blueprint("notices", __name__, template_folder="templates")

@@ -14,7 +14,7 @@ from admin.core.language import init_i18n
 from admin.interface.charts import BeforeAfter, Part, change_headline, paired_bars, stacked_bar
 from admin.interface.formats import amount, elapsed, exact, percent, yen
 from admin.interface.labels import LABELS
-from billing.runs.tables import RunState
+from billing.runs.states import RunState
 from governance.kernel.split import Rounding
 from tenancy.onboarding.steps import StepName, StepState
 from tenancy.tenants.states import TenantKind, TenantState

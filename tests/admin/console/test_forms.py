@@ -9,7 +9,7 @@ from html import unescape
 from werkzeug.test import TestResponse
 
 from billing.runs.queries import run_summaries
-from billing.runs.tables import RunState
+from billing.runs.states import RunState
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.onboarding.queries import open_onboardings

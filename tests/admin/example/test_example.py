@@ -18,7 +18,7 @@ from admin.example.municipalities import by_population, first_members, second_me
 from admin.operations.settings import Settings
 from admin.workflows.cohort_plan import apply_plan, plan_cohort
 from admin.workflows.drift import find_drift
-from billing.runs.tables import RunKind, RunState
+from billing.runs.states import RunKind, RunState
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import NotAllowed, Stale
 from tenancy.keycloak.adapter import KeycloakIdentities

@@ -20,7 +20,7 @@ from billing.costs.commands import (
     withdraw_cost,
 )
 from billing.costs.queries import ItemFacts, cost_items, cost_pools
-from billing.costs.tables import TaxKind
+from billing.costs.states import TaxKind
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound
 from governance.kernel.fiscal_year import FiscalYear

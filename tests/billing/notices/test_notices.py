@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from billing.notices.commands import IssueNotices, NoticesIssued, issue_notices
 from billing.notices.queries import notice_by_id, notice_by_number, notice_pdf, notices
 from billing.runs.commands import AllocationPrepared
-from billing.runs.tables import RunKind
+from billing.runs.states import RunKind
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.permissions import Role

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from billing.documents.typeset import font_folder, typeset
 from billing.notices.notice_content import Wording, notice_content
 from billing.runs.queries import ShareFacts, WorkingFacts
-from billing.runs.tables import RunKind
+from billing.runs.states import RunKind
 from governance.kernel.errors import Conflict
 
 MADE_AT: Final = datetime(2025, 6, 2, 1, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from billing.costs.commands import DefineCostPool, RecordCost, define_cost_pool, record_cost
-from billing.costs.tables import ItemKind
+from billing.costs.states import ItemKind
 from billing.runs.explanation import share_explanation
 from governance.kernel.errors import Conflict
 from governance.rules.commands import DraftRule, draft_rule

@@ -23,7 +23,8 @@ from billing.runs.commands import (
     reject_allocation,
 )
 from billing.runs.queries import run_by_id, run_json, runs, shares_of_tenant, workings_of_share
-from billing.runs.tables import AllocationRun, AllocationShare, RunKind, RunState
+from billing.runs.states import RunKind, RunState
+from billing.runs.tables import AllocationRun, AllocationShare
 from governance.actors import Actor
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
