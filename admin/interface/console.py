@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from flask import Blueprint, Flask, Response, abort, send_file
 
 from admin.core.guard import requires
+from admin.interface.columns import init_columns
 from admin.interface.formats import init_formats
 from admin.interface.labels import init_labels
 from admin.interface.menu import NavItem
@@ -31,6 +32,7 @@ def register_console(
     `parent_page` says, for the first part of an address without a menu entry of its own, which entry it belongs to.
     """
     init_formats(app)
+    init_columns(app)
     init_labels(app)
     init_navigation(app, app.config["MOYAI"], operator_navigation, tenant_navigation, parent_page)
     app.register_blueprint(interface)

@@ -27,6 +27,16 @@ def amount(yen: int | None) -> str:
     return NO_VALUE if yen is None else format_amount(yen)
 
 
+def debit(yen: int) -> str:
+    """The debit column of a ledger line: 1,234 where the line is a debit (positive), empty otherwise."""
+    return format_amount(yen) if yen > 0 else ""
+
+
+def credit(yen: int) -> str:
+    """The credit column of a ledger line: 1,234 where the line is a credit (negative), empty otherwise."""
+    return format_amount(-yen) if yen < 0 else ""
+
+
 def yen(value: int | None, language: Language | None = None) -> str:
     """One amount by itself, with its unit: 1,234円, or ¥1,234 in English."""
     if value is None:
@@ -139,6 +149,8 @@ def init_formats(app: Flask) -> None:
     """Make the formats filters of every template."""
     app.jinja_env.filters.update(
         amount=amount,
+        debit=debit,
+        credit=credit,
         yen=yen,
         count=count,
         percent=percent,

@@ -38,12 +38,13 @@ def books() -> AnyResponse | tuple[str, int]:
     years = queries.years_of_books(session())
     year = query_year() or (years[0] if years else current_fiscal_year())
     page = Pagination(query_page(), queries.count_books(session(), year))
+    totals = queries.account_totals(session(), year)
     found = queries.books(session(), year, offset=(page.number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
     return render_page(
         "ledger/books",
         year=year,
         years=years,
-        totals=queries.account_totals(session(), year),
+        totals=[(code, totals[code]) for code in CHART if code in totals],
         chart=CHART,
         books=found,
         names=names_of_tenants(session(), [book.tenant_id for book in found]),
