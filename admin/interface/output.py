@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from admin.core.errors import invalid_command
 from governance.kernel.errors import DependencyUnavailable, DomainError, Invalid
 
 Parameters = ParamSpec("Parameters")
 ReturnT = TypeVar("ReturnT")
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def handle_errors(
@@ -47,6 +48,25 @@ def handle_errors(
 def print_json(result: dict[str, Any]) -> None:
     """One object on standard output, in UTF-8 whatever the locale, so that the same answer is the same bytes."""
     click.echo(json.dumps(result, ensure_ascii=False, indent=2).encode())
+
+
+def print_model(model: BaseModel, as_json: bool) -> None:
+    """A read model as one JSON object, or a line `name: value` for each of its fields that has a value."""
+    if as_json:
+        print_json(model.model_dump(mode="json"))
+        return
+    for name, value in model.model_dump(mode="json").items():
+        if value is not None:
+            click.echo(f"{name}: {value}")
+
+
+def print_models(name: str, models: Iterable[ModelT], as_json: bool, line: Callable[[ModelT], str]) -> None:
+    """Read models as one JSON object `{name: [model, …]}`, or the `line` of each."""
+    if as_json:
+        print_json({name: [model.model_dump(mode="json") for model in models]})
+        return
+    for model in models:
+        click.echo(line(model))
 
 
 def exit_code(refusal: DomainError) -> int:

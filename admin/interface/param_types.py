@@ -48,6 +48,11 @@ class QuotaParam(click.ParamType[int | None]):
         self.fail(f"{value!r} is neither a whole number nor {UNLIMITED}", param, ctx)
 
 
+def quota_text(value: int | None) -> str:
+    """A quota as `QuotaParam` reads it."""
+    return UNLIMITED if value is None else str(value)
+
+
 def find_tenant(session: Session, code: str, *, field: str = "CODE") -> directory.TenantFacts:
     """The tenant of this code, or of this id: unions, companies and associates may have no code.
 

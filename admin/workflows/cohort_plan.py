@@ -1,16 +1,15 @@
-"""The plan of a cohort, whole: what would be made in Keycloak and here, and what every member's share becomes.
+"""The plan of a cohort: what applying would create or change in Keycloak and Moyai, and every member's share after it.
 
-Tenancy knows the one half and billing the other; here they meet, for console, API and command line alike. The digest
-names all of it, and applying names the digest.
+The first half comes from tenancy, the second from billing; console, API and command line show this one plan. Applying
+names its digest.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
+from pydantic import ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from billing.runs.preview import preview
@@ -19,6 +18,7 @@ from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import Conflict
+from governance.kernel.models import ReadModel
 from tenancy.directory import TenantFacts, members_of_year
 from tenancy.keycloak.port import Identities
 from tenancy.onboarding.commands import ApplyCohort, CohortApplied, apply_cohort
@@ -26,59 +26,66 @@ from tenancy.onboarding.plan import OnboardingPlan
 from tenancy.onboarding.planning import CohortIntents, plan_tenants, read_intents
 
 
-@dataclass(frozen=True, slots=True)
-class ShareChange:
-    """One member's share of the cohort's fiscal year, before and after. Whole yen."""
+class ShareChange(ReadModel):
+    """One member's share of the cohort's fiscal year, before and after, in whole yen."""
 
     code: str | None
-    name: str
-    is_joining: bool
     before_yen: int
     after_yen: int
-
-    @property
-    def difference_yen(self) -> int:
-        return self.after_yen - self.before_yen
-
-    def as_json(self) -> dict[str, Any]:
-        return {"code": self.code, "before_yen": self.before_yen, "after_yen": self.after_yen}
+    name: str = Field(exclude=True)
+    is_joining: bool = Field(exclude=True)
 
 
-@dataclass(frozen=True)
-class CohortPlan:
-    """What applying would do. `shares_refused` says why there are no shares, such as a year without costs."""
+class CohortPlan(ReadModel):
+    """A plan. Applying it names its digest.
 
-    cohort: str
-    fiscal_year: int
+    `shares_refused` says why there are no shares, such as a year without costs. What is excluded is for pages; of it
+    the cohort's name and the digest of the intents are part of the plan's digest.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    digest: str
     tenants: tuple[OnboardingPlan, ...]
     shares: tuple[ShareChange, ...]
-    shares_refused: Conflict | None
-    intents_digest: str
-
-    @cached_property
-    def digest(self) -> str:
-        """Names everything the plan shows, and the wishes it was made from."""
-        return digest_of({"form": "moyai.cohort-plan/1", "intents": self.intents_digest, **self._content()})
+    cohort: str = Field(exclude=True)
+    fiscal_year: int = Field(exclude=True)
+    shares_refused: Conflict | None = Field(exclude=True)
+    intents_digest: str = Field(exclude=True)
 
     @property
     def is_empty(self) -> bool:
         return all(tenant.is_empty for tenant in self.tenants)
 
-    def as_json(self) -> dict[str, Any]:
-        """As the contract of the command line has it."""
-        content = self._content()
-        return {"digest": self.digest, "tenants": content["tenants"], "shares": content["shares"]}
 
-    def _content(self) -> dict[str, Any]:
-        return {
-            "cohort": self.cohort,
-            "tenants": [tenant.as_json() for tenant in self.tenants],
-            "shares": [share.as_json() for share in self.shares],
+def plan_digest(
+    cohort: str, tenants: Sequence[OnboardingPlan], shares: Sequence[ShareChange], intents_digest: str
+) -> str:
+    """The digest of a plan, in the form `moyai.cohort-plan/1`: all that it shows, and the intents it was made from."""
+    return digest_of(
+        {
+            "form": "moyai.cohort-plan/1",
+            "intents": intents_digest,
+            "cohort": cohort,
+            "tenants": [
+                {
+                    "code": tenant.code,
+                    "changes": [
+                        {"where": change.where, "object": change.object, "action": change.action.value}
+                        for change in tenant.changes
+                    ],
+                }
+                for tenant in tenants
+            ],
+            "shares": [
+                {"code": share.code, "before_yen": share.before_yen, "after_yen": share.after_yen} for share in shares
+            ],
         }
+    )
 
 
 def plan_cohort(identities: Identities, name: str) -> CohortPlan:
-    """The cohort's plan as things stand. Changes nothing, in the database or in Keycloak; repeatable to the digest.
+    """The cohort's plan now. Changes nothing in the database or in Keycloak; the same state gives the same digest.
 
     Raises NotFound for an unknown cohort, Conflict for one without tenants, DependencyUnavailable while Keycloak is
     away. Needs an application context; reads in the operator's scope.
@@ -86,10 +93,12 @@ def plan_cohort(identities: Identities, name: str) -> CohortPlan:
     with system_transaction(OPERATOR) as session:
         cohort_intents = read_intents(session, name)
         shares, refused = _shares(session, cohort_intents)
+    cohort, tenants = cohort_intents.cohort, plan_tenants(cohort_intents, identities)
     return CohortPlan(
-        cohort=cohort_intents.cohort.name,
-        fiscal_year=cohort_intents.cohort.fiscal_year,
-        tenants=plan_tenants(cohort_intents, identities),
+        digest=plan_digest(cohort.name, tenants, shares, cohort_intents.digest),
+        cohort=cohort.name,
+        fiscal_year=cohort.fiscal_year,
+        tenants=tenants,
         shares=shares,
         shares_refused=refused,
         intents_digest=cohort_intents.digest,
@@ -99,7 +108,7 @@ def plan_cohort(identities: Identities, name: str) -> CohortPlan:
 def apply_plan(
     identities: Identities, name: str, digest: str, *, actor: Actor, key: str | None = None
 ) -> CohortApplied:
-    """Apply the plan that has this digest. Raises Stale when it has another one by now; then nothing is done."""
+    """Plan again and apply it. Raises Stale, with nothing done, when the plan's digest is not `digest` any more."""
     plan = plan_cohort(identities, name)
     command = ApplyCohort(cohort=name, digest=digest, planned_digest=plan.digest, intents_digest=plan.intents_digest)
     return apply_cohort(command, actor=actor, key=key)
@@ -129,7 +138,7 @@ def _shares(session: Session, cohort_intents: CohortIntents) -> tuple[tuple[Shar
 def _before(
     session: Session, fiscal_year: int, present: tuple[TenantFacts, ...], posted: dict[UUID, int]
 ) -> dict[UUID, int]:
-    """What was posted last; where nothing was, what the present members would bear among themselves."""
+    """The shares posted last, in whole yen; where none are posted, what the present members would pay by themselves."""
     if any(posted.values()) or not present:
         return posted
     return preview(session, fiscal_year, present).shares_yen

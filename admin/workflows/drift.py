@@ -1,18 +1,18 @@
-"""Intent against Keycloak, at any time: every tenant or one, and what belongs to no tenant. Repairs nothing."""
+"""The drift report: what Moyai wants compared with what Keycloak holds, of one tenant or of all. Changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
+from governance.kernel.models import ReadModel
 from tenancy import directory
-from tenancy.keycloak.comparison import Difference
+from tenancy.keycloak.comparison import TenantDifference
 from tenancy.keycloak.drift import (
     TenantIntent,
     orphaned_organizations,
@@ -30,29 +30,21 @@ MAX_CONCURRENCY: Final = 8
 PROVISIONED_STATES: Final = frozenset(
     {TenantState.TRIAL, TenantState.ACTIVE, TenantState.SUSPENDED, TenantState.LEAVING}
 )
-"""States in which a tenant is meant to be in Keycloak whole. While it comes in, its onboarding says how it stands."""
+"""States in which everything of a tenant is meant to be in Keycloak. Before them its onboarding shows the progress."""
 
 ONBOARDING_STATES: Final = frozenset({TenantState.PROVISIONING})
 """States whose Keycloak objects are not reported as orphans, because onboarding is creating them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """Every difference found, tenant by tenant."""
+class Drift(ReadModel):
+    """Every difference between what Moyai wants and what Keycloak holds, tenant by tenant."""
 
-    differences: tuple[Difference, ...]
-
-    @property
-    def in_sync(self) -> bool:
-        return not self.differences
-
-    def as_json(self) -> dict[str, Any]:
-        """As the contract of the command line has it."""
-        return {"in_sync": self.in_sync, "differences": [one.as_json("tenant") for one in self.differences]}
+    in_sync: bool
+    differences: tuple[TenantDifference, ...]
 
 
 def find_drift(identities: Identities, code: str | None = None) -> Drift:
-    """Compare one tenant by its code, or all of them and what belongs to none.
+    """Compare one tenant by its code, or all of them and what belongs to none. Differences in the order of the tenants.
 
     Raises NotFound for an unknown code, DependencyUnavailable while Keycloak is away. Needs an application context.
     """
@@ -67,11 +59,11 @@ def find_drift(identities: Identities, code: str | None = None) -> Drift:
         differences += orphaned_organizations(known, identities.find_organizations())
         differences += orphaned_service_clients(known, identities.find_service_clients())
         differences += privilege_drift(identities.find_privileges())
-    return Drift(tuple(differences))
+    return Drift(in_sync=not differences, differences=tuple(differences))
 
 
-def _compare(intents: Sequence[OnboardingIntent], identities: Identities) -> list[Difference]:
-    def compare(intent: OnboardingIntent) -> tuple[Difference, ...]:
+def _compare(intents: Sequence[OnboardingIntent], identities: Identities) -> list[TenantDifference]:
+    def compare(intent: OnboardingIntent) -> tuple[TenantDifference, ...]:
         wanted = TenantIntent(
             intent.organization,
             tuple(person.intent for person in intent.people),

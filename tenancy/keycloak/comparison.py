@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from governance.kernel.models import ReadModel
 
 Json = dict[str, Any]
 
 
 class DifferenceKind(StrEnum):
-    """missing: wanted, not there · changed: there, with another value · foreign: there, not made by Moyai · orphan:
-    made by Moyai, wanted no more."""
+    """missing: wanted and absent · changed: present with another value · foreign: present and not made by Moyai ·
+    orphan: made by Moyai and no longer wanted.
+    """
 
     MISSING = "missing"
     CHANGED = "changed"
@@ -21,34 +27,50 @@ class DifferenceKind(StrEnum):
     ORPHAN = "orphan"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One difference between intent and server. `location` is a realm, or the code of a tenant.
+def _sorted_set(value: object) -> object:
+    return sorted(value) if isinstance(value, set | frozenset) else value
 
-    `resource` names it in words a person finds again in Keycloak. Secrets are never compared and never shown.
+
+class Difference(ReadModel):
+    """One difference between what Moyai wants and what Keycloak holds.
+
+    `object` names it in words a person finds again in Keycloak. `field`, `intended` and `found` are set, and printed,
+    only where one field of an object differs. Secrets are never compared and never shown.
     """
 
-    location: str
     kind: DifferenceKind
-    resource: str
+    object: str
     field: str | None = None
-    intended: object = None
-    found: object = None
+    intended: Annotated[Any, BeforeValidator(_sorted_set)] = None
+    found: Annotated[Any, BeforeValidator(_sorted_set)] = None
 
-    def as_json(self, location: str) -> dict[str, object]:
-        """As the command line prints it; `location` is the key to use: `realm` or `tenant`."""
-        answer: dict[str, object] = {
-            location: self.location,
-            "kind": str(self.kind),
-            "object": self.resource,
-        }
-        if self.field is not None:
-            answer.update(
-                field=self.field,
-                intended=_plain(self.intended),
-                found=_plain(self.found),
-            )
-        return answer
+    @model_serializer(mode="wrap")
+    def _without_absent_field(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = serialize(self)
+        if self.field is None:
+            for name in ("field", "intended", "found"):
+                del values[name]
+        return values
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        # The schema of the fields: of a serializer of one's own pydantic would publish no more than "an object".
+        return handler({name: part for name, part in core_schema.items() if name != "serialization"})
+
+
+class RealmDifference(Difference):
+    """A difference in the set-up of a realm."""
+
+    realm: str
+
+
+class TenantDifference(Difference):
+    """A difference in what belongs to a tenant. `tenant` is its code.
+
+    Where it belongs to no tenant, `tenant` is what Keycloak has in its place: an alias, a client id or a realm.
+    """
+
+    tenant: str
 
 
 SECRETS = frozenset({"smtpServer.password"})
@@ -79,7 +101,3 @@ def _comparable(value: object) -> object:
     if value is None or value == "" or value == {}:
         return None
     return value
-
-
-def _plain(value: object) -> object:
-    return sorted(value) if isinstance(value, set | frozenset) else value

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tenancy.keycloak.comparison import Difference, DifferenceKind, differing_fields
+from tenancy.keycloak.comparison import DifferenceKind, RealmDifference, differing_fields
 from tenancy.keycloak.connection import Credential, RealmConnection, SecretCredential
 from tenancy.keycloak.login_flow import LoginFlow
 from tenancy.keycloak.port import MANAGED_BY, Realm
@@ -36,8 +36,8 @@ class ConfigurationResult:
     `version` is the server's own; the accounts of run time are not told it.
     """
 
-    found: tuple[Difference, ...]
-    remaining: tuple[Difference, ...]
+    found: tuple[RealmDifference, ...]
+    remaining: tuple[RealmDifference, ...]
     writes: int
     version: str
 
@@ -78,8 +78,8 @@ def _reconcile(
     specified: tuple[RealmSpecification, ...],
     *,
     write: bool,
-) -> tuple[tuple[Difference, ...], int]:
-    differences: list[Difference] = []
+) -> tuple[tuple[RealmDifference, ...], int]:
+    differences: list[RealmDifference] = []
     writes = 0
     for specification in specified:
         # The token names the realms it may administer, so one asked for before a realm was made is refused there.
@@ -112,7 +112,7 @@ class RealmReconciler:
         self._realm = connection
         self._specification = specification
         self._write = write
-        self.differences: list[Difference] = []
+        self.differences: list[RealmDifference] = []
         self.writes = 0
 
     def run(self) -> None:
@@ -361,7 +361,16 @@ class RealmReconciler:
         intended: object = None,
         found: object = None,
     ) -> None:
-        self.differences.append(Difference(str(self._specification.realm), kind, resource, field, intended, found))
+        self.differences.append(
+            RealmDifference(
+                realm=str(self._specification.realm),
+                kind=kind,
+                object=resource,
+                field=field,
+                intended=intended,
+                found=found,
+            )
+        )
 
     def _create(self, path: str, body: object) -> bool:
         return self._apply(lambda: self._realm.create(path, body))

@@ -1,7 +1,7 @@
-"""What a tenant should be in Keycloak against what it is. Pure: intent and facts in, differences out.
+"""Comparing what Moyai wants of a tenant in Keycloak with what was found. Pure: intent and facts in, differences out.
 
-Only what Moyai made is its own to repair (missing, changed) or to take away (orphan). What somebody else put there is
-foreign: told, never touched.
+Objects with Moyai's marker may be repaired (missing, changed) or removed (orphan) elsewhere. Everything else is
+foreign: it is reported and never changed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from tenancy.keycloak.comparison import Difference, DifferenceKind
+from tenancy.keycloak.comparison import DifferenceKind, TenantDifference
 from tenancy.keycloak.port import (
     MANAGED_BY,
     TENANT_ROLE_GROUPS,
@@ -39,46 +39,52 @@ class TenantIntent:
     service_clients: tuple[ServiceClientIntent, ...] = ()
 
 
-def tenant_drift(intent: TenantIntent, found: KeycloakTenantFacts) -> tuple[Difference, ...]:
+def tenant_drift(intent: TenantIntent, found: KeycloakTenantFacts) -> tuple[TenantDifference, ...]:
     """Every difference of one tenant, in the order organization, groups, people, service clients.
 
-    People's groups are compared as far as they were read (`PersonFacts.groups`); `location` is the tenant's code.
+    People's groups are compared as far as they were read (`PersonFacts.groups`).
     """
     return tuple(_Comparison(intent, found).differences())
 
 
-def privilege_drift(privileges: Iterable[Privilege]) -> tuple[Difference, ...]:
-    """Each management role held in our realms by anybody but the backend's own accounts; readiness wants none."""
+def privilege_drift(privileges: Iterable[Privilege]) -> tuple[TenantDifference, ...]:
+    """Each management role held in our realms by anybody but the backend's own accounts. `tenant` is the realm."""
     return tuple(
-        Difference(str(held.realm), _FOREIGN, f"{held.holder_kind} {held.holder}, role {REALM_MANAGEMENT}:{held.role}")
+        TenantDifference(
+            tenant=str(held.realm),
+            kind=_FOREIGN,
+            object=f"{held.holder_kind} {held.holder}, role {REALM_MANAGEMENT}:{held.role}",
+        )
         for held in privileges
     )
 
 
 def orphaned_organizations(
     known: Collection[UUID], organizations: Iterable[OrganizationFacts]
-) -> tuple[Difference, ...]:
-    """Organizations of no tenant that should have one: ours are orphans, others foreign. `location`: code or alias."""
+) -> tuple[TenantDifference, ...]:
+    """Organizations of no `known` tenant: with our marker orphans, else foreign. `tenant` is the code or the alias."""
     tenants = {str(tenant) for tenant in known}
     return tuple(
-        Difference(
-            found.code or found.alias,
-            _ORPHAN if found.managed_by == MANAGED_BY else _FOREIGN,
-            f"organization {found.alias}",
+        TenantDifference(
+            tenant=found.code or found.alias,
+            kind=_ORPHAN if found.managed_by == MANAGED_BY else _FOREIGN,
+            object=f"organization {found.alias}",
         )
         for found in organizations
         if found.tenant_id not in tenants or found.managed_by != MANAGED_BY
     )
 
 
-def orphaned_service_clients(known: Collection[UUID], clients: Iterable[ServiceClientFacts]) -> tuple[Difference, ...]:
-    """Service clients that name a tenant which has none, so that no tenant's own comparison would show them."""
+def orphaned_service_clients(
+    known: Collection[UUID], clients: Iterable[ServiceClientFacts]
+) -> tuple[TenantDifference, ...]:
+    """Service clients of no `known` tenant, which no tenant's own comparison would show."""
     tenants = {str(tenant) for tenant in known}
     return tuple(
-        Difference(
-            found.tenant_id or found.client_id,
-            _ORPHAN if found.managed_by == MANAGED_BY else _FOREIGN,
-            f"service client {found.client_id}",
+        TenantDifference(
+            tenant=found.tenant_id or found.client_id,
+            kind=_ORPHAN if found.managed_by == MANAGED_BY else _FOREIGN,
+            object=f"service client {found.client_id}",
         )
         for found in clients
         if found.tenant_id not in tenants
@@ -91,13 +97,13 @@ class _Comparison:
         self._found = found
         self._code = intent.organization.code
 
-    def differences(self) -> Iterator[Difference]:
+    def differences(self) -> Iterator[TenantDifference]:
         yield from self._of_organization()
         yield from self._of_groups()
         yield from self._of_people()
         yield from self._of_service_clients()
 
-    def _of_organization(self) -> Iterator[Difference]:
+    def _of_organization(self) -> Iterator[TenantDifference]:
         intent, found = self._intent.organization, self._found.organization
         resource = f"organization {intent.alias}"
         if found is None:
@@ -107,7 +113,7 @@ class _Comparison:
         else:
             yield from self._changed(resource, organization_changes(intent, found))
 
-    def _of_groups(self) -> Iterator[Difference]:
+    def _of_groups(self) -> Iterator[TenantDifference]:
         found = {group.name: group for group in self._found.role_groups}
         for name in TENANT_ROLE_GROUPS:
             if name not in found:
@@ -117,13 +123,13 @@ class _Comparison:
         for name in sorted(found.keys() - set(TENANT_ROLE_GROUPS)):
             yield self._difference(_FOREIGN, f"group {name}")
 
-    def _of_group(self, group: RoleGroupFacts) -> Iterator[Difference]:
+    def _of_group(self, group: RoleGroupFacts) -> Iterator[TenantDifference]:
         if group.name not in group.roles:
             yield self._difference(_CHANGED, f"role group {group.name}", "roles", [group.name], sorted(group.roles))
         for role in sorted((group.roles - {group.name}) | group.other_roles):
             yield self._difference(_FOREIGN, f"role group {group.name}, role {role}")
 
-    def _of_people(self) -> Iterator[Difference]:
+    def _of_people(self) -> Iterator[TenantDifference]:
         found = {person.username: person for person in self._found.people}
         for intent in self._intent.people:
             person = found.pop(intent.username, None)
@@ -137,16 +143,16 @@ class _Comparison:
         for username, person in sorted(found.items()):
             yield self._difference(_ORPHAN if self._is_ours(person) else _FOREIGN, f"person {username}")
 
-    def _of_groups_of(self, intent: PersonIntent, person: PersonFacts) -> Iterator[Difference]:
+    def _of_groups_of(self, intent: PersonIntent, person: PersonFacts) -> Iterator[TenantDifference]:
         if person.groups is None:
             return
         for role in sorted(intent.roles - person.groups):
             yield self._difference(_MISSING, f"person {intent.username}, role {role}")
         for role in sorted(person.groups - intent.roles):
-            # Nobody at Moyai granted it: clicked in by hand, and worth nothing, but it should not stay.
+            # Moyai granted no such role, so it has no effect (both must agree); it is reported to be removed by hand.
             yield self._difference(_FOREIGN, f"person {intent.username}, role {role}")
 
-    def _of_service_clients(self) -> Iterator[Difference]:
+    def _of_service_clients(self) -> Iterator[TenantDifference]:
         found = {client.client_id: client for client in self._found.service_clients}
         for intent in self._intent.service_clients:
             client = found.pop(intent.client_id, None)
@@ -162,7 +168,7 @@ class _Comparison:
     def _is_ours(self, found: PersonFacts | ServiceClientFacts) -> bool:
         return found.managed_by == MANAGED_BY and found.tenant_id == str(self._intent.organization.tenant_id)
 
-    def _changed(self, resource: str, changes: dict[str, tuple[object, object]]) -> Iterator[Difference]:
+    def _changed(self, resource: str, changes: dict[str, tuple[object, object]]) -> Iterator[TenantDifference]:
         for field, (intended, found) in changes.items():
             yield self._difference(_CHANGED, resource, field, intended, found)
 
@@ -173,5 +179,7 @@ class _Comparison:
         field: str | None = None,
         intended: object = None,
         found: object = None,
-    ) -> Difference:
-        return Difference(self._code, kind, resource, field, intended, found)
+    ) -> TenantDifference:
+        return TenantDifference(
+            tenant=self._code, kind=kind, object=resource, field=field, intended=intended, found=found
+        )

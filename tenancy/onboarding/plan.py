@@ -1,14 +1,16 @@
-"""What an onboarding would do to one tenant, object by object, before anybody does it. Pure.
+"""What an onboarding would do for one tenant, object by object. Pure.
 
-The same facts and intents give the same plan, so its digest can be named when it is applied.
+The same intent and the same facts give the same plan, so that applying can name the digest of what was shown.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
+from pydantic import Field
+
+from governance.kernel.models import ReadModel
 from governance.permissions import Role
 from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
@@ -25,47 +27,44 @@ Target = Literal["keycloak", "moyai"]
 
 
 class Action(StrEnum):
+    """What applying a plan would do to an object."""
+
     CREATE = "create"
     CHANGE = "change"
     KEEP = "keep"
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceChange:
-    """One object and what would become of it. `fields` names what differs where it is changed."""
+class ResourceChange(ReadModel):
+    """One object and what applying would do to it. `fields` names the fields that would be changed."""
 
-    target: Target
+    where: Target
     object: str
     action: Action
-    fields: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        return {"where": self.target, "object": self.object, "action": self.action.value}
+    fields: tuple[str, ...] = Field(default=(), exclude=True)
 
 
-@dataclass(frozen=True, slots=True)
-class OnboardingPlan:
-    """The plan of one tenant. `missing` names the steps that would wait, because nobody entered what they need."""
+class OnboardingPlan(ReadModel):
+    """What applying would do for one tenant, in the order in which it would be done.
+
+    `missing` names the steps that would wait, because what they need has not been entered. `name` and `missing` are
+    for pages; they are neither printed as JSON nor part of the plan's digest.
+    """
 
     code: str | None
-    name: str
     changes: tuple[ResourceChange, ...]
-    missing: tuple[StepName, ...]
+    name: str = Field(exclude=True)
+    missing: tuple[StepName, ...] = Field(exclude=True)
 
     @property
     def is_empty(self) -> bool:
         return all(change.action is Action.KEEP for change in self.changes)
 
-    def as_json(self) -> dict[str, Any]:
-        """As the contract of the command line has it; in the order in which it would be done."""
-        return {"code": self.code, "changes": [change.as_json() for change in self.changes]}
-
 
 def plan_tenant(intent: OnboardingIntent, found: KeycloakTenantFacts) -> OnboardingPlan:
-    """Compare what is wanted with what is there; `found` must tell who holds each role that is wanted."""
+    """Compare what is wanted with what was found; `found` must name the holders of each role in `required_roles`."""
     changes = [_organization(intent, found), *_role_groups(found), *_people(intent, found)]
     changes += [*_service_clients(intent, found), *_local_changes(intent)]
-    return OnboardingPlan(intent.code, intent.name, tuple(changes), _missing(intent))
+    return OnboardingPlan(code=intent.code, name=intent.name, changes=tuple(changes), missing=_missing(intent))
 
 
 def required_roles(intent: OnboardingIntent) -> frozenset[str]:
@@ -76,7 +75,7 @@ def required_roles(intent: OnboardingIntent) -> frozenset[str]:
 def _organization(intent: OnboardingIntent, found: KeycloakTenantFacts) -> ResourceChange:
     name = f"organization {intent.organization.alias}"
     if found.organization is None:
-        return ResourceChange("keycloak", name, Action.CREATE)
+        return ResourceChange(where="keycloak", object=name, action=Action.CREATE)
     return _change_or_keep(name, tuple(sorted(organization_changes(intent.organization, found.organization))))
 
 
@@ -86,7 +85,7 @@ def _role_groups(found: KeycloakTenantFacts) -> list[ResourceChange]:
     for role in TENANT_ROLE_GROUPS:
         name = f"role group {role}"
         if role not in there:
-            planned.append(ResourceChange("keycloak", name, Action.CREATE))
+            planned.append(ResourceChange(where="keycloak", object=name, action=Action.CREATE))
         else:
             planned.append(_change_or_keep(name, () if role in there[role].roles else ("roles",)))
     return planned
@@ -100,7 +99,7 @@ def _people(intent: OnboardingIntent, found: KeycloakTenantFacts) -> list[Resour
 def _person(person: MemberIntent, found: PersonFacts | None) -> ResourceChange:
     name = f"person {person.intent.username}"
     if found is None:
-        return ResourceChange("keycloak", name, Action.CREATE)
+        return ResourceChange(where="keycloak", object=name, action=Action.CREATE)
     fields = sorted(person_changes(person.intent, found))
     if found.groups is not None and not person.intent.roles <= found.groups:
         fields.append("roles")
@@ -113,7 +112,7 @@ def _service_clients(intent: OnboardingIntent, found: KeycloakTenantFacts) -> li
     for client in intent.service_clients:
         name = f"service client {client.client_id}"
         if client.client_id not in there:
-            planned.append(ResourceChange("keycloak", name, Action.CREATE))
+            planned.append(ResourceChange(where="keycloak", object=name, action=Action.CREATE))
         else:
             planned.append(
                 _change_or_keep(name, tuple(sorted(service_client_changes(client, there[client.client_id]))))
@@ -122,11 +121,15 @@ def _service_clients(intent: OnboardingIntent, found: KeycloakTenantFacts) -> li
 
 
 def _local_changes(intent: OnboardingIntent) -> list[ResourceChange]:
-    planned = [ResourceChange("moyai", f"quota {dimension}", Action.KEEP) for dimension, _ in intent.quotas]
+    planned = [
+        ResourceChange(where="moyai", object=f"quota {dimension}", action=Action.KEEP) for dimension, _ in intent.quotas
+    ]
     if intent.agreement is not None:
-        planned.append(ResourceChange("moyai", f"agreement {intent.agreement}", Action.KEEP))
+        planned.append(ResourceChange(where="moyai", object=f"agreement {intent.agreement}", action=Action.KEEP))
     is_member = intent.state is TenantState.ACTIVE
-    planned.append(ResourceChange("moyai", "membership", Action.KEEP if is_member else Action.CREATE))
+    planned.append(
+        ResourceChange(where="moyai", object="membership", action=Action.KEEP if is_member else Action.CREATE)
+    )
     return planned
 
 
@@ -141,4 +144,4 @@ def _missing(intent: OnboardingIntent) -> tuple[StepName, ...]:
 
 
 def _change_or_keep(name: str, fields: tuple[str, ...]) -> ResourceChange:
-    return ResourceChange("keycloak", name, Action.CHANGE if fields else Action.KEEP, fields)
+    return ResourceChange(where="keycloak", object=name, action=Action.CHANGE if fields else Action.KEEP, fields=fields)

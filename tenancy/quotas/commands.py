@@ -1,4 +1,4 @@
-"""The commands of quotas: define a plan, choose one, ask for another value, decide about it."""
+"""The commands of quotas: define a plan, assign one to a tenant, request another value, decide a request."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
 from tenancy.quotas import queries
+from tenancy.quotas.states import QuotaRequestState
 from tenancy.quotas.tables import Plan, PlanQuota, QuotaOverride, QuotaRequest, TenantPlan
 from tenancy.tenants.queries import tenant as tenant_of
 
@@ -62,15 +63,15 @@ VALUE_WITHOUT_APPROVAL = message(
 )
 
 KIND: Final = "quota"
-"""What these requests are called among the approvals."""
+"""The kind of these requests among the approvals; stored in their rows."""
 
 PlanName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 QuotaValue = Annotated[int, Field(ge=0, le=10**12)] | None
-"""None is unlimited, 0 is nothing."""
+"""A whole number of the dimension's unit, 10^12 at most; None is unlimited, 0 is nothing."""
 
 
 class DefinePlan(Command):
-    """A plan's values for every dimension, from a day on (today where nothing else is said)."""
+    """A plan's values for every dimension, from `valid_from` on (JST; today if None). New or existing by `name`."""
 
     name: PlanName
     label: PlainLine
@@ -79,14 +80,14 @@ class DefinePlan(Command):
 
 
 class PlanDefined(Result):
-    """How many values became other than they were."""
+    """The plan, and how many of its values changed; 0 when it was the same already."""
 
     plan_id: UUID
     changed: int
 
 
 class ChoosePlan(Command):
-    """The plan a tenant is on from a day on (today where nothing else is said)."""
+    """The plan, by name, that a tenant is on from `valid_from` on (JST; today if None)."""
 
     tenant_id: UUID
     plan: PlanName
@@ -94,11 +95,13 @@ class ChoosePlan(Command):
 
 
 class PlanChosen(Result):
+    """The tenant's assignment to the plan; the present one when it was the same already."""
+
     tenant_plan_id: UUID
 
 
 class RequestQuota(Command):
-    """Another value of one dimension for a tenant, with the reason."""
+    """Another value of one dimension for a tenant, with the reason (1,000 characters at most)."""
 
     tenant_id: UUID
     dimension: PlainLine
@@ -107,15 +110,17 @@ class RequestQuota(Command):
 
 
 class QuotaRequested(Result):
-    """`digest` is of what is asked; the decision names it."""
+    """The request, and the digest of its tenant, dimension, values and reason, which the decision must name."""
 
     request_id: UUID
     digest: str
 
 
 class DecideQuota(Command):
-    """The decision about a request whose digest was shown. `value` where another one than asked for is decided:
-    `decides_value` says that it is, because None is a value too.
+    """The decision about the request with this digest. Approved, it holds from `valid_from` on (JST; today if None).
+
+    With `decides_value` the decided value is `value` in place of the requested one; the flag is needed because None
+    means unlimited.
     """
 
     request_id: UUID
@@ -128,7 +133,7 @@ class DecideQuota(Command):
 
 
 class QuotaDecided(Result):
-    """The value decided (None is unlimited), or None with `approved` false."""
+    """The decided value (None is unlimited); always None when `approved` is false."""
 
     approved: bool
     value: int | None
@@ -138,7 +143,7 @@ class QuotaDecided(Result):
 def define_plan(ctx: CommandContext, command: DefinePlan) -> PlanDefined:
     """Define a plan, or its values from a day on; those before stay as they were. The same again changes nothing.
 
-    Raises Invalid for an unknown or a missing dimension, Conflict where a value that begins later stands already.
+    Raises Invalid for an unknown or a missing dimension, Conflict when a value from a later day already exists.
     """
     label = plain_line(command.label, field="label")
     known = [dimension.name for dimension in queries.dimensions(ctx.session)]
@@ -184,12 +189,13 @@ def define_plan(ctx: CommandContext, command: DefinePlan) -> PlanDefined:
 
 @handles(Permission.PLAN_CHOOSE, Event.PLAN_CHOSEN)
 def choose_plan(ctx: CommandContext, command: ChoosePlan) -> PlanChosen:
-    """Put the tenant on the plan from a day on. Raises NotFound for the tenant or the plan, Conflict where another
-    choice that begins later stands already.
+    """Put the tenant on the plan from a day on.
+
+    Raises NotFound for the tenant or the plan, Conflict when an assignment from a later day already exists.
     """
     tenant = tenant_of(ctx.session, command.tenant_id, lock=True)
-    plan = queries.get_plan(ctx.session, command.plan)
     since = command.valid_from or clock.today()
+    plan = queries.get_plan(ctx.session, command.plan, since)
     current = ctx.session.scalars(
         select(TenantPlan).where(TenantPlan.tenant_id == tenant.id, TenantPlan.valid_until.is_(None))
     ).first()
@@ -212,8 +218,10 @@ def choose_plan(ctx: CommandContext, command: ChoosePlan) -> PlanChosen:
 
 @handles(Permission.QUOTA_REQUEST, Event.QUOTA_REQUESTED)
 def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
-    """Ask for another value. Raises NotFound for the tenant, Invalid for an unknown dimension, Conflict without a plan,
-    for the value that is in force, and while another request about the dimension is open.
+    """Ask for another value.
+
+    Raises NotFound for the tenant, Invalid for an unknown dimension, Conflict without a plan, for the value that is
+    in force, and while another request about the dimension is open.
     """
     reason = plain_line(command.reason, field="reason", most=1_000)
     tenant = tenant_of(ctx.session, command.tenant_id, lock=True)
@@ -225,7 +233,7 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
     original = in_force[command.dimension].value
     if command.value == original:
         raise Conflict(SAME_VALUE, field="value")
-    if queries.open_request(ctx.session, tenant.id, command.dimension) is not None:
+    if queries.has_open_request(ctx.session, tenant.id, command.dimension):
         raise Conflict(OPEN_REQUEST, field="dimension")
     request_id = new_id()
     asked = {"dimension": command.dimension, "original": original, "requested": command.value, "reason": reason}
@@ -237,7 +245,7 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
             dimension=command.dimension,
             original_value=original,
             requested_value=command.value,
-            state="open",
+            state=QuotaRequestState.OPEN,
             reason=reason,
             digest=digest,
             requested_by=ctx.actor.id,
@@ -269,8 +277,8 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
 def decide_quota(ctx: CommandContext, command: DecideQuota) -> QuotaDecided:
     """Decide a request of somebody else. Approved, the value holds from the day on, in place of the plan's.
 
-    Raises NotFound, NotAllowed to the requester, Conflict when decided already or where a value that begins later
-    stands, Stale when the digest is not the request's, Invalid for a rejection that decides a value.
+    Raises NotFound, NotAllowed to the requester, Conflict when it is decided or a value from a later day already
+    exists, Stale when the digest is not the request's, Invalid for a rejection that decides a value.
     """
     reason = plain_line(command.why, field="why", most=1_000)
     approved = command.decision is Decision.APPROVED
@@ -332,7 +340,7 @@ def _override(ctx: CommandContext, request: QuotaRequest, value: int | None, sin
 
 
 def _end_current(session: Session, current: PlanQuota | TenantPlan | QuotaOverride | None, since: date) -> None:
-    """End what is open on the day its successor begins. One that begins later still is not taken back in passing."""
+    """Set the end of the open interval to the day its successor begins. Raises Conflict when it begins after that."""
     if current is None:
         return
     if current.valid_from > since:

@@ -1,4 +1,4 @@
-"""Holding a tenant to the quotas that are counted here: people and service clients."""
+"""Enforcing the quotas that Moyai counts itself: people and service clients of a tenant."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ QUOTA_FULL = message(
 
 
 def enforce_quota(session: Session, tenant_id: UUID, dimension: str, count: int) -> None:
-    """Raise Conflict when `count` is above the tenant's quota today. The caller holds the tenant's row.
+    """Raise Conflict when `count`, the number after the change, exceeds the tenant's quota of the dimension today.
 
-    While a tenant has no plan yet it is being set up, and nothing is counted against it.
+    The caller has locked the tenant's row, so that two changes do not count past each other. A tenant without a plan
+    is still being set up: nothing is enforced.
     """
     for quota in quotas_in_force(session, tenant_id, clock.today()):
         if quota.dimension == dimension and quota.value is not None and count > quota.value:

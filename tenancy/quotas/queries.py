@@ -1,72 +1,48 @@
-"""Reading quotas: what is in force for a tenant on a day, the plans there are, and what is asked for."""
+"""Reading quotas: what is in force for a tenant on a day, the plans there are, and the requests for other values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Mapped, Session
 
 from governance.kernel.errors import NOT_FOUND, NotFound
+from tenancy.quotas.models import DimensionFacts, PlanFacts, QuotaInForce, QuotaRequestFacts
+from tenancy.quotas.states import QuotaRequestState, QuotaSource
 from tenancy.quotas.tables import Plan, PlanQuota, QuotaDimension, QuotaOverride, QuotaRequest, TenantPlan
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaInForce:
-    """What a tenant may use of one dimension. `value` None is unlimited, 0 is nothing.
-
-    `source` says where it comes from: a decision of its own, its plan, or nothing at all, which is 0.
-    """
-
-    dimension: str
-    label: str
-    unit: str
-    measure: Literal["gauge", "counter"]
-    period: str | None
-    value: int | None
-    source: Literal["override", "plan", "none"]
-
-
-def dimensions(session: Session) -> list[QuotaDimension]:
+def dimensions(session: Session) -> tuple[DimensionFacts, ...]:
     """What can be limited, in the order screens show it."""
-    return list(session.scalars(select(QuotaDimension).order_by(QuotaDimension.place)))
+    rows = session.scalars(select(QuotaDimension).order_by(QuotaDimension.place))
+    return tuple(DimensionFacts.model_validate(row) for row in rows)
 
 
-def plans(session: Session) -> list[Plan]:
-    """Every plan by name."""
-    return list(session.scalars(select(Plan).order_by(Plan.name)))
+def plans(session: Session, on: date) -> tuple[PlanFacts, ...]:
+    """Every plan by name, with what it allows on that day (JST)."""
+    rows = session.scalars(select(Plan).order_by(Plan.name)).all()
+    return _plan_facts(session, rows, on)
 
 
-def get_plan(session: Session, name: str) -> Plan:
-    """The plan of this name. Raises NotFound."""
-    found = session.scalars(select(Plan).where(Plan.name == name)).first()
-    if found is None:
+def get_plan(session: Session, name: str, on: date) -> PlanFacts:
+    """The plan of this name, with what it allows on that day. Raises NotFound."""
+    found = _plan_facts(session, session.scalars(select(Plan).where(Plan.name == name)).all(), on)
+    if not found:
         raise NotFound(NOT_FOUND, field="plan", what="plan", given=name)
-    return found
+    return found[0]
 
 
-def plan_quotas(session: Session, plan_id: UUID, on: date) -> dict[str, int | None]:
-    """What the plan allows on that day, by dimension."""
-    return {
-        row.dimension: row.value
-        for row in session.scalars(
-            select(PlanQuota).where(
-                PlanQuota.plan_id == plan_id, _in_force_on(PlanQuota.valid_from, PlanQuota.valid_until, on)
-            )
-        )
-    }
-
-
-def plan_in_force(session: Session, tenant_id: UUID, on: date) -> Plan | None:
-    """The plan the tenant is on that day."""
-    return session.scalars(
+def plan_in_force(session: Session, tenant_id: UUID, on: date) -> PlanFacts | None:
+    """The plan the tenant is on that day, with what it allows then; None while none is assigned."""
+    rows = session.scalars(
         select(Plan)
         .join(TenantPlan, TenantPlan.plan_id == Plan.id)
         .where(TenantPlan.tenant_id == tenant_id, _in_force_on(TenantPlan.valid_from, TenantPlan.valid_until, on))
-    ).first()
+    ).all()
+    return next(iter(_plan_facts(session, rows, on)), None)
 
 
 def quotas_in_force(session: Session, tenant_id: UUID, on: date) -> tuple[QuotaInForce, ...]:
@@ -74,8 +50,7 @@ def quotas_in_force(session: Session, tenant_id: UUID, on: date) -> tuple[QuotaI
     plan = plan_in_force(session, tenant_id, on)
     if plan is None:
         return ()
-    planned = plan_quotas(session, plan.id, on)
-    overridden = {
+    overrides = {
         row.dimension: row.value
         for row in session.scalars(
             select(QuotaOverride).where(
@@ -84,54 +59,70 @@ def quotas_in_force(session: Session, tenant_id: UUID, on: date) -> tuple[QuotaI
             )
         )
     }
-    found = []
-    for dimension in dimensions(session):
-        source: Literal["override", "plan", "none"]
-        if dimension.name in overridden:
-            value, source = overridden[dimension.name], "override"
-        elif dimension.name in planned:
-            value, source = planned[dimension.name], "plan"
-        else:
-            value, source = 0, "none"
-        found.append(
-            QuotaInForce(
-                dimension=dimension.name,
-                label=dimension.label,
-                unit=dimension.unit,
-                measure="counter" if dimension.measure == "counter" else "gauge",
-                period=dimension.period,
-                value=value,
-                source=source,
-            )
-        )
-    return tuple(found)
+    return tuple(_quota_in_force(dimension, plan.quotas, overrides) for dimension in dimensions(session))
 
 
-def quota_requests(session: Session, tenant_id: UUID | None = None, *, state: str | None = None) -> list[QuotaRequest]:
+def quota_requests(
+    session: Session, tenant_id: UUID | None = None, *, state: QuotaRequestState | None = None
+) -> tuple[QuotaRequestFacts, ...]:
     """Requests in this scope, newest first; of one tenant or in one state where given."""
     query = select(QuotaRequest).order_by(QuotaRequest.id.desc())
     if tenant_id is not None:
         query = query.where(QuotaRequest.tenant_id == tenant_id)
     if state is not None:
         query = query.where(QuotaRequest.state == state)
-    return list(session.scalars(query))
+    return tuple(QuotaRequestFacts.model_validate(row) for row in session.scalars(query))
 
 
-def quota_request(session: Session, request_id: UUID) -> QuotaRequest:
+def quota_request(session: Session, request_id: UUID) -> QuotaRequestFacts:
     """One request. Raises NotFound, also for another tenant's."""
     found = session.scalars(select(QuotaRequest).where(QuotaRequest.id == request_id)).first()
     if found is None:
         raise NotFound(NOT_FOUND, field="request_id", what="quota request", given=str(request_id))
-    return found
+    return QuotaRequestFacts.model_validate(found)
 
 
-def open_request(session: Session, tenant_id: UUID, dimension: str) -> QuotaRequest | None:
-    """The request about this dimension that waits for its decision."""
-    return session.scalars(
-        select(QuotaRequest).where(
-            QuotaRequest.tenant_id == tenant_id, QuotaRequest.dimension == dimension, QuotaRequest.state == "open"
+def has_open_request(session: Session, tenant_id: UUID, dimension: str) -> bool:
+    """Whether a request of the tenant about this dimension waits for its decision."""
+    query = select(QuotaRequest.id).where(
+        QuotaRequest.tenant_id == tenant_id,
+        QuotaRequest.dimension == dimension,
+        QuotaRequest.state == QuotaRequestState.OPEN,
+    )
+    return session.scalars(query).first() is not None
+
+
+def _plan_facts(session: Session, rows: Sequence[Plan], on: date) -> tuple[PlanFacts, ...]:
+    """These plans with their quotas of the day, in one query for all of them."""
+    quotas: dict[UUID, dict[str, int | None]] = {row.id: {} for row in rows}
+    for quota in session.scalars(
+        select(PlanQuota).where(
+            PlanQuota.plan_id.in_(quotas), _in_force_on(PlanQuota.valid_from, PlanQuota.valid_until, on)
         )
-    ).first()
+    ):
+        quotas[quota.plan_id][quota.dimension] = quota.value
+    return tuple(PlanFacts(id=row.id, name=row.name, label=row.label, quotas=quotas[row.id]) for row in rows)
+
+
+def _quota_in_force(
+    dimension: DimensionFacts, planned: Mapping[str, int | None], overrides: Mapping[str, int | None]
+) -> QuotaInForce:
+    """The tenant's own value before its plan's; a dimension newer than the plan's values allows nothing."""
+    value: int | None = 0
+    source = QuotaSource.NONE
+    if dimension.name in overrides:
+        value, source = overrides[dimension.name], QuotaSource.OVERRIDE
+    elif dimension.name in planned:
+        value, source = planned[dimension.name], QuotaSource.PLAN
+    return QuotaInForce(
+        dimension=dimension.name,
+        label=dimension.label,
+        unit=dimension.unit,
+        measure=dimension.measure,
+        period=dimension.period,
+        value=value,
+        source=source,
+    )
 
 
 def _in_force_on(valid_from: Mapped[date], valid_until: Mapped[date | None], on: date) -> ColumnElement[bool]:

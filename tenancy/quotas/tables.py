@@ -1,4 +1,4 @@
-"""Rows of quotas. Intervals are half-open; the database lets nothing but an open end move, and once only."""
+"""Rows of quotas. Intervals of days are half-open; a trigger lets an open end be set once and nothing else change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from governance.kernel.database import TableBase
 
 
 class QuotaDimension(TableBase):
-    """What can be limited: its unit, whether it counts up in a period or measures a level. Rows come by migration."""
+    """What can be limited, its unit and how it is measured. Rows are inserted by migrations only."""
 
     __tablename__ = "quota_dimension"
     __table_args__ = (
@@ -79,7 +79,7 @@ class TenantPlan(TableBase):
 
 
 class QuotaRequest(TableBase):
-    """A wish for another value: what it was, what is asked, what was decided. Who decided stands in the approval."""
+    """A request for another value: before, requested, decided. Who decided is in `approval_request`."""
 
     __tablename__ = "quota_request"
     __table_args__ = (

@@ -13,7 +13,7 @@ from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.keycloak_port import identities_of
 from admin.interface.paging import Page, paginate
-from admin.workflows.cohort_plan import apply_plan, plan_cohort
+from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
 from governance.commands import Command
 from governance.kernel.database import db
 from governance.permissions import Permission
@@ -44,38 +44,7 @@ class ApplyPlan(Command):
     """The digest of the plan that was seen."""
 
     cohort: CohortName
-    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-class PlannedChangeResponse(BaseModel):
-    """One object that applying would make, change, or leave as it is."""
-
-    where: str
-    object: str
-    action: str
-
-
-class PlannedTenantResponse(BaseModel):
-    """What applying would do for one tenant."""
-
-    code: str | None
-    changes: list[PlannedChangeResponse]
-
-
-class PlannedShareResponse(BaseModel):
-    """One member's share of the cohort's fiscal year, before and after, in whole yen."""
-
-    code: str | None
-    before_yen: int
-    after_yen: int
-
-
-class CohortPlanResponse(BaseModel):
-    """A plan. Applying it names its digest."""
-
-    digest: str
-    tenants: list[PlannedTenantResponse]
-    shares: list[PlannedShareResponse]
+    digest: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 @routes.query_route("/cohorts")
@@ -87,9 +56,9 @@ def list_cohorts(query: PageQuery) -> CohortPage:
 
 @routes.query_route("/cohorts/<cohort>/plan")
 @requires(Permission.COHORT_READ)
-def show_cohort_plan(cohort: str) -> CohortPlanResponse:
+def show_cohort_plan(cohort: str) -> CohortPlan:
     """Plan what taking the cohort in would do; changes nothing here or in Keycloak."""
-    return CohortPlanResponse.model_validate(plan_cohort(identities_of(current_app), cohort).as_json())
+    return plan_cohort(identities_of(current_app), cohort)
 
 
 @routes.action_route("/cohorts/<cohort>/applications", ApplyPlan, {"cohort": "cohort"})

@@ -53,7 +53,7 @@ def define(name: str, label: str, fiscal_year: int, tenant_ids: tuple[str, ...],
 
 @cohort.command("plan")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@as_json_option
 @handle_errors
 def plan(name: str, as_json: bool) -> None:
     """参加手続きの計画を見る / Show what onboarding the cohort NAME would do. Changes nothing."""
@@ -64,7 +64,7 @@ def plan(name: str, as_json: bool) -> None:
         finally:
             keycloak.close()
     if as_json:
-        print_json(planned.as_json())
+        print_json(planned.model_dump(mode="json"))
     else:
         _print_plan(planned)
 
@@ -72,7 +72,7 @@ def plan(name: str, as_json: bool) -> None:
 @cohort.command("apply")
 @click.argument("name")
 @click.option("--digest", required=True, help="The digest of the plan that was reviewed.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@as_json_option
 @handle_errors
 def apply(name: str, digest: str, as_json: bool) -> None:
     """計画を適用する / Onboard the cohort NAME as the plan with this digest showed.
@@ -115,7 +115,7 @@ def _print_plan(planned: CohortPlan) -> None:
             f"そのまま {counts[Action.KEEP]}"
         )
         for change in tenant.changes:
-            click.echo(f"\t{change.action.value}\t{change.target}\t{change.object}")
+            click.echo(f"\t{change.action.value}\t{change.where}\t{change.object}")
     click.echo(f"\n{planned.fiscal_year} 年度の負担額（円） / Shares of the fiscal year (yen)")
     if planned.shares_refused is not None:
         click.echo(planned.shares_refused.text("ja"))

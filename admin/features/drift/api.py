@@ -1,17 +1,15 @@
-"""Drift over the API: intent against Keycloak."""
+"""Drift over the API: what Moyai wants compared with what Keycloak holds."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import current_app
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from admin.core.guard import requires
 from admin.interface.api_requests import Query
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.keycloak_port import identities_of
-from admin.workflows.drift import find_drift
+from admin.workflows.drift import Drift, find_drift
 from governance.permissions import Permission
 
 routes = ApiRoutes(Tag.ONBOARDING)
@@ -23,15 +21,8 @@ class DriftQuery(Query):
     tenant: str | None = Field(default=None, pattern=r"^[0-9]{6}$")
 
 
-class DriftResponse(BaseModel):
-    """Every difference between what Moyai wants and what Keycloak holds."""
-
-    in_sync: bool
-    differences: list[dict[str, Any]]
-
-
 @routes.query_route("/drift")
 @requires(Permission.DRIFT_READ)
-def show_drift(query: DriftQuery) -> DriftResponse:
+def show_drift(query: DriftQuery) -> Drift:
     """Compare Keycloak with what Moyai wants; changes nothing."""
-    return DriftResponse.model_validate(find_drift(identities_of(current_app), query.tenant).as_json())
+    return find_drift(identities_of(current_app), query.tenant)

@@ -1,4 +1,4 @@
-"""`moyai drift`: what Keycloak holds against what Moyai wants."""
+"""`moyai drift`: what Moyai wants compared with what Keycloak holds."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import click
 
 from admin.interface.cli_context import app_context
 from admin.interface.output import handle_errors, print_json
+from admin.interface.param_types import as_json_option
 from admin.operations.keycloak_setup import identities
 from admin.workflows.drift import find_drift
 
 
 @click.command("drift")
 @click.argument("code", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@as_json_option
 @handle_errors
 def drift(code: str | None, as_json: bool) -> None:
     """意図との差分を調べる / Compare Keycloak with what Moyai wants, for one tenant (CODE) or all.
@@ -26,11 +27,11 @@ def drift(code: str | None, as_json: bool) -> None:
         finally:
             keycloak.close()
     if as_json:
-        print_json(found.as_json())
+        print_json(found.model_dump(mode="json"))
     else:
         for difference in found.differences:
             field = f" ({difference.field})" if difference.field else ""
-            click.echo(f"{difference.kind}\t{difference.location}\t{difference.resource}{field}")
+            click.echo(f"{difference.kind}\t{difference.tenant}\t{difference.object}{field}")
         count = len(found.differences)
         click.echo(
             "差分はありません / In sync" if found.in_sync else f"差分 {count} 件 / {count} differences", err=True

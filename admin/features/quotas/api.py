@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
 from uuid import UUID
-
-from pydantic import BaseModel, ConfigDict
 
 from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
@@ -17,21 +13,13 @@ from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.quotas import queries
 from tenancy.quotas.commands import choose_plan, decide_quota, define_plan, request_quota
-from tenancy.quotas.queries import QuotaInForce
+from tenancy.quotas.models import PlanFacts, QuotaInForce, QuotaRequestFacts
+from tenancy.quotas.states import QuotaRequestState
 
 routes = ApiRoutes(Tag.QUOTAS)
 
 
-class PlanResponse(BaseModel):
-    """A plan and what it allows today by dimension; null is unlimited, 0 is nothing."""
-
-    id: UUID
-    name: str
-    label: str
-    quotas: dict[str, int | None]
-
-
-class PlanPage(Page[PlanResponse]):
+class PlanPage(Page[PlanFacts]):
     """Plans by name."""
 
 
@@ -42,28 +30,10 @@ class QuotaPage(Page[QuotaInForce]):
 class QuotaRequestsQuery(PageQuery):
     """Requests in one state, or all of them."""
 
-    state: Literal["open", "approved", "rejected"] | None = None
+    state: QuotaRequestState | None = None
 
 
-class QuotaRequestResponse(BaseModel):
-    """A request for another value. The decision names its digest."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    tenant_id: UUID
-    dimension: str
-    original_value: int | None
-    requested_value: int | None
-    decided_value: int | None
-    state: str
-    reason: str
-    digest: str
-    requested_by: str
-    requested_at: datetime
-
-
-class QuotaRequestPage(Page[QuotaRequestResponse]):
+class QuotaRequestPage(Page[QuotaRequestFacts]):
     """Requests, newest first."""
 
 
@@ -71,16 +41,7 @@ class QuotaRequestPage(Page[QuotaRequestResponse]):
 @requires(Permission.PLAN_READ)
 def list_plans(query: PageQuery) -> PlanPage:
     """List plans with what they allow today."""
-    session = db.session()
-    found = [
-        PlanResponse(
-            id=plan.id,
-            name=plan.name,
-            label=plan.label,
-            quotas=queries.plan_quotas(session, plan.id, clock.today()),
-        )
-        for plan in queries.plans(session)
-    ]
+    found = queries.plans(db.session(), clock.today())
     return paginate(PlanPage, found, lambda row: row.name, query)
 
 

@@ -1,4 +1,4 @@
-"""`moyai quota`: plans, and requests for another value, from the operator's own machine."""
+"""`moyai quota`: plans, what a tenant may use, and requests for another value."""
 
 from __future__ import annotations
 
@@ -8,9 +8,21 @@ from uuid import UUID
 import click
 
 from admin.interface.cli_context import app_context
-from admin.interface.output import handle_errors
-from admin.interface.param_types import DateParam, QuotaParam, as_json_option, find_tenant_id, print_result
+from admin.interface.output import handle_errors, print_model, print_models
+from admin.interface.param_types import (
+    DateParam,
+    QuotaParam,
+    as_json_option,
+    find_tenant,
+    find_tenant_id,
+    print_result,
+    quota_text,
+)
 from governance.approvals import Decision
+from governance.commands import system_transaction
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR
+from tenancy.quotas import queries
 from tenancy.quotas.commands import (
     ChoosePlan,
     DecideQuota,
@@ -21,11 +33,61 @@ from tenancy.quotas.commands import (
     define_plan,
     request_quota,
 )
+from tenancy.quotas.models import PlanFacts, QuotaRequestFacts
+from tenancy.quotas.states import QuotaRequestState
 
 
 @click.group()
 def quota() -> None:
     """利用プランと利用枠 / Plans and quotas."""
+
+
+@quota.command("plans")
+@as_json_option
+@handle_errors
+def list_plans(as_json: bool) -> None:
+    """利用プランの一覧 / Every plan with what it allows today."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = queries.plans(session, clock.today())
+    print_models("plans", found, as_json, _plan_line)
+
+
+@quota.command("list")
+@click.argument("code")
+@as_json_option
+@handle_errors
+def list_quotas(code: str, as_json: bool) -> None:
+    """団体の利用枠 / What the tenant CODE may use today, and whether by its plan or by a decision."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = queries.quotas_in_force(session, find_tenant(session, code).id, clock.today())
+    print_models(
+        "quotas", found, as_json, lambda one: f"{one.dimension}\t{quota_text(one.value)}\t{one.unit}\t{one.source}"
+    )
+
+
+@quota.command("requests")
+@click.argument("code", required=False)
+@click.option("--state", type=click.Choice([state.value for state in QuotaRequestState]), help="Only in this state.")
+@as_json_option
+@handle_errors
+def list_requests(code: str | None, state: str | None, as_json: bool) -> None:
+    """利用枠の変更申請の一覧 / Requests for another quota, newest first; with CODE those of that tenant."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        tenant_id = None if code is None else find_tenant(session, code).id
+        chosen = None if state is None else QuotaRequestState(state)
+        found = queries.quota_requests(session, tenant_id, state=chosen)
+    print_models("requests", found, as_json, _request_line)
+
+
+@quota.command("request-show")
+@click.argument("request_id", type=click.UUID)
+@as_json_option
+@handle_errors
+def show_request(request_id: UUID, as_json: bool) -> None:
+    """利用枠の変更申請を 1 つ見る / One request, with the digest that its decision names."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = queries.quota_request(session, request_id)
+    print_model(found, as_json)
 
 
 @quota.command("define")
@@ -94,3 +156,13 @@ def decide(request_id: UUID, decision: str, digest: str, why: str, as_json: bool
     with app_context() as context:
         decided = decide_quota(command, actor=context.actor)
     print_result({"request_id": str(request_id), "approved": decided.approved, "value": decided.value}, as_json)
+
+
+def _plan_line(plan: PlanFacts) -> str:
+    quotas = ", ".join(f"{dimension} {quota_text(value)}" for dimension, value in plan.quotas.items())
+    return f"{plan.name}\t{plan.label}\t{quotas}"
+
+
+def _request_line(request: QuotaRequestFacts) -> str:
+    change = f"{quota_text(request.original_value)} → {quota_text(request.requested_value)}"
+    return f"{request.id}\t{request.state}\t{request.dimension}\t{change}\t{request.reason}"

@@ -23,12 +23,9 @@ pages = Blueprint("plans", __name__, template_folder="templates")
 @requires(Permission.PLAN_READ)
 def plans() -> tuple[str, int]:
     """Every plan with the quotas that hold today."""
-    found = queries.plans(session())
-    today = clock.today()
     return render_page(
         "quotas/plans",
-        plans=found,
-        values={plan.id: queries.plan_quotas(session(), plan.id, today) for plan in found},
+        plans=queries.plans(session(), clock.today()),
         dimensions=queries.dimensions(session()),
         done=request.args.get("done", ""),
     )
@@ -39,9 +36,9 @@ def plans() -> tuple[str, int]:
 def plan_defining() -> AnyResponse | tuple[str, int]:
     """A new plan, or with `?plan=` other values of one; an empty value is no limit."""
     named = request.args.get("plan", "")
-    existing = queries.get_plan(session(), named) if named else None
+    existing = queries.get_plan(session(), named, clock.today()) if named else None
     dimensions = queries.dimensions(session())
-    now = queries.plan_quotas(session(), existing.id, clock.today()) if existing is not None else {}
+    now = existing.quotas if existing is not None else {}
     initial = Form.initial(
         name="", label="", valid_from="", **{f"quota_{one.name}": now.get(one.name) for one in dimensions}
     )
@@ -89,13 +86,11 @@ def plan_choosing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
                     key=form.key,
                 )
                 return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="plan-chosen"), 303)
-    plans = queries.plans(session())
     return render_page(
         "quotas/plan_choosing",
         form=form,
         tenant=tenant,
-        plans=plans,
-        values={plan.id: queries.plan_quotas(session(), plan.id, today) for plan in plans},
+        plans=queries.plans(session(), today),
         dimensions=queries.dimensions(session()),
         present=queries.plan_in_force(session(), tenant_id, today),
     )

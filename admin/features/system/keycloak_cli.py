@@ -9,7 +9,7 @@ import click
 from admin.interface.output import handle_errors, print_json
 from admin.operations.keycloak_setup import configure
 from admin.operations.settings import Settings
-from tenancy.keycloak.comparison import Difference
+from tenancy.keycloak.comparison import RealmDifference
 from tenancy.keycloak.configure import ConfigurationResult
 
 
@@ -43,15 +43,15 @@ def configured_json(configured: ConfigurationResult) -> dict[str, object]:
         "in_sync": configured.in_sync,
         "version": configured.version,
         "writes": configured.writes,
-        "repaired": [one.as_json("realm") for one in configured.found if _identity(one) not in remaining],
-        "differences": [one.as_json("realm") for one in configured.remaining],
+        "repaired": [one.model_dump(mode="json") for one in configured.found if _identity(one) not in remaining],
+        "differences": [one.model_dump(mode="json") for one in configured.remaining],
     }
 
 
 def _print(configured: ConfigurationResult) -> None:
     for difference in configured.remaining:
         field = f" ({difference.field})" if difference.field else ""
-        click.echo(f"{difference.kind}\t{difference.location}\t{difference.resource}{field}")
+        click.echo(f"{difference.kind}\t{difference.realm}\t{difference.object}{field}")
     if configured.in_sync:
         click.echo(f"定義どおりです(書き込み {configured.writes} 件) / In sync ({configured.writes} writes)", err=True)
     else:
@@ -59,5 +59,5 @@ def _print(configured: ConfigurationResult) -> None:
         click.echo(f"違いが {count} 件あります / {count} differences", err=True)
 
 
-def _identity(difference: Difference) -> tuple[str, str, str, str | None]:
-    return (difference.location, difference.kind, difference.resource, difference.field)
+def _identity(difference: RealmDifference) -> tuple[str, str, str, str | None]:
+    return (difference.realm, difference.kind, difference.object, difference.field)

@@ -173,3 +173,15 @@ def test_a_request_that_meets_a_lock_is_answered_with_retry_after(
     assert meanwhile.status_code == 409
     assert int(meanwhile.headers["Retry-After"]) > 0
     assert afterwards.status_code == 200
+
+
+def test_applying_a_cohort_takes_the_digest_that_its_plan_has(callers: Callers) -> None:
+    officer = callers(Role.OPERATOR_ONBOARDING)
+
+    as_planned = officer.send("/cohorts/r99/applications", {"digest": "sha256:" + "0" * 64})
+    bare = officer.send("/cohorts/r99/applications", {"digest": "0" * 64})
+
+    assert as_planned.status_code == 404
+    assert bare.status_code == 422
+    assert bare.json is not None
+    assert bare.json["field"] == "digest"

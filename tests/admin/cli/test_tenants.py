@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.ids import new_id
 from tenancy import directory
 from tests.admin.cli.command_line import Moyai
 from tests.tenancy.factories import rows
@@ -127,6 +128,37 @@ def test_a_tenant_comes_in_by_agreement_plan_and_moves(moyai: Moyai, tmp_path: P
     assert shown["state"] == "active"
     assert shown["accepted"] == published["sha256"] == accepted[1]["sha256"]
     assert shown["quotas"] == {"api_calls": None, "storage_gib": 50, "users": 10, "service_clients": 0}
+
+
+def test_plans_quotas_and_requests_are_listed_as_the_api_has_them(moyai: Moyai) -> None:
+    moyai("tenant", "register", "--code", "431001", "--name", "熊本市", "--kana", "クマモトシ", "--kind", "city")
+    values = {"users": "10", "service_clients": "0", "storage_gib": "50", "api_calls": "unlimited"}
+    pairs = [word for name, value in values.items() for word in ("--set", name, value)]
+    moyai("quota", "define", "standard", "--label", "標準", *pairs)
+    nothing = moyai("quota", "list", "431001")
+    moyai("quota", "choose", "431001", "standard")
+    _, asked, _ = moyai("quota", "request", "431001", "users", "9", "--reason", "減員")
+
+    (plan,) = moyai("quota", "plans")[1]["plans"]
+    _, in_force, _ = moyai("quota", "list", "431001")
+    (listed,) = moyai("quota", "requests", "431001", "--state", "open")[1]["requests"]
+    _, shown, _ = moyai("quota", "request-show", asked["request_id"])
+
+    assert nothing[:2] == (0, {"quotas": []})
+    assert (plan["name"], plan["label"], plan["quotas"]["users"]) == ("standard", "標準", 10)
+    users = next(quota for quota in in_force["quotas"] if quota["dimension"] == "users")
+    assert (users["value"], users["source"], users["measure"]) == (10, "plan", "gauge")
+    assert listed == shown
+    assert (shown["id"], shown["digest"]) == (asked["request_id"], asked["digest"])
+    assert (shown["original_value"], shown["requested_value"], shown["state"]) == (10, 9, "open")
+    assert moyai("quota", "requests", "--state", "approved")[1] == {"requests": []}
+    assert "api_calls unlimited" in moyai.text("quota", "plans")[1]
+    assert "10 → 9" in moyai.text("quota", "requests")[1]
+
+
+def test_quotas_of_a_tenant_or_a_request_that_is_not_there_are_refused(moyai: Moyai) -> None:
+    assert moyai.refusal("quota", "list", "431001")[:2] == (1, "not_found")
+    assert moyai.refusal("quota", "request-show", str(new_id()))[:2] == (1, "not_found")
 
 
 def test_the_command_line_does_not_decide_its_own_request(moyai: Moyai) -> None:

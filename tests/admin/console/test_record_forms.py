@@ -12,7 +12,7 @@ from governance.agreements.queries import versions
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
-from tenancy.quotas.queries import dimensions, get_plan, plan_quotas
+from tenancy.quotas.queries import dimensions, get_plan
 from tenancy.tenants.queries import cohorts, contacts, statistics, tenants
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_forms import hidden
@@ -150,9 +150,8 @@ def test_a_plan_is_defined_and_its_values_changed_from_a_day_on(sample: ConsoleS
     assert f'href="#quota_{names[0]}"' in wrong.text
     assert "無制限" in confirm.text
     with tenant_scope(OPERATOR):
-        large = get_plan(db.session(), "large")
-        assert plan_quotas(db.session(), large.id, date(2025, 6, 2))[names[0]] == 500
-        assert plan_quotas(db.session(), large.id, date(2026, 4, 1))[names[0]] is None
+        assert get_plan(db.session(), "large", date(2025, 6, 2)).quotas[names[0]] == 500
+        assert get_plan(db.session(), "large", date(2026, 4, 1)).quotas[names[0]] is None
 
 
 def test_the_next_version_of_an_agreement_begins_as_a_copy_and_is_published_once(

@@ -40,7 +40,7 @@ def test_what_was_spoiled_by_hand_is_reported_by_check_and_repaired_by_configure
     with counted_calls() as calls:
         reported = installation.configure(check=True)
     assert calls.writes == []
-    assert {(d.location, str(d.kind), d.resource, d.field) for d in reported.remaining} == {
+    assert {(d.realm, str(d.kind), d.object, d.field) for d in reported.remaining} == {
         ("moyai", "changed", "settings", "failureFactor"),
         ("moyai", "changed", "settings", "registrationAllowed"),
         ("moyai", "changed", "client moyai-console", "redirectUris"),
@@ -72,7 +72,7 @@ def test_what_somebody_put_beside_ours_is_reported_and_left_alone(installation: 
     try:
         reported = installation.configure()
         assert not reported.in_sync
-        assert {(d.kind, d.resource) for d in reported.remaining} == {
+        assert {(d.kind, d.object) for d in reported.remaining} == {
             (DifferenceKind.FOREIGN, "client somebodys-own"),
             (DifferenceKind.FOREIGN, "client scope moyai-api, mapper everybody an owner"),
         }
@@ -92,7 +92,7 @@ def test_a_login_flow_somebody_rearranged_is_built_anew(installation: Installati
     reported = installation.configure(check=True)
     repaired = installation.configure()
 
-    assert [(d.kind, d.resource, d.field) for d in reported.remaining] == [
+    assert [(d.kind, d.object, d.field) for d in reported.remaining] == [
         (DifferenceKind.CHANGED, "flow moyai-browser", "steps")
     ]
     assert repaired.in_sync
@@ -119,7 +119,7 @@ def test_nobody_but_the_backends_accounts_may_administer_our_realms(
         by_hand.delete(mapping, [role])
         by_hand.delete(f"groups/{group}")
 
-    assert {(d.location, d.kind, d.resource) for d in reported} == {
+    assert {(d.tenant, d.kind, d.object) for d in reported} == {
         ("moyai", DifferenceKind.FOREIGN, f"user {found.username}, role realm-management:manage-users"),
         ("moyai", DifferenceKind.FOREIGN, "group /administrators, role realm-management:manage-users"),
     }
@@ -135,7 +135,7 @@ def test_a_role_everybody_has_may_not_contain_a_management_role(installation: In
     reported = installation.configure(check=True)
     by_hand.delete("roles/default-roles-moyai-operators/composites", [role])
 
-    assert [d.resource for d in reported.remaining] == [
+    assert [d.object for d in reported.remaining] == [
         "role default-roles-moyai-operators, role realm-management:view-users"
     ]
 

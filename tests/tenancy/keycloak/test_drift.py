@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from governance.kernel.ids import new_id
-from tenancy.keycloak.comparison import Difference, DifferenceKind, differing_fields
+from tenancy.keycloak.comparison import DifferenceKind, TenantDifference, differing_fields
 from tenancy.keycloak.drift import (
     TenantIntent,
     orphaned_organizations,
@@ -86,7 +86,7 @@ def test_a_tenant_that_is_not_there_misses_everything() -> None:
     reported = tenant_drift(INTENT, KeycloakTenantFacts(None))
 
     assert {d.kind for d in reported} == {DifferenceKind.MISSING}
-    assert [d.resource for d in reported] == [
+    assert [d.object for d in reported] == [
         f"organization {ORGANIZATION.alias}",
         *(f"role group {name}" for name in TENANT_ROLE_GROUPS),
         f"person {OWNER.username}",
@@ -154,8 +154,8 @@ def test_one_difference_is_reported_by_kind_resource_and_field(
 ) -> None:
     (reported,) = tenant_drift(INTENT, found)
 
-    assert (str(reported.kind), reported.field, reported.location) == (kind, field, "431001")
-    assert reported.resource.startswith(resource)
+    assert (str(reported.kind), reported.field, reported.tenant) == (kind, field, "431001")
+    assert reported.object.startswith(resource)
 
 
 def test_groups_that_were_not_read_are_not_compared() -> None:
@@ -170,7 +170,7 @@ def test_organizations_and_clients_of_no_tenant_are_orphans_when_ours_and_foreig
     organizations = orphaned_organizations([new_id()], [ORGANIZATION, stranger])
     clients = orphaned_service_clients([new_id()], [_client(CLIENT)])
 
-    assert [(str(d.kind), d.location) for d in organizations] == [("orphan", "431001"), ("foreign", "by-hand")]
+    assert [(str(d.kind), d.tenant) for d in organizations] == [("orphan", "431001"), ("foreign", "by-hand")]
     assert [str(d.kind) for d in clients] == ["orphan"]
     assert orphaned_organizations([MUNICIPALITY.tenant_id], [ORGANIZATION]) == ()
     assert orphaned_service_clients([MUNICIPALITY.tenant_id], [_client(CLIENT)]) == ()
@@ -179,14 +179,21 @@ def test_organizations_and_clients_of_no_tenant_are_orphans_when_ours_and_foreig
 def test_a_management_role_in_a_persons_hand_is_foreign() -> None:
     (reported,) = privilege_drift([Privilege(Realm.OPERATORS, "somebody", "user", "realm-admin")])
 
-    assert (reported.location, reported.kind) == ("moyai-operators", DifferenceKind.FOREIGN)
-    assert reported.resource == "user somebody, role realm-management:realm-admin"
+    assert (reported.tenant, reported.kind) == ("moyai-operators", DifferenceKind.FOREIGN)
+    assert reported.object == "user somebody, role realm-management:realm-admin"
 
 
 def test_a_difference_is_printed_as_the_contract_has_it() -> None:
-    reported = Difference("431001", DifferenceKind.CHANGED, "organization t-1", "scopes", {"b", "a"}, None)
+    reported = TenantDifference(
+        tenant="431001",
+        kind=DifferenceKind.CHANGED,
+        object="organization t-1",
+        field="scopes",
+        intended={"b", "a"},
+        found=None,
+    )
 
-    assert reported.as_json("tenant") == {
+    assert reported.model_dump(mode="json") == {
         "tenant": "431001",
         "kind": "changed",
         "object": "organization t-1",

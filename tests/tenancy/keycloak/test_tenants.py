@@ -348,7 +348,7 @@ def test_drift_is_found_from_what_the_server_holds(
     identities.ensure_people(municipality.tenant_id, [owner, member, gone])
     identities.ensure_service_clients(municipality.tenant_id, [client])
     intent = TenantIntent(municipality.organization, (owner, member), (client,))
-    assert [d.resource for d in tenant_drift(intent, identities.describe_tenant(municipality.tenant_id))] == [
+    assert [d.object for d in tenant_drift(intent, identities.describe_tenant(municipality.tenant_id))] == [
         f"person {gone.username}"
     ]
 
@@ -366,14 +366,14 @@ def test_drift_is_found_from_what_the_server_holds(
 
     reported = tenant_drift(intent, identities.describe_tenant(municipality.tenant_id))
 
-    assert {(str(d.kind), d.resource, d.field) for d in reported} == {
+    assert {(str(d.kind), d.object, d.field) for d in reported} == {
         ("missing", f"person {owner.username}", None),
         ("foreign", f"person {member.username}, role tenant-finance", None),
         ("orphan", f"person {gone.username}", None),
         ("foreign", f"person stranger-{municipality.code}", None),
         ("changed", f"service client {client.client_id}", "enabled"),
     }
-    assert {d.location for d in reported} == {municipality.code}
+    assert {d.tenant for d in reported} == {municipality.code}
 
 
 def test_every_organization_is_listed_beyond_one_page(identities: KeycloakIdentities) -> None:
