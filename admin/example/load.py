@@ -49,7 +49,7 @@ from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Conflict, message
 from governance.permissions import Role
 from tenancy.keycloak.port import Identities
-from tenancy.onboarding.queries import OnboardingView
+from tenancy.onboarding.models import OnboardingView
 from tenancy.onboarding.steps import StepName, StepState
 from tenancy.onboarding.worker import OnboardingWorker
 from tenancy.tenants.queries import count_by_state, tenants
@@ -165,7 +165,7 @@ class ExampleLoader:
         )
         for view in views:
             unfinished = "; ".join(
-                f"{step.name.value}: {step.reason_text('ja')}"
+                f"{step.name.value}: {step.why}"
                 for step in view.steps
                 if step.state in (StepState.FAILED, StepState.WAITING)
             )

@@ -20,6 +20,7 @@ from governance.audit.writer import AuditOutcome
 from governance.kernel.split import Rounding
 from governance.labels import EVENT_LABELS, PERMISSION_LABELS, ROLE_LABELS, LabelPair
 from tenancy.clients.states import ClientState
+from tenancy.onboarding.models import StepEffect
 from tenancy.onboarding.plan import Action
 from tenancy.onboarding.steps import StepDecision, StepName, StepState
 from tenancy.people.states import MemberState
@@ -86,6 +87,12 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
         Action.CREATE: ("作成", "create"),
         Action.CHANGE: ("変更", "change"),
         Action.KEEP: ("そのまま", "no change"),
+    },
+    "effect": {
+        StepEffect.CREATED: ("作成", "created"),
+        StepEffect.CHANGED: ("変更", "changed"),
+        StepEffect.KEPT: ("そのまま", "no change"),
+        StepEffect.SENT: ("送信", "sent"),
     },
     "where": {"keycloak": ("認証基盤（Keycloak）", "Keycloak"), "moyai": ("Moyai", "Moyai")},
     "purpose": {

@@ -48,6 +48,7 @@ COMMAND_PERMISSIONS: Final[dict[str, P]] = {
     "cohort plan": P.COHORT_READ,
     "cohort apply": P.COHORT_APPLY,
     "onboarding list": P.ONBOARDING_READ,
+    "onboarding show": P.ONBOARDING_READ,
     "onboarding start": P.ONBOARDING_START,
     "onboarding decide": P.ONBOARDING_DECIDE,
     "drift": P.DRIFT_READ,

@@ -1,6 +1,6 @@
-"""Carrying a cohort's onboardings on from the command line, beside whatever worker is at it, until each one stands.
+"""Running a cohort's onboardings from the command line, beside any worker, until each is done or blocked.
 
-The lease says who does what: what a worker has in hand is waited for, what nobody has is done here.
+The lease decides who runs one: what a worker holds is waited for, the rest is run here.
 """
 
 from __future__ import annotations
@@ -11,19 +11,61 @@ from typing import Final
 from uuid import UUID
 
 from flask import Flask
+from pydantic import Field
 
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
-from tenancy.onboarding.queries import OnboardingView, onboardings
+from governance.kernel.models import ReadModel
+from tenancy.onboarding.models import OnboardingView, StepOutcome, StepView
+from tenancy.onboarding.queries import onboardings
+from tenancy.onboarding.steps import OnboardingState, StepName, StepState
 from tenancy.onboarding.worker import OnboardingWorker, run_concurrently
 
 POLL_INTERVAL: Final = timedelta(milliseconds=200)
 SERVER_WAIT_LIMIT: Final = timedelta(minutes=2)
-"""How long a Keycloak that went away is waited for before the command answers that it is away."""
+"""How long an unreachable Keycloak is waited for before the command returns."""
 
 Sleep = Callable[[float], None]
 """Waits so many seconds; `time.sleep` outside tests."""
+
+
+class AppliedStep(ReadModel):
+    """A step as `moyai cohort apply` prints it; `reason` and `message` (ja / en) only where it waits or failed."""
+
+    step: StepName
+    state: StepState
+    outcome: StepOutcome | None
+    reason: str | None = Field(default=None, exclude_if=lambda reason: reason is None)
+    message: str | None = Field(default=None, exclude_if=lambda message: message is None)
+
+
+class AppliedTenant(ReadModel):
+    """A tenant of an applied cohort: the state of its onboarding and its steps in their order."""
+
+    code: str | None
+    state: OnboardingState
+    steps: tuple[AppliedStep, ...]
+
+
+class AppliedCohort(ReadModel):
+    """What applying the plan with this digest came to, as `moyai cohort apply` prints it."""
+
+    cohort: str
+    digest: str
+    tenants: tuple[AppliedTenant, ...]
+
+
+def applied_cohort(cohort: str, digest: str, views: Sequence[OnboardingView]) -> AppliedCohort:
+    """The result of applying a cohort's plan, its tenants in the order of `views`."""
+    return AppliedCohort(
+        cohort=cohort,
+        digest=digest,
+        tenants=tuple(
+            AppliedTenant(code=view.code, state=view.state, steps=tuple(map(_applied_step, view.steps)))
+            for view in views
+        ),
+    )
 
 
 def run_onboardings(
@@ -34,10 +76,10 @@ def run_onboardings(
     wait: Sleep,
     on_stopped: Callable[[OnboardingView], None] = lambda view: None,
 ) -> tuple[OnboardingView, ...]:
-    """Do what can be done, side by side, and answer how each stands. `on_stopped` gets each once, when it is blocked.
+    """Run what can be run, concurrently, and return the onboardings in the order of their ids.
 
-    An onboarding is blocked when it is done, when a person must decide, or when it waits for somebody to enter
-    something. One that waits for a server is tried on, for two minutes at most.
+    Returns when each is done, needs a person's decision or input, or has waited two minutes for a server. `on_stopped`
+    is called once for each, as soon as that is so.
     """
     until = clock.now() + SERVER_WAIT_LIMIT
     stopped: set[UUID] = set()
@@ -53,3 +95,8 @@ def run_onboardings(
         if len(stopped) == len(views):
             return views
         wait(POLL_INTERVAL.total_seconds())
+
+
+def _applied_step(step: StepView) -> AppliedStep:
+    message = f"{step.why} / {step.why_en}" if step.reason else None
+    return AppliedStep(step=step.name, state=step.state, outcome=step.outcome, reason=step.reason, message=message)

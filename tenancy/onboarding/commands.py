@@ -18,6 +18,7 @@ from governance.permissions import Permission
 from tenancy.clients.states import ClientState
 from tenancy.clients.tables import ServiceClient
 from tenancy.onboarding import steps
+from tenancy.onboarding.models import StepOutcome
 from tenancy.onboarding.queries import intents_digest, step_statuses
 from tenancy.onboarding.steps import OnboardingState, StepDecision, StepName, StepResult, StepState
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
@@ -147,7 +148,7 @@ class AdvanceStep(Command):
     result: StepResult
     reason: str | None = None
     facts: dict[str, Any] = Field(default_factory=dict)
-    outcome: dict[str, Any] = Field(default_factory=dict)
+    outcome: StepOutcome | None = None
     keycloak_ids: dict[UUID, str] = Field(default_factory=dict)
     mailed: tuple[UUID, ...] = ()
 
@@ -185,7 +186,8 @@ def advance_step(ctx: CommandContext, command: AdvanceStep) -> StepAdvanced:
     step.faults += command.result is StepResult.FAULT
     step.reason = command.reason
     step.facts = command.facts
-    step.outcome = command.outcome or step.outcome
+    outcome = {} if command.outcome is None else command.outcome.model_dump(mode="json", exclude_defaults=True)
+    step.outcome = outcome or step.outcome
     step.finished_at = ctx.now if transition.state in steps.COMPLETED_STATES else None
     _refresh_state(ctx, onboarding)
     if is_unchanged_wait:
@@ -198,7 +200,7 @@ def advance_step(ctx: CommandContext, command: AdvanceStep) -> StepAdvanced:
             state=transition.state.value,
             reason=command.reason,
             attempts=step.attempts,
-            **command.outcome,
+            **outcome,
         )
     return StepAdvanced(step=command.step, state=transition.state, onboarding=OnboardingState(onboarding.state))
 

@@ -1,9 +1,9 @@
-"""Reads of onboardings: how they stand, what is due, and the digest of what is wanted."""
+"""Reading onboardings: their state and steps, which are due, and the digest of what is wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -13,86 +13,18 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import MESSAGES, NOT_FOUND, Language, NotFound
+from governance.kernel.errors import MESSAGES, NOT_FOUND, NotFound
+from tenancy import directory
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
+from tenancy.onboarding.models import OnboardingView, StepOutcome, StepView
 from tenancy.onboarding.step_actions import MISSING_INPUT
-from tenancy.onboarding.steps import OnboardingState, StepName, StepState, StepStatus, next_step
+from tenancy.onboarding.steps import OnboardingState, StepName, StepState, StepStatus
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
-
-
-@dataclass(frozen=True, slots=True)
-class StepView:
-    """One step as a person sees it. `why` and `hint` are worded; empty where there is nothing to say."""
-
-    name: StepName
-    state: StepState
-    attempts: int
-    retry_at: datetime | None
-    reason: str | None
-    facts: dict[str, Any]
-    outcome: dict[str, Any]
-    started_at: datetime | None
-    finished_at: datetime | None
-
-    @property
-    def needs_input(self) -> bool:
-        """Whether it waits for somebody to enter something, such as an owner."""
-        return self.state is StepState.WAITING and self.reason in MISSING_INPUT
-
-    def reason_text(self, language: Language = "ja") -> str:
-        known = MESSAGES.get(self.reason or "")
-        if known is None:
-            return ""
-        return (known.ja if language == "ja" else known.en).format_map(_MessageFacts(self.facts))
-
-    def hint(self, language: Language = "ja") -> str:
-        known = MESSAGES.get(self.reason or "")
-        if known is None:
-            return ""
-        return (known.hint_ja if language == "ja" else known.hint_en).format_map(_MessageFacts(self.facts))
-
-
-@dataclass(frozen=True, slots=True)
-class OnboardingView:
-    """One onboarding with its steps in their order."""
-
-    id: UUID
-    tenant_id: UUID
-    cohort_id: UUID | None
-    state: OnboardingState
-    requested_by: str
-    requested_at: datetime
-    finished_at: datetime | None
-    retry_at: datetime | None
-    plan_digest: str | None
-    steps: tuple[StepView, ...]
-
-    @property
-    def is_blocked(self) -> bool:
-        """Whether nothing more will come of it before a person decides or enters something."""
-        statuses = {
-            step.name: StepStatus(step.name, StepState.FAILED if step.needs_input else step.state)
-            for step in self.steps
-        }
-        return next_step(statuses, self.requested_at) is None
-
-    def step(self, name: StepName) -> StepView:
-        return next(step for step in self.steps if step.name is name)
-
-
-class _MessageFacts(dict[str, Any]):
-    """A reason's places; one that was not kept shows as a dash rather than failing the page."""
-
-    def __missing__(self, key: str) -> str:
-        return "—"
 
 
 def onboarding(session: Session, onboarding_id: UUID) -> OnboardingView:
     """One onboarding. Raises NotFound."""
-    row = session.get(Onboarding, onboarding_id, populate_existing=True)
-    if row is None:
-        raise NotFound(NOT_FOUND, what="onboarding", given=str(onboarding_id))
-    return _views(session, [row])[0]
+    return onboardings(session, [onboarding_id])[0]
 
 
 def onboardings(session: Session, onboarding_ids: Sequence[UUID]) -> tuple[OnboardingView, ...]:
@@ -107,7 +39,7 @@ def onboardings(session: Session, onboarding_ids: Sequence[UUID]) -> tuple[Onboa
     return tuple(found[onboarding_id] for onboarding_id in onboarding_ids)
 
 
-def onboardings_of(session: Session, tenant_id: UUID) -> list[OnboardingView]:
+def onboardings_of(session: Session, tenant_id: UUID) -> tuple[OnboardingView, ...]:
     """A tenant's onboardings, newest first."""
     return _views(
         session,
@@ -117,7 +49,7 @@ def onboardings_of(session: Session, tenant_id: UUID) -> list[OnboardingView]:
     )
 
 
-def onboardings_of_cohort(session: Session, cohort_id: UUID) -> list[OnboardingView]:
+def onboardings_of_cohort(session: Session, cohort_id: UUID) -> tuple[OnboardingView, ...]:
     """The newest onboarding of each tenant that was begun with the cohort."""
     return _views(
         session,
@@ -130,8 +62,8 @@ def onboardings_of_cohort(session: Session, cohort_id: UUID) -> list[OnboardingV
     )
 
 
-def open_onboardings(session: Session) -> list[OnboardingView]:
-    """Everything in progress in this scope, oldest first."""
+def open_onboardings(session: Session) -> tuple[OnboardingView, ...]:
+    """Every onboarding in this scope that is not done, oldest first."""
     return _views(
         session,
         session.scalars(
@@ -165,7 +97,7 @@ def count_blocked(session: Session) -> int:
 
 
 def due(session: Session, now: datetime, limit: int = 100) -> list[tuple[UUID, UUID]]:
-    """(tenant, onboarding) of what could go on now and that no worker has in hand: what the sweep picks up."""
+    """(tenant, onboarding) of those that can continue at `now` and that no worker has a lease on, oldest first."""
     rows = session.execute(
         select(Onboarding.tenant_id, Onboarding.id)
         .where(
@@ -180,7 +112,7 @@ def due(session: Session, now: datetime, limit: int = 100) -> list[tuple[UUID, U
 
 
 def step_statuses(session: Session, row: Onboarding) -> dict[StepName, StepStatus]:
-    """Where each step stands, for the pure functions of `steps`."""
+    """The status of each step, for the pure functions of `steps`."""
     return {
         StepName(step.name): StepStatus(
             StepName(step.name), StepState(step.state), step.attempts, step.faults, step.retry_at
@@ -194,13 +126,13 @@ def step_statuses(session: Session, row: Onboarding) -> dict[StepName, StepStatu
 
 
 def intents_digest(session: Session, tenant_ids: Sequence[UUID], *, on: date, now: datetime) -> str:
-    """The digest of what is wanted of these tenants, whatever their order."""
+    """The digest of the intents of these tenants on that day; their order does not matter."""
     intents = [read_intent(session, tenant_id, on=on, now=now) for tenant_id in sorted(tenant_ids)]
     return digest_of([_canonical(intent) for intent in intents])
 
 
 def _canonical(intent: OnboardingIntent) -> dict[str, Any]:
-    """What matters of an intent to the plan. When Keycloak made a person, or a mail went out, changes no plan."""
+    """What of an intent the plan depends on: not Keycloak's ids, nor when a mail was sent."""
     return {
         "tenant": str(intent.tenant_id),
         "state": intent.state.value,
@@ -219,39 +151,58 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _views(session: Session, rows: Sequence[Onboarding]) -> list[OnboardingView]:
+def _views(session: Session, rows: Sequence[Onboarding]) -> tuple[OnboardingView, ...]:
+    """These onboardings with their steps and the code and name of their tenants, in the order given."""
     order = {name: place for place, name in enumerate(StepName)}
-    by_onboarding: dict[UUID, list[StepView]] = {row.id: [] for row in rows}
+    tenants = directory.tenants_by_id(session, {row.tenant_id for row in rows})
+    steps: dict[UUID, list[StepView]] = {row.id: [] for row in rows}
     for step in session.scalars(
         select(OnboardingStep)
-        .where(OnboardingStep.onboarding_id.in_(list(by_onboarding)))
+        .where(OnboardingStep.onboarding_id.in_(list(steps)))
         .execution_options(populate_existing=True)
     ):
-        by_onboarding[step.onboarding_id].append(
-            StepView(
-                StepName(step.name),
-                StepState(step.state),
-                step.attempts,
-                step.retry_at,
-                step.reason,
-                step.facts,
-                step.outcome,
-                step.started_at,
-                step.finished_at,
-            )
-        )
-    return [
+        steps[step.onboarding_id].append(_step_view(step))
+    return tuple(
         OnboardingView(
-            row.id,
-            row.tenant_id,
-            row.cohort_id,
-            OnboardingState(row.state),
-            row.requested_by,
-            row.requested_at,
-            row.finished_at,
-            row.retry_at,
-            row.plan_digest,
-            tuple(sorted(by_onboarding[row.id], key=lambda step: order[step.name])),
+            id=row.id,
+            tenant_id=row.tenant_id,
+            code=tenants[row.tenant_id].code,
+            name=tenants[row.tenant_id].name,
+            cohort_id=row.cohort_id,
+            state=OnboardingState(row.state),
+            requested_by=row.requested_by,
+            requested_at=row.requested_at,
+            finished_at=row.finished_at,
+            retry_at=row.retry_at,
+            plan_digest=row.plan_digest,
+            steps=tuple(sorted(steps[row.id], key=lambda step: order[step.name])),
         )
         for row in rows
-    ]
+    )
+
+
+def _step_view(row: OnboardingStep) -> StepView:
+    known = MESSAGES.get(row.reason or "")
+    facts = _MessageFacts(row.facts)
+    return StepView(
+        name=StepName(row.name),
+        state=StepState(row.state),
+        attempts=row.attempts,
+        retry_at=row.retry_at,
+        reason=row.reason,
+        why="" if known is None else known.ja.format_map(facts),
+        why_en="" if known is None else known.en.format_map(facts),
+        hint="" if known is None else known.hint_ja.format_map(facts),
+        hint_en="" if known is None else known.hint_en.format_map(facts),
+        needs_input=row.state == StepState.WAITING and row.reason in MISSING_INPUT,
+        outcome=StepOutcome.model_validate(row.outcome) if row.outcome else None,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+class _MessageFacts(dict[str, Any]):
+    """The values of a message's placeholders; a missing one shows as a dash rather than failing the page."""
+
+    def __missing__(self, key: str) -> str:
+        return "—"

@@ -1,7 +1,8 @@
-"""What each step does outside the database: look, compare, write the difference, look again (the port does all four).
+"""What each step does in Keycloak: read, compare, write the difference, read again (the port does all four).
 
-An action gets what is wanted, frozen, and the identity server; it says how it ended and changes nothing of Moyai's.
-Not here: when a step is tried, and what its ending makes of it (`steps`), and the recording (`worker`).
+An action takes the tenant's frozen intent and the port to Keycloak and returns how its attempt ended; it changes
+nothing in Moyai's database. Not here: when a step is attempted and what state follows (`steps`), and the recording
+(`worker`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from uuid import UUID
 from governance.kernel.errors import DependencyUnavailable, DomainError, Message, message
 from tenancy.keycloak.port import EnsureOutcome, EnsureResult, Identities
 from tenancy.onboarding.intents import MemberIntent, OnboardingIntent
+from tenancy.onboarding.models import StepEffect, StepOutcome
 from tenancy.onboarding.steps import StepName, StepResult
 from tenancy.tenants.states import TenantState
 
@@ -62,25 +64,30 @@ MAIL_UNKNOWN = message(
 MISSING_INPUT: Final = frozenset(
     message.code for message in (OWNER_MISSING, CLIENT_MISSING, QUOTAS_MISSING, AGREEMENT_MISSING)
 )
-"""Reasons for which a step waits for a person to enter something, not for a server."""
+"""Codes of the reasons for which a step waits for a person to enter something."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepAttempt:
-    """How one try ended. `reason` and `facts` where it did not end well, `outcome` what was done, for the record."""
+    """How one attempt of a step ended.
+
+    `reason` is a message's code and `facts` its values, where it did not end well; `outcome` is what was done, where it
+    did. `keycloak_ids` are Keycloak's ids of people or service clients by our own id; `mailed` are our ids of people.
+    """
 
     result: StepResult
     reason: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    outcome: dict[str, Any] = field(default_factory=dict)
+    outcome: StepOutcome | None = None
     keycloak_ids: dict[UUID, str] = field(default_factory=dict)
     mailed: tuple[UUID, ...] = ()
 
 
 def run_step(step: StepName, intent: OnboardingIntent, identities: Identities, *, is_retry: bool) -> StepAttempt:
-    """Do the step once. `is_retry` says that a try was begun before whose end nobody recorded.
+    """Attempt the step once. `is_retry` says that an earlier attempt was begun and may have got as far as Keycloak.
 
-    A refusal of Keycloak and a Keycloak that is away come back as results; a bug comes out as it is.
+    A DomainError is returned as the result REFUSED, DependencyUnavailable as UNREACHABLE (as REFUSED for the password
+    mail, which must not be sent twice); any other exception is a bug and is raised.
     """
     try:
         return STEP_ACTIONS[step](intent, identities, is_retry)
@@ -90,19 +97,19 @@ def run_step(step: StepName, intent: OnboardingIntent, identities: Identities, *
         return StepAttempt(StepResult.UNREACHABLE, KEYCLOAK_UNAVAILABLE.code)
     except DomainError as refusal:
         facts = {name: value if isinstance(value, int) else str(value) for name, value in refusal.facts.items()}
-        # An address is personal data; it stands in the member's row and nowhere else.
+        # An email address is personal data: it is stored in the member's row only.
         facts.pop("email", None)
         return StepAttempt(StepResult.REFUSED, refusal.code, facts)
 
 
 def _organization(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
     ensured = identities.ensure_organization(intent.organization)
-    return _done(ensured.outcome, organization=ensured.found.id, changes=list(ensured.changes))
+    return _done(ensured.outcome, organization=ensured.found.id, changes=ensured.changes)
 
 
 def _role_groups(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
     ensured = identities.ensure_role_groups(intent.tenant_id)
-    return _done(ensured.outcome, changes=list(ensured.changes))
+    return _done(ensured.outcome, changes=ensured.changes)
 
 
 def _first_owner(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
@@ -112,7 +119,7 @@ def _first_owner(intent: OnboardingIntent, identities: Identities, _: bool) -> S
 
 
 def _other_people(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
-    # Whoever is in Keycloak already is the business of drift: a run with nothing to do asks about nobody.
+    # People who are in Keycloak already are compared by the drift report, so that a run with nothing to do is cheap.
     to_make = [person for person in intent.others if person.keycloak_id is None]
     if not to_make:
         return _done(EnsureOutcome.KEPT, people=len(intent.others))
@@ -128,7 +135,7 @@ def _password_mail(intent: OnboardingIntent, identities: Identities, is_retry: b
     for person in to_mail:
         identities.send_password_mail(person.intent.person_id)
     mailed = tuple(person.intent.person_id for person in to_mail)
-    return StepAttempt(StepResult.DONE, outcome={"deed": "sent", "people": [str(one) for one in mailed]}, mailed=mailed)
+    return StepAttempt(StepResult.DONE, outcome=StepOutcome(effect=StepEffect.SENT, mailed=mailed), mailed=mailed)
 
 
 def _service_client(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
@@ -138,7 +145,7 @@ def _service_client(intent: OnboardingIntent, identities: Identities, _: bool) -
     ids = {
         wanted.service_client_id: made.found.id for wanted, made in zip(intent.service_clients, ensured, strict=True)
     }
-    return _done(_strongest_outcome(ensured), keycloak_ids=ids, service_clients=[str(one) for one in ids])
+    return _done(_strongest_outcome(ensured), keycloak_ids=ids, service_clients=tuple(ids))
 
 
 def _quotas(intent: OnboardingIntent, _: Identities, __: bool) -> StepAttempt:
@@ -150,11 +157,11 @@ def _quotas(intent: OnboardingIntent, _: Identities, __: bool) -> StepAttempt:
 def _agreement(intent: OnboardingIntent, _: Identities, __: bool) -> StepAttempt:
     if intent.agreement is None:
         return _missing_input(AGREEMENT_MISSING)
-    return _done(EnsureOutcome.KEPT, version=intent.agreement)
+    return _done(EnsureOutcome.KEPT, agreement=UUID(intent.agreement))
 
 
 def _membership(intent: OnboardingIntent, _: Identities, __: bool) -> StepAttempt:
-    """Recording this result is the action: the state change is Moyai's own."""
+    """Nothing to do in Keycloak: recording this result changes the tenant's state."""
     return _done(EnsureOutcome.KEPT if intent.state is TenantState.ACTIVE else EnsureOutcome.CHANGED)
 
 
@@ -187,7 +194,8 @@ def _strongest_outcome(ensured: Sequence[EnsureResult[Any]]) -> EnsureOutcome:
 
 
 def _done(done: EnsureOutcome, /, *, keycloak_ids: dict[UUID, str] | None = None, **facts: Any) -> StepAttempt:
-    return StepAttempt(StepResult.DONE, outcome={"deed": done.value, **facts}, keycloak_ids=keycloak_ids or {})
+    outcome = StepOutcome(effect=StepEffect(done.value), **facts)
+    return StepAttempt(StepResult.DONE, outcome=outcome, keycloak_ids=keycloak_ids or {})
 
 
 def _missing_input(message: Message) -> StepAttempt:

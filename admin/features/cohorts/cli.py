@@ -1,4 +1,4 @@
-"""`moyai cohort`: who comes in together, what taking them in would do, and doing it."""
+"""`moyai cohort`: tenants that join together, the plan of their onboarding, and applying it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 import click
 
-from admin.features.onboarding.cli import print_steps, steps_json
+from admin.features.onboarding.cli import onboarding_text
 from admin.interface.cli_context import app_context
 from admin.interface.option_names import option_names
 from admin.interface.output import handle_errors, print_json
@@ -16,10 +16,7 @@ from admin.interface.param_types import as_json_option, find_tenant_id, print_re
 from admin.operations.keycloak_setup import identities
 from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
 from admin.workflows.job_handlers import worker_actor
-from admin.workflows.onboarding_together import run_onboardings
-from governance.commands import system_transaction
-from governance.kernel.database import OPERATOR
-from tenancy import directory
+from admin.workflows.onboarding_together import applied_cohort, run_onboardings
 from tenancy.onboarding.plan import Action
 from tenancy.onboarding.steps import OnboardingState
 from tenancy.onboarding.worker import OnboardingWorker
@@ -87,22 +84,11 @@ def apply(name: str, digest: str, as_json: bool) -> None:
             views = run_onboardings(context.app, worker, applied.onboardings, wait=time.sleep)
         finally:
             keycloak.close()
-        with system_transaction(OPERATOR) as session:
-            members = directory.tenants_by_id(session, [view.tenant_id for view in views])
     if as_json:
-        print_json(
-            {
-                "cohort": name,
-                "digest": digest,
-                "tenants": [
-                    {"code": members[view.tenant_id].code, "state": view.state.value, "steps": steps_json(view)}
-                    for view in views
-                ],
-            }
-        )
+        print_json(applied_cohort(name, digest, views).model_dump(mode="json"))
     else:
         for view in views:
-            print_steps(members[view.tenant_id], view)
+            click.echo(onboarding_text(view))
     if any(view.state is not OnboardingState.DONE for view in views):
         click.get_current_context().exit(1)
 

@@ -1,21 +1,21 @@
-"""`moyai onboarding`: beginning the steps for one tenant, seeing how far they are, deciding about one that stopped."""
+"""`moyai onboarding`: start the steps of a tenant, show their progress, decide a step that stopped."""
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 import click
 
 from admin.interface.cli_context import app_context
 from admin.interface.option_names import option_names
-from admin.interface.output import handle_errors, print_json
+from admin.interface.output import handle_errors, print_json, print_models
 from admin.interface.param_types import as_json_option, find_tenant, find_tenant_id, print_result
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
-from tenancy import directory
 from tenancy.onboarding.commands import DecideStep, StartOnboarding, decide_step, start_onboarding
-from tenancy.onboarding.queries import OnboardingView, onboardings_of, open_onboardings
+from tenancy.onboarding.models import OnboardingView
+from tenancy.onboarding.queries import onboarding as find_onboarding
+from tenancy.onboarding.queries import onboardings_of, open_onboardings
 from tenancy.onboarding.steps import StepDecision, StepName
 
 
@@ -43,13 +43,21 @@ def list_onboardings(code: str | None, as_json: bool) -> None:
     """参加手続きの一覧 / Those in progress, oldest first; with CODE every one of that tenant, newest first."""
     with app_context(), system_transaction(OPERATOR) as session:
         views = open_onboardings(session) if code is None else onboardings_of(session, find_tenant(session, code).id)
-        tenants = directory.tenants_by_id(session, [view.tenant_id for view in views])
+    print_models("onboardings", views, as_json, onboarding_text)
+
+
+@onboarding.command("show")
+@click.argument("onboarding_id", type=click.UUID)
+@as_json_option
+@handle_errors
+def show(onboarding_id: UUID, as_json: bool) -> None:
+    """参加手続きを 1 つ見る / One onboarding with its steps, why one stopped and what to do."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        view = find_onboarding(session, onboarding_id)
     if as_json:
-        print_json({"onboardings": [_onboarding(tenants[view.tenant_id], view) for view in views]})
-        return
-    for view in views:
-        click.echo(f"{view.id}  {view.requested_at:%Y-%m-%d %H:%M}")
-        print_steps(tenants[view.tenant_id], view)
+        print_json(view.model_dump(mode="json"))
+    else:
+        click.echo(onboarding_text(view))
 
 
 @onboarding.command("decide")
@@ -69,38 +77,8 @@ def decide(onboarding_id: UUID, step: str, choice: str, reason: str, as_json: bo
     print_result({"onboarding_id": str(onboarding_id), "step": step, "state": decided.state.value}, as_json)
 
 
-def steps_json(view: OnboardingView) -> list[dict[str, Any]]:
-    """The steps in their order as every command prints them; a step that stopped says why."""
-    return [
-        {
-            "step": step.name.value,
-            "state": step.state.value,
-            "outcome": step.outcome,
-            **(
-                {"reason": step.reason, "message": f"{step.reason_text('ja')} / {step.reason_text('en')}"}
-                if step.reason
-                else {}
-            ),
-        }
-        for step in view.steps
-    ]
-
-
-def print_steps(tenant: directory.TenantFacts, view: OnboardingView) -> None:
-    """The onboarding in lines: its tenant and state, then its steps."""
-    click.echo(f"{tenant.code or '------'}\t{tenant.name}\t{view.state.value}")
-    for step in view.steps:
-        click.echo(f"\t{step.name.value}\t{step.state.value}\t{step.reason_text('ja')}".rstrip())
-
-
-def _onboarding(tenant: directory.TenantFacts, view: OnboardingView) -> dict[str, Any]:
-    return {
-        "id": str(view.id),
-        "code": tenant.code,
-        "name": tenant.name,
-        "state": view.state.value,
-        "requested_by": view.requested_by,
-        "requested_at": view.requested_at.isoformat(),
-        "finished_at": None if view.finished_at is None else view.finished_at.isoformat(),
-        "steps": steps_json(view),
-    }
+def onboarding_text(view: OnboardingView) -> str:
+    """The onboarding in lines: its tenant, state, id and start, then its steps with why they wait or failed."""
+    lines = [f"{view.code or '------'}\t{view.name}\t{view.state}\t{view.id}\t{view.requested_at:%Y-%m-%d %H:%M}"]
+    lines += [f"\t{step.name}\t{step.state}\t{step.why}".rstrip() for step in view.steps]
+    return "\n".join(lines)

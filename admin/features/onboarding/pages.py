@@ -1,4 +1,4 @@
-"""参加手続き: how far each tenant is, step by step, while it runs; and the decisions that only a person can make."""
+"""参加手続き: the progress of each tenant, step by step, and the decisions about steps that stopped."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from governance.audit.queries import events
 from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
-from tenancy.directory import TenantFacts
 from tenancy.onboarding import queries
 from tenancy.onboarding.commands import DecideStep, StartOnboarding, decide_step, start_onboarding
-from tenancy.onboarding.queries import OnboardingView
+from tenancy.onboarding.models import OnboardingView
 from tenancy.onboarding.steps import (
     ADOPTABLE,
     COMPLETED_STATES,
@@ -38,10 +37,12 @@ pages = Blueprint("onboarding", __name__, template_folder="templates")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Onboardings side by side. `address` is where this part of the page is fetched anew."""
+    """Several onboardings at the time `now`, by the code of their tenants.
+
+    `fragment_url` is the address of this part of the page, which htmx fetches again; `page_url` that of the whole page.
+    """
 
     views: tuple[OnboardingView, ...]
-    tenants: dict[UUID, TenantFacts]
     fragment_url: str
     page_url: str
     now: datetime
@@ -60,17 +61,17 @@ class Progress:
 
     @property
     def stopped(self) -> list[OnboardingView]:
-        """Those that only a person can help on."""
+        """Those that cannot continue before a person decides or enters something."""
         return [view for view in self.views if view.state is not OnboardingState.DONE and view.is_blocked]
 
     @property
     def is_running(self) -> bool:
-        """Whether more comes by itself, so that looking again is worth it."""
+        """Whether one of them continues by itself, so that the page refreshes."""
         return any(view.state is not OnboardingState.DONE and not view.is_blocked for view in self.views)
 
     @property
     def elapsed(self) -> timedelta | None:
-        """From the first beginning to the last end, or to now."""
+        """From the first start to the last end; to `now` while one is not done. None without any."""
         if not self.views:
             return None
         ends = [view.finished_at for view in self.views]
@@ -79,7 +80,7 @@ class Progress:
 
     @property
     def expected(self) -> timedelta | None:
-        """What is still to come at the pace so far; None before anything is done."""
+        """The time left at the average pace so far; None before the first step is done and after the last."""
         span = self.elapsed
         if span is None or not self.steps_done or self.steps_done == self.steps:
             return None
@@ -163,9 +164,8 @@ def _in_progress() -> Progress:
 
 
 def _progress(views: Sequence[OnboardingView], fragment_url: str, page_url: str) -> Progress:
-    tenants = directory.tenants_by_id(session(), [view.tenant_id for view in views])
-    ordered = sorted(views, key=lambda view: (tenants[view.tenant_id].code or "9", str(view.id)))
-    return Progress(tuple(ordered), tenants, fragment_url, page_url, clock.now())
+    ordered = sorted(views, key=lambda view: (view.code or "9", str(view.id)))
+    return Progress(tuple(ordered), fragment_url, page_url, clock.now())
 
 
 def _render_onboarding(onboarding_id: UUID, form: Form | None, decided: str) -> tuple[str, int]:

@@ -147,7 +147,7 @@ def test_a_plan_is_confirmed_applied_and_a_second_click_begins_nothing_more(
     second = visit.submit("/cohorts/fy2025-two/plan", **{**hidden(confirm), "step": "apply"})
 
     assert sent["digest"] in confirm.text
-    assert begun_by_confirming == []
+    assert begun_by_confirming == ()
     assert (first.status_code, second.status_code) == (303, 303)
     with tenant_scope(OPERATOR):
         assert len(open_onboardings(db.session())) == 2
@@ -168,7 +168,7 @@ def test_a_stale_plan_is_not_applied_and_says_who_changed_what(sample: ConsoleSa
     assert "経費" in answer.text.split("前の計画のあとに行われたこと")[1][:400]
     assert hidden(answer)["digest"] != sent["digest"]
     with tenant_scope(OPERATOR):
-        assert open_onboardings(db.session()) == []
+        assert open_onboardings(db.session()) == ()
 
 
 def test_nobody_approves_the_own_run_and_approving_twice_posts_once(sample: ConsoleSample, visit_as: VisitAs) -> None:

@@ -13,7 +13,8 @@ from governance.permissions import Role
 from tenancy.clients.commands import RegisterClient, register_client
 from tenancy.keycloak.keys import SigningKey
 from tenancy.onboarding.commands import StartOnboarding, start_onboarding
-from tenancy.onboarding.queries import OnboardingView, onboarding
+from tenancy.onboarding.models import OnboardingView
+from tenancy.onboarding.queries import onboarding
 from tenancy.people.commands import AddMember, add_member
 from tenancy.quotas.commands import ChoosePlan, DefinePlan, choose_plan, define_plan
 from tenancy.tenants.commands import MoveTenant, RegisterTenant, move_tenant, register_tenant

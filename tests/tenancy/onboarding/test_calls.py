@@ -7,6 +7,7 @@ import pytest
 from admin.operations.mail.outbox import MailOutbox
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.calls import counted_calls
+from tenancy.onboarding.models import StepEffect
 from tenancy.onboarding.steps import OnboardingState
 from tenancy.onboarding.worker import OnboardingWorker
 from tests.actors import Actors
@@ -54,7 +55,7 @@ def test_running_again_with_nothing_to_do_takes_at_most_4_calls_and_writes_nothi
         worker.run(again)
 
     assert look_at(again).state is OnboardingState.DONE
-    assert {step.outcome["deed"] for step in look_at(again).steps} == {"kept"}
+    assert {step.outcome and step.outcome.effect for step in look_at(again).steps} == {StepEffect.KEPT}
     assert len(calls) <= FOR_NOTHING, [call.path for call in calls.calls]
     assert calls.writes == []
     assert findings.in_keycloak(applicant) == before

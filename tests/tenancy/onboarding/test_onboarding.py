@@ -56,7 +56,7 @@ def test_everything_that_is_missing_shows_at_once_and_goes_on_when_entered(
     assert view.state is OnboardingState.WAITING
     assert view.is_blocked
     assert {step.name: step.reason for step in view.steps if step.state is StepState.WAITING} == NEEDS_INPUT
-    assert view.step(StepName.AGREEMENT).reason_text("en") == "The agreement has not been accepted yet."
+    assert view.step(StepName.AGREEMENT).why_en == "The agreement has not been accepted yet."
     assert view.step(StepName.MEMBERSHIP).state is StepState.QUEUED
     assert in_moyai(applicant.tenant_id)["state"] == "provisioning"
 
@@ -111,7 +111,7 @@ def test_an_organization_of_somebody_else_fails_the_step_and_is_left_alone(
     step = look_at(onboarding_id).step(StepName.ORGANIZATION)
     assert step.state is StepState.FAILED
     assert step.reason == "keycloak.organization_taken"
-    assert title in step.reason_text("ja")
+    assert title in step.why
     assert findings.in_keycloak(applicant).organizations == [f"by-hand-{applicant.domain}"]
     with pytest.raises(Conflict) as refused:
         decide_step(
