@@ -15,8 +15,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from governance.actors import Actor
-from governance.kernel.database import TableBase
-from governance.kernel.errors import NOT_FOUND, Conflict, NotAllowed, NotFound, Stale, message
+from governance.kernel.database import TableBase, enum_check
+from governance.kernel.errors import Conflict, NotAllowed, Stale, message, require_found
 from governance.kernel.ids import new_id
 
 OWN_REQUEST = message(
@@ -56,7 +56,7 @@ class ApprovalRequest(TableBase):
             "(decided_by IS NULL) = (decided_at IS NULL) AND (decided_by IS NULL) = (decision IS NULL)",
             name="decided_whole",
         ),
-        CheckConstraint("decision IN ('approved', 'rejected')", name="decision_known"),
+        enum_check("decision", Decision, name="decision_known"),
         Index(
             "uq_approval_request_open",
             "tenant_id",
@@ -124,15 +124,17 @@ def decide(
     Raises NotFound without one, NotAllowed to its requester, Conflict when already decided, and Stale when `digest`
     is not what the request was made for.
     """
-    found = session.scalars(
-        select(ApprovalRequest)
-        .where(ApprovalRequest.kind == kind, ApprovalRequest.subject_id == subject_id)
-        .order_by(ApprovalRequest.id.desc())
-        .limit(1)
-        .with_for_update()
-    ).first()
-    if found is None:
-        raise NotFound(NOT_FOUND, what="approval request", given=str(subject_id))
+    found = require_found(
+        session.scalars(
+            select(ApprovalRequest)
+            .where(ApprovalRequest.kind == kind, ApprovalRequest.subject_id == subject_id)
+            .order_by(ApprovalRequest.id.desc())
+            .limit(1)
+            .with_for_update()
+        ).first(),
+        what="approval request",
+        given=subject_id,
+    )
     if found.decision is not None:
         raise Conflict(ALREADY_DECIDED, decided_at=found.decided_at, decision=found.decision)
     if found.requested_by == actor.id:

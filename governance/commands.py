@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Generic, TypeVar, get_type_hints
 from uuid import UUID
 
@@ -27,9 +27,10 @@ from governance.audit.writer import AuditOutcome, AuditRecord
 from governance.events import Event
 from governance.idempotency import answer_statement, begin_with_key
 from governance.kernel import clock
-from governance.kernel.database import TenantScope, commit_pipelined, db, tenant_scope
+from governance.kernel.database import TenantScope, db, tenant_scope
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import DomainError, NotAllowed, message
+from governance.kernel.pipelined import commit_pipelined
 from governance.permissions import Permission
 
 log = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ ResultT = TypeVar("ResultT", bound=Result)
 
 @dataclass(slots=True)
 class CommandContext:
-    """One transaction in the hands of a command's body."""
+    """What a handler may use: session, actor, time, audit recorder, job queue. Lives for one transaction."""
 
     session: Session
     actor: Actor
@@ -71,6 +72,11 @@ class CommandContext:
     audit_records: list[AuditRecord] = field(default_factory=list)
     jobs: list[UUID] = field(default_factory=list)
     is_noop: bool = False
+
+    @property
+    def today(self) -> date:
+        """The date in Japan at `now`: the same in the whole command, also when it runs across midnight."""
+        return clock.jst_date(self.now)
 
     def audit(
         self, *, subject: UUID | str, tenant_id: UUID | None = None, event: Event | None = None, **facts: Any

@@ -8,21 +8,22 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, or_, select, update
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from governance.kernel.database import TableBase
+from governance.kernel.effective_dates import EffectiveDated, interval_check
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 
 
-class RoleGrant(TableBase):
+class RoleGrant(EffectiveDated, TableBase):
     """A role given to a person in a tenant; in force from `valid_from` until, not including, `valid_until`."""
 
     __tablename__ = "role_grant"
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
-        CheckConstraint("valid_until IS NULL OR valid_until >= valid_from", name="interval"),
+        interval_check(),
         Index(
             "uq_role_grant_open", "tenant_id", "person_id", "role", unique=True, postgresql_where="valid_until IS NULL"
         ),
@@ -32,8 +33,8 @@ class RoleGrant(TableBase):
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
     person_id: Mapped[UUID]
     role: Mapped[str]
-    valid_from: Mapped[datetime]
-    valid_until: Mapped[datetime | None]
+    valid_from: Mapped[datetime] = mapped_column()
+    valid_until: Mapped[datetime | None] = mapped_column()
     granted_by: Mapped[str]
 
 
@@ -43,8 +44,7 @@ def roles_in_force(session: Session, tenant_id: UUID, person_id: UUID, now: date
         select(RoleGrant.role).where(
             RoleGrant.tenant_id == tenant_id,
             RoleGrant.person_id == person_id,
-            RoleGrant.valid_from <= now,
-            or_(RoleGrant.valid_until.is_(None), RoleGrant.valid_until > now),
+            RoleGrant.in_force_on(now),
         )
     )
     return frozenset(Role(role) for role in granted)
@@ -72,7 +72,7 @@ def revoke(session: Session, tenant_id: UUID, person_id: UUID, now: datetime, ro
     """End the person's open grants in the tenant, or that of one role, now. Returns how many. For use in a command."""
     query = (
         update(RoleGrant)
-        .where(RoleGrant.tenant_id == tenant_id, RoleGrant.person_id == person_id, RoleGrant.valid_until.is_(None))
+        .where(RoleGrant.tenant_id == tenant_id, RoleGrant.person_id == person_id, RoleGrant.is_open())
         .values(valid_until=now)
         .returning(RoleGrant.id)
         .execution_options(synchronize_session=False)

@@ -14,9 +14,10 @@ from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from governance.actors import Actor
-from governance.kernel.database import PipelinedStatement, TableBase, begin_pipelined
+from governance.kernel.database import TableBase
 from governance.kernel.errors import IdempotencyKeyReused, Invalid, message
 from governance.kernel.ids import new_id
+from governance.kernel.pipelined import PipelinedStatement, begin_pipelined
 
 KEY_REUSED = message(
     "idempotency.reused",

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import not_found, require_found
 from governance.kernel.fiscal_year import FiscalYear
 from tenancy.tenants import queries
 from tenancy.tenants.queries import StatisticValue
@@ -105,9 +105,9 @@ def members_of_year(session: Session, fiscal_year: int) -> tuple[TenantFacts, ..
 
 def cohort(session: Session, name: str) -> CohortFacts:
     """The cohort of this name. Raises NotFound."""
-    found = session.scalars(select(Cohort).where(Cohort.name == name)).first()
-    if found is None:
-        raise NotFound(NOT_FOUND, field="cohort", what="cohort", given=name)
+    found = require_found(
+        session.scalars(select(Cohort).where(Cohort.name == name)).first(), what="cohort", given=name, field="cohort"
+    )
     return CohortFacts(found.id, found.name, found.label, found.fiscal_year)
 
 
@@ -135,7 +135,7 @@ def _tenants() -> Select[Tenant, str]:
 def _one(session: Session, query: Select[Tenant, str], what: str, given: str) -> TenantFacts:
     found = _all(session, query)
     if not found:
-        raise NotFound(NOT_FOUND, what=what, given=given)
+        raise not_found(what=what, given=given)
     return found[0]
 
 

@@ -103,8 +103,8 @@ def _service_client(claims: Claims, client: str) -> Actor:
     if found is None:
         raise TokenRejected("client")
     row, state = found
-    in_force = row.valid_from <= today and (row.valid_until is None or today < row.valid_until)
-    if row.state == ClientState.STOPPED or not in_force or not STATE_EFFECTS[TenantState(state)].clients_get_tokens:
+    is_running = row.state != ClientState.STOPPED and row.in_force_on(today)
+    if not is_running or not STATE_EFFECTS[TenantState(state)].clients_get_tokens:
         raise TokenRejected("client")
     scopes = set(str(claims.get("scope", "")).split()) & set(row.scopes)
     allowed: set[Permission] = set()

@@ -13,7 +13,7 @@ from admin.identity.tables import WebSession
 from governance.actors import ActorKind
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import require_found
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
 from tenancy.keycloak.port import Realm
@@ -99,8 +99,10 @@ def close_session(ctx: CommandContext, command: CloseSession) -> SessionClosed:
     ended = delete(WebSession).where(WebSession.id == command.session_id)
     if ctx.actor.kind is not ActorKind.SYSTEM:
         ended = ended.where(WebSession.tenant_id == ctx.actor.tenant_id, WebSession.person_id == UUID(ctx.actor.id))
-    row = ctx.session.execute(ended.returning(WebSession.tenant_id, WebSession.person_id)).one_or_none()
-    if row is None:
-        raise NotFound(NOT_FOUND, what="session", given=str(command.session_id))
+    row = require_found(
+        ctx.session.execute(ended.returning(WebSession.tenant_id, WebSession.person_id)).one_or_none(),
+        what="session",
+        given=command.session_id,
+    )
     ctx.audit(subject=command.session_id, tenant_id=row.tenant_id, person=str(row.person_id), why=command.why.value)
     return SessionClosed(session_id=command.session_id)

@@ -1,4 +1,4 @@
-"""Every table of the house on one MetaData: importing this page imports each room's tables."""
+"""The MetaData of all tables: every module that declares one is imported here, so that none is missing from it."""
 
 import admin.identity.tables  # noqa: F401
 import billing.costs.tables
@@ -6,6 +6,11 @@ import billing.ledger.tables
 import billing.notices.tables
 import billing.runs.tables  # noqa: F401
 import governance.agreements.tables
+import governance.approvals
+import governance.audit.tables
+import governance.grants
+import governance.idempotency
+import governance.outbox
 import governance.rules.tables  # noqa: F401
 import tenancy.clients.tables
 import tenancy.onboarding.tables

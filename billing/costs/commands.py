@@ -13,7 +13,7 @@ from billing.costs.states import ItemKind, TaxKind
 from billing.costs.tables import CostItem, CostPool
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, message
+from governance.kernel.errors import Conflict, Invalid, message, require_found
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
@@ -125,9 +125,12 @@ def record_cost(ctx: CommandContext, command: RecordCost) -> CostRecorded:
             first=year.starts_on,
             last=year.last_day,
         )
-    pool = ctx.session.scalars(select(CostPool).where(CostPool.name == command.pool)).first()
-    if pool is None:
-        raise NotFound(NOT_FOUND, field="pool", what="経費区分 / cost pool", given=command.pool)
+    pool = require_found(
+        ctx.session.scalars(select(CostPool).where(CostPool.name == command.pool)).first(),
+        what="経費区分 / cost pool",
+        given=command.pool,
+        field="pool",
+    )
     item = CostItem(
         id=new_id(),
         tenant_id=ctx.actor.tenant_id,
@@ -151,9 +154,12 @@ def record_cost(ctx: CommandContext, command: RecordCost) -> CostRecorded:
 @handles(Permission.COST_WITHDRAW, Event.COST_WITHDRAWN)
 def withdraw_cost(ctx: CommandContext, command: WithdrawCost) -> CostWithdrawn:
     """Withdraw an item. Runs that were posted keep their yen; the next revision is made without it."""
-    item = ctx.session.scalars(select(CostItem).where(CostItem.id == command.item_id).with_for_update()).first()
-    if item is None:
-        raise NotFound(NOT_FOUND, field="item_id", what="経費 / cost item", given=str(command.item_id))
+    item = require_found(
+        ctx.session.scalars(select(CostItem).where(CostItem.id == command.item_id).with_for_update()).first(),
+        what="経費 / cost item",
+        given=command.item_id,
+        field="item_id",
+    )
     if item.withdrawn_at is not None:
         raise Conflict(ALREADY_WITHDRAWN, name=item.name, withdrawn_reason=item.withdrawn_reason)
     item.withdrawn_at = ctx.now

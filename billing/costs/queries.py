@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.costs.states import ItemKind, TaxKind
 from billing.costs.tables import CostItem, CostPool
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import require_found
 from governance.kernel.fiscal_year import FiscalYear
 
 
@@ -63,11 +63,14 @@ def cost_items(session: Session, fiscal_year: FiscalYear, *, withdrawn: bool = F
 
 def cost_item(session: Session, item_id: UUID) -> ItemFacts:
     """One item, withdrawn or not. Raises NotFound."""
-    found = session.execute(
-        select(CostItem, CostPool).join(CostPool, CostPool.id == CostItem.pool_id).where(CostItem.id == item_id)
-    ).first()
-    if found is None:
-        raise NotFound(NOT_FOUND, field="item_id", what="経費 / cost item", given=str(item_id))
+    found = require_found(
+        session.execute(
+            select(CostItem, CostPool).join(CostPool, CostPool.id == CostItem.pool_id).where(CostItem.id == item_id)
+        ).first(),
+        what="経費 / cost item",
+        given=item_id,
+        field="item_id",
+    )
     return _item(*found)
 
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.costs.states import ItemKind, TaxKind
-from governance.kernel.database import TableBase
+from governance.kernel.database import TableBase, enum_check
 from governance.kernel.yen import MAX_YEN
-
-
-def _in_check(column: str, values: type[StrEnum]) -> str:
-    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
 class CostPool(TableBase):
@@ -38,8 +33,8 @@ class CostItem(TableBase):
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
         CheckConstraint(f"yen BETWEEN 1 AND {MAX_YEN}", name="yen_range"),
-        CheckConstraint(_in_check("kind", ItemKind), name="kind_known"),
-        CheckConstraint(_in_check("tax_kind", TaxKind), name="tax_kind_known"),
+        enum_check("kind", ItemKind, name="kind_known"),
+        enum_check("tax_kind", TaxKind, name="tax_kind_known"),
         CheckConstraint("tax_reason <> '' AND source <> '' AND name <> ''", name="words_given"),
         CheckConstraint(
             "(withdrawn_at IS NULL) = (withdrawn_by IS NULL) AND (withdrawn_at IS NULL) = (withdrawn_reason IS NULL)",

@@ -16,7 +16,7 @@ from billing.ledger.posting import ALREADY_REVERSED, MAX_LINES, Posting, Posting
 from billing.ledger.tables import LedgerAccount, LedgerEntry, LedgerLine, LedgerPeriod
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, message
+from governance.kernel.errors import Conflict, Invalid, message, not_found, require_found
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import MAX_YEN
 from governance.permissions import Permission
@@ -109,9 +109,12 @@ def reverse_entry(ctx: CommandContext, command: ReverseEntry) -> EntryReversed:
 
     Raises NotFound, Conflict (reversed already, or itself a reversal), Closed and Invalid (a date before the entry's).
     """
-    entry = ctx.session.get(LedgerEntry, (command.tenant_id, command.entry_id))
-    if entry is None:
-        raise NotFound(NOT_FOUND, field="entry_id", what="仕訳 / entry", given=str(command.entry_id))
+    entry = require_found(
+        ctx.session.get(LedgerEntry, (command.tenant_id, command.entry_id)),
+        what="仕訳 / entry",
+        given=command.entry_id,
+        field="entry_id",
+    )
     if entry.reverses_id is not None:
         raise Conflict(REVERSAL_OF_REVERSAL, field="entry_id")
     if command.happened_on < entry.happened_on:
@@ -175,7 +178,7 @@ def move_period(ctx: CommandContext, command: MovePeriod) -> PeriodMoved:
     period = ctx.session.get(LedgerPeriod, (command.tenant_id, year), populate_existing=True)
     if period is None:
         if command.to is not PeriodState.OPEN:
-            raise NotFound(NOT_FOUND, field="fiscal_year", what="会計年度 / fiscal year", given=str(year))
+            raise not_found(what="会計年度 / fiscal year", given=year, field="fiscal_year")
         create_period(ctx, command.tenant_id, year)
         before = "none"
     else:

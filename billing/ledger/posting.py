@@ -20,10 +20,10 @@ from sqlalchemy.exc import IntegrityError
 from billing.ledger.chart import CHART, AccountCode
 from billing.ledger.periods import EntryKind, PeriodState, accepts, year_of
 from governance.commands import CommandContext
-from governance.kernel.database import execute_raw
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import Closed, Conflict, IdempotencyKeyReused, Invalid, message
 from governance.kernel.ids import new_id
+from governance.kernel.pipelined import execute_raw
 from governance.kernel.yen import MAX_YEN, whole_yen
 from tenancy import directory
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from billing.ledger.chart import AccountCode, AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import not_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def entry(session: Session, tenant_id: UUID, entry_id: UUID) -> EntryFacts:
         {"tenant_id": tenant_id, "entry_id": entry_id},
     ).all()
     if not rows:
-        raise NotFound(NOT_FOUND, field="entry_id", what="仕訳 / entry", given=str(entry_id))
+        raise not_found(what="仕訳 / entry", given=entry_id, field="entry_id")
     return _with_lines(session, tenant_id, rows)[0]
 
 

@@ -7,7 +7,6 @@ Entries, lines and accounts are added and read, nothing else: the application ha
 from __future__ import annotations
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -26,11 +25,8 @@ from sqlmodel import Field, SQLModel
 
 from billing.ledger.chart import AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
+from governance.kernel.database import enum_check
 from governance.kernel.yen import MAX_YEN
-
-
-def _in_check(column: str, values: type[StrEnum]) -> str:
-    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
 def _at_database_clock() -> Any:
@@ -49,7 +45,7 @@ class LedgerAccount(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("tenant_id", "code"),
         ForeignKeyConstraint(["tenant_id"], ["tenant.id"]),
-        CheckConstraint(_in_check("kind", AccountKind), name="kind_known"),
+        enum_check("kind", AccountKind, name="kind_known"),
     )
 
     tenant_id: UUID = Field(primary_key=True)
@@ -65,7 +61,7 @@ class LedgerPeriod(SQLModel, table=True):
     __tablename__ = "ledger_period"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id"], ["tenant.id"]),
-        CheckConstraint(_in_check("state", PeriodState), name="state_known"),
+        enum_check("state", PeriodState, name="state_known"),
         CheckConstraint("fiscal_year BETWEEN 1989 AND 2100", name="fiscal_year_bounds"),
     )
 
@@ -88,7 +84,7 @@ class LedgerEntry(SQLModel, table=True):
         UniqueConstraint("tenant_id", "number"),
         ForeignKeyConstraint(["tenant_id"], ["tenant.id"]),
         ForeignKeyConstraint(["tenant_id", "reverses_id"], ["ledger_entry.tenant_id", "ledger_entry.id"]),
-        CheckConstraint(_in_check("kind", EntryKind), name="kind_known"),
+        enum_check("kind", EntryKind, name="kind_known"),
         CheckConstraint("line_count >= 2", name="two_lines"),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_its_entry"),
         # The year of the date, or the year before during its closing period (出納整理期間, to 31 May).

@@ -16,7 +16,6 @@ from billing.runs.queries import run_by_id, workings_of_run
 from billing.runs.states import RunState
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.clock import JST
 from governance.kernel.era import format_day
 from governance.kernel.errors import Conflict, Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
@@ -79,7 +78,7 @@ def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
 
     Raises NotFound, Conflict (not posted, or issued already) and Invalid (a due day that is none).
     """
-    today = ctx.now.astimezone(JST).date()
+    today = ctx.today
     issued_on = command.issued_on or today
     if issued_on > today:
         raise Invalid(ISSUED_IN_FUTURE, field="issued_on", given=format_day(issued_on))

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.notices.tables import Notice
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import require_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,7 @@ def notice_pdf(session: Session, notice_id: UUID) -> bytes:
 
 
 def _find_notice(session: Session, condition: Any, given: str) -> Notice:
-    found = session.scalars(select(Notice).where(condition)).first()
-    if found is None:
-        raise NotFound(NOT_FOUND, what="通知書 / notice", given=given)
-    return found
+    return require_found(session.scalars(select(Notice).where(condition)).first(), what="通知書 / notice", given=given)
 
 
 def _facts(notice: Notice) -> NoticeFacts:

@@ -22,8 +22,7 @@ from governance.actors import ActorKind
 from governance.approvals import Decision
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.clock import JST
-from governance.kernel.errors import NOT_FOUND, Conflict, NotAllowed, NotFound, Stale, message
+from governance.kernel.errors import Conflict, NotAllowed, Stale, message, require_found
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
@@ -203,7 +202,7 @@ def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> Alloc
     split = preview(ctx.session, year.year, directory.members_of_year(ctx.session, year.year))
     if split.digest != run.digest:
         raise Stale(INPUTS_CHANGED, field="digest", given=run.digest, current=split.digest)
-    happened_on = command.happened_on or _nearest_day(year, ctx.now.astimezone(JST).date())
+    happened_on = command.happened_on or _nearest_day(year, ctx.today)
     posted = post(ctx, postings(split, run.tenant_id, run.number, happened_on))
     run.state = RunState.POSTED.value
     run.decided_at = ctx.now
@@ -243,10 +242,12 @@ def reject_allocation(ctx: CommandContext, command: RejectAllocation) -> Allocat
 
 
 def _run_for_update(session: Session, run_id: UUID) -> AllocationRun:
-    run = session.scalars(select(AllocationRun).where(AllocationRun.id == run_id).with_for_update()).first()
-    if run is None:
-        raise NotFound(NOT_FOUND, field="run_id", what="按分 / allocation run", given=str(run_id))
-    return run
+    return require_found(
+        session.scalars(select(AllocationRun).where(AllocationRun.id == run_id).with_for_update()).first(),
+        what="按分 / allocation run",
+        given=run_id,
+        field="run_id",
+    )
 
 
 def _nearest_day(year: FiscalYear, today: date) -> date:

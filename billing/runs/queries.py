@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from billing.runs.states import RunKind, RunState
 from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import require_found
 from governance.kernel.fiscal_year import FiscalYear
 
 
@@ -112,9 +112,12 @@ def run_summaries(session: Session, *, fiscal_year: int | None = None, limit: in
 
 def share_by_id(session: Session, share_id: UUID) -> ShareFacts:
     """One share, posted or of a run that waits. Raises NotFound, also for another member's."""
-    found = session.scalars(select(AllocationShare).where(AllocationShare.id == share_id)).first()
-    if found is None:
-        raise NotFound(NOT_FOUND, field="share_id", what="allocation share", given=str(share_id))
+    found = require_found(
+        session.scalars(select(AllocationShare).where(AllocationShare.id == share_id)).first(),
+        what="allocation share",
+        given=share_id,
+        field="share_id",
+    )
     return _share(found)
 
 
@@ -160,9 +163,12 @@ def components_of_run(session: Session, run_id: UUID) -> list[ComponentSum]:
 
 def run_by_id(session: Session, run_id: UUID) -> RunFacts:
     """One run. Raises NotFound, also for whoever may not see it."""
-    run = session.scalars(select(AllocationRun).where(AllocationRun.id == run_id)).first()
-    if run is None:
-        raise NotFound(NOT_FOUND, field="run_id", what="按分 / allocation run", given=str(run_id))
+    run = require_found(
+        session.scalars(select(AllocationRun).where(AllocationRun.id == run_id)).first(),
+        what="按分 / allocation run",
+        given=run_id,
+        field="run_id",
+    )
     return _with_shares(session, [run])[0]
 
 

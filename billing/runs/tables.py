@@ -7,7 +7,6 @@ every component, without any other member's row.
 from __future__ import annotations
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.runs.states import RunKind, RunState
-from governance.kernel.database import TableBase
-
-
-def _in_check(column: str, values: type[StrEnum]) -> str:
-    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
+from governance.kernel.database import TableBase, enum_check
 
 
 class AllocationRun(TableBase):
@@ -34,8 +29,8 @@ class AllocationRun(TableBase):
         UniqueConstraint("tenant_id", "id"),
         UniqueConstraint("tenant_id", "fiscal_year", "number"),
         ForeignKeyConstraint(["tenant_id", "revises_id"], ["allocation_run.tenant_id", "allocation_run.id"]),
-        CheckConstraint(_in_check("kind", RunKind), name="kind_known"),
-        CheckConstraint(_in_check("state", RunState), name="state_known"),
+        enum_check("kind", RunKind, name="kind_known"),
+        enum_check("state", RunState, name="state_known"),
         CheckConstraint("(kind = 'revision') = (revises_id IS NOT NULL)", name="revision_names_its_run"),
         CheckConstraint("(state = 'awaiting_approval') = (decided_at IS NULL)", name="decided_when_moved"),
         CheckConstraint("(state = 'posted') = (happened_on IS NOT NULL)", name="posted_has_a_date"),

@@ -15,8 +15,7 @@ from governance.agreements.queries import versions_in_force
 from governance.agreements.tables import Acceptance, Agreement, AgreementVersion
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel import clock
-from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, message
+from governance.kernel.errors import Conflict, Invalid, message, not_found, require_found
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import plain_line, plain_text
@@ -136,19 +135,22 @@ def accept_agreement(ctx: CommandContext, command: AcceptAgreement) -> Agreement
         field: plain_line(getattr(command, field), field=field)
         for field in ("signer_name", "signer_title", "on_behalf_of", "authority")
     }
-    if command.signed_on > clock.today():
+    if command.signed_on > ctx.today:
         raise Invalid(SIGNED_IN_THE_FUTURE, field="signed_on", given=command.signed_on.isoformat())
     _lock_tenant(ctx.session, command.tenant_id)
-    version = ctx.session.get(AgreementVersion, command.version_id)
-    if version is None:
-        raise NotFound(NOT_FOUND, field="version_id", what="agreement version", given=str(command.version_id))
+    version = require_found(
+        ctx.session.get(AgreementVersion, command.version_id),
+        what="agreement version",
+        given=command.version_id,
+        field="version_id",
+    )
     accepted = ctx.session.scalars(
         select(Acceptance).where(Acceptance.tenant_id == command.tenant_id, Acceptance.version_id == version.id)
     ).first()
     if accepted is not None:
         raise Conflict(ACCEPTED_ALREADY, field="version_id", signed_on=accepted.signed_on.isoformat())
     name = ctx.session.get_one(Agreement, version.agreement_id).name
-    for binding in versions_in_force(ctx.session, clock.today()):
+    for binding in versions_in_force(ctx.session, ctx.today):
         if binding.agreement == name and binding.number > version.number:
             raise Conflict(SUPERSEDED, field="version_id", given=version.number, current=binding.number)
     acceptance = Acceptance(
@@ -189,4 +191,4 @@ _TENANT = table("tenant", column("id"))
 
 def _lock_tenant(session: Session, tenant_id: UUID) -> None:
     if session.execute(select(_TENANT.c.id).where(_TENANT.c.id == tenant_id).with_for_update()).first() is None:
-        raise NotFound(NOT_FOUND, field="tenant_id", what="tenant", given=str(tenant_id))
+        raise not_found(what="tenant", given=tenant_id, field="tenant_id")

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from governance.agreements.tables import Acceptance, Agreement, AgreementVersion
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import require_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,7 @@ def versions(session: Session, *, agreement: str | None = None) -> list[VersionF
 
 def version(session: Session, version_id: UUID) -> VersionFacts:
     """One version. Raises NotFound."""
-    found = session.get(AgreementVersion, version_id)
-    if found is None:
-        raise NotFound(NOT_FOUND, what="agreement version", given=str(version_id))
+    found = require_found(session.get(AgreementVersion, version_id), what="agreement version", given=version_id)
     return _facts(found, session.get_one(Agreement, found.agreement_id))
 
 

@@ -13,8 +13,8 @@ from psycopg.types.json import Jsonb
 from governance.actors import Actor
 from governance.events import Event
 from governance.kernel.correlation import request_id
-from governance.kernel.database import PipelinedStatement
 from governance.kernel.ids import new_id
+from governance.kernel.pipelined import PipelinedStatement
 from governance.permissions import Permission
 
 

@@ -22,8 +22,13 @@ def now() -> datetime:
 
 
 def today() -> date:
-    """The present date in Japan, which decides what is in force."""
-    return now().astimezone(JST).date()
+    """The present date in Japan, which decides what is in force. In a command's handler: `ctx.today`."""
+    return jst_date(now())
+
+
+def jst_date(instant: datetime) -> date:
+    """The date in Japan at an aware instant."""
+    return instant.astimezone(JST).date()
 
 
 @contextmanager

@@ -6,27 +6,27 @@ telling PostgreSQL whose rows it may touch; row-level security does the rest. No
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from enum import StrEnum
 from select import POLLIN, poll
-from typing import Any, ClassVar, Final, LiteralString, cast
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
-import psycopg
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import DateTime, event
+from sqlalchemy import CheckConstraint, DateTime, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import Uuid
 from sqlmodel import SQLModel
+
+from governance.kernel.pipelined import Driver, begin_transaction
 
 OPERATOR: Final = "operator"
 """The scope of the platform's operator: every tenant's rows."""
@@ -58,105 +58,14 @@ class TableBase(DeclarativeBase):
     type_annotation_map: ClassVar = {UUID: Uuid(), datetime: DateTime(timezone=True)}
 
 
+def enum_check(column: str, values: type[StrEnum], *, name: str) -> CheckConstraint:
+    """A CHECK that the column holds a value of the enum, in the order of its members: `state IN ('open', 'done')`."""
+    return CheckConstraint(f"{column} IN ({', '.join(repr(value.value) for value in values)})", name=name)
+
+
 @event.listens_for(TenantScopedSession, "after_begin")
 def _set_rls_tenant(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-    # Local to the transaction, so a pooled connection carries nothing over to its next user.
-    begin: _BeginStatement | None = session.info.pop(_BEGIN_STATEMENT, None)
-    statement, values = begin.statement if begin else (_SET_SCOPE, {})
-    with _pipeline(_driver(connection)) as driver:
-        cursor = driver.execute(statement, {**values, "scope": str(_tenant_scope.get() or "")}, prepare=True)
-    if begin:
-        begin.rows = cursor.fetchall()
-
-
-_SET_SCOPE: Final = "SELECT set_config('moyai.scope', %(scope)s, true)"
-_BEGIN_STATEMENT: Final = "moyai.opening"
-
-PipelinedStatement = tuple[LiteralString, Mapping[str, Any]]
-"""A statement in psycopg's own form (`%(name)s`) and its values.
-
-For the few that every command or posting pays for: they are prepared on the server and pass none of SQLAlchemy's
-layers, which cost several times the statement.
-"""
-
-
-@dataclass
-class _BeginStatement:
-    statement: PipelinedStatement
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-
-
-def begin_pipelined(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Begin the transaction with a statement that itself sets `moyai.scope` to its `%(scope)s`, and give its rows.
-
-    Raises RuntimeError in a transaction that has begun already, and otherwise what `session.execute` would.
-    """
-    if session.in_transaction():
-        raise RuntimeError("the transaction has begun already")
-    session.info[_BEGIN_STATEMENT] = begin = _BeginStatement((statement, values))
-    try:
-        session.connection()
-    finally:
-        session.info.pop(_BEGIN_STATEMENT, None)
-    return begin.rows
-
-
-def execute_raw(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """One raw statement in the session's transaction; its rows, if it has any. Raises what `session.execute` would."""
-    session.flush()
-    with _translate_driver_errors():
-        cursor = _driver(session.connection()).execute(statement, values, prepare=True)
-        return cursor.fetchall() if cursor.description else []
-
-
-def commit_pipelined(session: Session, *inserts: PipelinedStatement) -> None:
-    """Add these rows, none of which looks at another, and commit: one wait for the server, and all locks end in it.
-
-    Raises what `session.execute` and `session.commit` would; then nothing is committed.
-    """
-    session.flush()
-    with _pipeline(_driver(session.connection())) as driver:
-        for start in range(0, len(inserts), MAX_MERGED):
-            batch = inserts[start : start + MAX_MERGED]
-            values = {f"{place}_{name}": value for place, (_, of) in enumerate(batch) for name, value in of.items()}
-            driver.execute(_merge_into_cte(tuple(insert for insert, _ in batch)), values, prepare=True)
-        driver.execute("COMMIT", prepare=True)
-    # The session learns of it; for the driver the transaction is over, and nothing is sent again.
-    session.commit()
-
-
-MAX_MERGED: Final = 8
-
-
-@lru_cache(maxsize=32)
-def _merge_into_cte(inserts: tuple[LiteralString, ...]) -> LiteralString:
-    """One statement of several, as each costs the client as much as it costs the server."""
-    *before, last = (insert.replace("%(", f"%({place}_") for place, insert in enumerate(inserts))
-    named = ", ".join(f"added_{place} AS ({insert})" for place, insert in enumerate(before))
-    return f"WITH {named} {last}" if named else last
-
-
-_Driver = psycopg.Connection[tuple[Any, ...]]
-
-
-def _driver(connection: Connection) -> _Driver:
-    return cast(_Driver, connection.connection.driver_connection)
-
-
-@contextmanager
-def _pipeline(driver: _Driver) -> Iterator[_Driver]:
-    # At the start of a transaction its BEGIN travels along, too.
-    with _translate_driver_errors(), driver.pipeline():
-        yield driver
-
-
-@contextmanager
-def _translate_driver_errors() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as fault:
-        # The values stay out of the message: they may be anybody's.
-        raise DBAPIError.instance(None, None, fault, psycopg.Error, hide_parameters=True) from fault
+    begin_transaction(session, connection, str(_tenant_scope.get() or ""))
 
 
 def current_tenant_scope() -> TenantScope | None:
@@ -213,9 +122,9 @@ def engine_options(*, statement_timeout_ms: int = 5_000) -> dict[str, Any]:
     }
 
 
-def _check_connection(driver: _Driver, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
-    # Between transactions the server says nothing, unless it is its last word or its end. Asking it whether it is
-    # still there, as `pool_pre_ping` does, would be one more wait in every command.
+def _check_connection(driver: Driver, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+    # An idle connection must have no readable bytes; if it has, the server closed it. Cheaper than `pool_pre_ping`,
+    # which would be one more wait for the server in every command.
     if driver.closed:
         raise DisconnectionError
     poller = poll()

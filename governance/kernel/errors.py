@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 Language = Literal["ja", "en"]
+
+FoundT = TypeVar("FoundT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +120,18 @@ NOT_FOUND = message(
     hint_ja="番号や名前を確かめてください。",
     hint_en="Check the number or the name.",
 )
+
+
+def not_found(*, what: str, given: object, field: str | None = None) -> NotFound:
+    """The refusal of a name or id that finds nothing: `what` was looked for, `given` is what it was looked for by.
+
+    `field` names the input at fault, where there is one.
+    """
+    return NotFound(NOT_FOUND, field=field, what=what, given=str(given))
+
+
+def require_found(found: FoundT | None, *, what: str, given: object, field: str | None = None) -> FoundT:
+    """What a lookup found. Raises NotFound (see `not_found`) for None."""
+    if found is None:
+        raise not_found(what=what, given=given, field=field)
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from governance.kernel.clock import JST
+from governance.kernel.clock import jst_date
 from governance.kernel.era import DATE_BOUNDS, era_of
 from governance.kernel.errors import Invalid, message
 
@@ -42,7 +42,7 @@ class FiscalYear:
         """The fiscal year of an aware instant: 2025-03-31T15:00Z is already 1 April in Japan. Naive is ValueError."""
         if instant.tzinfo is None:
             raise ValueError("an instant has a zone")
-        return cls.of(instant.astimezone(JST).date())
+        return cls.of(jst_date(instant))
 
     @property
     def starts_on(self) -> date:

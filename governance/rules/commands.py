@@ -12,9 +12,8 @@ from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.clock import JST
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, message
+from governance.kernel.errors import Conflict, Invalid, message, require_found
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import PlainLine, plain_line
@@ -151,7 +150,7 @@ def adopt_rule(ctx: CommandContext, command: AdoptRule) -> RuleAdopted:
             decision_number=version.decision_number,
             decided_on=version.decided_on,
         )
-    if command.decided_on > _today(ctx):
+    if command.decided_on > ctx.today:
         raise Invalid(DECISION_LATER, field="decided_on", given=command.decided_on)
     adopted = ctx.session.scalars(
         select(RuleVersion)
@@ -193,7 +192,7 @@ def end_rule(ctx: CommandContext, command: EndRule) -> RuleEnded:
     if version.valid_until == command.valid_until:
         ctx.mark_noop()
         return RuleEnded(version_id=version.id, valid_until=version.valid_until)
-    today = _today(ctx)
+    today = ctx.today
     if command.valid_until is not None and command.valid_until <= version.valid_from:
         raise Invalid(INTERVAL, field="valid_until", until=command.valid_until, given_from=version.valid_from)
     for end in (command.valid_until, version.valid_until):
@@ -217,13 +216,9 @@ def end_rule(ctx: CommandContext, command: EndRule) -> RuleEnded:
 
 def _version_for_update(session: Session, version_id: UUID) -> tuple[RuleVersion, Rule]:
     """The version and its rule; the rule's row is locked, so that two adoptions of one rule wait for each other."""
-    found = session.get(RuleVersion, version_id)
-    if found is None:
-        raise NotFound(NOT_FOUND, field="version_id", what="ルールの版 / rule version", given=str(version_id))
+    found = require_found(
+        session.get(RuleVersion, version_id), what="ルールの版 / rule version", given=version_id, field="version_id"
+    )
     rule = session.scalars(select(Rule).where(Rule.id == found.rule_id).with_for_update()).one()
     session.refresh(found)
     return found, rule
-
-
-def _today(ctx: CommandContext) -> date:
-    return ctx.now.astimezone(JST).date()

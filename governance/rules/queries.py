@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import not_found, require_found
 from governance.rules.tables import Rule, RuleVersion
 
 
@@ -49,26 +49,31 @@ def rule_versions(session: Session, name: str | None = None) -> list[VersionFact
         .order_by(Rule.name, RuleVersion.number)
     ).all()
     if name is not None and not found:
-        raise NotFound(NOT_FOUND, field="name", what="運用ルール / rule", given=name)
+        raise not_found(what="運用ルール / rule", given=name, field="name")
     return [_facts(version, rule) for version, rule in found]
 
 
 def version_by_id(session: Session, version_id: UUID) -> VersionFacts:
     """One version. Raises NotFound."""
-    found = session.execute(
-        select(RuleVersion, Rule).join(Rule, Rule.id == RuleVersion.rule_id).where(RuleVersion.id == version_id)
-    ).first()
-    if found is None:
-        raise NotFound(NOT_FOUND, field="version_id", what="ルールの版 / rule version", given=str(version_id))
+    found = require_found(
+        session.execute(
+            select(RuleVersion, Rule).join(Rule, Rule.id == RuleVersion.rule_id).where(RuleVersion.id == version_id)
+        ).first(),
+        what="ルールの版 / rule version",
+        given=version_id,
+        field="version_id",
+    )
     return _facts(*found)
 
 
 def rule_by_name(session: Session, name: str) -> UUID:
     """The id of a rule. Raises NotFound."""
-    found = session.scalars(select(Rule.id).where(Rule.name == name)).first()
-    if found is None:
-        raise NotFound(NOT_FOUND, field="rule", what="運用ルール / rule", given=name)
-    return found
+    return require_found(
+        session.scalars(select(Rule.id).where(Rule.name == name)).first(),
+        what="運用ルール / rule",
+        given=name,
+        field="rule",
+    )
 
 
 def in_force(session: Session, rule_id: UUID, on: date) -> VersionFacts | None:
@@ -76,8 +81,7 @@ def in_force(session: Session, rule_id: UUID, on: date) -> VersionFacts | None:
     found = session.execute(
         select(RuleVersion, Rule)
         .join(Rule, Rule.id == RuleVersion.rule_id)
-        .where(RuleVersion.rule_id == rule_id, RuleVersion.adopted_at.is_not(None), RuleVersion.valid_from <= on)
-        .where(or_(RuleVersion.valid_until.is_(None), RuleVersion.valid_until > on))
+        .where(RuleVersion.rule_id == rule_id, RuleVersion.adopted_at.is_not(None), RuleVersion.in_force_on(on))
     ).first()
     return None if found is None else _facts(*found)
 

@@ -10,7 +10,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import TableBase
+from governance.kernel.database import TableBase, enum_check
+from governance.kernel.effective_dates import EffectiveDated, interval_check
+from governance.rules.states import RuleKind
 
 
 class Rule(TableBase):
@@ -19,7 +21,7 @@ class Rule(TableBase):
     __tablename__ = "rule"
     __table_args__ = (
         UniqueConstraint("name"),
-        CheckConstraint("kind IN ('cost_sharing')", name="kind_known"),
+        enum_check("kind", RuleKind, name="kind_known"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -29,14 +31,14 @@ class Rule(TableBase):
     created_at: Mapped[datetime]
 
 
-class RuleVersion(TableBase):
+class RuleVersion(EffectiveDated, TableBase):
     """One text of a rule (`body`, named by its SHA-256), and the decision that adopted it, if one did."""
 
     __tablename__ = "rule_version"
     __table_args__ = (
         UniqueConstraint("rule_id", "number"),
         CheckConstraint("number >= 1", name="number_from_one"),
-        CheckConstraint("valid_until IS NULL OR valid_until > valid_from", name="interval"),
+        interval_check(may_be_empty=False),
         CheckConstraint(
             "(adopted_at IS NULL) = (decided_by IS NULL) AND (adopted_at IS NULL) = (decision_number IS NULL) "
             "AND (adopted_at IS NULL) = (decided_on IS NULL) AND (adopted_at IS NULL) = (adopted_by IS NULL)",
@@ -49,8 +51,6 @@ class RuleVersion(TableBase):
     number: Mapped[int]
     body: Mapped[dict[str, Any]] = mapped_column(JSONB)
     body_hash: Mapped[str]
-    valid_from: Mapped[date]
-    valid_until: Mapped[date | None]
     drafted_at: Mapped[datetime]
     drafted_by: Mapped[str]
     decided_by: Mapped[str | None]

@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel import clock
 from governance.kernel.errors import Conflict, Invalid, message
 from governance.kernel.ids import new_id
 from governance.kernel.plain_text import PlainLine, plain_line
@@ -81,7 +80,7 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
     for scope in command.scopes:
         if scope not in SERVICE_SCOPES:
             raise Invalid(SCOPE_UNKNOWN, field="scopes", given=printable(scope), known=", ".join(SERVICE_SCOPES))
-    if command.valid_until is not None and command.valid_until <= clock.today():
+    if command.valid_until is not None and command.valid_until <= ctx.today:
         raise Invalid(ENDS_BEFORE_IT_BEGINS, field="valid_until", given=command.valid_until.isoformat())
     # Lock the tenant row: it serialises the quota check on its clients.
     tenant = tenant_of(ctx.session, command.tenant_id, lock=True)
@@ -94,7 +93,9 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
     )
     if ctx.session.scalars(same_name).first() is not None:
         raise Conflict(NAME_TAKEN, field="name", given=name)
-    enforce_quota(ctx.session, tenant.id, "service_clients", queries.count_running(ctx.session, tenant.id) + 1)
+    enforce_quota(
+        ctx.session, tenant.id, "service_clients", queries.count_running(ctx.session, tenant.id) + 1, today=ctx.today
+    )
     client = ServiceClient(
         id=new_id(),
         tenant_id=tenant.id,
@@ -102,7 +103,7 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
         jwks=jwks,
         scopes=list(command.scopes),
         state=ClientState.REGISTERED.value,
-        valid_from=clock.today(),
+        valid_from=ctx.today,
         valid_until=command.valid_until,
         registered_by=ctx.actor.id,
         registered_at=ctx.now,

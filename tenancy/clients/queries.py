@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import require_found
 from tenancy.clients.states import ClientState
 from tenancy.clients.tables import ServiceClient
 
@@ -22,12 +22,14 @@ def service_clients(session: Session, tenant_id: UUID, *, also_stopped: bool = F
 
 def service_client(session: Session, tenant_id: UUID, client_id: UUID) -> ServiceClient:
     """One service client of the tenant. Raises NotFound, also for another tenant's."""
-    found = session.scalars(
-        select(ServiceClient).where(ServiceClient.tenant_id == tenant_id, ServiceClient.id == client_id)
-    ).first()
-    if found is None:
-        raise NotFound(NOT_FOUND, field="client_id", what="service client", given=str(client_id))
-    return found
+    return require_found(
+        session.scalars(
+            select(ServiceClient).where(ServiceClient.tenant_id == tenant_id, ServiceClient.id == client_id)
+        ).first(),
+        what="service client",
+        given=client_id,
+        field="client_id",
+    )
 
 
 def count_running(session: Session, tenant_id: UUID) -> int:

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel import clock
-from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, Stale, message
+from governance.kernel.errors import Conflict, Invalid, Stale, message, require_found
 from governance.kernel.ids import new_id
 from governance.permissions import Permission
 from tenancy.clients.states import ClientState
@@ -116,15 +115,17 @@ def apply_cohort(ctx: CommandContext, command: ApplyCohort) -> CohortApplied:
     Raises NotFound, Stale when anything wanted has changed since the plan, and Conflict for a cohort without tenants
     or with one that is not ready; then nothing has begun.
     """
-    cohort = ctx.session.scalars(select(Cohort).where(Cohort.name == command.cohort).with_for_update()).first()
-    if cohort is None:
-        raise NotFound(NOT_FOUND, what="cohort", given=command.cohort)
+    cohort = require_found(
+        ctx.session.scalars(select(Cohort).where(Cohort.name == command.cohort).with_for_update()).first(),
+        what="cohort",
+        given=command.cohort,
+    )
     tenants = ctx.session.scalars(
         select(Tenant).where(Tenant.cohort_id == cohort.id).order_by(Tenant.code).with_for_update()
     ).all()
     if not tenants:
         raise Conflict(EMPTY_COHORT, given=command.cohort)
-    wanted = intents_digest(ctx.session, [tenant.id for tenant in tenants], on=clock.today(), now=ctx.now)
+    wanted = intents_digest(ctx.session, [tenant.id for tenant in tenants], on=ctx.today, now=ctx.now)
     if command.planned_digest != command.digest or wanted != command.intents_digest:
         raise Stale(PLAN_STALE, field="digest", cohort=command.cohort)
     begun = []
@@ -166,13 +167,15 @@ def advance_step(ctx: CommandContext, command: AdvanceStep) -> StepAdvanced:
     Raises Stale when another worker has the onboarding in hand by now. The last step makes the tenant a member;
     what the move refuses (no acceptance in force), this refuses.
     """
-    onboarding = ctx.session.scalars(
-        select(Onboarding)
-        .where(Onboarding.tenant_id == command.tenant_id, Onboarding.id == command.onboarding_id)
-        .with_for_update()
-    ).first()
-    if onboarding is None:
-        raise NotFound(NOT_FOUND, what="onboarding", given=str(command.onboarding_id))
+    onboarding = require_found(
+        ctx.session.scalars(
+            select(Onboarding)
+            .where(Onboarding.tenant_id == command.tenant_id, Onboarding.id == command.onboarding_id)
+            .with_for_update()
+        ).first(),
+        what="onboarding",
+        given=command.onboarding_id,
+    )
     if onboarding.fence != command.fence:
         raise Stale(LEASE_LOST)
     step = _step(ctx.session, onboarding, command.step)
@@ -226,11 +229,11 @@ def decide_step(ctx: CommandContext, command: DecideStep) -> StepDecided:
     """
     if not command.reason:
         raise Invalid(REASON_NEEDED, field="reason")
-    onboarding = ctx.session.scalars(
-        select(Onboarding).where(Onboarding.id == command.onboarding_id).with_for_update()
-    ).first()
-    if onboarding is None:
-        raise NotFound(NOT_FOUND, what="onboarding", given=str(command.onboarding_id))
+    onboarding = require_found(
+        ctx.session.scalars(select(Onboarding).where(Onboarding.id == command.onboarding_id).with_for_update()).first(),
+        what="onboarding",
+        given=command.onboarding_id,
+    )
     step = _step(ctx.session, onboarding, command.step)
     before = StepState(step.state)
     step.state = steps.apply_decision(steps.StepStatus(command.step, before), command.choice)
@@ -256,7 +259,7 @@ def _begin(ctx: CommandContext, tenant: Tenant, cohort_id: UUID | None, digest: 
     if state not in STARTABLE:
         raise Conflict(NOT_READY, field="state", name=tenant.name, state=tenant.state)
     if state is TenantState.AGREED:
-        apply_transition(ctx, tenant, TenantState.PROVISIONING, reason="参加手続きの開始", effective_on=clock.today())
+        apply_transition(ctx, tenant, TenantState.PROVISIONING, reason="参加手続きの開始", effective_on=ctx.today)
     onboarding = Onboarding(
         id=new_id(),
         tenant_id=tenant.id,
@@ -298,7 +301,7 @@ def _activate(ctx: CommandContext, onboarding: Onboarding) -> None:
         # Two last tenants must not each take the other for the one still missing.
         ctx.session.scalars(select(Cohort).where(Cohort.id == tenant.cohort_id).with_for_update()).one()
     apply_transition(
-        ctx, tenant, TenantState.ACTIVE, reason="参加手続きの完了", effective_on=tenant.valid_from or clock.today()
+        ctx, tenant, TenantState.ACTIVE, reason="参加手続きの完了", effective_on=tenant.valid_from or ctx.today
     )
     ctx.session.flush()
     if tenant.cohort_id is None:
@@ -349,12 +352,13 @@ def _refresh_state(ctx: CommandContext, onboarding: Onboarding) -> None:
 
 
 def _tenant(session: Session, tenant_id: UUID) -> Tenant:
-    tenant = session.scalars(
-        select(Tenant).where(Tenant.id == tenant_id, Tenant.is_operator.is_(False)).with_for_update()
-    ).first()
-    if tenant is None:
-        raise NotFound(NOT_FOUND, what="tenant", given=str(tenant_id))
-    return tenant
+    return require_found(
+        session.scalars(
+            select(Tenant).where(Tenant.id == tenant_id, Tenant.is_operator.is_(False)).with_for_update()
+        ).first(),
+        what="tenant",
+        given=tenant_id,
+    )
 
 
 def _open_onboarding(session: Session, tenant_id: UUID) -> Onboarding | None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from governance.agreements.queries import acceptance_in_force
 from governance.grants import RoleGrant
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import require_found
 from governance.permissions import Role
 from tenancy.clients.states import ClientState
 from tenancy.clients.tables import ServiceClient
@@ -69,9 +69,7 @@ class OnboardingIntent:
 
 def read_intent(session: Session, tenant_id: UUID, *, on: date, now: datetime) -> OnboardingIntent:
     """What is wanted of the tenant on that day. Raises NotFound."""
-    tenant = session.get(Tenant, tenant_id, populate_existing=True)
-    if tenant is None:
-        raise NotFound(NOT_FOUND, what="tenant", given=str(tenant_id))
+    tenant = require_found(session.get(Tenant, tenant_id, populate_existing=True), what="tenant", given=tenant_id)
     state = TenantState(tenant.state)
     return OnboardingIntent(
         tenant_id=tenant.id,
@@ -93,8 +91,7 @@ def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[MemberInt
     for person_id, role in session.execute(
         select(RoleGrant.person_id, RoleGrant.role).where(
             RoleGrant.tenant_id == tenant_id,
-            RoleGrant.valid_from <= now,
-            or_(RoleGrant.valid_until.is_(None), RoleGrant.valid_until > now),
+            RoleGrant.in_force_on(now),
         )
     ):
         roles.setdefault(person_id, set()).add(role)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import MESSAGES, NOT_FOUND, NotFound
+from governance.kernel.errors import MESSAGES, not_found
 from tenancy import directory
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
 from tenancy.onboarding.models import OnboardingView, StepOutcome, StepView
@@ -35,7 +35,7 @@ def onboardings(session: Session, onboarding_ids: Sequence[UUID]) -> tuple[Onboa
     found = {view.id: view for view in _views(session, rows)}
     for onboarding_id in onboarding_ids:
         if onboarding_id not in found:
-            raise NotFound(NOT_FOUND, what="onboarding", given=str(onboarding_id))
+            raise not_found(what="onboarding", given=onboarding_id)
     return tuple(found[onboarding_id] for onboarding_id in onboarding_ids)
 
 

@@ -10,12 +10,8 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstr
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import TableBase
+from governance.kernel.database import TableBase, enum_check
 from tenancy.onboarding.steps import OnboardingState, StepName, StepState
-
-
-def _one_of(column: str, values: type[StepName] | type[StepState] | type[OnboardingState]) -> str:
-    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
 class Onboarding(TableBase):
@@ -29,7 +25,7 @@ class Onboarding(TableBase):
     __tablename__ = "onboarding"
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
-        CheckConstraint(_one_of("state", OnboardingState), name="state_known"),
+        enum_check("state", OnboardingState, name="state_known"),
         Index("uq_onboarding_open", "tenant_id", unique=True, postgresql_where="state <> 'done'"),
         Index("ix_onboarding_due", "retry_at", postgresql_where="state <> 'done'"),
     )
@@ -59,8 +55,8 @@ class OnboardingStep(TableBase):
         UniqueConstraint("tenant_id", "id"),
         UniqueConstraint("tenant_id", "onboarding_id", "name"),
         ForeignKeyConstraint(["tenant_id", "onboarding_id"], ["onboarding.tenant_id", "onboarding.id"]),
-        CheckConstraint(_one_of("name", StepName), name="name_known"),
-        CheckConstraint(_one_of("state", StepState), name="state_known"),
+        enum_check("name", StepName, name="name_known"),
+        enum_check("state", StepState, name="state_known"),
         CheckConstraint("attempts >= 0 AND faults >= 0", name="counts"),
     )
 

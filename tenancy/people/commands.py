@@ -137,7 +137,9 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
     if same is not None:
         raise Conflict(ADDRESS_TAKEN, field="email", state=same.state)
     if not tenant.is_operator:
-        enforce_quota(ctx.session, tenant.id, "users", queries.count_present(ctx.session, tenant.id) + 1)
+        enforce_quota(
+            ctx.session, tenant.id, "users", queries.count_present(ctx.session, tenant.id) + 1, today=ctx.today
+        )
     member = Member(
         id=new_id(),
         tenant_id=tenant.id,

@@ -10,7 +10,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from governance.grants import RoleGrant
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import require_found
 from governance.permissions import Role
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
@@ -29,10 +29,12 @@ def members(session: Session, tenant_id: UUID, *, state: MemberState | None = No
 def member(session: Session, tenant_id: UUID, member_id: UUID, *, lock: bool = False) -> Member:
     """One person of the tenant; with `lock`, the row is held. Raises NotFound, also for another tenant's person."""
     query = select(Member).where(Member.tenant_id == tenant_id, Member.id == member_id)
-    found = session.scalars(query.with_for_update() if lock else query).first()
-    if found is None:
-        raise NotFound(NOT_FOUND, field="member_id", what="member", given=str(member_id))
-    return found
+    return require_found(
+        session.scalars(query.with_for_update() if lock else query).first(),
+        what="member",
+        given=member_id,
+        field="member_id",
+    )
 
 
 def member_of_person(session: Session, tenant_id: UUID, person_id: UUID) -> Member | None:

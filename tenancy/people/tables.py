@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import TableBase
+from governance.kernel.database import TableBase, enum_check
+from tenancy.people.states import MemberState
 
 
 class Member(TableBase):
@@ -18,7 +19,7 @@ class Member(TableBase):
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
         UniqueConstraint("tenant_id", "person_id"),
-        CheckConstraint("state IN ('invited', 'active', 'suspended', 'removed')", name="state_known"),
+        enum_check("state", MemberState, name="state_known"),
         CheckConstraint("email_key = lower(email)", name="email_key_folded"),
         # Whoever was removed frees the address for a successor in the same seat.
         Index("uq_member_email", "tenant_id", "email_key", unique=True, postgresql_where="state <> 'removed'"),

@@ -8,15 +8,14 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from governance import approvals
 from governance.approvals import Decision
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel import clock
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import NOT_FOUND, Conflict, Invalid, NotFound, message
+from governance.kernel.effective_dates import supersede
+from governance.kernel.errors import Conflict, Invalid, message, require_found
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import PlainLine, plain_line
@@ -152,7 +151,7 @@ def define_plan(ctx: CommandContext, command: DefinePlan) -> PlanDefined:
     for dimension in known:
         if dimension not in command.quotas:
             raise Invalid(DIMENSION_MISSING, field=f"quotas.{dimension}", given=dimension)
-    since = command.valid_from or clock.today()
+    since = command.valid_from or ctx.today
     advisory_lock(ctx.session, f"plan.{command.name}")
     plan = ctx.session.scalars(select(Plan).where(Plan.name == command.name)).first()
     is_new = plan is None
@@ -165,15 +164,13 @@ def define_plan(ctx: CommandContext, command: DefinePlan) -> PlanDefined:
     changed = []
     for dimension in known:
         current = ctx.session.scalars(
-            select(PlanQuota).where(
-                PlanQuota.plan_id == plan.id, PlanQuota.dimension == dimension, PlanQuota.valid_until.is_(None)
-            )
+            select(PlanQuota).where(PlanQuota.plan_id == plan.id, PlanQuota.dimension == dimension, PlanQuota.is_open())
         ).first()
         value = command.quotas[dimension]
         if current is not None and current.value == value and current.valid_from <= since:
             continue
-        _end_current(ctx.session, current, since)
-        ctx.session.add(PlanQuota(id=new_id(), plan_id=plan.id, dimension=dimension, value=value, valid_from=since))
+        successor = PlanQuota(id=new_id(), plan_id=plan.id, dimension=dimension, value=value, valid_from=since)
+        supersede(ctx.session, current, successor, later_exists=LATER_VALUE_EXISTS)
         changed.append(dimension)
     if not (is_new or relabelled or changed):
         ctx.mark_noop()
@@ -194,15 +191,14 @@ def choose_plan(ctx: CommandContext, command: ChoosePlan) -> PlanChosen:
     Raises NotFound for the tenant or the plan, Conflict when an assignment from a later day already exists.
     """
     tenant = tenant_of(ctx.session, command.tenant_id, lock=True)
-    since = command.valid_from or clock.today()
+    since = command.valid_from or ctx.today
     plan = queries.get_plan(ctx.session, command.plan, since)
     current = ctx.session.scalars(
-        select(TenantPlan).where(TenantPlan.tenant_id == tenant.id, TenantPlan.valid_until.is_(None))
+        select(TenantPlan).where(TenantPlan.tenant_id == tenant.id, TenantPlan.is_open())
     ).first()
     if current is not None and current.plan_id == plan.id and current.valid_from <= since:
         ctx.mark_noop()
         return PlanChosen(tenant_plan_id=current.id)
-    _end_current(ctx.session, current, since)
     chosen = TenantPlan(
         id=new_id(),
         tenant_id=tenant.id,
@@ -211,7 +207,7 @@ def choose_plan(ctx: CommandContext, command: ChoosePlan) -> PlanChosen:
         chosen_by=ctx.actor.id,
         chosen_at=ctx.now,
     )
-    ctx.session.add(chosen)
+    supersede(ctx.session, current, chosen, later_exists=LATER_VALUE_EXISTS)
     ctx.audit(subject=chosen.id, tenant_id=tenant.id, plan=plan.name, valid_from=since.isoformat())
     return PlanChosen(tenant_plan_id=chosen.id)
 
@@ -225,7 +221,7 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
     """
     reason = plain_line(command.reason, field="reason", most=1_000)
     tenant = tenant_of(ctx.session, command.tenant_id, lock=True)
-    in_force = {quota.dimension: quota for quota in queries.quotas_in_force(ctx.session, tenant.id, clock.today())}
+    in_force = {quota.dimension: quota for quota in queries.quotas_in_force(ctx.session, tenant.id, ctx.today)}
     known = [dimension.name for dimension in queries.dimensions(ctx.session)]
     _require_known_dimension(command.dimension, known, field="dimension")
     if not in_force:
@@ -284,11 +280,14 @@ def decide_quota(ctx: CommandContext, command: DecideQuota) -> QuotaDecided:
     approved = command.decision is Decision.APPROVED
     if command.decides_value and not approved:
         raise Invalid(VALUE_WITHOUT_APPROVAL, field="value")
-    request = ctx.session.scalars(
-        select(QuotaRequest).where(QuotaRequest.id == command.request_id).with_for_update()
-    ).first()
-    if request is None:
-        raise NotFound(NOT_FOUND, field="request_id", what="quota request", given=str(command.request_id))
+    request = require_found(
+        ctx.session.scalars(
+            select(QuotaRequest).where(QuotaRequest.id == command.request_id).with_for_update()
+        ).first(),
+        what="quota request",
+        given=command.request_id,
+        field="request_id",
+    )
     approvals.decide(
         ctx.session,
         ctx.actor,
@@ -304,7 +303,7 @@ def decide_quota(ctx: CommandContext, command: DecideQuota) -> QuotaDecided:
     if approved:
         value = command.value if command.decides_value else request.requested_value
         request.decided_value = value
-        _override(ctx, request, value, command.valid_from or clock.today())
+        _override(ctx, request, value, command.valid_from or ctx.today)
     ctx.audit(
         subject=request.id,
         tenant_id=request.tenant_id,
@@ -323,32 +322,18 @@ def _override(ctx: CommandContext, request: QuotaRequest, value: int | None, sin
         select(QuotaOverride).where(
             QuotaOverride.tenant_id == request.tenant_id,
             QuotaOverride.dimension == request.dimension,
-            QuotaOverride.valid_until.is_(None),
+            QuotaOverride.is_open(),
         )
     ).first()
-    _end_current(ctx.session, current, since)
-    ctx.session.add(
-        QuotaOverride(
-            id=new_id(),
-            tenant_id=request.tenant_id,
-            dimension=request.dimension,
-            value=value,
-            valid_from=since,
-            request_id=request.id,
-        )
+    successor = QuotaOverride(
+        id=new_id(),
+        tenant_id=request.tenant_id,
+        dimension=request.dimension,
+        value=value,
+        valid_from=since,
+        request_id=request.id,
     )
-
-
-def _end_current(session: Session, current: PlanQuota | TenantPlan | QuotaOverride | None, since: date) -> None:
-    """Set the end of the open interval to the day its successor begins. Raises Conflict when it begins after that."""
-    if current is None:
-        return
-    if current.valid_from > since:
-        raise Conflict(
-            LATER_VALUE_EXISTS, field="valid_from", given=since.isoformat(), later=current.valid_from.isoformat()
-        )
-    current.valid_until = since
-    session.flush()
+    supersede(ctx.session, current, successor, later_exists=LATER_VALUE_EXISTS)
 
 
 def _require_known_dimension(dimension: str, known: list[str], *, field: str) -> None:

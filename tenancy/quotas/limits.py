@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from governance.kernel import clock
 from governance.kernel.errors import Conflict, message
 from tenancy.quotas.queries import quotas_in_force
 
@@ -19,12 +19,12 @@ QUOTA_FULL = message(
 )
 
 
-def enforce_quota(session: Session, tenant_id: UUID, dimension: str, count: int) -> None:
-    """Raise Conflict when `count`, the number after the change, exceeds the tenant's quota of the dimension today.
+def enforce_quota(session: Session, tenant_id: UUID, dimension: str, count: int, *, today: date) -> None:
+    """Raise Conflict when `count`, the number after the change, exceeds the tenant's quota of the dimension on `today`.
 
     The caller has locked the tenant's row, so that two changes do not count past each other. A tenant without a plan
     is still being set up: nothing is enforced.
     """
-    for quota in quotas_in_force(session, tenant_id, clock.today()):
+    for quota in quotas_in_force(session, tenant_id, today):
         if quota.dimension == dimension and quota.value is not None and count > quota.value:
             raise Conflict(QUOTA_FULL, dimension=dimension, label=quota.label, value=quota.value, unit=quota.unit)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import Mapped, Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import not_found, require_found
 from tenancy.quotas.models import DimensionFacts, PlanFacts, QuotaInForce, QuotaRequestFacts
 from tenancy.quotas.states import QuotaRequestState, QuotaSource
 from tenancy.quotas.tables import Plan, PlanQuota, QuotaDimension, QuotaOverride, QuotaRequest, TenantPlan
@@ -31,7 +31,7 @@ def get_plan(session: Session, name: str, on: date) -> PlanFacts:
     """The plan of this name, with what it allows on that day. Raises NotFound."""
     found = _plan_facts(session, session.scalars(select(Plan).where(Plan.name == name)).all(), on)
     if not found:
-        raise NotFound(NOT_FOUND, field="plan", what="plan", given=name)
+        raise not_found(what="plan", given=name, field="plan")
     return found[0]
 
 
@@ -40,7 +40,7 @@ def plan_in_force(session: Session, tenant_id: UUID, on: date) -> PlanFacts | No
     rows = session.scalars(
         select(Plan)
         .join(TenantPlan, TenantPlan.plan_id == Plan.id)
-        .where(TenantPlan.tenant_id == tenant_id, _in_force_on(TenantPlan.valid_from, TenantPlan.valid_until, on))
+        .where(TenantPlan.tenant_id == tenant_id, TenantPlan.in_force_on(on))
     ).all()
     return next(iter(_plan_facts(session, rows, on)), None)
 
@@ -55,7 +55,7 @@ def quotas_in_force(session: Session, tenant_id: UUID, on: date) -> tuple[QuotaI
         for row in session.scalars(
             select(QuotaOverride).where(
                 QuotaOverride.tenant_id == tenant_id,
-                _in_force_on(QuotaOverride.valid_from, QuotaOverride.valid_until, on),
+                QuotaOverride.in_force_on(on),
             )
         )
     }
@@ -76,9 +76,12 @@ def quota_requests(
 
 def quota_request(session: Session, request_id: UUID) -> QuotaRequestFacts:
     """One request. Raises NotFound, also for another tenant's."""
-    found = session.scalars(select(QuotaRequest).where(QuotaRequest.id == request_id)).first()
-    if found is None:
-        raise NotFound(NOT_FOUND, field="request_id", what="quota request", given=str(request_id))
+    found = require_found(
+        session.scalars(select(QuotaRequest).where(QuotaRequest.id == request_id)).first(),
+        what="quota request",
+        given=request_id,
+        field="request_id",
+    )
     return QuotaRequestFacts.model_validate(found)
 
 
@@ -95,11 +98,7 @@ def has_open_request(session: Session, tenant_id: UUID, dimension: str) -> bool:
 def _plan_facts(session: Session, rows: Sequence[Plan], on: date) -> tuple[PlanFacts, ...]:
     """These plans with their quotas of the day, in one query for all of them."""
     quotas: dict[UUID, dict[str, int | None]] = {row.id: {} for row in rows}
-    for quota in session.scalars(
-        select(PlanQuota).where(
-            PlanQuota.plan_id.in_(quotas), _in_force_on(PlanQuota.valid_from, PlanQuota.valid_until, on)
-        )
-    ):
+    for quota in session.scalars(select(PlanQuota).where(PlanQuota.plan_id.in_(quotas), PlanQuota.in_force_on(on))):
         quotas[quota.plan_id][quota.dimension] = quota.value
     return tuple(PlanFacts(id=row.id, name=row.name, label=row.label, quotas=quotas[row.id]) for row in rows)
 
@@ -123,7 +122,3 @@ def _quota_in_force(
         value=value,
         source=source,
     )
-
-
-def _in_force_on(valid_from: Mapped[date], valid_until: Mapped[date | None], on: date) -> ColumnElement[bool]:
-    return (valid_from <= on) & or_(valid_until.is_(None), valid_until > on)

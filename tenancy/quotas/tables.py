@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.kernel.database import TableBase
+from governance.kernel.effective_dates import EffectiveDated, interval_check
 
 
 class QuotaDimension(TableBase):
@@ -41,13 +42,13 @@ class Plan(TableBase):
     created_at: Mapped[datetime]
 
 
-class PlanQuota(TableBase):
+class PlanQuota(EffectiveDated, TableBase):
     """What a plan allows of one dimension from a day on; NULL is unlimited."""
 
     __tablename__ = "plan_quota"
     __table_args__ = (
         CheckConstraint("value >= 0", name="value_not_negative"),
-        CheckConstraint("valid_until IS NULL OR valid_until >= valid_from", name="interval"),
+        interval_check(),
         Index("uq_plan_quota_open", "plan_id", "dimension", unique=True, postgresql_where="valid_until IS NULL"),
     )
 
@@ -55,25 +56,21 @@ class PlanQuota(TableBase):
     plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan.id"))
     dimension: Mapped[str] = mapped_column(ForeignKey("quota_dimension.name"))
     value: Mapped[int | None] = mapped_column(BigInteger)
-    valid_from: Mapped[date]
-    valid_until: Mapped[date | None]
 
 
-class TenantPlan(TableBase):
+class TenantPlan(EffectiveDated, TableBase):
     """The plan a tenant is on, from a day on."""
 
     __tablename__ = "tenant_plan"
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
-        CheckConstraint("valid_until IS NULL OR valid_until >= valid_from", name="interval"),
+        interval_check(),
         Index("uq_tenant_plan_open", "tenant_id", unique=True, postgresql_where="valid_until IS NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
     plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan.id"))
-    valid_from: Mapped[date]
-    valid_until: Mapped[date | None]
     chosen_by: Mapped[str]
     chosen_at: Mapped[datetime]
 
@@ -103,7 +100,7 @@ class QuotaRequest(TableBase):
     requested_at: Mapped[datetime]
 
 
-class QuotaOverride(TableBase):
+class QuotaOverride(EffectiveDated, TableBase):
     """A tenant's own value of one dimension, in place of its plan's, from a day on; NULL is unlimited."""
 
     __tablename__ = "quota_override"
@@ -111,7 +108,7 @@ class QuotaOverride(TableBase):
         UniqueConstraint("tenant_id", "id"),
         ForeignKeyConstraint(["tenant_id", "request_id"], ["quota_request.tenant_id", "quota_request.id"]),
         CheckConstraint("value >= 0", name="value_not_negative"),
-        CheckConstraint("valid_until IS NULL OR valid_until >= valid_from", name="interval"),
+        interval_check(),
         Index("uq_quota_override_open", "tenant_id", "dimension", unique=True, postgresql_where="valid_until IS NULL"),
     )
 
@@ -119,6 +116,4 @@ class QuotaOverride(TableBase):
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
     dimension: Mapped[str] = mapped_column(ForeignKey("quota_dimension.name"))
     value: Mapped[int | None] = mapped_column(BigInteger)
-    valid_from: Mapped[date]
-    valid_until: Mapped[date | None]
     request_id: Mapped[UUID]

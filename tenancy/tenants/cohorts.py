@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.errors import NOT_FOUND, Conflict, NotFound, message
+from governance.kernel.errors import Conflict, message, require_found
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
@@ -89,7 +89,6 @@ def define_cohort(ctx: CommandContext, command: DefineCohort) -> CohortDefined:
 
 def get_cohort(session: Session, name: str) -> Cohort:
     """The cohort's row. Raises NotFound."""
-    found = session.scalars(select(Cohort).where(Cohort.name == name)).first()
-    if found is None:
-        raise NotFound(NOT_FOUND, field="cohort", what="cohort", given=name)
-    return found
+    return require_found(
+        session.scalars(select(Cohort).where(Cohort.name == name)).first(), what="cohort", given=name, field="cohort"
+    )

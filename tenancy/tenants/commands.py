@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel import clock
 from governance.kernel.codes import LocalGovernmentCode
 from governance.kernel.errors import Conflict, Stale, message
 from governance.kernel.fiscal_year import FiscalYear
@@ -247,8 +246,11 @@ def register_tenant(ctx: CommandContext, command: RegisterTenant) -> TenantRegis
     return TenantRegistered(tenant_id=tenant.id)
 
 
-def preview_import(session: Session, command: ImportTenants) -> ImportVerdict:
-    """What importing the file would do now, row by row; changes nothing. Raises Invalid for the file as a whole."""
+def preview_import(session: Session, command: ImportTenants, *, today: date) -> ImportVerdict:
+    """What importing the file would do on that day, row by row; changes nothing.
+
+    Raises Invalid for the file as a whole.
+    """
     return examine(
         session,
         command.content,
@@ -256,7 +258,7 @@ def preview_import(session: Session, command: ImportTenants) -> ImportVerdict:
         basis_dates=command.basis_dates,
         source=command.source,
         operator_prefecture=_operator_prefecture(session),
-        today=clock.today(),
+        today=today,
     )
 
 
@@ -265,7 +267,7 @@ def import_tenants(ctx: CommandContext, command: ImportTenants) -> TenantsImport
     """Register every municipality of the file, or none. Raises ImportRefused with a verdict for each row."""
     advisory_lock(ctx.session, TENANT_LIST_LOCK)
     cohort = None if command.cohort is None else get_cohort(ctx.session, command.cohort)
-    verdict = preview_import(ctx.session, command)
+    verdict = preview_import(ctx.session, command, today=ctx.today)
     if verdict.refused:
         raise ImportRefused(verdict)
     tenant_ids = []
@@ -336,7 +338,7 @@ def move_tenant(ctx: CommandContext, command: MoveTenant) -> TenantMoved:
     """Move the tenant along the table. Raises NotFound, and Conflict for a move that is not there or not due."""
     reason = plain_line(command.reason, field="reason", most=1_000)
     tenant = queries.tenant(ctx.session, command.tenant_id, lock=True)
-    apply_transition(ctx, tenant, command.to, reason=reason, effective_on=command.effective_on or clock.today())
+    apply_transition(ctx, tenant, command.to, reason=reason, effective_on=command.effective_on or ctx.today)
     return TenantMoved(state=command.to, version=tenant.version)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import require_found
 from governance.kernel.ids import new_id
 from governance.kernel.plain_text import PlainLine, mail_address, plain_line
 from governance.permissions import Permission
@@ -72,9 +72,9 @@ def record_contact(ctx: CommandContext, command: RecordContact) -> ContactRecord
 def remove_contact(ctx: CommandContext, command: RemoveContact) -> ContactRemoved:
     """Remove the contact for the purpose. Raises NotFound when there is none."""
     tenant = queries.tenant(ctx.session, command.tenant_id, lock=True)
-    contact = _contact(ctx.session, tenant.id, command.purpose)
-    if contact is None:
-        raise NotFound(NOT_FOUND, field="purpose", what="contact", given=command.purpose.value)
+    contact = require_found(
+        _contact(ctx.session, tenant.id, command.purpose), what="contact", given=command.purpose.value, field="purpose"
+    )
     ctx.session.delete(contact)
     ctx.audit(subject=contact.id, tenant_id=tenant.id, purpose=command.purpose.value)
     return ContactRemoved(contact_id=contact.id)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Exists, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import require_found
 from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 from tenancy.tenants.statistic_values import statistic_fraction
 from tenancy.tenants.tables import Cohort, Contact, Statistic, Tenant, TenantStateChange
@@ -31,10 +31,12 @@ class StatisticValue:
 
 def tenant(session: Session, tenant_id: UUID, *, lock: bool = False) -> Tenant:
     """One tenant; with `lock`, its row is held to the end of the transaction. Raises NotFound."""
-    found = session.get(Tenant, tenant_id, with_for_update=lock, populate_existing=True)
-    if found is None:
-        raise NotFound(NOT_FOUND, field="tenant_id", what="tenant", given=str(tenant_id))
-    return found
+    return require_found(
+        session.get(Tenant, tenant_id, with_for_update=lock, populate_existing=True),
+        what="tenant",
+        given=tenant_id,
+        field="tenant_id",
+    )
 
 
 def tenants(session: Session, *, state: TenantState | None = None, cohort: str | None = None) -> list[Tenant]:

@@ -7,7 +7,6 @@ from datetime import date
 from governance.agreements.queries import acceptance_in_force
 from governance.commands import CommandContext
 from governance.events import Event
-from governance.kernel import clock
 from governance.kernel.errors import Conflict, message
 from governance.kernel.ids import new_id
 from tenancy.tenants.states import STATE_EFFECTS, TenantState, transition
@@ -38,7 +37,7 @@ def apply_transition(ctx: CommandContext, tenant: Tenant, to: TenantState, *, re
         raise Conflict(OPERATOR_STAYS, field="to")
     transition(current, to)
     if to is TenantState.ACTIVE:
-        if acceptance_in_force(ctx.session, tenant.id, clock.today()) is None:
+        if acceptance_in_force(ctx.session, tenant.id, ctx.today) is None:
             raise Conflict(NO_ACCEPTANCE, field="to", name=tenant.name)
         if tenant.valid_from is None or tenant.valid_until is not None:
             tenant.valid_from, tenant.valid_until = effective_on, None

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict
 
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel import clock
 from governance.kernel.ids import new_id
 from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
@@ -55,7 +54,7 @@ def record_statistic_value(ctx: CommandContext, tenant_id: UUID, figure: Statist
     """Check the figure and add it, inside any command. The same figure again leaves the one that stands."""
     value = statistic_text(figure.kind, figure.value, field="value")
     source = plain_line(figure.source, field="source", most=500)
-    basis_date(figure.basis_date, today=clock.today())
+    basis_date(figure.basis_date, today=ctx.today)
     current = queries.current_statistic(ctx.session, tenant_id, figure.kind, figure.basis_date)
     if current is not None and (current.value, current.source) == (value, source):
         ctx.mark_noop()

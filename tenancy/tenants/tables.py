@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import TableBase
+from governance.kernel.database import TableBase, enum_check
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
-
-
-def _one_of(column: str, values: type[StrEnum]) -> str:
-    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
 class Cohort(TableBase):
@@ -42,8 +37,8 @@ class Tenant(TableBase):
     __table_args__ = (
         UniqueConstraint("code"),
         UniqueConstraint("alias"),
-        CheckConstraint(_one_of("kind", TenantKind), name="kind_known"),
-        CheckConstraint(_one_of("state", TenantState), name="state_known"),
+        enum_check("kind", TenantKind, name="kind_known"),
+        enum_check("state", TenantState, name="state_known"),
         CheckConstraint("code ~ '^[0-9]{6}$'", name="code_form"),
         CheckConstraint("valid_until IS NULL OR valid_until >= valid_from", name="interval"),
         Index("ix_tenant_state", "state"),
@@ -73,8 +68,8 @@ class TenantStateChange(TableBase):
     __tablename__ = "tenant_move"
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
-        CheckConstraint(_one_of("from_state", TenantState), name="from_known"),
-        CheckConstraint(_one_of("to_state", TenantState), name="to_known"),
+        enum_check("from_state", TenantState, name="from_known"),
+        enum_check("to_state", TenantState, name="to_known"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -99,7 +94,7 @@ class Statistic(TableBase):
         UniqueConstraint("tenant_id", "id"),
         UniqueConstraint("tenant_id", "supersedes_id"),
         ForeignKeyConstraint(["tenant_id", "supersedes_id"], ["statistic.tenant_id", "statistic.id"]),
-        CheckConstraint(_one_of("kind", StatisticKind), name="kind_known"),
+        enum_check("kind", StatisticKind, name="kind_known"),
         CheckConstraint(r"value ~ '^[0-9]{1,12}(\.[0-9]{1,6})?$'", name="value_form"),
         Index(
             "uq_statistic_first",
@@ -130,7 +125,7 @@ class Contact(TableBase):
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
         UniqueConstraint("tenant_id", "purpose"),
-        CheckConstraint(_one_of("purpose", ContactPurpose), name="purpose_known"),
+        enum_check("purpose", ContactPurpose, name="purpose_known"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

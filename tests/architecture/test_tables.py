@@ -94,6 +94,30 @@ def test_migrations_from_empty_give_exactly_the_tables_of_the_code(
     engine.dispose()
 
 
+def test_check_constraints_of_the_code_are_those_of_the_migrations(
+    postgresql: servers.PostgreSQL, database_name: str
+) -> None:
+    engine = create_engine(postgresql.owner_url(database_name))
+    # alembic's comparison leaves CHECK constraints out, so the code's tables are made beside the migrated ones.
+    checks = text(
+        "SELECT relname, conname, pg_get_constraintdef(pg_constraint.oid) FROM pg_constraint "
+        "JOIN pg_class ON pg_class.oid = conrelid JOIN pg_namespace n ON n.oid = relnamespace "
+        "WHERE contype = 'c' AND nspname = :schema AND relname = ANY(:tables) ORDER BY 1, 2"
+    )
+    tables = sorted(set(metadata.tables) - set(SYSTEM_TABLES))
+    with engine.connect() as connection:
+        connection.execute(text("CREATE SCHEMA of_the_code"))
+        metadata.create_all(connection.execution_options(schema_translate_map={None: "of_the_code"}))
+        migrated, made = (
+            [tuple(row) for row in connection.execute(checks, {"schema": schema, "tables": tables})]
+            for schema in ("public", "of_the_code")
+        )
+        connection.rollback()
+    engine.dispose()
+    assert len(made) > 40
+    assert made == migrated
+
+
 @pytest.mark.parametrize("table", ["audit_event", "audit_seal"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET tenant_id = tenant_id", "DELETE FROM {}", "TRUNCATE {}"])
 def test_the_record_cannot_be_changed_by_the_application(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import pytest
@@ -195,3 +196,13 @@ def test_a_municipal_actor_works_in_its_own_scope(actors: Actors) -> None:
     assert outsider.tenant_scope == outsider.tenant_id
     assert not outsider.may(Permission.COHORT_DEFINE)
     assert actors.onboarding.tenant_scope == OPERATOR
+
+
+def test_today_is_one_date_in_japan_for_the_whole_command(actors: Actors) -> None:
+    # 15:00 UTC is midnight in Japan: the command that began before it stays on its day.
+    before_midnight = datetime(2026, 3, 31, 14, 59, 59, tzinfo=UTC)
+    ctx = CommandContext(db.session(), actors.onboarding, before_midnight, "test", Event.COHORT_DEFINED)
+
+    with clock.at(datetime(2026, 3, 31, 15, 0, tzinfo=UTC)):
+        assert clock.today() == date(2026, 4, 1)
+        assert ctx.today == date(2026, 3, 31)

@@ -9,7 +9,7 @@ from flask import Blueprint
 from admin.core.guard import requires
 from admin.interface.pages import render_page, settings
 from admin.operations.mail.outbox import MailOutbox
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import require_found
 from governance.permissions import Permission
 
 pages = Blueprint("mails", __name__, template_folder="templates")
@@ -26,9 +26,9 @@ def mails() -> tuple[str, int]:
 @requires(Permission.MAIL_READ)
 def mail(mail_id: UUID) -> tuple[str, int]:
     """One mail with its text, shown as text."""
-    found = next((kept for kept in _outbox().mails(limit=10_000) if kept.id == mail_id), None)
-    if found is None:
-        raise NotFound(NOT_FOUND, what="mail", given=str(mail_id))
+    found = require_found(
+        next((kept for kept in _outbox().mails(limit=10_000) if kept.id == mail_id), None), what="mail", given=mail_id
+    )
     return render_page("mails/mail", mail=found, body=_outbox().body(mail_id))
 
 

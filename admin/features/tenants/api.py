@@ -12,6 +12,7 @@ from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag, json_response
 from admin.interface.paging import Page, paginate
+from governance.kernel import clock
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.tenants import queries
@@ -188,7 +189,7 @@ routes.command_route("POST", "/tenant-imports", import_tenants)
 @requires(Permission.TENANT_IMPORT)
 def judge_import(command: ImportTenants, key: str) -> ImportPreviewResponse:
     """Say what importing a file would do, row by row; changes nothing."""
-    verdict = preview_import(db.session(), command)
+    verdict = preview_import(db.session(), command, today=clock.today())
     return ImportPreviewResponse(
         encoding=str(verdict.encoding),
         sha256=verdict.sha256,

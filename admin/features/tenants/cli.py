@@ -164,7 +164,7 @@ def import_file(
     )
     with app_context() as context:
         with system_transaction(OPERATOR) as session:
-            verdict = preview_import(session, command)
+            verdict = preview_import(session, command, today=clock.today())
         for row in verdict.rows:
             if row.refusal is not None:
                 words = f"{row.refusal.text('ja')} / {row.refusal.text('en')}"

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import not_found
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.tenants import queries
@@ -117,7 +117,7 @@ def _purpose(text: str) -> ContactPurpose:
     try:
         return ContactPurpose(text)
     except ValueError:
-        raise NotFound(NOT_FOUND, what="contact", given=text) from None
+        raise not_found(what="contact", given=text) from None
 
 
 def _contact(tenant_id: UUID, purpose: ContactPurpose) -> Contact | None:

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
+from governance.kernel import clock
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.permissions import Permission
 from tenancy.tenants import queries
@@ -56,7 +57,7 @@ def importing() -> AnyResponse | tuple[str, int]:
                 return redirect(
                     url_for("tenant_import.importing_done", rows=len(done.tenant_ids), sha256=done.sha256), 303
                 )
-            verdict = preview_import(session(), command)
+            verdict = preview_import(session(), command, today=clock.today())
         except ImportRefused as refused:
             verdict = refused.verdict
         except DomainError as refused:

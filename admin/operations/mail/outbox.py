@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from governance.kernel.errors import NOT_FOUND, NotFound
+from governance.kernel.errors import not_found
 from governance.kernel.ids import new_id
 
 FOLDER: Final = "outbox"
@@ -70,7 +70,7 @@ class MailOutbox:
         try:
             content = self._path(mail_id).read_bytes()
         except FileNotFoundError:
-            raise NotFound(NOT_FOUND, what="mail", given=str(mail_id)) from None
+            raise not_found(what="mail", given=mail_id) from None
         return email.message_from_bytes(content, policy=email.policy.default)
 
     def _path(self, mail_id: UUID) -> Path:

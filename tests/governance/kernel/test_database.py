@@ -7,7 +7,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from governance.kernel.database import OPERATOR, begin_pipelined, db, tenant_scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.pipelined import begin_pipelined
 from tests import servers
 
 

@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from governance import commands as commands
 from governance.actors import system_actor
-from governance.kernel.database import PipelinedStatement, connect, execute_raw
+from governance.kernel.database import connect
+from governance.kernel.pipelined import PipelinedStatement, execute_raw
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.calls import Call, observed_by
 from tenancy.keycloak.keys import load_or_create_keys

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 import admin.example
+from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import IdempotencyKeyReused, Invalid, NotAllowed, NotFound
 from governance.permissions import Role
@@ -38,7 +39,7 @@ def _command(*lines: str, **other: object) -> ImportTenants:
 
 def _preview(command: ImportTenants) -> ImportVerdict:
     with tenant_scope(OPERATOR):
-        return preview_import(db.session(), command)
+        return preview_import(db.session(), command, today=clock.today())
 
 
 def test_a_whole_file_becomes_applicants_with_their_figures(actors: Actors) -> None:
