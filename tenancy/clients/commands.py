@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import StringConstraints
 from sqlalchemy import select
 
 from governance.commands import Command, CommandContext, Result, handles
@@ -14,6 +14,7 @@ from governance.events import Event
 from governance.kernel.errors import Conflict, Invalid, message
 from governance.kernel.ids import new_id
 from governance.kernel.plain_text import PlainLine, plain_line
+from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.kernel.yen import printable
 from governance.permissions import Permission
 from tenancy.clients import queries
@@ -47,17 +48,13 @@ CLIENT_OF_NO_MEMBER = message(
 )
 
 
-def _sorted_unique(scopes: Any) -> Any:
-    return tuple(sorted(set(scopes))) if isinstance(scopes, list | tuple | set | frozenset) else scopes
-
-
 class RegisterClient(Command):
     """A system of a tenant with its public key set (JWK Set as JSON text). Valid before `valid_until` (JST)."""
 
     tenant_id: UUID
     name: PlainLine
     jwks: Annotated[str, StringConstraints(max_length=20_000)]
-    scopes: Annotated[tuple[str, ...], BeforeValidator(_sorted_unique)]
+    scopes: Annotated[tuple[str, ...], SORTED_UNIQUE]
     valid_until: date | None = None
 
 

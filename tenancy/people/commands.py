@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import StringConstraints
 from sqlalchemy import select
 
 from governance import grants
@@ -16,6 +16,7 @@ from governance.kernel import clock
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, message
 from governance.kernel.ids import new_id
 from governance.kernel.plain_text import PlainLine, mail_address, plain_line
+from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.permissions import GRANTABLE_BY, OPERATOR_ROLES, TENANT_ROLES, Permission, Role
 from tenancy.people import queries
 from tenancy.people.states import MemberState
@@ -68,12 +69,8 @@ NOT_PRESENT = message(
 )
 
 
-def _sorted_unique(roles: Any) -> Any:
-    return tuple(sorted(set(roles))) if isinstance(roles, list | tuple | set | frozenset) else roles
-
-
-Roles = Annotated[tuple[Role, ...], BeforeValidator(_sorted_unique)]
-"""Roles in one order, each once, so that the same order has the same digest."""
+Roles = Annotated[tuple[Role, ...], SORTED_UNIQUE]
+"""Roles in one order, each once, so that the same roles have the same digest."""
 
 
 class AddMember(Command):

@@ -121,6 +121,26 @@ def test_yen_that_are_none_are_refused(callers: Callers) -> None:
         assert (answer.json or {})["field"] == "yen"
 
 
+PERSON: dict[str, Any] = {"family_name": "肥後", "given_name": "花子", "email": "hanako@example.lg.jp"}
+SYSTEM: dict[str, Any] = {"name": "連携", "jwks": "{}"}
+
+
+def test_an_element_of_the_wrong_kind_is_refused_at_its_place(
+    callers: Callers, municipalities: tuple[UUID, UUID]
+) -> None:
+    owner = callers(Role.TENANT_OWNER, of=municipalities[0])
+    for path, field, body, right in (
+        ("members", "roles", PERSON, Role.TENANT_MEMBER.value),
+        ("service-clients", "scopes", SYSTEM, "moyai:quota.read"),
+    ):
+        for wrong in ({}, [], None, 1, {"a": []}):
+            for elements, place in (([wrong], 0), ([right, wrong], 1), ([wrong, right], 0)):
+                answer = owner.send(f"/tenants/{municipalities[0]}/{path}", {**body, field: elements})
+
+                assert _is_problem(answer, 422), (path, elements, answer.text)
+                assert (answer.json or {})["field"] == f"{field}.{place}", elements
+
+
 def test_an_address_of_nothing_is_a_plain_404(callers: Callers, municipalities: tuple[UUID, UUID]) -> None:
     finance = callers(Role.OPERATOR_FINANCE)
     for path in ("/members/", "/service-clients/", "/ledger/entries/"):
