@@ -67,7 +67,6 @@ class CommandContext:
     session: Session
     actor: Actor
     now: datetime
-    command_name: str
     event: Event
     audit_records: list[AuditRecord] = field(default_factory=list)
     jobs: list[UUID] = field(default_factory=list)
@@ -129,7 +128,7 @@ class CommandHandler(Generic[CommandT, ResultT]):
     def _execute(self, command: CommandT, actor: Actor, key: str | None) -> ResultT:
         session = db.session()
         session.rollback()
-        ctx = CommandContext(session, actor, clock.now(), self.name, self.event)
+        ctx = CommandContext(session, actor, clock.now(), self.event)
         try:
             require(actor, self.permission)
             if key is not None:

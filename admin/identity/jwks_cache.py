@@ -27,7 +27,6 @@ class JwksCache:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.fetches = 0
         self._keys: dict[str, RSAKey] = {}
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
@@ -50,7 +49,6 @@ class JwksCache:
             if monotonic() - self._tried_at < BACKOFF_SECONDS:
                 return
             self._tried_at = monotonic()
-            self.fetches += 1
             try:
                 answer = httpx.get(self.address, timeout=TIMEOUT, follow_redirects=False)
                 answer.raise_for_status()

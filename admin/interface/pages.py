@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from flask import current_app, render_template
 from sqlalchemy.orm import Session
@@ -39,11 +38,3 @@ def keycloak() -> Identities:
     if kept is None:
         kept = current_app.extensions["moyai.console.identities"] = identities(settings())
     return kept
-
-
-def parse_uuid(text: str) -> UUID | None:
-    """An id from a form; None where it is none."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

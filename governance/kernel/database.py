@@ -68,11 +68,6 @@ def _set_rls_tenant(session: Session, transaction: SessionTransaction, connectio
     begin_transaction(session, connection, str(_tenant_scope.get() or ""))
 
 
-def current_tenant_scope() -> TenantScope | None:
-    """Whose rows the present code may see: a tenant's id, OPERATOR, or None for nobody's."""
-    return _tenant_scope.get()
-
-
 @contextmanager
 def tenant_scope(scope: TenantScope | None) -> Iterator[None]:
     """Set whose rows the transactions begun inside can see: one tenant's, or OPERATOR for all; None sees none.

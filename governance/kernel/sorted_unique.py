@@ -1,4 +1,4 @@
-"""Collections whose order and repetitions mean nothing, brought to one form so that equal commands have equal digests."""
+"""Lists whose order and repetitions mean nothing, brought to one form so that equal commands have equal digests."""
 
 from __future__ import annotations
 

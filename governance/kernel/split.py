@@ -88,8 +88,6 @@ class Split:
     shares_yen: tuple[int, ...]
     residual_yen: int
     """What is left to the operator; negative when rounding half up gave out more than the pool."""
-    adjusted: tuple[int, ...] = ()
-    """Positions that bear more than their cut share, in the order in which they were chosen."""
 
 
 def split(pool_yen: int, proportions: Proportions, *, unit_yen: int, rounding: Rounding) -> Split:
@@ -110,7 +108,7 @@ def split(pool_yen: int, proportions: Proportions, *, unit_yen: int, rounding: R
     if rounding is Rounding.FLOOR_TOTAL_TO_LARGEST_SHARE and residual_yen:
         largest = proportions.totals.index(max(proportions.totals))
         shares[largest] += residual_yen
-        return Split(tuple(shares), 0, (largest,))
+        return Split(tuple(shares), 0)
     return Split(tuple(shares), residual_yen)
 
 
@@ -128,4 +126,4 @@ def _by_largest_remainder(pool_yen: int, proportions: Proportions, divisor: int,
     for position in ranked:
         units[position] += 1
     shares = tuple(whole * unit_yen for whole in units)
-    return Split(shares, pool_yen - sum(shares), tuple(ranked))
+    return Split(shares, pool_yen - sum(shares))

@@ -141,7 +141,6 @@ class Organizations:
     def ensure(self, intent: OrganizationIntent) -> EnsureResult[OrganizationFacts]:
         check_length("name", intent.title)
         check_length("code", intent.code)
-        outcome = EnsureOutcome.KEPT
         row = self._find(intent.tenant_id)
         if row is None:
             row = create_or_adopt(
@@ -158,7 +157,7 @@ class Organizations:
             # Without its alias Keycloak refuses the change; without its domains it would drop them.
             self._people.replace(f"organizations/{row['id']}", merged(row, organization_body(intent)))
             return EnsureResult(EnsureOutcome.CHANGED, self._read_back(intent), tuple(changes))
-        return EnsureResult(outcome, organization_facts(row))
+        return EnsureResult(EnsureOutcome.KEPT, organization_facts(row))
 
     def ensure_role_groups(self, tenant_id: UUID) -> EnsureResult[tuple[RoleGroupFacts, ...]]:
         found = {group.name: group for group in self.role_groups(tenant_id)}

@@ -151,7 +151,6 @@ class MunicipalityFile:
     encoding: Encoding
     sha256: str
     statistic_columns: dict[StatisticKind, tuple[str, int | None]]
-    has_source: bool
     rows: tuple[ReadRow, ...]
 
 
@@ -185,7 +184,6 @@ def read_municipalities(content: bytes, encoding: Encoding | None = None) -> Mun
         encoding=found,
         sha256=hashlib.sha256(content).hexdigest(),
         statistic_columns=statistic_columns,
-        has_source=SOURCE in header,
         rows=tuple(rows),
     )
 

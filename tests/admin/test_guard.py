@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from admin.app import create_app
 from admin.core.guard import list_routes
@@ -20,7 +21,7 @@ from governance.actors import Actor
 from governance.audit.tables import AuditEvent
 from governance.commands import system_transaction
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, current_tenant_scope, db, tenant_scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
 from tenancy.clients.states import ClientState
@@ -204,7 +205,8 @@ def test_each_request_sees_the_rows_of_its_own_actor_only(
         answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"})
         assert answer.json is not None
         assert answer.json["tenants_seen"] == expected
-    assert current_tenant_scope() is None
+    # Between requests the thread is in nobody's scope, and so sees nobody's rows.
+    assert db.session.scalars(select(Tenant.id)).all() == []
 
 
 def test_disabling_a_person_ends_the_session_at_the_next_click(

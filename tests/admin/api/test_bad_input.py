@@ -123,6 +123,7 @@ def test_yen_that_are_none_are_refused(callers: Callers) -> None:
 
 PERSON: dict[str, Any] = {"family_name": "肥後", "given_name": "花子", "email": "hanako@example.lg.jp"}
 SYSTEM: dict[str, Any] = {"name": "連携", "jwks": "{}"}
+WRONG_ELEMENTS: tuple[Any, ...] = ({}, [], None, 1, {"a": []})
 
 
 def test_an_element_of_the_wrong_kind_is_refused_at_its_place(
@@ -133,7 +134,7 @@ def test_an_element_of_the_wrong_kind_is_refused_at_its_place(
         ("members", "roles", PERSON, Role.TENANT_MEMBER.value),
         ("service-clients", "scopes", SYSTEM, "moyai:quota.read"),
     ):
-        for wrong in ({}, [], None, 1, {"a": []}):
+        for wrong in WRONG_ELEMENTS:
             for elements, place in (([wrong], 0), ([right, wrong], 1), ([wrong, right], 0)):
                 answer = owner.send(f"/tenants/{municipalities[0]}/{path}", {**body, field: elements})
 
