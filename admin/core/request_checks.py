@@ -1,4 +1,4 @@
-"""How a request is taken in: its number, its size, whose host name it may carry, and the one line it leaves in the log.
+"""How a request is taken in: its number, its size, its origin, whose host name it may carry, and its line in the log.
 
 No personal data goes into the log: the rule an address matched is logged, not the address.
 """
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import structlog
 from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin.operations.settings import Settings
 from governance.kernel import correlation
@@ -36,7 +37,14 @@ class StrictJSON(DefaultJSONProvider):
 
 
 def init_request_checks(app: Flask, settings: Settings) -> None:
-    """Number, bound and log every request."""
+    """Number, bound and log every request, and read its origin from the reverse proxies in front.
+
+    With `settings.proxy_hops` = n > 0, `request.remote_addr`, `scheme` and `host` are the n-th value from the right of
+    X-Forwarded-For, -Proto and -Host, where the header has that many; with 0 the headers are ignored.
+    """
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     app.config["MAX_FORM_PARTS"] = 1_000

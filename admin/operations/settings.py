@@ -7,12 +7,22 @@ are not settings: they are made in `MOYAI_HOME/secrets` and read when an address
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
 from admin.operations import secret_files
-from admin.operations.postgresql import APP, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL
+from admin.operations.postgresql import APP, OWNER, ROLES, EmbeddedPostgreSQL
 from governance.kernel.errors import Invalid, message
 from tenancy.tenants.eligibility import parse_prefectures
 
@@ -60,61 +70,158 @@ class KeycloakAdministrator:
     """The client of realm `master` that sets up the realms. Used by `moyai keycloak configure` and by nothing else."""
 
     client_id: str
-    client_secret: str
-
-    def __repr__(self) -> str:
-        return f"KeycloakAdministrator({self.client_id!r})"
+    client_secret: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Settings:
+def _variable(info: ValidationInfo) -> str:
+    """The environment variable of the field being read."""
+    return variable_of(info.field_name or "")
+
+
+def _port(given: object, info: ValidationInfo) -> int:
+    text, name = str(given), _variable(info)
+    # isascii: １２３ is a digit to Python, but a slip of the keyboard here.
+    port = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
+    if not 1024 <= port <= 65536 - _PORTS_NEEDED:
+        raise Invalid(BAD_PORT, field=name, name=name, given=text)
+    return port
+
+
+def _switch(given: object, info: ValidationInfo) -> bool:
+    if isinstance(given, bool):
+        return given
+    name = _variable(info)
+    if given not in ("0", "1"):
+        raise Invalid(BAD_SWITCH, field=name, name=name, given=str(given))
+    return given == "1"
+
+
+def _count(given: object, info: ValidationInfo) -> int:
+    text, name = str(given), _variable(info)
+    if not (text.isascii() and text.isdigit() and len(text) <= 2):
+        raise Invalid(BAD_COUNT, field=name, name=name, given=text)
+    return int(text)
+
+
+def _folder(given: str | Path, info: ValidationInfo) -> Path:
+    folder, name = Path(given).absolute(), _variable(info)
+    if folder.exists() and not folder.is_dir():
+        raise Invalid(BAD_HOME, field=name, name=name, given=str(folder))
+    return folder
+
+
+def _web_address(given: str, info: ValidationInfo) -> str:
+    name = _variable(info)
+    if not _is_address(given, ("http", "https")):
+        raise Invalid(BAD_URL, field=name, name=name, expected="https://host[:port][/path]")
+    return given.rstrip("/")
+
+
+def _database_address(given: str, info: ValidationInfo) -> str:
+    name = _variable(info)
+    # The plain form is what hosting services hand out; SQLAlchemy needs the driver named.
+    for plain in ("postgresql://", "postgres://"):
+        if given.startswith(plain):
+            given = f"{_DATABASE_SCHEME}://{given.removeprefix(plain)}"
+    if not _is_address(given, (_DATABASE_SCHEME,), query_allowed=True):
+        # The value is not repeated: it may hold a password.
+        raise Invalid(BAD_URL, field=name, name=name, expected=f"{_DATABASE_SCHEME}://role:password@host:port/database")
+    return given
+
+
+def _mail_address(given: str, info: ValidationInfo) -> str:
+    name = _variable(info)
+    if not _is_address(given, ("smtp", "smtps")):
+        raise Invalid(BAD_URL, field=name, name=name, expected="smtp[s]://[user:password@]host:port")
+    return given
+
+
+def _is_address(text: str, schemes: tuple[str, ...], *, query_allowed: bool = False) -> bool:
+    try:
+        parts = urlsplit(text)
+        named = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    return named and not parts.fragment and (query_allowed or not parts.query)
+
+
+def _prefectures(given: str | frozenset[str] | None) -> frozenset[str] | None:
+    return parse_prefectures(given) if isinstance(given, str) else given
+
+
+_Port = Annotated[int, BeforeValidator(_port)]
+_Count = Annotated[int, BeforeValidator(_count)]
+_Switch = Annotated[bool, BeforeValidator(_switch)]
+_Folder = Annotated[Path, BeforeValidator(_folder)]
+_WebAddress = Annotated[str, BeforeValidator(_web_address)]
+_DatabaseAddress = Annotated[str, BeforeValidator(_database_address)]
+_MailAddress = Annotated[str, BeforeValidator(_mail_address)]
+_Prefectures = Annotated[frozenset[str] | None, NoDecode, BeforeValidator(_prefectures)]
+
+
+class Settings(BaseSettings):
     """The settings in force. Given addresses are None where the embedded server is used.
 
     Addresses have no slash at the end. `proxy_hops` is how many reverse proxies in front may be believed
     (X-Forwarded-*); 0 believes none. `prefectures` are those whose bodies may be registered; None is
-    the operator's own.
+    the operator's own. What may hold a password is left out of `repr`.
     """
 
-    home: Path
-    port: int = _DEFAULT_PORT
-    public_url: str = f"http://localhost:{_DEFAULT_PORT}"
-    example: bool = False
-    database_url_given: str | None = None
-    migration_url_given: str | None = None
-    keycloak_url_given: str | None = None
-    keycloak_administrator_given: KeycloakAdministrator | None = None
-    smtp_url: str | None = None
-    java_home: Path | None = None
-    keycloak_home: Path | None = None
-    keycloak_kept: Path | None = None
-    proxy_hops: int = 0
-    prefectures: frozenset[str] | None = None
-    testing: bool = False
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, case_sensitive=True, hide_input_in_errors=True
+    )
+
+    home: _Folder = Field(default=Path(".moyai"), validation_alias="MOYAI_HOME", validate_default=True)
+    port: _Port = Field(default=_DEFAULT_PORT, validation_alias="MOYAI_PORT")
+    public_url: _WebAddress = Field(
+        default_factory=lambda known: f"http://localhost:{known['port']}", validation_alias="MOYAI_PUBLIC_URL"
+    )
+    example: _Switch = Field(default=False, validation_alias="MOYAI_EXAMPLE")
+    database_url_given: _DatabaseAddress | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
+    migration_url_given: _DatabaseAddress | None = Field(
+        default=None, validation_alias="MOYAI_MIGRATION_URL", repr=False
+    )
+    keycloak_url_given: _WebAddress | None = Field(default=None, validation_alias="KEYCLOAK_URL")
+    keycloak_client_id: str | None = Field(default=None, validation_alias="MOYAI_KEYCLOAK_CLIENT_ID")
+    keycloak_client_secret: str | None = Field(
+        default=None, validation_alias="MOYAI_KEYCLOAK_CLIENT_SECRET", repr=False
+    )
+    smtp_url: _MailAddress | None = Field(default=None, validation_alias="SMTP_URL", repr=False)
+    java_home: _Folder | None = Field(default=None, validation_alias="JAVA_HOME")
+    keycloak_home: _Folder | None = Field(default=None, validation_alias="KEYCLOAK_HOME")
+    keycloak_kept: _Folder | None = Field(default=None, validation_alias="MOYAI_KEYCLOAK_KEPT")
+    proxy_hops: _Count = Field(default=0, validation_alias="MOYAI_PROXY_HOPS")
+    prefectures: _Prefectures = Field(default=None, validation_alias="MOYAI_PREFECTURES")
 
     @classmethod
-    def from_environment(cls, env: Mapping[str, str], *, example_default: bool = False) -> Settings:
-        """Read and check the settings. Raises Invalid whose `field` is the variable at fault."""
-        present = {name: text for name, text in env.items() if text != ""}
-        home = Path(present.get("MOYAI_HOME", ".moyai")).absolute()
-        if home.exists() and not home.is_dir():
-            raise Invalid(BAD_HOME, field="MOYAI_HOME", name="MOYAI_HOME", given=str(home))
-        port = _port(present, "MOYAI_PORT")
-        return cls(
-            home=home,
-            port=port,
-            public_url=_web_address(present, "MOYAI_PUBLIC_URL") or f"http://localhost:{port}",
-            example=_switch(present, "MOYAI_EXAMPLE", example_default),
-            database_url_given=_database_address(present, "DATABASE_URL"),
-            migration_url_given=_database_address(present, "MOYAI_MIGRATION_URL"),
-            keycloak_url_given=_web_address(present, "KEYCLOAK_URL"),
-            keycloak_administrator_given=_administrator(present),
-            smtp_url=_mail_address(present, "SMTP_URL"),
-            java_home=_folder(present, "JAVA_HOME"),
-            keycloak_home=_folder(present, "KEYCLOAK_HOME"),
-            keycloak_kept=_folder(present, "MOYAI_KEYCLOAK_KEPT"),
-            proxy_hops=_count(present, "MOYAI_PROXY_HOPS"),
-            prefectures=parse_prefectures(present.get("MOYAI_PREFECTURES", "")),
-        )
+    def from_environment(cls, env: Mapping[str, str], *, example_default: bool = False) -> Self:
+        """Read and check the settings; an empty variable is an unset one.
+
+        `example_default` is the value of MOYAI_EXAMPLE where it is unset. Raises Invalid whose `field` is the variable
+        at fault.
+        """
+        return cls(**({variable_of("example"): example_default} | _MappingSource(cls, env)()))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """`Settings(...)` is what is given and nothing else; the environment is read by `from_environment` only."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _client_is_whole(self) -> Self:
+        names = (variable_of("keycloak_client_id"), variable_of("keycloak_client_secret"))
+        given = (self.keycloak_client_id, self.keycloak_client_secret)
+        if given.count(None) == 1:
+            missing, other = names if given[0] is None else names[::-1]
+            raise Invalid(HALF_GIVEN, field=missing, name=missing, other=other)
+        return self
 
     @property
     def keycloak_port(self) -> int:
@@ -132,14 +239,6 @@ class Settings:
     def keycloak_url(self) -> str:
         """What browsers and we call Keycloak by, without a slash at the end; issuers begin with it."""
         return self.keycloak_url_given or f"http://localhost:{self.keycloak_port}"
-
-    @property
-    def public_host(self) -> str:
-        return urlsplit(self.public_url).hostname or ""
-
-    @property
-    def is_https(self) -> bool:
-        return self.public_url.startswith("https://")
 
     @property
     def logs(self) -> Path:
@@ -172,13 +271,6 @@ class Settings:
         return self.embedded_postgresql().url(OWNER, DATABASE)
 
     @property
-    def superuser_url(self) -> str | None:
-        """The embedded PostgreSQL as its superuser; None when the database is somebody else's."""
-        if self.database_url_given is not None:
-            return None
-        return self.embedded_postgresql().url(SUPERUSER, "postgres")
-
-    @property
     def needs_postgresql(self) -> bool:
         """Whether the embedded PostgreSQL runs: for Moyai's tables, or only for those of an embedded Keycloak."""
         return self.database_url_given is None or self.needs_keycloak
@@ -195,8 +287,10 @@ class Settings:
     @property
     def keycloak_administrator(self) -> KeycloakAdministrator | None:
         """Who may set up the realms; None where Keycloak is somebody else's and no one was named."""
-        if self.keycloak_url_given is not None or self.keycloak_administrator_given is not None:
-            return self.keycloak_administrator_given
+        if self.keycloak_client_id is not None and self.keycloak_client_secret is not None:
+            return KeycloakAdministrator(self.keycloak_client_id, self.keycloak_client_secret)
+        if self.keycloak_url_given is not None:
+            return None
         stored = secret_files.load_or_create(self.secrets, "keycloak", ["bootstrap_client_secret"])
         return KeycloakAdministrator(_BOOTSTRAP_CLIENT, stored["bootstrap_client_secret"])
 
@@ -207,108 +301,26 @@ class Settings:
 
     def as_environment(self) -> dict[str, str]:
         """The same settings as variables, for the processes we start; `from_environment` reads them back alike."""
-        administrator = self.keycloak_administrator_given
-        written = {
-            "MOYAI_HOME": str(self.home),
-            "MOYAI_PORT": str(self.port),
-            "MOYAI_PUBLIC_URL": self.public_url,
-            "MOYAI_EXAMPLE": "1" if self.example else "0",
-            "DATABASE_URL": self.database_url_given,
-            "MOYAI_MIGRATION_URL": self.migration_url_given,
-            "KEYCLOAK_URL": self.keycloak_url_given,
-            "MOYAI_KEYCLOAK_CLIENT_ID": administrator.client_id if administrator else None,
-            "MOYAI_KEYCLOAK_CLIENT_SECRET": administrator.client_secret if administrator else None,
-            "SMTP_URL": self.smtp_url,
-            "JAVA_HOME": str(self.java_home) if self.java_home else None,
-            "KEYCLOAK_HOME": str(self.keycloak_home) if self.keycloak_home else None,
-            "MOYAI_PROXY_HOPS": str(self.proxy_hops),
-            "MOYAI_PREFECTURES": ",".join(sorted(self.prefectures)) if self.prefectures else None,
-            "MOYAI_KEYCLOAK_KEPT": str(self.keycloak_kept) if self.keycloak_kept else None,
-        }
-        return {name: text for name, text in written.items() if text is not None}
-
-    def __repr__(self) -> str:
-        return f"Settings(home={str(self.home)!r}, port={self.port})"
+        values = {variable_of(name): getattr(self, name) for name in Settings.model_fields}
+        return {variable: _written(value) for variable, value in values.items() if value is not None}
 
 
-def _port(present: Mapping[str, str], name: str) -> int:
-    text = present.get(name, str(_DEFAULT_PORT))
-    # isascii: １２３ is a digit to Python, but a slip of the keyboard here.
-    port = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
-    if not 1024 <= port <= 65536 - _PORTS_NEEDED:
-        raise Invalid(BAD_PORT, field=name, name=name, given=text)
-    return port
+class _MappingSource(EnvSettingsSource):
+    """pydantic-settings' reader of environment variables, on any mapping."""
+
+    def __init__(self, settings_cls: type[BaseSettings], env: Mapping[str, str]) -> None:
+        super().__init__(settings_cls)
+        self.env_vars = {name: text for name, text in env.items() if text != ""}
 
 
-def _switch(present: Mapping[str, str], name: str, default: bool) -> bool:
-    text = present.get(name, "1" if default else "0")
-    if text not in ("0", "1"):
-        raise Invalid(BAD_SWITCH, field=name, name=name, given=text)
-    return text == "1"
+def variable_of(field: str) -> str:
+    """The environment variable that gives a field of Settings."""
+    return str(Settings.model_fields[field].validation_alias)
 
 
-def _count(present: Mapping[str, str], name: str) -> int:
-    text = present.get(name, "0")
-    if not (text.isascii() and text.isdigit() and len(text) <= 2):
-        raise Invalid(BAD_COUNT, field=name, name=name, given=text)
-    return int(text)
-
-
-def _web_address(present: Mapping[str, str], name: str) -> str | None:
-    text = present.get(name)
-    if text is None:
-        return None
-    if not _is_address(text, ("http", "https")):
-        raise Invalid(BAD_URL, field=name, name=name, expected="https://host[:port][/path]")
-    return text.rstrip("/")
-
-
-def _database_address(present: Mapping[str, str], name: str) -> str | None:
-    text = present.get(name)
-    if text is None:
-        return None
-    # The plain form is what hosting services hand out; SQLAlchemy needs the driver named.
-    for plain in ("postgresql://", "postgres://"):
-        if text.startswith(plain):
-            text = f"{_DATABASE_SCHEME}://{text.removeprefix(plain)}"
-    if not _is_address(text, (_DATABASE_SCHEME,), query_allowed=True):
-        # The value is not repeated: it may hold a password.
-        raise Invalid(BAD_URL, field=name, name=name, expected=f"{_DATABASE_SCHEME}://role:password@host:port/database")
-    return text
-
-
-def _mail_address(present: Mapping[str, str], name: str) -> str | None:
-    text = present.get(name)
-    if text is not None and not _is_address(text, ("smtp", "smtps")):
-        raise Invalid(BAD_URL, field=name, name=name, expected="smtp[s]://[user:password@]host:port")
-    return text
-
-
-def _is_address(text: str, schemes: tuple[str, ...], *, query_allowed: bool = False) -> bool:
-    try:
-        parts = urlsplit(text)
-        named = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return False
-    return named and not parts.fragment and (query_allowed or not parts.query)
-
-
-def _folder(present: Mapping[str, str], name: str) -> Path | None:
-    text = present.get(name)
-    if text is None:
-        return None
-    folder = Path(text).absolute()
-    if folder.exists() and not folder.is_dir():
-        raise Invalid(BAD_HOME, field=name, name=name, given=str(folder))
-    return folder
-
-
-def _administrator(present: Mapping[str, str]) -> KeycloakAdministrator | None:
-    names = ("MOYAI_KEYCLOAK_CLIENT_ID", "MOYAI_KEYCLOAK_CLIENT_SECRET")
-    client_id, client_secret = (present.get(name) for name in names)
-    if client_id is None and client_secret is None:
-        return None
-    if client_id is None or client_secret is None:
-        missing, other = names if client_id is None else names[::-1]
-        raise Invalid(HALF_GIVEN, field=missing, name=missing, other=other)
-    return KeycloakAdministrator(client_id, client_secret)
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, frozenset):
+        return ",".join(sorted(value))
+    return str(value)

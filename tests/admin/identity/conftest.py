@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -59,7 +58,7 @@ def live_app(
     actors: Actors,
 ) -> Iterator[LiveApp]:
     """The application served at its public address, on the test's own database."""
-    settings = replace(live_settings, database_url_given=postgresql.app_url(database_name))
+    settings = live_settings.model_copy(update={"database_url_given": postgresql.app_url(database_name)})
     app = create_app(settings)
     add_probe_views(app)
     port = int(settings.public_url.rpartition(":")[2])
