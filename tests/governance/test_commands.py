@@ -201,7 +201,7 @@ def test_a_municipal_actor_works_in_its_own_scope(actors: Actors) -> None:
 def test_today_is_one_date_in_japan_for_the_whole_command(actors: Actors) -> None:
     # 15:00 UTC is midnight in Japan: the command that began before it stays on its day.
     before_midnight = datetime(2026, 3, 31, 14, 59, 59, tzinfo=UTC)
-    ctx = CommandContext(db.session(), actors.onboarding, before_midnight, "test", Event.COHORT_DEFINED)
+    ctx = CommandContext(db.session(), actors.onboarding, before_midnight, Event.COHORT_DEFINED)
 
     with clock.at(datetime(2026, 3, 31, 15, 0, tzinfo=UTC)):
         assert clock.today() == date(2026, 4, 1)
