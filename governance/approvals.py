@@ -1,4 +1,4 @@
-"""Approval by another person: one table for everything that two people must want, and the database says they are two.
+"""Approval by a second person (four eyes): one table for all kinds of requests, with a CHECK that they are two.
 
 A request names its subject and the digest of what was shown; the decision is bound to that digest.
 Not here: what happens after the decision, which belongs to the package whose subject it is.
@@ -11,13 +11,14 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, UniqueConstraint, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from governance.actors import Actor
 from governance.kernel.database import TableBase, enum_check
 from governance.kernel.errors import Conflict, NotAllowed, Stale, message, require_found
 from governance.kernel.ids import new_id
+from governance.kernel.models import ReadModel
 
 OWN_REQUEST = message(
     "approval.own_request",
@@ -41,6 +42,8 @@ DIGEST_STALE = message(
 
 
 class Decision(StrEnum):
+    """What another person decided about a request."""
+
     APPROVED = "approved"
     REJECTED = "rejected"
 
@@ -81,6 +84,23 @@ class ApprovalRequest(TableBase):
     decision_reason: Mapped[str | None]
 
 
+class ApprovalRequestFacts(ReadModel):
+    """A request about `subject_id` with the digest of what was shown, and its decision; None until there is one."""
+
+    id: UUID
+    tenant_id: UUID
+    kind: str
+    subject_id: UUID
+    digest: str
+    requested_by: str
+    requested_at: datetime
+    request_reason: str
+    decided_by: str | None
+    decided_at: datetime | None
+    decision: Decision | None
+    decision_reason: str | None
+
+
 def request(
     session: Session,
     actor: Actor,
@@ -92,7 +112,10 @@ def request(
     digest: str,
     reason: str = "",
 ) -> UUID:
-    """Ask for approval of the subject as it stands (its digest). Returns the request's id."""
+    """Ask for approval of the subject as `digest` identifies it. Returns the request's id. For use inside a command.
+
+    A subject has one open request of a kind; a second one raises IntegrityError.
+    """
     made = ApprovalRequest(
         id=new_id(),
         tenant_id=tenant_id,
@@ -118,8 +141,8 @@ def decide(
     digest: str,
     decision: Decision,
     reason: str = "",
-) -> ApprovalRequest:
-    """Decide the newest request about the subject.
+) -> None:
+    """Decide the newest request about the subject. For use inside a command.
 
     Raises NotFound without one, NotAllowed to its requester, Conflict when already decided, and Stale when `digest`
     is not what the request was made for.
@@ -146,33 +169,31 @@ def decide(
         .where(ApprovalRequest.id == found.id)
         .values(decided_by=actor.id, decided_at=now, decision=decision.value, decision_reason=reason)
     )
-    return found
 
 
-def pending_requests(session: Session) -> list[ApprovalRequest]:
-    """What waits for a decision in this scope, oldest first."""
-    return list(
-        session.scalars(select(ApprovalRequest).where(ApprovalRequest.decision.is_(None)).order_by(ApprovalRequest.id))
+def pending_requests(session: Session) -> list[ApprovalRequestFacts]:
+    """The requests in this scope without a decision, oldest first."""
+    return _facts(
+        session, select(ApprovalRequest).where(ApprovalRequest.decision.is_(None)).order_by(ApprovalRequest.id)
     )
 
 
 def pending_requests_for(
     session: Session, kinds: Collection[str], *, decider_id: str, limit: int | None = None
-) -> list[ApprovalRequest]:
-    """What of these kinds waits for this person's decision, oldest first; the own requests are left out."""
-    return list(
-        session.scalars(
-            select(ApprovalRequest)
-            .where(ApprovalRequest.decision.is_(None))
-            .where(ApprovalRequest.kind.in_(kinds), ApprovalRequest.requested_by != decider_id)
-            .order_by(ApprovalRequest.id)
-            .limit(limit)
-        )
+) -> list[ApprovalRequestFacts]:
+    """The undecided requests of these kinds that `decider_id` did not make, oldest first, at most `limit`."""
+    return _facts(
+        session,
+        select(ApprovalRequest)
+        .where(ApprovalRequest.decision.is_(None))
+        .where(ApprovalRequest.kind.in_(kinds), ApprovalRequest.requested_by != decider_id)
+        .order_by(ApprovalRequest.id)
+        .limit(limit),
     )
 
 
 def count_pending_for(session: Session, kinds: Collection[str], *, decider_id: str) -> int:
-    """How many requests `pending_requests_for` would find."""
+    """How many requests `pending_requests_for` returns without `limit`."""
     return session.execute(
         select(func.count())
         .select_from(ApprovalRequest)
@@ -181,12 +202,15 @@ def count_pending_for(session: Session, kinds: Collection[str], *, decider_id: s
     ).scalar_one()
 
 
-def requests_about(session: Session, kind: str, subject_id: UUID) -> list[ApprovalRequest]:
-    """Every request about the subject with its decision, newest first."""
-    return list(
-        session.scalars(
-            select(ApprovalRequest)
-            .where(ApprovalRequest.kind == kind, ApprovalRequest.subject_id == subject_id)
-            .order_by(ApprovalRequest.id.desc())
-        )
+def requests_about(session: Session, kind: str, subject_id: UUID) -> list[ApprovalRequestFacts]:
+    """Every request of this kind about the subject, decided or not, newest first."""
+    return _facts(
+        session,
+        select(ApprovalRequest)
+        .where(ApprovalRequest.kind == kind, ApprovalRequest.subject_id == subject_id)
+        .order_by(ApprovalRequest.id.desc()),
     )
+
+
+def _facts(session: Session, query: Select[ApprovalRequest]) -> list[ApprovalRequestFacts]:
+    return [ApprovalRequestFacts.model_validate(row) for row in session.scalars(query)]

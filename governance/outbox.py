@@ -13,12 +13,13 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, or_, select, update
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from governance.kernel.database import TableBase
 from governance.kernel.ids import new_id
+from governance.kernel.models import ReadModel
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,8 @@ MAX_ATTEMPTS = 5
 
 
 class JobState(StrEnum):
+    """Where a job is: queued and running are not ended; failed has no attempt left."""
+
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
@@ -34,7 +37,7 @@ class JobState(StrEnum):
 
 
 class Job(TableBase):
-    """One piece of work left for after the commit."""
+    """One call of a job handler to be made after the commit."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -54,8 +57,18 @@ class Job(TableBase):
     last_error: Mapped[str | None]
 
 
+class ClaimedJob(ReadModel):
+    """A job that this worker has leased: its handler's name, what the handler is given, and the attempt from 1."""
+
+    id: UUID
+    name: str
+    payload: dict[str, Any]
+    attempts: int
+    not_before: datetime
+
+
 class Dispatcher(Protocol):
-    """Brings a job's id to a worker, some time, perhaps twice."""
+    """Brings a job's id to a worker: later, and perhaps twice."""
 
     def dispatch(self, job_id: UUID) -> None: ...
 
@@ -98,20 +111,20 @@ def dispatch(job_ids: list[UUID]) -> None:
             log.warning("job.not_carried", job=str(job_id), exc_info=True)
 
 
-def claim(session: Session, job_id: UUID, now: datetime) -> Job | None:
-    """Lease the job, or None when it is done, taken, or not due. Commits nothing."""
+def claim(session: Session, job_id: UUID, now: datetime) -> ClaimedJob | None:
+    """Lease the job for five minutes; None when it is done, leased by another worker, or not due. Commits nothing."""
     claimed = session.execute(
         update(Job)
         .where(Job.id == job_id, *_claimable(now))
         .values(state=JobState.RUNNING, attempts=Job.attempts + 1, leased_until=now + JOB_LEASE)
-        .returning(Job)
+        .returning(Job.id, Job.name, Job.payload, Job.attempts, Job.not_before)
         .execution_options(synchronize_session=False)
-    ).scalar_one_or_none()
-    return claimed
+    ).one_or_none()
+    return None if claimed is None else ClaimedJob.model_validate(claimed)
 
 
 def finish(
-    session: Session, job: Job, now: datetime, error: str | None = None, retry_at: datetime | None = None
+    session: Session, job: ClaimedJob, now: datetime, error: str | None = None, retry_at: datetime | None = None
 ) -> None:
     """Mark the leased job done, or to be tried again at `retry_at`, or failed for good. Commits nothing."""
     if error is None:
@@ -127,13 +140,15 @@ def finish(
 
 
 def due(session: Session, now: datetime, limit: int = 100) -> list[UUID]:
-    """Jobs that could be taken now, oldest first: what the sweep dispatches again."""
+    """Ids of the jobs that could be claimed now, oldest first, at most `limit`: the sweep dispatches them again."""
     return list(session.scalars(select(Job.id).where(*_claimable(now)).order_by(Job.not_before, Job.id).limit(limit)))
 
 
 def waiting(session: Session) -> int:
-    """How many jobs are not ended yet."""
-    return len(session.scalars(select(Job.id).where(Job.state.in_([JobState.QUEUED, JobState.RUNNING]))).all())
+    """How many jobs are queued or running."""
+    return session.execute(
+        select(func.count()).select_from(Job).where(Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
+    ).scalar_one()
 
 
 def _claimable(now: datetime) -> tuple[Any, ...]:

@@ -64,7 +64,12 @@ FEATURES: Final[tuple[Feature, ...]] = (
         },
     ),
     Feature("home", pages=("pages",)),
-    Feature("approvals", pages=("pages",), api=True),
+    Feature(
+        "approvals",
+        pages=("pages",),
+        api=True,
+        cli={"approval": _cli("approvals.cli:approval", "承認 / Approvals.")},
+    ),
     Feature(
         "tenants",
         pages=("pages", "edit_pages", "fact_pages", "import_pages"),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 from admin.core.errors import invalid_command
 from governance.kernel.errors import DependencyUnavailable, DomainError, Invalid
@@ -45,15 +46,18 @@ def handle_errors(
     return wrapper
 
 
-def print_json(result: dict[str, Any]) -> None:
-    """One object on standard output, in UTF-8 whatever the locale, so that the same answer is the same bytes."""
-    click.echo(json.dumps(result, ensure_ascii=False, indent=2).encode())
+def print_json(result: Mapping[str, Any] | BaseModel) -> None:
+    """One object on standard output, in UTF-8 whatever the locale, so that the same answer is the same bytes.
+
+    Read models, ids, dates and instants in it are written as the API writes them.
+    """
+    click.echo(json.dumps(to_jsonable_python(result), ensure_ascii=False, indent=2).encode())
 
 
 def print_model(model: BaseModel, as_json: bool) -> None:
     """A read model as one JSON object, or a line `name: value` for each of its fields that has a value."""
     if as_json:
-        print_json(model.model_dump(mode="json"))
+        print_json(model)
         return
     for name, value in model.model_dump(mode="json").items():
         if value is not None:
@@ -63,10 +67,20 @@ def print_model(model: BaseModel, as_json: bool) -> None:
 def print_models(name: str, models: Iterable[ModelT], as_json: bool, line: Callable[[ModelT], str]) -> None:
     """Read models as one JSON object `{name: [model, …]}`, or the `line` of each."""
     if as_json:
-        print_json({name: [model.model_dump(mode="json") for model in models]})
+        print_json({name: list(models)})
         return
     for model in models:
         click.echo(line(model))
+
+
+def tab_separated(*names: str) -> Callable[[BaseModel], str]:
+    """The line of a read model that has these fields between tabs, ― for None: for `print_models`."""
+
+    def line(model: BaseModel) -> str:
+        values = to_jsonable_python([getattr(model, name) for name in names])
+        return "\t".join("―" if value is None else str(value) for value in values)
+
+    return line
 
 
 def exit_code(refusal: DomainError) -> int:

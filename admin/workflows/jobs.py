@@ -157,7 +157,7 @@ class JobWorker:
             with system_transaction(OPERATOR) as session:
                 outbox.finish(session, job, clock.now(), error=error, retry_at=retry_at)
 
-    def _handle(self, job: outbox.Job) -> tuple[str | None, Any]:
+    def _handle(self, job: outbox.ClaimedJob) -> tuple[str | None, Any]:
         token = request_id.set(str(job.id))
         try:
             self._handlers[job.name](job.payload)
@@ -175,7 +175,7 @@ class JobWorker:
         return None, None
 
     @staticmethod
-    def _next_attempt_at(job: outbox.Job) -> Any:
+    def _next_attempt_at(job: outbox.ClaimedJob) -> Any:
         return clock.now() + JOB_RETRY_DELAYS[min(job.attempts, len(JOB_RETRY_DELAYS)) - 1]
 
     def _handle_onboarding(self, onboarding_id: UUID) -> None:

@@ -1,9 +1,8 @@
-"""Reading the books, the tenant first. Frozen values, no rows: what a reader holds cannot be written back."""
+"""Reads of the ledger, the tenant first. Each returns frozen models in whole yen, debit positive, credit negative."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -14,11 +13,11 @@ from sqlalchemy.orm import Session
 from billing.ledger.chart import AccountCode, AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
 from governance.kernel.errors import not_found
+from governance.kernel.models import ReadModel
 
 
-@dataclass(frozen=True, slots=True)
-class LineFacts:
-    """A line as it stands in the book: debit positive, credit negative, in yen."""
+class LineFacts(ReadModel):
+    """A line of an entry: `yen` is positive for a debit and negative for a credit; `line_no` counts from 1."""
 
     line_no: int
     account: AccountCode
@@ -26,9 +25,13 @@ class LineFacts:
     yen: int
 
 
-@dataclass(frozen=True, slots=True)
-class EntryFacts:
-    """An entry with its lines. `reversed_by` names the entry that undid it, if any did."""
+class EntryFacts(ReadModel):
+    """An entry (仕訳) with its lines in order.
+
+    `number` is its place in the order of posting, unique in its book; `happened_on` the date it counts for,
+    `recorded_at` the database's clock when it was added. `reverses_id` is the entry that this one reverses and
+    `reversed_by` the one that reverses it, each None where there is none.
+    """
 
     tenant_id: UUID
     id: UUID
@@ -45,13 +48,12 @@ class EntryFacts:
 
     @property
     def total_yen(self) -> int:
-        """The sum of its debits."""
+        """The sum of its debits, in yen."""
         return sum(line.yen for line in self.lines if line.yen > 0)
 
 
-@dataclass(frozen=True, slots=True)
-class AccountBalance:
-    """What an account of one book adds up to in one fiscal year (debit positive), over how many lines."""
+class AccountBalance(ReadModel):
+    """The sum of an account's lines in one fiscal year of one book (debit positive), and how many lines they are."""
 
     account: AccountCode
     account_name: str
@@ -77,7 +79,10 @@ def entries(
     before: int | None = None,
     limit: int = 50,
 ) -> list[EntryFacts]:
-    """The newest entries of the book first, of one fiscal year where given, with numbers below `before`."""
+    """Entries of a book by descending number, at most `limit`.
+
+    Of one fiscal year, and with numbers below `before`, where these are given.
+    """
     rows = session.execute(
         text(
             f"""
@@ -120,14 +125,16 @@ def _with_lines(session: Session, tenant_id: UUID, rows: Sequence[Row[Any]]) -> 
         {"tenant_id": tenant_id, "entry_ids": list(lines)},
     )
     for line in found:
-        lines[line.entry_id].append(LineFacts(line.line_no, AccountCode(line.code), line.name, line.yen))
+        lines[line.entry_id].append(
+            LineFacts(line_no=line.line_no, account=line.code, account_name=line.name, yen=line.yen)
+        )
     return [
         EntryFacts(
             tenant_id=row.tenant_id,
             id=row.id,
             number=row.number,
             reference=row.reference,
-            kind=EntryKind(row.kind),
+            kind=row.kind,
             fiscal_year=row.fiscal_year,
             happened_on=row.happened_on,
             recorded_at=row.recorded_at,
@@ -141,11 +148,12 @@ def _with_lines(session: Session, tenant_id: UUID, rows: Sequence[Row[Any]]) -> 
 
 
 def balances(session: Session, tenant_id: UUID, fiscal_year: int | None = None) -> list[AccountBalance]:
-    """The trial balance (合計残高試算表) of a book, by year and account; of one fiscal year where given."""
+    """The trial balance (残高試算表) of a book, by fiscal year and account code; of one fiscal year where given."""
     rows = session.execute(
         text(
             """
-            SELECT account.code, account.name, account.kind, balance.fiscal_year, balance.yen, balance.line_count
+            SELECT account.code AS account, account.name AS account_name, account.kind, balance.fiscal_year,
+                balance.yen, balance.line_count
             FROM ledger_balance AS balance
             JOIN ledger_account AS account
                 ON account.tenant_id = balance.tenant_id AND account.id = balance.account_id
@@ -156,23 +164,33 @@ def balances(session: Session, tenant_id: UUID, fiscal_year: int | None = None) 
         ),
         {"tenant_id": tenant_id, "fiscal_year": fiscal_year},
     )
-    return [
-        AccountBalance(AccountCode(row.code), row.name, AccountKind(row.kind), row.fiscal_year, row.yen, row.line_count)
-        for row in rows
-    ]
+    return [AccountBalance.model_validate(row) for row in rows]
 
 
-def period_state(session: Session, tenant_id: UUID, fiscal_year: int) -> PeriodState | None:
-    """The state of a fiscal year in a book; None before its first posting opens it."""
-    state = session.execute(
-        text("SELECT state FROM ledger_period WHERE tenant_id = :tenant_id AND fiscal_year = :fiscal_year"),
+class PeriodFacts(ReadModel):
+    """A fiscal year of one book and whether it takes entries: open, closing (adjustments and reversals) or closed."""
+
+    fiscal_year: int
+    state: PeriodState
+
+
+def periods(session: Session, tenant_id: UUID, fiscal_year: int | None = None) -> list[PeriodFacts]:
+    """The fiscal years of a book, newest first; only `fiscal_year` where given. Its first posting opens a year."""
+    found = session.execute(
+        text(
+            """
+            SELECT fiscal_year, state FROM ledger_period
+            WHERE tenant_id = :tenant_id AND (CAST(:fiscal_year AS smallint) IS NULL OR fiscal_year = :fiscal_year)
+            ORDER BY fiscal_year DESC
+            """
+        ),
         {"tenant_id": tenant_id, "fiscal_year": fiscal_year},
-    ).scalar_one_or_none()
-    return None if state is None else PeriodState(state)
+    )
+    return [PeriodFacts.model_validate(row) for row in found]
 
 
 def account_totals(session: Session, fiscal_year: int) -> dict[AccountCode, int]:
-    """What each account of all the books in this scope adds up to in a fiscal year (debit positive), from balances."""
+    """Account → sum of its kept balances in a fiscal year (yen, debit positive), over every book the scope can see."""
     found = session.execute(
         text(
             """
@@ -189,20 +207,8 @@ def account_totals(session: Session, fiscal_year: int) -> dict[AccountCode, int]
     return {AccountCode(row.code): row.yen for row in found}
 
 
-def years_of_book(session: Session, tenant_id: UUID) -> list[int]:
-    """The fiscal years that a book has a period for, newest first."""
-    return [
-        row.fiscal_year
-        for row in session.execute(
-            text("SELECT fiscal_year FROM ledger_period WHERE tenant_id = :tenant_id ORDER BY fiscal_year DESC"),
-            {"tenant_id": tenant_id},
-        )
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class BookTotals:
-    """One book in one fiscal year: the sum of its accounts on the debit side, and how many lines it has."""
+class BookTotals(ReadModel):
+    """One book in one fiscal year: the sum of the accounts with a debit balance, the number of lines, the state."""
 
     tenant_id: UUID
     debit_yen: int
@@ -211,7 +217,7 @@ class BookTotals:
 
 
 def books(session: Session, fiscal_year: int, *, offset: int = 0, limit: int | None = None) -> list[BookTotals]:
-    """The books of this scope that have the fiscal year, the largest first, added up from balances."""
+    """The books of the scope that have the fiscal year, by descending `debit_yen`, added up from kept balances."""
     found = session.execute(
         text(
             """
@@ -228,11 +234,11 @@ def books(session: Session, fiscal_year: int, *, offset: int = 0, limit: int | N
         ),
         {"fiscal_year": fiscal_year, "offset": offset, "limit": limit},
     )
-    return [BookTotals(row.tenant_id, row.debit_yen, row.line_count, PeriodState(row.state)) for row in found]
+    return [BookTotals.model_validate(row) for row in found]
 
 
 def count_books(session: Session, fiscal_year: int) -> int:
-    """How many books of this scope have the fiscal year."""
+    """How many books `books` would return without `limit`."""
     counted: int = session.execute(
         text("SELECT count(*) FROM ledger_period WHERE fiscal_year = :fiscal_year"), {"fiscal_year": fiscal_year}
     ).scalar_one()
@@ -240,6 +246,6 @@ def count_books(session: Session, fiscal_year: int) -> int:
 
 
 def years_of_books(session: Session) -> list[int]:
-    """The fiscal years that any book of this scope has, newest first."""
+    """The fiscal years that any book of the scope has, newest first."""
     found = session.execute(text("SELECT DISTINCT fiscal_year FROM ledger_period ORDER BY fiscal_year DESC"))
     return [row.fiscal_year for row in found]

@@ -1,22 +1,23 @@
-"""Proving the books: every entry, every balance and every reversal recomputed from the lines, under one snapshot."""
+"""Verification of the books: entries, balances and reversals are recomputed from the lines, in one statement."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from governance.kernel.models import ReadModel
 
-@dataclass(frozen=True, slots=True)
-class Imbalance:
-    """Something in a book that its lines do not bear out.
 
-    `kind`: entry_sum (yen other than 0), entry_lines (more or fewer than it says), entry_date (a line of another
-    date), line_without_entry, balance and balance_lines (what is kept is not what the lines give), reversal (not the
-    opposite of what it reverses).
+class Imbalance(ReadModel):
+    """Something kept in a book that its lines contradict.
+
+    `kind`: entry_sum (the lines of an entry do not add up to 0), entry_lines (more or fewer lines than the entry
+    says), entry_date (a line has another date), line_without_entry, balance and balance_lines (the kept balance, or
+    its number of lines, is not that of the lines), reversal (not the opposite of what it reverses). `subject` is the
+    id of the entry, for a balance that of the account; `expected` and `found` are yen, or numbers of lines.
     """
 
     kind: str
@@ -26,39 +27,15 @@ class Imbalance:
     expected: int
     found: int
 
-    def as_json(self) -> dict[str, Any]:
-        """What `moyai ledger verify` prints of it: `subject` is the entry's id, for a balance the account's."""
-        return {
-            "kind": self.kind,
-            "tenant": str(self.tenant_id),
-            "subject": str(self.subject),
-            "fiscal_year": self.fiscal_year,
-            "expected": self.expected,
-            "found": self.found,
-        }
 
+class LedgerVerificationReport(ReadModel):
+    """How many entries were checked, and every imbalance found. `balanced` is True where there is none."""
 
-@dataclass(frozen=True, slots=True)
-class LedgerVerificationReport:
-    """How many entries were checked and everything that does not hold."""
-
+    balanced: bool
     entries: int
     imbalances: tuple[Imbalance, ...]
 
-    @property
-    def balanced(self) -> bool:
-        return not self.imbalances
 
-    def as_json(self) -> dict[str, Any]:
-        """`{"balanced", "entries", "imbalances": []}`."""
-        return {
-            "balanced": self.balanced,
-            "entries": self.entries,
-            "imbalances": [imbalance.as_json() for imbalance in self.imbalances],
-        }
-
-
-# One statement, so that everything is read under one snapshot while postings go on.
 _VERIFY: Final = text(
     """
     WITH by_entry AS (
@@ -113,15 +90,24 @@ _VERIFY: Final = text(
 
 
 def verify(session: Session) -> LedgerVerificationReport:
-    """Recompute everything the scope can see from the lines. Reads all of it: seconds for millions of lines."""
-    # The application's statement timeout is for pages; a proof takes the time that the books are long.
+    """Check every book the scope can see. Reads every line: seconds for millions of them. Changes nothing."""
+    # The application's statement timeout is meant for pages; verification takes as long as the books are.
     session.execute(text("SET LOCAL statement_timeout = 0"))
     rows = session.execute(_VERIFY).all()
+    imbalances = tuple(
+        Imbalance(
+            kind=row.kind,
+            tenant_id=row.tenant_id,
+            subject=row.subject,
+            fiscal_year=row.fiscal_year,
+            expected=int(row.expected),
+            found=int(row.found),
+        )
+        for row in rows
+        if row.kind != "counted"
+    )
     return LedgerVerificationReport(
+        balanced=not imbalances,
         entries=next(int(row.found) for row in rows if row.kind == "counted"),
-        imbalances=tuple(
-            Imbalance(row.kind, row.tenant_id, row.subject, row.fiscal_year, int(row.expected), int(row.found))
-            for row in rows
-            if row.kind != "counted"
-        ),
+        imbalances=imbalances,
     )

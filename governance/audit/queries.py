@@ -1,14 +1,38 @@
-"""Reading the record. What a reader sees is what the scope shows: a tenant its own stream, the operator all."""
+"""Reads of the audit log. The tenant scope of the session decides: a tenant sees its own events, the operator all."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.audit.tables import AuditEvent
+from governance.kernel.models import ReadModel
+
+
+class AuditEventFacts(ReadModel):
+    """What one command did, or why it did nothing. People appear as their uuid.
+
+    `tenant_id` is the tenant concerned, `acting_tenant_id` the actor's own. `event`, `permission` and `outcome` are
+    the values of their enums when the event was recorded. `facts` depend on the command and hold no personal data.
+    """
+
+    id: UUID
+    tenant_id: UUID
+    recorded_at: datetime
+    actor: str
+    actor_kind: str
+    acting_tenant_id: UUID
+    command: str
+    event: str
+    permission: str
+    outcome: str
+    subject: str
+    facts: dict[str, Any]
+    request_id: str | None
 
 
 def events(
@@ -23,9 +47,10 @@ def events(
     until: datetime | None = None,
     before: UUID | None = None,
     limit: int = 50,
-) -> list[AuditEvent]:
-    """The newest events first: of one tenant, subject, outcome, event or actor where given, recorded from `since` to
-    before `until`, and older than the event `before`.
+) -> list[AuditEventFacts]:
+    """Events, newest first, at most `limit`. Each argument that is given narrows the list.
+
+    `since` is included and `until` is not; `before` is the id of an event: only older ones are returned.
     """
     query = select(AuditEvent).order_by(AuditEvent.id.desc()).limit(limit)
     if tenant_id is not None:
@@ -44,4 +69,4 @@ def events(
         query = query.where(AuditEvent.recorded_at < until)
     if before is not None:
         query = query.where(AuditEvent.id < before)
-    return list(session.scalars(query))
+    return [AuditEventFacts.model_validate(event) for event in session.scalars(query)]

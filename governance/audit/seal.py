@@ -1,14 +1,13 @@
-"""Sealing the record: a hash chain per tenant, made after the commit and checked at any time.
+"""Sealing the audit log: a SHA-256 hash chain per tenant, made after the commit and verified at any time.
 
 Sealing afterwards keeps the hot path free of a lock per tenant (reference figures: an inline chain leaves a third of
-the postings). An event is sealed within seconds by the worker; `verify` tells how many still wait.
+the postings). The worker seals an event within seconds; `verify` reports how many have no seal yet.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,24 +19,27 @@ from sqlalchemy.orm import Session
 from governance.audit.tables import AuditEvent, AuditSeal
 from governance.kernel.digest import canonical
 from governance.kernel.ids import new_id
+from governance.kernel.models import ReadModel
 
 GENESIS = "0" * 64
-"""What the first link of every chain names as its predecessor."""
+"""The hash that the first link of every chain has as its predecessor's."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChainError:
-    """The first place where a stream is not what was sealed: `kind` is missing, changed or reordered."""
+class ChainError(ReadModel):
+    """The first place where a tenant's chain is not what was sealed.
+
+    `stream` is the tenant, `sequence` the place counted from 1, `kind` missing, changed or reordered.
+    """
 
     stream: UUID
     sequence: int
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationReport:
-    """What verifying found: how many records were checked, how many wait for their seal, and the first break."""
+class AuditVerificationReport(ReadModel):
+    """What `verify` found. `intact` is True without a break; `records` counts events, `unsealed` those without seal."""
 
+    intact: bool
     records: int
     unsealed: int
     first_break: ChainError | None
@@ -120,8 +122,11 @@ def _chain_heads(session: Session, streams: Iterable[UUID]) -> dict[UUID, tuple[
     return {row.tenant_id: (row.sequence, row.chain_hash) for row in rows}
 
 
-def verify(session: Session) -> VerificationReport:
-    """Recompute every chain the scope can see, event by event, and say where the first one breaks."""
+def verify(session: Session) -> AuditVerificationReport:
+    """Recompute every chain the scope can see, event by event, up to the first break of each tenant's chain.
+
+    Reads every event; changes nothing. The report names the first break by tenant and place.
+    """
     records = 0
     previous: dict[UUID, tuple[int, str]] = {}
     first_break: ChainError | None = None
@@ -136,7 +141,7 @@ def verify(session: Session) -> VerificationReport:
         sequence, head = previous.get(link.tenant_id, (0, GENESIS))
         kind = _fault(link, event, sequence, head)
         if kind and first_break is None:
-            first_break = ChainError(link.tenant_id, sequence + 1, kind)
+            first_break = ChainError(stream=link.tenant_id, sequence=sequence + 1, kind=kind)
         previous[link.tenant_id] = (link.sequence, link.chain_hash)
     unsealed = session.execute(
         select(AuditEvent.id).where(
@@ -145,7 +150,12 @@ def verify(session: Session) -> VerificationReport:
             .exists()
         )
     ).all()
-    return VerificationReport(records + len(unsealed), len(unsealed), first_break)
+    return AuditVerificationReport(
+        intact=first_break is None,
+        records=records + len(unsealed),
+        unsealed=len(unsealed),
+        first_break=first_break,
+    )
 
 
 def _fault(link: AuditSeal, event: AuditEvent | None, sequence: int, head: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Rows of the record. The application may add to them and read them; it has no right to change or delete."""
+"""Rows of the audit log. The application's database role may INSERT and SELECT; it has no UPDATE and no DELETE."""
 
 from __future__ import annotations
 

@@ -34,14 +34,14 @@ def _tamper(postgresql: servers.PostgreSQL, database_name: str, statement: str) 
         superuser.execute(statement)
 
 
-def _report() -> seal.VerificationReport:
+def _report() -> seal.AuditVerificationReport:
     with tenant_scope(OPERATOR):
         return seal.verify(db.session())
 
 
 def test_an_untouched_record_is_intact(sealed_record: int) -> None:
     report = _report()
-    assert report == seal.VerificationReport(records=sealed_record, unsealed=0, first_break=None)
+    assert report == seal.AuditVerificationReport(intact=True, records=sealed_record, unsealed=0, first_break=None)
 
 
 def test_sealing_again_seals_nothing_twice(sealed_record: int) -> None:
@@ -56,7 +56,9 @@ def test_what_is_recorded_later_waits_for_its_seal_and_then_continues_the_chain(
     assert _report().unsealed == 1
     with system_transaction(OPERATOR) as session:
         assert seal.seal(session, clock.now()) == 1
-    assert _report() == seal.VerificationReport(records=sealed_record + 1, unsealed=0, first_break=None)
+    assert _report() == seal.AuditVerificationReport(
+        intact=True, records=sealed_record + 1, unsealed=0, first_break=None
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from governance import outbox
 from governance.actors import Actor
 from governance.approvals import OWN_REQUEST
 from governance.audit import queries
-from governance.audit.tables import AuditEvent
 from governance.commands import COMMANDS, Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel import clock
@@ -62,7 +61,7 @@ def _cohorts() -> set[str]:
         return set(db.session.execute(text("SELECT name FROM cohort")).scalars())
 
 
-def _record(outcome: str) -> list[AuditEvent]:
+def _record(outcome: str) -> list[queries.AuditEventFacts]:
     with tenant_scope(OPERATOR):
         return [event for event in queries.events(db.session(), outcome=outcome) if event.command == "_name_cohort"]
 

@@ -1,4 +1,4 @@
-"""承認待ち: what waits for a person, gathered from all packages; each line leads to where it is decided."""
+"""承認待ち: the pending requests of all kinds; each leads to the page where it is decided."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from admin.core.guard import current_actor, may, requires
 from admin.core.language import gettext
 from admin.interface.navigation import decidable_kinds
 from admin.interface.pages import render_page, session
-from governance.approvals import ApprovalRequest, pending_requests, pending_requests_for
+from governance.approvals import ApprovalRequestFacts, pending_requests, pending_requests_for
 from governance.permissions import Permission
 from tenancy.onboarding.queries import count_blocked
 from tenancy.people.queries import names_of_people
@@ -22,7 +22,7 @@ pages = Blueprint("approvals", __name__, template_folder="templates")
 
 @dataclass(frozen=True, slots=True)
 class PendingItem:
-    """One thing that waits for a decision. `kind` is the approval's; `why` is as the requester gave it."""
+    """One request on the page: `kind` is the approval's, `address` where it is decided, `reason` the requester's."""
 
     kind: str
     address: str
@@ -35,7 +35,7 @@ class PendingItem:
 @pages.get("/approvals")
 @requires(Permission.OVERVIEW_READ)
 def approvals() -> tuple[str, int]:
-    """What waits for me, and what I asked for that waits for others."""
+    """The requests this person may decide, and their own that another person decides."""
     actor = current_actor()
     own_requests = [request for request in pending_requests(session()) if request.requested_by == actor.id]
     return render_page(
@@ -47,13 +47,13 @@ def approvals() -> tuple[str, int]:
 
 
 def pending_items(limit: int | None = None) -> list[PendingItem]:
-    """What the one who asks may decide now, oldest first."""
+    """The requests that the present actor may decide, oldest first, at most `limit`."""
     return _to_pending_items(
         pending_requests_for(session(), decidable_kinds(), decider_id=current_actor().id, limit=limit)
     )
 
 
-def _to_pending_items(requests: list[ApprovalRequest]) -> list[PendingItem]:
+def _to_pending_items(requests: list[ApprovalRequestFacts]) -> list[PendingItem]:
     people = names_of_people(session(), [request.requested_by for request in requests])
     tenants = names_of_tenants(session(), [request.tenant_id for request in requests])
     return [

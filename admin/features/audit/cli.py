@@ -1,13 +1,11 @@
-"""`moyai audit`: reading the record, and proving that it is what was written."""
+"""`moyai audit`: reading the audit log, and verifying that it is what was written."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import click
 
 from admin.interface.cli_context import app_context
-from admin.interface.output import handle_errors, print_json
+from admin.interface.output import handle_errors, print_json, print_models, tab_separated
 from governance.audit import queries, seal
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR, db, tenant_scope
@@ -28,26 +26,15 @@ def verify_audit(as_json: bool) -> None:
     """
     with app_context(), system_transaction(OPERATOR) as session:
         report = seal.verify(session)
-    result: dict[str, Any] = {
-        "intact": report.first_break is None,
-        "records": report.records,
-        "unsealed": report.unsealed,
-    }
-    if report.first_break is not None:
-        chain_error = report.first_break
-        result["first_break"] = {
-            "stream": str(chain_error.stream),
-            "sequence": chain_error.sequence,
-            "kind": chain_error.kind,
-        }
     if as_json:
-        print_json(result)
+        # The key is there where a chain is broken, and only there.
+        print_json(report.model_dump(mode="json", exclude_none=True))
     elif report.first_break is None:
         click.echo(f"記録 {report.records} 件に改変はありません(封印待ち {report.unsealed} 件) / intact")
     else:
         chain_error = report.first_break
         click.echo(f"記録が壊れています / broken: {chain_error.kind} at {chain_error.sequence} of {chain_error.stream}")
-    click.get_current_context().exit(0 if report.first_break is None else 1)
+    click.get_current_context().exit(0 if report.intact else 1)
 
 
 @audit.command("list")
@@ -60,22 +47,4 @@ def list_audit(outcome: str | None, subject: str | None, limit: int, as_json: bo
     """監査記録を新しい順に見る / The newest events first."""
     with app_context(), tenant_scope(OPERATOR):
         found = queries.events(db.session(), outcome=outcome, subject=subject, limit=limit)
-    rows = [
-        {
-            "id": str(event.id),
-            "at": event.recorded_at.isoformat(),
-            "tenant_id": str(event.tenant_id),
-            "event": event.event,
-            "outcome": event.outcome,
-            "command": event.command,
-            "subject": event.subject,
-            "actor": event.actor,
-            "facts": event.facts,
-        }
-        for event in found
-    ]
-    if as_json:
-        print_json({"events": rows})
-        return
-    for row in rows:
-        click.echo(f"{row['at']}\t{row['outcome']}\t{row['event']}\t{row['subject']}\t{row['actor']}")
+    print_models("events", found, as_json, tab_separated("recorded_at", "outcome", "event", "subject", "actor"))

@@ -14,8 +14,7 @@ from admin.interface.downloads import table_response
 from admin.interface.labels import actor_label, event_label, label_of, permission_label
 from admin.interface.lists import PAGE_SIZE, query_date, query_enum, query_uuid
 from admin.interface.pages import render_page, session
-from governance.audit.queries import events
-from governance.audit.tables import AuditEvent
+from governance.audit.queries import AuditEventFacts, events
 from governance.audit.writer import AuditOutcome
 from governance.events import Event
 from governance.kernel.clock import JST
@@ -90,12 +89,12 @@ def audit_file(file_kind: str) -> Response:
     return table_response(file_kind, gettext("audit"), header, rows)
 
 
-def names_of_actors(found: Iterable[AuditEvent]) -> dict[str, str]:
+def names_of_actors(found: Iterable[AuditEventFacts]) -> dict[str, str]:
     """Names of the people who acted, as far as the reader may see them."""
     return names_of_people(session(), {event.actor for event in found})
 
 
-def _matching_events(*, limit: int, before: UUID | None) -> list[AuditEvent]:
+def _matching_events(*, limit: int, before: UUID | None) -> list[AuditEventFacts]:
     outcome = query_enum("outcome", AuditOutcome)
     event = query_enum("event", Event)
     until = query_date("until")

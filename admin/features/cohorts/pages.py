@@ -23,8 +23,7 @@ from admin.interface.lists import current_fiscal_year
 from admin.interface.pages import keycloak, render_page, session
 from admin.workflows.cohort_plan import CohortPlan, ShareChange, apply_plan, plan_cohort
 from governance.agreements.queries import versions
-from governance.audit.queries import events
-from governance.audit.tables import AuditEvent
+from governance.audit.queries import AuditEventFacts, events
 from governance.audit.writer import AuditOutcome
 from governance.kernel import clock
 from governance.kernel.errors import Invalid, Stale
@@ -50,7 +49,7 @@ _CANDIDATE_STATES = (TenantState.APPLIED, TenantState.SCREENING, TenantState.AGR
 class ChangeSince:
     """Something done after the plan was shown."""
 
-    event: AuditEvent
+    event: AuditEventFacts
     who: str
 
 

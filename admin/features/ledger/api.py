@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from admin.core.guard import requires
 from admin.interface.api_requests import Query, YearPageQuery, YearParam
@@ -15,9 +15,8 @@ from admin.interface.paging import Page, paginate, read_cursor, slice_page
 from billing.ledger import queries
 from billing.ledger.commands import move_period, post_entry, reverse_entry
 from billing.ledger.export import ExportFormat, export
-from billing.ledger.periods import PeriodState
-from billing.ledger.queries import AccountBalance, EntryFacts
-from billing.ledger.verification import verify
+from billing.ledger.queries import AccountBalance, EntryFacts, PeriodFacts
+from billing.ledger.verification import LedgerVerificationReport, verify
 from governance.kernel.database import db
 from governance.permissions import Permission
 
@@ -38,36 +37,8 @@ class BalancePage(Page[AccountBalance]):
     """The trial balance of one book, by year and account; debit positive, whole yen."""
 
 
-class PeriodResponse(BaseModel):
-    """A fiscal year of one book."""
-
-    fiscal_year: int
-    state: PeriodState
-
-
-class PeriodPage(Page[PeriodResponse]):
+class PeriodPage(Page[PeriodFacts]):
     """Fiscal years of a book, newest first."""
-
-
-class ImbalanceResponse(BaseModel):
-    """Something in a book that its lines do not bear out."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    kind: str
-    tenant_id: UUID
-    subject: UUID
-    fiscal_year: int | None
-    expected: int
-    found: int
-
-
-class LedgerVerificationResponse(BaseModel):
-    """Every balance recomputed from the lines, not read from balances."""
-
-    balanced: bool
-    entries: int
-    imbalances: list[ImbalanceResponse]
 
 
 class ExportQuery(Query):
@@ -118,21 +89,15 @@ def list_balances(tenant: UUID, query: YearPageQuery) -> BalancePage:
 @requires(Permission.LEDGER_READ)
 def list_periods(tenant: UUID, query: YearPageQuery) -> PeriodPage:
     """List the fiscal years of a book and their states."""
-    found = [
-        PeriodResponse(fiscal_year=year, state=state)
-        for year in queries.years_of_book(db.session(), tenant)
-        if (state := queries.period_state(db.session(), tenant, year)) is not None and query.fiscal_year in (None, year)
-    ]
+    found = queries.periods(db.session(), tenant, query.fiscal_year)
     return paginate(PeriodPage, found, lambda row: str(row.fiscal_year), query)
 
 
 @routes.query_route("/ledger/verification")
 @requires(Permission.LEDGER_READ)
-def show_proof() -> LedgerVerificationResponse:
+def show_proof() -> LedgerVerificationReport:
     """Recompute every balance this asker may see from the lines."""
-    report = verify(db.session())
-    imbalances = [ImbalanceResponse.model_validate(one) for one in report.imbalances]
-    return LedgerVerificationResponse(balanced=report.balanced, entries=report.entries, imbalances=imbalances)
+    return verify(db.session())
 
 
 @routes.query_route("/ledger/export", content=("text/plain", "text/csv"))

@@ -11,8 +11,9 @@ import click
 from admin.interface.api_requests import read_command
 from admin.interface.cli_context import app_context
 from admin.interface.option_names import option_names, read_file
-from admin.interface.output import handle_errors, print_json
-from admin.interface.param_types import DateParam, as_json_option, find_tenant_id, print_result
+from admin.interface.output import handle_errors, print_json, print_models, tab_separated
+from admin.interface.param_types import DateParam, as_json_option, find_tenant, find_tenant_id, print_result
+from billing.ledger import queries
 from billing.ledger.commands import MovePeriod, PostEntry, ReverseEntry, move_period, post_entry, reverse_entry
 from billing.ledger.export import ExportFormat
 from billing.ledger.export import export as export_books
@@ -47,10 +48,10 @@ def verify(as_json: bool) -> None:
     with app_context(), system_transaction(OPERATOR) as session:
         report = verify_books(session)
     if as_json:
-        print_json(report.as_json())
+        print_json(report)
     else:
         for imbalance in report.imbalances:
-            click.echo("\t".join(str(value) for value in imbalance.as_json().values()))
+            click.echo("\t".join(str(value) for value in imbalance.model_dump().values()))
         faults = len(report.imbalances)
         click.echo(
             f"仕訳 {report.entries:,} 件、不一致 {faults:,} 件 / {report.entries:,} entries, {faults:,} imbalances",
@@ -76,6 +77,80 @@ def export(to: str, fiscal_year: int | None, as_json: bool) -> None:
     with app_context(), system_transaction(OPERATOR) as session:
         for piece in export_books(session, ExportFormat(to), year):
             click.echo(piece.encode(), nl=False)
+
+
+@ledger.command("books")
+@click.argument("fiscal_year", type=int)
+@as_json_option
+@handle_errors
+def books(fiscal_year: int, as_json: bool) -> None:
+    """年度の帳簿の一覧 / The books that have a fiscal year, by the sum of their debit balances (yen)."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = queries.books(session, FiscalYear(fiscal_year).year)
+    print_models("books", found, as_json, tab_separated("tenant_id", "state", "debit_yen", "line_count"))
+
+
+@ledger.command("entries")
+@click.argument("code")
+@click.option("--fiscal-year", type=int, help="Only this fiscal year (2025 = 令和7年度).")
+@click.option("--before", type=click.IntRange(min=1), help="Only entries with a smaller number.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@as_json_option
+@handle_errors
+def entries(code: str, fiscal_year: int | None, before: int | None, limit: int, as_json: bool) -> None:
+    """仕訳を新しい順に見る / The entries of a tenant's book, newest first (yen)."""
+    year = None if fiscal_year is None else FiscalYear(fiscal_year).year
+    with app_context(), system_transaction(OPERATOR) as session:
+        tenant_id = find_tenant(session, code).id
+        found = queries.entries(session, tenant_id, fiscal_year=year, before=before, limit=limit)
+    print_models(
+        "entries",
+        found,
+        as_json,
+        tab_separated("number", "id", "happened_on", "kind", "reference", "total_yen", "memo"),
+    )
+
+
+@ledger.command("entry")
+@click.argument("code")
+@click.argument("entry_id", type=click.UUID)
+@as_json_option
+@handle_errors
+def entry(code: str, entry_id: UUID, as_json: bool) -> None:
+    """仕訳を見る / One entry of a tenant's book with its lines: debit positive, credit negative (yen)."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = queries.entry(session, find_tenant(session, code).id, entry_id)
+    if as_json:
+        print_json({"entry": found})
+        return
+    print_models("entries", [found], False, tab_separated("number", "happened_on", "kind", "reference", "memo"))
+    print_models("lines", found.lines, False, tab_separated("account", "account_name", "yen"))
+
+
+@ledger.command("balances")
+@click.argument("code")
+@click.option("--fiscal-year", type=int, help="Only this fiscal year (2025 = 令和7年度).")
+@as_json_option
+@handle_errors
+def balances(code: str, fiscal_year: int | None, as_json: bool) -> None:
+    """残高試算表を見る / The trial balance of a tenant's book, by year and account: debit positive (yen)."""
+    year = None if fiscal_year is None else FiscalYear(fiscal_year).year
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = queries.balances(session, find_tenant(session, code).id, year)
+    print_models(
+        "balances", found, as_json, tab_separated("fiscal_year", "account", "account_name", "yen", "line_count")
+    )
+
+
+@ledger.command("periods")
+@click.argument("code")
+@as_json_option
+@handle_errors
+def periods(code: str, as_json: bool) -> None:
+    """会計年度の状態を見る / The fiscal years of a tenant's book and their states, newest first."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = queries.periods(session, find_tenant(session, code).id)
+    print_models("periods", found, as_json, tab_separated("fiscal_year", "state"))
 
 
 @ledger.command("post")

@@ -116,8 +116,8 @@ def period_moving(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
 
 def _render_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
     tenant = directory.tenant_by_id(session(), tenant_id)
-    years = queries.years_of_book(session(), tenant_id)
-    year = query_year() or (years[0] if years else current_fiscal_year())
+    periods = {period.fiscal_year: period.state for period in queries.periods(session(), tenant_id)}
+    year = query_year() or max(periods, default=current_fiscal_year())
     before = request.args.get("before", "")
     found = queries.entries(
         session(),
@@ -126,7 +126,7 @@ def _render_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
         before=int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None,
         limit=PAGE_SIZE + 1,
     )
-    state = queries.period_state(session(), tenant_id, year)
+    state = periods.get(year)
     balances = queries.balances(session(), tenant_id, year)
     return render_page(
         "ledger/book",
@@ -134,7 +134,7 @@ def _render_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
         initial=Form.initial() if form is None else form,
         tenant=tenant,
         year=year,
-        years=sorted({*years, year}, reverse=True),
+        years=sorted({*periods, year}, reverse=True),
         balances=balances,
         debit_yen=sum(balance.yen for balance in balances if balance.yen > 0),
         credit_yen=-sum(balance.yen for balance in balances if balance.yen < 0),

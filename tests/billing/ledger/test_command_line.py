@@ -65,7 +65,7 @@ def entries(book: UUID) -> list[queries.EntryFacts]:
 
 def state(book: UUID, fiscal_year: int = 2025) -> PeriodState | None:
     with tenant_scope(OPERATOR):
-        return queries.period_state(db.session(), book, fiscal_year)
+        return next((one.state for one in queries.periods(db.session(), book, fiscal_year)), None)
 
 
 def test_books_that_hold_exit_0(book: UUID, actors: Actors) -> None:
@@ -74,6 +74,29 @@ def test_books_that_hold_exit_0(book: UUID, actors: Actors) -> None:
     result = moyai("verify", "--json")
 
     assert (result.exit_code, json.loads(result.stdout)) == (0, {"balanced": True, "entries": 1, "imbalances": []})
+
+
+def test_the_reads_of_a_book_answer_what_its_queries_return(book: UUID, actors: Actors) -> None:
+    entry_id = posted(actors, book).entry_id
+    with tenant_scope(OPERATOR):
+        entry = queries.entry(db.session(), book, entry_id).model_dump(mode="json")
+
+    assert answer("entries", "431001", "--fiscal-year", "2025") == (0, {"entries": [entry]})
+    assert answer("entries", "431001", "--before", str(entry["number"])) == (0, {"entries": []})
+    assert answer("entry", "431001", str(entry_id)) == (0, {"entry": entry})
+    assert answer("periods", "431001") == (0, {"periods": [{"fiscal_year": 2025, "state": "open"}]})
+    assert [(row["account"], row["yen"]) for row in answer("balances", "431001")[1]["balances"]] == [
+        ("burden", -1_000),
+        ("receivable", 1_000),
+    ]
+    assert answer("books", "2025") == (
+        0,
+        {"books": [{"tenant_id": str(book), "debit_yen": 1_000, "line_count": 2, "state": "open"}]},
+    )
+    assert moyai("entry", "431001", str(entry_id)).stdout.splitlines()[1:] == [
+        "receivable\t未収負担金\t1000",
+        "burden\t負担金\t-1000",
+    ]
 
 
 def test_books_that_do_not_hold_exit_1_and_name_the_account(
@@ -88,7 +111,7 @@ def test_books_that_do_not_hold_exit_1_and_name_the_account(
     report = json.loads(result.stdout)
     assert (result.exit_code, report["balanced"]) == (1, False)
     [imbalance] = report["imbalances"]
-    assert (imbalance["kind"], imbalance["tenant"]) == ("balance", str(book))
+    assert (imbalance["kind"], imbalance["tenant_id"]) == ("balance", str(book))
     assert (imbalance["expected"], imbalance["found"]) == (1_000, 1_001)
 
 

@@ -123,4 +123,5 @@ def test_what_is_posted_while_the_year_closes_is_in_it_or_refused(database: Flas
     assert answers[20] == proof_of_the_books()
     assert sum(isinstance(answer, Closed) for answer in answers) > 0
     with tenant_scope(OPERATOR):
-        assert queries.period_state(db.session(), book, 2025) is PeriodState.CLOSED
+        [period] = queries.periods(db.session(), book, 2025)
+        assert period.state is PeriodState.CLOSED

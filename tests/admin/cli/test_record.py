@@ -1,0 +1,59 @@
+"""`moyai audit` and `moyai approval`: what they print is the read model of the query, as the API answers it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from governance import approvals
+from governance.audit import queries
+from governance.commands import system_transaction
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.ids import new_id
+from tests.actors import Actors
+from tests.admin.cli.command_line import Moyai
+from tests.tenancy.factories import kumamoto_city
+
+
+def test_the_audit_log_is_listed_as_the_query_returns_it(moyai: Moyai, actors: Actors) -> None:
+    city = kumamoto_city(actors)
+    with tenant_scope(OPERATOR):
+        found = [one.model_dump(mode="json") for one in queries.events(db.session(), subject=str(city))]
+
+    code, answer, _ = moyai("audit", "list", "--subject", str(city))
+
+    assert (code, answer) == (0, {"events": found})
+    assert found[0]["event"] == "tenant.registered"
+    assert moyai.text("audit", "list", "--subject", str(city))[1] == (
+        f"{found[0]['recorded_at']}\tdone\ttenant.registered\t{city}\t{actors.onboarding.id}\n"
+    )
+
+
+def test_an_intact_chain_names_no_break(moyai: Moyai, actors: Actors) -> None:
+    kumamoto_city(actors)
+
+    code, answer, _ = moyai("audit", "verify")
+
+    assert code == 0
+    assert answer["intact"] is True
+    assert set(answer) == {"intact", "records", "unsealed"}
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_approvals_are_listed_until_they_are_decided(moyai: Moyai, actors: Actors, decided: bool) -> None:
+    subject, tenant_id = new_id(), actors.operator_tenant
+    about: dict[str, Any] = {"kind": "quota", "subject_id": subject, "digest": "sha256:a"}
+    with system_transaction(OPERATOR) as session:
+        approvals.request(session, actors.finance, clock.now(), tenant_id=tenant_id, **about)
+        if decided:
+            decision = approvals.Decision.APPROVED
+            approvals.decide(session, actors.approver, clock.now(), decision=decision, **about)
+
+    code, answer, _ = moyai("approval", "list")
+
+    assert code == 0
+    assert [(row["subject_id"], row["requested_by"], row["decision"]) for row in answer["approvals"]] == (
+        [] if decided else [(str(subject), actors.finance.id, None)]
+    )
