@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +17,7 @@ from admin.operations.keycloak_setup import example_passwords
 from admin.operations.settings import Settings
 from governance.commands import system_transaction
 from governance.kernel import clock
+from governance.kernel.concurrency import ParallelMap
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import NotAllowed, NotFound, message
 from governance.permissions import Role
@@ -81,10 +80,9 @@ def create_accounts(settings: Settings) -> list[Account]:
             return None
         return Account(account.username, password, account.realm, account.role, account.tenant)
 
-    with ThreadPoolExecutor(MAX_CONCURRENCY, thread_name_prefix="accounts") as pool:
-        given = [pool.submit(copy_context().run, set_password, entry) for entry in new]
-    for future in given:
-        account = future.result()
+    with ParallelMap(MAX_CONCURRENCY, "accounts") as parallel:
+        made = parallel.map(set_password, new)
+    for account in made:
         if account is not None:
             kept[account.username] = account.password
     if new:

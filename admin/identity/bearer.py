@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from admin.core.guard import Identification
 from admin.identity.membership import membership_status, operator_tenant
-from admin.identity.realms import CONSOLE_CLIENT
 from admin.identity.roles import effective_roles, organization_in, roles_in_token
 from admin.identity.tokens import Claims, TokenRejected, TokenVerifier, VerifiedToken
 from governance.actors import Actor, ActorKind
@@ -18,7 +17,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import SCOPE_PERMISSIONS, Permission
 from tenancy.clients.states import ClientState
 from tenancy.clients.tables import ServiceClient
-from tenancy.keycloak.port import Realm, organization_alias, service_client_name
+from tenancy.keycloak.port import CONSOLE_CLIENT, Realm, organization_alias, service_client_name
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
 from tenancy.tenants.tables import Tenant
 

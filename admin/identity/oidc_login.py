@@ -19,13 +19,13 @@ from authlib.integrations.requests_client import OAuth2Session
 
 from admin.identity.bearer import parse_person_id
 from admin.identity.cipher import TextCipher
-from admin.identity.realms import CONSOLE_CLIENT, RealmEndpoints
+from admin.identity.realms import RealmEndpoints
 from admin.identity.roles import organization_in, roles_in_token
 from admin.identity.tokens import TokenRejected, TokenVerifier
 from governance.kernel.errors import DependencyUnavailable, NotAllowed, message
 from governance.permissions import Role
 from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
-from tenancy.keycloak.port import Realm, organization_alias
+from tenancy.keycloak.port import CONSOLE_CLIENT, Realm, organization_alias
 
 COOKIE: Final = "__Host-moyai-sign-in"
 SECONDS: Final = 600

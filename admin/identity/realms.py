@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from tenancy.keycloak.port import Realm
 
-CONSOLE_CLIENT = "moyai-console"
-"""The client people sign in with; its key is ours, its one redirect address is `/login/callback`."""
-
 
 @dataclass(frozen=True, slots=True)
 class RealmEndpoints:

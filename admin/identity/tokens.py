@@ -20,9 +20,9 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from admin.identity.jwks_cache import JwksCache
-from admin.identity.realms import CONSOLE_CLIENT, RealmEndpoints
+from admin.identity.realms import RealmEndpoints
 from governance.kernel import clock
-from tenancy.keycloak.port import Realm
+from tenancy.keycloak.port import CONSOLE_CLIENT, Realm
 from tenancy.keycloak.representations import API_CLIENT
 
 TOKEN_BYTES: Final = 8 * 1024

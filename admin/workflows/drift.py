@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from typing import Final
 
 from governance.commands import system_transaction
 from governance.kernel import clock
+from governance.kernel.concurrency import MAX_TENANTS, ParallelMap
 from governance.kernel.database import OPERATOR
 from governance.kernel.models import ReadModel
 from tenancy import directory
@@ -24,8 +23,6 @@ from tenancy.keycloak.port import Identities
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
 from tenancy.tenants.queries import tenants
 from tenancy.tenants.states import TenantState
-
-MAX_CONCURRENCY: Final = 8
 
 PROVISIONED_STATES: Final = frozenset(
     {TenantState.TRIAL, TenantState.ACTIVE, TenantState.SUSPENDED, TenantState.LEAVING}
@@ -71,6 +68,5 @@ def _compare(intents: Sequence[OnboardingIntent], identities: Identities) -> lis
         )
         return tenant_drift(wanted, identities.describe_tenant(intent.tenant_id))
 
-    with ThreadPoolExecutor(MAX_CONCURRENCY, thread_name_prefix="drift") as pool:
-        futures = [pool.submit(copy_context().run, compare, intent) for intent in intents]
-    return [difference for future in futures for difference in future.result()]
+    with ParallelMap(MAX_TENANTS, "drift") as parallel:
+        return [difference for differences in parallel.map(compare, intents) for difference in differences]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from tenancy.keycloak.concurrency import ParallelMap
+from governance.kernel.concurrency import ParallelMap
 from tenancy.keycloak.connection import KeyCredential, RealmConnection
 from tenancy.keycloak.keys import BackendKeys
 from tenancy.keycloak.organizations import Organizations, RoleCatalogue
@@ -54,7 +54,7 @@ class KeycloakIdentities:
         self._people = {realm: account(realm, people) for realm in Realm}
         clients = account(Realm.TENANTS, KeyCredential(CLIENTS_CLIENT, keys.clients))
         readers = {realm: account(realm, reconciler) for realm in Realm}
-        self._parallel = ParallelMap(threads)
+        self._parallel = ParallelMap(threads, "keycloak")
         self._reader = KeycloakReader(readers[Realm.TENANTS], readers[Realm.OPERATORS], self._parallel)
         self._organizations = Organizations(self._people[Realm.TENANTS], RoleCatalogue(clients), self._parallel)
         self._members = People(self._people[Realm.TENANTS], self._organizations, self._parallel)

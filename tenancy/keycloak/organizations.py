@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from governance.kernel.concurrency import ParallelMap
 from governance.kernel.errors import Conflict, Invalid, message
 from tenancy.keycloak.adoption import create_or_adopt
-from tenancy.keycloak.concurrency import ParallelMap
 from tenancy.keycloak.connection import RealmConnection, ResourceMissing
 from tenancy.keycloak.port import (
     MANAGED_BY,

@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from governance.kernel.concurrency import ParallelMap
 from governance.kernel.errors import Conflict, Invalid, NotFound, message
 from governance.permissions import OPERATOR_ROLES
 from tenancy.keycloak.adoption import create_or_adopt
-from tenancy.keycloak.concurrency import ParallelMap
 from tenancy.keycloak.connection import AlreadyExists, NoResponse, RealmConnection, ResourceMissing
 from tenancy.keycloak.organizations import ROLE_GROUP_MISSING, Organizations, RoleCatalogue, check_length
 from tenancy.keycloak.port import (
+    CONSOLE_CLIENT,
     MANAGED_BY,
     TENANT_ROLE_GROUPS,
     EnsureOutcome,
@@ -32,7 +33,6 @@ from tenancy.keycloak.representations import (
     person_changes,
     person_facts,
 )
-from tenancy.keycloak.specification.shared import CONSOLE_CLIENT
 
 PASSWORD_MAIL_SECONDS = 24 * 60 * 60
 

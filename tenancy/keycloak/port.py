@@ -35,6 +35,10 @@ SERVICE_SCOPES: Final = (
 """What a service client may be allowed to ask of Moyai's own API."""
 
 
+CONSOLE_CLIENT: Final = "moyai-console"
+"""The client of both realms that people sign in with, by its key; its one redirect address is `/login/callback`."""
+
+
 class Realm(StrEnum):
     """The two realms; each person and client lives in exactly one."""
 

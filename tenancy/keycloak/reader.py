@@ -6,8 +6,8 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
+from governance.kernel.concurrency import ParallelMap
 from governance.kernel.errors import DependencyUnavailable
-from tenancy.keycloak.concurrency import ParallelMap
 from tenancy.keycloak.connection import RealmConnection
 from tenancy.keycloak.organizations import find_organizations
 from tenancy.keycloak.port import KeycloakTenantFacts, OrganizationFacts, Privilege, ServerFacts, ServiceClientFacts

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from governance.kernel.concurrency import ParallelMap
 from governance.kernel.errors import Conflict, Invalid, message
 from tenancy.keycloak.adoption import create_or_adopt
-from tenancy.keycloak.concurrency import ParallelMap
 from tenancy.keycloak.connection import RealmConnection
 from tenancy.keycloak.organizations import NOT_CONFIGURED, check_length
 from tenancy.keycloak.port import (

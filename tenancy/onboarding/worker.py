@@ -1,16 +1,14 @@
-"""Running an onboarding: lease, one remote action, its record, the next step. Killed anywhere, it is run again.
+"""Running an onboarding: lease, one step's action in Keycloak, its result, the next step. Killed anywhere, it resumes.
 
-No remote call is made inside a database transaction. The lease is system state; what came of a step is a
-command (`advance_step`), so that the record tells it. A lease that ran out belongs to whoever takes it next; its fence
-keeps the former holder from writing, and every action can be repeated without harm.
+No remote call is made inside a database transaction. The lease is system state; the result of a step is recorded by
+a command (`advance_step`), so that the audit log has it. An expired lease can be taken by any worker; its fence number
+keeps the former holder from writing. Every action is safe to repeat.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -23,6 +21,7 @@ from sqlalchemy.orm import Session
 from governance.actors import Actor
 from governance.commands import system_transaction
 from governance.kernel import clock
+from governance.kernel.concurrency import MAX_TENANTS, ParallelMap
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import DomainError, Stale
 from tenancy.keycloak.port import Identities
@@ -36,9 +35,7 @@ from tenancy.onboarding.tables import Onboarding, OnboardingStep
 log = structlog.get_logger(__name__)
 
 LEASE_DURATION: Final = timedelta(seconds=60)
-"""Renewed at each step. The longest step (fifty people) takes seconds; a call gives up after 15."""
-
-MAX_CONCURRENCY: Final = 8
+"""Renewed at each step. The longest step (fifty people) takes seconds; a call to Keycloak ends after 15."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Lease:
 
 
 class OnboardingWorker:
-    """Runs onboardings, as the system actor. One can serve many threads; each call needs an app context."""
+    """Runs onboardings as the system actor. Safe to use from many threads; each call needs an application context."""
 
     def __init__(self, identities: Identities, *, actor: Actor, name: str, lease: timedelta = LEASE_DURATION) -> None:
         self._identities = identities
@@ -60,9 +57,9 @@ class OnboardingWorker:
         self._lease = lease
 
     def run(self, onboarding_id: UUID) -> None:
-        """Do every step that can be done now. Returns at once when another worker has the onboarding in hand.
+        """Run every step that can be run now. Returns at once when another worker holds the lease.
 
-        A database that goes away comes out as its exception; the lease runs out and the sweep finds the onboarding.
+        Exceptions of the database are raised; the lease then expires and the sweep queues the onboarding again.
         """
         lease = self._acquire_lease(onboarding_id)
         if lease is None:
@@ -90,7 +87,7 @@ class OnboardingWorker:
         self._record_attempt(lease, step, attempt)
 
     def _can_mail(self, lease: Lease) -> bool:
-        """Whether Keycloak is there; asked before the attempt is counted, for one without an end is the last."""
+        """Whether Keycloak is reachable, checked before the attempt is counted: the mail is attempted once only."""
         with system_transaction(OPERATOR) as session:
             intent = self._intent(session, lease)
         if all(owner.mailed_at is not None for owner in intent.owners):
@@ -103,7 +100,7 @@ class OnboardingWorker:
         except Stale:
             raise
         except DomainError as refusal:
-            # Moyai's own rules refused what the step would have recorded, such as membership without acceptance.
+            # Moyai's own rules refused the result, such as membership without an accepted agreement.
             return self._advance(lease, step, StepAttempt(StepResult.REFUSED, refusal.code))
 
     def _advance(self, lease: Lease, step: StepName, attempt: StepAttempt) -> StepAdvanced:
@@ -146,7 +143,7 @@ class OnboardingWorker:
             return next_step(step_statuses(session, self._load_leased(session, lease)), clock.now())
 
     def _begin_attempt(self, lease: Lease, step: StepName) -> tuple[OnboardingIntent, int]:
-        """Renew the lease, show the step as running, count the try, and read what is wanted."""
+        """Renew the lease, set the step running, count the attempt; the intent, and the number of attempts so far."""
         now = clock.now()
         with system_transaction(OPERATOR) as session:
             onboarding = self._load_leased(session, lease)
@@ -197,19 +194,16 @@ def run_concurrently(
     worker: OnboardingWorker,
     onboarding_ids: Iterable[UUID],
     *,
-    threads: int = MAX_CONCURRENCY,
+    threads: int = MAX_TENANTS,
 ) -> None:
     """Run several onboardings at once, each inside a `context` of its own (the application's).
 
     The first exception is raised after all ended.
     """
 
-    def one(onboarding_id: UUID) -> None:
+    def run(onboarding_id: UUID) -> None:
         with context():
             worker.run(onboarding_id)
 
-    with ThreadPoolExecutor(min(threads, MAX_CONCURRENCY), thread_name_prefix="onboarding") as pool:
-        given = [pool.submit(copy_context().run, one, onboarding_id) for onboarding_id in onboarding_ids]
-        wait(given)
-    for done in given:
-        done.result()
+    with ParallelMap(min(threads, MAX_TENANTS), "onboarding") as parallel:
+        parallel.map(run, onboarding_ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenancy.keycloak.port import MANAGED_BY
+from tenancy.keycloak.port import CONSOLE_CLIENT, MANAGED_BY
 from tenancy.keycloak.representations import API_CLIENT
 from tenancy.keycloak.specification.model import (
     REALM_MANAGEMENT,
@@ -13,7 +13,6 @@ from tenancy.keycloak.specification.model import (
     Json,
 )
 
-CONSOLE_CLIENT = "moyai-console"
 PEOPLE_CLIENT = "moyai-people"
 CLIENTS_CLIENT = "moyai-clients"
 RECONCILER_CLIENT = "moyai-reconciler"
