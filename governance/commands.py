@@ -13,17 +13,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Final, Generic, TypeVar, get_type_hints
+from typing import Any, Final, Generic, Self, TypeVar, get_type_hints
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from sqlalchemy.orm import Session
 
 from governance import outbox
 from governance.actors import Actor
 from governance.audit import writer
 from governance.audit.writer import AuditOutcome, AuditRecord
+from governance.declaration import run_checks
 from governance.events import Event
 from governance.idempotency import answer_statement, begin_with_key
 from governance.kernel import clock
@@ -48,6 +49,11 @@ class Command(BaseModel):
     """What somebody asks for. Strict: a wrong type or an unknown field is refused, never guessed at."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @model_validator(mode="after")
+    def _run_checks(self) -> Self:
+        run_checks(self)
+        return self
 
 
 class Result(BaseModel):
@@ -124,6 +130,18 @@ class CommandHandler(Generic[CommandT, ResultT]):
                 return self._execute(command, actor, key)
         finally:
             _in_command.reset(token)
+
+    def previous_result(self, command: CommandT, *, actor: Actor, key: str) -> ResultT | None:
+        """What this key was answered before; None for a key not used yet. Changes nothing.
+
+        Raises IdempotencyKeyReused when the key came with another command.
+        """
+        with tenant_scope(actor.tenant_scope):
+            session = db.session()
+            session.rollback()
+            answered = begin_with_key(session, actor, self.name, key, digest_of(command.model_dump(mode="json")))
+            session.rollback()
+        return None if answered is None else self.result_type.model_validate_json(answered)
 
     def _execute(self, command: CommandT, actor: Actor, key: str | None) -> ResultT:
         session = db.session()

@@ -6,6 +6,7 @@ ask again. A bug says a number to quote and nothing of itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from admin.core.guard import is_api
 from admin.core.language import current_language
 from admin.core.request_checks import current_request_id
 from governance.commands import COMMANDS
+from governance.declaration import InvalidCommand, errors_of
 from governance.kernel.errors import (
     Closed,
     Conflict,
@@ -66,11 +68,6 @@ INTERNAL_ERROR = message(
     en="Something went wrong on our side.",
     hint_ja="問い合わせ番号を添えて、運営者にお知らせください。",
     hint_en="Please contact the operator and quote the number below.",
-)
-INVALID_FIELD = message(
-    "input.wrong",
-    ja="入力「{place}」を確かめてください（{problem}）。",
-    en="Check the input {place} ({problem}).",
 )
 HTTP_MESSAGES: Final[dict[int, Message]] = {
     400: message("http.bad_request", ja="要求を読み取れませんでした。", en="The request could not be read."),
@@ -119,15 +116,14 @@ def invalid_command(wrong: ValidationError) -> Invalid:
     """
     if wrong.title not in {known.command_type.__name__ for known in COMMANDS.values()}:
         raise wrong
-    problems = wrong.errors(include_url=False, include_input=False, include_context=False)
-    place = ".".join(str(step) for step in problems[0]["loc"]) or "-"
-    return Invalid(INVALID_FIELD, field=place, place=place, problem=problems[0]["msg"])
+    return InvalidCommand(errors_of(wrong))
 
 
 def _render_domain_error(refusal: DomainError) -> Response:
     language = current_language()
     status = status_of(refusal)
-    response = _render(status, refusal.code, refusal.text(language), refusal.hint(language), refusal.field)
+    errors = refusal.errors if isinstance(refusal, InvalidCommand) else ()
+    response = _render(status, refusal.code, refusal.text(language), refusal.hint(language), refusal.field, errors)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
@@ -162,17 +158,29 @@ def _render_message(status: HTTPStatus, message: Message) -> Response:
     return _render(status, error.code, error.text(language), error.hint(language), None)
 
 
-def _render(status: HTTPStatus, code: str, message: str, hint: str, field: str | None) -> Response:
+def _render(
+    status: HTTPStatus, code: str, message: str, hint: str, field: str | None, errors: Sequence[Invalid] = ()
+) -> Response:
     if is_api() or request.accept_mimetypes.best == "application/json":
-        return problem(status, code, message, hint, field)
+        return problem(status, code, message, hint, field, errors)
     page = render_template(
         "error.html", status=int(status), message=message, hint=hint, number=current_request_id(), field=field
     )
     return Response(page, status=int(status), content_type="text/html; charset=utf-8")
 
 
-def problem(status: HTTPStatus, code: str, message: str, hint: str = "", field: str | None = None) -> Response:
-    """A refusal as `application/problem+json` (RFC 9457), with our code, the field and the request's number."""
+def problem(
+    status: HTTPStatus,
+    code: str,
+    message: str,
+    hint: str = "",
+    field: str | None = None,
+    errors: Sequence[Invalid] = (),
+) -> Response:
+    """A refusal as `application/problem+json` (RFC 9457), with our code, the field and the request's number.
+
+    `errors` are all that is wrong with a command; the first of them is the problem itself.
+    """
     content: dict[str, Any] = {
         "type": f"urn:moyai:problem:{code}",
         "title": status.phrase,
@@ -185,6 +193,9 @@ def problem(status: HTTPStatus, code: str, message: str, hint: str = "", field: 
         content["hint"] = hint
     if field:
         content["field"] = field
+    if len(errors) > 1:
+        language = current_language()
+        content["errors"] = [{"field": e.field, "code": e.code, "detail": e.text(language)} for e in errors]
     response = Response(json.dumps(content), status=int(status), content_type="application/problem+json")
     response.headers["Content-Language"] = current_language()
     return response

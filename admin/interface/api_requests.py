@@ -5,12 +5,10 @@ What is wrong with the address is a 404 that tells nothing; everything else name
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
 from datetime import date
 from enum import Enum
-from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 from flask import request
@@ -18,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from werkzeug.exceptions import NotFound as HTTPNotFound
 from werkzeug.exceptions import UnsupportedMediaType
 
-from admin.core.errors import INVALID_FIELD
+from governance.declaration import UNEXPECTED_FIELD, InvalidCommand, errors_of
 from governance.kernel.database import db
 from governance.kernel.era import DATE_BOUNDS
 from governance.kernel.errors import DomainError, Invalid, NotFound, message
@@ -39,20 +37,10 @@ NOT_AN_OBJECT = message(
     ja="本文は JSON のオブジェクトで指定してください。",
     en="The body must be a JSON object.",
 )
-UNEXPECTED_FIELD = message(
-    "api.not_expected",
-    ja="「{given}」はここでは指定できません。",
-    en="“{given}” cannot be given here.",
-)
 GIVEN_TWICE = message(
     "api.twice",
     ja="「{given}」が二度以上指定されています。",
     en="“{given}” is given more than once.",
-)
-INVALID_DATE = message(
-    "api.not_a_day",
-    ja="{place} は {least} から {most} までの日付を YYYY-MM-DD の形で指定してください。",
-    en="{place} must be a date from {least} to {most}, as YYYY-MM-DD.",
 )
 IF_MATCH_MISSING = message(
     "api.version_missing",
@@ -132,7 +120,7 @@ def read_query(model: type[M]) -> M:
     try:
         return model.model_validate(request.args.to_dict())
     except ValidationError as wrong:
-        raise _invalid_field(wrong) from None
+        raise InvalidCommand(errors_of(wrong)) from None
 
 
 def refuse_query() -> None:
@@ -196,61 +184,3 @@ def read_body() -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid(NOT_AN_OBJECT)
     return value
-
-
-def read_command(model: type[M], body: Mapping[str, Any], known: Mapping[str, Any]) -> M:
-    """The command made of the body and of what the address says; the body may not say the latter again."""
-    for name in body:
-        if name in known:
-            raise Invalid(UNEXPECTED_FIELD, field=name, given=name)
-    for place, value in _dates(model, body, ""):
-        _check_date(place, value)
-    whole = {**body, **known}
-    try:
-        return model.model_validate_json(json.dumps(whole, default=str, ensure_ascii=False).encode())
-    except ValidationError as wrong:
-        raise _invalid_field(wrong) from None
-
-
-def _invalid_field(wrong: ValidationError) -> Invalid:
-    first = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = ".".join(printable(step) for step in first["loc"]) or "-"
-    return Invalid(INVALID_FIELD, field=place, place=place, problem=first["msg"])
-
-
-def _dates(model: type[BaseModel], value: object, where: str) -> Iterator[tuple[str, object]]:
-    """Every value that stands where the model has a day, with its place."""
-    if not isinstance(value, Mapping):
-        return
-    for name, field in model.model_fields.items():
-        if value.get(name) is not None:
-            yield from _dates_in(field.annotation, value[name], f"{where}{name}")
-
-
-def _dates_in(kind: Any, value: object, where: str) -> Iterator[tuple[str, object]]:
-    if kind is date:
-        yield where, value
-    elif isinstance(kind, type) and issubclass(kind, BaseModel):
-        yield from _dates(kind, value, f"{where}.")
-    elif get_origin(kind) is dict:
-        for key, inner in value.items() if isinstance(value, Mapping) else ():
-            yield from _dates_in(get_args(kind)[1], inner, f"{where}.{printable(key)}")
-    elif get_origin(kind) in (tuple, list):
-        for place, inner in enumerate(value if isinstance(value, list) else ()):
-            yield from _dates_in(get_args(kind)[0], inner, f"{where}.{place}")
-    else:
-        for inner_kind in get_args(kind):
-            yield from _dates_in(inner_kind, value, where)
-
-
-def _check_date(place: str, value: object) -> None:
-    """pydantic takes 0 and "1743465600" for days too, even where it is strict."""
-    try:
-        is_date = isinstance(value, str) and _DATE.fullmatch(value) is not None
-        if is_date and DATE_BOUNDS[0] <= date.fromisoformat(str(value)) <= DATE_BOUNDS[1]:
-            return
-    except ValueError:
-        is_date = False  # the 30th of February
-    raise Invalid(
-        INVALID_DATE, field=place, place=place, least=DATE_BOUNDS[0].isoformat(), most=DATE_BOUNDS[1].isoformat()
-    )

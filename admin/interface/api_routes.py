@@ -7,7 +7,7 @@ make the order of a command, which decides everything else, the permission too.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeVar, get_args, get_type_hints
@@ -25,7 +25,6 @@ from admin.core.language import current_language
 from admin.interface.api_requests import (
     Query,
     read_body,
-    read_command,
     read_key,
     read_path_param,
     read_query,
@@ -33,7 +32,9 @@ from admin.interface.api_requests import (
     read_version,
     refuse_query,
 )
+from admin.interface.entry_points import EntryPoint
 from governance.commands import Command, CommandHandler
+from governance.declaration import read_command
 from governance.kernel.errors import Conflict, NotFound, Stale, message
 from governance.permissions import Permission
 
@@ -104,9 +105,14 @@ V = TypeVar("V", bound=Callable[..., Any])
 class ApiRoutes:
     """The API routes of one feature, in the order in which its `api.py` declares them. Iterating gives each `Route`."""
 
-    def __init__(self, tag: Tag) -> None:
+    def __init__(self, tag: Tag, entry_points: Iterable[EntryPoint] = ()) -> None:
         self._tag = tag
         self._routes: list[ApiRoute] = []
+        for entry_point in entry_points:
+            if (address := entry_point.api) is not None:
+                self.command_route(
+                    address.method, address.rule, entry_point.handler, address.path_params, version=address.has_version
+                )
 
     def __iter__(self) -> Iterator[ApiRoute]:
         return iter(self._routes)
@@ -175,7 +181,7 @@ class ApiRoutes:
             # What takes no body may come with an empty one; anything in it is refused below.
             takes_body = bool(set(handler.command_type.model_fields) - path_fields)
             body = read_body() if takes_body or request.content_length else {}
-            command = read_command(handler.command_type, body, known)
+            command = read_command(handler.command_type, body, given=known)
             with TranslateErrors(known.values(), versioned=version):
                 return json_response(handler(command, actor=current_actor(), key=key), 201 if method == "POST" else 200)
 
@@ -217,7 +223,7 @@ class ApiRoutes:
                     field: _read_path_param(part, command_model, field, parts[part])
                     for part, field in path_params.items()
                 }
-                command = read_command(command_model, read_body(), known)
+                command = read_command(command_model, read_body(), given=known)
                 with TranslateErrors(known.values()):
                     return json_response(view(command, key), 201)
 

@@ -48,7 +48,10 @@ class CliContext:
 
 
 def _required_permission() -> Permission:
-    """What the running command asks, by its path; a command that is not in the table is a bug."""
+    """What the running command asks: its own permission, or by its path; one that has neither is a bug."""
+    own: Permission | None = getattr(click.get_current_context().command, "permission", None)
+    if own is not None:
+        return own
     path = click.get_current_context().command_path.split(maxsplit=1)[1]
     return COMMAND_PERMISSIONS[path]
 

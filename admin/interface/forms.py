@@ -19,6 +19,7 @@ from admin.core.errors import status_of
 from admin.core.language import current_language
 from governance.kernel.era import parse_day
 from governance.kernel.errors import Conflict, DomainError, IdempotencyKeyReused, Invalid, message
+from governance.kernel.field_types import NOT_A_NUMBER
 from governance.kernel.ids import new_id
 from governance.kernel.yen import printable, yen_from_form
 
@@ -28,11 +29,6 @@ ALREADY_SUBMITTED = message(
     en="This form has already been submitted.",
     hint_ja="変更を重ねて行うときは、内容を確かめて、もう一度送信してください。",
     hint_en="To make another change, check the form and submit it again.",
-)
-NOT_A_NUMBER = message(
-    "form.not_a_number",
-    ja="「{given}」は数ではありません。半角の整数で入力してください。",
-    en="“{given}” is not a number; enter a whole number in half-width digits.",
 )
 NOT_OFFERED = message("form.not_offered", ja="選択肢から選んでください。", en="Choose one of the options.")
 CONFIRMATION_MISMATCH = message(

@@ -23,6 +23,14 @@ _JSON: Final = "application/json"
 _PROBLEM: Final = "application/problem+json"
 
 
+class FieldProblem(BaseModel):
+    """One of several things that are wrong with a command."""
+
+    field: str
+    code: str
+    detail: str
+
+
 class Problem(BaseModel):
     """What went wrong (RFC 9457), in the language of Accept-Language; Japanese unless English is asked for."""
 
@@ -34,6 +42,7 @@ class Problem(BaseModel):
     request_id: str = Field(description="The number to quote to the operator.")
     hint: str | None = Field(default=None, description="What to do next.")
     field: str | None = Field(default=None, description="The path of the field in the request.")
+    errors: list[FieldProblem] | None = Field(default=None, description="Everything that is wrong, where it is more.")
 
 
 _STATUS_DESCRIPTIONS: Final = {

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
 from admin.core.errors import invalid_command
+from governance.declaration import InvalidCommand
 from governance.kernel.errors import DependencyUnavailable, DomainError, Invalid
 
 Parameters = ParamSpec("Parameters")
@@ -92,11 +93,15 @@ def exit_code(refusal: DomainError) -> int:
 
 def error_json(refusal: DomainError) -> dict[str, Any]:
     """`{"error": {"code", "message", "field"?, "hint"?}}`."""
-    error = {"code": refusal.code, "message": f"{refusal.text('ja')} / {refusal.text('en')}"}
+    error: dict[str, Any] = {"code": refusal.code, "message": f"{refusal.text('ja')} / {refusal.text('en')}"}
     if refusal.field is not None:
         error["field"] = refusal.field
     if refusal.hint("ja"):
         error["hint"] = f"{refusal.hint('ja')} / {refusal.hint('en')}"
+    if isinstance(refusal, InvalidCommand) and len(refusal.errors) > 1:
+        error["errors"] = [
+            {"field": e.field, "code": e.code, "message": f"{e.text('ja')} / {e.text('en')}"} for e in refusal.errors
+        ]
     return {"error": error}
 
 
@@ -118,7 +123,8 @@ def _report(refusal: DomainError, context: click.Context, as_json: bool, json_to
     if as_json:
         click.echo(json.dumps(error_json(refusal), ensure_ascii=False).encode(), err=json_to_stderr)
     else:
-        where = f"{refusal.field}: " if refusal.field is not None else ""
-        for language in ("ja", "en"):
-            click.echo(f"{where}{refusal.text(language)} {refusal.hint(language)}".rstrip(), err=True)
+        for one in refusal.errors if isinstance(refusal, InvalidCommand) else (refusal,):
+            where = f"{one.field}: " if one.field is not None else ""
+            for language in ("ja", "en"):
+                click.echo(f"{where}{one.text(language)} {one.hint(language)}".rstrip(), err=True)
     context.exit(exit_code(refusal))

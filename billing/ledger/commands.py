@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from billing.ledger.tables import LedgerAccount, LedgerEntry, LedgerLine, Ledger
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.errors import Conflict, Invalid, message, not_found, require_found
+from governance.kernel.field_types import JstDate
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import MAX_YEN
 from governance.permissions import Permission
@@ -52,7 +52,7 @@ class PostEntry(Command):
 
     tenant_id: UUID
     reference: Reference
-    happened_on: date
+    happened_on: JstDate
     lines: Annotated[tuple[EntryLine, ...], Field(min_length=2, max_length=MAX_LINES)]
     memo: Memo = ""
     kind: Literal["ordinary", "adjustment"] = "ordinary"
@@ -94,7 +94,7 @@ class ReverseEntry(Command):
 
     tenant_id: UUID
     entry_id: UUID
-    happened_on: date
+    happened_on: JstDate
     why: Annotated[Memo, Field(min_length=1)]
 
 

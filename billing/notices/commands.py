@@ -18,6 +18,7 @@ from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.era import format_day
 from governance.kernel.errors import Conflict, Invalid, message
+from governance.kernel.field_types import JstDate
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
@@ -54,8 +55,8 @@ class IssueNotices(Command):
     """
 
     run_id: UUID
-    issued_on: date | None = None
-    due_on: date | None = None
+    issued_on: JstDate | None = None
+    due_on: JstDate | None = None
     issuer: PlainLine | None = None
     revenue_account: PlainLine = "分担金及び負担金"
     claim: PlainLine | None = None

@@ -23,6 +23,7 @@ from governance.approvals import Decision
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.errors import Conflict, NotAllowed, Stale, message, require_found
+from governance.kernel.field_types import JstDate
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
@@ -94,7 +95,7 @@ class ApproveAllocation(Command):
 
     run_id: UUID
     digest: str
-    happened_on: date | None = None
+    happened_on: JstDate | None = None
 
 
 class AllocationApproved(Result):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from governance.agreements.tables import Acceptance, Agreement, AgreementVersion
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.errors import Conflict, Invalid, message, not_found, require_found
+from governance.kernel.field_types import JstDate
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import plain_line, plain_text
@@ -52,7 +52,7 @@ class PublishAgreement(Command):
     title: str
     language: Literal["ja", "en"]
     text: str
-    effective_from: date
+    effective_from: JstDate
     mandatory: bool = True
 
 
@@ -71,7 +71,7 @@ class AcceptAgreement(Command):
     signer_title: str
     on_behalf_of: str
     authority: str
-    signed_on: date
+    signed_on: JstDate
 
 
 class AgreementAccepted(Result):

@@ -14,6 +14,7 @@ from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import Conflict, Invalid, message, require_found
+from governance.kernel.field_types import JstDate
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import PlainLine, plain_line
@@ -67,8 +68,8 @@ class DraftRule(Command):
     label: PlainLine
     kind: RuleKind = RuleKind.COST_SHARING
     body: dict[str, Any]
-    valid_from: date
-    valid_until: date | None = None
+    valid_from: JstDate
+    valid_until: JstDate | None = None
 
 
 class RuleDrafted(Result):
@@ -83,7 +84,7 @@ class AdoptRule(Command):
     version_id: UUID
     decided_by: PlainLine
     decision_number: PlainLine
-    decided_on: date
+    decided_on: JstDate
 
 
 class RuleAdopted(Result):
@@ -96,7 +97,7 @@ class EndRule(Command):
     """The day from which an adopted version no longer holds; None leaves it open again."""
 
     version_id: UUID
-    valid_until: date | None
+    valid_until: JstDate | None
 
 
 class RuleEnded(Result):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from sqlalchemy import select
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.errors import Conflict, Invalid, message
+from governance.kernel.field_types import JstDate
 from governance.kernel.ids import new_id
 from governance.kernel.plain_text import PlainLine, plain_line
 from governance.kernel.sorted_unique import SORTED_UNIQUE
@@ -55,7 +55,7 @@ class RegisterClient(Command):
     name: PlainLine
     jwks: Annotated[str, StringConstraints(max_length=20_000)]
     scopes: Annotated[tuple[str, ...], SORTED_UNIQUE]
-    valid_until: date | None = None
+    valid_until: JstDate | None = None
 
 
 class ClientRegistered(Result):

@@ -16,6 +16,7 @@ from governance.events import Event
 from governance.kernel.digest import digest_of
 from governance.kernel.effective_dates import supersede
 from governance.kernel.errors import Conflict, Invalid, message, require_found
+from governance.kernel.field_types import JstDate
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import PlainLine, plain_line
@@ -75,7 +76,7 @@ class DefinePlan(Command):
     name: PlanName
     label: PlainLine
     quotas: dict[str, QuotaValue]
-    valid_from: date | None = None
+    valid_from: JstDate | None = None
 
 
 class PlanDefined(Result):
@@ -90,7 +91,7 @@ class ChoosePlan(Command):
 
     tenant_id: UUID
     plan: PlanName
-    valid_from: date | None = None
+    valid_from: JstDate | None = None
 
 
 class PlanChosen(Result):
@@ -128,7 +129,7 @@ class DecideQuota(Command):
     why: PlainLine
     decides_value: bool = False
     value: QuotaValue = None
-    valid_from: date | None = None
+    valid_from: JstDate | None = None
 
 
 class QuotaDecided(Result):

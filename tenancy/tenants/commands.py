@@ -14,6 +14,7 @@ from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.codes import LocalGovernmentCode
 from governance.kernel.errors import Conflict, Stale, message
+from governance.kernel.field_types import JstDate
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
@@ -131,7 +132,7 @@ class RegisterTenant(Command):
     kana: PlainLine
     kind: TenantKind
     name_en: PlainLine | None = None
-    valid_from: date | None = None
+    valid_from: JstDate | None = None
     cohort: CohortName | None = None
     figures: tuple[StatisticInput, ...] = ()
 
@@ -148,10 +149,10 @@ class ImportTenants(Command):
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     content: bytes
-    basis_dates: dict[StatisticKind, date] = Field(default_factory=dict)
+    basis_dates: dict[StatisticKind, JstDate] = Field(default_factory=dict)
     source: PlainLine | None = None
     encoding: Encoding | None = None
-    valid_from: date | None = None
+    valid_from: JstDate | None = None
     cohort: CohortName | None = None
 
 
@@ -171,7 +172,7 @@ class EditTenant(Command):
     name: PlainLine
     kana: PlainLine
     name_en: PlainLine | None
-    valid_from: date | None
+    valid_from: JstDate | None
 
 
 class TenantEdited(Result):
@@ -184,7 +185,7 @@ class MoveTenant(Command):
     tenant_id: UUID
     to: TenantState
     reason: PlainLine
-    effective_on: date | None = None
+    effective_on: JstDate | None = None
 
 
 class TenantMoved(Result):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from admin.core.guard import requires
+from admin.features.costs.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery, YearParam
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
 from billing.costs import queries as costs
-from billing.costs.commands import define_cost_pool, record_cost, withdraw_cost
 from billing.costs.queries import ItemFacts, PoolFacts
 from governance.kernel.database import db
 from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Permission
 
-routes = ApiRoutes(Tag.COSTS)
+routes = ApiRoutes(Tag.COSTS, ENTRY_POINTS)
 
 
 class CostsQuery(PageQuery):
@@ -44,10 +44,3 @@ def list_costs(query: CostsQuery) -> CostPage:
     """List the costs of a fiscal year."""
     found = costs.cost_items(db.session(), FiscalYear(query.fiscal_year), withdrawn=query.withdrawn)
     return paginate(CostPage, found, lambda row: str(row.id), query)
-
-
-routes.command_route("POST", "/cost-pools", define_cost_pool)
-
-routes.command_route("POST", "/costs", record_cost)
-
-routes.command_route("POST", "/costs/<item>/withdrawal", withdraw_cost, {"item": "item_id"})

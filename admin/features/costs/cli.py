@@ -2,99 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
-from uuid import UUID
-
 import click
 
+from admin.features.costs.entry_points import ENTRY_POINTS
 from admin.interface.cli_context import app_context
+from admin.interface.command_line import command_group
 from admin.interface.output import handle_errors, print_json
-from admin.interface.param_types import DateParam, as_json_option, print_result
-from billing.costs.commands import (
-    DefineCostPool,
-    RecordCost,
-    WithdrawCost,
-    define_cost_pool,
-    record_cost,
-    withdraw_cost,
-)
+from admin.interface.param_types import as_json_option
 from billing.costs.queries import cost_items
-from billing.costs.states import ItemKind, TaxKind
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.fiscal_year import FiscalYear
-from governance.kernel.yen import format_amount, yen_from_form
+from governance.kernel.yen import format_amount
 
-
-@click.group()
-def cost() -> None:
-    """経費 / Costs."""
-
-
-@cost.command("pool")
-@click.argument("name")
-@click.option("--label", required=True)
-@click.option("--rule", required=True, help="The name of the rule that divides it.")
-@as_json_option
-@handle_errors
-def pool(name: str, label: str, rule: str, as_json: bool) -> None:
-    """経費区分を定める / Define a cost pool and the rule that divides it. Safe to repeat."""
-    with app_context() as context:
-        defined = define_cost_pool(DefineCostPool(name=name, label=label, rule=rule), actor=context.actor)
-    print_result({"pool_id": str(defined.pool_id)}, as_json)
-
-
-@cost.command("record")
-@click.argument("fiscal_year", type=int)
-@click.option("--pool", "pool_name", required=True)
-@click.option("--name", required=True)
-@click.option("--yen", required=True, help="Whole yen in half-width digits: 24000000 or 24,000,000.")
-@click.option("--source", required=True, help="Where it comes from: a contract, an invoice, a budget.")
-@click.option("--kind", type=click.Choice([kind.value for kind in ItemKind]), default=ItemKind.COST.value)
-@click.option("--tax-kind", type=click.Choice([kind.value for kind in TaxKind]), default=TaxKind.OUT_OF_SCOPE.value)
-@click.option("--tax-reason", help="Required unless the tax kind is out_of_scope.")
-@click.option("--incurred-on", type=DateParam())
-@as_json_option
-@handle_errors
-def record(
-    fiscal_year: int,
-    pool_name: str,
-    name: str,
-    yen: str,
-    source: str,
-    kind: str,
-    tax_kind: str,
-    tax_reason: str | None,
-    incurred_on: date | None,
-    as_json: bool,
-) -> None:
-    """経費（または控除）を登録する / Record a cost of a fiscal year, or a deduction."""
-    command = RecordCost(
-        fiscal_year=fiscal_year,
-        pool=pool_name,
-        kind=ItemKind(kind),
-        name=name,
-        yen=yen_from_form(yen, field="--yen"),
-        tax_kind=TaxKind(tax_kind),
-        tax_reason=tax_reason,
-        source=source,
-        incurred_on=incurred_on,
-    )
-    with app_context() as context:
-        recorded = record_cost(command, actor=context.actor)
-    print_result({"item_id": str(recorded.item_id)}, as_json)
-
-
-@cost.command("withdraw")
-@click.argument("item_id", type=click.UUID)
-@click.option("--reason", "why", required=True)
-@as_json_option
-@handle_errors
-def withdraw(item_id: UUID, why: str, as_json: bool) -> None:
-    """誤って登録した経費を取り消す / Withdraw a cost that was recorded in error; it stays visible."""
-    with app_context() as context:
-        withdraw_cost(WithdrawCost(item_id=item_id, reason=why), actor=context.actor)
-    print_result({"item_id": str(item_id)}, as_json)
+cost = command_group("cost", "経費 / Costs.", ENTRY_POINTS)
 
 
 @cost.command("list")

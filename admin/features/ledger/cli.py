@@ -8,7 +8,6 @@ from uuid import UUID
 
 import click
 
-from admin.interface.api_requests import read_command
 from admin.interface.cli_context import app_context
 from admin.interface.option_names import option_names, read_file
 from admin.interface.output import handle_errors, print_json, print_models, tab_separated
@@ -20,6 +19,7 @@ from billing.ledger.export import export as export_books
 from billing.ledger.periods import PeriodState
 from billing.ledger.verification import verify as verify_books
 from governance.commands import system_transaction
+from governance.declaration import read_command
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
@@ -168,7 +168,7 @@ def post(code: str, source: BinaryIO, as_json: bool) -> None:
         entry = read_json(read_file(source, most=MAX_ENTRY_BYTES, field="FILE"))
         if not isinstance(entry, dict):
             raise Invalid(INVALID_ENTRY)
-        command = read_command(PostEntry, entry, {"tenant_id": find_tenant_id(code)})
+        command = read_command(PostEntry, entry, given={"tenant_id": find_tenant_id(code)})
         posted = post_entry(command, actor=context.actor)
     print_result(
         {"entry_id": str(posted.entry_id), "reference": posted.reference, "fiscal_year": posted.fiscal_year}, as_json

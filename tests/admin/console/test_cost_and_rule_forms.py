@@ -93,7 +93,7 @@ WRONG_COSTS = (
     ("yen", "5.5", "5.5"),
     ("yen", "9223372036854775808", "円以下"),
     ("yen", "", "入力してください"),
-    ("fiscal_year", "令和7", "数ではありません"),
+    ("fiscal_year", "令和7月", "会計年度として読めません"),
     ("fiscal_year", "1234", "1234"),
     ("incurred_on", "2026-04-01", "属しません"),
     ("source", " ", "入力してください"),
@@ -148,7 +148,7 @@ def test_a_pool_is_defined_with_its_rule(sample: ConsoleSample, visit_as: VisitA
     capital = visit.submit("/costs/pools/new", step="apply", key="p1", **{**pool, "name": "Windows"})
     right = visit.submit("/costs/pools/new", step="apply", key="p2", **pool)
 
-    assert (wrong.status_code, capital.status_code, right.status_code) == (404, 422, 303)
+    assert (wrong.status_code, capital.status_code, right.status_code) == (422, 422, 303)
     with tenant_scope(OPERATOR):
         assert [one.label for one in cost_pools(db.session()) if one.name == "windows"] == ["窓口経費"]
 

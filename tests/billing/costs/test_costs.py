@@ -21,6 +21,7 @@ from billing.costs.commands import (
 )
 from billing.costs.queries import ItemFacts, cost_items, cost_pools
 from billing.costs.states import TaxKind
+from governance.declaration import InvalidCommand, read_command
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound
 from governance.kernel.fiscal_year import FiscalYear
@@ -38,7 +39,7 @@ def running(factory: BillingFactory) -> BillingFactory:
 
 def record(factory: BillingFactory, **change: Any) -> UUID:
     command = {"fiscal_year": 2025, "pool": "running", "name": "運用保守", "yen": 1_200_000, "source": "契約書"}
-    return record_cost(RecordCost(**{**command, **change}), actor=factory.actors.finance).item_id
+    return record_cost(read_command(RecordCost, {**command, **change}), actor=factory.actors.finance).item_id
 
 
 def items(*, withdrawn: bool = False) -> list[ItemFacts]:
@@ -86,10 +87,12 @@ def test_what_cannot_be_recorded_is_refused_by_its_field(
     assert items() == []
 
 
-@pytest.mark.parametrize("yen", [True, 5.0, "5", float("nan")])
+@pytest.mark.parametrize("yen", [True, 5.5, "5", float("nan")])
 def test_what_is_not_a_whole_number_is_no_command(running: BillingFactory, yen: object) -> None:
-    with pytest.raises(ValueError, match="yen"):
+    with pytest.raises(InvalidCommand) as refusal:
         record(running, yen=yen)
+
+    assert refusal.value.field == "yen"
 
     assert items() == []
 

@@ -1,0 +1,208 @@
+"""The command line of commands, derived from their entry points: arguments, options, key, answer.
+
+A group is made with `command_group`; commands of queries are added to it by hand. What a person types is read by the
+fields' types; an error names the option or argument that was typed. How a command reaches Moyai is the transport's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, Protocol, TypeVar
+
+import click
+from pydantic import BaseModel
+
+from admin.interface.cli_context import CliContext, app_context
+from admin.interface.entry_points import EntryPoint
+from admin.interface.option_names import FILE_TOO_LARGE
+from admin.interface.output import handle_errors
+from admin.interface.param_types import as_json_option, find_tenant_id, print_result
+from governance.commands import Command, CommandHandler, Result
+from governance.declaration import DeclaredField, InvalidCommand, declared_field, read_command
+from governance.kernel.errors import DomainError, Invalid, message
+from governance.kernel.field_type import Control
+from governance.kernel.ids import new_id
+from governance.kernel.strict_json import read_json
+from governance.permissions import Permission
+
+MAX_FILE_BYTES: Final = 2**20
+NOT_UTF8: Final = message(
+    "cli.not_utf8", ja="ファイルを UTF-8 として読めません。", en="The file cannot be read as UTF-8."
+)
+ErrorT = TypeVar("ErrorT", bound=DomainError)
+
+_TENANT: Final = "tenant_id"
+_FORMER: Final = "former__"
+
+
+class Transport(Protocol):
+    """How a command reaches Moyai."""
+
+    def execute(self, handler: CommandHandler[Any, Any], command: Command, key: str) -> Result:
+        """Execute once per key. Raises what the handler refuses, and DependencyUnavailable."""
+
+
+class InProcess:
+    """Execution in this process, as whoever sits at the operator's machine."""
+
+    def __init__(self, context: CliContext) -> None:
+        self._context = context
+
+    def execute(self, handler: CommandHandler[Any, Any], command: Command, key: str) -> Result:
+        result: Result = handler(command, actor=self._context.actor, key=key)
+        return result
+
+
+class PermittedCommand(click.Command):
+    """A click command that names the permission it asks for."""
+
+    def __init__(self, *args: Any, permission: Permission, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.permission = permission
+
+
+def command_group(name: str, help_text: str, entry_points: Iterable[EntryPoint] = ()) -> click.Group:
+    """A group with the commands of those entry points whose path begins with its name."""
+    group = click.Group(name, help=help_text)
+    for entry_point in entry_points:
+        if entry_point.cli is not None and entry_point.cli.group == name:
+            group.add_command(derive_command(entry_point))
+    return group
+
+
+def derive_command(entry_point: EntryPoint) -> click.Command:
+    """The click command of an entry point: positional arguments, an option a field, `--key` and `--json`."""
+    address = entry_point.cli
+    if address is None:
+        raise ValueError(f"{entry_point.handler.name} has no command line")
+    fields = entry_point.fields(without=address.arguments)
+    positional = [declared_field(entry_point.command_type, name) for name in address.arguments]
+    params: list[click.Parameter] = [_argument(one) for one in positional]
+    for one in fields:
+        params.append(_option(one))
+        params += [
+            click.Option([f"--{former}", f"{_FORMER}{one.name}"], hidden=True, multiple=one.is_list)
+            for former in one.input.former
+        ]
+    params.append(
+        click.Option(["--key"], help="同じ依頼を一度だけ行うためのキー / Idempotency key: the same key counts once.")
+    )
+
+    def callback(**typed: Any) -> None:
+        as_json, key = typed.pop("as_json"), typed.pop("key") or str(new_id())
+        texts = _texts(entry_point, [*positional, *fields], typed)
+        with _spelled(entry_point):
+            if _TENANT not in address.arguments:
+                command = read_command(entry_point.command_type, texts, typed=True)
+                with app_context() as context:
+                    result = InProcess(context).execute(entry_point.handler, command, key)
+            else:
+                with app_context() as context:
+                    given = {_TENANT: find_tenant_id(texts.pop(_TENANT))}
+                    command = read_command(entry_point.command_type, texts, typed=True, given=given)
+                    result = InProcess(context).execute(entry_point.handler, command, key)
+        click.echo(f"key: {key}", err=True)
+        print_result(result.model_dump(mode="json"), as_json)
+
+    made = PermittedCommand(
+        address.name,
+        permission=entry_point.handler.permission,
+        callback=handle_errors(callback),
+        params=params,
+        help=f"{entry_point.label.ja} / {entry_point.label.en}.",
+    )
+    as_json_option(made)
+    return made
+
+
+def _metavar(one: DeclaredField) -> str:
+    return "CODE" if one.name == _TENANT else one.name.upper()
+
+
+def _argument(one: DeclaredField) -> click.Argument:
+    kind = click.File("rb") if one.control is Control.FILE else _choice(one)
+    return click.Argument([one.name], type=kind, metavar="FILE|-" if one.control is Control.FILE else _metavar(one))
+
+
+def _option(one: DeclaredField) -> click.Option:
+    name = f"--{one.name.replace('_', '-')}"
+    required = one.is_required and not one.input.former
+    words = ". ".join(text for text in (f"{one.input.ja} / {one.input.en}", one.hint.en) if text)
+    if one.control is Control.YES_NO:
+        return click.Option([f"{name}/--no-{name[2:]}", one.name], default=None, help=words)
+    if one.control is Control.FILE:
+        return click.Option([name, one.name], type=click.File("rb"), metavar="FILE|-", required=required, help=words)
+    if one.is_map:
+        return click.Option([name, one.name], type=(str, str), multiple=True, required=required, help=words)
+    return click.Option(
+        [name, one.name], type=_choice(one), multiple=one.is_list, required=required and not one.is_list, help=words
+    )
+
+
+def _choice(one: DeclaredField) -> click.ParamType[Any] | None:
+    return None if one.enum is None else click.Choice([str(member.value) for member in one.enum])
+
+
+def _texts(entry_point: EntryPoint, fields: Iterable[DeclaredField], typed: Mapping[str, Any]) -> dict[str, Any]:
+    """The typed texts by field. A former option is taken with a notice; what was not given is left out."""
+    texts: dict[str, Any] = {}
+    for one in fields:
+        value = typed.get(one.name)
+        former = typed.get(f"{_FORMER}{one.name}")
+        if former:
+            click.echo(f"--{one.input.former[0]} → --{one.name.replace('_', '-')}", err=True)
+            value = former
+        if value is None or value == ():
+            # A field that allows null and has no default is null where it was not given.
+            if one.is_optional and one.info.is_required():
+                texts[one.name] = None
+        elif one.control is Control.FILE:
+            texts[one.name] = _file(one, value)
+        elif one.is_map:
+            texts[one.name] = dict(value)
+        elif one.is_list:
+            texts[one.name] = list(value)
+        else:
+            texts[one.name] = value
+    return texts
+
+
+def _file(one: DeclaredField, source: Any) -> Any:
+    content: bytes = source.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise Invalid(FILE_TOO_LARGE, field=one.name, most=MAX_FILE_BYTES)
+    if one.is_map or (isinstance(one.info.annotation, type) and issubclass(one.info.annotation, BaseModel)):
+        return read_json(content)
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise Invalid(NOT_UTF8, field=one.name) from None
+
+
+@contextmanager
+def _spelled(entry_point: EntryPoint) -> Iterator[None]:
+    """A refusal names the option or argument that was typed, as `--yen` or `FISCAL_YEAR`."""
+    try:
+        yield
+    except InvalidCommand as invalid:
+        raise InvalidCommand([_at(error, _typed_name(entry_point, error.field)) for error in invalid.errors]) from None
+    except DomainError as refusal:
+        raise _at(refusal, _typed_name(entry_point, refusal.field)) from None
+
+
+def _typed_name(entry_point: EntryPoint, field: str | None) -> str | None:
+    """The option or argument that fills this field; the field itself where a person types none."""
+    if field is None or entry_point.cli is None:
+        return field
+    root, dot, rest = field.partition(".")
+    if root in entry_point.cli.arguments:
+        one = declared_field(entry_point.command_type, root)
+        return ("FILE" if one.control is Control.FILE else _metavar(one)) + dot + rest
+    if root in entry_point.command_type.model_fields:
+        return f"--{root.replace('_', '-')}{dot}{rest}"
+    return field
+
+
+def _at(refusal: ErrorT, field: str | None) -> ErrorT:
+    return type(refusal)(refusal.message, field=field, **refusal.facts)

@@ -1,0 +1,132 @@
+"""Entry points of commands: one declaration from which API route, command-line command, form and confirm page come.
+
+A feature lists its entry points in `entry_points.py`. Nothing here asks which command it serves; what is special of
+one is a function of its declaration: what stands about the form (`about`), what the confirm page adds
+(`consequences`), where it goes afterwards (`then`). Permission, fields, limits, labels and messages are the command's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from governance.commands import Command, CommandHandler, Result
+from governance.declaration import DeclaredField, declared_fields
+from governance.kernel.errors import Language
+from governance.kernel.labels import Label
+
+_NOTHING: Final = Label("", "")
+
+
+class Fact(NamedTuple):
+    """One line beside a form or on a confirm page: what it is, and its value as people read it."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a page shows around the form: facts to compare with, and warnings. Both worded for the reader."""
+
+    facts: Sequence[Fact] = ()
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAddress:
+    """Where the API takes the command. `path_params` says which field each part of the address fills."""
+
+    method: str
+    rule: str
+    path_params: Mapping[str, str]
+    has_version: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CliAddress:
+    """How the command line takes it: `path` such as "cost record", then the positional arguments in order.
+
+    `arguments` names the field of each argument; the tenant's is given as its code or id.
+    """
+
+    path: str
+    arguments: tuple[str, ...]
+
+    @property
+    def group(self) -> str:
+        return self.path.partition(" ")[0]
+
+    @property
+    def name(self) -> str:
+        return self.path.partition(" ")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class PageAddress:
+    """Where the console asks for it, and where it goes afterwards.
+
+    `rule` is a Flask rule whose converters fill fields of the same name. `about` is given the session and those
+    fields, `consequences` the session and the whole command; `then` the command and its result, and gives an address.
+    Without `is_reviewed` the form has no confirm page: it is sent at once.
+    """
+
+    rule: str
+    endpoint: str
+    then: Callable[[Any, Any], str]
+    back: Callable[[Mapping[str, Any]], tuple[Label, str]] | None = None
+    intro: Label = _NOTHING
+    review_intro: Label = _NOTHING
+    about: Callable[[Session, Mapping[str, Any], Language], Surroundings] | None = None
+    consequences: Callable[[Session, Any, Language], Surroundings] | None = None
+    start: Callable[[Session, Mapping[str, Any]], Mapping[str, object]] | None = None
+    is_reviewed: bool = True
+    is_dangerous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """One command with its places. `label` is what the console calls the action, `button` what its button says."""
+
+    handler: CommandHandler[Any, Any]
+    label: Label
+    button: Label
+    api: ApiAddress | None = None
+    cli: CliAddress | None = None
+    page: PageAddress | None = None
+    hidden: frozenset[str] = field(default_factory=frozenset)
+    """Fields that no person enters, because another field, the actor or the page fills them."""
+
+    @property
+    def command_type(self) -> type[Command]:
+        command_type: type[Command] = self.handler.command_type
+        return command_type
+
+    @property
+    def result_type(self) -> type[Result]:
+        result_type: type[Result] = self.handler.result_type
+        return result_type
+
+    def fields(self, *, without: Sequence[str] = ()) -> list[DeclaredField]:
+        """The fields a person enters, in the order of the command, but for those that an address fills."""
+        return [
+            one for one in declared_fields(self.command_type) if one.name not in without and one.name not in self.hidden
+        ]
+
+
+def api(address: str, /, *, version: bool = False, **path_params: str) -> ApiAddress:
+    """`api("POST /costs/<item>/withdrawal", item="item_id")`. With `version` the record's version is in If-Match."""
+    method, _, rule = address.partition(" ")
+    missing = set(re.findall(r"<(\w+)>", rule)) ^ set(path_params)
+    if missing:
+        raise ValueError(f"{address}: {sorted(missing)} must stand both in the address and in the fields it fills")
+    return ApiAddress(method, rule, path_params, version)
+
+
+def cli(path: str, *arguments: str) -> CliAddress:
+    """`cli("cost record", "fiscal_year")`: the command's path, then the fields of its positional arguments."""
+    return CliAddress(path, arguments)

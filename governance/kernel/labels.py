@@ -1,0 +1,37 @@
+"""Words that people read, in Japanese and English, kept beside the enum or the field they name."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+from governance.kernel.errors import Language
+
+
+class Label(NamedTuple):
+    """One wording in both languages."""
+
+    ja: str
+    en: str
+
+    def text(self, language: Language) -> str:
+        """The wording in one language."""
+        return self.ja if language == "ja" else self.en
+
+
+class LabelledEnum(StrEnum):
+    """An enum whose members carry their wording: `OPEN = "open", "受付中", "open"`. The value is what is stored."""
+
+    ja: str
+    en: str
+
+    def __new__(cls, value: str, ja: str, en: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.ja = ja
+        member.en = en
+        return member
+
+    def label(self, language: Language) -> str:
+        """The wording of this member in one language."""
+        return self.ja if language == "ja" else self.en
