@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from governance.kernel import clock
 from governance.kernel.concurrency import ParallelMap
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import NotAllowed, NotFound, message
+from governance.kernel.private_files import write_private
 from governance.permissions import Role
 from tenancy.clients.queries import service_clients
 from tenancy.clients.states import ClientState
@@ -148,9 +148,4 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _write(path: Path, passwords: dict[str, str]) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(passwords, file, ensure_ascii=False, indent=1)
-    unfinished.replace(path)
+    write_private(path, json.dumps(passwords, ensure_ascii=False, indent=1))

@@ -22,6 +22,7 @@ from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
+from governance.kernel.private_files import write_private
 from governance.permissions import Role
 from governance.rules.commands import AdoptRule, DraftRule, adopt_rule, draft_rule
 from governance.rules.queries import rule_versions
@@ -259,6 +260,5 @@ def private_key(keys: Path, name: str) -> str:
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = keys / f"{name}.pem"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(SigningKey.generate().private_pem)
+        write_private(path, SigningKey.generate().private_pem, replace=False)
     return path.read_text()

@@ -17,8 +17,8 @@ from flask import Response, request
 from xlsxwriter import Workbook
 
 from governance.kernel.clock import JST
+from governance.kernel.spreadsheets import escape_formula
 
-_FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _GETA: Final = "〓"
 _XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MAX_EXCEL_INTEGER: Final = 2**53
@@ -34,8 +34,8 @@ def table_response(file_kind: str, name: str, header: Sequence[str], rows: Itera
         return _file_response(to_xlsx(header, rows), _XLSX_TYPE, name, "xlsx", 0)
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow([escape_formula(cell) for cell in header])
-    writer.writerows([escape_formula(cell) for cell in row] for row in rows)
+    writer.writerow([_csv_text(cell) for cell in header])
+    writer.writerows([_csv_text(cell) for cell in row] for row in rows)
     if request.args.get("encoding") == "cp932":
         content, replaced = to_cp932(written.getvalue())
         return _file_response(content, "text/csv; charset=Shift_JIS", name, "csv", replaced)
@@ -79,15 +79,15 @@ def to_xlsx(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     return written.getvalue()
 
 
-def escape_formula(cell: Cell) -> str:
-    """A cell's text. Text that a spreadsheet would read as a formula gets an apostrophe before it; numbers are ours."""
+def _csv_text(cell: Cell) -> str:
+    """A cell's text: instants in JST, nothing for None, and no text that a spreadsheet could run."""
     if cell is None:
         return ""
     if isinstance(cell, datetime):
         return cell.astimezone(JST).isoformat(sep=" ", timespec="seconds")
     if isinstance(cell, int | date):
         return str(cell)
-    return f"'{cell}" if cell.startswith(_FORMULA_SIGNS) else cell
+    return escape_formula(cell)
 
 
 def to_cp932(text: str) -> tuple[bytes, int]:

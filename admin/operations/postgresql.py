@@ -22,6 +22,7 @@ from psycopg import sql
 
 from admin.operations import embedded_packages, unprivileged
 from governance.kernel.errors import Conflict, message
+from governance.kernel.private_files import write_private
 
 SUPERUSER = "postgres"
 OWNER = "moyai_owner"
@@ -88,9 +89,7 @@ class EmbeddedPostgreSQL:
         password_file = self.folder / "password"
         password_file.unlink(missing_ok=True)
         try:
-            descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(self.passwords[SUPERUSER])
+            write_private(password_file, self.passwords[SUPERUSER])
             self._chown(unfinished, password_file)
             options = [f"--pgdata={unfinished}", f"--username={SUPERUSER}", f"--pwfile={password_file}"]
             options += ["--auth-host=scram-sha-256", "--auth-local=scram-sha-256", "--data-checksums"]

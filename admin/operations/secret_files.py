@@ -6,10 +6,11 @@ They never stand on a command line or in a log; whoever deletes the home deletes
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from governance.kernel.private_files import write_private
 
 
 def load_or_create(folder: Path, name: str, keys: Sequence[str]) -> Mapping[str, str]:
@@ -21,11 +22,7 @@ def load_or_create(folder: Path, name: str, keys: Sequence[str]) -> Mapping[str,
     complete = found | missing
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
-    unfinished = folder / f".{name}.{os.getpid()}"
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(complete, file)
-    unfinished.replace(folder / f"{name}.json")
+    write_private(folder / f"{name}.json", json.dumps(complete))
     return complete
 
 

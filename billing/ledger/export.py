@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.ledger.chart import CHART, AccountCode, AccountKind
+from governance.kernel.spreadsheets import escape_formula
 from tenancy import directory
 
 
@@ -182,10 +183,10 @@ def _csv(accounts: _Accounts, first_day: date | None, entries: Iterator[_Entry])
     for entry in entries:
         for line_no, (account, yen) in enumerate(entry.lines, 1):
             yield _csv_row(
-                entry.number, entry.id, account.book, _plain(account.book_name), entry.reference, entry.kind,
+                entry.number, entry.id, account.book, escape_formula(account.book_name), entry.reference, entry.kind,
                 entry.fiscal_year, entry.happened_on.isoformat(), entry.recorded_at.isoformat(), line_no, account.code,
                 account.name, yen if yen > 0 else "", -yen if yen < 0 else "", entry.reverses_id or "",
-                _plain(entry.memo),
+                escape_formula(entry.memo),
             )  # fmt: skip
 
 
@@ -193,11 +194,6 @@ def _csv_row(*cells: object) -> str:
     row = io.StringIO()
     csv.writer(row).writerow(cells)
     return row.getvalue()
-
-
-def _plain(words: str) -> str:
-    """Words that no spreadsheet takes for a formula."""
-    return f"'{words}" if words[:1] in ("=", "+", "-", "@", "\t") else words
 
 
 def _facts(entry: _Entry) -> dict[str, str]:

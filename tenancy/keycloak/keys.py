@@ -7,7 +7,6 @@ the public half. Keys of service clients are made by whoever runs the client; Mo
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -15,6 +14,8 @@ from uuid import uuid4
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
+
+from governance.kernel.private_files import write_private
 
 ALGORITHM = "ES256"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -87,14 +88,6 @@ def load_or_create_keys(folder: Path) -> BackendKeys:
 
 def _load_or_create(path: Path) -> SigningKey:
     if not path.exists():
-        unfinished = path.with_name(f".{path.name}.{uuid4().hex}")
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(SigningKey.generate().private_pem)
-        try:
-            # A link, not a rename: whoever comes second keeps the first one's key instead of replacing it.
-            os.link(unfinished, path)
-        except FileExistsError:
-            pass
-        finally:
-            unfinished.unlink()
+        # Whoever comes second keeps the first one's key instead of replacing it.
+        write_private(path, SigningKey.generate().private_pem, replace=False)
     return SigningKey(path.read_text())

@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.kernel.plain_text import plain_line
+from governance.kernel.spreadsheets import is_formula
 from governance.kernel.yen import printable
 from tenancy.tenants.states import StatisticKind, TenantKind
 from tenancy.tenants.statistic_values import statistic_from_cell
@@ -116,7 +117,6 @@ _KINDS: Final = {kind.value: kind for kind in TenantKind} | {
     "designated_city": TenantKind.CITY,
     "ward": TenantKind.CITY,
 }
-_FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _KANA: Final = re.compile(r"[ァ-ヺーヽヾ・]+")
 
 
@@ -264,7 +264,7 @@ def _municipality(
     for column, cell in cells.items():
         if len(cell) > MAX_CELL_LENGTH:
             raise Invalid(CELL_TOO_LONG, field=column, column=column, most=MAX_CELL_LENGTH)
-        if cell.startswith(_FORMULA_SIGNS):
+        if is_formula(cell):
             raise Invalid(FORMULA, field=column, column=column, given=printable(cell))
     kana = plain_line(cells[KANA], field=KANA)
     if not _KANA.fullmatch(kana):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import email
 import email.policy
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -18,6 +17,7 @@ from uuid import UUID
 
 from governance.kernel.errors import not_found
 from governance.kernel.ids import new_id
+from governance.kernel.private_files import write_private
 
 FOLDER: Final = "outbox"
 MAX_BYTES: Final = 2**20
@@ -46,13 +46,8 @@ class MailOutbox:
 
     def store(self, content: bytes) -> UUID:
         """Write the mail down; it is whole or not there."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         mail_id = new_id()
-        unfinished = self.folder / f".{mail_id}"
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        unfinished.rename(self._path(mail_id))
+        write_private(self._path(mail_id), content)
         return mail_id
 
     def mails(self, limit: int = 200) -> list[StoredMail]:

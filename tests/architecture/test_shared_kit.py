@@ -1,4 +1,4 @@
-"""Handlers take the day from their context, and a lookup that finds nothing is refused by one function."""
+"""The persistence kit is used everywhere: the day of a command, lookups, private files, threads, formula signs."""
 
 from __future__ import annotations
 
@@ -39,3 +39,20 @@ def test_one_function_refuses_what_is_not_found() -> None:
         if "NotFound(NOT_FOUND" in path.read_text(encoding="utf-8")
     }
     assert raising == {"governance/kernel/errors.py"}
+
+
+def test_private_files_threads_and_formula_signs_have_one_module_each() -> None:
+    homes = {
+        "os.open(": "governance/kernel/private_files.py",
+        "ThreadPoolExecutor(": "governance/kernel/concurrency.py",
+        '"＝"': "governance/kernel/spreadsheets.py",
+        "IN ({', '.join(": "governance/kernel/database.py",
+    }
+    found: dict[str, set[str]] = {sign: set() for sign in homes}
+    for package in (*PACKAGES, "admin"):
+        for path in (ROOT / package).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            for sign in homes:
+                if sign in text:
+                    found[sign].add(path.relative_to(ROOT).as_posix())
+    assert found == {sign: {home} for sign, home in homes.items()}
