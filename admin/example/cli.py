@@ -13,7 +13,6 @@ from admin.example.load import load as load_example
 from admin.example.municipalities import FIRST, SECOND
 from admin.interface.cli_context import app_context
 from admin.interface.output import handle_errors, print_json
-from billing.runs.queries import run_json
 from billing.runs.states import RunState
 
 
@@ -62,5 +61,5 @@ def loaded_json(loaded: LoadResult) -> dict[str, Any]:
     return {
         "active": loaded.active,
         "posted": bool(loaded.runs) and loaded.runs[-1].state is RunState.POSTED,
-        "runs": [run_json(run) for run in loaded.runs],
+        "runs": [run.split.model_dump(mode="json") for run in loaded.runs],
     }

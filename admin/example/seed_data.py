@@ -229,7 +229,7 @@ def seed_costs(actor: Actor) -> None:
         unadopted = [drafted.version_id]
     else:
         # What a visitor drafted since is the visitor's to adopt, as what they withdrew stays withdrawn.
-        unadopted = [version.id for version in versions[:1] if version.adoption is None]
+        unadopted = [version.id for version in versions[:1] if version.decision is None]
     for version_id in unadopted:
         adopt_rule(
             AdoptRule(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from billing.allocation.calculation import Allocation
+from governance.kernel.models import ReadModel
 from governance.kernel.split import Rounding
 
 
@@ -47,6 +47,33 @@ class ShareWorking:
     share_yen: int
 
 
+class ComputedWorking(ReadModel):
+    """One member in one component; exact numbers as text, an integer or a reduced fraction."""
+
+    member: str
+    component: str
+    weight: str
+    weight_total: str
+    ratio: str
+    exact_yen: str
+
+
+class ComputedAllocation(ReadModel):
+    """Shares, operator's part, residual, deductions, workings and digest of one allocation input.
+
+    `shares_yen` maps each member to whole yen, lower code first. The sum of the shares, `operator_yen`,
+    `operator_residual_yen` and `deductions_yen` is `total_yen`.
+    """
+
+    shares_yen: dict[str, int]
+    operator_yen: int
+    operator_residual_yen: int
+    deductions_yen: int
+    total_yen: int
+    workings: tuple[ComputedWorking, ...]
+    digest: str
+
+
 def workings(allocation: Allocation) -> Iterator[Working]:
     """Every member in every component, components in the order of the case, lower code first; weight 0 included."""
     allocation_input = allocation.input
@@ -76,27 +103,27 @@ def share_workings(allocation: Allocation) -> tuple[ShareWorking, ...]:
     return tuple(lines)
 
 
-def as_json(allocation: Allocation) -> dict[str, Any]:
-    """The contract's answer of `moyai allocation compute`; the same case gives the same bytes."""
-    return {
-        "shares_yen": allocation.shares_yen,
-        "operator_yen": allocation.operator_yen,
-        "operator_residual_yen": allocation.operator_residual_yen,
-        "deductions_yen": allocation.deductions_yen,
-        "total_yen": allocation.total_yen,
-        "workings": [
-            {
-                "member": line.member,
-                "component": line.component,
-                "weight": str(line.weight),
-                "weight_total": str(line.weight_total),
-                "ratio": str(line.ratio),
-                "exact_yen": str(line.exact_yen),
-            }
+def computed(allocation: Allocation) -> ComputedAllocation:
+    """The allocation with all workings, as the contract of `moyai allocation compute` has it."""
+    return ComputedAllocation(
+        shares_yen=allocation.shares_yen,
+        operator_yen=allocation.operator_yen,
+        operator_residual_yen=allocation.operator_residual_yen,
+        deductions_yen=allocation.deductions_yen,
+        total_yen=allocation.total_yen,
+        workings=tuple(
+            ComputedWorking(
+                member=line.member,
+                component=line.component,
+                weight=str(line.weight),
+                weight_total=str(line.weight_total),
+                ratio=str(line.ratio),
+                exact_yen=str(line.exact_yen),
+            )
             for line in workings(allocation)
-        ],
-        "digest": allocation.digest,
-    }
+        ),
+        digest=allocation.digest,
+    )
 
 
 def _ranks(allocation: Allocation) -> dict[int, int]:

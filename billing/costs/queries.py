@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -13,11 +12,11 @@ from billing.costs.states import ItemKind, TaxKind
 from billing.costs.tables import CostItem, CostPool
 from governance.kernel.errors import require_found
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.models import ReadModel
 
 
-@dataclass(frozen=True, slots=True)
-class PoolFacts:
-    """A kind of cost and the rule that shares it."""
+class CostPoolFacts(ReadModel):
+    """A kind of cost (経費区分) and the rule that shares it."""
 
     id: UUID
     name: str
@@ -25,12 +24,11 @@ class PoolFacts:
     rule_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class ItemFacts:
-    """One cost or deduction. `yen` is positive; the kind says which way it counts."""
+class CostItemFacts(ReadModel):
+    """One cost or deduction of a fiscal year. `yen` is positive; `kind` says which way it counts."""
 
     id: UUID
-    pool: PoolFacts
+    pool: CostPoolFacts
     fiscal_year: int
     kind: ItemKind
     name: str
@@ -44,13 +42,20 @@ class ItemFacts:
     withdrawn_reason: str | None
 
 
-def cost_pools(session: Session) -> list[PoolFacts]:
-    """All pools, by name."""
-    return [_pool(pool) for pool in session.scalars(select(CostPool).order_by(CostPool.name))]
+class YearCosts(ReadModel):
+    """The costs and deductions of a fiscal year, oldest first, as `moyai cost list` prints them."""
+
+    fiscal_year: int
+    items: tuple[CostItemFacts, ...]
 
 
-def cost_items(session: Session, fiscal_year: FiscalYear, *, withdrawn: bool = False) -> list[ItemFacts]:
-    """The items of a year that this scope sees, oldest first; with the withdrawn ones only where asked for."""
+def cost_pools(session: Session) -> list[CostPoolFacts]:
+    """Every cost pool, by name."""
+    return [CostPoolFacts.model_validate(pool) for pool in session.scalars(select(CostPool).order_by(CostPool.name))]
+
+
+def cost_items(session: Session, fiscal_year: FiscalYear, *, withdrawn: bool = False) -> list[CostItemFacts]:
+    """The items of a year that the tenant scope may read, oldest first; `withdrawn` includes the withdrawn ones."""
     found = session.execute(
         select(CostItem, CostPool)
         .join(CostPool, CostPool.id == CostItem.pool_id)
@@ -61,7 +66,7 @@ def cost_items(session: Session, fiscal_year: FiscalYear, *, withdrawn: bool = F
     return [_item(item, pool) for item, pool in found]
 
 
-def cost_item(session: Session, item_id: UUID) -> ItemFacts:
+def cost_item(session: Session, item_id: UUID) -> CostItemFacts:
     """One item, withdrawn or not. Raises NotFound."""
     found = require_found(
         session.execute(
@@ -74,23 +79,19 @@ def cost_item(session: Session, item_id: UUID) -> ItemFacts:
     return _item(*found)
 
 
-def _item(item: CostItem, pool: CostPool) -> ItemFacts:
-    return ItemFacts(
-        item.id,
-        _pool(pool),
-        item.fiscal_year,
-        ItemKind(item.kind),
-        item.name,
-        item.yen,
-        TaxKind(item.tax_kind),
-        item.tax_reason,
-        item.source,
-        item.incurred_on,
-        item.recorded_at,
-        item.withdrawn_at,
-        item.withdrawn_reason,
+def _item(item: CostItem, pool: CostPool) -> CostItemFacts:
+    return CostItemFacts(
+        id=item.id,
+        pool=CostPoolFacts.model_validate(pool),
+        fiscal_year=item.fiscal_year,
+        kind=ItemKind(item.kind),
+        name=item.name,
+        yen=item.yen,
+        tax_kind=TaxKind(item.tax_kind),
+        tax_reason=item.tax_reason,
+        source=item.source,
+        incurred_on=item.incurred_on,
+        recorded_at=item.recorded_at,
+        withdrawn_at=item.withdrawn_at,
+        withdrawn_reason=item.withdrawn_reason,
     )
-
-
-def _pool(pool: CostPool) -> PoolFacts:
-    return PoolFacts(pool.id, pool.name, pool.label, pool.rule_id)

@@ -99,11 +99,11 @@ def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
             issued_on=format_day(issued.issued_on),
         )
     wording = _wording(ctx, command, year)
-    lines = workings_of_run(ctx.session, run.id)
+    workings = {member.tenant_id: member.workings for member in workings_of_run(ctx.session, run.id)}
     notices = {}
     for share in run.shares:
         own_due = due_on if share.difference_yen > 0 else None
-        facts = notice_content(share, lines.get(share.tenant_id, []), wording, issued_on, own_due)
+        facts = notice_content(share, workings.get(share.tenant_id, ()), wording, issued_on, own_due)
         pdf = typeset("notice.typ", facts, ctx.now)
         notice = Notice(
             id=new_id(),

@@ -5,11 +5,13 @@ and the workings (算定根拠) behind the amount.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Any, Final
 
+from billing.costs.states import ItemKind
 from billing.documents.formatting import (
     NO_VALUE,
     basis_label,
@@ -18,13 +20,18 @@ from billing.documents.formatting import (
     format_unrounded_yen,
     rounding_label,
 )
+from billing.runs.explanation import ShareExplanation
 from billing.runs.queries import ShareFacts, WorkingFacts
 from billing.runs.states import RunKind
 from governance.kernel.era import format_day
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount, format_yen
 
-_DEDUCTIONS: Final = {"grant": "交付金等", "other_revenue": "その他の収入", "carry_over": "繰越金"}
+_DEDUCTIONS: Final = {
+    ItemKind.GRANT: "交付金等",
+    ItemKind.OTHER_REVENUE: "その他の収入",
+    ItemKind.CARRY_OVER: "繰越金",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ def number_of(share: ShareFacts) -> str:
 
 
 def notice_content(
-    share: ShareFacts, workings: list[WorkingFacts], wording: Wording, issued_on: date, due_on: date | None
+    share: ShareFacts, workings: Sequence[WorkingFacts], wording: Wording, issued_on: date, due_on: date | None
 ) -> dict[str, Any]:
     """Everything that is printed, as JSON values."""
     year = FiscalYear(share.fiscal_year)
@@ -81,8 +88,8 @@ def notice_content(
             ["増減額（今回の通知額）", format_amount(amount_yen)],
         ],
         "divisions": [
-            _division(facts, [line for line in workings if str(line.rule_version_id) == facts["version_id"]])
-            for facts in share.divisions
+            _rule_allocation(explanation, [line for line in workings if line.rule_version_id == explanation.version_id])
+            for explanation in share.divisions
         ],
         "share": format_amount(share.share_yen),
         "no_divisions": f"貴団体は{year.label}の負担団体ではなくなったため、負担額は 0 円です。",
@@ -113,20 +120,20 @@ def _sentence(amount_yen: int, kind: RunKind) -> str:
     return "按分の変更により、負担額が次のとおり減額になりました。納付済みの額との差額の取扱いは、別に通知します。"
 
 
-def _division(facts: dict[str, Any], lines: list[WorkingFacts]) -> dict[str, Any]:
-    exact = Fraction(facts["exact_yen"])
+def _rule_allocation(explanation: ShareExplanation, lines: list[WorkingFacts]) -> dict[str, Any]:
+    exact = Fraction(explanation.exact_yen)
     return {
-        "rule": f"{facts['rule']} 第{facts['version']}版",
+        "rule": f"{explanation.rule} 第{explanation.version}版",
         "pool_rows": [
-            *([f"経費：{pool['label']}", format_amount(pool["yen"])] for pool in facts["pools"]),
+            *([f"経費：{pool.label}", format_amount(pool.yen)] for pool in explanation.pools),
             *(
-                [f"控除：{item['name']}（{_DEDUCTIONS[item['kind']]}）", format_amount(-item["yen"])]
-                for item in facts["deductions"]
+                [f"控除：{item.name}（{_DEDUCTIONS[item.kind]}）", format_amount(-item.yen)]
+                for item in explanation.deductions
             ),
-            [f"運営者の負担（{format_ratio(facts['operator_ratio'])}）", format_amount(-facts["operator_yen"])],
+            [f"運営者の負担（{format_ratio(explanation.operator_ratio)}）", format_amount(-explanation.operator_yen)],
         ],
-        "pool": format_amount(facts["pool_yen"]),
-        "members": f"{facts['members']:,}",
+        "pool": format_amount(explanation.pool_yen),
+        "members": f"{explanation.members:,}",
         "lines": [
             {
                 "component": line.component,
@@ -141,23 +148,23 @@ def _division(facts: dict[str, Any], lines: list[WorkingFacts]) -> dict[str, Any
             }
             for line in lines
         ],
-        "exact_total": format_unrounded_yen(facts["exact_yen"]),
+        "exact_total": format_unrounded_yen(explanation.exact_yen),
         "exact_fraction": _fraction(exact),
-        "rounding": rounding_label(facts["rounding"], facts["unit_yen"]),
-        "cut": format_amount(facts["cut_yen"]),
-        "rank": f"{facts['rank']:,}番目" if facts["rank"] is not None else NO_VALUE,
-        "adjustment": format_amount(facts["adjustment_yen"]),
-        "share": format_amount(facts["share_yen"]),
+        "rounding": rounding_label(explanation.rounding, explanation.unit_yen),
+        "cut": format_amount(explanation.cut_yen),
+        "rank": f"{explanation.rank:,}番目" if explanation.rank is not None else NO_VALUE,
+        "adjustment": format_amount(explanation.adjustment_yen),
+        "share": format_amount(explanation.share_yen),
         "grounds": [
-            ["按分ルール", f"{facts['rule']} 第{facts['version']}版 {_day(facts['valid_from'])}から適用"],
-            ["議決", f"{facts['decided_by']} {facts['decision_number']} {_day(facts['decided_on'])}"],
-            ["ルール本文の識別値", facts["body_hash"]],
+            ["按分ルール", f"{explanation.rule} 第{explanation.version}版 {_day(explanation.valid_from)}から適用"],
+            ["議決", f"{explanation.decided_by} {explanation.decision_number} {_day(explanation.decided_on)}"],
+            ["ルール本文の識別値", explanation.body_hash],
         ],
     }
 
 
-def _day(text: str | None) -> str:
-    return format_day(date.fromisoformat(text)) if text else NO_VALUE
+def _day(day: date | None) -> str:
+    return format_day(day) if day else NO_VALUE
 
 
 def _fraction(value: Fraction) -> str | None:

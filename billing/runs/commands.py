@@ -153,7 +153,7 @@ def prepare_allocation(ctx: CommandContext, command: PrepareAllocation) -> Alloc
         operator_residual_yen=split.operator_residual_yen,
         deductions_yen=split.deductions_yen,
         digest=split.digest,
-        inputs=split.versions,
+        inputs=split.versions.model_dump(mode="json"),
         prepared_at=ctx.now,
         prepared_by=ctx.actor.id,
         requested_by=requested_by,
@@ -275,7 +275,7 @@ def _store_shares(session: Session, run: AllocationRun, split: Preview) -> None:
                 "share_yen": split.shares_yen[member.id],
                 "previous_yen": split.previous_yen[member.id],
                 "divisions": [
-                    share_explanation(rule_allocation, label_of(member))
+                    share_explanation(rule_allocation, label_of(member)).model_dump(mode="json")
                     for rule_allocation in split.divisions
                     if member.id in rule_allocation.labels
                 ],

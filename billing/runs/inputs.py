@@ -12,14 +12,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.costs.queries import ItemFacts, cost_items
+from billing.costs.queries import CostItemFacts, cost_items
 from billing.runs.states import RunState
 from billing.runs.tables import AllocationRun, AllocationShare
 from governance.kernel.errors import Conflict, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.rules import queries as rules
 from governance.rules.cost_sharing import BasisKind, CostSharing, read_cost_sharing
-from governance.rules.queries import VersionFacts
+from governance.rules.queries import RuleVersionFacts
 from tenancy import directory
 from tenancy.directory import StatisticKind, StatisticValue, TenantFacts
 
@@ -59,9 +59,9 @@ class CostsByRule:
     `figures` maps a component's name to each member's figure; a member without one is not in it.
     """
 
-    rule: VersionFacts
+    rule: RuleVersionFacts
     sharing: CostSharing
-    items: tuple[ItemFacts, ...]
+    items: tuple[CostItemFacts, ...]
     figures: Mapping[str, Mapping[UUID, StatisticValue]]
 
 
@@ -145,7 +145,7 @@ def _posted_split(session: Session, fiscal_year: FiscalYear, members: set[UUID])
 
 
 def _costs_by_rule(
-    session: Session, year: FiscalYear, items: Sequence[ItemFacts], members: Sequence[TenantFacts]
+    session: Session, year: FiscalYear, items: Sequence[CostItemFacts], members: Sequence[TenantFacts]
 ) -> list[CostsByRule]:
     """The items by the rule that shares them. One rule shares its pools together, so that it rounds once."""
     found = []
@@ -160,7 +160,7 @@ def _costs_by_rule(
 
 
 def _figures(
-    session: Session, year: FiscalYear, rule: VersionFacts, sharing: CostSharing, members: Sequence[TenantFacts]
+    session: Session, year: FiscalYear, rule: RuleVersionFacts, sharing: CostSharing, members: Sequence[TenantFacts]
 ) -> dict[str, dict[UUID, StatisticValue]]:
     ids = [member.id for member in members]
     found = {}

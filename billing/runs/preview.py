@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from billing.allocation.calculation import Allocation, compute
 from billing.allocation.input import AllocationInput, Component, Components, Deduction
 from billing.allocation.workings import ShareWorking, share_workings, workings
-from billing.costs.queries import ItemFacts
+from billing.costs.queries import CostItemFacts
 from billing.costs.states import ItemKind
 from billing.documents.formatting import basis_label
 from billing.runs.inputs import CostsByRule, Inputs, label_of, read_inputs
@@ -27,6 +27,7 @@ from governance.kernel.digest import digest_of
 from governance.kernel.era import format_day
 from governance.kernel.errors import Conflict, message
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.models import ReadModel
 from governance.kernel.yen import whole_yen
 from governance.rules.cost_sharing import BasisKind, DeductionKind, RuleComponent
 from tenancy.directory import TenantFacts
@@ -67,9 +68,57 @@ DEDUCTION_WITHOUT_RULE = message(
 )
 
 
+class ItemVersion(NamedTuple):
+    """A cost item of a run; stored as a JSON array in this order."""
+
+    item_id: UUID
+    pool: str
+    kind: ItemKind
+    yen: int
+
+
+class FigureVersion(NamedTuple):
+    """A statistic of a run, `member` being its label; stored as a JSON array in this order."""
+
+    component: str
+    member: str
+    statistic_id: UUID
+    value: str
+    basis_date: date
+    source: str
+
+
+class RuleVersions(ReadModel):
+    """A version of a rule with the cost items and statistics it was applied to, each sorted.
+
+    `decision` is who decided, under which number and when.
+    """
+
+    rule: str
+    version: int
+    version_id: UUID
+    body_hash: str
+    decision: tuple[str, str, date] | None
+    items: tuple[ItemVersion, ...]
+    figures: tuple[FigureVersion, ...]
+
+
+class InputVersions(ReadModel):
+    """The versions of everything a run rests on. Part of the run's digest, so its JSON form never changes.
+
+    `members` has each member's id and label, lower label first; `revises` is the digest of the run that was posted
+    before, or None.
+    """
+
+    fiscal_year: int
+    members: tuple[tuple[UUID, str], ...]
+    rules: tuple[RuleVersions, ...]
+    revises: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class WorkingLine:
-    """One component of one member's share, with the date and source of its figure."""
+    """One component of one member's share, with the date and source of the member's statistic."""
 
     component: str
     basis: str
@@ -100,7 +149,7 @@ class RuleAllocation:
         return totals
 
     @cached_property
-    def deductions(self) -> list[ItemFacts]:
+    def deductions(self) -> list[CostItemFacts]:
         """What came off before the split, oldest first."""
         return [item for item in self.costs.items if item.kind is not ItemKind.COST]
 
@@ -185,20 +234,21 @@ class Preview:
         return sum(rule_allocation.allocation.deductions_yen for rule_allocation in self.divisions)
 
     @cached_property
-    def versions(self) -> dict[str, Any]:
-        """The named versions of all inputs: cost items, rules with their decisions, members, figures, split before."""
-        return {
-            "fiscal_year": self.fiscal_year.year,
-            "members": [[str(member.id), label_of(member)] for member in self.inputs.members],
-            "rules": [_versions_of(rule_allocation) for rule_allocation in self.divisions],
-            "revises": self.inputs.posted.digest if self.inputs.posted else None,
-        }
+    def versions(self) -> InputVersions:
+        """The named versions of all inputs, as the run stores them."""
+        return InputVersions(
+            fiscal_year=self.fiscal_year.year,
+            members=tuple((member.id, label_of(member)) for member in self.inputs.members),
+            rules=tuple(_versions_of(rule_allocation) for rule_allocation in self.divisions),
+            revises=self.inputs.posted.digest if self.inputs.posted else None,
+        )
 
     @cached_property
     def digest(self) -> str:
         """Names the inputs' versions and the yen they came to, together."""
         outcome = [rule_allocation.allocation.digest for rule_allocation in self.divisions]
-        return digest_of({"form": "moyai.allocation-run/1", "inputs": self.versions, "outcome": outcome})
+        inputs = self.versions.model_dump(mode="json")
+        return digest_of({"form": "moyai.allocation-run/1", "inputs": inputs, "outcome": outcome})
 
     @property
     def differs(self) -> bool:
@@ -325,28 +375,31 @@ def _no_figure(part: RuleComponent, member: TenantFacts, inputs: Inputs) -> Conf
     )
 
 
-def _versions_of(rule_allocation: RuleAllocation) -> dict[str, Any]:
+def _versions_of(rule_allocation: RuleAllocation) -> RuleVersions:
     rule = rule_allocation.costs.rule
-    adoption = rule.adoption
-    return {
-        "rule": rule.name,
-        "version": rule.number,
-        "version_id": str(rule.id),
-        "body_hash": rule.body_hash,
-        "decision": [adoption.decided_by, adoption.number, adoption.on.isoformat()] if adoption else None,
-        "items": sorted(
-            [str(item.id), item.pool.name, item.kind.value, item.yen] for item in rule_allocation.costs.items
+    decision = rule.decision
+    return RuleVersions(
+        rule=rule.name,
+        version=rule.number,
+        version_id=rule.id,
+        body_hash=rule.body_hash,
+        decision=(decision.decided_by, decision.number, decision.on) if decision else None,
+        items=tuple(
+            ItemVersion(item.id, item.pool.name, item.kind, item.yen)
+            for item in sorted(rule_allocation.costs.items, key=lambda item: str(item.id))
         ),
-        "figures": sorted(
-            [
-                component,
-                rule_allocation.labels[tenant_id],
-                str(figure.statistic_id),
-                str(figure.value),
-                figure.basis_date.isoformat(),
-                figure.source,
-            ]
-            for component, figures in rule_allocation.costs.figures.items()
-            for tenant_id, figure in figures.items()
+        figures=tuple(
+            sorted(
+                FigureVersion(
+                    component,
+                    rule_allocation.labels[tenant_id],
+                    figure.statistic_id,
+                    str(figure.value),
+                    figure.basis_date,
+                    figure.source,
+                )
+                for component, figures in rule_allocation.costs.figures.items()
+                for tenant_id, figure in figures.items()
+            )
         ),
-    }
+    )

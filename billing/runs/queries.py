@@ -6,20 +6,21 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from billing.runs.explanation import ShareExplanation
+from billing.runs.preview import InputVersions
 from billing.runs.states import RunKind, RunState
 from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking
 from governance.kernel.errors import require_found
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.models import ReadModel
 
 
-@dataclass(frozen=True, slots=True)
-class WorkingFacts:
+class WorkingFacts(ReadModel):
     """One component of a share: exact_yen = pool_yen × ratio × weight ÷ weight_total, exact numbers as text."""
 
     component: str
@@ -34,9 +35,21 @@ class WorkingFacts:
     rule_version_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class ShareFacts:
-    """What one member bears of a run. `divisions` is described in `explanation.share_explanation`."""
+class ShareWorkings(ReadModel):
+    """The workings (算定根拠) of one share, component by component in the order of the rules."""
+
+    items: tuple[WorkingFacts, ...]
+
+
+class MemberWorkings(ReadModel):
+    """The workings of one member's share of a run."""
+
+    tenant_id: UUID
+    workings: tuple[WorkingFacts, ...]
+
+
+class ShareFacts(ReadModel):
+    """What one member bears of a run, with one explanation for each rule. `code` is the member's label in the run."""
 
     id: UUID
     tenant_id: UUID
@@ -49,7 +62,7 @@ class ShareFacts:
     name: str
     share_yen: int
     previous_yen: int
-    divisions: list[dict[str, Any]]
+    divisions: tuple[ShareExplanation, ...]
     posted_at: datetime | None
 
     @property
@@ -58,9 +71,11 @@ class ShareFacts:
         return self.share_yen - self.previous_yen
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """One run with its shares, lower code first."""
+class RunSummary(ReadModel):
+    """A run without its shares. All amounts are whole yen.
+
+    The sum of the shares, `operator_yen`, `operator_residual_yen` and `deductions_yen` is `total_yen`.
+    """
 
     id: UUID
     fiscal_year: int
@@ -73,13 +88,59 @@ class RunFacts:
     operator_residual_yen: int
     deductions_yen: int
     digest: str
-    inputs: dict[str, Any]
     prepared_at: datetime
     prepared_by: str
     requested_by: str
     decided_at: datetime | None
     happened_on: date | None
+
+
+class RunSplit(ReadModel):
+    """What a run comes to, as `moyai allocation show` prints it; a revision shows the whole new split.
+
+    `shares_yen` maps each member's label to its share, lower label first.
+    """
+
+    id: UUID
+    number: int
+    kind: RunKind
+    state: RunState
+    total_yen: int
+    operator_yen: int
+    operator_residual_yen: int
+    deductions_yen: int
+    shares_yen: dict[str, int]
+    digest: str
+
+
+class YearSplits(ReadModel):
+    """The splits of a fiscal year, oldest first."""
+
+    fiscal_year: int
+    runs: tuple[RunSplit, ...]
+
+
+class RunFacts(RunSummary):
+    """A run with the share of each member, lower label first, and the versions of its inputs."""
+
+    inputs: InputVersions
     shares: tuple[ShareFacts, ...]
+
+    @property
+    def split(self) -> RunSplit:
+        """The run as one line for each member."""
+        return RunSplit(
+            id=self.id,
+            number=self.number,
+            kind=self.kind,
+            state=self.state,
+            total_yen=self.total_yen,
+            operator_yen=self.operator_yen,
+            operator_residual_yen=self.operator_residual_yen,
+            deductions_yen=self.deductions_yen,
+            shares_yen={share.code: share.share_yen for share in self.shares},
+            digest=self.digest,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +163,12 @@ def runs(session: Session, fiscal_year: int) -> list[RunFacts]:
     return _with_shares(session, list(found))
 
 
-def run_summaries(session: Session, *, fiscal_year: int | None = None, limit: int | None = None) -> list[RunFacts]:
-    """Runs without their shares, newest first: for lists and sums, however many members a run has."""
+def run_summaries(session: Session, *, fiscal_year: int | None = None, limit: int | None = None) -> list[RunSummary]:
+    """Runs without their shares, newest first; of one fiscal year or of all, at most `limit`."""
     query = select(AllocationRun).order_by(AllocationRun.fiscal_year.desc(), AllocationRun.number.desc()).limit(limit)
     if fiscal_year is not None:
         query = query.where(AllocationRun.fiscal_year == FiscalYear(fiscal_year).year)
-    return [_run(run, ()) for run in session.scalars(query)]
+    return [RunSummary.model_validate(run) for run in session.scalars(query)]
 
 
 def share_by_id(session: Session, share_id: UUID) -> ShareFacts:
@@ -183,18 +244,18 @@ def shares_of_tenant(session: Session, tenant_id: UUID, fiscal_year: int | None 
     return [_share(share) for share in found]
 
 
-def workings_of_share(session: Session, tenant_id: UUID, share_id: UUID) -> list[WorkingFacts]:
-    """How one share came about, component by component in the order of the rules."""
+def workings_of_share(session: Session, tenant_id: UUID, share_id: UUID) -> ShareWorkings:
+    """How one share came about; no items for another tenant's share or for a member that no longer takes part."""
     found = session.scalars(
         select(AllocationWorking)
         .where(AllocationWorking.tenant_id == tenant_id, AllocationWorking.share_id == share_id)
         .order_by(AllocationWorking.place)
     )
-    return [_working(line) for line in found]
+    return ShareWorkings(items=tuple(WorkingFacts.model_validate(line) for line in found))
 
 
-def workings_of_run(session: Session, run_id: UUID) -> dict[UUID, list[WorkingFacts]]:
-    """The workings of all shares of a run that this scope sees, by tenant."""
+def workings_of_run(session: Session, run_id: UUID) -> list[MemberWorkings]:
+    """The workings of all shares of a run that the tenant scope may read, lower label first."""
     found = session.execute(
         select(AllocationShare.tenant_id, AllocationWorking)
         .join(
@@ -207,24 +268,8 @@ def workings_of_run(session: Session, run_id: UUID) -> dict[UUID, list[WorkingFa
     )
     lines: dict[UUID, list[WorkingFacts]] = defaultdict(list)
     for tenant_id, line in found:
-        lines[tenant_id].append(_working(line))
-    return dict(lines)
-
-
-def run_json(run: RunFacts) -> dict[str, Any]:
-    """A run as `moyai allocation show` prints it; a revision shows the whole new split."""
-    return {
-        "id": str(run.id),
-        "number": run.number,
-        "kind": run.kind.value,
-        "state": run.state.value,
-        "total_yen": run.total_yen,
-        "operator_yen": run.operator_yen,
-        "operator_residual_yen": run.operator_residual_yen,
-        "deductions_yen": run.deductions_yen,
-        "shares_yen": {share.code: share.share_yen for share in run.shares},
-        "digest": run.digest,
-    }
+        lines[tenant_id].append(WorkingFacts.model_validate(line))
+    return [MemberWorkings(tenant_id=tenant_id, workings=tuple(workings)) for tenant_id, workings in lines.items()]
 
 
 def _with_shares(session: Session, found: list[AllocationRun]) -> list[RunFacts]:
@@ -235,60 +280,29 @@ def _with_shares(session: Session, found: list[AllocationRun]) -> list[RunFacts]
         .order_by(AllocationShare.label)
     ):
         shares[share.run_id].append(_share(share))
-    return [_run(run, tuple(shares[run.id])) for run in found]
-
-
-def _run(run: AllocationRun, shares: tuple[ShareFacts, ...]) -> RunFacts:
-    return RunFacts(
-        run.id,
-        run.fiscal_year,
-        run.number,
-        RunKind(run.kind),
-        RunState(run.state),
-        run.revises_id,
-        run.total_yen,
-        run.operator_yen,
-        run.operator_residual_yen,
-        run.deductions_yen,
-        run.digest,
-        run.inputs,
-        run.prepared_at,
-        run.prepared_by,
-        run.requested_by,
-        run.decided_at,
-        run.happened_on,
-        shares,
-    )
+    return [
+        RunFacts(
+            **dict(RunSummary.model_validate(run)),
+            inputs=InputVersions.model_validate(run.inputs),
+            shares=tuple(shares[run.id]),
+        )
+        for run in found
+    ]
 
 
 def _share(share: AllocationShare) -> ShareFacts:
     return ShareFacts(
-        share.id,
-        share.tenant_id,
-        share.run_id,
-        share.fiscal_year,
-        share.run_number,
-        RunKind(share.kind),
-        share.digest,
-        share.label,
-        share.name,
-        share.share_yen,
-        share.previous_yen,
-        share.divisions,
-        share.posted_at,
-    )
-
-
-def _working(line: AllocationWorking) -> WorkingFacts:
-    return WorkingFacts(
-        line.component,
-        line.basis,
-        line.figure_date,
-        line.figure_source,
-        line.pool_yen,
-        line.ratio,
-        line.weight,
-        line.weight_total,
-        line.exact_yen,
-        line.rule_version_id,
+        id=share.id,
+        tenant_id=share.tenant_id,
+        run_id=share.run_id,
+        fiscal_year=share.fiscal_year,
+        run_number=share.run_number,
+        kind=RunKind(share.kind),
+        digest=share.digest,
+        code=share.label,
+        name=share.name,
+        share_yen=share.share_yen,
+        previous_yen=share.previous_yen,
+        divisions=tuple(ShareExplanation.model_validate(explanation) for explanation in share.divisions),
+        posted_at=share.posted_at,
     )

@@ -1,9 +1,8 @@
-"""Reading agreements: what binds on a day, and what a tenant has accepted."""
+"""Reads of agreements: the versions published, those in force on a day, and what a tenant has accepted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,11 +11,14 @@ from sqlalchemy.orm import Session
 
 from governance.agreements.tables import Acceptance, Agreement, AgreementVersion
 from governance.kernel.errors import require_found
+from governance.kernel.models import ReadModel
 
 
-@dataclass(frozen=True, slots=True)
-class VersionFacts:
-    """A version with its agreement's name and title. `sha256` is of the text in UTF-8, in hexadecimal."""
+class AgreementVersionFacts(ReadModel):
+    """A version of an agreement. `agreement` is the agreement's short name.
+
+    `sha256` is of the text in UTF-8, in hexadecimal; `effective_from` is the first day on which the version binds.
+    """
 
     id: UUID
     agreement: str
@@ -29,7 +31,21 @@ class VersionFacts:
     mandatory: bool
 
 
-def versions(session: Session, *, agreement: str | None = None) -> list[VersionFacts]:
+class AcceptanceFacts(ReadModel):
+    """Who accepted a version for a tenant, on whose behalf and by what authority; `sha256` is of the text accepted."""
+
+    id: UUID
+    version_id: UUID
+    sha256: str
+    signer_name: str
+    signer_title: str
+    on_behalf_of: str
+    authority: str
+    signed_on: date
+    accepted_at: datetime
+
+
+def versions(session: Session, *, agreement: str | None = None) -> list[AgreementVersionFacts]:
     """Every version published, of one agreement or of all, newest first."""
     query = (
         select(AgreementVersion, Agreement)
@@ -41,13 +57,13 @@ def versions(session: Session, *, agreement: str | None = None) -> list[VersionF
     return [_facts(version, of) for version, of in session.execute(query)]
 
 
-def version(session: Session, version_id: UUID) -> VersionFacts:
+def version(session: Session, version_id: UUID) -> AgreementVersionFacts:
     """One version. Raises NotFound."""
     found = require_found(session.get(AgreementVersion, version_id), what="agreement version", given=version_id)
     return _facts(found, session.get_one(Agreement, found.agreement_id))
 
 
-def versions_in_force(session: Session, on: date) -> list[VersionFacts]:
+def versions_in_force(session: Session, on: date) -> list[AgreementVersionFacts]:
     """The newest mandatory version of each agreement that binds on that day."""
     found = session.execute(
         select(AgreementVersion, Agreement)
@@ -59,37 +75,37 @@ def versions_in_force(session: Session, on: date) -> list[VersionFacts]:
     return [_facts(version, of) for version, of in found]
 
 
-def acceptances(session: Session, tenant_id: UUID) -> list[Acceptance]:
+def acceptances(session: Session, tenant_id: UUID) -> list[AcceptanceFacts]:
     """What the tenant accepted, newest first."""
-    return list(
-        session.scalars(select(Acceptance).where(Acceptance.tenant_id == tenant_id).order_by(Acceptance.id.desc()))
-    )
+    found = session.scalars(select(Acceptance).where(Acceptance.tenant_id == tenant_id).order_by(Acceptance.id.desc()))
+    return [AcceptanceFacts.model_validate(acceptance) for acceptance in found]
 
 
-def unaccepted(session: Session, tenant_id: UUID, on: date) -> list[VersionFacts]:
+def unaccepted(session: Session, tenant_id: UUID, on: date) -> list[AgreementVersionFacts]:
     """The versions that bind on that day and that the tenant has not accepted."""
     accepted = {acceptance.version_id for acceptance in acceptances(session, tenant_id)}
     return [binding for binding in versions_in_force(session, on) if binding.id not in accepted]
 
 
-def acceptance_in_force(session: Session, tenant_id: UUID, on: date) -> Acceptance | None:
-    """The tenant's newest acceptance that holds on that day, or None while anything that binds is not accepted.
+def acceptance_in_force(session: Session, tenant_id: UUID, on: date) -> AcceptanceFacts | None:
+    """The tenant's newest acceptance of a version in force on that day; None while a mandatory one is not accepted.
 
     A tenant that accepted nothing has none, also where nothing was published yet.
     """
     if unaccepted(session, tenant_id, on):
         return None
-    return session.scalars(
+    found = session.scalars(
         select(Acceptance)
         .join(AgreementVersion, AgreementVersion.id == Acceptance.version_id)
         .where(Acceptance.tenant_id == tenant_id, AgreementVersion.effective_from <= on)
         .order_by(Acceptance.id.desc())
         .limit(1)
     ).first()
+    return None if found is None else AcceptanceFacts.model_validate(found)
 
 
-def _facts(version: AgreementVersion, of: Agreement) -> VersionFacts:
-    return VersionFacts(
+def _facts(version: AgreementVersion, of: Agreement) -> AgreementVersionFacts:
+    return AgreementVersionFacts(
         id=version.id,
         agreement=of.name,
         title=of.title,

@@ -1,8 +1,7 @@
-"""Reads of rules. Every scope may read them: a rule is everybody's."""
+"""Reads of rules. Rules belong to no tenant: every tenant scope may read them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -12,24 +11,25 @@ from sqlalchemy.orm import Session
 
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import not_found, require_found
+from governance.kernel.models import ReadModel
 from governance.rules.tables import Rule, RuleVersion
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
-    """The decision that brought a version into force."""
+class RuleDecision(ReadModel):
+    """The decision (協議会議決) that brought a version of a rule into force."""
 
     decided_by: str
     number: str
     on: date
 
 
-@dataclass(frozen=True, slots=True)
-class VersionFacts:
-    """One version of a rule, as it stands. `adoption` is None while nobody has adopted it."""
+class RuleVersionFacts(ReadModel):
+    """One version of a rule. `decision` is None until a decision adopts it; `valid_until` is the first day after it.
+
+    `name` is the rule's short name; `body` is the JSON as it was drafted, and `body_hash` its digest.
+    """
 
     id: UUID
-    rule_id: UUID
     name: str
     label: str
     number: int
@@ -37,10 +37,10 @@ class VersionFacts:
     body_hash: str
     valid_from: date
     valid_until: date | None
-    adoption: Adoption | None
+    decision: RuleDecision | None
 
 
-def rule_versions(session: Session, name: str | None = None) -> list[VersionFacts]:
+def rule_versions(session: Session, name: str | None = None) -> list[RuleVersionFacts]:
     """All versions, of one rule or of all, by name and number. Raises NotFound for an unknown name."""
     found = session.execute(
         select(RuleVersion, Rule)
@@ -53,7 +53,7 @@ def rule_versions(session: Session, name: str | None = None) -> list[VersionFact
     return [_facts(version, rule) for version, rule in found]
 
 
-def version_by_id(session: Session, version_id: UUID) -> VersionFacts:
+def version_by_id(session: Session, version_id: UUID) -> RuleVersionFacts:
     """One version. Raises NotFound."""
     found = require_found(
         session.execute(
@@ -76,8 +76,8 @@ def rule_by_name(session: Session, name: str) -> UUID:
     )
 
 
-def in_force(session: Session, rule_id: UUID, on: date) -> VersionFacts | None:
-    """The adopted version that holds on a day, or None when nobody adopted one for it."""
+def in_force(session: Session, rule_id: UUID, on: date) -> RuleVersionFacts | None:
+    """The adopted version of a rule that is in force on a day, or None where there is none."""
     found = session.execute(
         select(RuleVersion, Rule)
         .join(Rule, Rule.id == RuleVersion.rule_id)
@@ -86,21 +86,20 @@ def in_force(session: Session, rule_id: UUID, on: date) -> VersionFacts | None:
     return None if found is None else _facts(*found)
 
 
-def _facts(version: RuleVersion, rule: Rule) -> VersionFacts:
+def _facts(version: RuleVersion, rule: Rule) -> RuleVersionFacts:
     if digest_of(version.body) != version.body_hash:
         raise RuntimeError(f"the body of rule version {version.id} is not the one that was drafted")
-    adoption = None
+    decision = None
     if version.decided_by is not None and version.decision_number is not None and version.decided_on is not None:
-        adoption = Adoption(version.decided_by, version.decision_number, version.decided_on)
-    return VersionFacts(
-        version.id,
-        rule.id,
-        rule.name,
-        rule.label,
-        version.number,
-        version.body,
-        version.body_hash,
-        version.valid_from,
-        version.valid_until,
-        adoption,
+        decision = RuleDecision(decided_by=version.decided_by, number=version.decision_number, on=version.decided_on)
+    return RuleVersionFacts(
+        id=version.id,
+        name=rule.name,
+        label=rule.label,
+        number=version.number,
+        body=version.body,
+        body_hash=version.body_hash,
+        valid_from=version.valid_from,
+        valid_until=version.valid_until,
+        decision=decision,
     )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from uuid import UUID
-
-from pydantic import BaseModel, ConfigDict
 
 from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
@@ -13,49 +10,18 @@ from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
 from governance.agreements import queries as agreements
 from governance.agreements.commands import accept_agreement, publish_agreement
+from governance.agreements.queries import AcceptanceFacts, AgreementVersionFacts
 from governance.kernel.database import db
 from governance.permissions import Permission
 
 routes = ApiRoutes(Tag.AGREEMENTS)
 
 
-class AgreementVersionResponse(BaseModel):
-    """A version of an agreement. `sha256` is of its text in UTF-8."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    agreement: str
-    title: str
-    number: int
-    language: str
-    text: str
-    sha256: str
-    effective_from: date
-    mandatory: bool
-
-
-class AgreementVersionPage(Page[AgreementVersionResponse]):
+class AgreementVersionPage(Page[AgreementVersionFacts]):
     """Versions by agreement, newest first."""
 
 
-class AcceptanceResponse(BaseModel):
-    """Who accepted a version for a tenant, on whose behalf and by what right."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    version_id: UUID
-    sha256: str
-    signer_name: str
-    signer_title: str
-    on_behalf_of: str
-    authority: str
-    signed_on: date
-    accepted_at: datetime
-
-
-class AcceptancePage(Page[AcceptanceResponse]):
+class AcceptancePage(Page[AcceptanceFacts]):
     """Acceptances, newest first."""
 
 
@@ -68,9 +34,9 @@ def list_agreement_versions(query: PageQuery) -> AgreementVersionPage:
 
 @routes.query_route("/agreement-versions/<version>")
 @requires(Permission.AGREEMENT_READ)
-def show_agreement_version(version: UUID) -> AgreementVersionResponse:
+def show_agreement_version(version: UUID) -> AgreementVersionFacts:
     """Show one version of an agreement with its text."""
-    return AgreementVersionResponse.model_validate(agreements.version(db.session(), version))
+    return agreements.version(db.session(), version)
 
 
 @routes.query_route("/tenants/<tenant>/acceptances")

@@ -7,10 +7,10 @@ from typing import BinaryIO, Final
 
 import click
 
-from admin.interface.output import handle_errors, print_json
+from admin.interface.output import handle_errors, print_model
 from billing.allocation.calculation import compute
 from billing.allocation.reading import read_allocation_input
-from billing.allocation.workings import as_json as allocation_json
+from billing.allocation.workings import computed
 from governance.kernel.errors import Invalid, message
 
 MAX_INPUT_BYTES: Final = 16 * 2**20
@@ -48,4 +48,4 @@ def compute_allocation(source: BinaryIO, as_json: bool) -> None:
     content = source.read(MAX_INPUT_BYTES + 1)
     if len(content) > MAX_INPUT_BYTES:
         raise Invalid(TOO_LARGE, field="--input", most=MAX_INPUT_BYTES)
-    print_json(allocation_json(compute(read_allocation_input(content))))
+    print_model(computed(compute(read_allocation_input(content))), as_json=True)

@@ -76,7 +76,7 @@ def allocations() -> tuple[str, int]:
         runs=runs,
         year=year,
         items=cost_items(session(), FiscalYear(year)),
-        rules=[version for version in rule_versions(session()) if version.adoption is not None],
+        rules=[version for version in rule_versions(session()) if version.decision is not None],
         years=sorted({run.fiscal_year for run in runs} | {year, current_fiscal_year()}, reverse=True),
     )
 
@@ -193,7 +193,7 @@ def share(share_id: UUID) -> tuple[str, int]:
     if found.posted_at is None and not current_actor().is_operator:
         # Before it is posted it is the operator's draft.
         raise not_found(what="allocation share", given=share_id)
-    lines = queries.workings_of_share(session(), found.tenant_id, found.id)
+    lines = queries.workings_of_share(session(), found.tenant_id, found.id).items
     parts = [Part(line.component, Fraction(line.exact_yen)) for line in lines]
     title = _made_of(parts)
     return render_page(

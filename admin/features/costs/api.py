@@ -8,7 +8,7 @@ from admin.interface.api_requests import PageQuery, YearParam
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
 from billing.costs import queries as costs
-from billing.costs.queries import ItemFacts, PoolFacts
+from billing.costs.queries import CostItemFacts, CostPoolFacts
 from governance.kernel.database import db
 from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Permission
@@ -23,11 +23,11 @@ class CostsQuery(PageQuery):
     withdrawn: bool = False
 
 
-class PoolPage(Page[PoolFacts]):
+class PoolPage(Page[CostPoolFacts]):
     """Cost pools by name."""
 
 
-class CostPage(Page[ItemFacts]):
+class CostPage(Page[CostItemFacts]):
     """Costs and deductions, oldest first."""
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 from uuid import UUID
 
 import click
 
 from admin.interface.cli_context import app_context
-from admin.interface.output import handle_errors, print_json
+from admin.interface.output import handle_errors, print_model, print_models
 from admin.interface.param_types import DateParam, as_json_option, print_result
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
@@ -17,7 +18,7 @@ from governance.kernel.errors import Invalid, message
 from governance.kernel.strict_json import read_json
 from governance.kernel.yen import printable
 from governance.rules.commands import AdoptRule, DraftRule, EndRule, adopt_rule, draft_rule, end_rule
-from governance.rules.queries import VersionFacts, rule_versions
+from governance.rules.queries import RuleVersionFacts, rule_versions, version_by_id
 
 MAX_RULE_BYTES: Final = 2**20
 
@@ -97,29 +98,26 @@ def end(version_id: UUID, valid_until: date | None, as_json: bool) -> None:
 def list_rules(name: str | None, as_json: bool) -> None:
     """ルールの版の一覧 / Every version, with the decision that adopted it."""
     with app_context(), system_transaction(OPERATOR) as session:
-        found = [_version(version) for version in rule_versions(session, name)]
+        found = rule_versions(session, name)
+    print_models("rules", found, as_json, _line)
+
+
+@rule.command("show")
+@click.argument("version_id", type=click.UUID)
+@as_json_option
+@handle_errors
+def show(version_id: UUID, as_json: bool) -> None:
+    """ルールの版を見る / One version: its body, its decision and the time it is in force."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        version = version_by_id(session, version_id)
     if as_json:
-        print_json({"rules": found})
+        print_model(version, as_json)
         return
-    for version in found:
-        decision = version["decision"]
-        words = "未議決" if decision is None else f"{decision['decided_by']} {decision['number']}"
-        until = version["valid_until"] or ""
-        click.echo(f"{version['id']}  {version['rule']} v{version['number']}  {version['valid_from']}–{until}  {words}")
+    click.echo(_line(version))
+    click.echo(json.dumps(version.body, ensure_ascii=False, indent=2))
 
 
-def _version(version: VersionFacts) -> dict[str, Any]:
-    adoption = version.adoption
-    return {
-        "id": str(version.id),
-        "rule": version.name,
-        "label": version.label,
-        "number": version.number,
-        "body": version.body,
-        "body_hash": version.body_hash,
-        "valid_from": version.valid_from.isoformat(),
-        "valid_until": None if version.valid_until is None else version.valid_until.isoformat(),
-        "decision": None
-        if adoption is None
-        else {"decided_by": adoption.decided_by, "number": adoption.number, "on": adoption.on.isoformat()},
-    }
+def _line(version: RuleVersionFacts) -> str:
+    decision = version.decision
+    words = "未議決" if decision is None else f"{decision.decided_by} {decision.number}"
+    return f"{version.id}  {version.name} v{version.number}  {version.valid_from}–{version.valid_until or ''}  {words}"

@@ -23,7 +23,7 @@ from governance.kernel.yen import printable
 from governance.permissions import Permission
 from governance.rules.commands import AdoptRule, DraftRule, EndRule, adopt_rule, draft_rule, end_rule
 from governance.rules.cost_sharing import BasisKind, CostSharing, DeductionKind, RuleComponent, read_cost_sharing
-from governance.rules.queries import VersionFacts, rule_versions, version_by_id
+from governance.rules.queries import RuleVersionFacts, rule_versions, version_by_id
 
 pages = Blueprint("rules", __name__, template_folder="templates")
 
@@ -55,7 +55,7 @@ _ERROR_PATH: Final = re.compile(r"body\.components\[(\d+)\](?:\.(\w+))?.*")
 class RuleVersionView:
     """A version with where it stands today: `draft`, `coming`, `in_force` or `over`."""
 
-    facts: VersionFacts
+    facts: RuleVersionFacts
     state: str
 
 
@@ -174,31 +174,31 @@ def rule_ending(rule_version_id: UUID) -> AnyResponse | tuple[str, int]:
     return render_page("rules/rule_ending", form=form, version=version)
 
 
-def _with_state(version: VersionFacts) -> RuleVersionView:
+def _with_state(version: RuleVersionFacts) -> RuleVersionView:
     return RuleVersionView(version, _state(version, clock.today()))
 
 
-def _state(version: VersionFacts, today: date) -> str:
-    if version.adoption is None:
+def _state(version: RuleVersionFacts, today: date) -> str:
+    if version.decision is None:
         return "draft"
     if version.valid_until is not None and version.valid_until <= today:
         return "over"
     return "coming" if version.valid_from > today else "in_force"
 
 
-def _superseded_version(version: VersionFacts) -> VersionFacts | None:
+def _superseded_version(version: RuleVersionFacts) -> RuleVersionFacts | None:
     """The adopted version that would end where this one begins, if there is one."""
     earlier = [
         other
         for other in rule_versions(session(), version.name)
-        if other.adoption is not None
+        if other.decision is not None
         and other.valid_from < version.valid_from
         and (other.valid_until is None or other.valid_until > version.valid_from)
     ]
     return max(earlier, key=lambda other: other.valid_from, default=None)
 
 
-def _initial_form(after: VersionFacts | None) -> Form:
+def _initial_form(after: RuleVersionFacts | None) -> Form:
     empty = {f"{part}_{row}": "" for row in range(1, _FORM_ROWS + 1) for part in _PARTS}
     if after is None:
         return Form.initial(
@@ -236,7 +236,7 @@ def _deductions() -> list[str]:
     return [kind for kind in request.form.getlist("deductions") if kind in DeductionKind.__members__.values()]
 
 
-def _deductions_of(after: VersionFacts | None) -> list[str]:
+def _deductions_of(after: RuleVersionFacts | None) -> list[str]:
     return sorted(read_cost_sharing(after.body).deductions) if after is not None else []
 
 

@@ -13,7 +13,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Role
 from governance.rules.cost_sharing import read_cost_sharing
-from governance.rules.queries import VersionFacts, rule_versions
+from governance.rules.queries import RuleVersionFacts, rule_versions
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_forms import hidden
 from tests.admin.visitors import Visit
@@ -64,7 +64,7 @@ def recorded_costs() -> dict[str, int]:
         return {item.name: item.yen for item in cost_items(db.session(), FiscalYear(2025))}
 
 
-def versions() -> list[VersionFacts]:
+def versions() -> list[RuleVersionFacts]:
     with tenant_scope(OPERATOR):
         return rule_versions(db.session())
 
@@ -181,7 +181,7 @@ def test_a_version_is_drafted_from_the_one_in_force_and_adopted_by_a_decision(
     assert (drafted.status_code, again.status_code) == (303, 303)
     first, second = versions()
     assert second.name == "running-cost"
-    assert second.adoption is None
+    assert second.decision is None
     assert read_cost_sharing(second.body).components[1].basis_text == "statistic:population"
 
     page = drafted.headers["Location"].partition("?")[0]
@@ -198,7 +198,7 @@ def test_a_version_is_drafted_from_the_one_in_force_and_adopted_by_a_decision(
     assert "施行予定" in visit.get(page).text
     ended, current_version = versions()
     assert str(ended.valid_until) == "2026-04-01"
-    assert current_version.adoption is not None
+    assert current_version.decision is not None
     assert first.body == BODY
 
 

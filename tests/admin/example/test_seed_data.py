@@ -27,4 +27,4 @@ def test_a_visitors_draft_stays_a_draft_and_a_withdrawn_cost_withdrawn(actors: A
 
     with tenant_scope(OPERATOR):
         assert cost_items(db.session(), FiscalYear(FISCAL_YEAR)) == first[1:]
-        assert [version.adoption is not None for version in rule_versions(db.session())] == [True, False]
+        assert [version.decision is not None for version in rule_versions(db.session())] == [True, False]

@@ -19,7 +19,7 @@ from billing.costs.commands import (
     record_cost,
     withdraw_cost,
 )
-from billing.costs.queries import ItemFacts, cost_items, cost_pools
+from billing.costs.queries import CostItemFacts, cost_items, cost_pools
 from billing.costs.states import TaxKind
 from governance.declaration import InvalidCommand, read_command
 from governance.kernel.database import OPERATOR, db, tenant_scope
@@ -42,7 +42,7 @@ def record(factory: BillingFactory, **change: Any) -> UUID:
     return record_cost(read_command(RecordCost, {**command, **change}), actor=factory.actors.finance).item_id
 
 
-def items(*, withdrawn: bool = False) -> list[ItemFacts]:
+def items(*, withdrawn: bool = False) -> list[CostItemFacts]:
     with tenant_scope(OPERATOR):
         return cost_items(db.session(), FiscalYear(2025), withdrawn=withdrawn)
 

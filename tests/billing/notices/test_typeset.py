@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 from billing.documents.typeset import font_folder, typeset
 from billing.notices.notice_content import Wording, notice_content
+from billing.runs.explanation import ShareExplanation
 from billing.runs.queries import ShareFacts, WorkingFacts
 from billing.runs.states import RunKind
 from governance.kernel.errors import Conflict
@@ -28,13 +29,33 @@ WORDING: Final = Wording(
     is_example=False,
 )
 LINES: Final = [
-    WorkingFacts("均等割", "equal", None, None, 12_000_000, "1/10", "1", "13", "1200000/13", VERSION),
     WorkingFacts(
-        "人口割", "statistic:population", date(2020, 10, 1), "令和2年国勢調査", 12_000_000, "9/10", "738865",
-        "1414240", "498733875/88390", VERSION,
+        component="均等割",
+        basis="equal",
+        figure_date=None,
+        figure_source=None,
+        pool_yen=12_000_000,
+        ratio="1/10",
+        weight="1",
+        weight_total="13",
+        exact_yen="1200000/13",
+        rule_version_id=VERSION,
     ),
-]  # fmt: skip
-DIVISION: Final[dict[str, Any]] = {
+    WorkingFacts(
+        component="人口割",
+        basis="statistic:population",
+        figure_date=date(2020, 10, 1),
+        figure_source="令和2年国勢調査",
+        pool_yen=12_000_000,
+        ratio="9/10",
+        weight="738865",
+        weight_total="1414240",
+        exact_yen="498733875/88390",
+        rule_version_id=VERSION,
+    ),
+]
+# As the table stores it.
+STORED_EXPLANATION: Final[dict[str, Any]] = {
     "rule": "運営経費負担規則",
     "version": 1,
     "version_id": str(VERSION),
@@ -72,7 +93,7 @@ SHARE: Final = ShareFacts(
     name="熊本市",
     share_yen=5_734_731,
     previous_yen=0,
-    divisions=[DIVISION],
+    divisions=(ShareExplanation.model_validate(STORED_EXPLANATION),),
     posted_at=MADE_AT,
 )
 
@@ -80,6 +101,10 @@ SHARE: Final = ShareFacts(
 def printed(share: ShareFacts = SHARE, wording: Wording = WORDING, lines: list[WorkingFacts] = LINES) -> bytes:
     due_on = date(2025, 6, 16) if share.difference_yen > 0 else None
     return typeset("notice.typ", notice_content(share, lines, wording, date(2025, 6, 2), due_on), MADE_AT)
+
+
+def share_with(**changed: Any) -> ShareFacts:
+    return SHARE.model_copy(update=changed)
 
 
 def text_of(pdf: bytes) -> str:
@@ -146,25 +171,25 @@ def test_the_paper_is_tagged_a4_in_japanese_and_names_its_time() -> None:
 
 def test_the_same_facts_give_the_same_bytes() -> None:
     assert printed() == printed()
-    assert printed() != printed(replace(SHARE, name="八代市"))
+    assert printed() != printed(share_with(name="八代市"))
 
 
 @pytest.mark.parametrize(
     "name", ["葛󠄀城市 髙﨑𠮷町", '#strong[x] $a$ <b> "quoted" \\n', "くまもとデータ連携基盤推進協議会", "あさぎり町"]
 )
 def test_a_name_stays_as_it_was_entered(name: str) -> None:
-    assert f"{name}　御中" in text_of(printed(replace(SHARE, name=name)))
+    assert f"{name}　御中" in text_of(printed(share_with(name=name)))
 
 
 def test_a_name_that_the_font_cannot_show_is_refused_and_not_printed_with_a_hole() -> None:
     with pytest.raises(Conflict) as refusal:
-        printed(replace(SHARE, name="市役所😀"))
+        printed(share_with(name="市役所😀"))
 
     assert refusal.value.code == "document.no_glyph"
 
 
 def test_a_lower_share_is_a_change_and_asks_for_nothing() -> None:
-    lower = replace(SHARE, kind=RunKind.REVISION, run_number=2, share_yen=5_000_000, previous_yen=5_734_731)
+    lower = share_with(kind=RunKind.REVISION, run_number=2, share_yen=5_000_000, previous_yen=5_734_731)
 
     text = text_of(printed(lower))
 
@@ -175,8 +200,8 @@ def test_a_lower_share_is_a_change_and_asks_for_nothing() -> None:
 
 
 def test_amounts_of_nothing_and_of_fifteen_digits_fit() -> None:
-    nothing = text_of(printed(replace(SHARE, kind=RunKind.REVISION, previous_yen=SHARE.share_yen)))
-    most = text_of(printed(replace(SHARE, share_yen=999_999_999_999_999)))
+    nothing = text_of(printed(share_with(kind=RunKind.REVISION, previous_yen=SHARE.share_yen)))
+    most = text_of(printed(share_with(share_yen=999_999_999_999_999)))
 
     assert "0円" in nothing
     assert "負担額に変わりはありません" in nothing

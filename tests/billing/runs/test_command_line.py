@@ -59,6 +59,50 @@ def test_a_rule_is_drafted_adopted_and_listed_with_its_decision(factory: Billing
     assert version["decision"] == {"decided_by": "運営協議会", "number": "令和7年度第1号", "on": "2025-03-24"}
 
 
+def test_one_version_is_shown_as_the_list_has_it(factory: BillingFactory) -> None:
+    version_id = factory.draft()
+    factory.adopt(version_id)
+
+    [listed] = answer("rule", "list")["rules"]
+
+    assert answer("rule", "show", version_id) == listed
+    assert "均等割" in moyai("rule", "show", version_id).stdout
+    assert moyai("rule", "show", "01900000-0000-7000-8000-000000000000").exit_code == 1
+
+
+def test_a_run_is_listed_and_shown_with_its_shares_and_workings(thirteen: BillingFactory) -> None:
+    run = thirteen.prepare()
+    assert answer("allocation", "shares", "431001")["shares"] == []
+    thirteen.approve(run)
+
+    [summary] = answer("allocation", "runs")["runs"]
+    shown = answer("allocation", "run", run.run_id)
+    members = answer("allocation", "workings", run.run_id)["members"]
+    [share] = answer("allocation", "shares", "431001", "--fiscal-year", 2025)["shares"]
+    workings = answer("allocation", "share", "431001", share["id"])["items"]
+
+    assert answer("allocation", "runs", "--fiscal-year", 2024)["runs"] == []
+    assert summary.items() <= shown.items()
+    assert shown["shares"][0] == share
+    assert {one["code"]: one["share_yen"] for one in shown["shares"]} == by_hand(THIRTEEN, 12_000_000)
+    assert [one["tenant_id"] for one in members] == [one["tenant_id"] for one in shown["shares"]]
+    assert members[0]["workings"] == workings
+    assert [line["component"] for line in workings] == ["均等割", "人口割"]
+    line = f"12,000,000円 × {workings[0]['ratio']} × 1 ÷ 13 = {workings[0]['exact_yen']}"
+    for words in (("workings", run.run_id), ("share", "431001", share["id"])):
+        assert line in moyai("allocation", *words).stdout
+    assert str(run.run_id) in moyai("allocation", "runs").stdout
+    assert "5,907,051円" in moyai("allocation", "shares", "431001").stdout
+    assert answer("allocation", "share", "434043", share["id"])["items"] == []
+
+
+def test_cost_pools_are_listed_with_their_rule(thirteen: BillingFactory) -> None:
+    [pool] = answer("cost", "pools")["pools"]
+
+    assert (pool["name"], pool["label"]) == ("running", "運営経費")
+    assert pool["id"] in moyai("cost", "pools").stdout
+
+
 def test_allocation_show_answers_as_the_contract_says(thirteen: BillingFactory) -> None:
     prepared = thirteen.prepare()
     answer("allocation", "approve", prepared.run_id, "--digest", prepared.digest, "--happened-on", "2025-04-01")

@@ -81,7 +81,7 @@ def test_the_odd_yen_of_24_000_001_stays_with_the_operator_as_in_the_published_r
     assert split.operator_yen == 12_000_001
     exact = example["derived_outputs"]["exact_shares_as_fraction"]
     rule_allocation = split.divisions[0]
-    assert {code: share_explanation(rule_allocation, code)["exact_yen"] for code in exact} == exact
+    assert {code: share_explanation(rule_allocation, code).exact_yen for code in exact} == exact
 
 
 def test_the_example_over_twenty_one_asks_less_of_each_of_the_thirteen(thirteen: BillingFactory) -> None:

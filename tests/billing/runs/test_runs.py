@@ -22,7 +22,8 @@ from billing.runs.commands import (
     prepare_allocation,
     reject_allocation,
 )
-from billing.runs.queries import run_by_id, run_json, runs, shares_of_tenant, workings_of_share
+from billing.runs.explanation import PoolCost
+from billing.runs.queries import run_by_id, runs, shares_of_tenant, workings_of_share
 from billing.runs.states import RunKind, RunState
 from billing.runs.tables import AllocationRun, AllocationShare
 from governance.actors import Actor
@@ -92,7 +93,7 @@ def test_a_run_answers_in_the_form_of_the_contract(thirteen: BillingFactory) -> 
 
     with tenant_scope(OPERATOR):
         [run] = runs(db.session(), 2025)
-    answer = run_json(run)
+    answer = run.split.model_dump(mode="json")
 
     assert (answer["kind"], answer["state"]) == ("estimate", "posted")
     assert answer["shares_yen"] == by_hand(THIRTEEN, 12_000_000)
@@ -110,7 +111,7 @@ def test_a_revision_shows_the_whole_split_and_posts_the_difference(thirteen: Bil
 
     before, after = by_hand(THIRTEEN, 12_000_000), by_hand(THIRTEEN | EIGHT, 12_000_000)
     with tenant_scope(OPERATOR):
-        first, second = (run_json(run) for run in runs(db.session(), 2025))
+        first, second = (run.split.model_dump(mode="json") for run in runs(db.session(), 2025))
     assert first["shares_yen"] == before
     assert second["shares_yen"] == after
     assert second["kind"] == "revision"
@@ -302,7 +303,7 @@ def test_a_member_sees_its_own_posted_share_and_what_explains_it(thirteen: Billi
     with tenant_scope(own):
         session = db.session()
         [share] = shares_of_tenant(session, own)
-        lines = workings_of_share(session, own, share.id)
+        lines = workings_of_share(session, own, share.id).items
         assert session.execute(text("SELECT count(*) FROM allocation_share")).scalar_one() == 1
         assert session.execute(text("SELECT count(*) FROM allocation_working")).scalar_one() == 2
         assert shares_of_tenant(session, thirteen.ids["431001"]) == []
@@ -310,14 +311,10 @@ def test_a_member_sees_its_own_posted_share_and_what_explains_it(thirteen: Billi
             run_by_id(session, prepared.run_id)
     assert share.share_yen == by_hand(THIRTEEN, 12_000_000)["435317"]
     assert [line.weight_total for line in lines] == ["13", str(sum(people for _, people in THIRTEEN.values()))]
-    [rule_allocation] = share.divisions
-    assert (rule_allocation["total_yen"], rule_allocation["operator_yen"], rule_allocation["pool_yen"]) == (
-        24_000_000,
-        12_000_000,
-        12_000_000,
-    )
-    assert (rule_allocation["decided_by"], rule_allocation["decision_number"]) == ("運営協議会", "令和7年度第1号")
-    assert rule_allocation["pools"] == [{"label": "運営経費", "yen": 24_000_000}]
+    [explained] = share.divisions
+    assert (explained.total_yen, explained.operator_yen, explained.pool_yen) == (24_000_000, 12_000_000, 12_000_000)
+    assert (explained.decided_by, explained.decision_number) == ("運営協議会", "令和7年度第1号")
+    assert explained.pools == (PoolCost(label="運営経費", yen=24_000_000),)
 
 
 def test_a_municipality_neither_prepares_nor_approves(thirteen: BillingFactory) -> None:

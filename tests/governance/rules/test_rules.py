@@ -16,7 +16,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
 from governance.rules.commands import AdoptRule, DraftRule, EndRule, adopt_rule, draft_rule, end_rule
-from governance.rules.queries import VersionFacts, in_force, rule_by_name, rule_versions, version_by_id
+from governance.rules.queries import RuleVersionFacts, in_force, rule_by_name, rule_versions, version_by_id
 from tests.actors import Actors
 
 BODY: dict[str, Any] = {
@@ -43,12 +43,12 @@ def adopt(actors: Actors, version_id: UUID, on: date = date(2025, 3, 24)) -> UUI
     return adopt_rule(command, actor=actors.finance).ended_version_id
 
 
-def version(version_id: UUID) -> VersionFacts:
+def version(version_id: UUID) -> RuleVersionFacts:
     with tenant_scope(OPERATOR):
         return version_by_id(db.session(), version_id)
 
 
-def holding(on: date) -> VersionFacts | None:
+def holding(on: date) -> RuleVersionFacts | None:
     with tenant_scope(OPERATOR):
         return in_force(db.session(), rule_by_name(db.session(), "running-cost"), on)
 
@@ -58,14 +58,14 @@ def test_a_draft_is_not_in_force_until_a_decision_adopts_it(actors: Actors) -> N
     assert holding(date(2025, 4, 1)) is None
     with tenant_scope(OPERATOR):
         [waiting] = rule_versions(db.session(), "running-cost")
-    assert waiting.adoption is None
+    assert waiting.decision is None
 
     adopt(actors, drafted)
 
     found = holding(date(2025, 4, 1))
     assert found is not None
-    assert found.adoption is not None
-    assert (found.adoption.decided_by, found.adoption.number, found.adoption.on) == (
+    assert found.decision is not None
+    assert (found.decision.decided_by, found.decision.number, found.decision.on) == (
         "運営協議会",
         "第1号",
         date(2025, 3, 24),
@@ -107,10 +107,10 @@ def test_two_adopted_versions_do_not_overlap(actors: Actors) -> None:
         with pytest.raises(Conflict) as refusal:
             adopt(actors, overlapping)
         assert refusal.value.code == "rule.overlap"
-        assert version(overlapping).adoption is None
+        assert version(overlapping).decision is None
     before = draft(actors, date(2024, 4, 1), date(2025, 4, 1))
     adopt(actors, before)
-    assert version(before).adoption is not None
+    assert version(before).decision is not None
 
 
 def test_only_the_end_of_an_adopted_version_moves(actors: Actors) -> None:
@@ -178,7 +178,7 @@ def test_a_decision_in_the_future_adopts_nothing(actors: Actors) -> None:
         adopt(actors, drafted, on=date(2025, 6, 3))
 
     assert refusal.value.field == "decided_on"
-    assert version(drafted).adoption is None
+    assert version(drafted).decision is None
 
 
 def test_an_interval_that_ends_before_it_starts_is_refused(actors: Actors) -> None:
