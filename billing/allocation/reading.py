@@ -1,17 +1,29 @@
-"""A case from JSON, as the contract of `moyai allocation compute` writes it. Everything unknown is refused by name."""
+"""The input of an allocation from JSON, as the contract of `moyai allocation compute` writes it.
+
+`AllocationFile` is its strict model, whose JSON Schema is published; what it means and what cannot be shared is
+decided by `AllocationInput`.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import Field, Strict
 
 from billing.allocation.input import MAX_TOTAL_YEN, AllocationInput, Component, Components, Deduction
 from governance.kernel.errors import Invalid, message
 from governance.kernel.split import Rounding
 from governance.kernel.strict_json import read_json
-from governance.kernel.yen import printable, whole_yen
+from governance.kernel.strict_model import (
+    DocumentError,
+    ExactNumber,
+    Path,
+    StrictModel,
+    WholeYen,
+    read_document,
+)
+from governance.kernel.yen import MAX_YEN, printable
 
 NOT_AN_OBJECT = message(
     "allocation.not_an_object",
@@ -49,112 +61,83 @@ NOT_A_NUMBER = message(
     en='Give an integer, or a string such as "60.00" or "6/100"; {given} is neither.',
 )
 
-MAX_NUMBER_DIGITS: Final = 40
-_DIGITS: Final = f"[0-9]{{1,{MAX_NUMBER_DIGITS}}}"
-_NUMBER = re.compile(rf"-?{_DIGITS}(?:\.{_DIGITS}|/{_DIGITS})?")
-_TOTAL = re.compile(r"-?[0-9]{1,100}")
+Number = Annotated[Fraction, ExactNumber(NOT_A_NUMBER, allows_negative=True)]
+
+
+class ComponentEntry(StrictModel):
+    """One basis (按分基準): its part of the pool, and the weight of each member by code; no entry is weight 0."""
+
+    name: str
+    ratio: Number
+    weights: dict[str, Number]
+
+
+class DeductionEntry(StrictModel):
+    """A sum that is deducted before anything is shared, such as a grant (交付金)."""
+
+    name: str
+    yen: Annotated[int, WholeYen(0, MAX_TOTAL_YEN)]
+
+
+class AllocationFile(StrictModel):
+    """One pool of cost to share: deductions first, then the operator's part, then the components over the members.
+
+    Ratios and weights are exact: an integer, or the text of a decimal ("60.00") or a fraction ("6/100"). The ratios
+    of the components add up to exactly 1.
+    """
+
+    total_yen: Annotated[int, WholeYen(1, MAX_TOTAL_YEN, takes_text=True)]
+    unit_yen: Annotated[int, WholeYen(1, MAX_YEN)]
+    rounding: Annotated[Rounding, Strict(False)]
+    components: list[ComponentEntry]
+    operator_ratio: Number = Fraction(0)
+    deductions_yen: list[DeductionEntry] = Field(default_factory=list)
+
+    def value(self) -> AllocationInput:
+        """The input as it is computed. Raises Invalid, naming the field, for one that cannot be shared."""
+        return AllocationInput(
+            total_yen=self.total_yen,
+            unit_yen=self.unit_yen,
+            rounding=self.rounding,
+            components=Components(tuple(Component(part.name, part.ratio, part.weights) for part in self.components)),
+            operator_ratio=self.operator_ratio,
+            deductions=tuple(Deduction(deduction.name, deduction.yen) for deduction in self.deductions_yen),
+        )
+
+
+_OWNERS: Final[dict[Path, type[StrictModel]]] = {
+    (): AllocationFile,
+    ("components",): ComponentEntry,
+    ("deductions_yen",): DeductionEntry,
+}
+"""The model of an object by its path without positions."""
 
 
 def read_allocation_input(content: bytes) -> AllocationInput:
-    """The case that a file holds. Raises Invalid, naming the field as `components[1].weights.431001`."""
-    allocation_input = _object(
-        read_json(content),
-        "",
-        required=("total_yen", "unit_yen", "rounding", "components"),
-        optional=("operator_ratio", "deductions_yen"),
-    )
-    return AllocationInput(
-        total_yen=_total(allocation_input["total_yen"]),
-        unit_yen=whole_yen(allocation_input["unit_yen"], field="unit_yen"),
-        rounding=_rounding(allocation_input["rounding"]),
-        components=_components(allocation_input["components"]),
-        operator_ratio=_number(allocation_input.get("operator_ratio", 0), "operator_ratio"),
-        deductions=_deductions(allocation_input.get("deductions_yen", [])),
-    )
+    """The input that a file holds. Raises Invalid, naming the field as `components[1].weights.431001`."""
+    return allocation_input(read_json(content))
 
 
-def _total(given: Any) -> int:
-    """The one amount that may come as a string, for programs whose integers end at 2^53."""
-    if isinstance(given, str) and _TOTAL.fullmatch(given):
-        given = int(given)
-    return whole_yen(given, field="total_yen", most=MAX_TOTAL_YEN)
+def allocation_input(value: Any) -> AllocationInput:
+    """The input that a JSON value holds. Raises Invalid as `read_allocation_input` does."""
+    return read_document(AllocationFile, value, _wording).value()
 
 
-def _rounding(given: Any) -> Rounding:
-    try:
-        return Rounding(given)
-    except ValueError:
-        raise Invalid(UNKNOWN_ROUNDING, field="rounding", given=printable(given), known=", ".join(Rounding)) from None
-
-
-def _components(given: Any) -> Components:
-    parts = []
-    for path, item in _items(given, "components"):
-        part = _object(item, path, required=("name", "ratio", "weights"))
-        weights = _object(part["weights"], f"{path}.weights")
-        parts.append(
-            Component(
-                name=_name(part["name"], f"{path}.name"),
-                ratio=_number(part["ratio"], f"{path}.ratio"),
-                weights={
-                    member: _number(weight, f"{path}.weights.{printable(member)}") for member, weight in weights.items()
-                },
-            )
-        )
-    return Components(tuple(parts))
-
-
-def _deductions(given: Any) -> tuple[Deduction, ...]:
-    deductions = []
-    for path, item in _items(given, "deductions_yen"):
-        deduction = _object(item, path, required=("name", "yen"))
-        deductions.append(
-            Deduction(
-                name=_name(deduction["name"], f"{path}.name"),
-                yen=whole_yen(deduction["yen"], field=f"{path}.yen", least=0, most=MAX_TOTAL_YEN),
-            )
-        )
-    return tuple(deductions)
-
-
-def _number(given: Any, path: str) -> Fraction:
-    """An exact number: an integer, or the text of a decimal or a fraction in ASCII digits."""
-    if type(given) is int and abs(given) < 10**MAX_NUMBER_DIGITS:
-        return Fraction(given)
-    if isinstance(given, str) and _NUMBER.fullmatch(given):
-        try:
-            return Fraction(given)
-        except ZeroDivisionError:
-            pass
-    raise Invalid(NOT_A_NUMBER, field=path, given=printable(given))
-
-
-def _name(given: Any, path: str) -> str:
-    if not isinstance(given, str):
-        raise Invalid(NOT_A_NAME, field=path, given=printable(given))
-    return given
-
-
-def _items(given: Any, path: str) -> Iterable[tuple[str, Any]]:
-    if not isinstance(given, list):
-        raise Invalid(NOT_A_LIST, field=path, given=printable(given))
-    return [(f"{path}[{place}]", item) for place, item in enumerate(given)]
-
-
-def _object(
-    given: Any, path: str, *, required: tuple[str, ...] | None = None, optional: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """The object with all `needed` keys and no others but `optional`; any keys at all when `needed` is None."""
-    if not isinstance(given, dict):
-        raise Invalid(NOT_AN_OBJECT, field=path or None, given=printable(given))
-    if required is None:
-        return given
-    prefix = f"{path}." if path else ""
-    for key in given:
-        if key not in required + optional:
-            known = ", ".join(required + optional)
-            raise Invalid(UNKNOWN_KEY, field=f"{prefix}{printable(key)}", given=printable(key), known=known)
-    for key in required:
-        if key not in given:
-            raise Invalid(MISSING_KEY, field=f"{prefix}{key}", given=key)
-    return given
+def _wording(error: DocumentError) -> Invalid:
+    """Our refusal for what pydantic found (https://docs.pydantic.dev/latest/errors/validation_errors/)."""
+    given = printable(error.given)
+    match error.type:
+        case "extra_forbidden":
+            *place, key = error.path
+            owner = _OWNERS[tuple(step for step in place if isinstance(step, str))]
+            return Invalid(UNKNOWN_KEY, given=printable(key), known=", ".join(owner.model_fields))
+        case "missing":
+            return Invalid(MISSING_KEY, given=error.path[-1])
+        case "enum":
+            return Invalid(UNKNOWN_ROUNDING, given=given, known=", ".join(Rounding))
+        case "list_type":
+            return Invalid(NOT_A_LIST, given=given)
+        case "string_type":
+            return Invalid(NOT_A_NAME, given=given)
+        case _:
+            return Invalid(NOT_AN_OBJECT, given=given)

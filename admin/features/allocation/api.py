@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from admin.core.guard import requires
@@ -11,7 +10,7 @@ from admin.interface.api_requests import PageQuery, YearPageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
 from billing.allocation.calculation import compute
-from billing.allocation.reading import read_allocation_input
+from billing.allocation.reading import AllocationFile, allocation_input
 from billing.allocation.workings import ComputedAllocation, computed
 from billing.runs import queries as runs
 from billing.runs.commands import approve_allocation, prepare_allocation, reject_allocation
@@ -19,6 +18,7 @@ from billing.runs.queries import MemberWorkings, RunFacts, RunSummary, ShareFact
 from governance.commands import Command
 from governance.kernel.database import db
 from governance.kernel.models import ReadModel
+from governance.kernel.strict_model import SchemaOf
 from governance.permissions import Permission
 
 routes = ApiRoutes(Tag.ALLOCATION)
@@ -39,7 +39,7 @@ class SharePage(Page[ShareFacts]):
 class ComputeSplit(Command):
     """A case to compute, in the form that `moyai allocation compute` reads; ratios are text, such as "1/10"."""
 
-    case: dict[str, Any]
+    case: Annotated[dict[str, Any], SchemaOf(AllocationFile)]
 
 
 class ComputedSplit(ReadModel):
@@ -92,9 +92,7 @@ def show_workings_of_share(tenant: UUID, share: UUID) -> ShareWorkings:
 @requires(Permission.ALLOCATION_COMPUTE)
 def compute_split(command: ComputeSplit, key: str) -> ComputedSplit:
     """Compute the shares of a case; keeps nothing."""
-    return ComputedSplit(
-        split=computed(compute(read_allocation_input(json.dumps(command.case, ensure_ascii=False).encode())))
-    )
+    return ComputedSplit(split=computed(compute(allocation_input(command.case))))
 
 
 routes.command_route("POST", "/allocation-runs", prepare_allocation)
