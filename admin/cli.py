@@ -7,8 +7,8 @@ A command is imported only when it is called, because `moyai --help` must not wa
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -19,6 +19,48 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from admin.operations.settings import Settings
+
+
+FORMER_COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    ("client",): ("service-client",),
+    ("quota", "choose"): ("quota", "assign"),
+    ("tenant", "figure"): ("tenant", "statistic"),
+    ("tenant", "move"): ("tenant", "change-state"),
+}
+"""First words as version 0.1.0 had them → as they are now."""
+
+FORMER_OPTIONS: Final[Mapping[tuple[str, ...], Mapping[str, str]]] = {
+    ("ledger", "reverse"): {"--why": "--reason"},
+    ("quota", "decide"): {"--why": "--reason"},
+    ("tenant", "import"): {"--source-of-figures": "--source-of-statistics"},
+}
+"""Command → its options as version 0.1.0 had them → as they are now."""
+
+
+def with_current_names(words: Sequence[str]) -> list[str]:
+    """The words of a command line with former names replaced; each replacement is told on standard error.
+
+    Former names are in no help text. Words after `--` are values and stay.
+    """
+    current = list(words)
+    for former, now in FORMER_COMMANDS.items():
+        if tuple(current[: len(former)]) == former:
+            _tell_former(" ".join(former), " ".join(now))
+            current[: len(former)] = now
+    options = FORMER_OPTIONS.get(tuple(current[:2]), {})
+    end = current.index("--") if "--" in current else len(current)
+    for place in range(2, end):
+        name, equals, value = current[place].partition("=")
+        if name in options:
+            _tell_former(name, options[name])
+            current[place] = options[name] + equals + value
+    return current
+
+
+def _tell_former(former: str, now: str) -> None:
+    click.echo(
+        f"「{former}」は旧称です。「{now}」を使ってください / “{former}” is a former name; use “{now}”", err=True
+    )
 
 
 class FeatureGroup(click.Group):
@@ -36,7 +78,7 @@ class FeatureGroup(click.Group):
             formatter.write_dl([(name, command.help) for name, command in cli_commands().items() if command.help])
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **named: Any) -> Any:
-        given = list(sys.argv[1:] if args is None else args)
+        given = with_current_names(sys.argv[1:] if args is None else args)
         if not named.get("standalone_mode", True):
             return super().main(given, *rest, **named)
         try:

@@ -29,7 +29,6 @@ from governance.events import Event
 from governance.idempotency import answer_statement, begin_with_key
 from governance.kernel import clock
 from governance.kernel.database import TenantScope, db, tenant_scope
-from governance.kernel.digest import digest_of
 from governance.kernel.errors import DomainError, NotAllowed, message
 from governance.kernel.pipelined import commit_pipelined
 from governance.permissions import Permission
@@ -139,7 +138,7 @@ class CommandHandler(Generic[CommandT, ResultT]):
         with tenant_scope(actor.tenant_scope):
             session = db.session()
             session.rollback()
-            answered = begin_with_key(session, actor, self.name, key, digest_of(command.model_dump(mode="json")))
+            answered = begin_with_key(session, actor, self.name, key, command.model_dump(mode="json"))
             session.rollback()
         return None if answered is None else self.result_type.model_validate_json(answered)
 
@@ -150,8 +149,8 @@ class CommandHandler(Generic[CommandT, ResultT]):
         try:
             require(actor, self.permission)
             if key is not None:
-                order_hash = digest_of(command.model_dump(mode="json"))
-                answered = begin_with_key(session, actor, self.name, key, order_hash)
+                request = command.model_dump(mode="json")
+                answered = begin_with_key(session, actor, self.name, key, request)
                 if answered is not None:
                     session.rollback()
                     return self.result_type.model_validate_json(answered)
@@ -164,7 +163,7 @@ class CommandHandler(Generic[CommandT, ResultT]):
             )
             if key is not None:
                 answer = result.model_dump_json()
-                statements.append(answer_statement(actor, self.name, key, order_hash, answer, ctx.now))
+                statements.append(answer_statement(actor, self.name, key, request, answer, ctx.now))
             commit_pipelined(session, *statements)
         except DomainError as refusal:
             session.rollback()
@@ -182,13 +181,13 @@ class CommandHandler(Generic[CommandT, ResultT]):
         """Record in a transaction of its own that nothing was done. Where even that fails, the log must do."""
         session = db.session()
         try:
-            record = AuditRecord(self.event, self.name, actor.tenant_id, {"code": code, "order": _redacted(command)})
+            record = AuditRecord(self.event, self.name, actor.tenant_id, {"code": code, "fields": _redacted(command)})
             commit_pipelined(
                 session, *writer.insert_statements([record], actor, self.name, self.permission, kind, clock.now())
             )
         except Exception:
             session.rollback()
-            log.exception("audit.unrecorded", command=self.name, outcome=kind.value, code=code)
+            log.exception("audit.write_failed", command=self.name, outcome=kind.value, code=code)
 
 
 def _redacted(command: Command) -> list[str]:

@@ -1,23 +1,26 @@
-"""Idempotency keys: the same key with the same command gives the same answer, with another command a refusal.
+"""Idempotency keys: the same key with the same request gives the stored answer, with another request a refusal.
 
-The key is locked for the command's transaction and written beside its changes, so a crash leaves neither. Keys are
-the tenant's, the actor's and the command's own: nobody meets anybody else's.
+A key is unique per (tenant, actor, command). It is locked for the command's transaction and stored in it, so after a
+crash there is neither the change nor the key. Keys of earlier versions are read by `governance.former_names`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from governance.actors import Actor
+from governance.former_names import former_request
 from governance.kernel.database import TableBase
+from governance.kernel.digest import digest_of
 from governance.kernel.errors import IdempotencyKeyReused, Invalid, message
 from governance.kernel.ids import new_id
-from governance.kernel.pipelined import PipelinedStatement, begin_pipelined
+from governance.kernel.pipelined import PipelinedStatement, begin_pipelined, execute_raw
 
 KEY_REUSED = message(
     "idempotency.reused",
@@ -34,7 +37,7 @@ KEY_MALFORMED = message(
 
 
 class IdempotencyKey(TableBase):
-    """A key that was used, the hash of the command it came with, and the answer given."""
+    """A used key, the hash of the request it came with, and the answer (JSON of the command's result)."""
 
     __tablename__ = "idempotency_key"
     __table_args__ = (UniqueConstraint("tenant_id", "actor", "command", "key"), UniqueConstraint("tenant_id", "id"))
@@ -44,33 +47,40 @@ class IdempotencyKey(TableBase):
     actor: Mapped[str]
     command: Mapped[str]
     key: Mapped[str]
-    order_hash: Mapped[str]
+    request_hash: Mapped[str]
     answer: Mapped[str | None]
     claimed_at: Mapped[datetime]
 
 
-def begin_with_key(session: Session, actor: Actor, command: str, key: str, order_hash: str) -> str | None:
-    """Begin the command's transaction holding the key; the answer (JSON) that it already has for this command, or None.
+def begin_with_key(session: Session, actor: Actor, command: str, key: str, request: Mapping[str, Any]) -> str | None:
+    """Begin the command's transaction with the key locked. Returns the stored answer (JSON), or None for a new key.
 
-    A second command with the key waits until the first one's transaction has ended. Raises IdempotencyKeyReused for
-    another command's key and Invalid for a key that is none.
+    `request` is the JSON form of the command. A second transaction with the same key waits until the first one has
+    ended. A key that version 0.1.0 stored is found under the command's name and field names of then.
+
+    Raises IdempotencyKeyReused when the key was stored with another request, and Invalid unless the key has 1 to 255
+    printable ASCII characters.
     """
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise Invalid(KEY_MALFORMED, field="Idempotency-Key")
-    kept = begin_pipelined(session, _LOCK_KEY, _key_owner(actor, command, key))
-    if not kept:
+    stored = begin_pipelined(session, _LOCK_KEY, _key_owner(actor, command, key))
+    former = former_request(command, request)
+    if not stored and former is not None and former[0] != command:
+        stored = execute_raw(session, _LOCK_KEY, _key_owner(actor, former[0], key) | {"scope": str(actor.tenant_scope)})
+    if not stored:
         return None
-    [(kept_hash, answer)] = kept
-    if kept_hash != order_hash:
+    [(stored_hash, answer)] = stored
+    hashes = {digest_of(request)} if former is None else {digest_of(request), digest_of(former[1])}
+    if stored_hash not in hashes:
         raise IdempotencyKeyReused(KEY_REUSED, field="Idempotency-Key")
     return str(answer)
 
 
 def answer_statement(
-    actor: Actor, command: str, key: str, order_hash: str, answer: str, now: datetime
+    actor: Actor, command: str, key: str, request: Mapping[str, Any], answer: str, now: datetime
 ) -> PipelinedStatement:
-    """What keeps the key with its answer, to be sent in the transaction that `begin_with_key` began."""
-    given = {"id": new_id(), "order_hash": order_hash, "answer": answer, "claimed_at": now}
+    """The INSERT that stores the key with its answer, for the transaction that `begin_with_key` began."""
+    given = {"id": new_id(), "request_hash": digest_of(request), "answer": answer, "claimed_at": now}
     return _STORE_KEY, _key_owner(actor, command, key) | given
 
 
@@ -79,12 +89,12 @@ def _key_owner(actor: Actor, command: str, key: str) -> dict[str, object]:
 
 
 _LOCK_KEY: Final = """
-    SELECT kept_order_hash, kept_answer
-    FROM hold_idempotency_key(%(scope)s, %(tenant_id)s, %(actor)s, %(command)s, %(key)s)
+    SELECT stored_request_hash, stored_answer
+    FROM lock_idempotency_key(%(scope)s, %(tenant_id)s, %(actor)s, %(command)s, %(key)s)
 """
 _STORE_KEY: Final = """
-    INSERT INTO idempotency_key (id, tenant_id, actor, command, key, order_hash, answer, claimed_at)
+    INSERT INTO idempotency_key (id, tenant_id, actor, command, key, request_hash, answer, claimed_at)
     VALUES (
-        %(id)s, %(tenant_id)s, %(actor)s, %(command)s, %(key)s, %(order_hash)s, %(answer)s, %(claimed_at)s
+        %(id)s, %(tenant_id)s, %(actor)s, %(command)s, %(key)s, %(request_hash)s, %(answer)s, %(claimed_at)s
     )
 """

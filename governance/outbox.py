@@ -108,7 +108,7 @@ def dispatch(job_ids: list[UUID]) -> None:
         try:
             _dispatcher.dispatch(job_id)
         except Exception:
-            log.warning("job.not_carried", job=str(job_id), exc_info=True)
+            log.warning("job.dispatch_failed", job=str(job_id), exc_info=True)
 
 
 def claim(session: Session, job_id: UUID, now: datetime) -> ClaimedJob | None:

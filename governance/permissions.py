@@ -19,7 +19,7 @@ class Permission(StrEnum):
     TENANT_REGISTER = "tenancy:tenant:register"
     TENANT_IMPORT = "tenancy:tenant:import"
     TENANT_EDIT = "tenancy:tenant:edit"
-    TENANT_MOVE = "tenancy:tenant:move"
+    TENANT_CHANGE_STATE = "tenancy:tenant:change-state"
     STATISTIC_RECORD = "tenancy:statistic:record"
     CONTACT_READ = "tenancy:contact:read"
     CONTACT_RECORD = "tenancy:contact:record"
@@ -33,14 +33,14 @@ class Permission(StrEnum):
     ONBOARDING_DECIDE = "tenancy:onboarding:decide"
     PLAN_READ = "tenancy:plan:read"
     PLAN_DEFINE = "tenancy:plan:define"
-    PLAN_CHOOSE = "tenancy:plan:choose"
+    PLAN_ASSIGN = "tenancy:plan:assign"
     QUOTA_READ = "tenancy:quota:read"
     QUOTA_REQUEST = "tenancy:quota:request"
     QUOTA_DECIDE = "tenancy:quota:decide"
     MEMBER_READ = "tenancy:member:read"
     MEMBER_ADD = "tenancy:member:add"
     MEMBER_DISABLE = "tenancy:member:disable"
-    MEMBER_PROJECT = "tenancy:member:project"
+    MEMBER_SYNC = "tenancy:member:sync"
     MEMBER_INVITE = "tenancy:member:invite"
     CLIENT_READ = "tenancy:client:read"
     CLIENT_REGISTER = "tenancy:client:register"
@@ -69,18 +69,18 @@ class Permission(StrEnum):
     LEDGER_READ = "billing:ledger:read"
     LEDGER_POST = "billing:ledger:post"
     LEDGER_REVERSE = "billing:ledger:reverse"
-    PERIOD_MOVE = "billing:period:move"
+    PERIOD_CHANGE_STATE = "billing:period:change-state"
     NOTICE_READ = "billing:notice:read"
     NOTICE_ISSUE = "billing:notice:issue"
     # entry points
-    OVERVIEW_READ = "door:overview:read"
-    MAIL_READ = "door:mail:read"
-    BACKOFFICE_OPEN = "door:backoffice:open"
-    SERVERS_RUN = "door:servers:run"
-    KEYCLOAK_CONFIGURE = "door:keycloak:configure"
-    EXAMPLE_LOAD = "door:example:load"
-    SIGNED_IN = "door:signed-in"
-    PUBLIC = "door:public"
+    OVERVIEW_READ = "platform:overview:read"
+    MAIL_READ = "platform:mail:read"
+    BACKOFFICE_OPEN = "platform:backoffice:open"
+    SERVERS_RUN = "platform:servers:run"
+    KEYCLOAK_CONFIGURE = "platform:keycloak:configure"
+    EXAMPLE_LOAD = "platform:example:load"
+    SIGNED_IN = "platform:signed-in"
+    PUBLIC = "platform:public"
 
 
 class Role(StrEnum):
@@ -131,12 +131,19 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.TENANT_FINANCE: _MEMBER_READS | _FINANCE_READS,
     Role.TENANT_AUDITOR: _MEMBER_READS | _FINANCE_READS | _PEOPLE_READS | {_P.AUDIT_READ, _P.ONBOARDING_READ},
     Role.OPERATOR_ONBOARDING: _OPERATOR_READS
-    | {_P.TENANT_REGISTER, _P.TENANT_IMPORT, _P.TENANT_EDIT, _P.TENANT_MOVE, _P.COHORT_DEFINE, _P.COHORT_APPLY}
+    | {_P.TENANT_REGISTER, _P.TENANT_IMPORT, _P.TENANT_EDIT, _P.TENANT_CHANGE_STATE, _P.COHORT_DEFINE, _P.COHORT_APPLY}
     | {_P.ONBOARDING_START, _P.ONBOARDING_DECIDE, _P.PLAN_DEFINE, _P.QUOTA_REQUEST, _P.AGREEMENT_PUBLISH}
-    | {_P.AGREEMENT_ACCEPT, _P.MEMBER_ADD, _P.CLIENT_REGISTER, _P.PLAN_CHOOSE}
+    | {_P.AGREEMENT_ACCEPT, _P.MEMBER_ADD, _P.CLIENT_REGISTER, _P.PLAN_ASSIGN}
     | {_P.STATISTIC_RECORD, _P.CONTACT_RECORD, _P.CONTACT_REMOVE, _P.MAIL_READ},
     Role.OPERATOR_FINANCE: _OPERATOR_READS
-    | {_P.COST_RECORD, _P.ALLOCATION_PREPARE, _P.NOTICE_ISSUE, _P.LEDGER_POST, _P.LEDGER_REVERSE, _P.PERIOD_MOVE}
+    | {
+        _P.COST_RECORD,
+        _P.ALLOCATION_PREPARE,
+        _P.NOTICE_ISSUE,
+        _P.LEDGER_POST,
+        _P.LEDGER_REVERSE,
+        _P.PERIOD_CHANGE_STATE,
+    }
     | {_P.RULE_DRAFT, _P.RULE_ADOPT, _P.RULE_END, _P.COST_WITHDRAW, _P.COST_POOL_DEFINE},
     Role.OPERATOR_APPROVER: _OPERATOR_READS | {_P.ALLOCATION_APPROVE, _P.ALLOCATION_REJECT, _P.QUOTA_DECIDE},
     Role.OPERATOR_SECURITY: _OPERATOR_READS
@@ -145,9 +152,9 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.OPERATOR_AUDITOR: _OPERATOR_READS | {_P.AUDIT_VERIFY},
     Role.BREAK_GLASS: _OPERATOR_READS | {_P.MEMBER_DISABLE, _P.ONBOARDING_DECIDE, _P.AUDIT_VERIFY},
     Role.SYSTEM: frozenset(
-        {_P.OPERATOR_REGISTER, _P.ONBOARDING_START, _P.ONBOARDING_ADVANCE, _P.MEMBER_PROJECT, _P.MEMBER_INVITE}
+        {_P.OPERATOR_REGISTER, _P.ONBOARDING_START, _P.ONBOARDING_ADVANCE, _P.MEMBER_SYNC, _P.MEMBER_INVITE}
     )
-    | {_P.ALLOCATION_PREPARE, _P.TENANT_MOVE, _P.AUDIT_VERIFY}
+    | {_P.ALLOCATION_PREPARE, _P.TENANT_CHANGE_STATE, _P.AUDIT_VERIFY}
     | {_P.SERVERS_RUN, _P.KEYCLOAK_CONFIGURE, _P.EXAMPLE_LOAD},
 }
 

@@ -56,7 +56,7 @@ STATUS: Final[dict[type[DomainError], HTTPStatus]] = {
 RETRY_SECONDS: Final = 5
 
 DATABASE_UNAVAILABLE = message(
-    "database.away",
+    "database.unavailable",
     ja="ただいまデータベースに接続できません。",
     en="The database is currently unavailable.",
     hint_ja="しばらくしてから、もう一度お試しください。送信した内容は保存されていません。",
@@ -147,7 +147,7 @@ def _render_http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def _render_database_unavailable(error: Exception) -> Response:
-    log.error("database.away", exc_info=error)
+    log.error("database.unavailable", exc_info=error)
     response = _render_message(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_UNAVAILABLE)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response

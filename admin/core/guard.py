@@ -98,7 +98,7 @@ def init_guard(app: Flask, identify_person: Identify, identify_bearer: Identify)
             return None  # No such address: 404 for everybody alike.
         permission = permission_of(app, request.endpoint)
         if permission is None:
-            log.error("view.unmarked", endpoint=request.endpoint)
+            log.error("route.permission_missing", endpoint=request.endpoint)
             raise NotAllowed(PERMISSION_MISSING, permission="-")
         if permission is Permission.PUBLIC:
             return None

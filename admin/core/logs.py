@@ -80,7 +80,7 @@ def _redact_exception(logger: WrappedLogger, method: str, entry: EventDict) -> E
     if failure is not None:
         entry["exception"] = f"{type(failure).__module__}.{type(failure).__qualname__}"
         entry["cause"] = type(failure.__cause__).__qualname__ if failure.__cause__ is not None else None
-        entry["passed"] = [
+        entry["frames"] = [
             f"{frame.filename.rpartition('site-packages/')[2]}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(failure.__traceback__)[-12:]
         ]

@@ -31,15 +31,15 @@ from tenancy.clients.queries import service_clients
 from tenancy.keycloak.keys import SigningKey
 from tenancy.people.commands import AddMember, add_member
 from tenancy.people.queries import members
-from tenancy.quotas.commands import ChoosePlan, DefinePlan, choose_plan, define_plan
+from tenancy.quotas.commands import AssignPlan, DefinePlan, assign_plan, define_plan
 from tenancy.quotas.queries import plan_in_force
 from tenancy.tenants.cohorts import DefineCohort, define_cohort
 from tenancy.tenants.commands import (
+    ChangeTenantState,
     ImportTenants,
-    MoveTenant,
     RegisterOperator,
+    change_tenant_state,
     import_tenants,
-    move_tenant,
     register_operator,
 )
 from tenancy.tenants.queries import tenants
@@ -178,9 +178,11 @@ def seed_tenant(actor: Actor, tenant: Tenant, version_id: UUID, keys: Path, *, m
     state = TenantState(tenant.state)
     for before, to in ((TenantState.APPLIED, TenantState.SCREENING), (TenantState.SCREENING, TenantState.AGREED)):
         if state is before:
-            state = move_tenant(MoveTenant(tenant_id=tenant.id, to=to, reason="例示データ"), actor=actor).state
+            state = change_tenant_state(
+                ChangeTenantState(tenant_id=tenant.id, to=to, reason="例示データ"), actor=actor
+            ).state
     if not has_plan:
-        choose_plan(ChoosePlan(tenant_id=tenant.id, plan=PLAN, valid_from=EFFECTIVE), actor=actor)
+        assign_plan(AssignPlan(tenant_id=tenant.id, plan=PLAN, valid_from=EFFECTIVE), actor=actor)
     people: list[tuple[str, str, tuple[Role, ...]]] = [("owner", "管理", (Role.TENANT_OWNER,))]
     if more_people:
         people += [("finance", "会計", (Role.TENANT_FINANCE,)), ("member", "職員", ())]

@@ -88,7 +88,9 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "clients",
         pages=("pages",),
         api=True,
-        cli={"client": _cli("clients.cli:client", "API利用者（システム） / Service clients of a tenant.")},
+        cli={
+            "service-client": _cli("clients.cli:service_client", "API利用者（システム） / Service clients of a tenant.")
+        },
     ),
     Feature(
         "quotas",

@@ -34,7 +34,7 @@ def identify_bearer(token_verifier: TokenVerifier, authorization: str | None) ->
             raise TokenRejected("scheme")
         return Identification(_actor_of(token_verifier.verify_access_token(token.strip())))
     except TokenRejected as refused:
-        log.warning("token.refused", word=str(refused))
+        log.warning("token.refused", reason=str(refused))
         return Identification(None, "invalid_token")
 
 

@@ -159,7 +159,7 @@ def callback() -> AnyResponse:
                 roles=authenticated.roles,
                 secret_hash=secret_hash,
                 csrf_secret=new_secret(),
-                id_token_sealed=services.cipher.encrypt(authenticated.id_token),
+                id_token_encrypted=services.cipher.encrypt(authenticated.id_token),
             ),
             actor=actor,
         )
@@ -184,7 +184,7 @@ def sign_out() -> AnyResponse:
     """End the session here and at Keycloak."""
     session = g.web_session
     _close_current_session(SessionEndReason.SIGNED_OUT)
-    id_token = _services().cipher.decrypt(session.id_token_sealed)
+    id_token = _services().cipher.decrypt(session.id_token_encrypted)
     address = (
         f"{_public_url()}/" if id_token is None else _services().oidc_login.sign_out_address(session.realm, id_token)
     )
@@ -201,7 +201,7 @@ def backchannel_logout() -> Response:
     try:
         token = _services().token_verifier.verify_logout_token(request.form.get("logout_token", ""))
     except TokenRejected as refused:
-        log.warning("logout_token.refused", word=str(refused))
+        log.warning("logout_token.refused", reason=str(refused))
         raise LogoutTokenRejected(LOGOUT_TOKEN) from refused
     with tenant_scope(OPERATOR):
         ended = sessions_at_keycloak(db.session(), token.realm, token.claims.get("sid"), token.claims.get("sub"))
@@ -211,7 +211,7 @@ def backchannel_logout() -> Response:
     for session_id in ended:
         try:
             close_session(
-                CloseSession(session_id=session_id, why=SessionEndReason.ENDED_AT_KEYCLOAK),
+                CloseSession(session_id=session_id, reason=SessionEndReason.ENDED_AT_KEYCLOAK),
                 actor=system_actor("identity", operator_id),
             )
         except NotFound:
@@ -261,14 +261,14 @@ def _actor_of(authenticated: AuthenticatedIdentity) -> Actor:
     return Actor(str(authenticated.person_id), ActorKind.PERSON, authenticated.tenant_id, roles)
 
 
-def _close_current_session(why: SessionEndReason) -> None:
+def _close_current_session(reason: SessionEndReason) -> None:
     actor, session = actor_or_none(), g.get("web_session")
     if actor is None or session is None:
         return
     try:
-        close_session(CloseSession(session_id=session.id, why=why), actor=actor)
+        close_session(CloseSession(session_id=session.id, reason=reason), actor=actor)
     except NotFound:
-        log.info("session.gone_already")
+        log.info("session.not_found")
 
 
 def _render_chooser(refusal: DomainError | None = None) -> str:

@@ -35,7 +35,7 @@ class OpenSession(Command):
     roles: frozenset[Role]
     secret_hash: str
     csrf_secret: str
-    id_token_sealed: str
+    id_token_encrypted: str
 
 
 class SessionOpened(Result):
@@ -56,7 +56,7 @@ def open_session(ctx: CommandContext, command: OpenSession) -> SessionOpened:
             sub=command.sub,
             person_id=command.person_id,
             roles=sorted(role.value for role in command.roles),
-            id_token_sealed=command.id_token_sealed,
+            id_token_encrypted=command.id_token_encrypted,
             csrf_secret=command.csrf_secret,
             opened_at=ctx.now,
             last_seen_at=ctx.now,
@@ -86,7 +86,7 @@ class SessionEndReason(StrEnum):
 
 class CloseSession(Command):
     session_id: UUID
-    why: SessionEndReason
+    reason: SessionEndReason
 
 
 class SessionClosed(Result):
@@ -104,5 +104,7 @@ def close_session(ctx: CommandContext, command: CloseSession) -> SessionClosed:
         what="session",
         given=command.session_id,
     )
-    ctx.audit(subject=command.session_id, tenant_id=row.tenant_id, person=str(row.person_id), why=command.why.value)
+    ctx.audit(
+        subject=command.session_id, tenant_id=row.tenant_id, person=str(row.person_id), reason=command.reason.value
+    )
     return SessionClosed(session_id=command.session_id)

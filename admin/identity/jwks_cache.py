@@ -58,7 +58,7 @@ class JwksCache:
                     if jwk.get("kty") == "RSA" and jwk.get("use") == "sig"
                 }
             except (httpx.HTTPError, JoseError, ValueError, LookupError, TypeError) as failure:
-                log.warning("keys.not_fetched", address=self.address, exc_info=failure)
+                log.warning("jwks.fetch_failed", address=self.address, exc_info=failure)
                 return
             if found:
                 self._keys = found

@@ -40,7 +40,7 @@ class ActiveSession:
     tenant_id: UUID
     realm: Realm
     csrf_secret: str
-    id_token_sealed: str
+    id_token_encrypted: str
     actor: Actor
 
 
@@ -76,7 +76,7 @@ def find_session(cookie: str) -> ActiveSession | None:
         _touch(row, now)
     roles = effective_roles(frozenset(Role(role) for role in row.roles), membership.granted)
     actor = Actor(str(row.person_id), ActorKind.PERSON, tenant_id, roles)
-    return ActiveSession(row.id, tenant_id, Realm(row.realm), row.csrf_secret, row.id_token_sealed, actor)
+    return ActiveSession(row.id, tenant_id, Realm(row.realm), row.csrf_secret, row.id_token_encrypted, actor)
 
 
 def sessions_at_keycloak(session: Session, realm: Realm, sid: str | None, sub: str | None) -> Sequence[UUID]:

@@ -16,7 +16,7 @@ class WebSession(TableBase):
     """One person signed in on one browser. The cookie's secret is not here, only its SHA-256.
 
     `sid` and `sub` are Keycloak's, so that it can end the session; `roles` are those the token named at the sign-in;
-    `id_token_sealed` is kept for signing out there too. The row goes when the session ends.
+    `id_token_encrypted` is kept for signing out there too. The row goes when the session ends.
     """
 
     __tablename__ = "web_session"
@@ -38,7 +38,7 @@ class WebSession(TableBase):
     sub: Mapped[str]
     person_id: Mapped[UUID]
     roles: Mapped[list[str]] = mapped_column(JSONB)
-    id_token_sealed: Mapped[str]
+    id_token_encrypted: Mapped[str]
     csrf_secret: Mapped[str]
     opened_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]

@@ -62,8 +62,8 @@ class Tag(StrEnum):
     ALLOCATION = "allocation"
     NOTICES = "notices"
     LEDGER = "ledger"
-    AUDIT = "record"
-    SYSTEM = "house"
+    AUDIT = "audit"
+    SYSTEM = "system"
 
 
 @dataclass(frozen=True)

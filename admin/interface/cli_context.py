@@ -25,7 +25,7 @@ from governance.permissions import Permission
 from tenancy import directory
 
 CLI_DATABASE_UNAVAILABLE = message(
-    "cli.database_away",
+    "cli.database_unavailable",
     ja="データベースに接続できません。",
     en="The database cannot be reached.",
     hint_ja="moyai status で状態を確かめ、moyai up で起動してください。",

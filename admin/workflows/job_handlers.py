@@ -32,10 +32,10 @@ from tenancy.onboarding.step_actions import MAIL_UNKNOWN
 from tenancy.onboarding.unsynced_members import (
     INVITE,
     InviteMember,
-    ProjectMember,
+    SyncMember,
     invite_member,
     operators_to_provision,
-    project_member,
+    sync_member,
     tenants_with_unsynced_members,
 )
 from tenancy.onboarding.worker import OnboardingWorker
@@ -120,8 +120,8 @@ def provision_operators(identities: Identities) -> None:
         waiting = operators_to_provision(session, clock.now())
     for member, intent in waiting:
         made = identities.ensure_operator(intent)
-        project_member(
-            ProjectMember(tenant_id=member.tenant_id, member_id=member.id, keycloak_id=made.found.id),
+        sync_member(
+            SyncMember(tenant_id=member.tenant_id, member_id=member.id, keycloak_id=made.found.id),
             actor=worker_actor(),
         )
 

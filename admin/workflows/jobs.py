@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from governance import outbox
 from governance.audit.seal import seal
 from governance.commands import system_transaction
+from governance.former_names import current_job_kind
 from governance.kernel import clock
 from governance.kernel.correlation import request_id
 from governance.kernel.database import OPERATOR, db
@@ -160,7 +161,7 @@ class JobWorker:
     def _handle(self, job: outbox.ClaimedJob) -> tuple[str | None, Any]:
         token = request_id.set(str(job.id))
         try:
-            self._handlers[job.name](job.payload)
+            self._handlers[current_job_kind(job.name)](job.payload)
         except DependencyUnavailable as away:
             return away.code, self._next_attempt_at(job)
         except DomainError as refusal:
@@ -206,11 +207,11 @@ class JobWorker:
                         sealed_at = time.monotonic()
                         self._run_periodic()
                 if is_unavailable:
-                    log.info("worker.back")
+                    log.info("worker.database_recovered")
                 is_unavailable = False
             except Exception as away:
                 if not is_unavailable:
-                    log.warning("worker.database_away", error=type(away).__name__)
+                    log.warning("worker.database_unavailable", error=type(away).__name__)
                 is_unavailable = True
 
     def _run_periodic(self) -> None:
@@ -218,7 +219,7 @@ class JobWorker:
             try:
                 task()
             except DependencyUnavailable as away:
-                log.warning("worker.round_waits", code=away.code)
+                log.warning("worker.periodic_delayed", code=away.code)
 
     def sweep(self) -> int:
         """Carry what is due and not on its way; returns how many ids that was."""

@@ -95,7 +95,7 @@ class ReverseEntry(Command):
     tenant_id: UUID
     entry_id: UUID
     happened_on: JstDate
-    why: Annotated[Memo, Field(min_length=1)]
+    reason: Annotated[Memo, Field(min_length=1)]
 
 
 class EntryReversed(Result):
@@ -128,7 +128,7 @@ def reverse_entry(ctx: CommandContext, command: ReverseEntry) -> EntryReversed:
                 reference=f"_reversal:{command.entry_id}",
                 happened_on=command.happened_on,
                 lines=_opposite_lines(ctx, entry),
-                memo=command.why,
+                memo=command.reason,
                 kind=EntryKind.REVERSAL,
                 reverses_id=command.entry_id,
             )
@@ -153,7 +153,7 @@ def _opposite_lines(ctx: CommandContext, entry: LedgerEntry) -> tuple[PostingLin
     return tuple(PostingLine(AccountCode(code), -yen) for code, yen in rows)
 
 
-class MovePeriod(Command):
+class ChangePeriodState(Command):
     """The next state of a fiscal year in one book. A year that is not there yet is opened by `to` = open."""
 
     tenant_id: UUID
@@ -161,13 +161,13 @@ class MovePeriod(Command):
     to: PeriodState
 
 
-class PeriodMoved(Result):
+class PeriodStateChanged(Result):
     fiscal_year: int
     state: PeriodState
 
 
-@handles(Permission.PERIOD_MOVE, Event.PERIOD_MOVED)
-def move_period(ctx: CommandContext, command: MovePeriod) -> PeriodMoved:
+@handles(Permission.PERIOD_CHANGE_STATE, Event.PERIOD_STATE_CHANGED)
+def change_period_state(ctx: CommandContext, command: ChangePeriodState) -> PeriodStateChanged:
     """Move a fiscal year `open ⇄ closing → closed`, after every posting in flight.
 
     Raises Conflict (no such move), Closed (a later year is closed already) and NotFound (nothing to close).
@@ -184,7 +184,7 @@ def move_period(ctx: CommandContext, command: MovePeriod) -> PeriodMoved:
     else:
         before = period.state
         period.state = transition(PeriodState(period.state), command.to).value
-        period.moved_at = ctx.now
+        period.changed_at = ctx.now
     ctx.audit(
         subject=f"{command.tenant_id}/{year}",
         tenant_id=command.tenant_id,
@@ -192,4 +192,4 @@ def move_period(ctx: CommandContext, command: MovePeriod) -> PeriodMoved:
         from_state=before,
         to_state=command.to.value,
     )
-    return PeriodMoved(fiscal_year=year, state=command.to)
+    return PeriodStateChanged(fiscal_year=year, state=command.to)

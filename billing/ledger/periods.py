@@ -14,7 +14,7 @@ from governance.kernel.errors import Conflict, Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
 
 INVALID_TRANSITION = message(
-    "period.no_such_move",
+    "period.no_such_transition",
     ja="「{from_state}」の会計年度を「{to_state}」にすることはできません。",
     en="A fiscal year that is {from_state} cannot become {to_state}.",
     hint_ja="締めた年度は開けません。訂正は開いている年度に、訂正する仕訳を指して記帳してください。",

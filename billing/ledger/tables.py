@@ -68,7 +68,7 @@ class LedgerPeriod(SQLModel, table=True):
     tenant_id: UUID = Field(primary_key=True)
     fiscal_year: int = Field(primary_key=True, sa_type=SmallInteger)
     state: str
-    moved_at: datetime = _at_database_clock()
+    changed_at: datetime = _at_database_clock()
 
 
 class LedgerEntry(SQLModel, table=True):

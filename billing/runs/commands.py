@@ -34,7 +34,7 @@ from tenancy import directory
 APPROVAL_KIND: Final = "allocation"
 
 RUN_AWAITING_APPROVAL = message(
-    "allocation.run_open",
+    "allocation.run_awaiting_approval",
     ja="{label}の按分 第{number}回が承認を待っています。",
     en="Run {number} of the fiscal year {year} is waiting for approval.",
     hint_ja="先にそれを承認するか、差し戻してください。",
@@ -60,7 +60,7 @@ NOTHING_DIFFERS = message(
     en="The allocation of fiscal year {year} gives the same result as posted run {number}; there is nothing to revise.",
 )
 INPUTS_CHANGED = message(
-    "allocation.inputs_moved",
+    "allocation.inputs_changed",
     ja="作成後に経費・ルール・参加団体・統計値のいずれかが変わりました（作成時 {given}、現在 {current}）。",
     en="Costs, rules, members or statistics changed after this run was prepared: then {given}, now {current}.",
     hint_ja="この按分を差し戻し、作り直してください。",

@@ -32,7 +32,9 @@ class AllocationRun(TableBase):
         enum_check("kind", RunKind, name="kind_known"),
         enum_check("state", RunState, name="state_known"),
         CheckConstraint("(kind = 'revision') = (revises_id IS NOT NULL)", name="revision_names_its_run"),
-        CheckConstraint("(state = 'awaiting_approval') = (decided_at IS NULL)", name="decided_when_moved"),
+        CheckConstraint(
+            "(state = 'awaiting_approval') = (decided_at IS NULL)", name="decided_unless_awaiting_approval"
+        ),
         CheckConstraint("(state = 'posted') = (happened_on IS NOT NULL)", name="posted_has_a_date"),
         Index(
             "uq_allocation_run_open",

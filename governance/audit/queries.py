@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+from pydantic import AfterValidator
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.audit.tables import AuditEvent
+from governance.former_names import (
+    current_command,
+    current_event,
+    current_facts,
+    current_permission,
+    stored_events,
+)
 from governance.kernel.models import ReadModel
 
 
 class AuditEventFacts(ReadModel):
     """What one command did, or why it did nothing. People appear as their uuid.
 
-    `tenant_id` is the tenant concerned, `acting_tenant_id` the actor's own. `event`, `permission` and `outcome` are
-    the values of their enums when the event was recorded. `facts` depend on the command and hold no personal data.
+    `tenant_id` is the tenant concerned, `acting_tenant_id` the actor's own. `facts` depend on the command and hold no
+    personal data. Names that version 0.1 stored are given as they are now; the row keeps those it was sealed with.
     """
 
     id: UUID
@@ -26,12 +34,12 @@ class AuditEventFacts(ReadModel):
     actor: str
     actor_kind: str
     acting_tenant_id: UUID
-    command: str
-    event: str
-    permission: str
+    command: Annotated[str, AfterValidator(current_command)]
+    event: Annotated[str, AfterValidator(current_event)]
+    permission: Annotated[str, AfterValidator(current_permission)]
     outcome: str
     subject: str
-    facts: dict[str, Any]
+    facts: Annotated[dict[str, Any], AfterValidator(current_facts)]
     request_id: str | None
 
 
@@ -60,7 +68,7 @@ def events(
     if outcome is not None:
         query = query.where(AuditEvent.outcome == outcome)
     if event is not None:
-        query = query.where(AuditEvent.event == event)
+        query = query.where(AuditEvent.event.in_(stored_events(event)))
     if actor is not None:
         query = query.where(AuditEvent.actor == actor)
     if since is not None:

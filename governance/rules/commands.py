@@ -53,7 +53,7 @@ DECISION_LATER = message(
     en="The date of the decision {given} is in the future.",
 )
 END_PASSED = message(
-    "rule.end_moved_wrongly",
+    "rule.end_in_the_past",
     ja="適用終了日は {least} 以後で指定してください（指定された値: {given}）。すでに過ぎた期間は変えられません。",
     en="The end date can be {least} or later, not {given}: the past cannot change.",
 )

@@ -249,7 +249,7 @@ def decide_step(ctx: CommandContext, command: DecideStep) -> StepDecided:
         step=command.step.value,
         choice=command.choice.value,
         before=before.value,
-        why=command.reason,
+        reason=command.reason,
     )
     return StepDecided(step=command.step, state=StepState(step.state))
 

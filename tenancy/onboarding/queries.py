@@ -12,6 +12,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+from governance.former_names import current_message_code
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import MESSAGES, not_found
 from tenancy import directory
@@ -182,19 +183,20 @@ def _views(session: Session, rows: Sequence[Onboarding]) -> tuple[OnboardingView
 
 
 def _step_view(row: OnboardingStep) -> StepView:
-    known = MESSAGES.get(row.reason or "")
+    reason = None if row.reason is None else current_message_code(row.reason)
+    known = MESSAGES.get(reason or "")
     facts = _MessageFacts(row.facts)
     return StepView(
         name=StepName(row.name),
         state=StepState(row.state),
         attempts=row.attempts,
         retry_at=row.retry_at,
-        reason=row.reason,
+        reason=reason,
         why="" if known is None else known.ja.format_map(facts),
         why_en="" if known is None else known.en.format_map(facts),
         hint="" if known is None else known.hint_ja.format_map(facts),
         hint_en="" if known is None else known.hint_en.format_map(facts),
-        needs_input=row.state == StepState.WAITING and row.reason in MISSING_INPUT,
+        needs_input=row.state == StepState.WAITING and reason in MISSING_INPUT,
         outcome=StepOutcome.model_validate(row.outcome) if row.outcome else None,
         started_at=row.started_at,
         finished_at=row.finished_at,

@@ -33,7 +33,7 @@ INVITE: Final = "member.invite"
 _PARTICIPATING: Final = (TenantState.TRIAL.value, TenantState.ACTIVE.value)
 
 
-class ProjectMember(Command):
+class SyncMember(Command):
     """Keycloak's id of a person of the operator, who has been made there."""
 
     tenant_id: UUID
@@ -41,21 +41,21 @@ class ProjectMember(Command):
     keycloak_id: str
 
 
-class MemberProjected(Result):
+class MemberSynced(Result):
     member_id: UUID
 
 
-@handles(Permission.MEMBER_PROJECT, Event.MEMBER_PROJECTED)
-def project_member(ctx: CommandContext, command: ProjectMember) -> MemberProjected:
+@handles(Permission.MEMBER_SYNC, Event.MEMBER_SYNCED)
+def sync_member(ctx: CommandContext, command: SyncMember) -> MemberSynced:
     """Record that the person is in Keycloak now, and have the mail sent. Moyai's own worker's. Raises NotFound."""
     member = people.member(ctx.session, command.tenant_id, command.member_id, lock=True)
     if member.keycloak_id == command.keycloak_id:
         ctx.mark_noop()
-        return MemberProjected(member_id=member.id)
+        return MemberSynced(member_id=member.id)
     member.keycloak_id = command.keycloak_id
     enqueue_invitation(ctx, member)
     ctx.audit(subject=member.person_id, tenant_id=member.tenant_id)
-    return MemberProjected(member_id=member.id)
+    return MemberSynced(member_id=member.id)
 
 
 class InviteMember(Command):

@@ -86,7 +86,7 @@ class PlanDefined(Result):
     changed: int
 
 
-class ChoosePlan(Command):
+class AssignPlan(Command):
     """The plan, by name, that a tenant is on from `valid_from` on (JST; today if None)."""
 
     tenant_id: UUID
@@ -94,7 +94,7 @@ class ChoosePlan(Command):
     valid_from: JstDate | None = None
 
 
-class PlanChosen(Result):
+class PlanAssigned(Result):
     """The tenant's assignment to the plan; the present one when it was the same already."""
 
     tenant_plan_id: UUID
@@ -126,7 +126,7 @@ class DecideQuota(Command):
     request_id: UUID
     digest: str
     decision: Decision
-    why: PlainLine
+    reason: PlainLine
     decides_value: bool = False
     value: QuotaValue = None
     valid_from: JstDate | None = None
@@ -185,8 +185,8 @@ def define_plan(ctx: CommandContext, command: DefinePlan) -> PlanDefined:
     return PlanDefined(plan_id=plan.id, changed=len(changed))
 
 
-@handles(Permission.PLAN_CHOOSE, Event.PLAN_CHOSEN)
-def choose_plan(ctx: CommandContext, command: ChoosePlan) -> PlanChosen:
+@handles(Permission.PLAN_ASSIGN, Event.PLAN_ASSIGNED)
+def assign_plan(ctx: CommandContext, command: AssignPlan) -> PlanAssigned:
     """Put the tenant on the plan from a day on.
 
     Raises NotFound for the tenant or the plan, Conflict when an assignment from a later day already exists.
@@ -199,18 +199,18 @@ def choose_plan(ctx: CommandContext, command: ChoosePlan) -> PlanChosen:
     ).first()
     if current is not None and current.plan_id == plan.id and current.valid_from <= since:
         ctx.mark_noop()
-        return PlanChosen(tenant_plan_id=current.id)
+        return PlanAssigned(tenant_plan_id=current.id)
     chosen = TenantPlan(
         id=new_id(),
         tenant_id=tenant.id,
         plan_id=plan.id,
         valid_from=since,
-        chosen_by=ctx.actor.id,
-        chosen_at=ctx.now,
+        assigned_by=ctx.actor.id,
+        assigned_at=ctx.now,
     )
     supersede(ctx.session, current, chosen, later_exists=LATER_VALUE_EXISTS)
     ctx.audit(subject=chosen.id, tenant_id=tenant.id, plan=plan.name, valid_from=since.isoformat())
-    return PlanChosen(tenant_plan_id=chosen.id)
+    return PlanAssigned(tenant_plan_id=chosen.id)
 
 
 @handles(Permission.QUOTA_REQUEST, Event.QUOTA_REQUESTED)
@@ -277,7 +277,7 @@ def decide_quota(ctx: CommandContext, command: DecideQuota) -> QuotaDecided:
     Raises NotFound, NotAllowed to the requester, Conflict when it is decided or a value from a later day already
     exists, Stale when the digest is not the request's, Invalid for a rejection that decides a value.
     """
-    reason = plain_line(command.why, field="why", most=1_000)
+    reason = plain_line(command.reason, field="reason", most=1_000)
     approved = command.decision is Decision.APPROVED
     if command.decides_value and not approved:
         raise Invalid(VALUE_WITHOUT_APPROVAL, field="value")

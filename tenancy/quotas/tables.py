@@ -71,8 +71,8 @@ class TenantPlan(EffectiveDated, TableBase):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
     plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan.id"))
-    chosen_by: Mapped[str]
-    chosen_at: Mapped[datetime]
+    assigned_by: Mapped[str]
+    assigned_at: Mapped[datetime]
 
 
 class QuotaRequest(TableBase):

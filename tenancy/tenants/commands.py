@@ -48,13 +48,13 @@ from tenancy.tenants.tables import Cohort, Tenant
 
 # All commands of the package, whichever module defines them.
 __all__ = [
+    "ChangeTenantState",
     "CohortDefined",
     "ContactRecorded",
     "ContactRemoved",
     "DefineCohort",
     "EditTenant",
     "ImportTenants",
-    "MoveTenant",
     "OperatorRegistered",
     "RecordContact",
     "RecordStatistic",
@@ -64,13 +64,13 @@ __all__ = [
     "StatisticInput",
     "StatisticRecorded",
     "TenantEdited",
-    "TenantMoved",
     "TenantRegistered",
+    "TenantStateChanged",
     "TenantsImported",
+    "change_tenant_state",
     "define_cohort",
     "edit_tenant",
     "import_tenants",
-    "move_tenant",
     "preview_import",
     "record_contact",
     "record_statistic",
@@ -134,7 +134,7 @@ class RegisterTenant(Command):
     name_en: PlainLine | None = None
     valid_from: JstDate | None = None
     cohort: CohortName | None = None
-    figures: tuple[StatisticInput, ...] = ()
+    statistics: tuple[StatisticInput, ...] = ()
 
 
 class TenantRegistered(Result):
@@ -179,7 +179,7 @@ class TenantEdited(Result):
     version: int
 
 
-class MoveTenant(Command):
+class ChangeTenantState(Command):
     """A move along the table of states; `effective_on` is today where nothing else is said."""
 
     tenant_id: UUID
@@ -188,7 +188,7 @@ class MoveTenant(Command):
     effective_on: JstDate | None = None
 
 
-class TenantMoved(Result):
+class TenantStateChanged(Result):
     state: TenantState
     version: int
 
@@ -242,7 +242,7 @@ def register_tenant(ctx: CommandContext, command: RegisterTenant) -> TenantRegis
         valid_from=command.valid_from,
         cohort=None if command.cohort is None else get_cohort(ctx.session, command.cohort),
     )
-    for figure in command.figures:
+    for figure in command.statistics:
         record_statistic_value(ctx, tenant.id, figure)
     return TenantRegistered(tenant_id=tenant.id)
 
@@ -283,7 +283,7 @@ def import_tenants(ctx: CommandContext, command: ImportTenants) -> TenantsImport
             valid_from=command.valid_from,
             cohort=cohort,
         )
-        for kind, value in row.figures:
+        for kind, value in row.statistics:
             source = row.source or command.source or ""
             add_statistic(ctx, tenant.id, kind, value, command.basis_dates[kind], source)
         tenant_ids.append(tenant.id)
@@ -334,13 +334,13 @@ def edit_tenant(ctx: CommandContext, command: EditTenant) -> TenantEdited:
     return TenantEdited(version=tenant.version)
 
 
-@handles(Permission.TENANT_MOVE, Event.TENANT_MOVED)
-def move_tenant(ctx: CommandContext, command: MoveTenant) -> TenantMoved:
+@handles(Permission.TENANT_CHANGE_STATE, Event.TENANT_STATE_CHANGED)
+def change_tenant_state(ctx: CommandContext, command: ChangeTenantState) -> TenantStateChanged:
     """Move the tenant along the table. Raises NotFound, and Conflict for a move that is not there or not due."""
     reason = plain_line(command.reason, field="reason", most=1_000)
     tenant = queries.tenant(ctx.session, command.tenant_id, lock=True)
     apply_transition(ctx, tenant, command.to, reason=reason, effective_on=command.effective_on or ctx.today)
-    return TenantMoved(state=command.to, version=tenant.version)
+    return TenantStateChanged(state=command.to, version=tenant.version)
 
 
 def _applicant(

@@ -20,7 +20,7 @@ CODE_OF_ANOTHER_KIND = message(
     en="The code {given} belongs to a {code_kind}, not a {kind}.",
 )
 WARD_NOT_ELIGIBLE = message(
-    "tenant.ward_is_no_body",
+    "tenant.ward_not_eligible",
     ja="団体コード {given} は政令指定都市の行政区の番号です。市の番号で登録してください。",
     en="The code {given} is that of a ward; register its city instead.",
 )

@@ -124,7 +124,7 @@ def examine(
                     )
                 if read.row.code and read.row.code in first_line:
                     raise Conflict(TWICE_IN_FILE, field="code6", given=read.row.code, line=first_line[read.row.code])
-                if read.row.figures and not (read.row.source or source):
+                if read.row.statistics and not (read.row.source or source):
                     raise Invalid(SOURCE_MISSING, field="source")
             except DomainError as refused:
                 refusal = refused

@@ -129,7 +129,7 @@ class MunicipalityRow:
     kana: str
     kind: TenantKind
     name_en: str | None
-    figures: tuple[tuple[StatisticKind, str], ...]
+    statistics: tuple[tuple[StatisticKind, str], ...]
     source: str
 
 
@@ -277,7 +277,7 @@ def _municipality(
         kana=kana,
         kind=_KINDS[cells[KIND]],
         name_en=plain_line(cells[NAME_EN], field=NAME_EN) if cells.get(NAME_EN) else None,
-        figures=tuple(
+        statistics=tuple(
             (kind, statistic_from_cell(kind, cells[column], field=column))
             for kind, (column, _) in statistic_columns.items()
             # An empty cell is a figure nobody knows, which is not zero.

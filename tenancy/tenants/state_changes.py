@@ -57,15 +57,15 @@ def apply_transition(ctx: CommandContext, tenant: Tenant, to: TenantState, *, re
             to_state=to.value,
             reason=reason,
             effective_on=effective_on,
-            moved_by=ctx.actor.id,
-            moved_at=ctx.now,
+            changed_by=ctx.actor.id,
+            changed_at=ctx.now,
         )
     )
     ctx.session.flush()
     ctx.audit(
         subject=tenant.id,
         tenant_id=tenant.id,
-        event=Event.TENANT_MOVED,
+        event=Event.TENANT_STATE_CHANGED,
         from_state=current.value,
         to_state=to.value,
         effective_on=effective_on.isoformat(),

@@ -12,7 +12,7 @@ from typing import Final
 from governance.kernel.errors import Conflict, message
 
 NO_SUCH_TRANSITION = message(
-    "tenant.no_such_move",
+    "tenant.no_such_transition",
     ja="「{from_state}」の団体を「{to_state}」にすることはできません。できるのは {possible} です。",
     en="A tenant that is {from_state} cannot become {to_state}; it can become {possible}.",
 )

@@ -13,7 +13,7 @@ from governance.kernel.yen import printable
 from tenancy.tenants.states import StatisticKind
 
 NOT_A_STATISTIC = message(
-    "statistic.not_a_figure",
+    "statistic.invalid_value",
     ja="「{given}」は {kind} の値として使えません。{form}を半角で入力してください。",
     en="“{given}” is not a valid {kind}; enter {form_en} in half-width digits.",
 )

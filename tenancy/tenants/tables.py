@@ -65,7 +65,7 @@ class Tenant(TableBase):
 class TenantStateChange(TableBase):
     """One move of a tenant from state to state: when it took effect, who made it and why. Only ever added."""
 
-    __tablename__ = "tenant_move"
+    __tablename__ = "tenant_state_change"
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
         enum_check("from_state", TenantState, name="from_known"),
@@ -78,8 +78,8 @@ class TenantStateChange(TableBase):
     to_state: Mapped[str]
     reason: Mapped[str]
     effective_on: Mapped[date]
-    moved_by: Mapped[str]
-    moved_at: Mapped[datetime]
+    changed_by: Mapped[str]
+    changed_at: Mapped[datetime]
 
 
 class Statistic(TableBase):

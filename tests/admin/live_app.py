@@ -25,7 +25,7 @@ from governance.permissions import Permission, Role
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.port import TENANT_ROLE_GROUPS, OperatorIntent, OrganizationIntent, PersonIntent, Realm
 from tenancy.people.commands import AddMember, add_member
-from tenancy.tenants.commands import MoveTenant, RegisterTenant, move_tenant, register_tenant
+from tenancy.tenants.commands import ChangeTenantState, RegisterTenant, change_tenant_state, register_tenant
 from tenancy.tenants.states import TenantKind, TenantState
 from tenancy.tenants.tables import Tenant
 from tests.actors import Actors
@@ -87,7 +87,7 @@ class LiveApp:
             actor=actor,
         )
         for state in _TO_ACTIVE:
-            move_tenant(MoveTenant(tenant_id=tenant_id, to=state, reason="参加"), actor=actor)
+            change_tenant_state(ChangeTenantState(tenant_id=tenant_id, to=state, reason="参加"), actor=actor)
         self.identities.ensure_organization(OrganizationIntent(tenant_id, code, f"{name} {tenant_id.hex[-8:]}"))
         self.identities.ensure_role_groups(tenant_id)
         return tenant_id

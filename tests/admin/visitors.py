@@ -112,7 +112,7 @@ def visit(app: Flask, public_url: str, actor: Actor | None, *, in_token: frozens
             roles=actor.roles if in_token is None else in_token,
             secret_hash=secret_hash,
             csrf_secret=secret,
-            id_token_sealed="sealed",
+            id_token_encrypted="sealed",
         ),
         actor=actor,
     )

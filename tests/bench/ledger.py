@@ -182,7 +182,7 @@ class BareClient:
 _HASH = "sha256:" + "0" * 64
 _ANSWER = json.dumps({"entry_id": str(UUID(int=0)), "reference": "p:" + "0" * 36, "fiscal_year": 2025})
 _INSERT_KEY = (
-    "INSERT INTO idempotency_key (id, tenant_id, actor, command, key, order_hash, answer, claimed_at)"
+    "INSERT INTO idempotency_key (id, tenant_id, actor, command, key, request_hash, answer, claimed_at)"
     " VALUES (%s, %s, %s, 'post_entry', %s, %s, %s, %s)"
 )
 _ENTRY_COLUMNS = "tenant_id, id, reference, request_hash, kind, fiscal_year, happened_on, line_count, memo"

@@ -52,7 +52,7 @@ from tenancy.keycloak.port import (
 from tenancy.keycloak.representations import API_CLIENT, organization_body, person_body, service_client_body
 from tenancy.onboarding.steps import OnboardingState
 from tenancy.onboarding.worker import OnboardingWorker
-from tenancy.tenants.commands import MoveTenant, RegisterTenant, move_tenant, register_tenant
+from tenancy.tenants.commands import ChangeTenantState, RegisterTenant, change_tenant_state, register_tenant
 from tenancy.tenants.states import TenantKind, TenantState
 from tests import servers
 from tests.actors import Actors, seed_operator
@@ -87,7 +87,7 @@ class ThroughMoyai:
             actor=actor,
         ).tenant_id
         for to in (TenantState.SCREENING, TenantState.AGREED):
-            move_tenant(MoveTenant(tenant_id=tenant_id, to=to, reason="測定"), actor=actor)
+            change_tenant_state(ChangeTenantState(tenant_id=tenant_id, to=to, reason="測定"), actor=actor)
         applicant = Applicant(tenant_id, code, f"測定市{mark}", f"{mark}.example")
         self._applicants.on_plan(applicant)
         self._applicants.with_owner(applicant)

@@ -27,7 +27,13 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.rules.commands import AdoptRule, DraftRule, adopt_rule, draft_rule
 from tenancy import directory
 from tenancy.directory import TenantKind, TenantState
-from tenancy.tenants.commands import MoveTenant, RegisterTenant, StatisticInput, move_tenant, register_tenant
+from tenancy.tenants.commands import (
+    ChangeTenantState,
+    RegisterTenant,
+    StatisticInput,
+    change_tenant_state,
+    register_tenant,
+)
 from tenancy.tenants.states import StatisticKind
 from tests.actors import Actors
 
@@ -132,7 +138,7 @@ class BillingFactory:
                     kana="ダンタイ",
                     kind=kinds[name[-1]],
                     valid_from=since,
-                    figures=() if code in without_figure else (figure,),
+                    statistics=() if code in without_figure else (figure,),
                 ),
                 actor=self.actors.onboarding,
             ).tenant_id
@@ -143,8 +149,8 @@ class BillingFactory:
 
     def change_state(self, code: str, to: TenantState, effective_on: date | None = None) -> None:
         """Move a member to another state."""
-        move_tenant(
-            MoveTenant(tenant_id=self.ids[code], to=to, reason="テスト", effective_on=effective_on),
+        change_tenant_state(
+            ChangeTenantState(tenant_id=self.ids[code], to=to, reason="テスト", effective_on=effective_on),
             actor=self.actors.onboarding,
         )
 

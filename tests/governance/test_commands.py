@@ -82,7 +82,7 @@ def test_without_the_permission_nothing_is_changed_and_the_attempt_is_recorded(a
 
     assert _cohorts() == set()
     (event,) = _record("denied")
-    assert event.facts == {"code": "permission.missing", "order": ["name"]}
+    assert event.facts == {"code": "permission.missing", "fields": ["name"]}
 
 
 def test_a_refusal_leaves_no_change_but_a_record(actors: Actors) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
 from governance.audit.tables import AuditEvent
 from governance.kernel.database import OPERATOR, db, tenant_scope
-from tenancy.quotas.commands import ChoosePlan, DefinePlan, choose_plan, define_plan
-from tenancy.tenants.commands import MoveTenant, RegisterTenant, move_tenant, register_tenant
+from tenancy.quotas.commands import AssignPlan, DefinePlan, assign_plan, define_plan
+from tenancy.tenants.commands import ChangeTenantState, RegisterTenant, change_tenant_state, register_tenant
 from tenancy.tenants.states import TenantKind, TenantState
 from tests.actors import Actors
 
@@ -69,8 +69,8 @@ def accept(actors: Actors, tenant_id: UUID, version_id: UUID) -> UUID:
 
 def change_state(actors: Actors, tenant_id: UUID, *states: TenantState, on: date | None = None) -> None:
     for state in states:
-        move_tenant(
-            MoveTenant(tenant_id=tenant_id, to=state, reason="審査のとおり", effective_on=on),
+        change_tenant_state(
+            ChangeTenantState(tenant_id=tenant_id, to=state, reason="審査のとおり", effective_on=on),
             actor=actors.onboarding,
         )
 
@@ -85,7 +85,7 @@ def define_standard(actors: Actors, since: date = date(2025, 4, 1), **other: int
 
 
 def put_on_standard(actors: Actors, tenant_id: UUID, since: date = date(2025, 4, 1)) -> None:
-    choose_plan(ChoosePlan(tenant_id=tenant_id, plan="standard", valid_from=since), actor=actors.onboarding)
+    assign_plan(AssignPlan(tenant_id=tenant_id, plan="standard", valid_from=since), actor=actors.onboarding)
 
 
 def rows(table: str) -> list[tuple[object, ...]]:

@@ -38,7 +38,7 @@ TABLES = (
     "quota_request",
     "service_client",
     "statistic",
-    "tenant_move",
+    "tenant_state_change",
     "tenant_plan",
 )
 

@@ -34,7 +34,7 @@ def list_agreement_versions(query: PageQuery) -> AgreementVersionPage:
 
 @routes.query_route("/agreement-versions/<version>")
 @requires(Permission.AGREEMENT_READ)
-def show_agreement_version(version: UUID) -> AgreementVersionFacts:
+def get_agreement_version(version: UUID) -> AgreementVersionFacts:
     """Show one version of an agreement with its text."""
     return agreements.version(db.session(), version)
 

@@ -58,14 +58,14 @@ def list_runs(query: YearPageQuery) -> RunPage:
 
 @routes.query_route("/allocation-runs/<run>")
 @requires(Permission.ALLOCATION_READ)
-def show_run(run: UUID) -> RunFacts:
+def get_run(run: UUID) -> RunFacts:
     """Show one run with its shares."""
     return runs.run_by_id(db.session(), run)
 
 
 @routes.query_route("/allocation-runs/<run>/workings")
 @requires(Permission.ALLOCATION_READ)
-def list_workings_of_run(run: UUID, query: PageQuery) -> MemberWorkingsPage:
+def list_run_workings(run: UUID, query: PageQuery) -> MemberWorkingsPage:
     """List how each share of a run came about."""
     runs.run_by_id(db.session(), run)
     found = runs.workings_of_run(db.session(), run)
@@ -82,7 +82,7 @@ def list_shares(tenant: UUID, query: YearPageQuery) -> SharePage:
 
 @routes.query_route("/tenants/<tenant>/shares/<share>/workings")
 @requires(Permission.ALLOCATION_READ)
-def show_workings_of_share(tenant: UUID, share: UUID) -> ShareWorkings:
+def get_share_workings(tenant: UUID, share: UUID) -> ShareWorkings:
     """Show how one share came about."""
     found = runs.share_by_id(db.session(), share)
     return runs.workings_of_share(db.session(), tenant, found.id)

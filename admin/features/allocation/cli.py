@@ -159,10 +159,10 @@ def approve(run_id: UUID, digest: str, happened_on: date | None, as_json: bool) 
 @click.option("--reason", "why", required=True)
 @as_json_option
 @handle_errors
-def reject(run_id: UUID, why: str, as_json: bool) -> None:
+def reject(run_id: UUID, reason: str, as_json: bool) -> None:
     """按分を差し戻す / Send back a run that someone else prepared."""
     with app_context() as context:
-        reject_allocation(RejectAllocation(run_id=run_id, reason=why), actor=context.actor)
+        reject_allocation(RejectAllocation(run_id=run_id, reason=reason), actor=context.actor)
     print_result({"run_id": str(run_id)}, as_json)
 
 

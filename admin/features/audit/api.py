@@ -54,6 +54,6 @@ def list_audit_events(query: AuditQuery) -> AuditEventPage:
 
 @routes.query_route("/audit-verification")
 @requires(Permission.AUDIT_VERIFY)
-def show_record_proof() -> AuditVerificationReport:
+def get_audit_verification() -> AuditVerificationReport:
     """Recompute every chain of the record that this asker may see."""
     return verify(db.session())

@@ -41,7 +41,7 @@ class ServiceClientPage(Page[ServiceClientResponse]):
 
 @routes.query_route("/tenants/<tenant>/service-clients")
 @requires(Permission.CLIENT_READ)
-def list_clients(tenant: UUID, query: PageQuery) -> ServiceClientPage:
+def list_service_clients(tenant: UUID, query: PageQuery) -> ServiceClientPage:
     """List the service clients of a tenant, stopped ones too."""
     found = clients.service_clients(db.session(), tenant, also_stopped=True)
     return paginate(ServiceClientPage, found, lambda row: str(row.id), query)
@@ -49,7 +49,7 @@ def list_clients(tenant: UUID, query: PageQuery) -> ServiceClientPage:
 
 @routes.query_route("/tenants/<tenant>/service-clients/<client>")
 @requires(Permission.CLIENT_READ)
-def show_client(tenant: UUID, client: UUID) -> ServiceClientResponse:
+def get_service_client(tenant: UUID, client: UUID) -> ServiceClientResponse:
     """Show one service client of a tenant."""
     return ServiceClientResponse.model_validate(clients.service_client(db.session(), tenant, client))
 

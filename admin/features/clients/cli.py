@@ -1,4 +1,4 @@
-"""`moyai client`: the systems of a tenant, registered by their public keys. Keycloak follows by the worker."""
+"""`moyai service-client`: the systems of a tenant, registered by their public keys. Keycloak follows by the worker."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MAX_JWKS_BYTES: Final = 20_000
 
 
 @click.group()
-def client() -> None:
+def service_client() -> None:
     """API利用者（システム） / Service clients of a tenant."""
 
 
-@client.command("register")
+@service_client.command("register")
 @click.argument("code")
 @click.option("--name", required=True)
 @click.option(
@@ -60,7 +60,7 @@ def register(
     print_result({"client_id": str(registered.client_id), "client_name": registered.client_name}, as_json)
 
 
-@client.command("list")
+@service_client.command("list")
 @click.argument("code")
 @as_json_option
 @handle_errors

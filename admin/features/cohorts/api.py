@@ -56,7 +56,7 @@ def list_cohorts(query: PageQuery) -> CohortPage:
 
 @routes.query_route("/cohorts/<cohort>/plan")
 @requires(Permission.COHORT_READ)
-def show_cohort_plan(cohort: str) -> CohortPlan:
+def get_cohort_plan(cohort: str) -> CohortPlan:
     """Plan what taking the cohort in would do; changes nothing here or in Keycloak."""
     return plan_cohort(identities_of(current_app), cohort)
 

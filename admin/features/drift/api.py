@@ -23,6 +23,6 @@ class DriftQuery(Query):
 
 @routes.query_route("/drift")
 @requires(Permission.DRIFT_READ)
-def show_drift(query: DriftQuery) -> Drift:
+def get_drift(query: DriftQuery) -> Drift:
     """Compare Keycloak with what Moyai wants; changes nothing."""
     return find_drift(identities_of(current_app), query.tenant)

@@ -13,7 +13,7 @@ from admin.interface.api_requests import Query, YearPageQuery, YearParam
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate, read_cursor, slice_page
 from billing.ledger import queries
-from billing.ledger.commands import move_period, post_entry, reverse_entry
+from billing.ledger.commands import change_period_state, post_entry, reverse_entry
 from billing.ledger.export import ExportFormat, export
 from billing.ledger.queries import AccountBalance, EntryFacts, PeriodFacts
 from billing.ledger.verification import LedgerVerificationReport, verify
@@ -72,7 +72,7 @@ def list_entries(tenant: UUID, query: YearPageQuery) -> EntryPage:
 
 @routes.query_route("/tenants/<tenant>/ledger/entries/<entry>")
 @requires(Permission.LEDGER_READ)
-def show_entry(tenant: UUID, entry: UUID) -> EntryResponse:
+def get_entry(tenant: UUID, entry: UUID) -> EntryResponse:
     """Show one entry with its lines."""
     return EntryResponse(entry=queries.entry(db.session(), tenant, entry))
 
@@ -95,7 +95,7 @@ def list_periods(tenant: UUID, query: YearPageQuery) -> PeriodPage:
 
 @routes.query_route("/ledger/verification")
 @requires(Permission.LEDGER_READ)
-def show_proof() -> LedgerVerificationReport:
+def get_ledger_verification() -> LedgerVerificationReport:
     """Recompute every balance this asker may see from the lines."""
     return verify(db.session())
 
@@ -116,4 +116,6 @@ routes.command_route(
     reverse_entry,
     {**_BOOK, "entry": "entry_id"},
 )
-routes.command_route("PUT", "/tenants/<tenant>/ledger/periods/<year>", move_period, {**_BOOK, "year": "fiscal_year"})
+routes.command_route(
+    "PUT", "/tenants/<tenant>/ledger/periods/<year>", change_period_state, {**_BOOK, "year": "fiscal_year"}
+)

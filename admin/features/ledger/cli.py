@@ -13,7 +13,14 @@ from admin.interface.option_names import option_names, read_file
 from admin.interface.output import handle_errors, print_json, print_models, tab_separated
 from admin.interface.param_types import DateParam, as_json_option, find_tenant, find_tenant_id, print_result
 from billing.ledger import queries
-from billing.ledger.commands import MovePeriod, PostEntry, ReverseEntry, move_period, post_entry, reverse_entry
+from billing.ledger.commands import (
+    ChangePeriodState,
+    PostEntry,
+    ReverseEntry,
+    change_period_state,
+    post_entry,
+    reverse_entry,
+)
 from billing.ledger.export import ExportFormat
 from billing.ledger.export import export as export_books
 from billing.ledger.periods import PeriodState
@@ -184,13 +191,15 @@ def post(code: str, source: BinaryIO, as_json: bool) -> None:
     type=DateParam(),
     help="The day of the reversal, in a fiscal year that is open for it.",
 )
-@click.option("--why", required=True)
+@click.option("--reason", required=True)
 @as_json_option
 @handle_errors
-def reverse(code: str, entry_id: UUID, happened_on: date, why: str, as_json: bool) -> None:
+def reverse(code: str, entry_id: UUID, happened_on: date, reason: str, as_json: bool) -> None:
     """仕訳を取り消す / Post the reversal of an entry in a tenant's book, once."""
     with option_names(), app_context() as context:
-        command = ReverseEntry(tenant_id=find_tenant_id(code), entry_id=entry_id, happened_on=happened_on, why=why)
+        command = ReverseEntry(
+            tenant_id=find_tenant_id(code), entry_id=entry_id, happened_on=happened_on, reason=reason
+        )
         reversed_ = reverse_entry(command, actor=context.actor)
     print_result({"entry_id": str(reversed_.entry_id), "reverses_id": str(reversed_.reverses_id)}, as_json)
 
@@ -204,6 +213,6 @@ def reverse(code: str, entry_id: UUID, happened_on: date, why: str, as_json: boo
 def period(code: str, fiscal_year: int, to: str, as_json: bool) -> None:
     """会計年度を締める / Change the state of a fiscal year in a tenant's book. A closed year stays closed."""
     with option_names(), app_context() as context:
-        command = MovePeriod(tenant_id=find_tenant_id(code), fiscal_year=fiscal_year, to=PeriodState(to))
-        moved = move_period(command, actor=context.actor)
+        command = ChangePeriodState(tenant_id=find_tenant_id(code), fiscal_year=fiscal_year, to=PeriodState(to))
+        moved = change_period_state(command, actor=context.actor)
     print_result({"fiscal_year": moved.fiscal_year, "state": moved.state.value}, as_json)

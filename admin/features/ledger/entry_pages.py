@@ -102,14 +102,14 @@ def entry_reversing(tenant_id: UUID, entry_id: UUID) -> AnyResponse | tuple[str,
     """The opposite of an entry, with the reason; the entry itself stays."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     found = queries.entry(session(), tenant_id, entry_id)
-    form = Form.from_request() if request.method == "POST" else Form.initial(happened_on="", why="")
+    form = Form.from_request() if request.method == "POST" else Form.initial(happened_on="", reason="")
     if request.method == "POST":
         form.required("happened_on")
-        why, happened_on = form.required("why"), form.day("happened_on")
+        reason, happened_on = form.required("reason"), form.day("happened_on")
         if form.is_valid and happened_on is not None:
             with form.collect_errors():
                 made = reverse_entry(
-                    ReverseEntry(tenant_id=tenant_id, entry_id=entry_id, happened_on=happened_on, why=why),
+                    ReverseEntry(tenant_id=tenant_id, entry_id=entry_id, happened_on=happened_on, reason=reason),
                     actor=current_actor(),
                     key=form.key,
                 )

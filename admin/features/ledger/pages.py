@@ -16,7 +16,7 @@ from admin.interface.lists import PAGE_SIZE, Pagination, current_fiscal_year, qu
 from admin.interface.pages import render_page, session
 from billing.ledger import queries
 from billing.ledger.chart import CHART
-from billing.ledger.commands import MovePeriod, move_period
+from billing.ledger.commands import ChangePeriodState, change_period_state
 from billing.ledger.periods import PeriodState
 from governance.permissions import Permission
 from tenancy import directory
@@ -99,8 +99,8 @@ def book_file(tenant_id: UUID, file_kind: str) -> AnyResponse:
 
 
 @pages.post("/ledger/<uuid:tenant_id>/period")
-@requires(Permission.PERIOD_MOVE)
-def period_moving(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
+@requires(Permission.PERIOD_CHANGE_STATE)
+def period_state_changing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """The year of a book moved on; closing for good asks for the year to be typed."""
     form = Form.from_request()
     year, to = form.integer("fiscal_year"), form.one_of("to", PeriodState)
@@ -109,7 +109,9 @@ def period_moving(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
         form.confirm_text("year_typed", form.text("fiscal_year"))
     if form.is_valid and year is not None and to is not None:
         with form.collect_errors():
-            move_period(MovePeriod(tenant_id=tenant_id, fiscal_year=year, to=to), actor=current_actor(), key=form.key)
+            change_period_state(
+                ChangePeriodState(tenant_id=tenant_id, fiscal_year=year, to=to), actor=current_actor(), key=form.key
+            )
             return redirect(url_for("ledger.book", tenant_id=tenant_id, fiscal_year=year), 303)
     return _render_book(tenant_id, form)
 

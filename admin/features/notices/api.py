@@ -56,14 +56,14 @@ def list_notices(query: YearPageQuery) -> NoticePage:
 
 @routes.query_route("/notices/<notice>")
 @requires(Permission.NOTICE_READ)
-def show_notice(notice: UUID) -> NoticeResponse:
+def get_notice(notice: UUID) -> NoticeResponse:
     """Show one notice."""
     return NoticeResponse.model_validate(notices.notice_by_id(db.session(), notice))
 
 
 @routes.query_route("/notices/<notice>/pdf", content=("application/pdf",))
 @requires(Permission.NOTICE_READ)
-def show_notice_pdf(notice: UUID) -> Response:
+def get_notice_pdf(notice: UUID) -> Response:
     """Answer the paper as it was issued."""
     number = notices.notice_by_id(db.session(), notice).number
     answered = Response(notices.notice_pdf(db.session(), notice), content_type="application/pdf")

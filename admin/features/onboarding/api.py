@@ -23,21 +23,21 @@ class OnboardingPage(Page[OnboardingView]):
 
 @routes.query_route("/onboardings")
 @requires(Permission.ONBOARDING_READ)
-def list_open_onboardings(query: PageQuery) -> OnboardingPage:
+def list_onboardings_in_progress(query: PageQuery) -> OnboardingPage:
     """List the onboardings in progress, oldest first."""
     return paginate(OnboardingPage, queries.open_onboardings(db.session()), lambda row: str(row.id), query)
 
 
 @routes.query_route("/onboardings/<onboarding>")
 @requires(Permission.ONBOARDING_READ)
-def show_onboarding(onboarding: UUID) -> OnboardingView:
+def get_onboarding(onboarding: UUID) -> OnboardingView:
     """Show one onboarding with its steps."""
     return queries.onboarding(db.session(), onboarding)
 
 
 @routes.query_route("/tenants/<tenant>/onboardings")
 @requires(Permission.ONBOARDING_READ)
-def list_onboardings_of_tenant(tenant: UUID, query: PageQuery) -> OnboardingPage:
+def list_tenant_onboardings(tenant: UUID, query: PageQuery) -> OnboardingPage:
     """List a tenant's onboardings, newest first."""
     return paginate(OnboardingPage, queries.onboardings_of(db.session(), tenant), lambda row: str(row.id), query)
 

@@ -58,7 +58,7 @@ def list_members(tenant: UUID, query: MembersQuery) -> MemberPage:
 
 @routes.query_route("/tenants/<tenant>/members/<member>")
 @requires(Permission.MEMBER_READ)
-def show_member(tenant: UUID, member: UUID) -> MemberResponse:
+def get_member(tenant: UUID, member: UUID) -> MemberResponse:
     """Show one person of a tenant."""
     found = people.member(db.session(), tenant, member)
     return _to_response(found, people.roles_of_members(db.session(), tenant, clock.now()))

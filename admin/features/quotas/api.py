@@ -12,7 +12,7 @@ from governance.kernel import clock
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.quotas import queries
-from tenancy.quotas.commands import choose_plan, decide_quota, define_plan, request_quota
+from tenancy.quotas.commands import assign_plan, decide_quota, define_plan, request_quota
 from tenancy.quotas.models import PlanFacts, QuotaInForce, QuotaRequestFacts
 from tenancy.quotas.states import QuotaRequestState
 
@@ -62,6 +62,6 @@ def list_quota_requests(query: QuotaRequestsQuery) -> QuotaRequestPage:
 
 
 routes.command_route("PUT", "/plans/<plan>", define_plan, {"plan": "name"})
-routes.command_route("POST", "/tenants/<tenant>/plan", choose_plan, {"tenant": "tenant_id"})
+routes.command_route("POST", "/tenants/<tenant>/plan", assign_plan, {"tenant": "tenant_id"})
 routes.command_route("POST", "/tenants/<tenant>/quota-requests", request_quota, {"tenant": "tenant_id"})
 routes.command_route("POST", "/quota-requests/<request>/decision", decide_quota, {"request": "request_id"})

@@ -24,11 +24,11 @@ from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from tenancy.quotas import queries
 from tenancy.quotas.commands import (
-    ChoosePlan,
+    AssignPlan,
     DecideQuota,
     DefinePlan,
     RequestQuota,
-    choose_plan,
+    assign_plan,
     decide_quota,
     define_plan,
     request_quota,
@@ -114,7 +114,7 @@ def define(
     print_result({"plan": name, "changed": defined.changed}, as_json)
 
 
-@quota.command("choose")
+@quota.command("assign")
 @click.argument("code")
 @click.argument("plan")
 @click.option("--from", "valid_from", type=DateParam())
@@ -123,8 +123,8 @@ def define(
 def assign(code: str, plan: str, valid_from: date | None, as_json: bool) -> None:
     """団体にプランを適用する / Assign a plan to a tenant."""
     with app_context() as context:
-        command = ChoosePlan(tenant_id=find_tenant_id(code), plan=plan, valid_from=valid_from)
-        choose_plan(command, actor=context.actor)
+        command = AssignPlan(tenant_id=find_tenant_id(code), plan=plan, valid_from=valid_from)
+        assign_plan(command, actor=context.actor)
     print_result({"code": code, "plan": plan}, as_json)
 
 
@@ -147,12 +147,12 @@ def request(code: str, dimension: str, value: int | None, reason: str, as_json: 
 @click.argument("request_id", type=click.UUID)
 @click.argument("decision", type=click.Choice([decision.value for decision in Decision]))
 @click.option("--digest", required=True, help="The digest of the request that was reviewed.")
-@click.option("--why", required=True)
+@click.option("--reason", required=True)
 @as_json_option
 @handle_errors
-def decide(request_id: UUID, decision: str, digest: str, why: str, as_json: bool) -> None:
+def decide(request_id: UUID, decision: str, digest: str, reason: str, as_json: bool) -> None:
     """申請を決定する / Decide someone else's request."""
-    command = DecideQuota(request_id=request_id, decision=Decision(decision), digest=digest, why=why)
+    command = DecideQuota(request_id=request_id, decision=Decision(decision), digest=digest, reason=reason)
     with app_context() as context:
         decided = decide_quota(command, actor=context.actor)
     print_result({"request_id": str(request_id), "approved": decided.approved, "value": decided.value}, as_json)

@@ -30,7 +30,7 @@ pages = Blueprint("quotas", __name__, template_folder="templates")
 
 @pages.route("/tenants/<uuid:tenant_id>/quotas/request", methods=["GET", "POST"])
 @requires(Permission.QUOTA_REQUEST)
-def quota_asking(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
+def quota_requesting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """Another value of one dimension, with the reason."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     quotas = queries.quotas_in_force(session(), tenant_id, clock.today())
@@ -45,7 +45,7 @@ def quota_asking(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
             form.required("value")
         reason = form.required("reason")
         if form.is_valid and not form.is_final:
-            return render_page("quotas/quota_asking_confirm", form=form, tenant=tenant, now=now, value=value)
+            return render_page("quotas/quota_requesting_confirm", form=form, tenant=tenant, now=now, value=value)
         if form.is_valid:
             with form.collect_errors():
                 made = request_quota(
@@ -55,7 +55,7 @@ def quota_asking(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
                 )
                 return redirect(url_for("quotas.quota_request", request_id=made.request_id, done="asked"), 303)
     offered = [(quota.dimension, quota.label) for quota in quotas]
-    return render_page("quotas/quota_asking", form=form, tenant=tenant, quotas=quotas, offered=offered, now=now)
+    return render_page("quotas/quota_requesting", form=form, tenant=tenant, quotas=quotas, offered=offered, now=now)
 
 
 @pages.get("/quota-requests/<uuid:request_id>")
@@ -71,7 +71,7 @@ def quota_deciding(request_id: UUID) -> AnyResponse | tuple[str, int]:
     """The decision about what was shown; the requester cannot make it."""
     form = Form.from_request()
     decision = form.one_of("decision", Decision)
-    why = form.required("why")
+    reason = form.required("reason")
     other = form.integer("value")
     if form.is_valid and decision is not None:
         with form.collect_errors():
@@ -80,7 +80,7 @@ def quota_deciding(request_id: UUID) -> AnyResponse | tuple[str, int]:
                     request_id=request_id,
                     digest=form.text("digest"),
                     decision=decision,
-                    why=why,
+                    reason=reason,
                     decides_value=other is not None,
                     value=other,
                 ),
@@ -98,7 +98,7 @@ def _render_request(request_id: UUID, form: Form | None) -> tuple[str, int]:
     return render_page(
         "quotas/quota_request",
         form=form,
-        initial=form or Form.initial(why="", value="", decision=""),
+        initial=form or Form.initial(reason="", value="", decision=""),
         asked=found,
         about=about,
         tenant=directory.tenant_by_id(session(), found.tenant_id),

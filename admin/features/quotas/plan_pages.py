@@ -14,7 +14,7 @@ from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.quotas import queries
-from tenancy.quotas.commands import ChoosePlan, DefinePlan, choose_plan, define_plan
+from tenancy.quotas.commands import AssignPlan, DefinePlan, assign_plan, define_plan
 
 pages = Blueprint("plans", __name__, template_folder="templates")
 
@@ -70,8 +70,8 @@ def plan_defining() -> AnyResponse | tuple[str, int]:
 
 
 @pages.route("/tenants/<uuid:tenant_id>/plan", methods=["GET", "POST"])
-@requires(Permission.PLAN_CHOOSE)
-def plan_choosing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
+@requires(Permission.PLAN_ASSIGN)
+def plan_assigning(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """The plan a tenant is on from a day on."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     today = clock.today()
@@ -80,14 +80,14 @@ def plan_choosing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
         plan, valid_from = form.required("plan"), form.day("valid_from")
         if form.is_valid:
             with form.collect_errors():
-                choose_plan(
-                    ChoosePlan(tenant_id=tenant_id, plan=plan, valid_from=valid_from),
+                assign_plan(
+                    AssignPlan(tenant_id=tenant_id, plan=plan, valid_from=valid_from),
                     actor=current_actor(),
                     key=form.key,
                 )
-                return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="plan-chosen"), 303)
+                return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="plan-assigned"), 303)
     return render_page(
-        "quotas/plan_choosing",
+        "quotas/plan_assigning",
         form=form,
         tenant=tenant,
         plans=queries.plans(session(), today),

@@ -30,7 +30,7 @@ def list_rule_versions(query: PageQuery) -> RuleVersionPage:
 
 @routes.query_route("/rule-versions/<version>")
 @requires(Permission.RULE_READ)
-def show_rule_version(version: UUID) -> RuleVersionFacts:
+def get_rule_version(version: UUID) -> RuleVersionFacts:
     """Show one version of a rule."""
     return rules.version_by_id(db.session(), version)
 

@@ -48,7 +48,7 @@ class CallerResponse(BaseModel):
 
 @routes.query_route("/me")
 @requires(Permission.SIGNED_IN)
-def show_asker() -> CallerResponse:
+def get_caller() -> CallerResponse:
     """Say who the token stands for and what it may do."""
     actor = current_actor()
     return CallerResponse(
@@ -62,13 +62,13 @@ def show_asker() -> CallerResponse:
 
 @routes.query_route("/permissions")
 @requires(Permission.PERMISSION_READ)
-def show_permissions() -> PermissionReferenceResponse:
+def get_permissions() -> PermissionReferenceResponse:
     """Show every permission with its roles, every address and command with what it asks."""
     return PermissionReferenceResponse.model_validate(permissions(current_app))
 
 
 @routes.query_route("/status")
 @requires(Permission.DRIFT_READ)
-def show_status() -> SystemStatusResponse:
+def get_system_status() -> SystemStatusResponse:
     """Show what runs."""
     return SystemStatusResponse.model_validate(status(settings_of(current_app)))

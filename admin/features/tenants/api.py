@@ -18,9 +18,9 @@ from governance.permissions import Permission
 from tenancy.tenants import queries
 from tenancy.tenants.commands import (
     ImportTenants,
+    change_tenant_state,
     edit_tenant,
     import_tenants,
-    move_tenant,
     preview_import,
     record_contact,
     record_statistic,
@@ -76,8 +76,8 @@ class StateChangeResponse(BaseModel):
     to_state: TenantState
     reason: str
     effective_on: date
-    moved_by: str
-    moved_at: datetime
+    changed_by: str
+    changed_at: datetime
 
 
 class StateChangePage(Page[StateChangeResponse]):
@@ -148,22 +148,22 @@ def list_tenants(query: TenantsQuery) -> TenantPage:
 
 @routes.query_route("/tenants/<tenant>", response_model=TenantResponse)
 @requires(Permission.TENANT_READ)
-def show_tenant(tenant: UUID) -> Response:
+def get_tenant(tenant: UUID) -> Response:
     """Show one tenant, under its ETag."""
     response = TenantResponse.model_validate(queries.tenant(db.session(), tenant))
     return json_response(response, version=response.version)
 
 
-@routes.query_route("/tenants/<tenant>/moves")
+@routes.query_route("/tenants/<tenant>/state-changes")
 @requires(Permission.TENANT_READ)
-def list_moves(tenant: UUID, query: PageQuery) -> StateChangePage:
+def list_state_changes(tenant: UUID, query: PageQuery) -> StateChangePage:
     """List how a tenant came to its state."""
     return paginate(StateChangePage, queries.state_changes(db.session(), tenant), lambda row: str(row.id), query)
 
 
-@routes.query_route("/tenants/<tenant>/figures")
+@routes.query_route("/tenants/<tenant>/statistics")
 @requires(Permission.TENANT_READ)
-def list_figures(tenant: UUID, query: PageQuery) -> StatisticPage:
+def list_statistics(tenant: UUID, query: PageQuery) -> StatisticPage:
     """List the figures of a tenant that stand."""
     return paginate(StatisticPage, queries.statistics(db.session(), tenant), lambda row: str(row.id), query)
 
@@ -177,8 +177,8 @@ def list_contacts(tenant: UUID, query: PageQuery) -> ContactPage:
 
 routes.command_route("POST", "/tenants", register_tenant)
 routes.command_route("PUT", "/tenants/<tenant>", edit_tenant, {"tenant": "tenant_id"}, version=True)
-routes.command_route("POST", "/tenants/<tenant>/moves", move_tenant, {"tenant": "tenant_id"})
-routes.command_route("POST", "/tenants/<tenant>/figures", record_statistic, {"tenant": "tenant_id"})
+routes.command_route("POST", "/tenants/<tenant>/state-changes", change_tenant_state, {"tenant": "tenant_id"})
+routes.command_route("POST", "/tenants/<tenant>/statistics", record_statistic, {"tenant": "tenant_id"})
 _CONTACT = {"tenant": "tenant_id", "purpose": "purpose"}
 routes.command_route("PUT", "/tenants/<tenant>/contacts/<purpose>", record_contact, _CONTACT)
 routes.command_route("DELETE", "/tenants/<tenant>/contacts/<purpose>", remove_contact, _CONTACT)
@@ -187,7 +187,7 @@ routes.command_route("POST", "/tenant-imports", import_tenants)
 
 @routes.action_route("/tenant-import-previews", ImportTenants)
 @requires(Permission.TENANT_IMPORT)
-def judge_import(command: ImportTenants, key: str) -> ImportPreviewResponse:
+def preview_tenant_import(command: ImportTenants, key: str) -> ImportPreviewResponse:
     """Say what importing a file would do, row by row; changes nothing."""
     verdict = preview_import(db.session(), command, today=clock.today())
     return ImportPreviewResponse(

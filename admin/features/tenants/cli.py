@@ -19,11 +19,11 @@ from tenancy.people.queries import members
 from tenancy.quotas.queries import plan_in_force, quotas_in_force
 from tenancy.tenants import queries
 from tenancy.tenants.commands import (
+    ChangeTenantState,
     ImportTenants,
-    MoveTenant,
     RegisterTenant,
+    change_tenant_state,
     import_tenants,
-    move_tenant,
     preview_import,
     register_tenant,
 )
@@ -69,7 +69,7 @@ def show_tenant(code: str, as_json: bool) -> None:
         plan = plan_in_force(session, facts.id, clock.today())
         details = _summary(facts) | {
             "version": queries.tenant(session, facts.id).version,
-            "figures": [
+            "statistics": [
                 {"kind": row.kind, "value": row.value, "basis_date": row.basis_date.isoformat(), "source": row.source}
                 for row in queries.statistics(session, facts.id)
             ],
@@ -77,7 +77,7 @@ def show_tenant(code: str, as_json: bool) -> None:
             "plan": None if plan is None else plan.name,
             "quotas": {row.dimension: row.value for row in quotas_in_force(session, facts.id, clock.today())},
             "accepted": None if accepted is None else accepted.sha256,
-            "moves": [
+            "state_changes": [
                 {"from": row.from_state, "to": row.to_state, "effective_on": row.effective_on.isoformat()}
                 for row in queries.state_changes(session, facts.id)
             ],
@@ -134,7 +134,7 @@ def register(
     type=(click.Choice([kind.value for kind in StatisticKind]), DateParam()),
     help="The reference date of a statistic, as --basis-date population 2020-10-01; once for each column.",
 )
-@click.option("--source-of-figures", help="Where the statistics come from, if the file does not say.")
+@click.option("--source-of-statistics", help="Where the statistics come from, if the file does not say.")
 @click.option("--encoding", type=click.Choice(["utf-8", "cp932"]), help="Detected if omitted.")
 @click.option("--from", "valid_from", type=DateParam(), help="Planned first day of membership.")
 @click.option("--cohort")
@@ -144,7 +144,7 @@ def import_file(
     source: BinaryIO,
     check: bool,
     basis_dates: tuple[tuple[str, date], ...],
-    source_of_figures: str | None,
+    source_of_statistics: str | None,
     encoding: Any,
     valid_from: date | None,
     cohort: str | None,
@@ -157,7 +157,7 @@ def import_file(
     command = ImportTenants(
         content=source.read(MAX_BYTES + 1),
         basis_dates={StatisticKind(kind): day for kind, day in basis_dates},
-        source=source_of_figures,
+        source=source_of_statistics,
         encoding=encoding,
         valid_from=valid_from,
         cohort=cohort,
@@ -181,21 +181,21 @@ def import_file(
     print_result({"imported": len(imported.tenant_ids), "sha256": imported.sha256}, as_json)
 
 
-@tenant.command("move")
+@tenant.command("change-state")
 @click.argument("code")
 @click.argument("to", type=click.Choice([state.value for state in TenantState]))
 @click.option("--reason", required=True)
 @click.option("--on", "effective_on", type=DateParam(), help="The day it takes effect; today if omitted.")
 @as_json_option
 @handle_errors
-def move(code: str, to: str, reason: str, effective_on: date | None, as_json: bool) -> None:
+def change_state(code: str, to: str, reason: str, effective_on: date | None, as_json: bool) -> None:
     """団体の状態を進める / Change the state of a tenant."""
     with app_context() as context:
-        command = MoveTenant(
+        command = ChangeTenantState(
             tenant_id=find_tenant_id(code), to=TenantState(to), reason=reason, effective_on=effective_on
         )
-        moved = move_tenant(command, actor=context.actor)
-    print_result({"code": code, "state": moved.state.value, "version": moved.version}, as_json)
+        changed = change_tenant_state(command, actor=context.actor)
+    print_result({"code": code, "state": changed.state.value, "version": changed.version}, as_json)
 
 
 def _summary(facts: directory.TenantFacts) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`moyai tenant edit|figure|contact|contact-remove`: what is known about a tenant, and whom to ask there."""
+"""`moyai tenant edit|statistic|contact|contact-remove`: what is known about a tenant, and whom to ask there."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def edit(
     print_result({"tenant_id": str(tenant_id), "code": command.code, "version": edited.version}, as_json)
 
 
-@tenant.command("figure")
+@tenant.command("statistic")
 @click.argument("code")
 @click.argument("kind", type=click.Choice([kind.value for kind in StatisticKind]))
 @click.argument("value")
@@ -80,7 +80,7 @@ def edit(
 @click.option("--source", required=True, help="Where it is published.")
 @as_json_option
 @handle_errors
-def figure(code: str, kind: str, value: str, basis_date: date, source: str, as_json: bool) -> None:
+def statistic(code: str, kind: str, value: str, basis_date: date, source: str, as_json: bool) -> None:
     """統計値を登録する / Record a dated statistic. One for the same date is superseded and stays readable."""
     with option_names(), app_context() as context:
         command = RecordStatistic(

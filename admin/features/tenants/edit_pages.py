@@ -20,7 +20,14 @@ from governance.kernel.errors import Stale
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.tenants import queries
-from tenancy.tenants.commands import EditTenant, MoveTenant, RegisterTenant, edit_tenant, move_tenant, register_tenant
+from tenancy.tenants.commands import (
+    ChangeTenantState,
+    EditTenant,
+    RegisterTenant,
+    change_tenant_state,
+    edit_tenant,
+    register_tenant,
+)
 from tenancy.tenants.states import STATE_EFFECTS, TRANSITIONS, TenantKind, TenantState
 from tenancy.tenants.tables import Tenant
 
@@ -38,7 +45,7 @@ DONE_MESSAGES: Final = {
         "It is an applicant. Advance it to agreed, then start onboarding.",
     ),
     "edited": ("内容を変更しました", "Changed", "", ""),
-    "moved": ("状態を変更しました", "State changed", "", ""),
+    "state-changed": ("状態を変更しました", "State changed", "", ""),
     "member-added": (
         "利用者を追加しました",
         "Added",
@@ -63,8 +70,8 @@ DONE_MESSAGES: Final = {
         "署名者と本文の SHA-256 が残りました。",
         "The signer and the text's SHA-256 were recorded.",
     ),
-    "plan-chosen": ("利用プランを決めました", "Plan assigned", "", ""),
-    "figure-recorded": (
+    "plan-assigned": ("利用プランを決めました", "Plan assigned", "", ""),
+    "statistic-recorded": (
         "統計値を登録しました",
         "Recorded",
         "次に作成する按分から使われます。",
@@ -162,9 +169,9 @@ def tenant_editing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     )
 
 
-@pages.route("/tenants/<uuid:tenant_id>/move", methods=["GET", "POST"])
-@requires(Permission.TENANT_MOVE)
-def tenant_moving(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
+@pages.route("/tenants/<uuid:tenant_id>/state", methods=["GET", "POST"])
+@requires(Permission.TENANT_CHANGE_STATE)
+def tenant_state_changing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """Another state, with its effect on people, API clients and cost before one says yes."""
     tenant = queries.tenant(session(), tenant_id)
     current = TenantState(tenant.state)
@@ -185,17 +192,24 @@ def tenant_moving(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
                 form.confirm_text("code_typed", tenant.code or tenant.name)
             if form.is_final and form.is_valid:
                 with form.collect_errors():
-                    move_tenant(
-                        MoveTenant(tenant_id=tenant_id, to=to, reason=why, effective_on=effective_on),
+                    change_tenant_state(
+                        ChangeTenantState(tenant_id=tenant_id, to=to, reason=why, effective_on=effective_on),
                         actor=current_actor(),
                         key=form.key,
                     )
-                    return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="moved"), 303)
+                    return redirect(
+                        url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="state-changed"), 303
+                    )
             if form.is_valid or form.error("code_typed"):
                 return render_page(
-                    "tenants/tenant_moving_confirm", form=form, to=to, needs_code=needs_code, day=effective_on, **values
+                    "tenants/tenant_state_changing_confirm",
+                    form=form,
+                    to=to,
+                    needs_code=needs_code,
+                    day=effective_on,
+                    **values,
                 )
-    return render_page("tenants/tenant_moving", form=form, **values)
+    return render_page("tenants/tenant_state_changing", form=form, **values)
 
 
 @pages.get("/tenants/<uuid:tenant_id>/done/<action>")

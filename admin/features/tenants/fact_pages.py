@@ -29,9 +29,9 @@ from tenancy.tenants.tables import Contact
 pages = Blueprint("tenant_facts", __name__, template_folder="templates")
 
 
-@pages.route("/tenants/<uuid:tenant_id>/figures/record", methods=["GET", "POST"])
+@pages.route("/tenants/<uuid:tenant_id>/statistics/record", methods=["GET", "POST"])
 @requires(Permission.STATISTIC_RECORD)
-def figure_recording(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
+def statistic_recording(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """A figure as published; one that stands for the same day is superseded, and shown before that."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     initial = Form.initial(kind=StatisticKind.POPULATION.value, value="", basis_date="", source="")
@@ -47,7 +47,7 @@ def figure_recording(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
         if form.is_valid and kind is not None and basis_date is not None:
             if not form.is_final:
                 return render_page(
-                    "tenants/figure_recording_confirm",
+                    "tenants/statistic_recording_confirm",
                     form=form,
                     tenant=tenant,
                     kind=kind,
@@ -61,9 +61,9 @@ def figure_recording(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
                     key=form.key,
                 )
                 return redirect(
-                    url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="figure-recorded"), 303
+                    url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="statistic-recorded"), 303
                 )
-    return render_page("tenants/figure_recording", form=form, tenant=tenant, kinds=list(StatisticKind))
+    return render_page("tenants/statistic_recording", form=form, tenant=tenant, kinds=list(StatisticKind))
 
 
 @pages.route("/tenants/<uuid:tenant_id>/contacts/<purpose>", methods=["GET", "POST"])

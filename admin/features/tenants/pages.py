@@ -108,7 +108,7 @@ def tenant(tenant_id: UUID) -> tuple[str, int]:
         tenant=found,
         cohort=directory.cohort(session(), found.cohort) if found.cohort else None,
         version=queries.tenant(session(), tenant_id).version,
-        moves=queries.state_changes(session(), tenant_id),
+        state_changes=queries.state_changes(session(), tenant_id),
         possible=[] if found.is_operator else sorted(TRANSITIONS[found.state], key=list(TenantState).index),
         statistics=queries.statistics(session(), tenant_id),
         purposes=list(ContactPurpose),

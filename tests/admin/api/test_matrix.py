@@ -21,7 +21,7 @@ from tests.admin.api.conftest import Caller
 ROUTES = api_routes()
 
 Callers = Callable[..., Caller]
-KEYCLOAK = {"show_cohort_plan", "show_drift"}
+KEYCLOAK = {"get_cohort_plan", "get_drift"}
 """What asks Keycloak, which is not there in these tests: the answer is a 503 then."""
 
 

@@ -151,7 +151,16 @@ def test_what_is_absent_and_what_is_another_tenant_s_answer_alike(
     }
     assert len(alike) == 1
     assert alike.pop()[0] == 404
-    for path in ("members", "contacts", "figures", "quotas", "shares", "ledger/entries", "ledger/balances", "moves"):
+    for path in (
+        "members",
+        "contacts",
+        "statistics",
+        "quotas",
+        "shares",
+        "ledger/entries",
+        "ledger/balances",
+        "state-changes",
+    ):
         assert masked_response(f"/tenants/{other}/{path}") == masked_response(f"/tenants/{new_id()}/{path}")
         assert owner.get(f"/tenants/{other}/{path}").status_code == 404
         assert owner.get(f"/tenants/{own}/{path}").status_code == 200

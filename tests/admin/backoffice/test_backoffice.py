@@ -26,7 +26,7 @@ from tests.admin.visitors import Visit, Visitors
 
 SignIn = Callable[[Actor], Visit]
 PAGES = ("/backoffice/", *(f"/backoffice/{table.path}/" for table in TABLES))
-SECRETS = ("secret_hash", "csrf_secret", "id_token_sealed", "sealed")
+SECRETS = ("secret_hash", "csrf_secret", "id_token_encrypted", "sealed")
 
 
 @pytest.fixture

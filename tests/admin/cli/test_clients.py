@@ -1,4 +1,4 @@
-"""`moyai client`: the systems of a tenant, by their public keys."""
+"""`moyai service-client`: the systems of a tenant, by their public keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.admin.cli.command_line import Moyai
 from tests.tenancy.factories import define_standard, kumamoto_city, put_on_standard, rows
 
 JWKS = SigningKey.generate().public_jwks
-NAMED = ("client", "register", "431001", "--name", "住民サービス連携")
+NAMED = ("service-client", "register", "431001", "--name", "住民サービス連携")
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def test_a_system_is_registered_by_the_key_set_of_a_file(moyai: Moyai, city: UUI
 def test_systems_are_listed_as_they_call_themselves(moyai: Moyai, city: UUID) -> None:
     _, registered, _ = moyai(*NAMED, "--jwks", "-", "--until", "2099-04-01", given=JWKS)
 
-    _, listed, _ = moyai("client", "list", "431001")
+    _, listed, _ = moyai("service-client", "list", "431001")
 
     (client,) = listed["clients"]
     assert (client["id"], client["client_name"]) == (registered["client_id"], registered["client_name"])
     assert (client["name"], client["scopes"], client["valid_until"]) == ("住民サービス連携", [], "2099-04-01")
-    assert "住民サービス連携" in moyai.text("client", "list", "431001")[1]
+    assert "住民サービス連携" in moyai.text("service-client", "list", "431001")[1]
 
 
 def _private() -> bytes:
@@ -96,13 +96,13 @@ def test_a_name_in_use_and_a_full_quota_are_refused(moyai: Moyai, actors: Actors
     before = rows("service_client")
 
     assert moyai.refusal(*NAMED, "--jwks", "-", given=JWKS) == (1, "client.name_taken", "--name")
-    second = ("client", "register", "431001", "--name", "二つ目", "--jwks", "-")
+    second = ("service-client", "register", "431001", "--name", "二つ目", "--jwks", "-")
     assert moyai(*second, given=JWKS)[0] == 1
     assert rows("service_client") == before
 
 
 def test_the_operator_has_no_systems(moyai: Moyai) -> None:
-    words = ("client", "register", "430005", "--name", "県", "--jwks", "-")
+    words = ("service-client", "register", "430005", "--name", "県", "--jwks", "-")
 
     assert moyai.refusal(*words, given=JWKS) == (1, "client.of_no_member", "CODE")
     assert rows("service_client") == []

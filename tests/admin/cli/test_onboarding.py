@@ -84,7 +84,7 @@ def test_those_in_progress_are_listed_with_why_a_step_stopped(
     steps = {step["name"]: step for step in of_one["onboardings"][0]["steps"]}
     assert list(steps) == list(StepName)
     assert (steps["password_mail"]["state"], steps["password_mail"]["reason"]) == ("failed", "onboarding.mail_unknown")
-    assert steps["password_mail"]["why"].startswith("パスワード設定メール")
+    assert steps["password_mail"]["reason"].startswith("パスワード設定メール")
     assert steps["password_mail"]["why_en"].startswith("Sending the password email")
     assert moyai("onboarding", "show", str(stopped))[1] == of_one["onboardings"][0]
     assert moyai.refusal("onboarding", "show", str(new_id()))[:2] == (1, "not_found")
@@ -98,7 +98,7 @@ def test_a_step_that_stopped_is_decided_with_a_reason(moyai: Moyai, stopped: UUI
     assert (code, decided) == (0, {"onboarding_id": str(stopped), "step": "password_mail", "state": state})
     assert look_at(stopped).step(StepName.PASSWORD_MAIL).state == state
     (event,) = recorded("onboarding.decided")
-    assert (event.facts["choice"], event.facts["why"]) == (choice, "電話で確認")
+    assert (event.facts["choice"], event.facts["reason"]) == (choice, "電話で確認")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`moyai tenant edit|figure|contact|contact-remove`: what is known about a tenant."""
+"""`moyai tenant edit|statistic|contact|contact-remove`: what is known about a tenant."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_the_first_day_is_not_moved_once_onboarding_has_begun(moyai: Moyai, acto
 
 
 def test_a_figure_is_recorded_with_its_day_and_source(moyai: Moyai, city: UUID) -> None:
-    code, recorded_figure, _ = moyai("tenant", "figure", "431001", "population", "738865", *CENSUS)
+    code, recorded_figure, _ = moyai("tenant", "statistic", "431001", "population", "738865", *CENSUS)
 
     assert (code, recorded_figure["supersedes_id"]) == (0, None)
     with tenant_scope(OPERATOR):
@@ -120,10 +120,10 @@ def test_a_figure_is_recorded_with_its_day_and_source(moyai: Moyai, city: UUID) 
 
 
 def test_a_corrected_figure_supersedes_and_the_same_again_does_not(moyai: Moyai, city: UUID) -> None:
-    _, first, _ = moyai("tenant", "figure", "431001", "population", "738856", *CENSUS)
+    _, first, _ = moyai("tenant", "statistic", "431001", "population", "738856", *CENSUS)
 
-    _, second, _ = moyai("tenant", "figure", "431001", "population", "738865", *CENSUS)
-    _, again, _ = moyai("tenant", "figure", "431001", "population", "738865", *CENSUS)
+    _, second, _ = moyai("tenant", "statistic", "431001", "population", "738865", *CENSUS)
+    _, again, _ = moyai("tenant", "statistic", "431001", "population", "738865", *CENSUS)
 
     assert second["supersedes_id"] == first["statistic_id"]
     assert again == second
@@ -133,8 +133,8 @@ def test_a_corrected_figure_supersedes_and_the_same_again_does_not(moyai: Moyai,
 @pytest.mark.parametrize(
     ("words", "reason", "field"),
     [
-        (("431001", "population", "738,865", *CENSUS), "statistic.not_a_figure", "VALUE"),
-        (("431001", "population", "７３８８６５", *CENSUS), "statistic.not_a_figure", "VALUE"),
+        (("431001", "population", "738,865", *CENSUS), "statistic.invalid_value", "VALUE"),
+        (("431001", "population", "７３８８６５", *CENSUS), "statistic.invalid_value", "VALUE"),
         (("431001", "population", "1", "--on", "2999-10-01", *CENSUS[2:]), "statistic.basis_date_wrong", "--on"),
         (("431001", "population", "1", *CENSUS[:3], ""), "text.empty", "--source"),
         (("431001", "happiness", "1", *CENSUS), "usage", "kind"),
@@ -144,7 +144,7 @@ def test_a_corrected_figure_supersedes_and_the_same_again_does_not(moyai: Moyai,
 def test_what_is_no_figure_is_refused_with_what_was_typed(
     moyai: Moyai, city: UUID, words: tuple[str, ...], reason: str, field: str
 ) -> None:
-    assert moyai.refusal("tenant", "figure", *words) == (2, reason, field)
+    assert moyai.refusal("tenant", "statistic", *words) == (2, reason, field)
     assert rows("statistic") == []
 
 
@@ -192,7 +192,7 @@ def test_a_contact_that_is_not_there_is_not_removed(moyai: Moyai, city: UUID) ->
 
 def test_a_tenant_that_is_not_there_has_nothing_to_know(moyai: Moyai) -> None:
     assert moyai.refusal("tenant", "edit", "431001", "--name", "熊本市")[:2] == (1, "not_found")
-    assert moyai.refusal("tenant", "figure", "431001", "population", "1", *CENSUS)[:2] == (1, "not_found")
+    assert moyai.refusal("tenant", "statistic", "431001", "population", "1", *CENSUS)[:2] == (1, "not_found")
     assert moyai.refusal("tenant", "contact", "431001", "finance", *CONTACT)[:2] == (1, "not_found")
     assert (rows("statistic"), rows("contact")) == ([], [])
 

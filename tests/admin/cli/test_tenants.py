@@ -14,7 +14,7 @@ from tests.admin.cli.command_line import Moyai
 from tests.tenancy.factories import rows
 
 HEADER = "code6,name_ja,kana,kind,population_2020\n"
-BASIS = ("--basis-date", "population", "2020-10-01", "--source-of-figures", "国勢調査")
+BASIS = ("--basis-date", "population", "2020-10-01", "--source-of-statistics", "国勢調査")
 
 
 def _csv(folder: Path, *lines: str, encoding: str = "utf-8") -> str:
@@ -42,7 +42,7 @@ def test_a_file_is_imported_and_listed_and_shown(moyai: Moyai, tmp_path: Path) -
         ("432148", "阿蘇市", "applied"),
     ]
     _, shown, _ = moyai("tenant", "show", "432148")
-    assert shown["figures"] == [
+    assert shown["statistics"] == [
         {"kind": "population", "value": "24930", "basis_date": "2020-10-01", "source": "国勢調査"}
     ]
     assert (shown["plan"], shown["quotas"], shown["accepted"]) == (None, {}, None)
@@ -107,8 +107,8 @@ def test_a_tenant_comes_in_by_agreement_plan_and_moves(moyai: Moyai, tmp_path: P
     text = tmp_path / "agreement.txt"
     text.write_text("第1条 目的", encoding="utf-8")
     for state in ("screening", "agreed", "provisioning"):
-        assert moyai("tenant", "move", "431001", state, "--reason", "審査のとおり")[0] == 0
-    assert moyai("tenant", "move", "431001", "active", "--reason", "開始")[0] == 1
+        assert moyai("tenant", "change-state", "431001", state, "--reason", "審査のとおり")[0] == 0
+    assert moyai("tenant", "change-state", "431001", "active", "--reason", "開始")[0] == 1
     assert _state("431001") == "provisioning"
 
     _, published, _ = moyai(
@@ -121,8 +121,8 @@ def test_a_tenant_comes_in_by_agreement_plan_and_moves(moyai: Moyai, tmp_path: P
     values = ("api_calls", "unlimited", "storage_gib", "50", "users", "10", "service_clients", "0")
     pairs = [word for at in range(0, 8, 2) for word in ("--set", values[at], values[at + 1])]
     assert moyai("quota", "define", "standard", "--label", "標準", *pairs)[1] == {"plan": "standard", "changed": 4}
-    assert moyai("quota", "choose", "431001", "standard")[0] == 0
-    assert moyai("tenant", "move", "431001", "active", "--reason", "開始")[0] == 0
+    assert moyai("quota", "assign", "431001", "standard")[0] == 0
+    assert moyai("tenant", "change-state", "431001", "active", "--reason", "開始")[0] == 0
 
     _, shown, _ = moyai("tenant", "show", "431001")
     assert shown["state"] == "active"
@@ -136,7 +136,7 @@ def test_plans_quotas_and_requests_are_listed_as_the_api_has_them(moyai: Moyai) 
     pairs = [word for name, value in values.items() for word in ("--set", name, value)]
     moyai("quota", "define", "standard", "--label", "標準", *pairs)
     nothing = moyai("quota", "list", "431001")
-    moyai("quota", "choose", "431001", "standard")
+    moyai("quota", "assign", "431001", "standard")
     _, asked, _ = moyai("quota", "request", "431001", "users", "9", "--reason", "減員")
 
     (plan,) = moyai("quota", "plans")[1]["plans"]
@@ -165,10 +165,12 @@ def test_the_command_line_does_not_decide_its_own_request(moyai: Moyai) -> None:
     moyai("tenant", "register", "--code", "431001", "--name", "熊本市", "--kana", "クマモトシ", "--kind", "city")
     pairs = [word for name in ("api_calls", "storage_gib", "users", "service_clients") for word in ("--set", name, "1")]
     moyai("quota", "define", "standard", "--label", "標準", *pairs)
-    moyai("quota", "choose", "431001", "standard")
+    moyai("quota", "assign", "431001", "standard")
     _, asked, _ = moyai("quota", "request", "431001", "users", "9", "--reason", "増員")
 
-    code, _, _ = moyai("quota", "decide", asked["request_id"], "approved", "--digest", asked["digest"], "--why", "必要")
+    code, _, _ = moyai(
+        "quota", "decide", asked["request_id"], "approved", "--digest", asked["digest"], "--reason", "必要"
+    )
 
     assert code == 1
     assert rows("quota_override") == []

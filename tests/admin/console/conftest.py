@@ -23,15 +23,15 @@ from governance.permissions import Role
 from governance.rules.queries import rule_versions
 from tenancy.keycloak import port
 from tenancy.people.queries import members
-from tenancy.quotas.commands import ChoosePlan, DefinePlan, RequestQuota, choose_plan, define_plan, request_quota
+from tenancy.quotas.commands import AssignPlan, DefinePlan, RequestQuota, assign_plan, define_plan, request_quota
 from tenancy.quotas.queries import dimensions
 from tenancy.tenants.commands import (
+    ChangeTenantState,
     DefineCohort,
-    MoveTenant,
     RegisterTenant,
     StatisticInput,
+    change_tenant_state,
     define_cohort,
-    move_tenant,
     register_tenant,
 )
 from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
@@ -102,7 +102,7 @@ def sample(web: Flask, factory: BillingFactory, visitors: Visitors) -> ConsoleSa
     define_plan(
         DefinePlan(name="standard", label="標準プラン", quotas=dict.fromkeys(names, 100)), actor=actors.onboarding
     )
-    choose_plan(ChoosePlan(tenant_id=tenant_id, plan="standard"), actor=actors.onboarding)
+    assign_plan(AssignPlan(tenant_id=tenant_id, plan="standard"), actor=actors.onboarding)
     asked = request_quota(
         RequestQuota(tenant_id=tenant_id, dimension=names[0], value=200, reason="利用が増えるため"),
         actor=actors.onboarding,
@@ -155,10 +155,12 @@ def _agreed(factory: BillingFactory, code: str, name: str, population: int) -> U
             name=name,
             kana="ダンタイ",
             kind=TenantKind.CITY if name.endswith("市") else TenantKind.TOWN,
-            figures=(figure,),
+            statistics=(figure,),
         ),
         actor=factory.actors.onboarding,
     ).tenant_id
     for state in (TenantState.SCREENING, TenantState.AGREED):
-        move_tenant(MoveTenant(tenant_id=tenant_id, to=state, reason="参加"), actor=factory.actors.onboarding)
+        change_tenant_state(
+            ChangeTenantState(tenant_id=tenant_id, to=state, reason="参加"), actor=factory.actors.onboarding
+        )
     return tenant_id

@@ -116,7 +116,7 @@ def test_an_edit_of_what_changed_meanwhile_says_so_and_keeps_what_was_typed(
 
 def test_a_suspension_asks_for_the_code_of_the_tenant(sample: ConsoleSample, visit_as: VisitAs) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
-    address = f"/tenants/{sample.tenant_id}/move"
+    address = f"/tenants/{sample.tenant_id}/state"
     fields = {"to": "suspended", "reason": "申し出のため", "effective_on": "", "key": "k"}
 
     confirm = visit.submit(address, step="confirm", **fields)
@@ -207,9 +207,11 @@ def test_a_quota_is_asked_for_by_a_municipality_and_decided_by_the_operator(
     wide = owner.submit(address, step="confirm", key="q", dimension=dimension, value="３００", reason="増員")
     asked = owner.submit(address, step="apply", key="q", dimension=dimension, value="300", reason="増員")
     request_page = asked.headers["Location"].partition("?")[0]
-    by_owner = owner.submit(f"{request_page}/decide", decision="approved", why="自分で", digest="x", key="d")
+    by_owner = owner.submit(f"{request_page}/decide", decision="approved", reason="自分で", digest="x", key="d")
     sent = hidden(approver.get(request_page))
-    decided = approver.submit(f"{request_page}/decide", **{**sent, "decision": "approved", "why": "妥当", "value": ""})
+    decided = approver.submit(
+        f"{request_page}/decide", **{**sent, "decision": "approved", "reason": "妥当", "value": ""}
+    )
 
     assert wide.status_code == 422
     assert 'value="３００"' in wide.text

@@ -47,7 +47,7 @@ def test_a_statistic_is_confirmed_beside_the_current_one_and_supersedes_it(
     sample: ConsoleSample, visit_as: VisitAs
 ) -> None:
     visit = visit_as(Role.OPERATOR_ONBOARDING)
-    address = f"/tenants/{sample.tenant_id}/figures/record"
+    address = f"/tenants/{sample.tenant_id}/statistics/record"
 
     first = visit.submit(address, step="apply", key="f1", **FIGURE)
     confirm = visit.submit(address, step="confirm", key="f2", **{**FIGURE, "value": "740900"})
@@ -78,7 +78,7 @@ def test_an_invalid_statistic_is_shown_at_its_field(
 
     for field, typed in WRONG_FIGURES:
         with subtests.test(field=field, typed=typed):
-            address, entered = f"/tenants/{sample.tenant_id}/figures/record", {**FIGURE, field: typed}
+            address, entered = f"/tenants/{sample.tenant_id}/statistics/record", {**FIGURE, field: typed}
             answer = visit.submit(address, step="apply", key="f", **entered)
 
             assert answer.status_code == 422
@@ -206,9 +206,9 @@ def test_an_entry_is_added_up_posted_once_and_reversed_by_its_opposite(
     assert len(_entries(sample)) == len(before) + 1
 
     page = first.headers["Location"].partition("?")[0]
-    early = visit.submit(f"{page}/reverse", step="apply", key="r0", happened_on="2025-05-01", why="誤り")
-    reversed_ = visit.submit(f"{page}/reverse", step="apply", key="r1", happened_on="2025-06-02", why="誤り")
-    twice = visit.submit(f"{page}/reverse", step="apply", key="r2", happened_on="2025-06-02", why="誤り")
+    early = visit.submit(f"{page}/reverse", step="apply", key="r0", happened_on="2025-05-01", reason="誤り")
+    reversed_ = visit.submit(f"{page}/reverse", step="apply", key="r1", happened_on="2025-06-02", reason="誤り")
+    twice = visit.submit(f"{page}/reverse", step="apply", key="r2", happened_on="2025-06-02", reason="誤り")
 
     assert (early.status_code, reversed_.status_code, twice.status_code) == (422, 303, 409)
     assert len(_entries(sample)) == len(before) + 2

@@ -13,7 +13,7 @@ from governance.audit.tables import AuditEvent
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.people.commands import DisableMember, disable_member
-from tenancy.tenants.commands import MoveTenant, move_tenant
+from tenancy.tenants.commands import ChangeTenantState, change_tenant_state
 from tenancy.tenants.states import TenantState
 from tests.admin.browser import Browser, forms
 from tests.admin.live_app import LiveApp
@@ -65,7 +65,7 @@ def test_a_session_that_keycloak_ends_is_over_here_too(live_app: LiveApp, munici
     assert bystander.get(f"{live_app.url}/who", follow=False).status_code == 200
     with tenant_scope(OPERATOR):
         closed = db.session.query(AuditEvent).filter_by(event="session.closed").one()
-    assert (closed.actor, closed.facts["why"]) == ("system:identity", "ended_at_keycloak")
+    assert (closed.actor, closed.facts["reason"]) == ("system:identity", "ended_at_keycloak")
     assert closed.facts["person"] == str(owner.person_id)
 
 
@@ -107,8 +107,9 @@ def test_suspending_a_tenant_ends_its_peoples_sessions_at_the_next_click(
     other = live_app.municipality("432091", "菊池市")
     live_app.sign_in(elsewhere, live_app.person(other, Role.TENANT_OWNER))
 
-    move_tenant(
-        MoveTenant(tenant_id=municipality, to=TenantState.SUSPENDED, reason="未納"), actor=live_app.actors.onboarding
+    change_tenant_state(
+        ChangeTenantState(tenant_id=municipality, to=TenantState.SUSPENDED, reason="未納"),
+        actor=live_app.actors.onboarding,
     )
 
     assert browser.get(f"{live_app.url}/who", follow=False).status_code == 303

@@ -12,7 +12,7 @@ from admin.identity.tables import WebSession
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.people.tables import Member
-from tenancy.tenants.commands import MoveTenant, move_tenant
+from tenancy.tenants.commands import ChangeTenantState, change_tenant_state
 from tenancy.tenants.states import TenantState
 from tests.admin.browser import Browser
 from tests.admin.live_app import LiveApp
@@ -114,8 +114,9 @@ def test_the_people_of_a_suspended_tenant_are_not_let_in(
     live_app: LiveApp, municipality: UUID, browser: Browser
 ) -> None:
     owner = live_app.person(municipality, Role.TENANT_OWNER)
-    move_tenant(
-        MoveTenant(tenant_id=municipality, to=TenantState.SUSPENDED, reason="未納"), actor=live_app.actors.onboarding
+    change_tenant_state(
+        ChangeTenantState(tenant_id=municipality, to=TenantState.SUSPENDED, reason="未納"),
+        actor=live_app.actors.onboarding,
     )
 
     landed = live_app.sign_in(browser, owner)

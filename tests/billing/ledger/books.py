@@ -6,7 +6,14 @@ from datetime import date
 from uuid import UUID
 
 from billing.ledger.chart import AccountCode
-from billing.ledger.commands import EntryLine, EntryPosted, MovePeriod, PostEntry, move_period, post_entry
+from billing.ledger.commands import (
+    ChangePeriodState,
+    EntryLine,
+    EntryPosted,
+    PostEntry,
+    change_period_state,
+    post_entry,
+)
 from billing.ledger.periods import PeriodState
 from governance.kernel.ids import new_id
 from tests.actors import Actors
@@ -41,4 +48,4 @@ def posted(actors: Actors, book: UUID, yen: int = 1_000, *, happened_on: date = 
 
 def close(actors: Actors, book: UUID, fiscal_year: int = 2025) -> None:
     for to in (PeriodState.CLOSING, PeriodState.CLOSED):
-        move_period(MovePeriod(tenant_id=book, fiscal_year=fiscal_year, to=to), actor=actors.finance)
+        change_period_state(ChangePeriodState(tenant_id=book, fiscal_year=fiscal_year, to=to), actor=actors.finance)

@@ -191,7 +191,7 @@ def test_nothing_is_posted_into_a_book_that_is_not_there_or_a_year_that_is_close
 
 def test_an_entry_is_reversed_once_by_its_opposite(book: UUID, actors: Actors) -> None:
     entry_id = str(posted(actors, book).entry_id)
-    words = ("reverse", "431001", entry_id, "--happened-on", "2025-07-01", "--why", "二重記帳")
+    words = ("reverse", "431001", entry_id, "--happened-on", "2025-07-01", "--reason", "二重記帳")
 
     code, undone = answer(*words)
 
@@ -211,14 +211,14 @@ def test_a_reversal_that_cannot_be_is_refused_with_what_was_typed(book: UUID, ot
     entry_id = str(posted(actors, book).entry_id)
     in_time = ("--happened-on", "2025-07-01")
 
-    assert refusal("reverse", "431001", entry_id, "--happened-on", "2025-05-31", "--why", "誤り") == (
+    assert refusal("reverse", "431001", entry_id, "--happened-on", "2025-05-31", "--reason", "誤り") == (
         2,
         "ledger.reversal_before_entry",
         "--happened-on",
     )
-    assert refusal("reverse", "431001", entry_id, *in_time, "--why", "") == (2, "input.wrong", "--why")
-    assert refusal("reverse", "431001", entry_id, "--why", "誤り") == (2, "usage", "happened_on")
-    assert refusal("reverse", "432148", entry_id, *in_time, "--why", "誤り") == (1, "not_found", "ENTRY_ID")
+    assert refusal("reverse", "431001", entry_id, *in_time, "--reason", "") == (2, "input.wrong", "--reason")
+    assert refusal("reverse", "431001", entry_id, "--reason", "誤り") == (2, "usage", "happened_on")
+    assert refusal("reverse", "432148", entry_id, *in_time, "--reason", "誤り") == (1, "not_found", "ENTRY_ID")
     assert [entry.reversed_by for entry in entries(book)] == [None]
 
 
@@ -227,9 +227,9 @@ def test_a_year_is_opened_closed_and_stays_closed(book: UUID) -> None:
         assert answer("period", "431001", "2025", to) == (0, {"fiscal_year": 2025, "state": to})
         assert state(book) == to
 
-    assert refusal("period", "431001", "2025", "open") == (1, "period.no_such_move", "TO")
+    assert refusal("period", "431001", "2025", "open") == (1, "period.no_such_transition", "TO")
     assert state(book) is PeriodState.CLOSED
-    assert len(recorded("period.moved")) == 5
+    assert len(recorded("period.state_changed")) == 5
 
 
 def test_a_year_that_cannot_be_moved_is_refused_with_what_was_typed(book: UUID) -> None:

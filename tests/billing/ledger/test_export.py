@@ -36,7 +36,7 @@ def books_with_everything(book: UUID, other_book: UUID, actors: Actors) -> None:
     company = register_applicant(actors, None, '株式会社"例"; |', "レイ", TenantKind.COMPANY)
     entry = posted(actors, book, 5_907_051)
     reverse_entry(
-        ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=date(2026, 4, 1), why="誤り"),
+        ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=date(2026, 4, 1), reason="誤り"),
         actor=actors.finance,
     )
     post_entry(contribution(other_book, memo='=1+1; | "引用" \\ (x) ! *', reference="slip:1/2"), actor=actors.finance)
@@ -125,7 +125,7 @@ def test_verifying_finds_what_was_tampered_with_behind_every_guard(
 ) -> None:
     entry = posted(actors, book)
     reverse_entry(
-        ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り"), actor=actors.finance
+        ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, reason="誤り"), actor=actors.finance
     )
     with tenant_scope(OPERATOR):
         assert verify(db.session()).model_dump() == {"balanced": True, "entries": 2, "imbalances": ()}

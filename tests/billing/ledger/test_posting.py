@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from billing.ledger import queries
 from billing.ledger.chart import AccountCode
 from billing.ledger.commands import (
+    ChangePeriodState,
     EntryLine,
-    MovePeriod,
     PostEntry,
     ReverseEntry,
-    move_period,
+    change_period_state,
     post_entry,
     reverse_entry,
 )
@@ -167,9 +167,11 @@ def test_a_municipality_posts_nothing(book: UUID, actors: Actors) -> None:
     with pytest.raises(NotAllowed):
         post_entry(contribution(book), actor=clerk)
     with pytest.raises(NotAllowed):
-        reverse_entry(ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り"), actor=clerk)
+        reverse_entry(
+            ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, reason="誤り"), actor=clerk
+        )
     with pytest.raises(NotAllowed):
-        move_period(MovePeriod(tenant_id=book, fiscal_year=2025, to=PeriodState.CLOSING), actor=clerk)
+        change_period_state(ChangePeriodState(tenant_id=book, fiscal_year=2025, to=PeriodState.CLOSING), actor=clerk)
 
 
 def test_a_municipality_sees_its_own_book_alone(book: UUID, other_book: UUID, actors: Actors) -> None:
@@ -186,7 +188,7 @@ def test_a_municipality_sees_its_own_book_alone(book: UUID, other_book: UUID, ac
 
 def test_a_reversal_names_what_it_undoes_and_is_made_once(book: UUID, actors: Actors) -> None:
     entry = posted(actors, book)
-    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="金額の誤り")
+    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, reason="金額の誤り")
 
     reversal = reverse_entry(command, actor=actors.finance)
 
@@ -197,13 +199,13 @@ def test_a_reversal_names_what_it_undoes_and_is_made_once(book: UUID, actors: Ac
     with pytest.raises(Conflict):
         reverse_entry(command, actor=actors.finance)
     with pytest.raises(Conflict):
-        reverse_entry(command.model_copy(update={"why": "もう一度"}), actor=actors.finance)
+        reverse_entry(command.model_copy(update={"reason": "もう一度"}), actor=actors.finance)
     assert len(entries_of(book)) == 2
 
 
 def test_what_cannot_be_reversed(book: UUID, other_book: UUID, actors: Actors) -> None:
     entry = posted(actors, book)
-    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り")
+    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, reason="誤り")
 
     with pytest.raises(Invalid):
         reverse_entry(command.model_copy(update={"happened_on": date(2025, 5, 31)}), actor=actors.finance)
@@ -218,7 +220,7 @@ def test_what_cannot_be_reversed(book: UUID, other_book: UUID, actors: Actors) -
 def test_a_closed_year_accepts_nothing_and_its_correction_belongs_to_an_open_one(book: UUID, actors: Actors) -> None:
     entry = posted(actors, book)
     close(actors, book)
-    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り")
+    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, reason="誤り")
 
     with pytest.raises(Closed):
         post_entry(contribution(book), actor=actors.finance)
@@ -232,13 +234,15 @@ def test_a_closed_year_accepts_nothing_and_its_correction_belongs_to_an_open_one
 
 def test_a_year_that_is_closing_takes_adjustments_and_reversals_only(book: UUID, actors: Actors) -> None:
     entry = posted(actors, book)
-    move_period(MovePeriod(tenant_id=book, fiscal_year=2025, to=PeriodState.CLOSING), actor=actors.finance)
+    change_period_state(
+        ChangePeriodState(tenant_id=book, fiscal_year=2025, to=PeriodState.CLOSING), actor=actors.finance
+    )
 
     with pytest.raises(Closed):
         post_entry(contribution(book), actor=actors.finance)
     post_entry(contribution(book, 7).model_copy(update={"kind": "adjustment"}), actor=actors.finance)
     reverse_entry(
-        ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り"), actor=actors.finance
+        ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, reason="誤り"), actor=actors.finance
     )
     assert balances_of(book)[AccountCode.RECEIVABLE] == 7
     assert {kind for kind in EntryKind if accepts(PeriodState.CLOSING, kind)} == ACCEPTED_WHILE_CLOSING
@@ -246,7 +250,7 @@ def test_a_year_that_is_closing_takes_adjustments_and_reversals_only(book: UUID,
 
 def test_a_year_moves_forward_and_closed_is_the_end(book: UUID, actors: Actors) -> None:
     def to(state: PeriodState, fiscal_year: int = 2025) -> None:
-        move_period(MovePeriod(tenant_id=book, fiscal_year=fiscal_year, to=state), actor=actors.finance)
+        change_period_state(ChangePeriodState(tenant_id=book, fiscal_year=fiscal_year, to=state), actor=actors.finance)
 
     with pytest.raises(NotFound):
         to(PeriodState.CLOSING)

@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from billing.ledger import queries
 from billing.ledger.commands import (
-    MovePeriod,
+    ChangePeriodState,
     PostEntry,
     ReverseEntry,
-    move_period,
+    change_period_state,
     post_entry,
     reverse_entry,
 )
@@ -83,7 +83,7 @@ def test_16_postings_of_one_reference_without_a_key_book_one(database: Flask, bo
 
 def test_16_reversals_at_once_book_one(database: Flask, book: UUID, actors: Actors) -> None:
     entry = posted(actors, book)
-    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, why="誤り")
+    command = ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=DAY, reason="誤り")
 
     answers = at_once(database, [lambda: reverse_entry(command, actor=actors.finance)] * 16)
 
@@ -109,8 +109,10 @@ def test_opposite_transfers_wait_for_each_other_and_end_at_nothing(database: Fla
 
 def test_what_is_posted_while_the_year_closes_is_in_it_or_refused(database: Flask, book: UUID, actors: Actors) -> None:
     posted(actors, book)
-    move_period(MovePeriod(tenant_id=book, fiscal_year=2025, to=PeriodState.CLOSING), actor=actors.finance)
-    move_period(MovePeriod(tenant_id=book, fiscal_year=2025, to=PeriodState.OPEN), actor=actors.finance)
+    change_period_state(
+        ChangePeriodState(tenant_id=book, fiscal_year=2025, to=PeriodState.CLOSING), actor=actors.finance
+    )
+    change_period_state(ChangePeriodState(tenant_id=book, fiscal_year=2025, to=PeriodState.OPEN), actor=actors.finance)
 
     def entries_when_closed() -> object:
         close(actors, book)

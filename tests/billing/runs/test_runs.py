@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import Executable, text, update
 from sqlalchemy.exc import DBAPIError
 
-from billing.ledger.commands import MovePeriod, move_period
+from billing.ledger.commands import ChangePeriodState, change_period_state
 from billing.ledger.periods import PeriodState
 from billing.runs.commands import (
     ApproveAllocation,
@@ -222,7 +222,7 @@ def test_approval_is_refused_when_a_cost_came_in_after_the_preview(thirteen: Bil
     with pytest.raises(Stale) as refusal:
         thirteen.approve(prepared)
 
-    assert refusal.value.code == "allocation.inputs_moved"
+    assert refusal.value.code == "allocation.inputs_changed"
     assert state_of(prepared.run_id) is RunState.AWAITING_APPROVAL
     assert entries() == 0
 
@@ -240,8 +240,8 @@ def test_approval_names_the_digest_that_was_shown(thirteen: BillingFactory) -> N
 def test_a_closed_year_takes_no_run(thirteen: BillingFactory) -> None:
     prepared = thirteen.prepare()
     for state in (PeriodState.OPEN, PeriodState.CLOSING, PeriodState.CLOSED):
-        move_period(
-            MovePeriod(tenant_id=thirteen.actors.operator_tenant, fiscal_year=2025, to=state),
+        change_period_state(
+            ChangePeriodState(tenant_id=thirteen.actors.operator_tenant, fiscal_year=2025, to=state),
             actor=thirteen.actors.finance,
         )
 
@@ -268,7 +268,7 @@ def test_only_one_run_waits_at_a_time(thirteen: BillingFactory) -> None:
     with pytest.raises(Conflict) as refusal:
         thirteen.prepare()
 
-    assert refusal.value.code == "allocation.run_open"
+    assert refusal.value.code == "allocation.run_awaiting_approval"
 
 
 def test_there_is_one_estimate_a_year(thirteen: BillingFactory) -> None:

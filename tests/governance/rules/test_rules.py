@@ -149,7 +149,7 @@ def test_an_end_does_not_move_into_the_past(actors: Actors) -> None:
     with pytest.raises(Invalid) as refusal:
         end_rule(EndRule(version_id=drafted, valid_until=date(2025, 5, 1)), actor=actors.finance)
 
-    assert refusal.value.code == "rule.end_moved_wrongly"
+    assert refusal.value.code == "rule.end_in_the_past"
     assert version(drafted).valid_until is None
 
 

@@ -16,8 +16,8 @@ from tenancy.onboarding.commands import StartOnboarding, start_onboarding
 from tenancy.onboarding.models import OnboardingView
 from tenancy.onboarding.queries import onboarding
 from tenancy.people.commands import AddMember, add_member
-from tenancy.quotas.commands import ChoosePlan, DefinePlan, choose_plan, define_plan
-from tenancy.tenants.commands import MoveTenant, RegisterTenant, move_tenant, register_tenant
+from tenancy.quotas.commands import AssignPlan, DefinePlan, assign_plan, define_plan
+from tenancy.tenants.commands import ChangeTenantState, RegisterTenant, change_tenant_state, register_tenant
 from tenancy.tenants.states import TenantKind, TenantState
 from tests.actors import Actors
 
@@ -77,12 +77,14 @@ class Applicants:
             actor=self.actors.onboarding,
         ).tenant_id
         for to in (TenantState.SCREENING, TenantState.AGREED):
-            move_tenant(MoveTenant(tenant_id=tenant_id, to=to, reason="試験"), actor=self.actors.onboarding)
+            change_tenant_state(
+                ChangeTenantState(tenant_id=tenant_id, to=to, reason="試験"), actor=self.actors.onboarding
+            )
         return Applicant(tenant_id, code, name, f"{mark}.example")
 
     def on_plan(self, applicant: Applicant) -> None:
-        choose_plan(
-            ChoosePlan(tenant_id=applicant.tenant_id, plan="standard", valid_from=SINCE),
+        assign_plan(
+            AssignPlan(tenant_id=applicant.tenant_id, plan="standard", valid_from=SINCE),
             actor=self.actors.onboarding,
         )
 

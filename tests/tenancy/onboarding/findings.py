@@ -70,10 +70,10 @@ class Findings:
         assert len(found.service_clients) == len(set(found.service_clients)) == systems
         here = in_moyai(applicant.tenant_id)
         assert here["state"] == "active"
-        assert here["moves_to_active"] == 1
+        assert here["changes_to_active"] == 1
         assert here["onboardings"] == 1
         assert here["steps"] == len(StepName)
-        assert here["members"] == here["members_projected"] == 1 + people
+        assert here["members"] == here["members_synced"] == 1 + people
         assert here["clients"] == here["clients_active"] == systems
 
 
@@ -95,11 +95,12 @@ def steps_recorded_done(onboarding_id: UUID) -> dict[str, int]:
 _COUNTS = text(
     """
     SELECT (SELECT state FROM tenant WHERE id = :tenant) AS state,
-           (SELECT count(*) FROM tenant_move WHERE tenant_id = :tenant AND to_state = 'active') AS moves_to_active,
+           (SELECT count(*) FROM tenant_state_change
+            WHERE tenant_id = :tenant AND to_state = 'active') AS changes_to_active,
            (SELECT count(*) FROM onboarding WHERE tenant_id = :tenant) AS onboardings,
            (SELECT count(*) FROM onboarding_step WHERE tenant_id = :tenant) AS steps,
            (SELECT count(*) FROM member WHERE tenant_id = :tenant) AS members,
-           (SELECT count(DISTINCT keycloak_id) FROM member WHERE tenant_id = :tenant) AS members_projected,
+           (SELECT count(DISTINCT keycloak_id) FROM member WHERE tenant_id = :tenant) AS members_synced,
            (SELECT count(*) FROM service_client WHERE tenant_id = :tenant) AS clients,
            (SELECT count(*) FROM service_client WHERE tenant_id = :tenant AND state = 'active') AS clients_active
     """

@@ -21,12 +21,12 @@ from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.quotas import queries
 from tenancy.quotas.commands import (
-    ChoosePlan,
+    AssignPlan,
     DecideQuota,
     DefinePlan,
     QuotaRequested,
     RequestQuota,
-    choose_plan,
+    assign_plan,
     decide_quota,
     define_plan,
     request_quota,
@@ -66,7 +66,7 @@ def _ask(actor: Actor, tenant_id: UUID, value: int | None = 500, dimension: str 
 
 def _decide(actor: Actor, asked: QuotaRequested, decision: Decision = Decision.APPROVED, **other: Any) -> int | None:
     command = DecideQuota.model_validate(
-        {"request_id": asked.request_id, "digest": asked.digest, "decision": decision, "why": "必要と認める"} | other
+        {"request_id": asked.request_id, "digest": asked.digest, "decision": decision, "reason": "必要と認める"} | other
     )
     return decide_quota(command, actor=actor).value
 
@@ -96,7 +96,7 @@ def test_new_values_of_a_plan_supersede_from_a_day_on_and_the_past_stays(actors:
 
 
 @pytest.mark.parametrize(
-    ("quotas", "why"),
+    ("quotas", "reason"),
     [
         (STANDARD | {"gpu_hours": 5}, "quota.dimension_unknown"),
         ({"users": 5}, "plan.dimension_missing"),
@@ -104,12 +104,12 @@ def test_new_values_of_a_plan_supersede_from_a_day_on_and_the_past_stays(actors:
     ],
 )
 def test_a_plan_says_something_about_every_dimension_and_no_other(
-    actors: Actors, quotas: dict[str, int | None], why: str
+    actors: Actors, quotas: dict[str, int | None], reason: str
 ) -> None:
     with pytest.raises(Invalid) as refusal:
         define_plan(DefinePlan(name="light", label="軽量", quotas=quotas), actor=actors.onboarding)
 
-    assert refusal.value.code == why
+    assert refusal.value.code == reason
     assert (refusal.value.field or "").startswith("quotas.")
     assert (rows("plan"), rows("plan_quota")) == ([], [])
 
@@ -137,7 +137,7 @@ def test_an_unknown_plan_is_refused(actors: Actors) -> None:
     tenant_id = kumamoto_city(actors)
 
     with pytest.raises(NotFound) as refusal:
-        choose_plan(ChoosePlan(tenant_id=tenant_id, plan="gold"), actor=actors.onboarding)
+        assign_plan(AssignPlan(tenant_id=tenant_id, plan="gold"), actor=actors.onboarding)
 
     assert (refusal.value.field, refusal.value.facts["given"]) == ("plan", "gold")
     assert rows("tenant_plan") == []
@@ -152,7 +152,7 @@ def test_another_plan_supersedes_and_the_same_one_changes_nothing(actors: Actors
     put_on_standard(actors, tenant_id)
     assert len(rows("tenant_plan")) == 1
 
-    choose_plan(ChoosePlan(tenant_id=tenant_id, plan="large", valid_from=OCTOBER), actor=actors.onboarding)
+    assign_plan(AssignPlan(tenant_id=tenant_id, plan="large", valid_from=OCTOBER), actor=actors.onboarding)
 
     assert [_in_force(tenant_id, on)["users"] for on in (date(2025, 9, 30), OCTOBER)] == [3, 900]
 
@@ -252,10 +252,10 @@ def test_a_request_is_refused_where_it_asks_for_nothing_new(actors: Actors) -> N
         (lambda: _ask(owner, without_plan), "not_found"),
         (lambda: _ask(owner, new_id()), "not_found"),
     )
-    for refused, why in refusals:
+    for refused, reason in refusals:
         with pytest.raises((Conflict, Invalid, NotFound)) as refusal:
             refused()
-        assert refusal.value.code == why
+        assert refusal.value.code == reason
     assert (rows("quota_request"), rows("approval_request")) == ([], [])
     _ask(owner, tenant_id)
     with pytest.raises(Conflict) as second:
@@ -272,7 +272,7 @@ def test_each_command_asks_its_permission(actors: Actors) -> None:
     with pytest.raises(NotAllowed):
         define_plan(DefinePlan(name="free", label="無料", quotas=STANDARD), actor=owner)
     with pytest.raises(NotAllowed):
-        choose_plan(ChoosePlan(tenant_id=tenant_id, plan="standard"), actor=owner)
+        assign_plan(AssignPlan(tenant_id=tenant_id, plan="standard"), actor=owner)
     with pytest.raises(NotAllowed):
         _decide(owner, asked)
     with pytest.raises(NotAllowed):
@@ -306,7 +306,7 @@ def test_two_plans_in_force_at_once_are_refused_by_the_database(actors: Actors) 
     with tenant_scope(OPERATOR), pytest.raises(IntegrityError, match="uq_tenant_plan_open"):
         db.session.execute(
             text(
-                "INSERT INTO tenant_plan (id, tenant_id, plan_id, valid_from, chosen_by, chosen_at) "
+                "INSERT INTO tenant_plan (id, tenant_id, plan_id, valid_from, assigned_by, assigned_at) "
                 "SELECT :id, tenant_id, plan_id, '2026-04-01', 'x', now() FROM tenant_plan WHERE tenant_id = :tenant"
             ),
             {"id": new_id(), "tenant": tenant_id},

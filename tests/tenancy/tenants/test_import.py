@@ -93,7 +93,7 @@ def test_the_example_file_is_read_whole(actors: Actors) -> None:
         ("432149,阿蘇市,アソシ,city,1,0.1,国勢調査\n", "code.check_digit"),
         ("43214,阿蘇市,アソシ,city,1,0.1,国勢調査\n", "code.five_digits"),
         ("401307,福岡市,フクオカシ,city,1,0.1,国勢調査\n", "tenant.another_prefecture"),
-        ("431010,熊本市中央区,チュウオウク,city,1,0.1,国勢調査\n", "tenant.ward_is_no_body"),
+        ("431010,熊本市中央区,チュウオウク,city,1,0.1,国勢調査\n", "tenant.ward_not_eligible"),
         (KUMAMOTO, "import.twice_in_file"),
         ("432148,阿蘇市,アソシ,city,1,0.1\n", "import.ragged"),
         ("432148,=1+1,アソシ,city,1,0.1,国勢調査\n", "import.formula"),

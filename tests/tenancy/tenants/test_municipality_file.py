@@ -43,7 +43,7 @@ def test_the_same_rows_come_from_each_encoding(content: bytes, encoding: str) ->
     ]
     assert file.rows[0].row is not None
     assert file.rows[0].row.kind is TenantKind.CITY
-    assert file.rows[0].row.figures == ((StatisticKind.POPULATION, "738865"),)
+    assert file.rows[0].row.statistics == ((StatisticKind.POPULATION, "738865"),)
     assert file.statistic_columns == {StatisticKind.POPULATION: ("population_2020", 2020)}
 
 
@@ -126,12 +126,12 @@ def test_a_header_that_is_wrong_names_the_column(header: str, why: str, given: s
         ("432148,阿蘇市,あそし,city,1", "import.not_kana", "kana"),
         ("432148,阿蘇市,ｱｿｼ,city,1", "import.not_kana", "kana"),
         ("432148,阿蘇市,アソシ,City,1", "import.kind_unknown", "kind"),
-        ("432148,阿蘇市,アソシ,city,１", "statistic.not_a_figure", "population_2020"),
-        ("432148,阿蘇市,アソシ,city,1e3", "statistic.not_a_figure", "population_2020"),
-        ("432148,阿蘇市,アソシ,city,NaN", "statistic.not_a_figure", "population_2020"),
-        ("432148,阿蘇市,アソシ,city,0.5", "statistic.not_a_figure", "population_2020"),
-        ("432148,阿蘇市,アソシ,city,007", "statistic.not_a_figure", "population_2020"),
-        ('432148,阿蘇市,アソシ,city,"24,93"', "statistic.not_a_figure", "population_2020"),
+        ("432148,阿蘇市,アソシ,city,１", "statistic.invalid_value", "population_2020"),
+        ("432148,阿蘇市,アソシ,city,1e3", "statistic.invalid_value", "population_2020"),
+        ("432148,阿蘇市,アソシ,city,NaN", "statistic.invalid_value", "population_2020"),
+        ("432148,阿蘇市,アソシ,city,0.5", "statistic.invalid_value", "population_2020"),
+        ("432148,阿蘇市,アソシ,city,007", "statistic.invalid_value", "population_2020"),
+        ('432148,阿蘇市,アソシ,city,"24,93"', "statistic.invalid_value", "population_2020"),
         ("432148,阿\u202e蘇市,アソシ,city,1", "text.unseen", "name_ja"),
         ('432148,"阿\n蘇市",アソシ,city,1', "text.unseen", "name_ja"),
         ("432148,,アソシ,city,1", "text.empty", "name_ja"),
@@ -152,7 +152,7 @@ def test_a_wrong_row_says_why_and_on_which_line_and_the_others_stand(row: str, w
 def test_well_formed_grouping_is_taken_away_and_an_empty_figure_is_no_figure() -> None:
     file = read_municipalities(_text('431001,熊本市,クマモトシ,city,"738,865"', "432148,阿蘇市,アソシ,city,").encode())
 
-    assert [row.row.figures for row in file.rows if row.row] == [((StatisticKind.POPULATION, "738865"),), ()]
+    assert [row.row.statistics for row in file.rows if row.row] == [((StatisticKind.POPULATION, "738865"),), ()]
 
 
 def test_lines_are_counted_as_the_file_has_them() -> None:

@@ -60,7 +60,7 @@ def test_a_registered_city_is_an_applicant_and_is_in_the_record(actors: Actors) 
         ("", TenantKind.CITY, "code.not_a_code", "6 桁"),
         ("432148'", TenantKind.CITY, "code.not_a_code", "6 桁"),
         ("401307", TenantKind.CITY, "tenant.another_prefecture", "40"),
-        ("431010", TenantKind.CITY, "tenant.ward_is_no_body", "行政区"),
+        ("431010", TenantKind.CITY, "tenant.ward_not_eligible", "行政区"),
         ("431001", TenantKind.VILLAGE, "tenant.code_of_another_kind", "village"),
         ("431001", TenantKind.COMPANY, "tenant.code_of_another_kind", "company"),
         (None, TenantKind.TOWN, "tenant.code_missing", "6 桁"),
@@ -181,7 +181,7 @@ def test_figures_given_with_the_registration_stand_with_source_and_day(actors: A
     )
 
     tenant_id = register_tenant(
-        RegisterTenant(code="431001", name="熊本市", kana="クマモトシ", kind=TenantKind.CITY, figures=(figure,)),
+        RegisterTenant(code="431001", name="熊本市", kana="クマモトシ", kind=TenantKind.CITY, statistics=(figure,)),
         actor=actors.onboarding,
     ).tenant_id
 
@@ -196,7 +196,7 @@ def test_a_wrong_figure_leaves_no_tenant_behind(actors: Actors) -> None:
 
     with pytest.raises(Invalid):
         register_tenant(
-            RegisterTenant(code="431001", name="熊本市", kana="クマモトシ", kind=TenantKind.CITY, figures=(figure,)),
+            RegisterTenant(code="431001", name="熊本市", kana="クマモトシ", kind=TenantKind.CITY, statistics=(figure,)),
             actor=actors.onboarding,
         )
 

@@ -15,7 +15,7 @@ from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy import directory
 from tenancy.tenants import queries
-from tenancy.tenants.commands import MoveTenant, move_tenant
+from tenancy.tenants.commands import ChangeTenantState, change_tenant_state
 from tenancy.tenants.states import TRANSITIONS, TenantState, transition
 from tests.actors import Actors
 from tests.tenancy.factories import TO_PROVISIONING, accept, change_state, kumamoto_city, publish, recorded, rows
@@ -34,17 +34,19 @@ def test_the_table_decides_every_transition(current: TenantState, to: TenantStat
 def test_a_transition_leaves_its_reason_and_its_day(actors: Actors) -> None:
     tenant_id = kumamoto_city(actors)
 
-    moved = move_tenant(
-        MoveTenant(tenant_id=tenant_id, to=TenantState.SCREENING, reason="申請書を受理", effective_on=date(2025, 2, 3)),
+    changed = change_tenant_state(
+        ChangeTenantState(
+            tenant_id=tenant_id, to=TenantState.SCREENING, reason="申請書を受理", effective_on=date(2025, 2, 3)
+        ),
         actor=actors.onboarding,
     )
 
     with tenant_scope(OPERATOR):
         (made,) = queries.state_changes(db.session(), tenant_id)
     assert (made.from_state, made.to_state, made.reason) == ("applied", "screening", "申請書を受理")
-    assert (made.effective_on, made.moved_by) == (date(2025, 2, 3), actors.onboarding.id)
-    assert (moved.state, moved.version) == (TenantState.SCREENING, 2)
-    assert recorded("tenant.moved")[-1].facts["to_state"] == "screening"
+    assert (made.effective_on, made.changed_by) == (date(2025, 2, 3), actors.onboarding.id)
+    assert (changed.state, changed.version) == (TenantState.SCREENING, 2)
+    assert recorded("tenant.state_changed")[-1].facts["to_state"] == "screening"
 
 
 def test_a_transition_that_is_not_in_the_table_changes_nothing(actors: Actors) -> None:
@@ -54,9 +56,9 @@ def test_a_transition_that_is_not_in_the_table_changes_nothing(actors: Actors) -
     with pytest.raises(Conflict) as refusal:
         change_state(actors, tenant_id, TenantState.ACTIVE)
 
-    assert refusal.value.code == "tenant.no_such_move"
+    assert refusal.value.code == "tenant.no_such_transition"
     assert "screening" in refusal.value.text("ja")
-    assert (rows("tenant"), rows("tenant_move")) == (before, [])
+    assert (rows("tenant"), rows("tenant_state_change")) == (before, [])
 
 
 def test_a_tenant_without_acceptance_cannot_become_active(actors: Actors) -> None:
@@ -188,12 +190,12 @@ def test_the_operators_own_state_does_not_change(actors: Actors) -> None:
 
 def test_only_who_may_change_a_tenants_state_does(actors: Actors) -> None:
     tenant_id = kumamoto_city(actors)
-    command = MoveTenant(tenant_id=tenant_id, to=TenantState.SCREENING, reason="急ぎ")
+    command = ChangeTenantState(tenant_id=tenant_id, to=TenantState.SCREENING, reason="急ぎ")
     before = rows("tenant")
 
     for actor in (actors.finance, actors.auditor, actors.municipal(tenant_id, Role.TENANT_OWNER)):
         with pytest.raises(NotAllowed):
-            move_tenant(command, actor=actor)
+            change_tenant_state(command, actor=actor)
 
     assert rows("tenant") == before
 
@@ -203,7 +205,9 @@ def test_an_absent_tenant_is_not_found(actors: Actors) -> None:
         change_state(actors, new_id(), TenantState.SCREENING)
 
 
-@pytest.mark.parametrize("statement", ["UPDATE tenant_move SET reason = 'x'", "DELETE FROM tenant_move"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE tenant_state_change SET reason = 'x'", "DELETE FROM tenant_state_change"]
+)
 def test_the_history_of_state_changes_cannot_be_changed(actors: Actors, statement: str) -> None:
     change_state(actors, kumamoto_city(actors), TenantState.SCREENING)
 

@@ -104,7 +104,7 @@ def test_what_is_no_figure_is_refused_and_leaves_nothing(actors: Actors, value: 
     with pytest.raises(Invalid) as refusal:
         _record(actors, tenant_id, value)
 
-    assert refusal.value.code == "statistic.not_a_figure"
+    assert refusal.value.code == "statistic.invalid_value"
     assert rows("statistic") == []
     assert recorded("statistic.recorded") == []
 

@@ -1,0 +1,54 @@
+"""Commands and options under the names of version 0.1.0: they work, and the present name is told on standard error."""
+
+from __future__ import annotations
+
+import pytest
+
+from admin.cli import FORMER_COMMANDS, FORMER_OPTIONS, with_current_names
+from tests.actors import Actors
+from tests.admin.cli.command_line import Moyai
+from tests.tenancy.factories import define_standard, kumamoto_city, recorded
+
+
+@pytest.mark.parametrize(
+    ("given", "current", "told"),
+    [
+        (["client", "list", "431001"], ["service-client", "list", "431001"], ["service-client"]),
+        (["quota", "choose", "431001", "client"], ["quota", "assign", "431001", "client"], ["quota assign"]),
+        (["tenant", "figure", "x"], ["tenant", "statistic", "x"], ["tenant statistic"]),
+        (["tenant", "move", "x", "--reason", "r"], ["tenant", "change-state", "x", "--reason", "r"], ["change-state"]),
+        (["ledger", "reverse", "x", "--why=a=b"], ["ledger", "reverse", "x", "--reason=a=b"], ["--reason"]),
+        (["quota", "decide", "--why", "r"], ["quota", "decide", "--reason", "r"], ["--reason"]),
+        (["quota", "decide", "--", "--why"], ["quota", "decide", "--", "--why"], []),
+        (["tenant", "show", "--why"], ["tenant", "show", "--why"], []),
+        (["tenant", "list"], ["tenant", "list"], []),
+        ([], [], []),
+    ],
+)
+def test_former_words_become_present_ones(
+    given: list[str], current: list[str], told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert with_current_names(given) == current
+    notice = capsys.readouterr()
+    assert notice.out == ""
+    assert notice.err.count("\n") == len(told)
+    assert all(name in notice.err for name in told)
+
+
+def test_a_former_command_does_what_the_present_one_does(moyai: Moyai, actors: Actors) -> None:
+    kumamoto_city(actors)
+    define_standard(actors)
+
+    code, answer, told = moyai("quota", "choose", "431001", "standard")
+
+    assert (code, answer) == (0, {"code": "431001", "plan": "standard"})
+    assert "quota assign" in told
+    assert len(recorded("plan.assigned")) == 1
+
+
+def test_no_help_text_shows_a_former_name(moyai: Moyai) -> None:
+    for words in {former[:-1] for former in FORMER_COMMANDS} | set(FORMER_OPTIONS):
+        code, shown, _ = moyai.text(*words, "--help")
+        assert code == 0
+        gone = [former[-1] for former in FORMER_COMMANDS if former[:-1] == words] + list(FORMER_OPTIONS.get(words, {}))
+        assert not [name for name in gone if f"  {name} " in shown]
