@@ -18,7 +18,7 @@ from billing.runs.tables import AllocationRun, AllocationShare
 from governance.kernel.errors import Conflict, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.rules import queries as rules
-from governance.rules.cost_sharing import BasisKind, CostSharing, read_cost_sharing
+from governance.rules.cost_sharing import CostSharing, StatisticComponent, read_cost_sharing
 from governance.rules.queries import RuleVersionFacts
 from tenancy import directory
 from tenancy.directory import StatisticKind, StatisticValue, TenantFacts
@@ -165,7 +165,7 @@ def _figures(
     ids = [member.id for member in members]
     found = {}
     for part in sharing.components:
-        if part.basis is not BasisKind.STATISTIC or part.basis_date is None:
+        if not isinstance(part, StatisticComponent):
             continue
         if part.statistic not in list(StatisticKind):
             known = ", ".join(StatisticKind)

@@ -29,7 +29,14 @@ from governance.kernel.errors import Conflict, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.models import ReadModel
 from governance.kernel.yen import whole_yen
-from governance.rules.cost_sharing import BasisKind, DeductionKind, RuleComponent
+from governance.rules.cost_sharing import (
+    DeductionKind,
+    EqualByKindComponent,
+    EqualComponent,
+    FixedComponent,
+    RuleComponent,
+    StatisticComponent,
+)
 from tenancy.directory import TenantFacts
 
 NO_FIGURE = message(
@@ -316,26 +323,29 @@ def _allocation_input(costs: CostsByRule, inputs: Inputs) -> AllocationInput:
 
 def _weights(part: RuleComponent, costs: CostsByRule, inputs: Inputs) -> dict[str, Fraction]:
     """Every member's weight in a component, by label. A member without one is refused, never taken as 0."""
-    if part.basis is BasisKind.EQUAL:
-        return {label_of(member): Fraction(1) for member in inputs.members}
-    if part.basis is BasisKind.EQUAL_BY_KIND:
-        return {
-            label_of(member): _require_weight(part.weights.get(member.kind), part, member, inputs)
-            for member in inputs.members
-        }
-    if part.basis is BasisKind.FIXED:
-        labels = {label_of(member) for member in inputs.members}
-        for label in part.weights:
-            if label not in labels:
-                raise Conflict(NOT_A_MEMBER, field=part.name, component=part.name, code=label)
-        return {
-            label_of(member): _require_weight(part.weights.get(label_of(member)), part, member, inputs)
-            for member in inputs.members
-        }
-    return _figures(part, costs, inputs)
+    members = inputs.members
+    match part:
+        case EqualComponent():
+            return {label_of(member): Fraction(1) for member in members}
+        case EqualByKindComponent():
+            return {
+                label_of(member): _require_weight(part.weights.get(member.kind), part, member, inputs)
+                for member in members
+            }
+        case FixedComponent():
+            labels = {label_of(member) for member in members}
+            for label in part.weights:
+                if label not in labels:
+                    raise Conflict(NOT_A_MEMBER, field=part.name, component=part.name, code=label)
+            return {
+                label_of(member): _require_weight(part.weights.get(label_of(member)), part, member, inputs)
+                for member in members
+            }
+        case StatisticComponent():
+            return _figures(part, costs, inputs)
 
 
-def _figures(part: RuleComponent, costs: CostsByRule, inputs: Inputs) -> dict[str, Fraction]:
+def _figures(part: StatisticComponent, costs: CostsByRule, inputs: Inputs) -> dict[str, Fraction]:
     """The dated figures of a statistic: of one date for all, and from the source that the rule asks for."""
     own = costs.figures[part.name]
     newest = max((figure.basis_date for figure in own.values()), default=None)
@@ -361,7 +371,8 @@ def _require_weight(weight: Fraction | None, part: RuleComponent, member: Tenant
 
 
 def _no_figure(part: RuleComponent, member: TenantFacts, inputs: Inputs) -> Conflict:
-    on = part.basis_date.of(inputs.fiscal_year) if part.basis_date else inputs.fiscal_year.starts_on
+    year = inputs.fiscal_year
+    on = part.basis_date.of(year) if isinstance(part, StatisticComponent) else year.starts_on
     return Conflict(
         NO_FIGURE,
         field=part.name,

@@ -18,8 +18,9 @@ from governance.kernel.field_types import JstDate
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import PlainLine, plain_line
+from governance.kernel.strict_model import SchemaOf
 from governance.permissions import Permission
-from governance.rules.cost_sharing import read_cost_sharing
+from governance.rules.cost_sharing import CostSharing, read_cost_sharing
 from governance.rules.states import RuleKind
 from governance.rules.tables import Rule, RuleVersion
 
@@ -67,7 +68,7 @@ class DraftRule(Command):
     name: Name
     label: PlainLine
     kind: RuleKind = RuleKind.COST_SHARING
-    body: dict[str, Any]
+    body: Annotated[dict[str, Any], SchemaOf(CostSharing)]
     valid_from: JstDate
     valid_until: JstDate | None = None
 

@@ -1,24 +1,45 @@
-"""What a cost-sharing rule can say, read strictly from its body.
+"""What a cost-sharing rule says: the strict model of its body, whose JSON Schema is published.
 
-Pure. A body is JSON as the decision adopted it; here it becomes a frozen value or is refused with the field named.
-Ratios and weights are exact: an integer, or a string holding a decimal or a fraction. Which figures the members have
-and what the split becomes is decided in billing.
+Pure. A body is JSON as the decision adopted it; `read_cost_sharing` makes a frozen value of it or refuses it with the
+field named. Ratios and weights are exact: an integer, or the text of a decimal or a fraction. Which statistics the
+members have and what the split becomes is decided in billing.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Strict,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+)
 
 from governance.kernel.errors import Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.split import Rounding
-from governance.kernel.yen import printable, whole_yen
+from governance.kernel.strict_model import (
+    DocumentError,
+    ExactNumber,
+    Path,
+    StrictModel,
+    WholeYen,
+    field_path,
+    read_document,
+    refuse,
+)
+from governance.kernel.yen import printable
 
 KEYS = message(
     "rule.keys",
@@ -61,22 +82,24 @@ class BasisKind(StrEnum):
     """What a component goes by (按分基準)."""
 
     EQUAL = "equal"
-    """Everybody counts the same."""
+    """Every member counts the same."""
     EQUAL_BY_KIND = "equal_by_kind"
-    """Everybody of one kind of body counts the same: a city 100, a town 50."""
+    """Members of one kind count the same: a city 100, a town 50."""
     STATISTIC = "statistic"
-    """A dated figure of each member, such as the census population."""
+    """A dated statistic of each member, such as the census population."""
     FIXED = "fixed"
-    """Weights that stand in the rule itself, by the members' codes."""
+    """Weights that the rule itself gives, by the members' codes."""
 
 
 class Inclusion(StrEnum):
+    """Which members share the costs of a fiscal year."""
+
     MEMBERS_OF_YEAR = "members_of_year"
-    """Everybody who bears cost at any time of the fiscal year, for the whole year."""
+    """Every member that pays costs at any time of the fiscal year, for the whole year."""
 
 
 class DeductionKind(StrEnum):
-    """Money that can come off before the split."""
+    """Money that can be deducted before the split."""
 
     GRANT = "grant"
     OTHER_REVENUE = "other_revenue"
@@ -85,7 +108,7 @@ class DeductionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BasisDate:
-    """The day a figure is taken at: a fixed one, or a month and day of the year named by `offset`."""
+    """The day a statistic is of: a fixed one, or a month and day of the calendar year that `offset` names."""
 
     text: str
     fixed: date | None
@@ -98,110 +121,23 @@ class BasisDate:
         return self.fixed or date(year.year + self.offset, self.month, self.day)
 
 
-@dataclass(frozen=True, slots=True)
-class RuleComponent:
-    """One component: its part of the pool, and what it goes by."""
-
-    name: str
-    ratio: Fraction
-    basis: BasisKind
-    statistic: str | None = None
-    basis_date: BasisDate | None = None
-    source: str | None = None
-    """Words the source of each figure must hold, such as 国勢調査; for a fixed basis, where its weights are from."""
-    weights: Mapping[str, Fraction] = field(default_factory=dict)
-
-    @property
-    def basis_text(self) -> str:
-        """As the body writes it: `equal`, `statistic:population`."""
-        return f"{self.basis.value}:{self.statistic}" if self.statistic else self.basis.value
-
-
-@dataclass(frozen=True, slots=True)
-class CostSharing:
-    """A cost-sharing rule. The ratios of its components add up to exactly 1."""
-
-    components: tuple[RuleComponent, ...]
-    operator_ratio: Fraction
-    rounding: Rounding
-    unit_yen: int
-    deductions: frozenset[DeductionKind]
-    inclusion: Inclusion
-
-
-Choice = TypeVar("Choice", bound=StrEnum)
-
-_NUMBER: Final = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40}|/[0-9]{1,40})?")
 _BASIS_DATE: Final = re.compile(r"([0-9]{4}|year|previous)-([0-9]{2})-([0-9]{2})")
-_STATISTIC: Final = re.compile(r"statistic:([a-z][a-z0-9_]{0,39})")
-_KEYS_OF_BASIS: Final = {
-    BasisKind.EQUAL: (),
-    BasisKind.EQUAL_BY_KIND: ("weights",),
-    BasisKind.STATISTIC: ("basis_date",),
-    BasisKind.FIXED: ("weights",),
-}
+_STATISTIC: Final = re.compile(r"statistic:[a-z][a-z0-9_]{0,39}")
 
 
-def read_cost_sharing(body: Any) -> CostSharing:
-    """The rule that a body says. Raises Invalid, naming the field as `body.components[1].ratio`."""
-    given = _keys(body, "body", ("components", "rounding"), ("operator_ratio", "unit_yen", "deductions", "inclusion"))
-    if not isinstance(given["components"], list) or not given["components"]:
-        raise Invalid(VALUE, field="body.components", given=printable(given["components"]), known="[{…}, …]")
-    components = tuple(_component(part, f"body.components[{n}]") for n, part in enumerate(given["components"]))
-    names = [component.name for component in components]
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            raise Invalid(NAME, field=f"body.components[{place}].name", given=printable(name))
-    if (total := sum((component.ratio for component in components), Fraction())) != 1:
-        raise Invalid(RATIO_SUM, field="body.components", given=printable(total))
-    operator_ratio = _number(given.get("operator_ratio", 0), "body.operator_ratio")
-    if operator_ratio >= 1:
-        raise Invalid(OPERATOR_RATIO, field="body.operator_ratio", given=printable(operator_ratio))
-    deductions = given.get("deductions", [])
-    if not isinstance(deductions, list):
-        raise Invalid(VALUE, field="body.deductions", given=printable(deductions), known=", ".join(DeductionKind))
-    return CostSharing(
-        components=components,
-        operator_ratio=operator_ratio,
-        rounding=_one_of(Rounding, given["rounding"], "body.rounding"),
-        unit_yen=whole_yen(given.get("unit_yen", 1), field="body.unit_yen", most=10**9),
-        deductions=frozenset(_one_of(DeductionKind, kind, "body.deductions") for kind in deductions),
-        inclusion=_one_of(Inclusion, given.get("inclusion", Inclusion.MEMBERS_OF_YEAR.value), "body.inclusion"),
-    )
+def _read_name(given: Any) -> str:
+    if not isinstance(given, str) or not given.strip() or len(given) > 100 or not given.isprintable():
+        refuse(NAME, given=printable(given))
+    return given
 
 
-def _component(given: Any, where: str) -> RuleComponent:
-    if not isinstance(given, dict) or not isinstance(given.get("basis"), str):
-        raise Invalid(KEYS, field=where, where=where, known="name, ratio, basis, …", given=printable(given))
-    basis, statistic = _basis(given["basis"], f"{where}.basis")
-    part = _keys(given, where, ("name", "ratio", "basis", *_KEYS_OF_BASIS[basis]), ("source",))
-    name = part["name"]
-    if not isinstance(name, str) or not name.strip() or len(name) > 100 or not name.isprintable():
-        raise Invalid(NAME, field=f"{where}.name", given=printable(name))
-    source = part.get("source")
-    if source is not None and (not isinstance(source, str) or not source.strip()):
-        raise Invalid(VALUE, field=f"{where}.source", given=printable(source), known='"国勢調査"')
-    return RuleComponent(
-        name=name,
-        ratio=_number(part["ratio"], f"{where}.ratio"),
-        basis=basis,
-        statistic=statistic,
-        basis_date=_basis_date(part["basis_date"], f"{where}.basis_date") if "basis_date" in part else None,
-        source=source,
-        weights=_weights(part["weights"], f"{where}.weights") if "weights" in part else {},
-    )
+def _read_source(given: Any) -> str | None:
+    if given is not None and (not isinstance(given, str) or not given.strip()):
+        refuse(VALUE, given=printable(given), known='"国勢調査"')
+    return given
 
 
-def _basis(given: str, where: str) -> tuple[BasisKind, str | None]:
-    if statistic := _STATISTIC.fullmatch(given):
-        return BasisKind.STATISTIC, statistic[1]
-    if given in (BasisKind.EQUAL, BasisKind.EQUAL_BY_KIND, BasisKind.FIXED):
-        return BasisKind(given), None
-    known = "equal, equal_by_kind, fixed, statistic:population, …"
-    raise Invalid(VALUE, field=where, given=printable(given), known=known)
-
-
-def _basis_date(given: Any, where: str) -> BasisDate:
+def _read_basis_date(given: Any) -> BasisDate:
     found = _BASIS_DATE.fullmatch(given) if isinstance(given, str) else None
     try:
         if found and found[1].isdigit():
@@ -213,42 +149,199 @@ def _basis_date(given: Any, where: str) -> BasisDate:
             return BasisDate(found[0], None, {"year": 0, "previous": -1}[found[1]], day.month, day.day)
     except ValueError:
         pass
-    raise Invalid(BASIS_DATE, field=where, given=printable(given))
+    refuse(BASIS_DATE, given=printable(given))
 
 
-def _weights(given: Any, where: str) -> dict[str, Fraction]:
-    if not isinstance(given, dict) or not given:
-        raise Invalid(VALUE, field=where, given=printable(given), known='{"431001": "60.00", …}')
-    return {str(label): _number(weight, f"{where}.{printable(label)}") for label, weight in given.items()}
+def _check_operator_ratio(ratio: Fraction) -> Fraction:
+    if ratio >= 1:
+        refuse(OPERATOR_RATIO, given=printable(ratio))
+    return ratio
 
 
-def _number(given: Any, where: str) -> Fraction:
-    if type(given) is int and 0 <= given < 10**40:
-        return Fraction(given)
-    if isinstance(given, str) and _NUMBER.fullmatch(given):
-        try:
-            return Fraction(given)
-        except ZeroDivisionError:
-            pass
-    raise Invalid(NUMBER, field=where, given=printable(given))
+Number = Annotated[Fraction, ExactNumber(NUMBER)]
+ComponentName = Annotated[
+    str, PlainValidator(_read_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})
+]
+Source = Annotated[
+    str | None,
+    PlainValidator(_read_source),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "null"}]}),
+]
+Weights = Annotated[dict[str, Number], Field(min_length=1)]
 
 
-def _one_of(choices: type[Choice], given: Any, where: str) -> Choice:
-    try:
-        return choices(given)
-    except ValueError:
-        raise Invalid(VALUE, field=where, given=printable(given), known=", ".join(choices)) from None
+class Component(StrictModel):
+    """One component (按分基準): its part of the pool, and the basis it is shared by."""
+
+    name: ComponentName
+    ratio: Number
+    basis_text: str = Field(alias="basis")
+    """The basis as the body writes it: `equal`, `statistic:population`."""
+
+    @property
+    def basis(self) -> BasisKind:
+        """The kind of the basis."""
+        return BasisKind(self.basis_text.partition(":")[0])
 
 
-def _keys(given: Any, where: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:
-    known = ", ".join(required + optional)
-    if not isinstance(given, dict):
-        raise Invalid(KEYS, field=where, where=where, known=known, given=printable(given))
-    for key in [
-        *(key for key in given if key not in required + optional),
-        *(key for key in required if key not in given),
-    ]:
-        raise Invalid(
-            KEYS, field=f"{where}.{printable(key)}", where=where, known=known, given=", ".join(map(printable, given))
-        )
-    return given
+class EqualComponent(Component):
+    """Every member counts the same."""
+
+    basis_text: Literal["equal"] = Field(alias="basis")
+    source: Source = None
+
+
+class EqualByKindComponent(Component):
+    """Members of one kind (city, town, village …) count the same; `weights` are by kind."""
+
+    basis_text: Literal["equal_by_kind"] = Field(alias="basis")
+    weights: Weights
+    source: Source = None
+
+
+class StatisticComponent(Component):
+    """A dated statistic of each member. `source` is text that the source of each figure must contain."""
+
+    basis_text: Annotated[str, StringConstraints(pattern=f"^{_STATISTIC.pattern}$")] = Field(alias="basis")
+    basis_date: Annotated[
+        BasisDate,
+        PlainValidator(_read_basis_date),
+        WithJsonSchema({"type": "string", "pattern": f"^{_BASIS_DATE.pattern}$"}),
+    ]
+    source: Source = None
+
+    @property
+    def statistic(self) -> str:
+        """The name of the statistic, such as `population`."""
+        return self.basis_text.partition(":")[2]
+
+
+class FixedComponent(Component):
+    """Weights by the members' codes. `source` says where they are from."""
+
+    basis_text: Literal["fixed"] = Field(alias="basis")
+    weights: Weights
+    source: Source = None
+
+
+def _tag_of_basis(given: Any) -> str | None:
+    """Which component an object is by its basis; None where it has none, "unknown" for another basis."""
+    basis = given.get("basis") if isinstance(given, dict) else None
+    if not isinstance(basis, str):
+        return None
+    if _STATISTIC.fullmatch(basis):
+        return BasisKind.STATISTIC.value
+    return basis if basis in (BasisKind.EQUAL, BasisKind.EQUAL_BY_KIND, BasisKind.FIXED) else "unknown"
+
+
+RuleComponent = EqualComponent | EqualByKindComponent | StatisticComponent | FixedComponent
+
+
+def _check_components(components: tuple[RuleComponent, ...]) -> tuple[RuleComponent, ...]:
+    """Names differ, and ratios add up to exactly 1."""
+    names = [component.name for component in components]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            refuse(NAME, at=f"[{place}].name", given=printable(name))
+    if (total := sum((component.ratio for component in components), Fraction())) != 1:
+        refuse(RATIO_SUM, given=printable(total))
+    return components
+
+
+Deductions = Annotated[
+    frozenset[Annotated[DeductionKind, Strict(False)]],
+    Strict(False),
+    Field(json_schema_extra={"uniqueItems": False}),
+]
+
+
+class CostSharing(StrictModel):
+    """The body of a cost-sharing rule: how the costs of a year are divided among the operator and the members.
+
+    The operator pays `operator_ratio` of what is left after the deductions; the members share the rest by the
+    components, whose ratios add up to exactly 1, in units of `unit_yen`.
+    """
+
+    components: Annotated[
+        tuple[
+            Annotated[
+                Annotated[EqualComponent, Tag("equal")]
+                | Annotated[EqualByKindComponent, Tag("equal_by_kind")]
+                | Annotated[StatisticComponent, Tag("statistic")]
+                | Annotated[FixedComponent, Tag("fixed")],
+                Discriminator(_tag_of_basis),
+            ],
+            ...,
+        ],
+        Strict(False),
+        Field(min_length=1),
+        AfterValidator(_check_components),
+    ]
+    rounding: Annotated[Rounding, Strict(False)]
+    operator_ratio: Annotated[Number, AfterValidator(_check_operator_ratio)] = Fraction(0)
+    unit_yen: Annotated[int, WholeYen(1, 10**9)] = 1
+    deductions: Deductions = frozenset()
+    inclusion: Annotated[Inclusion, Strict(False)] = Inclusion.MEMBERS_OF_YEAR
+
+
+_KNOWN_VALUES: Final[Mapping[str, str]] = {
+    "components": "[{…}, …]",
+    "weights": '{"431001": "60.00", …}',
+    "basis": "equal, equal_by_kind, fixed, statistic:population, …",
+    "rounding": ", ".join(Rounding),
+    "deductions": ", ".join(DeductionKind),
+    "inclusion": ", ".join(Inclusion),
+}
+_COMPONENT_TYPES: Final[Mapping[str | None, type[Component]]] = {
+    "equal": EqualComponent,
+    "equal_by_kind": EqualByKindComponent,
+    "statistic": StatisticComponent,
+    "fixed": FixedComponent,
+}
+
+
+def read_cost_sharing(body: Any) -> CostSharing:
+    """The rule that a body says. Raises Invalid, naming the field as `body.components[1].ratio`."""
+    return read_document(CostSharing, body, lambda error: _wording(error, body), root="body", place=_place)
+
+
+def _place(path: Path) -> Path:
+    """The place in the body: without the tag that pydantic adds for the kind of component."""
+    match path:
+        case ("components", int() as place, _, *rest):
+            return ("components", place, *rest)
+        case ("deductions", int()):
+            return ("deductions",)
+        case _:
+            return path
+
+
+def _wording(error: DocumentError, body: Any) -> Invalid:
+    """Our refusal for what pydantic found (https://docs.pydantic.dev/latest/errors/validation_errors/)."""
+    match error.type, error.path:
+        case (("extra_forbidden" | "missing"), (*owner, _)):
+            return _wrong_keys(tuple(owner), body)
+        case "union_tag_invalid", path:
+            field = field_path("body", (*path, "basis"))
+            return Invalid(VALUE, field=field, given=printable(error.given["basis"]), known=_KNOWN_VALUES["basis"])
+        case _, ("components", int()) | ():
+            return _wrong_keys(error.path, body)
+        case _, path:
+            return Invalid(VALUE, given=printable(error.given), known=_KNOWN_VALUES.get(str(path[-1]), ""))
+
+
+def _wrong_keys(path: Path, body: Any) -> Invalid:
+    """The object at `path` is none, or has keys it may not have, or lacks some."""
+    given = body
+    for step in path:
+        given = given[step]
+    model: type[StrictModel] | None = _COMPONENT_TYPES.get(_tag_of_basis(given)) if path else CostSharing
+    known = "name, ratio, basis, …" if model is None else ", ".join(_keys(model))
+    keys = ", ".join(map(printable, given)) if isinstance(given, dict) and model is not None else printable(given)
+    return Invalid(KEYS, where=field_path("body", path), known=known, given=keys)
+
+
+def _keys(model: type[StrictModel]) -> list[str]:
+    """The keys of an object as JSON has them, the required ones first."""
+    fields = sorted(model.model_fields.items(), key=lambda field: not field[1].is_required())
+    return [info.alias or name for name, info in fields]

@@ -22,7 +22,16 @@ from governance.kernel.split import Rounding
 from governance.kernel.yen import printable
 from governance.permissions import Permission
 from governance.rules.commands import AdoptRule, DraftRule, EndRule, adopt_rule, draft_rule, end_rule
-from governance.rules.cost_sharing import BasisKind, CostSharing, DeductionKind, RuleComponent, read_cost_sharing
+from governance.rules.cost_sharing import (
+    BasisKind,
+    CostSharing,
+    DeductionKind,
+    EqualByKindComponent,
+    FixedComponent,
+    RuleComponent,
+    StatisticComponent,
+    read_cost_sharing,
+)
 from governance.rules.queries import RuleVersionFacts, rule_versions, version_by_id
 
 pages = Blueprint("rules", __name__, template_folder="templates")
@@ -222,13 +231,14 @@ def _initial_form(after: RuleVersionFacts | None) -> Form:
 
 
 def _form_values(part: RuleComponent) -> dict[str, str]:
+    weights = part.weights if isinstance(part, EqualByKindComponent | FixedComponent) else {}
     return {
         "name": part.name,
         "ratio": str(part.ratio),
         "basis": part.basis_text,
-        "basis_date": part.basis_date.text if part.basis_date else "",
+        "basis_date": part.basis_date.text if isinstance(part, StatisticComponent) else "",
         "source": part.source or "",
-        "weights": "\n".join(f"{label}={weight}" for label, weight in part.weights.items()),
+        "weights": "\n".join(f"{label}={weight}" for label, weight in weights.items()),
     }
 
 

@@ -51,6 +51,23 @@ def test_component_names_are_clean(described: dict[str, Any]) -> None:
     assert [name for name in described["components"]["schemas"] if not re.fullmatch(r"[A-Z][A-Za-z]+", name)] == []
 
 
+def test_rule_bodies_and_allocation_inputs_are_described_to_their_last_key(described: dict[str, Any]) -> None:
+    schemas = described["components"]["schemas"]
+
+    assert schemas["DraftRule"]["properties"]["body"]["$ref"].endswith("/CostSharing")
+    bases = schemas["CostSharing"]["properties"]["components"]["items"]["oneOf"]
+    assert [basis["$ref"].rpartition("/")[2] for basis in bases] == [
+        "EqualComponent",
+        "EqualByKindComponent",
+        "StatisticComponent",
+        "FixedComponent",
+    ]
+    case = schemas["ComputeSplit"]["properties"]["case"]
+    assert case["required"] == ["total_yen", "unit_yen", "rounding", "components"]
+    assert case["additionalProperties"] is False
+    assert schemas["ComponentEntry"]["required"] == ["name", "ratio", "weights"]
+
+
 def test_no_body_asks_for_what_the_address_says(described: dict[str, Any]) -> None:
     for path, methods in described["paths"].items():
         for operation in methods.values():

@@ -11,7 +11,14 @@ import pytest
 from governance.kernel.errors import Invalid
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.split import Rounding
-from governance.rules.cost_sharing import BasisKind, DeductionKind, Inclusion, read_cost_sharing
+from governance.rules.cost_sharing import (
+    BasisKind,
+    CostSharing,
+    DeductionKind,
+    Inclusion,
+    StatisticComponent,
+    read_cost_sharing,
+)
 
 EQUAL: dict[str, Any] = {"name": "均等割", "ratio": "1/10", "basis": "equal"}
 PEOPLE: dict[str, Any] = {
@@ -54,9 +61,9 @@ def test_a_rule_is_read_exactly() -> None:
 def test_a_basis_date_is_fixed_or_counts_from_the_fiscal_year(text: str, day: date) -> None:
     rule = read_cost_sharing({**RULE, "components": [{**PEOPLE, "ratio": 1, "basis_date": text}]})
 
-    basis_date = rule.components[0].basis_date
-    assert basis_date is not None
-    assert basis_date.of(FiscalYear(2025)) == day
+    [component] = rule.components
+    assert isinstance(component, StatisticComponent)
+    assert component.basis_date.of(FiscalYear(2025)) == day
 
 
 @pytest.mark.parametrize(
@@ -107,3 +114,20 @@ def test_what_cannot_share_a_cost_is_refused_by_its_place(change: dict[str, Any]
 def test_a_body_that_is_no_rule_at_all_is_refused(body: Any) -> None:
     with pytest.raises(Invalid):
         read_cost_sharing(body)
+
+
+def test_the_published_schema_knows_every_basis_and_refuses_unknown_keys() -> None:
+    schema = CostSharing.model_json_schema()
+
+    parts = schema["$defs"]
+    bases = [parts[name]["properties"]["basis"] for name in sorted(parts) if name.endswith("Component")]
+    assert [basis.get("const") or basis["pattern"] for basis in bases] == [
+        "equal_by_kind",
+        "equal",
+        "fixed",
+        "^statistic:[a-z][a-z0-9_]{0,39}$",
+    ]
+    assert len(schema["properties"]["components"]["items"]["oneOf"]) == len(bases)
+    assert schema["required"] == ["components", "rounding"]
+    for part in (schema, *(parts[name] for name in parts if name.endswith("Component"))):
+        assert part["additionalProperties"] is False
