@@ -116,7 +116,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
         api=True,
         cli={"onboarding": _cli("onboarding.cli:onboarding", "参加手続き / Onboardings.")},
     ),
-    Feature("mails", pages=("pages",)),
+    Feature("mails", pages=("pages",), cli={"mail": _cli("mails.cli:mail", "送信控え / Stored emails.")}),
     Feature(
         "drift",
         api=True,

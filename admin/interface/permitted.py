@@ -89,6 +89,7 @@ COMMAND_PERMISSIONS: Final[dict[str, P]] = {
     "ledger balances": P.LEDGER_READ,
     "ledger periods": P.LEDGER_READ,
     "approval list": P.OVERVIEW_READ,
+    "mail list": P.MAIL_READ,
     "audit list": P.AUDIT_READ,
     "audit verify": P.AUDIT_VERIFY,
     "example load": P.EXAMPLE_LOAD,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from flask import Flask
 
@@ -13,42 +13,82 @@ from admin.core.guard import list_routes
 from admin.interface.permitted import COMMAND_PERMISSIONS
 from governance.commands import COMMANDS
 from governance.events import Event
+from governance.kernel.models import ReadModel
 from governance.labels import label
 from governance.permissions import ROLE_PERMISSIONS, Permission, Role
 
 GENERATED_BELOW: Final = "<!-- Below this line the page is written by `moyai permissions --write-docs`. -->"
 
 
-def permissions(app: Flask) -> dict[str, Any]:
-    """Every permission with its roles; every HTTP address, command line and write command with what it asks."""
-    return {
-        "permissions": [
-            {
-                "permission": permission.value,
-                "ja": label(permission, "ja"),
-                "en": label(permission, "en"),
-                "roles": [role.value for role in Role if permission in ROLE_PERMISSIONS[role]],
-            }
+class PermissionFacts(ReadModel):
+    """A permission, its label in both languages, and the roles that hold it."""
+
+    permission: Permission
+    ja: str
+    en: str
+    roles: tuple[Role, ...]
+
+
+class RouteFacts(ReadModel):
+    """An HTTP route and the permission it requires; None: closed to everybody."""
+
+    rule: str
+    methods: tuple[str, ...]
+    endpoint: str
+    permission: Permission | None
+
+
+class CliCommandFacts(ReadModel):
+    """A command of the command line, such as `moyai tenant list`, and the permission it requires."""
+
+    command: str
+    permission: Permission
+
+
+class CommandFacts(ReadModel):
+    """A command that writes, the permission it requires and the audit event it records."""
+
+    command: str
+    permission: Permission
+    event: Event
+
+
+class PermissionReference(ReadModel):
+    """Every permission with its roles; every route, command-line command and write command with what it requires."""
+
+    permissions: tuple[PermissionFacts, ...]
+    routes: tuple[RouteFacts, ...]
+    command_line: tuple[CliCommandFacts, ...]
+    commands: tuple[CommandFacts, ...]
+
+
+def permissions(app: Flask) -> PermissionReference:
+    """The reference of this application: routes in the order of registration, commands by name."""
+    return PermissionReference(
+        permissions=tuple(
+            PermissionFacts(
+                permission=permission,
+                ja=label(permission, "ja"),
+                en=label(permission, "en"),
+                roles=tuple(role for role in Role if permission in ROLE_PERMISSIONS[role]),
+            )
             for permission in Permission
-        ],
-        "routes": [
-            {
-                "rule": route.rule,
-                "methods": list(route.methods),
-                "endpoint": route.endpoint,
-                "permission": route.permission.value if route.permission else None,
-            }
+        ),
+        routes=tuple(
+            RouteFacts(
+                rule=route.rule, methods=tuple(route.methods), endpoint=route.endpoint, permission=route.permission
+            )
             for route in list_routes(app)
-        ],
-        "command_line": [
-            {"command": f"moyai {path}", "permission": permission.value}
+        ),
+        command_line=tuple(
+            CliCommandFacts(command=f"moyai {path}", permission=permission)
             for path, permission in COMMAND_PERMISSIONS.items()
-        ],
-        "commands": [
-            {"command": name, "permission": command.permission.value, "event": command.event.value}
+        ),
+        commands=tuple(
+            CommandFacts(command=name, permission=command.permission, event=command.event)
             for name, command in sorted(COMMANDS.items())
-        ],
-    }
+        ),
+    )
 
 
 def glossary_tables() -> str:

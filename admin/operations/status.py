@@ -1,8 +1,6 @@
-"""What runs, asked from the servers themselves: nothing here needs an administrator of anything."""
+"""The state of the installation, asked of each server without an administrator's account."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import psycopg
 
@@ -13,61 +11,94 @@ from admin.operations.ports import LOOPBACK
 from admin.operations.processes import PidFiles
 from admin.operations.settings import POSTGRESQL_FOLDER, Settings
 from governance.kernel.errors import DependencyUnavailable
+from governance.kernel.models import ReadModel
 
 _TIMEOUT_SECONDS = 3
 
 
-def status(settings: Settings) -> dict[str, Any]:
-    """The state of the installation in the form the contract of the command line has.
+class WebStatus(ReadModel):
+    """The web server: the address that browsers see, and whether it answers its readiness check."""
 
-    PostgreSQL is asked for its version. Keycloak tells its version to administrators only, so the embedded one's comes
-    from the distribution it was started from; that of another server is null.
+    url: str
+    ready: bool
+
+
+class ServerStatus(ReadModel):
+    """PostgreSQL or Keycloak. `version` is None where it is not told; `embedded` says that Moyai starts the server."""
+
+    version: str | None
+    embedded: bool
+    ready: bool
+
+
+class WorkerStatus(ReadModel):
+    """The worker of this host, and the number of jobs queued or running; None where PostgreSQL does not answer."""
+
+    ready: bool
+    jobs_waiting: int | None
+
+
+class SystemStatus(ReadModel):
+    """What runs. `tenants` counts the tenants by state, the operator left out."""
+
+    web: WebStatus
+    postgresql: ServerStatus
+    keycloak: ServerStatus
+    worker: WorkerStatus
+    tenants: dict[str, int]
+
+    @property
+    def all_ready(self) -> bool:
+        """Whether all four parts are ready."""
+        return self.web.ready and self.postgresql.ready and self.keycloak.ready and self.worker.ready
+
+
+def status(settings: Settings) -> SystemStatus:
+    """Ask each server of the installation, three seconds at most each. Raises nothing where one does not answer.
+
+    Keycloak tells its version to administrators only, so the embedded one's is that of the distribution it was
+    started from; the version of another Keycloak is None.
     """
     records = PidFiles(settings.home / "run")
     database = _database(settings)
-    jobs_waiting, tenants = _counts(settings) if database["ready"] else (None, {})
-    return {
-        "web": {"url": settings.public_url, "ready": answers_ok(_web(settings), seconds=_TIMEOUT_SECONDS)},
-        "postgresql": database,
-        "keycloak": _keycloak(settings, records),
-        "worker": {"ready": records.running(services.WORKER) is not None, "jobs_waiting": jobs_waiting},
-        "tenants": tenants,
-    }
-
-
-def all_ready(report: dict[str, Any]) -> bool:
-    """Whether every part of a status is ready."""
-    return all(report[part]["ready"] for part in ("web", "postgresql", "keycloak", "worker"))
+    jobs_waiting, tenants = _counts(settings) if database.ready else (None, {})
+    return SystemStatus(
+        web=WebStatus(url=settings.public_url, ready=answers_ok(_web(settings), seconds=_TIMEOUT_SECONDS)),
+        postgresql=database,
+        keycloak=_keycloak(settings, records),
+        worker=WorkerStatus(ready=records.running(services.WORKER) is not None, jobs_waiting=jobs_waiting),
+        tenants=tenants,
+    )
 
 
 def _web(settings: Settings) -> str:
     return f"http://{LOOPBACK}:{settings.port}{services.READY_PATH}"
 
 
-def _database(settings: Settings) -> dict[str, Any]:
+def _database(settings: Settings) -> ServerStatus:
     embedded = settings.database_url_given is None
     # Asked before any address is made up: looking at a home that is not there must not begin one.
     if embedded and not (settings.home / POSTGRESQL_FOLDER).exists():
-        return {"version": None, "embedded": True, "ready": False}
+        return ServerStatus(version=None, embedded=True, ready=False)
     try:
-        return {"version": check_database(settings), "embedded": embedded, "ready": True}
+        return ServerStatus(version=check_database(settings), embedded=embedded, ready=True)
     except DependencyUnavailable:
-        return {"version": None, "embedded": embedded, "ready": False}
+        return ServerStatus(version=None, embedded=embedded, ready=False)
 
 
-def _keycloak(settings: Settings, records: PidFiles) -> dict[str, Any]:
+def _keycloak(settings: Settings, records: PidFiles) -> ServerStatus:
     if settings.keycloak_url_given is not None:
         ready = answers_ok(f"{settings.keycloak_url}/realms/master", seconds=_TIMEOUT_SECONDS)
-        return {"version": None, "embedded": False, "ready": ready}
+        return ServerStatus(version=None, embedded=False, ready=ready)
     running = records.running(services.KEYCLOAK)
     version = running.facts.get("version") if running else None
     address = f"http://{LOOPBACK}:{settings.keycloak_management_port}/health/ready"
     ready = running is not None and answers_ok(address, seconds=_TIMEOUT_SECONDS)
-    return {"version": version, "embedded": True, "ready": ready}
+    return ServerStatus(version=version, embedded=True, ready=ready)
 
 
 def _counts(settings: Settings) -> tuple[int | None, dict[str, int]]:
-    """Jobs not done yet, and the operator's tenants (without itself) by state; nothing before the schema is there."""
+    """Jobs queued or running, and tenants by state without the operator; (None, {}) before the migrations ran."""
     address = settings.app_url.replace("postgresql+psycopg://", "postgresql://", 1)
     try:
         with psycopg.connect(address, connect_timeout=_TIMEOUT_SECONDS) as connection:

@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from flask import current_app
-from pydantic import BaseModel
 
 from admin.bootstrap import settings_of
 from admin.core.guard import current_actor, requires
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.reference import permissions
-from admin.operations.status import status
+from admin.interface.reference import PermissionReference, permissions
+from admin.operations.status import SystemStatus, status
+from governance.kernel.models import ReadModel
 from governance.permissions import Permission, Role, permissions_of
 
 routes = ApiRoutes(Tag.SYSTEM)
 
 
-class PermissionReferenceResponse(BaseModel):
-    """Every permission with its roles, every address and command with the permission it asks."""
-
-    permissions: list[dict[str, Any]]
-    routes: list[dict[str, Any]]
-    commands: list[dict[str, Any]]
-
-
-class SystemStatusResponse(BaseModel):
-    """What runs."""
-
-    web: dict[str, Any]
-    postgresql: dict[str, Any]
-    keycloak: dict[str, Any]
-    worker: dict[str, Any]
-    tenants: dict[str, int]
-
-
-class CallerResponse(BaseModel):
-    """Who the token stands for, and what counts of it now."""
+class CallerFacts(ReadModel):
+    """Who calls: `roles` are those in force now, `permissions` what they and the token's scopes allow."""
 
     id: str
     kind: str
@@ -48,10 +29,10 @@ class CallerResponse(BaseModel):
 
 @routes.query_route("/me")
 @requires(Permission.SIGNED_IN)
-def get_caller() -> CallerResponse:
+def get_caller() -> CallerFacts:
     """Say who the token stands for and what it may do."""
     actor = current_actor()
-    return CallerResponse(
+    return CallerFacts(
         id=actor.id,
         kind=actor.kind.value,
         tenant_id=actor.tenant_id,
@@ -62,13 +43,13 @@ def get_caller() -> CallerResponse:
 
 @routes.query_route("/permissions")
 @requires(Permission.PERMISSION_READ)
-def get_permissions() -> PermissionReferenceResponse:
+def get_permissions() -> PermissionReference:
     """Show every permission with its roles, every address and command with what it asks."""
-    return PermissionReferenceResponse.model_validate(permissions(current_app))
+    return permissions(current_app)
 
 
 @routes.query_route("/status")
 @requires(Permission.DRIFT_READ)
-def get_system_status() -> SystemStatusResponse:
+def get_system_status() -> SystemStatus:
     """Show what runs."""
-    return SystemStatusResponse.model_validate(status(settings_of(current_app)))
+    return status(settings_of(current_app))

@@ -37,11 +37,11 @@ def permissions(as_json: bool, write_docs: Path | None) -> None:
     if as_json:
         print_json(reference)
         return
-    for permission in reference["permissions"]:
-        click.echo(f"{permission['permission']}\t{permission['ja']}\t{' '.join(permission['roles'])}")
-    for route in reference["routes"]:
-        click.echo(f"{' '.join(route['methods'])} {route['rule']}\t{route['permission'] or 'closed'}")
-    for line in reference["command_line"]:
-        click.echo(f"{line['command']}\t{line['permission']}")
-    for command in reference["commands"]:
-        click.echo(f"{command['command']}\t{command['permission']}\t{command['event']}")
+    for permission in reference.permissions:
+        click.echo(f"{permission.permission}\t{permission.ja}\t{' '.join(permission.roles)}")
+    for route in reference.routes:
+        click.echo(f"{' '.join(route.methods)} {route.rule}\t{route.permission or 'closed'}")
+    for line in reference.command_line:
+        click.echo(f"{line.command}\t{line.permission}")
+    for command in reference.commands:
+        click.echo(f"{command.command}\t{command.permission}\t{command.event}")

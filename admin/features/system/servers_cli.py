@@ -22,6 +22,7 @@ from admin.operations import status as server_status
 from admin.operations.bring_up import bring_up
 from admin.operations.processes import PidFiles
 from admin.operations.settings import Settings
+from admin.operations.status import SystemStatus
 from admin.operations.supervisor import SUPERVISOR, Supervisor, stop_orphans, take_lock
 from governance.kernel.errors import Conflict, DomainError, message
 
@@ -194,18 +195,23 @@ def status(as_json: bool) -> None:
         print_json(statuses)
     else:
         _print_status(statuses)
-    click.get_current_context().exit(0 if server_status.all_ready(statuses) else 3)
+    click.get_current_context().exit(0 if statuses.all_ready else 3)
 
 
-def _print_status(statuses: dict[str, Any]) -> None:
-    for part in (services.WEB, services.POSTGRESQL, services.KEYCLOAK, services.WORKER):
-        facts = statuses[part]
-        word = "準備完了 ready" if facts["ready"] else "応答なし does not answer"
-        more = facts.get("url") or facts.get("version") or ""
-        if part == services.WORKER and facts["jobs_waiting"] is not None:
-            more = f"待ちジョブ {facts['jobs_waiting']} jobs waiting"
-        click.echo(f"{part:<12}{word}  {more}".rstrip())
-    for state, count in statuses["tenants"].items():
+def _print_status(statuses: SystemStatus) -> None:
+    jobs_waiting = statuses.worker.jobs_waiting
+    for part, ready, more in (
+        (services.WEB, statuses.web.ready, statuses.web.url),
+        (services.POSTGRESQL, statuses.postgresql.ready, statuses.postgresql.version),
+        (services.KEYCLOAK, statuses.keycloak.ready, statuses.keycloak.version),
+        (
+            services.WORKER,
+            statuses.worker.ready,
+            None if jobs_waiting is None else f"待ちジョブ {jobs_waiting} jobs waiting",
+        ),
+    ):
+        click.echo(f"{part:<12}{'準備完了 ready' if ready else '応答なし does not answer'}  {more or ''}".rstrip())
+    for state, count in statuses.tenants.items():
         click.echo(f"{'tenants':<12}{state} {count}")
 
 

@@ -1,6 +1,6 @@
-"""The folder of kept mails: one file a mail, readable by the owner of the installation only.
+"""The folder of stored mails: one file a mail, readable by the installation's operating-system user only.
 
-A password mail is a key until it is used, so files are 0600, the folder 0700, and the body is given on demand alone.
+Whoever has a password mail can set the password, so files are 0600, the folder 0700, and only `body` reads the text.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from uuid import UUID
 
 from governance.kernel.errors import not_found
 from governance.kernel.ids import new_id
+from governance.kernel.models import ReadModel
 from governance.kernel.private_files import write_private
 
 FOLDER: Final = "outbox"
@@ -24,9 +25,8 @@ MAX_BYTES: Final = 2**20
 """Bytes of one mail. Keycloak's are a few thousand."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMail:
-    """A mail as its headers tell; times are aware UTC."""
+class StoredMail(ReadModel):
+    """A stored mail's headers. `stored_at` is UTC; several recipients are joined by a comma. The body is not here."""
 
     id: UUID
     recipient: str
@@ -45,13 +45,13 @@ class MailOutbox:
         return self.home / FOLDER
 
     def store(self, content: bytes) -> UUID:
-        """Write the mail down; it is whole or not there."""
+        """Write the mail to its file, atomically. Returns its id."""
         mail_id = new_id()
         write_private(self._path(mail_id), content)
         return mail_id
 
     def mails(self, limit: int = 200) -> list[StoredMail]:
-        """The newest mails first."""
+        """The stored mails, newest first, at most `limit`."""
         ids = sorted((path.stem for path in self.folder.glob("*.eml")), reverse=True)[:limit]
         return [_described(UUID(name), self._read(UUID(name))) for name in ids]
 
@@ -76,4 +76,9 @@ def _described(mail_id: UUID, message: EmailMessage) -> StoredMail:
     recipients = [address for _, address in getaddresses(message.get_all("to", []))]
     # The id is a UUIDv7: its first 48 bits are the milliseconds at which it was kept.
     stored_at = datetime.fromtimestamp((mail_id.int >> 80) / 1000, UTC)
-    return StoredMail(mail_id, ", ".join(recipients), str(message.get("subject", "")), stored_at)
+    return StoredMail(
+        id=mail_id,
+        recipient=", ".join(recipients),
+        subject=str(message.get("subject", "")),
+        stored_at=stored_at,
+    )

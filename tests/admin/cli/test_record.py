@@ -1,11 +1,13 @@
-"""`moyai audit` and `moyai approval`: what they print is the read model of the query, as the API answers it."""
+"""`moyai audit`, `approval` and `mail`: what they print is the read model of the query, as the API answers it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from admin.operations.mail.outbox import MailOutbox
 from governance import approvals
 from governance.audit import queries
 from governance.commands import system_transaction
@@ -57,3 +59,19 @@ def test_approvals_are_listed_until_they_are_decided(moyai: Moyai, actors: Actor
     assert [(row["subject_id"], row["requested_by"], row["decision"]) for row in answer["approvals"]] == (
         [] if decided else [(str(subject), actors.finance.id, None)]
     )
+
+
+def test_stored_mails_are_listed_without_their_text(moyai: Moyai, tmp_path: Path) -> None:
+    content = b"To: owner@city.kumamoto.lg.jp\r\nSubject: Set your password\r\n\r\nhttps://secret.example/\r\n"
+    mail_id = MailOutbox(tmp_path / "home").store(content)
+
+    code, answer, _ = moyai("mail", "list")
+
+    [mail] = answer["mails"]
+    assert code == 0
+    assert (mail["id"], mail["recipient"], mail["subject"]) == (
+        str(mail_id),
+        "owner@city.kumamoto.lg.jp",
+        "Set your password",
+    )
+    assert set(mail) == {"id", "recipient", "subject", "stored_at"}
