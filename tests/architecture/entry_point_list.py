@@ -27,16 +27,16 @@ Names = dict[str, str]
 def routes(app: Flask) -> Names:
     """`GET /costs` → the permission, for every address but static files."""
     return {
-        f"{method} {route['rule']}": str(route["permission"])
-        for route in permissions(app)["routes"]
-        if "/static/" not in route["rule"]
-        for method in route["methods"]
+        f"{method} {route.rule}": str(route.permission)
+        for route in permissions(app).routes
+        if "/static/" not in route.rule
+        for method in route.methods
     }
 
 
 def command_line(app: Flask, main: click.Group) -> Names:
     """`cost record` → the permission, and `cost record --yen` or `cost record FISCAL_YEAR` for each parameter."""
-    asked = {line["command"].removeprefix("moyai "): line["permission"] for line in permissions(app)["command_line"]}
+    asked = {line.command.removeprefix("moyai "): line.permission.value for line in permissions(app).command_line}
     names = {}
     for path, command in _leaves(main):
         names[path] = asked[path]
