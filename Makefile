@@ -32,7 +32,7 @@ check: $(READY) ## What a reviewer runs: style, types, import rules, tests.
 	$(IN_VENV)/mypy
 	$(MAKE) test
 
-format: $(READY) ## Put the code into the house's form.
+format: $(READY) ## Format the code.
 	$(IN_VENV)/ruff check --fix .
 	$(IN_VENV)/ruff format .
 

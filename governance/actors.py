@@ -19,7 +19,7 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody or something that asks. `id` is the person's or client's uuid, or `cli:<login>` / `system:<part>`."""
+    """Who sends a command or a query. `id` is the person's or client's uuid, or `cli:<login>` / `system:<part>`."""
 
     id: str
     kind: ActorKind
@@ -29,7 +29,7 @@ class Actor:
     """What a service client's scopes allow; a client has no roles, and a person no scopes."""
 
     def may(self, permission: Permission) -> bool:
-        """Whether one of the roles in force, or a scope of a service client, allows this."""
+        """Whether a role in force, or a scope of a service client, allows this permission."""
         return permission in permissions_of(self.roles) or permission in self.by_scope
 
     @property

@@ -1,8 +1,9 @@
 """The command bus: every change of Moyai is a command, and nothing else commits.
 
-The decorator asks the permission, opens one transaction in the actor's scope, holds the idempotency key, runs the
-body, refuses to commit a change that left no record, commits once, and only then lets jobs go. What was denied,
-refused or failed leaves a record too, in a transaction of its own. No remote call belongs inside a body.
+`@handles` makes a function a handler. Calling a handler checks the permission, opens one transaction in the actor's
+tenant scope, locks the idempotency key, runs the function, refuses to commit without an audit record, commits once, and
+dispatches the jobs after the commit. A denied, refused or failed command is recorded too, in a transaction of its own.
+A handler makes no remote call: it would hold row locks for as long as the other server takes.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ PERMISSION_MISSING = message(
 
 
 class Command(BaseModel):
-    """What somebody asks for. Strict: a wrong type or an unknown field is refused, never guessed at."""
+    """The input of a command. Strict and frozen: a wrong type or an unknown field is a ValidationError."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -56,7 +57,7 @@ class Command(BaseModel):
 
 
 class Result(BaseModel):
-    """What a command answers; kept with the idempotency key, so that asking again gives the same."""
+    """What a command returns. Stored as JSON with the idempotency key and returned again for the same key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,17 +86,17 @@ class CommandContext:
     def audit(
         self, *, subject: UUID | str, tenant_id: UUID | None = None, event: Event | None = None, **facts: Any
     ) -> None:
-        """Put what was done in the record, in this transaction. `facts` are JSON values without personal data."""
+        """Add an audit event to this transaction. `facts` are JSON values without personal data."""
         self.audit_records.append(
             AuditRecord(event or self.event, str(subject), tenant_id or self.actor.tenant_id, facts)
         )
 
     def mark_noop(self) -> None:
-        """Say that everything already was as the command asks, so that there is nothing to record."""
+        """Declare that the state is already as the command asks: commit without an audit event."""
         self.is_noop = True
 
     def enqueue(self, name: str, payload: dict[str, Any], *, tenant_id: UUID | None = None) -> UUID:
-        """Leave a job that starts after the commit, and only then. Returns its id."""
+        """Add a job to this transaction; it is dispatched after the commit. Returns its id."""
         job_id = outbox.enqueue(self.session, tenant_id or self.actor.tenant_id, name, payload, self.now)
         self.jobs.append(job_id)
         return job_id
@@ -103,7 +104,7 @@ class CommandContext:
 
 @dataclass(eq=False)
 class CommandHandler(Generic[CommandT, ResultT]):
-    """A body with its permission and event. Calling it is the only way to change anything."""
+    """A function `(ctx, command) -> result` with its permission and event; its name is the command's name."""
 
     body: Callable[[CommandContext, CommandT], ResultT]
     permission: Permission
@@ -118,8 +119,9 @@ class CommandHandler(Generic[CommandT, ResultT]):
     def __call__(self, command: CommandT, *, actor: Actor, key: str | None = None) -> ResultT:
         """Execute the command for the actor, once per `key`.
 
-        Raises NotAllowed without the permission, IdempotencyKeyReused when the key came with another command, whatever
-        DomainError the body raises (then nothing has changed), and any bug as it is.
+        Returns the stored result for a key used before. Raises NotAllowed without the permission, IdempotencyKeyReused
+        when the key was used with another request, RuntimeError inside another command, and whatever the function
+        raises; then nothing is committed but the audit event of the failure.
         """
         if _in_command.get():
             raise RuntimeError(f"{self.name} is called inside another command")
@@ -131,7 +133,7 @@ class CommandHandler(Generic[CommandT, ResultT]):
             _in_command.reset(token)
 
     def previous_result(self, command: CommandT, *, actor: Actor, key: str) -> ResultT | None:
-        """What this key was answered before; None for a key not used yet. Changes nothing.
+        """The result stored with this key; None for a key not used yet. Changes nothing.
 
         Raises IdempotencyKeyReused when the key came with another command.
         """
@@ -178,7 +180,7 @@ class CommandHandler(Generic[CommandT, ResultT]):
         return result
 
     def _record_failure(self, actor: Actor, kind: AuditOutcome, code: str, command: CommandT) -> None:
-        """Record in a transaction of its own that nothing was done. Where even that fails, the log must do."""
+        """Write the audit event of a command that committed nothing. If that fails too, log `audit.write_failed`."""
         session = db.session()
         try:
             record = AuditRecord(self.event, self.name, actor.tenant_id, {"code": code, "fields": _redacted(command)})
@@ -191,7 +193,7 @@ class CommandHandler(Generic[CommandT, ResultT]):
 
 
 def _redacted(command: Command) -> list[str]:
-    """The fields that were given, without their values: a refused command may hold anything, also personal data."""
+    """The names of the fields given, sorted, without values: a refused command may hold personal data."""
     return sorted(command.model_fields_set)
 
 
@@ -221,16 +223,17 @@ def handles(
 
 
 def require(actor: Actor, permission: Permission) -> None:
-    """Raise NotAllowed unless the actor holds the permission: for reads, which pass no command bus."""
+    """Raise NotAllowed unless the actor holds the permission. For reads, which do not go through a handler."""
     if not actor.may(permission):
         raise NotAllowed(PERMISSION_MISSING, permission=permission.value)
 
 
 @contextmanager
 def system_transaction(scope: TenantScope) -> Iterator[Session]:
-    """A transaction for the machine's own state: leases, job states, seals, sessions last seen. Nobody's deed.
+    """Transaction for system state (leases, job states, seals, last seen) and for reads. Writes no audit event.
 
-    What a person would ask about later is a command instead. Commits at the end, rolls back on any exception.
+    Yields the session in the tenant scope; commits at the end, rolls back on any exception. Raises RuntimeError inside
+    a command. What an auditor would ask about is a command instead.
     """
     if _in_command.get():
         raise RuntimeError("system_transaction inside a command")

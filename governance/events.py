@@ -1,4 +1,4 @@
-"""The catalogue of audit events: what the record can say has happened. Same words as command and permission."""
+"""The catalogue of audit events, `object.happened`, in the words of their commands and permissions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Event(StrEnum):
-    """`thing.happened`. The words for people stand in docs/GLOSSARY.md."""
+    """What an audit event says has happened. Labels are in `governance.labels`; former names in `former_names`."""
 
     OPERATOR_REGISTERED = "operator.registered"
     TENANT_REGISTERED = "tenant.registered"

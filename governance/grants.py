@@ -1,6 +1,6 @@
 """Moyai's own grants: which person holds which role in which tenant, from when to when.
 
-A role in a token is worth nothing without a grant in force here, and a grant nothing without the role in the token.
+A role counts only when the token names it and a grant here is in force; either alone allows nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The words people read for permissions, events and roles: Japanese, English. One word per thing, the glossary's.
+"""Labels of permissions, events and roles, in Japanese and English; the terms are those of docs/GLOSSARY.md.
 
-Screens, documents and docs/GLOSSARY.md take them from here; a permission, event or role without words fails a test.
+Screens, documents and the generated part of the glossary use them. A test refuses one without a label.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ ROLE_LABELS: Final[dict[Role, LabelPair]] = {
 
 
 def label(of: Permission | Event | Role, language: Language = "ja") -> str:
-    """What a person reads for this, in the language."""
+    """The label of a permission, event or role in the language."""
     if isinstance(of, Permission):
         pair = PERMISSION_LABELS[of]
     elif isinstance(of, Event):

@@ -1,7 +1,7 @@
 """Who may do what: every permission, every role, and the one table that joins them.
 
-A right counts when the token names the role *and* Moyai's own grant is in force; this page says what the role is
-worth then. Default is deny: what a role's line does not name, it may not do.
+A role counts when the token names it *and* Moyai's own grant is in force (`governance.grants`); ROLE_PERMISSIONS says
+what it allows then. What is not listed is denied.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Permission(StrEnum):
-    """One deed that may be asked for, `room:thing:deed`. The words for people stand in docs/GLOSSARY.md."""
+    """One action that may be asked for: `package:object:action`, `platform:…` for what belongs to no package."""
 
     # tenancy
     OPERATOR_REGISTER = "tenancy:operator:register"
@@ -163,7 +163,7 @@ GRANTABLE_BY: Final[dict[Role, frozenset[Role]]] = {
     Role.OPERATOR_ONBOARDING: frozenset({Role.TENANT_OWNER}),
     Role.OPERATOR_SECURITY: frozenset(TENANT_ROLES | OPERATOR_ROLES) - {Role.BREAK_GLASS},
 }
-"""Role held → roles one may grant. Nobody grants above the own rights."""
+"""Role held → roles one may grant. Nobody grants a role above their own."""
 
 SCOPE_PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
     "moyai:quota.read": frozenset({_P.SIGNED_IN, _P.TENANT_READ, _P.PLAN_READ, _P.QUOTA_READ}),
@@ -175,5 +175,5 @@ SCOPE_PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
 
 
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
-    """Everything these roles allow together, with what needs no role at all."""
+    """The union of what these roles allow, with PUBLIC, which needs no role."""
     return frozenset({Permission.PUBLIC}).union(*(ROLE_PERMISSIONS[role] for role in roles))

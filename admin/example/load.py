@@ -182,8 +182,8 @@ class ExampleLoader:
         done = self._runs(kind)
         if any(run.state is RunState.POSTED for run in done):
             return
-        open_run = next((run for run in done if run.state is RunState.AWAITING_APPROVAL), None)
-        if open_run is None:
+        awaiting = next((run for run in done if run.state is RunState.AWAITING_APPROVAL), None)
+        if awaiting is None:
             prepare_allocation(
                 PrepareAllocation(fiscal_year=seed_data.FISCAL_YEAR, kind=kind),
                 actor=self._person(actor, Role.OPERATOR_FINANCE),

@@ -1,4 +1,4 @@
-"""The schema's history, from empty. Numbered, short, one file per room until the first release.
+"""The schema's history, from empty. Numbered, short, one file per package until the first release.
 
-Run by the owner role only; the application's role owns nothing and gets its rights here, table by table.
+Run as the owner role. The application's role owns nothing; each migration grants its rights table by table.
 """

@@ -1,6 +1,7 @@
-"""Row-level security and rights, given table by table: what a migration calls right after it made a table.
+"""Row-level security, policies and grants of a table: called by a migration right after CREATE TABLE.
 
-The setting `moyai.scope` holds a tenant's id or `operator`; unset or empty shows nothing. FORCE holds the owner to it.
+The setting `moyai.scope` holds a tenant's id or `operator`; unset or empty, no row is visible. FORCE applies the
+policies to the owner too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _SCOPE = "nullif(current_setting('moyai.scope', true), '')"
 
 
 def protect(table: str, *, append_only: bool = False, tenant_column: str = "tenant_id") -> None:
-    """Show and let touch only the scope's own rows; the operator's scope is all of them."""
+    """Policy: SELECT and changes on rows of the tenant scope only; the scope `operator` has all rows."""
     own = f"({tenant_column}::text = {_SCOPE} OR {_SCOPE} = 'operator')"
     _force(table)
     op.execute(f"CREATE POLICY own_rows ON {table} USING {own} WITH CHECK {own}")
@@ -23,7 +24,7 @@ def protect(table: str, *, append_only: bool = False, tenant_column: str = "tena
 
 
 def protect_shared(table: str, *, append_only: bool = False) -> None:
-    """A catalogue that every scope may read and the operator alone may write."""
+    """Policy for a global table: every scope reads, the operator alone writes."""
     _force(table)
     op.execute(f"CREATE POLICY everybody_reads ON {table} FOR SELECT USING ({_SCOPE} IS NOT NULL)")
     op.execute(
@@ -35,16 +36,16 @@ def protect_shared(table: str, *, append_only: bool = False) -> None:
 
 
 def protect_machine(table: str) -> None:
-    """A table of the machinery without any tenant's content: the application's role, whole."""
+    """Policy for a system table (no tenant's content): the application's role reads and writes all rows."""
     _force(table)
     op.execute(f"CREATE POLICY machinery ON {table} TO {APP_ROLE} USING (true) WITH CHECK (true)")
     _grant(table, append_only=False)
 
 
 def written_by_operator(table: str, *, shown_when: str | None = None) -> None:
-    """Besides `protect`: the operator alone adds and changes rows, and others see their own only `shown_when`.
+    """In addition to `protect`: only the operator adds and changes rows; a tenant sees its own rows `shown_when`.
 
-    For what a tenant is told and cannot say itself: what it owes, and why.
+    `shown_when` is an SQL condition. For what the operator states about a tenant, such as shares and notices.
     """
     operator = f"{_SCOPE} = 'operator'"
     op.execute(f"CREATE POLICY operator_adds ON {table} AS RESTRICTIVE FOR INSERT WITH CHECK ({operator})")
@@ -55,7 +56,7 @@ def written_by_operator(table: str, *, shown_when: str | None = None) -> None:
 
 
 def refuse_change(table: str) -> None:
-    """Refuse UPDATE, DELETE and TRUNCATE by trigger, besides the missing right: also the owner must want it twice."""
+    """Refuse UPDATE, DELETE and TRUNCATE by trigger, so that the owner of the table is refused too."""
     op.execute(
         f"CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"

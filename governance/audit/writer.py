@@ -1,4 +1,4 @@
-"""Writing the record. Only the command bus calls this."""
+"""INSERT statements of audit events. Called by `governance.commands` only."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def insert_statements(
     outcome: AuditOutcome,
     now: datetime,
 ) -> list[PipelinedStatement]:
-    """What adds the entries to the record, for the command bus to send with its commit."""
+    """One INSERT for each event, for the command bus to send with its COMMIT."""
     common = {
         "recorded_at": now,
         "actor": actor.id,

@@ -1,4 +1,4 @@
-"""The number by which one request, job or command line can be found again in log and record."""
+"""The id of the present request, job or command-line call, written to logs and audit events."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Refusals: what a person asked for and Moyai, rightly, did not do.
+"""Domain errors: requests that a rule refuses, as against bugs, which stay ordinary exceptions.
 
-A refusal carries a reason (declared once, next to the rule that refuses) and facts, never a formatted string, so
-that each entry point words it for its reader. A bug is not a refusal: it stays an exception, its text stays inside.
+A DomainError holds a Message (declared once, beside the rule that refuses) and facts, not a formatted string: each
+entry point renders it in the reader's language.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FoundT = TypeVar("FoundT")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Why something is refused and what to do next, in Japanese and English, with `{fact}` places."""
+    """What is wrong and what to do next, in Japanese and English, with `{fact}` placeholders."""
 
     code: str
     ja: str
@@ -31,7 +31,7 @@ MESSAGES: dict[str, Message] = {}
 
 
 def message(code: str, *, ja: str, en: str, hint_ja: str = "", hint_en: str = "") -> Message:
-    """Declare a reason once. A second declaration of the same code is a bug and raises ValueError."""
+    """Declare a message. Raises ValueError when the code is declared already."""
     if code in MESSAGES:
         raise ValueError(f"reason {code} is declared twice")
     MESSAGES[code] = Message(code, ja, en, hint_ja, hint_en)
@@ -39,7 +39,7 @@ def message(code: str, *, ja: str, en: str, hint_ja: str = "", hint_en: str = ""
 
 
 class DomainError(Exception):
-    """The base of all refusals. `field` names the input at fault, `facts` fill the reason's places."""
+    """Base of all domain errors. `field` names the input at fault, `facts` fill the message's placeholders."""
 
     kind: ClassVar[str] = "refused"
 
@@ -72,7 +72,7 @@ class Invalid(DomainError):
 
 
 class NotAllowed(DomainError):
-    """The actor lacks the permission, or would decide an own request."""
+    """The actor lacks the permission, or would decide their own request."""
 
     kind = "not_allowed"
 
@@ -84,13 +84,13 @@ class NotFound(DomainError):
 
 
 class Conflict(DomainError):
-    """The thing is in a state that does not allow this."""
+    """The state of the object does not allow this."""
 
     kind = "conflict"
 
 
 class Stale(Conflict):
-    """What the actor looked at has changed since."""
+    """What the actor reviewed (a digest or version) has changed since."""
 
     kind = "stale"
 
@@ -102,13 +102,13 @@ class Closed(Conflict):
 
 
 class IdempotencyKeyReused(DomainError):
-    """An idempotency key came back with another command."""
+    """An idempotency key was used before with another request."""
 
     kind = "key_reused"
 
 
 class DependencyUnavailable(DomainError):
-    """A needed server does not answer now; asking again later may succeed."""
+    """A needed server does not answer; the same request may succeed later."""
 
     kind = "unreachable"
 

@@ -1,4 +1,4 @@
-"""Advisory locks: one transaction at a time where there is no row to lock yet, such as a code about to be taken."""
+"""Transaction-level advisory locks, for inserts where there is no row to SELECT … FOR UPDATE."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('moyai.' || :what, 0
 
 
 def advisory_lock(session: Session, name: str) -> None:
-    """Wait until no other transaction holds the turn for `what`, and hold it to the end of this one."""
+    """Wait for the lock named `what` and hold it to the end of this transaction (`lock_timeout` applies)."""
     session.execute(_LOCK, {"what": name})

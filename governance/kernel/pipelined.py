@@ -68,7 +68,7 @@ def execute_raw(session: Session, statement: LiteralString, values: Mapping[str,
 
 
 def commit_pipelined(session: Session, *inserts: PipelinedStatement) -> None:
-    """Add these rows, none of which looks at another, and commit: one wait for the server, and all locks end in it.
+    """Send these INSERTs, none of which reads another's rows, together with COMMIT: one round trip for all.
 
     Raises what `session.execute` and `session.commit` would; then nothing is committed.
     """
@@ -88,7 +88,7 @@ MAX_MERGED: Final = 8
 
 @lru_cache(maxsize=32)
 def _merge_into_cte(inserts: tuple[LiteralString, ...]) -> LiteralString:
-    """One statement of several, as each costs the client as much as it costs the server."""
+    """One statement with the inserts as CTEs: a statement costs the client about as much as the server."""
     *before, last = (insert.replace("%(", f"%({place}_") for place, insert in enumerate(inserts))
     named = ", ".join(f"added_{place} AS ({insert})" for place, insert in enumerate(before))
     return f"WITH {named} {last}" if named else last

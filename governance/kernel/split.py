@@ -1,9 +1,8 @@
 """Splitting a sum of yen exactly.
 
-A split gives back exactly what it was given: shares and residual add up to the pool for every policy, always. All
-arithmetic is on whole numbers over one common denominator; nothing is ever a float. Positions are in the order of the
-members' codes, so that "ties go to the lower code" is "ties go to the earlier position". Who the members are and what
-a weight means does not belong here.
+Shares and residual add up to the pool for every rounding policy. Arithmetic is on whole numbers over one common
+denominator; nothing is a float. Positions are in the order of the members' codes, so "ties go to the lower code" is
+"ties go to the earlier position". The module knows positions and weights, not members.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from math import gcd, lcm
 
 
 class Rounding(StrEnum):
-    """Where a share is cut to the unit, and who bears what is left. The names are the contract's."""
+    """Where a share is rounded to the unit, and who pays the remainder. The names are the contract's."""
 
     FLOOR_TOTAL_TO_OPERATOR = "floor_total__residual_to_operator"
     """The sum of a member's components is cut once; the operator bears what is left."""

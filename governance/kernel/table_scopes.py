@@ -1,4 +1,4 @@
-"""The tables that have no tenant_id, each with its reason. Every other table has one, and a test says so."""
+"""The tables without `tenant_id`, each with its reason (tests/architecture/test_tables.py checks all others)."""
 
 GLOBAL_TABLES: dict[str, str] = {
     "tenant": "its own id is the tenant; row-level security compares that",

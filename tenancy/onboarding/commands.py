@@ -82,7 +82,7 @@ def start_onboarding(ctx: CommandContext, command: StartOnboarding) -> Onboardin
     Raises NotFound, and Conflict for a tenant that is not agreed yet or is leaving.
     """
     tenant = _tenant(ctx.session, command.tenant_id)
-    found = _open_onboarding(ctx.session, tenant.id)
+    found = _onboarding_in_progress(ctx.session, tenant.id)
     if found is not None:
         ctx.mark_noop()
         return OnboardingStarted(onboarding_id=found.id)
@@ -130,7 +130,7 @@ def apply_cohort(ctx: CommandContext, command: ApplyCohort) -> CohortApplied:
         raise Stale(PLAN_STALE, field="digest", cohort=command.cohort)
     begun = []
     for tenant in tenants:
-        found = _open_onboarding(ctx.session, tenant.id)
+        found = _onboarding_in_progress(ctx.session, tenant.id)
         begun.append(found.id if found is not None else _begin(ctx, tenant, cohort.id, command.digest))
     ctx.audit(subject=cohort.id, cohort=cohort.name, digest=command.digest, onboardings=[str(one) for one in begun])
     return CohortApplied(cohort_id=cohort.id, onboardings=tuple(begun))
@@ -361,7 +361,7 @@ def _tenant(session: Session, tenant_id: UUID) -> Tenant:
     )
 
 
-def _open_onboarding(session: Session, tenant_id: UUID) -> Onboarding | None:
+def _onboarding_in_progress(session: Session, tenant_id: UUID) -> Onboarding | None:
     return session.scalars(
         select(Onboarding).where(Onboarding.tenant_id == tenant_id, Onboarding.state != OnboardingState.DONE)
     ).first()

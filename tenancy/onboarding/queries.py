@@ -63,7 +63,7 @@ def onboardings_of_cohort(session: Session, cohort_id: UUID) -> tuple[Onboarding
     )
 
 
-def open_onboardings(session: Session) -> tuple[OnboardingView, ...]:
+def onboardings_in_progress(session: Session) -> tuple[OnboardingView, ...]:
     """Every onboarding in this scope that is not done, oldest first."""
     return _views(
         session,

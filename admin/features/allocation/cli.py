@@ -156,7 +156,7 @@ def approve(run_id: UUID, digest: str, happened_on: date | None, as_json: bool) 
 
 @allocation.command("reject")
 @click.argument("run_id", type=click.UUID)
-@click.option("--reason", "why", required=True)
+@click.option("--reason", required=True)
 @as_json_option
 @handle_errors
 def reject(run_id: UUID, reason: str, as_json: bool) -> None:

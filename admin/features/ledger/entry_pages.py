@@ -30,7 +30,7 @@ DEBIT_OR_CREDIT = message(
 )
 
 _FORM_ROWS: Final = 6
-"""How many lines the form has room for; an entry with more is posted through the API or the command line."""
+"""How many lines the form offers; an entry with more is posted through the API or the command line."""
 
 _KINDS: Final = (EntryKind.ORDINARY, EntryKind.ADJUSTMENT)
 

@@ -25,7 +25,7 @@ class OnboardingPage(Page[OnboardingView]):
 @requires(Permission.ONBOARDING_READ)
 def list_onboardings_in_progress(query: PageQuery) -> OnboardingPage:
     """List the onboardings in progress, oldest first."""
-    return paginate(OnboardingPage, queries.open_onboardings(db.session()), lambda row: str(row.id), query)
+    return paginate(OnboardingPage, queries.onboardings_in_progress(db.session()), lambda row: str(row.id), query)
 
 
 @routes.query_route("/onboardings/<onboarding>")

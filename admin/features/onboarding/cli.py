@@ -15,7 +15,7 @@ from governance.kernel.database import OPERATOR
 from tenancy.onboarding.commands import DecideStep, StartOnboarding, decide_step, start_onboarding
 from tenancy.onboarding.models import OnboardingView
 from tenancy.onboarding.queries import onboarding as find_onboarding
-from tenancy.onboarding.queries import onboardings_of, open_onboardings
+from tenancy.onboarding.queries import onboardings_in_progress, onboardings_of
 from tenancy.onboarding.steps import StepDecision, StepName
 
 
@@ -42,7 +42,9 @@ def start(code: str, as_json: bool) -> None:
 def list_onboardings(code: str | None, as_json: bool) -> None:
     """参加手続きの一覧 / Those in progress, oldest first; with CODE every one of that tenant, newest first."""
     with app_context(), system_transaction(OPERATOR) as session:
-        views = open_onboardings(session) if code is None else onboardings_of(session, find_tenant(session, code).id)
+        views = (
+            onboardings_in_progress(session) if code is None else onboardings_of(session, find_tenant(session, code).id)
+        )
     print_models("onboardings", views, as_json, onboarding_text)
 
 

@@ -157,7 +157,7 @@ def progress_of_cohort(name: str) -> Progress:
 
 def _in_progress() -> Progress:
     return _progress(
-        queries.open_onboardings(session()),
+        queries.onboardings_in_progress(session()),
         url_for("onboarding.onboardings_progress"),
         url_for("onboarding.onboardings"),
     )

@@ -48,7 +48,7 @@ NOT_USED = message(
 )
 
 _FORM_ROWS: Final = 6
-"""How many components the form has room for; a rule with more is drafted through the API or the command line."""
+"""How many components the form offers; a rule with more is drafted through the API or the command line."""
 
 _PARTS: Final = ("name", "ratio", "basis", "basis_date", "source", "weights")
 _USED_BY: Final = {

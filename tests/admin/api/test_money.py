@@ -110,11 +110,11 @@ def test_a_file_is_checked_row_by_row_and_imported_whole_or_not_at_all(callers: 
     lines = ["code6,name_ja,kana,kind", "434043,菊陽町,キクヨウマチ,town", "434036,大津町,オオヅマチ,town"]
     wrong = {"content": base64.b64encode("\n".join(lines).encode()).decode()}
 
-    judged = officer.send("/tenant-import-previews", wrong)
+    previewed = officer.send("/tenant-import-previews", wrong)
     refused = officer.send("/tenant-imports", wrong)
 
-    assert judged.status_code == 201, judged.text
-    assert [row["accepted"] for row in judged.json["rows"]] == [True, False]  # type: ignore[index]
+    assert previewed.status_code == 201, previewed.text
+    assert [row["accepted"] for row in previewed.json["rows"]] == [True, False]  # type: ignore[index]
     assert refused.status_code == 422
     assert len(officer.get("/tenants").json["items"]) == 1  # type: ignore[index]
 

@@ -11,7 +11,7 @@ from tests.tenancy.factories import define_standard, kumamoto_city, recorded
 
 
 @pytest.mark.parametrize(
-    ("given", "current", "told"),
+    ("given", "current", "named"),
     [
         (["client", "list", "431001"], ["service-client", "list", "431001"], ["service-client"]),
         (["quota", "choose", "431001", "client"], ["quota", "assign", "431001", "client"], ["quota assign"]),
@@ -26,23 +26,23 @@ from tests.tenancy.factories import define_standard, kumamoto_city, recorded
     ],
 )
 def test_former_words_become_present_ones(
-    given: list[str], current: list[str], told: list[str], capsys: pytest.CaptureFixture[str]
+    given: list[str], current: list[str], named: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert with_current_names(given) == current
     notice = capsys.readouterr()
     assert notice.out == ""
-    assert notice.err.count("\n") == len(told)
-    assert all(name in notice.err for name in told)
+    assert notice.err.count("\n") == len(named)
+    assert all(name in notice.err for name in named)
 
 
 def test_a_former_command_does_what_the_present_one_does(moyai: Moyai, actors: Actors) -> None:
     kumamoto_city(actors)
     define_standard(actors)
 
-    code, answer, told = moyai("quota", "choose", "431001", "standard")
+    code, answer, notice = moyai("quota", "choose", "431001", "standard")
 
     assert (code, answer) == (0, {"code": "431001", "plan": "standard"})
-    assert "quota assign" in told
+    assert "quota assign" in notice
     assert len(recorded("plan.assigned")) == 1
 
 

@@ -12,7 +12,7 @@ from billing.runs.queries import run_summaries
 from billing.runs.states import RunState
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
-from tenancy.onboarding.queries import open_onboardings
+from tenancy.onboarding.queries import onboardings_in_progress
 from tenancy.quotas.queries import quota_requests
 from tenancy.tenants import queries
 from tenancy.tenants.commands import EditTenant, edit_tenant
@@ -142,7 +142,7 @@ def test_a_plan_is_confirmed_applied_and_a_second_click_begins_nothing_more(
 
     confirm = visit.submit("/cohorts/fy2025-two/plan", **{**sent, "step": "confirm"})
     with tenant_scope(OPERATOR):
-        begun_by_confirming = open_onboardings(db.session())
+        begun_by_confirming = onboardings_in_progress(db.session())
     first = visit.submit("/cohorts/fy2025-two/plan", **{**hidden(confirm), "step": "apply"})
     second = visit.submit("/cohorts/fy2025-two/plan", **{**hidden(confirm), "step": "apply"})
 
@@ -150,7 +150,7 @@ def test_a_plan_is_confirmed_applied_and_a_second_click_begins_nothing_more(
     assert begun_by_confirming == ()
     assert (first.status_code, second.status_code) == (303, 303)
     with tenant_scope(OPERATOR):
-        assert len(open_onboardings(db.session())) == 2
+        assert len(onboardings_in_progress(db.session())) == 2
     progress = visit.get(first.headers["Location"])
     assert "計画を適用しました" in progress.text
     assert "更新する" in progress.text
@@ -168,7 +168,7 @@ def test_a_stale_plan_is_not_applied_and_says_who_changed_what(sample: ConsoleSa
     assert "経費" in answer.text.split("前の計画のあとに行われたこと")[1][:400]
     assert hidden(answer)["digest"] != sent["digest"]
     with tenant_scope(OPERATOR):
-        assert open_onboardings(db.session()) == ()
+        assert onboardings_in_progress(db.session()) == ()
 
 
 def test_nobody_approves_the_own_run_and_approving_twice_posts_once(sample: ConsoleSample, visit_as: VisitAs) -> None:

@@ -27,7 +27,7 @@ from tests.billing.ledger.books import DAY, close, contribution, posted
 
 
 def at_once(app: Flask, calls: Sequence[Callable[[], object]], threads: int = 16) -> list[object]:
-    """What each deed answered or refused, done by `threads` at a time."""
+    """What each call answered or refused, made by `threads` at a time."""
 
     def do(call: Callable[[], object]) -> object:
         with app.app_context():

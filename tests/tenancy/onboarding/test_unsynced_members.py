@@ -16,7 +16,7 @@ from governance.outbox import Job, JobState
 from governance.permissions import Role
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.port import Realm
-from tenancy.onboarding.queries import open_onboardings
+from tenancy.onboarding.queries import onboardings_in_progress
 from tenancy.onboarding.unsynced_members import INVITE, operators_to_provision, tenants_with_unsynced_members
 from tenancy.onboarding.worker import OnboardingWorker
 from tenancy.people.commands import WITHDRAW, AddMember, DisableMember, add_member, disable_member
@@ -45,7 +45,7 @@ def _do_jobs(identities: KeycloakIdentities, name: str) -> int:
 
 def _open() -> list[UUID]:
     with tenant_scope(OPERATOR):
-        return [view.id for view in open_onboardings(db.session())]
+        return [view.id for view in onboardings_in_progress(db.session())]
 
 
 def test_a_person_and_a_system_added_later_follow_and_the_person_gets_one_mail(
