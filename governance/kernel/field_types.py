@@ -12,7 +12,7 @@ from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from governance.kernel.codes import LocalGovernmentCode as _Code
 from governance.kernel.era import DATE_BOUNDS, format_day, parse_day
@@ -243,7 +243,7 @@ PlainText = Annotated[str, PLAIN_TEXT]
 MailAddress = Annotated[str, MAIL_ADDRESS]
 """A mail address in ASCII."""
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$"), SLUG]
+Slug = Annotated[str, Field(json_schema_extra={"pattern": r"^[a-z][a-z0-9-]{0,59}$"}), SLUG]
 """A stable name for programs."""
 
 Yen = Annotated[int, YEN]

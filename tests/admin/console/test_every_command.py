@@ -1,0 +1,276 @@
+"""Every declared command through API, command line and form: equal commands, equal errors, labels, no other field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+from flask import Flask
+
+from admin import features
+from admin.features import FEATURES
+from admin.interface.entry_points import EntryPoint
+from admin.operations.settings import Settings
+from governance.actors import Actor
+from governance.commands import Command, CommandHandler
+from governance.declaration import DeclaredField, declared_field, declared_fields, read_command
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import Conflict, message
+from governance.kernel.field_type import Control
+from governance.kernel.field_types import FIELD_TYPES
+from governance.permissions import ROLE_PERMISSIONS, Role
+from tenancy.keycloak.port import Realm
+from tests.admin.api.conftest import Caller
+from tests.admin.cli.command_line import Moyai
+from tests.admin.console.conftest import ConsoleSample
+from tests.admin.issuer import Issuer
+from tests.admin.visitors import Visit
+from tests.servers import PostgreSQL
+
+FOLDER: Final = Path(features.__file__).parent
+CAPTURED: Final = message("test.captured", ja="記録した", en="Captured.")
+
+
+def entry_points() -> list[EntryPoint]:
+    found: list[EntryPoint] = []
+    for feature in FEATURES:
+        if (FOLDER / feature.name / "entry_points.py").is_file():
+            found += import_module(f"admin.features.{feature.name}.entry_points").ENTRY_POINTS
+    return found
+
+
+ENTRY_POINTS: Final = entry_points()
+BY_NAME: Final = pytest.mark.parametrize("entry_point", ENTRY_POINTS, ids=[one.handler.name for one in ENTRY_POINTS])
+
+
+@pytest.fixture
+def captured(sample: ConsoleSample, monkeypatch: pytest.MonkeyPatch) -> list[Command]:
+    """The declared commands that reach a handler from now on. None is executed: each is refused after it was noted."""
+    commands: list[Command] = []
+    execute = CommandHandler.__call__
+    declared = [one.handler for one in ENTRY_POINTS]
+
+    def capture(self: CommandHandler[Any, Any], command: Command, *, actor: Actor, key: str | None = None) -> Any:
+        if self not in declared:
+            return execute(self, command, actor=actor, key=key)
+        commands.append(command)
+        raise Conflict(CAPTURED)
+
+    monkeypatch.setattr(CommandHandler, "__call__", capture)
+    return commands
+
+
+def given_fields(entry_point: EntryPoint, sample: ConsoleSample) -> dict[str, Any]:
+    """What addresses fill: ids of the sample, by the field's name."""
+    known: dict[str, Any] = {
+        "tenant_id": sample.tenant_id,
+        "run_id": sample.run_id,
+        "item_id": sample.item_id,
+        "member_id": sample.member_id,
+        "request_id": sample.quota_request_id,
+        "entry_id": sample.entry_id,
+        "version_id": sample.rule_version_id,
+    }
+    return {name: known[name] for name in entry_point.command_type.model_fields if name in known}
+
+
+def right_text(one: DeclaredField) -> str | list[str] | dict[str, str]:
+    """A text that the field takes: its type's first right example, or its first choice."""
+    with tenant_scope(OPERATOR):
+        options = one.options(db.session(), "en")
+    text = options[0][0] if options else (one.field_type.right or ("x",))[0]
+    return [text] if one.is_list else text
+
+
+def typed_texts(entry_point: EntryPoint, given: dict[str, Any]) -> dict[str, Any]:
+    """Right texts for every field that must be given and that no address fills."""
+    return {
+        one.name: right_text(one)
+        for one in declared_fields(entry_point.command_type)
+        if one.name not in given and one.name not in entry_point.hidden and one.is_required
+    }
+
+
+def holder(entry_point: EntryPoint) -> Role:
+    """A role that holds the permission; an operator's where one does."""
+    return next(
+        role
+        for role in sorted(Role, key=lambda role: not role.startswith("operator-"))
+        if entry_point.handler.permission in ROLE_PERMISSIONS[role] and role.startswith(("operator-", "tenant-"))
+    )
+
+
+@pytest.fixture
+def moyai(postgresql: PostgreSQL, database_name: str, tmp_path: Path) -> Moyai:
+    return Moyai({"MOYAI_HOME": str(tmp_path / "home"), "DATABASE_URL": postgresql.app_url(database_name)})
+
+
+@pytest.fixture
+def caller_as(web: Flask, settings: Settings, issuer: Issuer, sample: ConsoleSample) -> Callable[[Role], Caller]:
+    def call(role: Role) -> Caller:
+        actor = sample.people[role]
+        realm = Realm.OPERATORS if actor.is_operator else Realm.TENANTS
+        token = issuer.token_of_person(actor.tenant_id, UUID(actor.id), *actor.roles, realm=realm)
+        return Caller(web, settings.public_url, token, actor)
+
+    return call
+
+
+def test_there_are_entry_points_and_no_command_has_two() -> None:
+    names = [one.handler.name for one in ENTRY_POINTS]
+    assert len(names) == len(set(names)) > 2
+
+
+@BY_NAME
+def test_every_field_has_both_labels_and_a_reader(entry_point: EntryPoint) -> None:
+    for one in entry_point.fields():
+        assert one.input.ja != one.name, one.name
+        assert one.input.en != one.name, one.name
+        assert one.enum is not None or one.input.choices is not None or one.field_type in FIELD_TYPES or one.is_map, (
+            one.name
+        )
+
+
+@BY_NAME
+def test_api_command_line_and_form_make_the_same_command(
+    entry_point: EntryPoint,
+    captured: list[Command],
+    sample: ConsoleSample,
+    visit_as: Callable[[Role], Visit],
+    caller_as: Callable[[Role], Caller],
+    moyai: Moyai,
+) -> None:
+    given = given_fields(entry_point, sample)
+    texts = typed_texts(entry_point, given)
+    expected = read_command(entry_point.command_type, texts, typed=True, given=given)
+    role = holder(entry_point)
+
+    if entry_point.page is not None:
+        visit = visit_as(role)
+        address = page_address(entry_point, given)
+        data = dict(texts) | {
+            name: str(value) for name, value in given.items() if f":{name}>" not in entry_point.page.rule
+        }
+        if entry_point.page.is_reviewed:
+            review = visit.submit(address, step="confirm", key="k", **data)
+            assert review.status_code == 200, review.text
+            assert captured == []
+        assert visit.submit(address, step="apply", key="k", **data).status_code == 409
+        assert captured.pop() == expected
+
+    if entry_point.api is not None:
+        body = expected.model_dump(mode="json")
+        path = entry_point.api.rule
+        for part, name in entry_point.api.path_params.items():
+            path = path.replace(f"<{part}>", str(body.pop(name)))
+        assert caller_as(role).send(path, body or None, method=entry_point.api.method).status_code == 409
+        assert captured.pop() == expected
+
+    if entry_point.cli is not None:
+        words = [*entry_point.cli.path.split(), *cli_words(entry_point, texts, given)]
+        code, answer, stderr = moyai(*words)
+        assert (code, answer["error"]["code"]) == (1, "test.captured"), (answer, stderr)
+        assert captured.pop() == expected
+
+
+@BY_NAME
+def test_every_wrong_example_is_refused_alike_at_its_field_all_in_one_answer(
+    entry_point: EntryPoint,
+    captured: list[Command],
+    sample: ConsoleSample,
+    visit_as: Callable[[Role], Visit],
+    moyai: Moyai,
+) -> None:
+    given = given_fields(entry_point, sample)
+    wrong = {
+        one.name: one.field_type.wrong[0]
+        for one in entry_point.fields(without=tuple(given))
+        if one.field_type.wrong
+        and not one.is_list
+        and not one.is_map
+        and one.input.choices is None
+        and one.control is not Control.FILE
+    }
+    if not wrong:
+        return
+    texts = typed_texts(entry_point, given) | {name: text for name, (text, _) in wrong.items()}
+    expected = {name: code for name, (_, code) in wrong.items()}
+
+    if entry_point.page is not None:
+        page = visit_as(holder(entry_point)).submit(page_address(entry_point, given), step="apply", key="k", **texts)
+        assert page.status_code == 422
+        assert set(re.findall(r'<a href="#([a-z_]+)">', page.text)) == set(expected)
+        for name in expected:
+            assert f'id="{name}-wrong"' in page.text
+    if entry_point.cli is not None:
+        code, answer, _ = moyai(*entry_point.cli.path.split(), *cli_words(entry_point, texts, given))
+        errors = answer["error"].get("errors") or [answer["error"]]
+        assert code == 2
+        assert sorted(error["code"] for error in errors) == sorted(expected.values())
+    assert captured == []
+
+
+@BY_NAME
+def test_every_control_of_a_form_has_a_label_and_its_references_resolve(
+    entry_point: EntryPoint, sample: ConsoleSample, visit_as: Callable[[Role], Visit]
+) -> None:
+    if entry_point.page is None:
+        return
+    page = visit_as(holder(entry_point)).get(page_address(entry_point, given_fields(entry_point, sample))).text
+    main = page.partition('<main id="main"')[2]
+    ids = re.findall(r'\bid="([^"]+)"', main)
+    assert len(ids) == len(set(ids))
+    labelled = set(re.findall(r'<label for="([^"]+)"', main))
+    controls = set(re.findall(r'<(?:input|select|textarea) id="([^"]+)"', main))
+    assert controls <= labelled
+    for described in re.findall(r'aria-describedby="([^"]+)"', main):
+        assert set(described.split()) <= set(ids)
+
+
+@BY_NAME
+def test_an_unknown_or_given_field_never_reaches_the_command(
+    entry_point: EntryPoint, captured: list[Command], sample: ConsoleSample, caller_as: Callable[[Role], Caller]
+) -> None:
+    if entry_point.api is None:
+        return
+    given = given_fields(entry_point, sample)
+    body = read_command(entry_point.command_type, typed_texts(entry_point, given), typed=True, given=given).model_dump(
+        mode="json"
+    )
+    path = entry_point.api.rule
+    again = {}
+    for part, name in entry_point.api.path_params.items():
+        again[name] = body.pop(name)
+        path = path.replace(f"<{part}>", str(again[name]))
+    caller = caller_as(holder(entry_point))
+
+    assert caller.send(path, {**body, "colour": "red"}, method=entry_point.api.method).status_code == 422
+    for name, value in again.items():
+        assert caller.send(path, {**body, name: value}, method=entry_point.api.method).status_code == 422
+    assert captured == []
+
+
+def page_address(entry_point: EntryPoint, given: dict[str, Any]) -> str:
+    assert entry_point.page is not None
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda part: str(given[part[1]]), entry_point.page.rule)
+
+
+def cli_words(entry_point: EntryPoint, texts: dict[str, Any], given: dict[str, Any]) -> Iterator[str]:
+    """Positional arguments, then options, as a person types them."""
+    assert entry_point.cli is not None
+    whole = {**{name: str(value) for name, value in given.items()}, **texts}
+    yield from (whole[name] for name in entry_point.cli.arguments)
+    for name, value in whole.items():
+        if name in entry_point.cli.arguments:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        if declared_field(entry_point.command_type, name).control is Control.YES_NO:
+            yield option
+        else:
+            for one in value if isinstance(value, list) else [value]:
+                yield f"{option}={one}"
