@@ -1,5 +1,5 @@
-"""The operator's back office: every table as it stands, to be read, under Flask-Admin.
+"""The operator's back office: read-only lists and details of the tables, under Flask-Admin.
 
-Closed until the guard lets an operator in, and read-only always: it has no address that writes a row. Its buttons call
-commands, as every other entry point does. No page for everyday work belongs here.
+Operators only. No address writes a row; the buttons call commands, as every entry point does. Pages for everyday work
+belong in admin/features.
 """

@@ -1,4 +1,4 @@
-"""Opening the back office under `/backoffice/`."""
+"""Registration of the back office under `/backoffice/`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from flask_admin.menu import MenuLink
 from flask_admin.theme import Bootstrap4Theme
 from jinja2 import ChoiceLoader
 
-from admin.backoffice.look import PatchedLoader
 from admin.backoffice.tables import TABLES
+from admin.backoffice.template_patches import PatchedLoader
 from admin.backoffice.views import IndexView, MembersView, StepsView, TableView
 from admin.core.headers import csp_nonce
 from tenancy.onboarding.tables import OnboardingStep
@@ -23,16 +23,16 @@ _WITH_BUTTONS: Final[dict[type, type[TableView]]] = {Member: MembersView, Onboar
 
 
 def register_backoffice(app: Flask) -> None:
-    """Register its pages with the application. Raises RuntimeError when Flask-Admin's templates are other ones."""
+    """Register its pages with the application. Raises RuntimeError when a template patch does not fit."""
     loaders = [PatchedLoader()] if app.jinja_loader is None else [app.jinja_loader, PatchedLoader()]
     app.jinja_loader = ChoiceLoader(loaders)
     app.register_blueprint(
         Blueprint(
-            "backoffice_look",
+            "backoffice_assets",
             __name__,
             template_folder="templates",
             static_folder="static",
-            static_url_path=f"{URL}/look",
+            static_url_path=f"{URL}/assets",
         )
     )
     admin = Admin(

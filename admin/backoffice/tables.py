@@ -1,4 +1,4 @@
-"""Which tables the back office shows, in which words, and what it leaves out: secrets, and papers as bytes."""
+"""The tables of the back office with their labels. Secrets and stored PDF bytes are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One view for every table: a list and its details, read in the asker's scope; two of them have a button."""
+"""One view for every table: list and details in the actor's tenant scope; two of them have a button."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NO_VALUE: Final = "―"
 
 
 class TableView(ModelView):  # type: ignore[misc]  # Flask-Admin brings types that mypy is told not to follow
-    """A table to be read. Closed unless the guard's permission and the table's own are both held."""
+    """A read-only table. Needs the back office's permission and the table's own."""
 
     can_create = False
     can_edit = False
@@ -117,7 +117,7 @@ class TableView(ModelView):  # type: ignore[misc]  # Flask-Admin brings types th
         return permission is not None and may(permission)
 
     def get_one(self, id: str) -> Any:
-        """The row of this id that the list's own query sees. Anything else is not there: 404."""
+        """The row of this id that the list's own query sees. Anything else is a 404."""
         mapper = inspect(self.model)
         parts = iterdecode(id) if len(mapper.primary_key) > 1 else (id,)
         if len(parts) != len(mapper.primary_key):
@@ -147,13 +147,13 @@ class TableView(ModelView):  # type: ignore[misc]  # Flask-Admin brings types th
 
 
 class MembersView(TableView):
-    """People; a person can be suspended here, by whoever may do it elsewhere."""
+    """People, with a button that runs `disable_member`."""
 
     named_actions_permissions: ClassVar = {"disable": Permission.MEMBER_DISABLE}
 
     @action("disable", "選んだ利用者を停止する", "選んだ利用者を停止し、直ちに利用できなくします。よろしいですか。")  # type: ignore[untyped-decorator]
     def disable(self, ids: list[str]) -> None:
-        """Suspend each, by the command that does it everywhere."""
+        """Run `disable_member` for each."""
         whom = [(row.tenant_id, row.id) for row in map(self.get_one, ids)]
         _run_for_each(
             whom,
@@ -164,13 +164,13 @@ class MembersView(TableView):
 
 
 class StepsView(TableView):
-    """Steps of onboardings; one that failed can be tried again."""
+    """Steps of onboardings, with a button that retries a failed one."""
 
     named_actions_permissions: ClassVar = {"retry": Permission.ONBOARDING_DECIDE}
 
     @action("retry", "選んだ手順をやり直す", "選んだ手順をもう一度実行します。よろしいですか。")  # type: ignore[untyped-decorator]
     def retry(self, ids: list[str]) -> None:
-        """Decide to retry each, by the command that does it everywhere."""
+        """Run `decide_step` with retry for each."""
         which = [(row.onboarding_id, row.name) for row in map(self.get_one, ids)]
         _run_for_each(
             which,
@@ -205,7 +205,7 @@ class IndexView(AdminIndexView):  # type: ignore[misc]  # as above
 
 
 def _run_for_each(rows: Iterable[Any], do: Callable[[Any], object]) -> None:
-    """Do it to each row and say how it went; one that is refused does not keep the others back."""
+    """Run the action for each row and flash the result; a refused row does not stop the others."""
     done = 0
     for row in rows:
         try:

@@ -1,7 +1,7 @@
-"""Forms that only our own pages can post: a token of the session in each form, looked for on every change.
+"""CSRF protection: each form carries a masked token of the session, checked on every unsafe method.
 
-It covers every address outside `/api`, the back office too, so that no form can forget it. The API knows no cookie and
-needs none of this. Views that other servers post to say so with `@csrf_exempt`, and why.
+Checked centrally for every address outside `/api`, the back office included. The API reads no cookie and needs no
+token. Views that other servers post to are marked with `@csrf_exempt(reason)`.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ CSRF_FAILED = message(
 
 
 class CsrfError(DomainError):
-    """A change without the token of the session, or posted from another site."""
+    """An unsafe request without the session's token, or with the Origin of another site."""
 
     kind = "forged_form"
 
 
 def csrf_exempt(reason: str) -> Callable[[V], V]:
-    """Mark a view that another server posts to; `why` is for the reader."""
+    """Mark a view that another server posts to; `reason` documents the exemption."""
 
     def mark(view: V) -> V:
         setattr(view, _EXEMPT_ATTRIBUTE, reason)
@@ -53,19 +53,19 @@ def csrf_exempt(reason: str) -> Callable[[V], V]:
 
 
 def new_secret() -> str:
-    """A fresh secret for a session: 32 random bytes as text."""
+    """A new secret for a session: 32 random bytes as URL-safe text."""
     return secrets.token_hex(32)
 
 
 def mask_token(secret: str) -> str:
-    """The secret under a mask that differs each time, so that compression of a page tells nothing about it."""
+    """The secret XORed with a random mask, different each time: against BREACH, which reads compressed sizes."""
     plain = bytes.fromhex(secret)
     mask = secrets.token_bytes(len(plain))
     return base64.urlsafe_b64encode(mask + _xor(mask, plain)).decode()
 
 
 def token_matches(secret: str, token: str) -> bool:
-    """Whether the token is the secret under some mask."""
+    """Whether the token unmasks to the secret (compared in constant time)."""
     plain = bytes.fromhex(secret)
     try:
         decoded = base64.urlsafe_b64decode(token.encode())
@@ -77,7 +77,7 @@ def token_matches(secret: str, token: str) -> bool:
 
 
 def csrf_token() -> str:
-    """The token for a form or an `X-CSRF-Token` header of this session; empty for somebody not signed in."""
+    """The token for a form or an `X-CSRF-Token` header of this session; empty without a session."""
     session = _current_session()
     return "" if session is None else mask_token(session.csrf_secret)
 
@@ -88,7 +88,7 @@ def csrf_field() -> Markup:
 
 
 def csrf_protect(app: Flask, settings: Settings) -> None:
-    """Look for the token before every change, after the guard has found out whose session it is."""
+    """Check the token before every unsafe method; registered after the guard, which finds the session."""
     app.jinja_env.globals["csrf_token"] = csrf_token
     app.jinja_env.globals["csrf_field"] = csrf_field
 

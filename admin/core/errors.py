@@ -1,7 +1,7 @@
-"""How refusals and failures are rendered: one table from kind to status, for pages and for the API alike.
+"""Rendering of domain errors and failures: one table from error class to HTTP status, for pages and API.
 
-A refusal says what was wrong and what to do next, in the reader's language. A lost database is a 503 that says when to
-ask again. A bug says a number to quote and nothing of itself.
+A domain error gives its message and hint in the reader's language. An unreachable database is a 503 with Retry-After. A
+bug is a 500 with the request id and without its text.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ STATUS: Final[dict[type[DomainError], HTTPStatus]] = {
     DependencyUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DomainError: HTTPStatus.BAD_REQUEST,
 }
-"""Kind of refusal → HTTP status."""
+"""Class of domain error → HTTP status."""
 
 RETRY_SECONDS: Final = 5
 
@@ -96,7 +96,7 @@ HTTP_MESSAGES: Final[dict[int, Message]] = {
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Register the table with the application."""
+    """Register the error handlers with the application."""
     app.register_error_handler(DomainError, _render_domain_error)
     app.register_error_handler(ValidationError, _render_invalid_command)
     app.register_error_handler(HTTPException, _render_http_error)
@@ -105,7 +105,7 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def status_of(refusal: DomainError) -> HTTPStatus:
-    """The status of a refusal, by the nearest of its kinds in the table."""
+    """The status of an error, by its nearest class in the table."""
     return next(STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS)
 
 

@@ -1,8 +1,8 @@
-"""The guard of every entry point: who asks, may they, and whose rows may this request see.
+"""Authentication and authorization of every request: actor, permission, tenant scope.
 
-Each view names its permission with `@requires(...)`; a view that names none is closed. Pages know a person by the
-session cookie, `/api` by a bearer token and by nothing else. `admin.identity` finds out who somebody is;
-`governance.permissions` says what a role allows. Both are checked here, before any view runs.
+Each view declares its permission with `@requires(...)`; a view without one is refused. Pages authenticate by the
+session cookie, `/api` by a bearer token only. `admin.identity` finds out who somebody is; `governance.permissions`
+says what a role allows. Both are checked here, before any view runs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ API_PREFIX: Final = "/api/"
 
 
 class Identification(NamedTuple):
-    """Who asks, as one of the entry points found out; None for nobody."""
+    """The actor of the request; None where nobody is authenticated."""
 
     actor: Actor | None
     token_error: str = ""
@@ -45,7 +45,7 @@ Identify = Callable[[], Identification]
 
 
 def requires(permission: Permission) -> Callable[[V], V]:
-    """Say which permission a view asks. `Permission.PUBLIC` opens it to everybody, `SIGNED_IN` to any known person.
+    """Declare the permission of a view. `Permission.PUBLIC` admits everybody, `SIGNED_IN` any authenticated actor.
 
     Goes below the route decorator. The mark survives wrappers that use functools.wraps.
     """
@@ -58,7 +58,7 @@ def requires(permission: Permission) -> Callable[[V], V]:
 
 
 def current_actor() -> Actor:
-    """Who asks. Only for views that ask more than PUBLIC; elsewhere a RuntimeError, because it is a bug."""
+    """The actor of this request. Raises RuntimeError in a view whose permission is PUBLIC."""
     actor = actor_or_none()
     if actor is None:
         raise RuntimeError("a public view asked for its actor")
@@ -66,27 +66,26 @@ def current_actor() -> Actor:
 
 
 def actor_or_none() -> Actor | None:
-    """Who asks, or None for somebody not signed in: for pages that greet both.
+    """The actor, or None for an anonymous request.
 
-    A public view that does not ask never makes anybody look for a session, so that health can be reported without a
-    database.
+    Looked up at the first call only, so a public view that does not call it (health) needs no database.
     """
     return _identify_once().actor
 
 
 def may(permission: Permission) -> bool:
-    """Whether the one who asks holds this: for templates that show a button or leave it out."""
+    """Whether the actor holds the permission; for templates."""
     actor = actor_or_none()
     return actor is not None and actor.may(permission)
 
 
 def is_api() -> bool:
-    """Whether this request came to the API: bearer tokens only, problem+json only."""
+    """Whether the request is to `/api`: bearer tokens and problem+json only."""
     return request.path.startswith(API_PREFIX)
 
 
 def init_guard(app: Flask, identify_person: Identify, identify_bearer: Identify) -> None:
-    """Put the guard before every view of the application."""
+    """Register the guard to run before every view."""
 
     @app.before_request
     def guard() -> AnyResponse | None:
@@ -124,9 +123,9 @@ def init_guard(app: Flask, identify_person: Identify, identify_bearer: Identify)
 
 
 def permission_of(app: Flask, endpoint: str) -> Permission | None:
-    """The permission a view asks, or None for a view that is closed because it names none.
+    """The permission of a view, or None for a view that is refused because it declares none.
 
-    Static files are public: they are shipped with the program and hold nobody's content.
+    Static files are public: they are part of the package and hold no data.
     """
     if endpoint == "static" or endpoint.endswith(".static"):
         return Permission.PUBLIC
@@ -135,7 +134,7 @@ def permission_of(app: Flask, endpoint: str) -> Permission | None:
 
 
 class RouteInfo(NamedTuple):
-    """One address, its methods, and what it asks; `permission` None means closed."""
+    """One URL rule with its methods and permission; None means refused."""
 
     rule: str
     methods: tuple[str, ...]
@@ -144,14 +143,14 @@ class RouteInfo(NamedTuple):
 
 
 def list_routes(app: Flask) -> Iterator[RouteInfo]:
-    """Every address of the application with its permission, in order: what `moyai permissions` prints."""
+    """Every URL rule with its permission, sorted; `moyai permissions` prints them."""
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
         methods = tuple(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
         yield RouteInfo(rule.rule, methods, rule.endpoint, permission_of(app, rule.endpoint))
 
 
 def _identify_once() -> Identification:
-    """Who asks, found out once a request."""
+    """The actor, looked up once a request."""
     if "identified" not in g:
         # Set before it is known: where finding out fails, the page that says so must not try again.
         g.identified = Identification(None)

@@ -1,4 +1,4 @@
-"""What every answer says to the browser: load nothing from elsewhere, show nothing in a frame, keep no copy.
+"""Security headers of every response: Content-Security-Policy, frame-ancestors, no caching of pages.
 
 The policy has no `unsafe-*`. A page that needs an inline script of a package takes a nonce from `csp_nonce()`.
 """
@@ -24,14 +24,14 @@ PATH_SOURCES: Final[dict[str, dict[str, str]]] = {
 
 
 def csp_nonce() -> str:
-    """The nonce of this answer, for `<script nonce=…>` and `<style nonce=…>`; made at the first use."""
+    """The nonce of this response, for `<script nonce=…>` and `<style nonce=…>`; made at the first use."""
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
     return str(g.csp_nonce)
 
 
 def content_security_policy(settings: Settings, path: str, nonce: str | None) -> str:
-    """The policy for one answer."""
+    """The Content-Security-Policy of one response."""
     own = "'self'" if nonce is None else f"'self' 'nonce-{nonce}'"
     directives = {
         "default-src": "'none'",
@@ -55,7 +55,7 @@ def content_security_policy(settings: Settings, path: str, nonce: str | None) ->
 
 
 def set_headers(app: Flask, settings: Settings) -> None:
-    """Put the headers on every answer of the application."""
+    """Register the headers for every response."""
     app.jinja_env.globals["csp_nonce"] = csp_nonce
 
     @app.after_request

@@ -1,7 +1,7 @@
-"""What machines ask of this process: does it live, can it serve, and what did a browser refuse to load.
+"""Health addresses and the receiver of CSP reports.
 
-`/healthz` asks nobody. `/readyz` asks PostgreSQL, without which nothing can be served, and tells whether keys of
-Keycloak are held; Keycloak itself may be away, then those signed in go on reading.
+`/healthz` makes no query. `/readyz` queries PostgreSQL, without which nothing can be served, and reports whether the
+JWKS cache holds keys; Keycloak may be unreachable, then those signed in keep working.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_REPORT_BYTES: Final = 16 * 1024
 
 
 def register_health(app: Flask, has_keys: Callable[[Flask], bool]) -> None:
-    """Register the addresses. `has_keys` says whether keys of Keycloak are held."""
+    """Register the addresses. `has_keys` reports whether the JWKS cache holds keys of both realms."""
     app.extensions[_HAS_KEYS] = has_keys
     app.register_blueprint(health)
 
@@ -39,14 +39,14 @@ def register_health(app: Flask, has_keys: Callable[[Flask], bool]) -> None:
 @health.get("/healthz")
 @requires(Permission.PUBLIC)
 def alive() -> Response:
-    """The process answers."""
+    """200: the process responds."""
     return jsonify({"alive": True})
 
 
 @health.get("/readyz")
 @requires(Permission.PUBLIC)
 def ready() -> tuple[Response, int]:
-    """200 when requests can be served, else 503; names what is away and nothing else."""
+    """200 when requests can be served, else 503; names what is unreachable and nothing else."""
     try:
         db.session.execute(text("SELECT 1"))
         has_database = True
@@ -64,7 +64,7 @@ def ready() -> tuple[Response, int]:
 @csrf_exempt("browsers post reports by themselves, without any token")
 @requires(Permission.PUBLIC)
 def csp_report() -> Response:
-    """Log what a browser refused to load. Anybody can post here, so little is believed and little is kept."""
+    """Log a CSP violation report. The address is public, so size and fields are limited."""
     if (request.content_length or 0) <= MAX_REPORT_BYTES:
         log.warning("csp.report", **_report_fields(request.get_data()))
     return Response(status=204)

@@ -1,7 +1,7 @@
 """Logs: one JSON object a line on standard error, with request id, tenant and actor; no personal data, no secret.
 
-An exception is logged by its type and the places it passed, never by its text: the text of a database error holds the
-values of a row. Whoever needs to see a value looks in the record, where reading is itself permitted or not.
+An exception is logged by type and stack frames, never by its text: the text of a database error holds the values of a
+row. Values are in the audit log, where reading needs a permission.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def configure_logs(level: int = logging.INFO) -> None:
 
 
 class _StderrHandler(logging.Handler):
-    """Writes to the standard error of the moment, wherever that was led since."""
+    """Writes to the current `sys.stderr`, also after it was redirected."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -1,6 +1,6 @@
-"""How a request is taken in: its number, its size, its origin, whose host name it may carry, and its line in the log.
+"""Checks before a view: request id, body size, origin, host name; and the request's line in the log.
 
-No personal data goes into the log: the rule an address matched is logged, not the address.
+The log line holds the matched URL rule, not the address, which may hold personal data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from governance.kernel.ids import new_id
 from governance.kernel.strict_json import read_json
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
-"""The largest body taken: a CSV of all 1,741 municipalities with their figures is a tenth of it."""
+"""The largest body accepted: a CSV of all 1,741 municipalities with their figures is a tenth of it."""
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 class StrictJSON(DefaultJSONProvider):
-    """JSON in requests is read strictly: no key twice, no depth without end, no number that is not exact."""
+    """JSON of requests: duplicate keys, deep nesting and inexact numbers are refused (`kernel.strict_json`)."""
 
     ensure_ascii = False
 
@@ -37,7 +37,7 @@ class StrictJSON(DefaultJSONProvider):
 
 
 def init_request_checks(app: Flask, settings: Settings) -> None:
-    """Number, bound and log every request, and read its origin from the reverse proxies in front.
+    """Give every request an id, limit and log it, and read its origin from the reverse proxies in front.
 
     With `settings.proxy_hops` = n > 0, `request.remote_addr`, `scheme` and `host` are the n-th value from the right of
     X-Forwarded-For, -Proto and -Host, where the header has that many; with 0 the headers are ignored.
@@ -82,5 +82,5 @@ def init_request_checks(app: Flask, settings: Settings) -> None:
 
 
 def current_request_id() -> str:
-    """The number a person can quote and an engineer can find: of this request."""
+    """The id of this request, shown on error pages and written to logs."""
     return str(g.get("request_id", ""))

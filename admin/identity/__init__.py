@@ -1,5 +1,5 @@
-"""Who is asking: signing in through Keycloak, the sessions of people, the bearer tokens of the API.
+"""Authentication: OpenID Connect sign-in through Keycloak, sessions, bearer tokens of the API.
 
-What comes out is an `Actor` whose roles are both in the token and in force here. What a role allows does not belong
-here (governance.permissions), nor does writing to Keycloak (tenancy.keycloak).
+The result is an `Actor` whose roles are named by the token and granted by Moyai. Not here: what a role allows
+(governance.permissions), and writing to Keycloak (tenancy.keycloak).
 """

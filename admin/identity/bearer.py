@@ -1,4 +1,4 @@
-"""Who calls the API: a person with an access token of the console, or a tenant's own system with its own."""
+"""Bearer tokens of the API (RFC 6750): of a person, or of a tenant's service client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ log = structlog.get_logger(__name__)
 
 
 def identify_bearer(token_verifier: TokenVerifier, authorization: str | None) -> Identification:
-    """The actor behind an Authorization header. Says nothing of what was wrong; the log has a word for it."""
+    """The actor of an Authorization header: anonymous without one, `invalid_token` for a rejected one.
+
+    Why a token was rejected is in the log only.
+    """
     if not authorization:
         return Identification(None)
     scheme, _, token = authorization.partition(" ")
@@ -56,7 +59,7 @@ def parse_person_id(claims: Claims) -> UUID:
 
 
 def parse_tenant_id(claims: Claims) -> UUID:
-    """The one tenant a municipal person's token is for. A token that names several is for none."""
+    """The tenant of a municipal person's token. Raises TokenRejected unless it names exactly one."""
     organizations = claims.get("organization")
     if not isinstance(organizations, dict) or len(organizations) != 1:
         raise TokenRejected("organization")
@@ -87,7 +90,7 @@ def _person(token: VerifiedToken) -> Actor:
 
 
 def _service_client(claims: Claims, client: str) -> Actor:
-    """A system: what its token's scopes and its own row both allow, while row and tenant are in force."""
+    """The service client of the token with the scopes that token and row both name; both must be in force."""
     tenant_id = _uuid(claims.get("tenant_id"), "tenant_id")
     client_id = _uuid(client[-36:], "azp")
     if client != service_client_name(tenant_id, client_id):

@@ -1,4 +1,4 @@
-"""The addresses of signing in and out, and what the guard asks here at each request."""
+"""The addresses of sign-in and sign-out, and the identification functions that the guard calls."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class IdentityServices:
 
 
 def register_identity(app: Flask, settings: Settings) -> None:
-    """Register the addresses and keep what they need."""
+    """Register the addresses and store the identity services in the application."""
     realms = realm_endpoints(settings.keycloak_url)
     token_verifier = TokenVerifier(realms)
     key = load_or_create_keys(settings.keys).console
@@ -91,13 +91,13 @@ def identify_person() -> Identification:
 
 
 def identify_bearer() -> Identification:
-    """Whoever the bearer token of this request is of; cookies count for nothing there."""
+    """The actor of this request's bearer token; cookies are ignored."""
     g.web_session = None
     return bearer.identify_bearer(_services().token_verifier, request.headers.get("Authorization"))
 
 
 def has_keys(app: Flask) -> bool:
-    """Whether keys of both realms are held, so that tokens can be verified while Keycloak is away."""
+    """Whether the JWKS cache holds keys of both realms, so that tokens verify while Keycloak is unreachable."""
     services: IdentityServices = app.extensions["moyai.identity"]
     return all(cache.has_keys for cache in services.token_verifier.jwks_caches.values())
 
@@ -108,7 +108,7 @@ def has_keys(app: Flask) -> bool:
 @identity.get("/login")
 @requires(Permission.PUBLIC)
 def realm_chooser() -> AnyResponse | str:
-    """Operator or municipality; with `?code=` on to that municipality."""
+    """The choice of realm; with `?code=` redirects to that municipality's sign-in."""
     code = request.args.get("code", "").strip()
     if code:
         return redirect(
@@ -120,7 +120,7 @@ def realm_chooser() -> AnyResponse | str:
 @identity.get("/login/operator")
 @requires(Permission.PUBLIC)
 def begin_operator() -> AnyResponse:
-    """On to the operators' realm."""
+    """Redirect to the operators' realm."""
     with tenant_scope(OPERATOR):
         tenant_id = operator_tenant(db.session())
     if tenant_id is None:
@@ -131,7 +131,7 @@ def begin_operator() -> AnyResponse:
 @identity.get("/login/<code>")
 @requires(Permission.PUBLIC)
 def begin_municipality(code: str) -> AnyResponse | tuple[str, int]:
-    """On to the municipalities' realm, for this tenant alone; for the operator's own code to the operators' realm."""
+    """Redirect to the municipalities' realm for this tenant; for the operator's own code to the operators' realm."""
     with tenant_scope(OPERATOR):
         found = db.session.execute(select(Tenant.id, Tenant.is_operator).where(Tenant.code == code)).one_or_none()
     if found is None:
@@ -142,7 +142,7 @@ def begin_municipality(code: str) -> AnyResponse | tuple[str, int]:
 @identity.get("/login/callback")
 @requires(Permission.PUBLIC)
 def callback() -> AnyResponse:
-    """Back from Keycloak: verify, open a new session, go where the person was heading."""
+    """The redirect URI: verify the tokens, open a session, redirect to the address first asked for."""
     services = _services()
     login_state = oidc_login.decrypt_login_state(services.cipher, request.cookies.get(oidc_login.COOKIE))
     try:
@@ -197,7 +197,7 @@ def sign_out() -> AnyResponse:
 @csrf_exempt("Keycloak posts here by itself; what it says is signed")
 @requires(Permission.PUBLIC)
 def backchannel_logout() -> Response:
-    """End every session of ours that came from the one that ended at Keycloak. 200 also when there is none."""
+    """OpenID Connect Back-Channel Logout 1.0: close the sessions of this `sid` or `sub`. 200 also without any."""
     try:
         token = _services().token_verifier.verify_logout_token(request.form.get("logout_token", ""))
     except TokenRejected as refused:
@@ -220,7 +220,7 @@ def backchannel_logout() -> Response:
 
 
 class LogoutTokenRejected(DomainError):
-    """A logout token that nobody we trust has signed."""
+    """A logout token that did not verify."""
 
 
 # ---- below ----------------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def _redirect_to_keycloak(realm: Realm, tenant_id: UUID) -> AnyResponse:
 
 
 def _actor_of(authenticated: AuthenticatedIdentity) -> Actor:
-    """The person as an actor: roles both in the token and granted. Raises NotAllowed for who may not come in."""
+    """The person as an actor: roles both in the token and granted. Raises NotAllowed when sign-in is not allowed."""
     with tenant_scope(authenticated.tenant_id):
         membership = membership_status(db.session(), authenticated.tenant_id, authenticated.person_id, clock.now())
     if membership is None:
@@ -281,7 +281,7 @@ def _render_chooser(refusal: DomainError | None = None) -> str:
 
 
 def _local_path(address: str | None) -> str | None:
-    """The address when it is a path of our own; a foreign or odd one is as if it were not there."""
+    """The address if it is a path of this site, else None: against open redirects."""
     if not address or not address.startswith("/") or address.startswith("//") or len(address) > 1_000:
         return None
     if any(letter in address for letter in "\\\r\n\t") or urlsplit(address).netloc or is_api():

@@ -1,7 +1,7 @@
-"""The public keys of a realm, kept here so that no request waits for Keycloak and Keycloak may be away.
+"""A cache of a realm's public keys (JWKS), so that tokens verify without a request to Keycloak.
 
-Keys are asked for again when they are old or when a token names one we do not know, but not more often than every 30
-seconds, however many unknown keys are named. What was held stays held while no answer comes.
+Keys are fetched again when they are old or a token names an unknown key id, at most every 30 seconds. While Keycloak is
+unreachable the cached keys stay in use.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TIMEOUT: Final = httpx.Timeout(2.0, connect=1.0)
 
 
 class JwksCache:
-    """The signing keys at one address. Safe for threads: one of them fetches, the others go on with what is held."""
+    """The signing keys at one address. Thread-safe: one thread fetches, the others use the cached keys."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -33,7 +33,7 @@ class JwksCache:
         self._fetching = threading.Lock()
 
     def find(self, kid: str) -> KeySet | None:
-        """The key of that id, alone in a set, or None when the realm has no such key as far as can be known now."""
+        """The key of that id, alone in a set, or None when neither cache nor Keycloak has it."""
         if kid not in self._keys or monotonic() - self._fetched_at > TTL_SECONDS:
             self._fetch()
         key = self._keys.get(kid)
@@ -41,7 +41,7 @@ class JwksCache:
 
     @property
     def has_keys(self) -> bool:
-        """Whether any key is held, so that tokens can be verified without Keycloak."""
+        """Whether any key is cached."""
         return bool(self._keys)
 
     def _fetch(self) -> None:

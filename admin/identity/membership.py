@@ -1,4 +1,4 @@
-"""How a person stands with a tenant right now: asked at every request, so that a change counts at the next click."""
+"""The status of a person in a tenant, read at every request, so that a change takes effect at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MembershipStatus:
     granted: frozenset[Role]
 
     def may_sign_in(self, realm: Realm) -> bool:
-        """Whether tenant and person are in states that let people in, and the person came by the tenant's own realm."""
+        """Whether the states of tenant and person allow sign-in, and the realm is the tenant's."""
         return (
             STATE_EFFECTS[self.tenant_state].people_sign_in
             and self.member_state in (MemberState.INVITED, MemberState.ACTIVE)
@@ -37,7 +37,7 @@ class MembershipStatus:
 
 
 def membership_status(session: Session, tenant_id: UUID, person_id: UUID, now: datetime) -> MembershipStatus | None:
-    """The standing, or None when the tenant has no such person. One statement, in the tenant's scope."""
+    """The status, or None when the tenant has no such person. One statement, in the tenant's scope."""
     in_force = and_(
         RoleGrant.tenant_id == Member.tenant_id,
         RoleGrant.person_id == Member.person_id,

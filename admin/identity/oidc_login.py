@@ -1,7 +1,7 @@
-"""The conversation with Keycloak that signs a person in: authorization code, PKCE S256, our key instead of a secret.
+"""OpenID Connect sign-in: authorization code with PKCE S256 (RFC 7636) and private_key_jwt (RFC 7523).
 
-What must be remembered between leaving and coming back (state, nonce, verifier, where to) travels in a sealed cookie of
-ten minutes, so that somebody who is not signed in can write nothing here. No session and no request in this module.
+State, nonce, verifier and target address are kept in an encrypted cookie for ten minutes, so an anonymous visitor
+writes nothing to the database. This module knows no Flask request and no session.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tenancy.keycloak.port import CONSOLE_CLIENT, Realm, organization_alias
 COOKIE: Final = "__Host-moyai-sign-in"
 SECONDS: Final = 600
 TIMEOUT: Final = (2.0, 5.0)
-"""Seconds to connect and to wait: a person sits before the screen."""
+"""Seconds to connect and to read; a person is waiting."""
 
 KEYCLOAK_AWAY = message(
     "sign_in.keycloak_away",
@@ -64,7 +64,7 @@ NOT_A_MEMBER = message(
 
 @dataclass(frozen=True, slots=True)
 class LoginState:
-    """A sign-in that was begun and not ended."""
+    """A sign-in in progress."""
 
     realm: Realm
     tenant_id: UUID
@@ -79,7 +79,7 @@ class LoginState:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedIdentity:
-    """What Keycloak vouches for after a sign-in. `roles` are those of the token, nothing more."""
+    """The verified result of a sign-in. `roles` are those of the token only."""
 
     realm: Realm
     tenant_id: UUID
@@ -91,7 +91,7 @@ class AuthenticatedIdentity:
 
 
 def decrypt_login_state(cipher: TextCipher, cookie: str | None) -> LoginState:
-    """The attempt in the cookie. Raises NotAllowed when there is none of ours, or it is too old."""
+    """The sign-in in the cookie. Raises NotAllowed when it is missing, does not decrypt, or is too old."""
     text = cipher.decrypt(cookie or "", seconds=SECONDS)
     if text is None:
         raise NotAllowed(NOT_OURS)
@@ -114,7 +114,7 @@ class OidcLogin:
     def begin(
         self, realm: Realm, tenant_id: UUID, back_to: str, *, language: str, anew: bool = False
     ) -> tuple[LoginState, str]:
-        """A fresh attempt and the address to send the browser to. `anew` asks for the password whatever happens."""
+        """A new sign-in and the address to redirect to. `anew` asks for the password again (prompt=login)."""
         login_state = LoginState(
             realm, tenant_id, secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48), back_to
         )
@@ -211,5 +211,5 @@ class OidcLogin:
 
 
 def _sanitize(text: str) -> str:
-    """The server's word for it, short and harmless on a page."""
+    """The server's error code, shortened and stripped for a page."""
     return "".join(letter for letter in str(text)[:60] if letter.isalnum() or letter in " _:-.")

@@ -1,4 +1,4 @@
-"""Where the two realms answer. Addresses are pinned, not discovered: nobody can point us to another issuer."""
+"""The addresses of the two realms. They are configured, not discovered, so the issuer cannot be replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which roles count: those the token names *and* Moyai's own grants hold. Pure.
+"""Effective roles: those that the token names *and* Moyai has granted. Pure.
 
 Of a municipality's token only `organization.<alias>.resource_access["moyai-api"].roles` is read, never the merged roles
 at the top, which mix tenants. Being a member of the organization is itself the role `tenant-member`.
@@ -22,7 +22,7 @@ def organization_in(claims: Mapping[str, Any], alias: str) -> Mapping[str, Any] 
 
 
 def roles_in_token(claims: Mapping[str, Any], realm: Realm, alias: str | None) -> frozenset[Role]:
-    """The roles the token names, of the realm's own kind; others are as if they were not there."""
+    """The roles the token names, of the realm's own kind; others are ignored."""
     if realm is Realm.OPERATORS:
         return _named(claims) & OPERATOR_ROLES
     organization = None if alias is None else organization_in(claims, alias)
@@ -32,7 +32,7 @@ def roles_in_token(claims: Mapping[str, Any], realm: Realm, alias: str | None) -
 
 
 def effective_roles(in_token: frozenset[Role], granted: frozenset[Role]) -> frozenset[Role]:
-    """Both must agree, for plain membership too."""
+    """The intersection of token and grants, for `tenant-member` too."""
     return in_token & granted
 
 

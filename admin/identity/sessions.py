@@ -1,7 +1,7 @@
-"""The session behind a cookie: found, looked at anew at each request, and its last use noted.
+"""Sessions by cookie: looked up and checked at each request; the time of last use is stored.
 
-The cookie is `<tenant id>.<secret>`: the tenant stands in it because without a scope no row can be seen at all; a wrong
-one finds nothing. Whoever reads the database finds no secret to present.
+The cookie is `<tenant id>.<secret>`: the tenant is in it because without a tenant scope no row is visible. The database
+holds only the SHA-256 of the secret.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def new_cookie(tenant_id: UUID) -> tuple[str, str]:
 def find_session(cookie: str) -> ActiveSession | None:
     """The session of this cookie when it, the person and the tenant are still in force; else None.
 
-    The roles are worked out anew: what the token named at the sign-in and what is granted at this instant.
+    The roles are computed at each request: those of the token at sign-in that are granted at this instant.
     """
     tenant_id = _parse_tenant_id(cookie)
     if tenant_id is None:

@@ -1,7 +1,7 @@
-"""Tokens of Keycloak, verified here without asking anybody: signature first, then every claim that says what it is for.
+"""Verification of Keycloak's JWTs (RFC 7519, RFC 8725) without a request: signature first, then each claim.
 
-Only RS256, only keys of the two realms, only tokens of the right kind. Each check is one line, and a test turns red
-without it. What a verified token is worth (is the person still there, is the role in force) is not decided here.
+Only RS256, only keys of the two realms, only tokens of the right kind. tests/admin/test_tokens.py
+fails without any one of the checks. Whether the person and the role are still in force is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Claims = Mapping[str, Any]
 
 
 class TokenRejected(Exception):
-    """The token is not one we accept. The word is for our log; the caller is told nothing of it."""
+    """The token is not accepted. The text names the check for the log; the caller does not see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class VerifiedToken:
 
 
 class TokenVerifier:
-    """Verifies tokens of both realms. Safe for threads."""
+    """Verifies tokens of both realms. Thread-safe."""
 
     def __init__(self, realms: Mapping[Realm, RealmEndpoints]) -> None:
         self._realms = {address.issuer: realm for realm, address in realms.items()}
@@ -140,7 +140,7 @@ def _audience(claims: Claims) -> list[str]:
 
 
 def _unverified_claims(part: str) -> dict[str, Any]:
-    """A part of the token as it claims to be; proves nothing."""
+    """The claims of a part of the token, without verification."""
     try:
         value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, binascii.Error, RecursionError) as broken:

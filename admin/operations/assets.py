@@ -1,7 +1,7 @@
-"""The one script of others that the console uses: htmx, fetched as a package when Moyai starts, and kept.
+"""htmx, the only third-party script of the console: fetched when Moyai starts, and stored.
 
 It comes as the WebJar `org.webjars.npm:htmx.org` from the Maven registry through `jgo` and must have the digest written
-here. Without it every page works, and progress is looked at by a link instead of by itself.
+here. Without it every page works; progress is then reloaded by a link.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bringing a whole Moyai up, in order: servers, schema, web, realms, worker. Every step is safe to repeat."""
+"""Start of an installation, in order: servers, schema, web, realms, worker. Every step is idempotent."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def bring_up(
     migrate: Callable[[str], None],
     while_starting: Callable[[], None] = lambda: None,
 ) -> None:
-    """Start and prepare everything; when it returns, pages are served and jobs are carried.
+    """Start and prepare everything; when it returns, pages are served and jobs run.
 
     `migrate` brings the database at a URL of its owner to the newest schema. `while_starting` is called while Keycloak
-    starts: for what the caller needs afterwards and can make ready by itself.
-    Servers that the settings name elsewhere are only asked whether they are there. Raises Conflict, Invalid or
+    starts: for work of the caller that does not need Keycloak.
+    Servers that the settings name are only checked for readiness. Raises Conflict, Invalid or
     DependencyUnavailable; what was started by then is stopped by the supervisor.
     """
     database = settings.embedded_postgresql() if settings.needs_postgresql else None
@@ -91,7 +91,7 @@ def bring_up(
 
 
 def check_database(settings: Settings) -> str:
-    """The version of the PostgreSQL that serves Moyai, as it says itself. Raises DependencyUnavailable."""
+    """The server version of Moyai's PostgreSQL. Raises DependencyUnavailable."""
     address = settings.app_url.replace("postgresql+psycopg://", "postgresql://", 1)
     try:
         with psycopg.connect(address, connect_timeout=_TIMEOUT_SECONDS) as connection:
@@ -154,7 +154,7 @@ def _configure(settings: Settings, progress: Progress) -> None:
 
 
 def _fetch_script(settings: Settings, progress: Progress) -> None:
-    """The console's one script of others. Pages work without it, so that its absence stops nothing."""
+    """Fetch htmx. Pages work without it, so a failure is only reported."""
     from admin.operations import assets
 
     try:

@@ -1,4 +1,4 @@
-"""The embedded Keycloak: how one is started on a prepared distribution, and whether it is ready."""
+"""The embedded Keycloak: its command, its environment and its readiness."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_CONNECTIONS = 20
 class EmbeddedKeycloak:
     """One Keycloak on 127.0.0.1, its tables in the database at `jdbc_url`, its management on its own port.
 
-    `url` is what browsers and we call it by, and so the beginning of every issuer. The bootstrap client exists in the
+    `url` is the address for browsers and for Moyai; every issuer begins with it. The bootstrap client exists in the
     realm `master` from the first start on; its secret reaches the server through the environment only.
     """
 
@@ -57,7 +57,7 @@ class EmbeddedKeycloak:
         ]
 
     def environment(self) -> Mapping[str, str]:
-        """The surroundings of the process, secrets included."""
+        """The environment variables of the process, secrets included."""
         return keycloak_distribution.environment(self.java) | {
             "KC_DB_URL": self.jdbc_url,
             "KC_DB_USERNAME": KEYCLOAK,
@@ -67,7 +67,7 @@ class EmbeddedKeycloak:
         }
 
     def _virtual_machine(self) -> list[str]:
-        """Java with what `kc.sh` would give it. The script itself stays between, and killing it leaves Java running."""
+        """The Java command with the options of `kc.sh`, which itself would stay as a parent that leaves Java behind."""
         opened = ("java.util", "java.util.concurrent", "java.security", "java.lang")
         threads = "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory"
         return [
@@ -92,7 +92,7 @@ class EmbeddedKeycloak:
         ]
 
     def is_ready(self) -> bool:
-        """Whether the server says of itself that it is ready."""
+        """Whether the management port reports the server ready."""
         return answers_ok(f"http://{LOOPBACK}:{self.management_port}/health/ready")
 
     def version(self) -> str | None:

@@ -1,7 +1,7 @@
 """Keycloak as a folder that is ready to start: fetched, checked, unpacked and built once, then kept.
 
 The archive comes from the Maven registry through `jgo` and must have the digest written here. The folder is built for
-PostgreSQL with health answers; a folder that exists is complete, because it gets its name when it is finished.
+PostgreSQL with health answers; a folder that exists is complete, because it is renamed into place last.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def prepare(kept: Path, *, java: Path, given: Path | None = None, progress: Prog
     """A built Keycloak below `kept`, made on the first call and found on every later one.
 
     `given` (KEYCLOAK_HOME) is copied rather than built in place: it may be read-only or in use by others.
-    Raises DependencyUnavailable, Conflict or Invalid; nothing half-made is left under the final name.
+    Raises DependencyUnavailable, Conflict or Invalid; no incomplete folder is left under the final name.
     """
     version = VERSION if given is None else version_of(given)
     if version is None or (given and not (given / "bin" / "kc.sh").is_file()):
@@ -130,7 +130,7 @@ def prepare(kept: Path, *, java: Path, given: Path | None = None, progress: Prog
 
 
 def environment(java: Path) -> dict[str, str]:
-    """What Keycloak's script may see of our surroundings. Nothing of the caller's KC_… or JAVA_… settings."""
+    """The environment for Keycloak's script: without the caller's KC_… and JAVA_… variables."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC", **kept, "JAVA_HOME": str(java)}
 
@@ -200,7 +200,7 @@ def _build(distribution: Path, java: Path) -> None:
 
 @contextmanager
 def _file_lock(lock: Path) -> Iterator[None]:
-    """One process at a time; the others wait. The system lifts the lock when its holder dies."""
+    """An exclusive file lock (flock): others wait; the kernel releases it when its process ends."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,6 +1,6 @@
 """Which Keycloak, which keys and which mail server the identity package works with, read from the settings.
 
-Composition only: what the realms hold stands in `tenancy.keycloak.specification`, how they are brought there in
+Composition only: the content of the realms is in `tenancy.keycloak.specification`, applying it in
 `tenancy.keycloak.configure`.
 """
 
@@ -32,11 +32,11 @@ SENDER_NAME = "Moyai 催合"
 
 
 def configure(settings: Settings, *, check: bool = False) -> ConfigurationResult:
-    """Bring both realms to their specification, or with `check` only tell what differs.
+    """Bring both realms to their specification, or with `check` only report the differences.
 
     Makes the keys in MOYAI_HOME the first time. Without SMTP_URL Keycloak hands its mail to the worker's own mail
-    server on this machine. Raises `DependencyUnavailable` when Keycloak does not answer, `Invalid` when nobody was
-    named who may set it up.
+    server on this machine. Raises `DependencyUnavailable` when Keycloak does not answer, `Invalid` when the
+    settings name no administrator.
     """
     administrator = settings.keycloak_administrator
     if administrator is None:
@@ -47,7 +47,7 @@ def configure(settings: Settings, *, check: bool = False) -> ConfigurationResult
 
 
 def deployment_config(settings: Settings) -> DeploymentConfig:
-    """What the specification needs to know of this installation."""
+    """The values of this installation that the specification of the realms needs."""
     keys = backend_keys(settings)
     return DeploymentConfig(
         public_url=settings.public_url,

@@ -1,4 +1,4 @@
-"""Ports on 127.0.0.1: free or taken, and by whom."""
+"""Ports on 127.0.0.1: whether one is free, and which process listens on it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def is_free(port: int) -> bool:
 
 
 def port_owner(port: int) -> str | None:
-    """The process that listens on `port`, as "name (pid)"; None where the system does not let us see it."""
+    """The process that listens on `port`, as "name (pid)"; None where the operating system does not tell."""
     try:
         listening = psutil.net_connections(kind="tcp4")
     except (psutil.AccessDenied, OSError):
@@ -37,7 +37,7 @@ def port_owner(port: int) -> str | None:
 
 
 def find_free_port() -> int:
-    """A port that was free a moment ago. Another process may take it first: be ready to choose again."""
+    """A port that is free now. Another process may take it before the caller does."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -133,7 +133,7 @@ class EmbeddedPostgreSQL:
             return None
 
     def remove_stale_files(self) -> None:
-        """Remove the pid file of a killed server. PostgreSQL would trust it where the pid has become a stranger's."""
+        """Remove the pid file of a killed server. PostgreSQL would trust it if another process has the pid now."""
         if self.find_orphan() is None:
             (self.data_folder / _PID_FILE).unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
-"""Processes we started: known again by pid and birth, ended in order, and nothing else ever touched.
+"""Processes that Moyai started: identified by pid and start time, and stopped. No other process is signalled.
 
-A pid alone proves nothing: after a crash it may belong to a stranger. So each record carries the moment of birth, and
-a process is ours only when both agree.
+After a crash a pid may belong to another process. Each record therefore holds the start time too; a process is ours
+only when both match.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from admin.operations.readiness import wait_until
 
 
 def process_start_time(pid: int) -> str | None:
-    """When process `pid` was born, in words that never fit another process; None when there is none (or a zombie)."""
+    """The start time of process `pid` as text, unique with the pid; None when there is none (or a zombie)."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -37,7 +37,7 @@ def process_start_time(pid: int) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class ProcessRecord:
-    """One process that we started, as its pid file remembers it. It leads a process group of its own."""
+    """One process that Moyai started, as stored in its pid file. It leads its own process group."""
 
     name: str
     pid: int
@@ -50,11 +50,11 @@ class ProcessRecord:
         return cls(name, pid, process_start_time(pid) or "ended", facts)
 
     def is_alive(self) -> bool:
-        """Whether that very process still runs."""
+        """Whether this process (same pid and start time) still runs."""
         return process_start_time(self.pid) == self.birth
 
     def group(self) -> list[psutil.Process]:
-        """The processes of its group that still run, the leader too; empty when the pid is a stranger's by now."""
+        """The processes of its group that still run, the leader too; empty when another process has the pid by now."""
         leader = process_start_time(self.pid)
         if leader is not None and leader != self.birth:
             return []
@@ -75,21 +75,21 @@ class PidFiles:
         self._folder = folder
 
     def write(self, record: ProcessRecord) -> None:
-        """Remember a process; the file is there whole or not at all."""
+        """Write the pid file, atomically."""
         self._folder.mkdir(parents=True, exist_ok=True)
         unfinished = self._folder / f".{record.name}.{os.getpid()}"
         unfinished.write_text(json.dumps(asdict(record)), encoding="utf-8")
         unfinished.replace(self._folder / f"{record.name}.json")
 
     def read(self, name: str) -> ProcessRecord | None:
-        """What the pid file says; None when there is none, or it does not make sense."""
+        """The record in the pid file; None when it is missing or malformed."""
         try:
             return ProcessRecord(**json.loads((self._folder / f"{name}.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
     def running(self, name: str) -> ProcessRecord | None:
-        """The record of `name` when that very process still runs."""
+        """The record of `name` if its process still runs, else None."""
         record = self.read(name)
         return record if record is not None and record.is_alive() else None
 
@@ -98,9 +98,9 @@ class PidFiles:
 
 
 def stop_process(record: ProcessRecord, *, stop_signal: signal.Signals, seconds: float) -> bool:
-    """End the process: ask it, and after `seconds` end its whole group by force. True when it left by itself.
+    """Signal the process to stop; after `seconds` kill its group. True when it stopped by itself.
 
-    A stranger that has its pid by now is not touched.
+    Another process that has the pid by now is not signalled.
     """
     if record.is_alive():
         with contextlib.suppress(ProcessLookupError):

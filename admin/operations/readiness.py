@@ -10,7 +10,7 @@ _PAUSE_SECONDS = 0.05
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, interrupted: threading.Event | None = None) -> bool:
-    """Ask `holds` again and again until it is true; False when `seconds` passed, or at once when `interrupted`."""
+    """Poll `holds` until it is true; False when `seconds` passed, or at once when `interrupted`."""
     pause = interrupted or threading.Event()
     end = time.monotonic() + seconds
     while not condition():

@@ -1,6 +1,6 @@
 """Secrets of an embedded installation: made once, kept in `MOYAI_HOME/secrets`, readable by their owner only.
 
-They never stand on a command line or in a log; whoever deletes the home deletes them with what they opened.
+They are never on a command line or in a log.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from governance.kernel.private_files import write_private
 
 
 def load_or_create(folder: Path, name: str, keys: Sequence[str]) -> Mapping[str, str]:
-    """The secrets of file `name`, one for each of `keys`; those not there yet are made (192 bits each)."""
+    """The secrets of file `name`, one for each of `keys`; missing ones are generated (192 bits each)."""
     found = read(folder, name)
     missing = {key: secrets.token_urlsafe(24) for key in keys if key not in found}
     if not missing:

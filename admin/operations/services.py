@@ -1,4 +1,4 @@
-"""The processes that make up a running Moyai, each described as data; the supervisor runs whatever it is handed."""
+"""The processes of an installation as data, for the supervisor."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _NOT_FOR_SERVING = ("MOYAI_MIGRATION_URL", "MOYAI_KEYCLOAK_CLIENT_ID", "MOYAI_KE
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """One process: how it starts, when it is ready, how it is asked to stop.
+    """One process: its command, its readiness check, its stop signal.
 
     `ports` are those it will listen on, on 127.0.0.1. `remove_stale_files` runs before every start and removes what
-    a killed predecessor left in its way.
+    a killed predecessor left.
     """
 
     name: str
@@ -50,7 +50,7 @@ class ServiceSpec:
 
 
 def postgresql(server: EmbeddedPostgreSQL) -> ServiceSpec:
-    """The embedded PostgreSQL. SIGINT is its word for: end sessions, write a checkpoint, go."""
+    """The embedded PostgreSQL. SIGINT is its fast shutdown: sessions end, a checkpoint is written."""
     return ServiceSpec(
         name=POSTGRESQL,
         label="PostgreSQL",
@@ -99,7 +99,7 @@ def web(settings: Settings) -> ServiceSpec:
 
 
 def worker(settings: Settings, *, is_running: Callable[[], bool]) -> ServiceSpec:
-    """The worker that carries out jobs. It listens to nobody, except for mail where no SMTP_URL is set."""
+    """The worker that runs jobs. It listens on no port, except for mail where SMTP_URL is unset."""
     return ServiceSpec(
         name=WORKER,
         label="Worker",

@@ -1,7 +1,7 @@
 """Every setting of Moyai, read once from the environment, checked, and then fixed.
 
-Whoever needs a setting is handed `Settings`; nobody else reads the environment. Secrets of an embedded installation
-are not settings: they are made in `MOYAI_HOME/secrets` and read when an address is asked for.
+Code that needs a setting gets `Settings` passed; nothing else reads the environment. Secrets of an embedded
+installation are not settings: they are made in `MOYAI_HOME/secrets` and read when an address is asked for.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     """The settings in force. Given addresses are None where the embedded server is used.
 
     Addresses have no slash at the end. `proxy_hops` is how many reverse proxies in front may be believed
-    (X-Forwarded-*); 0 believes none. `prefectures` are those whose bodies may be registered; None is
+    (X-Forwarded-*); 0 believes none. `prefectures` are those whose municipalities may be registered; None is
     the operator's own. What may hold a password is left out of `repr`.
     """
 
@@ -237,7 +237,7 @@ class Settings(BaseSettings):
 
     @property
     def keycloak_url(self) -> str:
-        """What browsers and we call Keycloak by, without a slash at the end; issuers begin with it."""
+        """The address of Keycloak for browsers and for Moyai, without a slash at the end; issuers begin with it."""
         return self.keycloak_url_given or f"http://localhost:{self.keycloak_port}"
 
     @property
@@ -286,7 +286,7 @@ class Settings(BaseSettings):
 
     @property
     def keycloak_administrator(self) -> KeycloakAdministrator | None:
-        """Who may set up the realms; None where Keycloak is somebody else's and no one was named."""
+        """The client that may set up the realms; None with a Keycloak of one's own and no client named."""
         if self.keycloak_client_id is not None and self.keycloak_client_secret is not None:
             return KeycloakAdministrator(self.keycloak_client_id, self.keycloak_client_secret)
         if self.keycloak_url_given is not None:

@@ -1,7 +1,7 @@
-"""Moyai's own small supervisor: starts servers, waits until they are ready, revives what died, stops what it started.
+"""The supervisor: starts servers, waits until they are ready, restarts those that died, stops what it started.
 
-One supervisor a home, kept so by a lock that the system lifts when its holder dies. What a killed supervisor left
-behind is recognised by pid and birth and ended in order at the next start. It never touches any other process.
+One supervisor a home, by a file lock that the kernel releases when its process ends. Processes that a killed supervisor
+left are identified by pid and start time and stopped at the next start. No other process is signalled.
 """
 
 from __future__ import annotations

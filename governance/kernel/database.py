@@ -1,7 +1,7 @@
 """The database session and the scope that decides which tenants' rows it can see.
 
 Flask-SQLAlchemy and SQLModel share one MetaData, one session and so one transaction. Every transaction begins by
-telling PostgreSQL whose rows it may touch; row-level security does the rest. No query of a tenant's rows lives here.
+setting `moyai.scope` for the policies of row-level security. No query of a tenant's rows lives here.
 """
 
 from __future__ import annotations

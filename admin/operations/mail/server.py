@@ -1,4 +1,4 @@
-"""The mail server of a machine that has none: takes mail from this machine and keeps it. It sends nothing on."""
+"""A local SMTP server where no mail server is set: stores mail from this machine and forwards none."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Flask-Admin's own templates, changed where they are loaded: for a strict policy, and for everybody who reads them.
+"""Patches of Flask-Admin's templates, applied when they are loaded: for the CSP, both languages and ARIA.
 
-The templates stay in the installed package. Each change names what it replaces and how often that stands there; a new
-version of the package that says it differently stops the start with the place named.
+The templates stay in the installed package. Each patch names the text it replaces and how often it occurs; a version
+of the package with another text fails at start, and the error names the template.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from jinja2 import BaseLoader, Environment, TemplateNotFound
 
 
 class TemplatePatch(NamedTuple):
-    """Text of a template, what stands in its place, and how often it is there."""
+    """Text of a template, its replacement, and how often the text occurs."""
 
     old: str
     new: str
@@ -38,7 +38,7 @@ TEMPLATE_PATCHES: Final[dict[str, tuple[TemplatePatch, ...]]] = {
             "    {% block head %}\n    {% endblock %}",
             """    {% block head %}
     {% endblock %}
-    <link href="{{ url_for('backoffice_look.static', filename='backoffice.css') }}" rel="stylesheet">""",
+    <link href="{{ url_for('backoffice_assets.static', filename='backoffice.css') }}" rel="stylesheet">""",
         ),
         TemplatePatch(
             '    <div class="container{% if theme.fluid %}-fluid{% endif %}">',
@@ -148,7 +148,7 @@ TEMPLATE_PATCHES: Final[dict[str, tuple[TemplatePatch, ...]]] = {
 
 
 class PatchedLoader(BaseLoader):
-    """Gives Flask-Admin's templates as they are after their changes; knows no others."""
+    """Loads Flask-Admin's templates with their patches applied, and no others."""
 
     def __init__(self) -> None:
         self._made = {f"admin/{name}": _patched(name, patches) for name, patches in TEMPLATE_PATCHES.items()}
