@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from html import escape
 from http import HTTPStatus
@@ -11,7 +10,7 @@ from uuid import UUID
 import pytest
 from flask import Flask, request
 from pydantic import BaseModel
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from admin.core.errors import STATUS, problem
 from admin.core.guard import requires
@@ -276,18 +275,22 @@ def test_what_a_browser_refused_to_load_is_logged_without_its_query(
     assert SECRET not in logged
 
 
-def test_a_lost_database_is_a_503_within_three_seconds_and_comes_back(
-    postgresql: PostgreSQL, operator_tenant: UUID, visitors: Visitors, signed_in: SignIn
+def test_a_lost_database_is_a_503_after_one_attempt_of_three_seconds_at_most_and_comes_back(
+    postgresql: PostgreSQL, web: Flask, operator_tenant: UUID, visitors: Visitors, signed_in: SignIn
 ) -> None:
     owner = signed_in(visitors.person(visitors.municipality("432083", "山鹿市"), Role.TENANT_OWNER))
     assert owner.get("/database").text == "1"
 
+    # The seconds that libpq may wait in each attempt to connect: the clock of a busy machine proves nothing.
+    attempts: list[int] = []
+    with web.app_context():
+        event.listen(db.engine, "do_connect", lambda *called: attempts.append(called[3]["connect_timeout"]))
     postgresql.kill()
     try:
         for path in ("/database", "/api/v1/database", "/trial/tenants/00000000-0000-7000-8000-000000000000", "/readyz"):
-            started = time.monotonic()
+            attempts.clear()
             answer = owner.get(path)
-            assert time.monotonic() - started < 3
+            assert attempts == [3], path
             assert answer.status_code == 503, path
             if path != "/readyz":
                 assert answer.headers["Retry-After"] == "5"
