@@ -14,17 +14,21 @@ CATALOGUE := admin/interface/translations/ja/LC_MESSAGES/messages
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench soak lock messages clean
+.PHONY: help run test test-fast check format bench soak lock messages clean
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
-	@echo "  MEMBERS=13|21 for run, ARGS='-k words' and WORKERS=2 for test, PYTHON=python3.12 for all."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@echo "  MEMBERS=13|21 for run, ARGS='-k words' and WORKERS=2 for the tests, PYTHON=python3.12 for all."
 
 run: $(READY) ## Start everything, carry out the main job on example data, serve until Ctrl-C.
 	$(IN_VENV)/moyai run --members $(MEMBERS)
 
 test: $(READY) ## Run every test on real servers of their own.
 	$(IN_VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term $(ARGS)
+
+test-fast: $(READY) ## Run the tests that need neither Keycloak nor a browser: for every minute, below one.
+	$(IN_VENV)/python -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder \
+	  -m 'not keycloak and not browser and not slow' $(ARGS)
 
 check: $(READY) ## What a reviewer runs: style, types, import rules, tests.
 	$(IN_VENV)/ruff check .

@@ -66,8 +66,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Grouped
     return GroupedScheduling(config, log)
 
 
+_MARKED_BY_FIXTURE = {"keycloak_server": "keycloak", "browser": "browser"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m picks by these marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no worker waits for the other at the end."""
+    """Mark what asks for Keycloak or a browser, and begin with what takes longest, so that no worker waits at last."""
+    for item in items:
+        for fixture, mark in _MARKED_BY_FIXTURE.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(mark)
     items.sort(key=lambda item: [_group(item.nodeid) != name for name in _LONGEST_FIRST])
 
 

@@ -21,6 +21,7 @@ from tests import servers
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("admin", "tenancy", "billing", "governance")
 Run = Callable[..., str]
+pytestmark = pytest.mark.slow
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
 
 
