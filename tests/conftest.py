@@ -37,8 +37,9 @@ _SERVER_GROUPS = {
         "tests/admin/example/",
         "tests/admin/servers/test_commands.py",
     ),
+    "upgrade": ("tests/upgrade/",),
 }
-"""What shares a server that takes a minute to start: the journeys' installation, the session's Keycloak."""
+"""What shares a server that takes a minute to start: the journeys' installation, a Keycloak, a restored database."""
 
 _LONGEST_FIRST = (
     "journeys",
