@@ -71,6 +71,7 @@ REQUESTS: Final[Mapping[str, FormerRequest]] = {
     "decide_quota": FormerRequest("decide_quota", {"reason": "why"}),
     "close_session": FormerRequest("close_session", {"reason": "why"}),
     "register_tenant": FormerRequest("register_tenant", {"statistics": "figures"}),
+    "open_session": FormerRequest("open_session", {"id_token_encrypted": "id_token_sealed"}),
 }
 """Command → `idempotency_key.command`, and the field names that `request_hash` was computed over."""
 
