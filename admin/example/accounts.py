@@ -24,9 +24,9 @@ from governance.permissions import Role
 from tenancy.clients.queries import service_clients
 from tenancy.clients.states import ClientState
 from tenancy.keycloak.port import Realm, service_client_name
+from tenancy.people.models import MemberDetails
 from tenancy.people.queries import members, roles_of_members
-from tenancy.people.tables import Member
-from tenancy.tenants.queries import tenants
+from tenancy.tenants.queries import list_tenants
 
 EXAMPLE_ONLY = message(
     "example.not_here",
@@ -68,7 +68,7 @@ def create_accounts(settings: Settings) -> list[Account]:
     new = [(member, account) for member, account in people if account.username not in kept]
     setter = example_passwords(settings) if new else None
 
-    def set_password(entry: tuple[Member, Account]) -> Account | None:
+    def set_password(entry: tuple[MemberDetails, Account]) -> Account | None:
         member, account = entry
         password = secrets.token_urlsafe(18)
         if setter is None:
@@ -100,7 +100,7 @@ def client_accounts(settings: Settings) -> list[dict[str, str]]:
     with system_transaction(OPERATOR) as session:
         found = [
             (service_client_name(tenant.id, client.id), tenant.code or "")
-            for tenant in tenants(session)
+            for tenant in list_tenants(session)
             for client in service_clients(session, tenant.id)
             if client.state == ClientState.ACTIVE
         ]
@@ -127,14 +127,12 @@ def person_of_role(session: Session, tenant_id: UUID, role: Role) -> UUID:
     raise LookupError(role)
 
 
-def _people(session: Session) -> list[tuple[Member, Account]]:
+def _people(session: Session) -> list[tuple[MemberDetails, Account]]:
     found = []
-    for tenant in tenants(session):
-        roles = roles_of_members(session, tenant.id, clock.now())
+    for tenant in list_tenants(session):
         realm = Realm.OPERATORS if tenant.is_operator else Realm.TENANTS
-        for member in members(session, tenant.id):
-            held = roles.get(member.person_id, frozenset())
-            above = sorted(role.value for role in held if role is not Role.TENANT_MEMBER)
+        for member in members(session, tenant.id, clock.now()):
+            above = [role.value for role in member.roles if role is not Role.TENANT_MEMBER]
             role = above[0] if above else Role.TENANT_MEMBER.value
             found.append((member, Account(member.email, "", realm.value, role, tenant.code or "")))
     return found

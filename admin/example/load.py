@@ -52,7 +52,7 @@ from tenancy.keycloak.port import Identities
 from tenancy.onboarding.models import OnboardingView
 from tenancy.onboarding.steps import StepName, StepState
 from tenancy.onboarding.worker import OnboardingWorker
-from tenancy.tenants.queries import count_by_state, tenants
+from tenancy.tenants.queries import TenantFilter, count_by_state, list_tenants
 from tenancy.tenants.states import TenantState
 
 STUCK = message(
@@ -139,7 +139,7 @@ class ExampleLoader:
 
     def _seed_tenants(self, actor: Actor, version_id: UUID) -> None:
         with system_transaction(OPERATOR) as session:
-            found = {tenant.code: tenant for tenant in tenants(session) if not tenant.is_operator}
+            found = {tenant.code: tenant for tenant in list_tenants(session) if not tenant.is_operator}
         keys = self._settings.home / FOLDER / "clients"
         for place, municipality in enumerate([*first_members(), *second_members()]):
             seed_data.seed_tenant(
@@ -153,7 +153,8 @@ class ExampleLoader:
 
     def _onboard(self, actor: Actor, cohort: str) -> None:
         with system_transaction(OPERATOR) as session:
-            waiting = [tenant for tenant in tenants(session, cohort=cohort) if tenant.state != TenantState.ACTIVE]
+            found = list_tenants(session, TenantFilter(cohort=cohort))
+            waiting = [tenant for tenant in found if tenant.state is not TenantState.ACTIVE]
         if not waiting:
             return
         plan = plan_cohort(self._identities, cohort)
@@ -240,7 +241,7 @@ class ExampleLoader:
 
     def _report_onboarding(self, view: OnboardingView) -> None:
         with system_transaction(OPERATOR) as session:
-            name = next(tenant.name for tenant in tenants(session) if tenant.id == view.tenant_id)
+            name = next(tenant.name for tenant in list_tenants(session) if tenant.id == view.tenant_id)
         done = sum(step.state in (StepState.DONE, StepState.SKIPPED) for step in view.steps)
         self._progress(f"  {name}: {view.state.value} ({done}/{len(view.steps)})")
 

@@ -42,9 +42,9 @@ from tenancy.tenants.commands import (
     import_tenants,
     register_operator,
 )
-from tenancy.tenants.queries import tenants
+from tenancy.tenants.models import TenantFacts
+from tenancy.tenants.queries import list_tenants
 from tenancy.tenants.states import TenantState
-from tenancy.tenants.tables import Tenant
 
 FISCAL_YEAR: Final = 2025
 COST_YEN: Final = 24_000_000
@@ -101,7 +101,7 @@ WITH_MORE_PEOPLE: Final = 2
 def seed_operator() -> Actor:
     """The prefecture as the operator; answers who acts at the command line."""
     with system_transaction(OPERATOR) as session:
-        found = [tenant for tenant in tenants(session) if tenant.is_operator]
+        found = [tenant for tenant in list_tenants(session) if tenant.is_operator]
     if found:
         return command_line_actor(found[0].id)
     operator_id = new_id()
@@ -117,7 +117,7 @@ def seed_operator() -> Actor:
 def seed_operator_people(actor: Actor) -> None:
     """One person for each role of the operator."""
     with system_transaction(OPERATOR) as session:
-        known = {member.email for member in members(session, actor.tenant_id)}
+        known = {member.email for member in members(session, actor.tenant_id, clock.now())}
     for role, given_name in OPERATOR_ACCOUNTS:
         email = f"{role.value}@{OPERATOR_DOMAIN}"
         if email not in known:
@@ -150,7 +150,7 @@ def seed_cohort(actor: Actor, cohort: tuple[str, str, int], municipalities: Sequ
     name, label, fiscal_year = cohort
     define_cohort(DefineCohort(name=name, label=label, fiscal_year=fiscal_year), actor=actor)
     with system_transaction(OPERATOR) as session:
-        known = {tenant.code for tenant in tenants(session)}
+        known = {tenant.code for tenant in list_tenants(session)}
     new = [one for one in municipalities if one.code not in known]
     if new:
         import_tenants(
@@ -165,17 +165,17 @@ def seed_cohort(actor: Actor, cohort: tuple[str, str, int], municipalities: Sequ
         )
 
 
-def seed_tenant(actor: Actor, tenant: Tenant, version_id: UUID, keys: Path, *, more_people: bool) -> None:
+def seed_tenant(actor: Actor, tenant: TenantFacts, version_id: UUID, keys: Path, *, more_people: bool) -> None:
     """Everything one tenant's onboarding needs: agreed, on a plan, an owner, a system with its key, an acceptance.
 
     The private half of the system's key is kept in `keys`, as its owner would keep it.
     """
     with system_transaction(OPERATOR) as session:
-        present = {member.email for member in members(session, tenant.id)}
+        present = {member.email for member in members(session, tenant.id, clock.now())}
         has_client = bool(service_clients(session, tenant.id))
         has_plan = plan_in_force(session, tenant.id, clock.today()) is not None
         accepted = {acceptance.version_id for acceptance in acceptances(session, tenant.id)}
-    state = TenantState(tenant.state)
+    state = tenant.state
     for before, to in ((TenantState.APPLIED, TenantState.SCREENING), (TenantState.SCREENING, TenantState.AGREED)):
         if state is before:
             state = change_tenant_state(

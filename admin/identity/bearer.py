@@ -5,21 +5,20 @@ from __future__ import annotations
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 
 from admin.core.guard import Identification
-from admin.identity.membership import membership_status, operator_tenant
 from admin.identity.roles import effective_roles, organization_in, roles_in_token
 from admin.identity.tokens import Claims, TokenRejected, TokenVerifier, VerifiedToken
 from governance.actors import Actor, ActorKind
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import SCOPE_PERMISSIONS, Permission
+from tenancy.clients.queries import client_access
 from tenancy.clients.states import ClientState
-from tenancy.clients.tables import ServiceClient
 from tenancy.keycloak.port import CONSOLE_CLIENT, Realm, organization_alias, service_client_name
-from tenancy.tenants.states import STATE_EFFECTS, TenantState
-from tenancy.tenants.tables import Tenant
+from tenancy.people.membership import membership_status
+from tenancy.tenants.facts import operator_id
+from tenancy.tenants.states import STATE_EFFECTS
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +74,7 @@ def _person(token: VerifiedToken) -> Actor:
     person_id = parse_person_id(token.claims)
     if token.realm is Realm.OPERATORS:
         with tenant_scope(OPERATOR):
-            tenant_id = operator_tenant(db.session())
+            tenant_id = operator_id(db.session())
     else:
         tenant_id = parse_tenant_id(token.claims)
     if tenant_id is None:
@@ -95,20 +94,14 @@ def _service_client(claims: Claims, client: str) -> Actor:
     client_id = _uuid(client[-36:], "azp")
     if client != service_client_name(tenant_id, client_id):
         raise TokenRejected("azp")
-    today = clock.today()
     with tenant_scope(tenant_id):
-        found = db.session.execute(
-            select(ServiceClient, Tenant.state)
-            .join(Tenant, Tenant.id == ServiceClient.tenant_id)
-            .where(ServiceClient.tenant_id == tenant_id, ServiceClient.id == client_id)
-        ).one_or_none()
+        found = client_access(db.session(), tenant_id, client_id, clock.today())
     if found is None:
         raise TokenRejected("client")
-    row, state = found
-    is_running = row.state != ClientState.STOPPED and row.in_force_on(today)
-    if not is_running or not STATE_EFFECTS[TenantState(state)].clients_get_tokens:
+    is_running = found.state is not ClientState.STOPPED and found.is_in_force
+    if not is_running or not STATE_EFFECTS[found.tenant_state].clients_get_tokens:
         raise TokenRejected("client")
-    scopes = set(str(claims.get("scope", "")).split()) & set(row.scopes)
+    scopes = set(str(claims.get("scope", "")).split()) & found.scopes
     allowed: set[Permission] = set()
     for name in scopes & SCOPE_PERMISSIONS.keys():
         allowed |= SCOPE_PERMISSIONS[name]

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import structlog
 from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request, url_for
-from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.csrf import csrf_exempt, new_secret
@@ -17,7 +16,6 @@ from admin.core.language import current_language
 from admin.identity import bearer, oidc_login
 from admin.identity.cipher import TextCipher
 from admin.identity.commands import CloseSession, OpenSession, SessionEndReason, close_session, open_session
-from admin.identity.membership import membership_status, operator_tenant
 from admin.identity.oidc_login import NOT_A_MEMBER, AuthenticatedIdentity, OidcLogin
 from admin.identity.realms import realm_endpoints
 from admin.identity.roles import effective_roles
@@ -31,7 +29,9 @@ from governance.kernel.errors import DomainError, NotAllowed, NotFound, message
 from governance.permissions import Permission
 from tenancy.keycloak.keys import load_or_create_keys
 from tenancy.keycloak.port import Realm
-from tenancy.tenants.tables import Tenant
+from tenancy.people.membership import membership_status
+from tenancy.tenants.facts import find_by_code
+from tenancy.tenants.facts import operator_id as find_operator
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +122,7 @@ def realm_chooser() -> AnyResponse | str:
 def begin_operator() -> AnyResponse:
     """Redirect to the operators' realm."""
     with tenant_scope(OPERATOR):
-        tenant_id = operator_tenant(db.session())
+        tenant_id = find_operator(db.session())
     if tenant_id is None:
         raise NotFound(NO_OPERATOR)
     return _redirect_to_keycloak(Realm.OPERATORS, tenant_id)
@@ -133,7 +133,7 @@ def begin_operator() -> AnyResponse:
 def begin_municipality(code: str) -> AnyResponse | tuple[str, int]:
     """Redirect to the municipalities' realm for this tenant; for the operator's own code to the operators' realm."""
     with tenant_scope(OPERATOR):
-        found = db.session.execute(select(Tenant.id, Tenant.is_operator).where(Tenant.code == code)).one_or_none()
+        found = find_by_code(db.session(), code)
     if found is None:
         return _render_chooser(NotFound(UNKNOWN_CODE, field="code", given=code[:20])), 404
     return _redirect_to_keycloak(Realm.OPERATORS if found.is_operator else Realm.TENANTS, found.id)
@@ -205,7 +205,7 @@ def backchannel_logout() -> Response:
         raise LogoutTokenRejected(LOGOUT_TOKEN) from refused
     with tenant_scope(OPERATOR):
         ended = sessions_at_keycloak(db.session(), token.realm, token.claims.get("sid"), token.claims.get("sub"))
-        operator_id = operator_tenant(db.session()) if ended else None
+        operator_id = find_operator(db.session()) if ended else None
     if operator_id is None:
         return Response(status=200)
     for session_id in ended:

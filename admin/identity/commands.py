@@ -17,8 +17,7 @@ from governance.kernel.errors import require_found
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
 from tenancy.keycloak.port import Realm
-from tenancy.people.queries import member_of_person
-from tenancy.people.states import MemberState
+from tenancy.people.sync import activate_invited
 
 IDLE: Final = timedelta(minutes=30)
 ABSOLUTE: Final = timedelta(hours=10)
@@ -63,10 +62,7 @@ def open_session(ctx: CommandContext, command: OpenSession) -> SessionOpened:
             ends_at=ctx.now + ABSOLUTE,
         )
     )
-    member = member_of_person(ctx.session, ctx.actor.tenant_id, command.person_id)
-    is_first = member is not None and member.state == MemberState.INVITED
-    if member is not None and is_first:
-        member.state = MemberState.ACTIVE.value
+    is_first = activate_invited(ctx.session, ctx.actor.tenant_id, command.person_id)
     ctx.audit(
         subject=session_id,
         realm=command.realm.value,

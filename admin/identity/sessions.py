@@ -18,7 +18,6 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from admin.identity.commands import IDLE
-from admin.identity.membership import membership_status
 from admin.identity.roles import effective_roles
 from admin.identity.tables import WebSession
 from governance.actors import Actor, ActorKind
@@ -27,6 +26,7 @@ from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
+from tenancy.people.membership import membership_status
 
 COOKIE: Final = "__Host-moyai-session"
 TOUCH_INTERVAL: Final = timedelta(minutes=1)

@@ -21,7 +21,7 @@ from tenancy.keycloak.drift import (
 )
 from tenancy.keycloak.port import Identities
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
-from tenancy.tenants.queries import tenants
+from tenancy.tenants.queries import list_tenants
 from tenancy.tenants.states import TenantState
 
 PROVISIONED_STATES: Final = frozenset(
@@ -46,7 +46,7 @@ def find_drift(identities: Identities, code: str | None = None) -> Drift:
     Raises NotFound for an unknown code, DependencyUnavailable while Keycloak is away. Needs an application context.
     """
     with system_transaction(OPERATOR) as session:
-        states = {one.id: TenantState(one.state) for one in tenants(session) if not one.is_operator}
+        states = {one.id: one.state for one in list_tenants(session) if not one.is_operator}
         chosen = list(states) if code is None else [directory.tenant_by_code(session, code).id]
         on, now = clock.today(), clock.now()
         intents = [read_intent(session, one, on=on, now=now) for one in chosen if states.get(one) in PROVISIONED_STATES]

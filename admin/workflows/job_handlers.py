@@ -40,7 +40,7 @@ from tenancy.onboarding.unsynced_members import (
 )
 from tenancy.onboarding.worker import OnboardingWorker
 from tenancy.people.commands import WITHDRAW
-from tenancy.tenants.tables import Cohort
+from tenancy.tenants.queries import cohort_by_id
 
 log = structlog.get_logger(__name__)
 
@@ -137,9 +137,7 @@ def revise_shares(payload: dict[str, Any]) -> None:
     Prepared for whoever applied the cohort, so that this person cannot be the one who approves it.
     """
     with system_transaction(OPERATOR) as session:
-        cohort = session.get_one(Cohort, UUID(payload["cohort_id"]))
-        # A refusal rolls the session back, and a row read before cannot be read again without the scope.
-        session.expunge(cohort)
+        cohort = cohort_by_id(session, UUID(payload["cohort_id"]))
     try:
         prepare_allocation(
             PrepareAllocation(

@@ -23,7 +23,7 @@ from tenancy.clients.states import ClientState
 from tenancy.clients.tables import ServiceClient
 from tenancy.keycloak.port import SERVICE_SCOPES, service_client_name
 from tenancy.quotas.limits import enforce_quota
-from tenancy.tenants.queries import tenant as tenant_of
+from tenancy.tenants.queries import lock_tenant
 from tenancy.tenants.states import TenantState
 
 SCOPE_UNKNOWN = message(
@@ -80,7 +80,7 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
     if command.valid_until is not None and command.valid_until <= ctx.today:
         raise Invalid(ENDS_BEFORE_IT_BEGINS, field="valid_until", given=command.valid_until.isoformat())
     # Lock the tenant row: it serialises the quota check on its clients.
-    tenant = tenant_of(ctx.session, command.tenant_id, lock=True)
+    tenant = lock_tenant(ctx.session, command.tenant_id)
     if tenant.is_operator or tenant.state in (TenantState.LEAVING, TenantState.LEFT):
         raise Conflict(CLIENT_OF_NO_MEMBER, field="tenant_id", name=tenant.name, state=tenant.state)
     same_name = select(ServiceClient.id).where(

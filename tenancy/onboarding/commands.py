@@ -6,26 +6,27 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.errors import Conflict, Invalid, Stale, message, require_found
+from governance.kernel.errors import Conflict, Invalid, Stale, message, not_found, require_found
 from governance.kernel.ids import new_id
 from governance.permissions import Permission
-from tenancy.clients.states import ClientState
-from tenancy.clients.tables import ServiceClient
+from tenancy.clients import sync as clients
 from tenancy.onboarding import steps
 from tenancy.onboarding.models import StepOutcome
 from tenancy.onboarding.queries import intents_digest, step_statuses
 from tenancy.onboarding.steps import OnboardingState, StepDecision, StepName, StepResult, StepState
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
 from tenancy.onboarding.unsynced_members import enqueue_invitation
-from tenancy.people.tables import Member
+from tenancy.people import sync as people
+from tenancy.tenants.facts import cohort_members
+from tenancy.tenants.models import TenantDetails
+from tenancy.tenants.queries import lock_cohort, lock_tenant, lock_tenants_of_cohort
 from tenancy.tenants.state_changes import apply_transition
 from tenancy.tenants.states import TenantState
-from tenancy.tenants.tables import Cohort, Tenant
 
 RUN_ONBOARDING = "onboarding.run"
 """The job that runs an onboarding."""
@@ -115,14 +116,8 @@ def apply_cohort(ctx: CommandContext, command: ApplyCohort) -> CohortApplied:
     Raises NotFound, Stale when anything wanted has changed since the plan, and Conflict for a cohort without tenants
     or with one that is not ready; then nothing has begun.
     """
-    cohort = require_found(
-        ctx.session.scalars(select(Cohort).where(Cohort.name == command.cohort).with_for_update()).first(),
-        what="cohort",
-        given=command.cohort,
-    )
-    tenants = ctx.session.scalars(
-        select(Tenant).where(Tenant.cohort_id == cohort.id).order_by(Tenant.code).with_for_update()
-    ).all()
+    cohort = lock_cohort(ctx.session, command.cohort)
+    tenants = lock_tenants_of_cohort(ctx.session, cohort.id)
     if not tenants:
         raise Conflict(EMPTY_COHORT, given=command.cohort)
     wanted = intents_digest(ctx.session, [tenant.id for tenant in tenants], on=ctx.today, now=ctx.now)
@@ -254,12 +249,11 @@ def decide_step(ctx: CommandContext, command: DecideStep) -> StepDecided:
     return StepDecided(step=command.step, state=StepState(step.state))
 
 
-def _begin(ctx: CommandContext, tenant: Tenant, cohort_id: UUID | None, digest: str | None) -> UUID:
-    state = TenantState(tenant.state)
-    if state not in STARTABLE:
-        raise Conflict(NOT_READY, field="state", name=tenant.name, state=tenant.state)
-    if state is TenantState.AGREED:
-        apply_transition(ctx, tenant, TenantState.PROVISIONING, reason="参加手続きの開始", effective_on=ctx.today)
+def _begin(ctx: CommandContext, tenant: TenantDetails, cohort_id: UUID | None, digest: str | None) -> UUID:
+    if tenant.state not in STARTABLE:
+        raise Conflict(NOT_READY, field="state", name=tenant.name, state=tenant.state.value)
+    if tenant.state is TenantState.AGREED:
+        apply_transition(ctx, tenant.id, TenantState.PROVISIONING, reason="参加手続きの開始", effective_on=ctx.today)
     onboarding = Onboarding(
         id=new_id(),
         tenant_id=tenant.id,
@@ -295,51 +289,32 @@ def _begin(ctx: CommandContext, tenant: Tenant, cohort_id: UUID | None, digest: 
 def _activate(ctx: CommandContext, onboarding: Onboarding) -> None:
     """Make the tenant a member; with the last one of its cohort, leave the job that follows."""
     tenant = _tenant(ctx.session, onboarding.tenant_id)
-    if tenant.state == TenantState.ACTIVE:
+    if tenant.state is TenantState.ACTIVE:
         return
-    if tenant.cohort_id is not None:
+    if tenant.cohort is not None:
         # Two last tenants must not each take the other for the one still missing.
-        ctx.session.scalars(select(Cohort).where(Cohort.id == tenant.cohort_id).with_for_update()).one()
+        lock_cohort(ctx.session, tenant.cohort)
     apply_transition(
-        ctx, tenant, TenantState.ACTIVE, reason="参加手続きの完了", effective_on=tenant.valid_from or ctx.today
+        ctx, tenant.id, TenantState.ACTIVE, reason="参加手続きの完了", effective_on=tenant.valid_from or ctx.today
     )
     ctx.session.flush()
-    if tenant.cohort_id is None:
+    if tenant.cohort is None:
         return
-    others = ctx.session.scalars(
-        select(Tenant.state).where(Tenant.cohort_id == tenant.cohort_id, Tenant.id != tenant.id)
-    )
-    if all(state == TenantState.ACTIVE for state in others):
+    if all(member.state is TenantState.ACTIVE for member in cohort_members(ctx.session, tenant.cohort)):
         ctx.enqueue(COHORT_COMPLETED, {"cohort_id": str(tenant.cohort_id), "requested_for": onboarding.requested_by})
 
 
 def _mark_synced(ctx: CommandContext, command: AdvanceStep) -> None:
     for own_id, keycloak_id in command.keycloak_ids.items():
         if command.step is StepName.SERVICE_CLIENT:
-            ctx.session.execute(
-                update(ServiceClient)
-                .where(ServiceClient.tenant_id == command.tenant_id, ServiceClient.id == own_id)
-                .values(keycloak_id=keycloak_id)
-            )
-            ctx.session.execute(
-                update(ServiceClient)
-                .where(ServiceClient.id == own_id, ServiceClient.state == ClientState.REGISTERED)
-                .values(state=ClientState.ACTIVE)
-            )
+            clients.record_keycloak_id(ctx.session, command.tenant_id, own_id, keycloak_id)
             continue
-        member = ctx.session.scalars(
-            select(Member).where(Member.tenant_id == command.tenant_id, Member.person_id == own_id).with_for_update()
-        ).one()
-        member.keycloak_id = keycloak_id
+        member = people.record_keycloak_id(ctx.session, command.tenant_id, own_id, keycloak_id)
         if command.step is StepName.PEOPLE:
             # The owner's mail is a step of its own; fifty people's mails must not hold the steps up.
             enqueue_invitation(ctx, member)
     if command.mailed:
-        ctx.session.execute(
-            update(Member)
-            .where(Member.tenant_id == command.tenant_id, Member.person_id.in_(command.mailed))
-            .values(password_mail_sent_at=ctx.now)
-        )
+        people.record_password_mails(ctx.session, command.tenant_id, command.mailed, ctx.now)
 
 
 def _refresh_state(ctx: CommandContext, onboarding: Onboarding) -> None:
@@ -351,14 +326,12 @@ def _refresh_state(ctx: CommandContext, onboarding: Onboarding) -> None:
     onboarding.finished_at = ctx.now if onboarding.state == OnboardingState.DONE else None
 
 
-def _tenant(session: Session, tenant_id: UUID) -> Tenant:
-    return require_found(
-        session.scalars(
-            select(Tenant).where(Tenant.id == tenant_id, Tenant.is_operator.is_(False)).with_for_update()
-        ).first(),
-        what="tenant",
-        given=tenant_id,
-    )
+def _tenant(session: Session, tenant_id: UUID) -> TenantDetails:
+    """The tenant, locked. Raises NotFound, also for the operator, which is not onboarded."""
+    tenant = lock_tenant(session, tenant_id)
+    if tenant.is_operator:
+        raise not_found(what="tenant", given=tenant_id)
+    return tenant
 
 
 def _onboarding_in_progress(session: Session, tenant_id: UUID) -> Onboarding | None:

@@ -16,16 +16,15 @@ from sqlalchemy.orm import Session
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.permissions import OPERATOR_ROLES, Permission
-from tenancy.clients.states import ClientState
-from tenancy.clients.tables import ServiceClient
+from tenancy.clients.queries import tenants_with_unsynced_clients
 from tenancy.keycloak.port import OperatorIntent
 from tenancy.onboarding.steps import OnboardingState
 from tenancy.onboarding.tables import Onboarding
 from tenancy.people import queries as people
-from tenancy.people.states import MemberState
-from tenancy.people.tables import Member
+from tenancy.people.models import MemberToSync
+from tenancy.people.sync import lock_member, record_keycloak_id, record_password_mails
+from tenancy.tenants.facts import operator_id, select_tenant_states
 from tenancy.tenants.states import TenantState
-from tenancy.tenants.tables import Tenant
 
 INVITE: Final = "member.invite"
 """The job that has Keycloak send a person the mail in which to set a password."""
@@ -48,12 +47,11 @@ class MemberSynced(Result):
 @handles(Permission.MEMBER_SYNC, Event.MEMBER_SYNCED)
 def sync_member(ctx: CommandContext, command: SyncMember) -> MemberSynced:
     """Record that the person is in Keycloak now, and have the mail sent. Moyai's own worker's. Raises NotFound."""
-    member = people.member(ctx.session, command.tenant_id, command.member_id, lock=True)
+    member = lock_member(ctx.session, command.tenant_id, command.member_id)
     if member.keycloak_id == command.keycloak_id:
         ctx.mark_noop()
         return MemberSynced(member_id=member.id)
-    member.keycloak_id = command.keycloak_id
-    enqueue_invitation(ctx, member)
+    enqueue_invitation(ctx, record_keycloak_id(ctx.session, member.tenant_id, member.person_id, command.keycloak_id))
     ctx.audit(subject=member.person_id, tenant_id=member.tenant_id)
     return MemberSynced(member_id=member.id)
 
@@ -73,16 +71,16 @@ class MemberInvited(Result):
 @handles(Permission.MEMBER_INVITE, Event.MEMBER_INVITED)
 def invite_member(ctx: CommandContext, command: InviteMember) -> MemberInvited:
     """Record the attempt to send the password mail, before it is made: a mail is never sent twice by itself."""
-    member = people.member(ctx.session, command.tenant_id, command.member_id, lock=True)
+    member = lock_member(ctx.session, command.tenant_id, command.member_id)
     if member.password_mail_sent_at is not None or member.state not in people.PRESENT_STATES:
         ctx.mark_noop()
         return MemberInvited(person_id=member.person_id, is_first=False)
-    member.password_mail_sent_at = ctx.now
+    record_password_mails(ctx.session, member.tenant_id, [member.person_id], ctx.now)
     ctx.audit(subject=member.person_id, tenant_id=member.tenant_id)
     return MemberInvited(person_id=member.person_id, is_first=True)
 
 
-def enqueue_invitation(ctx: CommandContext, member: Member) -> None:
+def enqueue_invitation(ctx: CommandContext, member: MemberToSync) -> None:
     """Leave the job that sends the person the mail, unless one was sent."""
     if member.password_mail_sent_at is None:
         ctx.enqueue(
@@ -93,35 +91,35 @@ def enqueue_invitation(ctx: CommandContext, member: Member) -> None:
 
 
 def tenants_with_unsynced_members(session: Session, limit: int = 20) -> list[UUID]:
-    """Tenants that are in, have people or systems that Keycloak lacks, and no onboarding under way."""
-    waiting = union(
-        select(Member.tenant_id).where(Member.keycloak_id.is_(None), Member.state == MemberState.INVITED),
-        select(ServiceClient.tenant_id).where(ServiceClient.state == ClientState.REGISTERED),
-    ).subquery()
-    under_way = select(Onboarding.id).where(Onboarding.tenant_id == Tenant.id, Onboarding.state != OnboardingState.DONE)
+    """Ids of at most `limit` tenants on trial or active that have people or systems Keycloak lacks.
+
+    Those with an onboarding that is not done are left out: it creates them.
+    """
+    waiting = union(people.tenants_with_unsynced_members(), tenants_with_unsynced_clients()).subquery()
+    tenant = select_tenant_states().subquery()
+    unfinished_onboarding = select(Onboarding.id).where(
+        Onboarding.tenant_id == tenant.c.id, Onboarding.state != OnboardingState.DONE
+    )
     return list(
         session.scalars(
-            select(Tenant.id)
-            .join(waiting, waiting.c.tenant_id == Tenant.id)
-            .where(Tenant.state.in_(_PARTICIPATING), ~Tenant.is_operator, ~under_way.exists())
-            .order_by(Tenant.id)
+            select(tenant.c.id)
+            .join(waiting, waiting.c.tenant_id == tenant.c.id)
+            .where(tenant.c.state.in_(_PARTICIPATING), ~tenant.c.is_operator, ~unfinished_onboarding.exists())
+            .order_by(tenant.c.id)
             .limit(limit)
         )
     )
 
 
-def operators_to_provision(session: Session, now: datetime, limit: int = 20) -> list[tuple[Member, OperatorIntent]]:
+def operators_to_provision(
+    session: Session, now: datetime, limit: int = 20
+) -> list[tuple[MemberToSync, OperatorIntent]]:
     """The operator's people whom Keycloak lacks, with the roles they were granted."""
-    found = session.scalars(
-        select(Member)
-        .join(Tenant, Tenant.id == Member.tenant_id)
-        .where(Tenant.is_operator, Member.keycloak_id.is_(None), Member.state == MemberState.INVITED)
-        .order_by(Member.id)
-        .limit(limit)
-    ).all()
-    if not found:
+    tenant_id = operator_id(session)
+    if tenant_id is None:
         return []
-    roles = people.roles_of_members(session, found[0].tenant_id, now)
+    found = people.unsynced_members(session, tenant_id, limit)
+    roles = people.roles_of_members(session, tenant_id, now) if found else {}
     return [
         (
             member,

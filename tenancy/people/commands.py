@@ -19,14 +19,15 @@ from governance.kernel.plain_text import PlainLine, mail_address, plain_line
 from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.permissions import GRANTABLE_BY, OPERATOR_ROLES, TENANT_ROLES, Permission, Role
 from tenancy.people import queries
+from tenancy.people.rows import member_row
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
 from tenancy.quotas.limits import enforce_quota
-from tenancy.tenants.queries import tenant as tenant_of
+from tenancy.tenants.queries import lock_tenant
 from tenancy.tenants.states import TenantState
 
 WITHDRAW: Final = "member.withdraw"
-"""The job that takes a disabled person out of Keycloak: disable and log out, both."""
+"""The job that disables a suspended person in Keycloak and logs them out."""
 
 ROLE_OF_ANOTHER_REALM = message(
     "member.role_of_another_realm",
@@ -70,11 +71,11 @@ NOT_PRESENT = message(
 
 
 Roles = Annotated[tuple[Role, ...], SORTED_UNIQUE]
-"""Roles in one order, each once, so that the same roles have the same digest."""
+"""Roles sorted, each once, so that equal commands have equal digests."""
 
 
 class AddMember(Command):
-    """A person to become a member. Without roles a plain one, who may read what every member may."""
+    """A person to become a member. Without roles, one who may read what every member may."""
 
     tenant_id: UUID
     family_name: PlainLine
@@ -91,13 +92,15 @@ class MemberAdded(Result):
 
 
 class DisableMember(Command):
+    """A person to suspend, and why."""
+
     tenant_id: UUID
     member_id: UUID
     reason: Annotated[PlainLine, StringConstraints(min_length=1)]
 
 
 class MemberDisabled(Result):
-    """How many grants ended; `job_id` is the job that follows in Keycloak."""
+    """How many grants ended; `job_id` is the job that disables the person in Keycloak."""
 
     grants_ended: int
     job_id: UUID
@@ -105,16 +108,16 @@ class MemberDisabled(Result):
 
 @handles(Permission.MEMBER_ADD, Event.MEMBER_ADDED)
 def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
-    """Add a person and grant the roles. Nobody gives a role above the own rights; Keycloak follows by onboarding.
+    """Add a person and grant the roles; onboarding creates the person in Keycloak.
 
-    Raises NotFound for the tenant, NotAllowed for a role the actor may not give, Invalid for a name, address or role
-    that cannot be, Conflict for an address in use, a tenant on its way out, and a quota of users that is full.
+    Raises NotFound for the tenant, NotAllowed for a role the actor may not grant, Invalid for a name, address or role
+    that cannot be used, Conflict for an address in use, a tenant that leaves or left, and a full quota of users.
     """
     family_name = plain_line(command.family_name, field="family_name")
     given_name = plain_line(command.given_name, field="given_name")
     email = mail_address(command.email)
     # Lock the tenant row: it serialises the quota check on its people.
-    tenant = tenant_of(ctx.session, command.tenant_id, lock=True)
+    tenant = lock_tenant(ctx.session, command.tenant_id)
     if tenant.state in (TenantState.LEAVING, TenantState.LEFT):
         raise Conflict(TENANT_GONE, field="tenant_id", name=tenant.name, state=tenant.state)
     possible = OPERATOR_ROLES if tenant.is_operator else TENANT_ROLES
@@ -160,13 +163,13 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
 
 @handles(Permission.MEMBER_DISABLE, Event.MEMBER_DISABLED)
 def disable_member(ctx: CommandContext, command: DisableMember) -> MemberDisabled:
-    """Suspend a person: every grant ends now, so the next click is refused; a job does the same in Keycloak.
+    """Suspend a person: every grant ends now, so the next request is refused; a job does the same in Keycloak.
 
     Raises NotFound, Conflict when the person is suspended or removed already, and when no owner would be left.
     """
     plain_line(command.reason, field="reason", most=1_000)
-    tenant = tenant_of(ctx.session, command.tenant_id, lock=True)
-    member = queries.member(ctx.session, tenant.id, command.member_id, lock=True)
+    tenant = lock_tenant(ctx.session, command.tenant_id)
+    member = member_row(ctx.session, tenant.id, command.member_id)
     if member.state not in queries.PRESENT_STATES:
         raise Conflict(NOT_PRESENT, field="member_id", state=member.state)
     if not tenant.is_operator:
@@ -185,10 +188,10 @@ def disable_member(ctx: CommandContext, command: DisableMember) -> MemberDisable
 
 
 def grantable_by(actor: Actor) -> frozenset[Role]:
-    """The roles this actor may give to others.
+    """The roles this actor may grant to others.
 
-    The person at the operator's own machine sets the platform up and so may give any role of a tenant or the operator,
-    break-glass excepted; a part of Moyai that works by itself gives none.
+    The person at the operator's own machine sets the platform up and so may grant any role of a tenant or the
+    operator but break-glass. A service client grants none.
     """
     if actor.kind is ActorKind.CLIENT:
         return frozenset()

@@ -4,42 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from governance.grants import RoleGrant
 from governance.kernel.errors import require_found
 from governance.permissions import Role
+from tenancy.people.models import MemberDetails, MemberFacts, MemberToSync
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
 
-PRESENT_STATES = (MemberState.INVITED.value, MemberState.ACTIVE.value)
+PRESENT_STATES: Final = (MemberState.INVITED, MemberState.ACTIVE)
 """States of people who are meant to be able to sign in."""
 
 
-def members(session: Session, tenant_id: UUID, *, state: MemberState | None = None) -> list[Member]:
-    """The tenant's people in the order they were added; removed ones only where asked for."""
+def members(
+    session: Session, tenant_id: UUID, now: datetime, *, state: MemberState | None = None
+) -> list[MemberDetails]:
+    """The tenant's people in the order they were added, with the roles in force at `now`.
+
+    Without `state`, all but the removed ones.
+    """
     query = select(Member).where(Member.tenant_id == tenant_id).order_by(Member.id)
-    query = query.where(Member.state != MemberState.REMOVED if state is None else Member.state == state.value)
-    return list(session.scalars(query))
+    query = query.where(Member.state != MemberState.REMOVED if state is None else Member.state == state)
+    roles = roles_of_members(session, tenant_id, now)
+    return [_to_details(row, roles) for row in session.scalars(query)]
 
 
-def member(session: Session, tenant_id: UUID, member_id: UUID, *, lock: bool = False) -> Member:
-    """One person of the tenant; with `lock`, the row is held. Raises NotFound, also for another tenant's person."""
-    query = select(Member).where(Member.tenant_id == tenant_id, Member.id == member_id)
-    return require_found(
-        session.scalars(query.with_for_update() if lock else query).first(),
-        what="member",
-        given=member_id,
-        field="member_id",
-    )
+def member(session: Session, tenant_id: UUID, member_id: UUID, now: datetime) -> MemberDetails:
+    """One person of the tenant. Raises NotFound, also for another tenant's person."""
+    found = session.scalars(select(Member).where(Member.tenant_id == tenant_id, Member.id == member_id)).first()
+    row = require_found(found, what="member", given=member_id, field="member_id")
+    return _to_details(row, roles_of_members(session, tenant_id, now))
 
 
-def member_of_person(session: Session, tenant_id: UUID, person_id: UUID) -> Member | None:
-    """The person with this username in Keycloak, as a member of the tenant; None where it is no member of it."""
-    return session.scalars(select(Member).where(Member.tenant_id == tenant_id, Member.person_id == person_id)).first()
+def member_of_person(session: Session, tenant_id: UUID, person_id: UUID) -> MemberToSync | None:
+    """The person with this username in Keycloak, if a member of the tenant."""
+    query = select(Member).where(Member.tenant_id == tenant_id, Member.person_id == person_id)
+    found = session.scalars(query).first()
+    return None if found is None else MemberToSync.model_validate(found)
 
 
 def count_present(session: Session, tenant_id: UUID) -> int:
@@ -55,28 +61,59 @@ def roles_of_members(session: Session, tenant_id: UUID, now: datetime) -> dict[U
     for person_id, role in session.execute(
         select(RoleGrant.person_id, RoleGrant.role).where(
             RoleGrant.tenant_id == tenant_id,
-            RoleGrant.valid_from <= now,
-            or_(RoleGrant.valid_until.is_(None), RoleGrant.valid_until > now),
+            RoleGrant.in_force_on(now),
         )
     ):
         found.setdefault(person_id, set()).add(Role(role))
     return {person_id: frozenset(roles) for person_id, roles in found.items()}
 
 
-def owners(session: Session, tenant_id: UUID, now: datetime) -> list[Member]:
+def owners(session: Session, tenant_id: UUID, now: datetime) -> list[MemberDetails]:
     """The tenant's owners who are meant to be able to sign in."""
-    roles = roles_of_members(session, tenant_id, now)
     return [
         member
-        for member in members(session, tenant_id)
-        if member.state in PRESENT_STATES and Role.TENANT_OWNER in roles.get(member.person_id, frozenset())
+        for member in members(session, tenant_id, now)
+        if member.state in PRESENT_STATES and Role.TENANT_OWNER in member.roles
     ]
 
 
-def names_of_people(session: Session, person_ids: Collection[str]) -> dict[str, str]:
-    """Family and given name of those of these people whom the scope shows, by person_id as text.
+def members_in_keycloak(session: Session, tenant_id: UUID) -> list[MemberToSync]:
+    """The people whom Keycloak has or is to have, by person_id: those present, and suspended ones created there."""
+    query = (
+        select(Member)
+        .where(
+            Member.tenant_id == tenant_id,
+            or_(
+                Member.state.in_(PRESENT_STATES),
+                and_(Member.state == MemberState.SUSPENDED, Member.keycloak_id.is_not(None)),
+            ),
+        )
+        .order_by(Member.person_id)
+        .execution_options(populate_existing=True)
+    )
+    return list(map(MemberToSync.model_validate, session.scalars(query)))
 
-    Whatever is no person's id (`cli:…`, `system:…`) is left out.
+
+def unsynced_members(session: Session, tenant_id: UUID, limit: int) -> list[MemberToSync]:
+    """The tenant's invited people who are not in Keycloak yet, in the order they were added."""
+    query = (
+        select(Member)
+        .where(Member.tenant_id == tenant_id, Member.keycloak_id.is_(None), Member.state == MemberState.INVITED)
+        .order_by(Member.id)
+        .limit(limit)
+    )
+    return list(map(MemberToSync.model_validate, session.scalars(query)))
+
+
+def tenants_with_unsynced_members() -> Select[UUID]:
+    """A SELECT of the ids of tenants with invited people who are not in Keycloak yet, for a larger statement."""
+    return select(Member.tenant_id).where(Member.keycloak_id.is_(None), Member.state == MemberState.INVITED)
+
+
+def names_of_people(session: Session, person_ids: Collection[str]) -> dict[str, str]:
+    """Family and given name of those of these people whom row-level security shows, by person_id as text.
+
+    What is not a person's id (`cli:…`, `system:…`) is left out.
     """
     ids = [found for found in map(_person_id, person_ids) if found is not None]
     if not ids:
@@ -85,6 +122,15 @@ def names_of_people(session: Session, person_ids: Collection[str]) -> dict[str, 
         select(Member.person_id, Member.family_name, Member.given_name).where(Member.person_id.in_(ids))
     )
     return {str(person_id): f"{family_name} {given_name}" for person_id, family_name, given_name in found}
+
+
+def _to_details(row: Member, roles: dict[UUID, frozenset[Role]]) -> MemberDetails:
+    return MemberDetails(
+        **dict(MemberFacts.model_validate(row)),
+        roles=tuple(sorted(roles.get(row.person_id, ()))),
+        password_mail_sent_at=row.password_mail_sent_at,
+        added_at=row.added_at,
+    )
 
 
 def _person_id(text: str) -> UUID | None:

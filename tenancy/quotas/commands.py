@@ -24,7 +24,7 @@ from governance.permissions import Permission
 from tenancy.quotas import queries
 from tenancy.quotas.states import QuotaRequestState
 from tenancy.quotas.tables import Plan, PlanQuota, QuotaOverride, QuotaRequest, TenantPlan
-from tenancy.tenants.queries import tenant as tenant_of
+from tenancy.tenants.queries import lock_tenant
 
 DIMENSION_UNKNOWN = message(
     "quota.dimension_unknown",
@@ -191,7 +191,7 @@ def assign_plan(ctx: CommandContext, command: AssignPlan) -> PlanAssigned:
 
     Raises NotFound for the tenant or the plan, Conflict when an assignment from a later day already exists.
     """
-    tenant = tenant_of(ctx.session, command.tenant_id, lock=True)
+    tenant = lock_tenant(ctx.session, command.tenant_id)
     since = command.valid_from or ctx.today
     plan = queries.get_plan(ctx.session, command.plan, since)
     current = ctx.session.scalars(
@@ -221,7 +221,7 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
     in force, and while another request about the dimension is open.
     """
     reason = plain_line(command.reason, field="reason", most=1_000)
-    tenant = tenant_of(ctx.session, command.tenant_id, lock=True)
+    tenant = lock_tenant(ctx.session, command.tenant_id)
     in_force = {quota.dimension: quota for quota in queries.quotas_in_force(ctx.session, tenant.id, ctx.today)}
     known = [dimension.name for dimension in queries.dimensions(ctx.session)]
     _require_known_dimension(command.dimension, known, field="dimension")
@@ -318,7 +318,7 @@ def decide_quota(ctx: CommandContext, command: DecideQuota) -> QuotaDecided:
 
 
 def _override(ctx: CommandContext, request: QuotaRequest, value: int | None, since: date) -> None:
-    tenant_of(ctx.session, request.tenant_id, lock=True)
+    lock_tenant(ctx.session, request.tenant_id)
     current = ctx.session.scalars(
         select(QuotaOverride).where(
             QuotaOverride.tenant_id == request.tenant_id,

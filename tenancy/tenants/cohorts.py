@@ -1,4 +1,4 @@
-"""Defining cohorts: which tenants come in together, and with which fiscal year."""
+"""Defining cohorts: which tenants join together, and with which fiscal year."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import StringConstraints
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
-from governance.kernel.errors import Conflict, message, require_found
+from governance.kernel.errors import Conflict, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
-from tenancy.tenants import queries
+from tenancy.tenants.rows import cohort_row, tenant_row
 from tenancy.tenants.tables import Cohort
 
 OTHER_COHORT = message(
@@ -35,7 +33,7 @@ CohortName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}
 
 
 class DefineCohort(Command):
-    """A cohort by name, with tenants that join it; those in it already stay."""
+    """A cohort by name, and the tenants that join it; tenants already in it stay."""
 
     name: CohortName
     label: PlainLine
@@ -52,13 +50,13 @@ class CohortDefined(Result):
 def define_cohort(ctx: CommandContext, command: DefineCohort) -> CohortDefined:
     """Define the cohort, or add tenants to it; a tenant without planned first day gets 1 April of its fiscal year.
 
-    Raises Invalid for the year, Conflict where the cohort exists with other words or a tenant is in another one,
-    NotFound for a tenant that is not there.
+    Raises Invalid for the year, Conflict where the cohort exists with another label or year or a tenant is in another
+    cohort, NotFound for an unknown tenant.
     """
     year = FiscalYear(command.fiscal_year)
     label = plain_line(command.label, field="label")
     advisory_lock(ctx.session, f"cohort.{command.name}")
-    cohort = ctx.session.scalars(select(Cohort).where(Cohort.name == command.name)).first()
+    cohort = cohort_row(ctx.session, command.name)
     is_new = cohort is None
     if cohort is None:
         cohort = Cohort(id=new_id(), name=command.name, label=label, fiscal_year=year.year, created_at=ctx.now)
@@ -68,7 +66,7 @@ def define_cohort(ctx: CommandContext, command: DefineCohort) -> CohortDefined:
         raise Conflict(COHORT_DIFFERS, field="name", given=command.name, fiscal_year=cohort.fiscal_year)
     added = []
     for tenant_id in sorted(set(command.tenant_ids)):
-        tenant = queries.tenant(ctx.session, tenant_id, lock=True)
+        tenant = tenant_row(ctx.session, tenant_id)
         if tenant.cohort_id == cohort.id:
             continue
         if tenant.cohort_id is not None:
@@ -85,10 +83,3 @@ def define_cohort(ctx: CommandContext, command: DefineCohort) -> CohortDefined:
     for tenant in added:
         ctx.audit(subject=cohort.id, tenant_id=tenant.id, name=command.name, fiscal_year=year.year)
     return CohortDefined(cohort_id=cohort.id, added=len(added))
-
-
-def get_cohort(session: Session, name: str) -> Cohort:
-    """The cohort's row. Raises NotFound."""
-    return require_found(
-        session.scalars(select(Cohort).where(Cohort.name == name)).first(), what="cohort", given=name, field="cohort"
-    )

@@ -1,4 +1,4 @@
-"""The commands of tenants: register, import, edit, move, and what is known about them."""
+"""The commands of tenants: register, import, edit, change state; those of cohorts, contacts and statistics."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
 from tenancy.keycloak.port import organization_alias
-from tenancy.tenants import queries
-from tenancy.tenants.cohorts import CohortDefined, CohortName, DefineCohort, define_cohort, get_cohort
+from tenancy.tenants.cohorts import CohortDefined, CohortName, DefineCohort, define_cohort
 from tenancy.tenants.contacts import (
     ContactRecorded,
     ContactRemoved,
@@ -32,8 +31,11 @@ from tenancy.tenants.contacts import (
     remove_contact,
 )
 from tenancy.tenants.eligibility import eligible_code
+from tenancy.tenants.facts import cohort as find_cohort
 from tenancy.tenants.importing import ALREADY_REGISTERED, ImportRefused, ImportVerdict, examine
+from tenancy.tenants.models import CohortFacts, ImportPreview
 from tenancy.tenants.municipality_file import Encoding
+from tenancy.tenants.rows import tenant_row
 from tenancy.tenants.state_changes import apply_transition
 from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 from tenancy.tenants.statistics import (
@@ -44,7 +46,7 @@ from tenancy.tenants.statistics import (
     record_statistic,
     record_statistic_value,
 )
-from tenancy.tenants.tables import Cohort, Tenant
+from tenancy.tenants.tables import Tenant
 
 # All commands of the package, whichever module defines them.
 __all__ = [
@@ -125,7 +127,7 @@ class OperatorRegistered(Result):
 
 
 class RegisterTenant(Command):
-    """A body that applies. `valid_from` is the planned first day of its membership."""
+    """An organization that applies. `valid_from` is the planned first day of its membership."""
 
     code: str | None
     name: PlainLine
@@ -142,8 +144,9 @@ class TenantRegistered(Result):
 
 
 class ImportTenants(Command):
-    """A CSV of municipalities. `basis_dates` says of which day each column of figures is, `source` whence they are
-    where the file itself does not say it. Without `encoding` the file is read as UTF-8, or as CP932 if it is not that.
+    """A CSV of municipalities. `basis_dates` gives the reference date of each column of statistics, `source` where they
+    are published, for rows whose source column does not say it. Without `encoding` the file is read as UTF-8 if it is
+    valid UTF-8, else as CP932.
     """
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
@@ -157,14 +160,14 @@ class ImportTenants(Command):
 
 
 class TenantsImported(Result):
-    """The tenants by code, in the order of the file, and the file's SHA-256."""
+    """The ids of the new tenants in the order of the file, and the file's SHA-256 in hex."""
 
     sha256: str
     tenant_ids: tuple[UUID, ...]
 
 
 class EditTenant(Command):
-    """The whole of what may be edited, as it is to be; `version` is the one that was shown."""
+    """All editable fields with their new values; `version` is the tenant's when it was read."""
 
     tenant_id: UUID
     version: int
@@ -180,7 +183,7 @@ class TenantEdited(Result):
 
 
 class ChangeTenantState(Command):
-    """A move along the table of states; `effective_on` is today where nothing else is said."""
+    """A change to another state. Without `effective_on` it takes effect today (JST)."""
 
     tenant_id: UUID
     to: TenantState
@@ -195,7 +198,10 @@ class TenantStateChanged(Result):
 
 @handles(Permission.OPERATOR_REGISTER, Event.OPERATOR_REGISTERED)
 def register_operator(ctx: CommandContext, command: RegisterOperator) -> OperatorRegistered:
-    """Register the prefecture as the operator: the first row of all. Raises Conflict when there is one."""
+    """Register the prefecture as the operator, before any other tenant.
+
+    Raises Invalid for a code that is not a prefecture's, Conflict when there is an operator already.
+    """
     code = eligible_code(
         command.code, TenantKind.PREFECTURE, operator_prefecture=LocalGovernmentCode.parse(command.code).prefecture
     )
@@ -224,10 +230,10 @@ def register_operator(ctx: CommandContext, command: RegisterOperator) -> Operato
 
 @handles(Permission.TENANT_REGISTER, Event.TENANT_REGISTERED)
 def register_tenant(ctx: CommandContext, command: RegisterTenant) -> TenantRegistered:
-    """Register a body as an applicant, with its figures.
+    """Register an organization as an applicant, with its statistics.
 
-    Raises Invalid for a code that is not right for it (`admission`), Conflict when it is registered already, NotFound
-    for a cohort that is not there.
+    Raises Invalid for a code that does not fit it (`eligibility`), Conflict when it is already registered, NotFound
+    for an unknown cohort.
     """
     advisory_lock(ctx.session, TENANT_LIST_LOCK)
     code = eligible_code(command.code, command.kind, operator_prefecture=_operator_prefecture(ctx.session))
@@ -240,18 +246,22 @@ def register_tenant(ctx: CommandContext, command: RegisterTenant) -> TenantRegis
         name_en=_optional_line(command.name_en, "name_en"),
         kind=command.kind,
         valid_from=command.valid_from,
-        cohort=None if command.cohort is None else get_cohort(ctx.session, command.cohort),
+        cohort=None if command.cohort is None else find_cohort(ctx.session, command.cohort),
     )
     for figure in command.statistics:
         record_statistic_value(ctx, tenant.id, figure)
     return TenantRegistered(tenant_id=tenant.id)
 
 
-def preview_import(session: Session, command: ImportTenants, *, today: date) -> ImportVerdict:
+def preview_import(session: Session, command: ImportTenants, *, today: date) -> ImportPreview:
     """What importing the file would do on that day, row by row; changes nothing.
 
     Raises Invalid for the file as a whole.
     """
+    return _examine(session, command, today).preview
+
+
+def _examine(session: Session, command: ImportTenants, today: date) -> ImportVerdict:
     return examine(
         session,
         command.content,
@@ -267,10 +277,10 @@ def preview_import(session: Session, command: ImportTenants, *, today: date) -> 
 def import_tenants(ctx: CommandContext, command: ImportTenants) -> TenantsImported:
     """Register every municipality of the file, or none. Raises ImportRefused with a verdict for each row."""
     advisory_lock(ctx.session, TENANT_LIST_LOCK)
-    cohort = None if command.cohort is None else get_cohort(ctx.session, command.cohort)
-    verdict = preview_import(ctx.session, command, today=ctx.today)
+    cohort = None if command.cohort is None else find_cohort(ctx.session, command.cohort)
+    verdict = _examine(ctx.session, command, ctx.today)
     if verdict.refused:
-        raise ImportRefused(verdict)
+        raise ImportRefused(verdict.preview)
     tenant_ids = []
     for row in (checked.row for checked in verdict.rows if checked.row is not None):
         tenant = _applicant(
@@ -294,13 +304,13 @@ def import_tenants(ctx: CommandContext, command: ImportTenants) -> TenantsImport
 
 @handles(Permission.TENANT_EDIT, Event.TENANT_EDITED)
 def edit_tenant(ctx: CommandContext, command: EditTenant) -> TenantEdited:
-    """Bring the tenant to what is ordered. Raises NotFound, and Stale when it changed since it was shown.
+    """Replace the tenant's editable fields. Raises NotFound, and Stale when its version is not the one given.
 
-    The code may change, as in a merger; its rules are those of registering. State and cohort have commands of their
-    own. The planned first day may be edited until the membership has begun; afterwards it is Conflict to move it.
+    The code may change, as in a merger; the rules for it are those of registering. State and cohort have commands of
+    their own. The planned first day may be edited until onboarding begins; later that raises Conflict.
     """
     advisory_lock(ctx.session, TENANT_LIST_LOCK)
-    tenant = queries.tenant(ctx.session, command.tenant_id, lock=True)
+    tenant = tenant_row(ctx.session, command.tenant_id)
     if tenant.version != command.version:
         raise Stale(TENANT_STALE, field="version", given=command.version, current=tenant.version)
     if command.code != tenant.code or (command.code is None and command.name != tenant.name):
@@ -336,11 +346,12 @@ def edit_tenant(ctx: CommandContext, command: EditTenant) -> TenantEdited:
 
 @handles(Permission.TENANT_CHANGE_STATE, Event.TENANT_STATE_CHANGED)
 def change_tenant_state(ctx: CommandContext, command: ChangeTenantState) -> TenantStateChanged:
-    """Move the tenant along the table. Raises NotFound, and Conflict for a move that is not there or not due."""
+    """Change the tenant's state. Raises NotFound, and Conflict for a change that `TRANSITIONS` or its guards refuse."""
     reason = plain_line(command.reason, field="reason", most=1_000)
-    tenant = queries.tenant(ctx.session, command.tenant_id, lock=True)
-    apply_transition(ctx, tenant, command.to, reason=reason, effective_on=command.effective_on or ctx.today)
-    return TenantStateChanged(state=command.to, version=tenant.version)
+    version = apply_transition(
+        ctx, command.tenant_id, command.to, reason=reason, effective_on=command.effective_on or ctx.today
+    )
+    return TenantStateChanged(state=command.to, version=version)
 
 
 def _applicant(
@@ -352,7 +363,7 @@ def _applicant(
     name_en: str | None,
     kind: TenantKind,
     valid_from: date | None,
-    cohort: Cohort | None,
+    cohort: CohortFacts | None,
 ) -> Tenant:
     tenant_id = new_id()
     tenant = Tenant(
@@ -379,7 +390,7 @@ def _applicant(
 
 
 def _operator_prefecture(session: Session) -> str:
-    """The operator's prefecture: whose bodies are admitted unless a setting says otherwise."""
+    """The operator's prefecture, two digits: eligible unless MOYAI_PREFECTURES names others."""
     return LocalGovernmentCode.parse(
         session.scalars(select(Tenant.code).where(Tenant.is_operator)).one() or ""
     ).prefecture

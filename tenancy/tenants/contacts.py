@@ -15,13 +15,13 @@ from governance.kernel.errors import require_found
 from governance.kernel.ids import new_id
 from governance.kernel.plain_text import PlainLine, mail_address, plain_line
 from governance.permissions import Permission
-from tenancy.tenants import queries
+from tenancy.tenants.rows import tenant_row
 from tenancy.tenants.states import ContactPurpose
 from tenancy.tenants.tables import Contact
 
 
 class RecordContact(Command):
-    """Whom to ask at the tenant about the purpose, in place of whoever was named before."""
+    """Whom to ask at the tenant about the purpose; replaces the contact recorded before."""
 
     tenant_id: UUID
     purpose: ContactPurpose
@@ -36,6 +36,8 @@ class ContactRecorded(Result):
 
 
 class RemoveContact(Command):
+    """The contact to delete: name and address are gone for good, because they are personal data."""
+
     tenant_id: UUID
     purpose: ContactPurpose
 
@@ -46,14 +48,17 @@ class ContactRemoved(Result):
 
 @handles(Permission.CONTACT_RECORD, Event.CONTACT_RECORDED)
 def record_contact(ctx: CommandContext, command: RecordContact) -> ContactRecorded:
-    """Name the contact for the purpose, in place of the one before. Raises Invalid and NotFound."""
+    """Record the contact for the purpose, replacing the one before.
+
+    Raises Invalid for a text or address that cannot be used, NotFound for the tenant.
+    """
     wanted = {
         "section": plain_line(command.section, field="section"),
         "name": plain_line(command.name, field="name"),
         "email": mail_address(command.email),
         "phone": command.phone,
     }
-    tenant = queries.tenant(ctx.session, command.tenant_id, lock=True)
+    tenant = tenant_row(ctx.session, command.tenant_id)
     contact = _contact(ctx.session, tenant.id, command.purpose)
     if contact is None:
         contact = Contact(id=new_id(), tenant_id=tenant.id, purpose=command.purpose.value)
@@ -70,8 +75,8 @@ def record_contact(ctx: CommandContext, command: RecordContact) -> ContactRecord
 
 @handles(Permission.CONTACT_REMOVE, Event.CONTACT_REMOVED)
 def remove_contact(ctx: CommandContext, command: RemoveContact) -> ContactRemoved:
-    """Remove the contact for the purpose. Raises NotFound when there is none."""
-    tenant = queries.tenant(ctx.session, command.tenant_id, lock=True)
+    """Delete the contact for the purpose. Raises NotFound for the tenant and when there is no contact."""
+    tenant = tenant_row(ctx.session, command.tenant_id)
     contact = require_found(
         _contact(ctx.session, tenant.id, command.purpose), what="contact", given=command.purpose.value, field="purpose"
     )

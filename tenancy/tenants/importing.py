@@ -1,7 +1,4 @@
-"""What an import would do, row by row: the same verdict for the preview and for the import itself.
-
-Reads only. All or nothing is decided by the command, on this verdict.
-"""
+"""What an import would do, row by row: the same verdict for the preview and for the import itself. Reads only."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from governance.kernel.errors import Conflict, DomainError, Invalid, message
 from tenancy.tenants.eligibility import eligible_code
+from tenancy.tenants.models import ImportPreview, ImportRowPreview
 from tenancy.tenants.municipality_file import Encoding, MunicipalityFile, MunicipalityRow, read_municipalities
 from tenancy.tenants.states import StatisticKind
 from tenancy.tenants.statistic_values import basis_date
@@ -53,13 +51,32 @@ REFUSED = message(
 
 @dataclass(frozen=True, slots=True)
 class RowVerdict:
-    """What would become of one row: registered, or refused for a reason."""
+    """One row of a file: its content if it can be registered, else why it is refused."""
 
     line: int
     code: str
     name: str
     row: MunicipalityRow | None
     refusal: DomainError | None
+
+    @property
+    def preview(self) -> ImportRowPreview:
+        """The verdict without the row's content."""
+        refusal = self.refusal
+        if refusal is None:
+            return ImportRowPreview(line=self.line, code=self.code, name=self.name, accepted=True)
+        return ImportRowPreview(
+            line=self.line,
+            code=self.code,
+            name=self.name,
+            accepted=False,
+            refusal=refusal.code,
+            field=refusal.field,
+            reason=refusal.text("ja"),
+            reason_en=refusal.text("en"),
+            hint=refusal.hint("ja"),
+            hint_en=refusal.hint("en"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +88,35 @@ class ImportVerdict:
     rows: tuple[RowVerdict, ...]
 
     @property
+    def preview(self) -> ImportPreview:
+        """The verdict without the rows' content."""
+        return ImportPreview(
+            encoding=self.encoding,
+            sha256=self.sha256,
+            accepted=not self.refused,
+            rows=tuple(row.preview for row in self.rows),
+        )
+
+    @property
     def refused(self) -> tuple[RowVerdict, ...]:
         return tuple(verdict for verdict in self.rows if verdict.refusal is not None)
 
 
 class ImportRefused(Invalid):
-    """A file with wrong rows; `verdict` says which."""
+    """A file with invalid rows; `preview` says which."""
 
-    def __init__(self, verdict: ImportVerdict) -> None:
-        first, refusal = next((row, row.refusal) for row in verdict.rows if row.refusal is not None)
+    def __init__(self, preview: ImportPreview) -> None:
+        refused = [row for row in preview.rows if not row.accepted]
         super().__init__(
             REFUSED,
             field="content",
-            rows=len(verdict.rows),
-            refused=len(verdict.refused),
-            line=first.line,
-            first_ja=refusal.text("ja"),
-            first_en=refusal.text("en"),
+            rows=len(preview.rows),
+            refused=len(refused),
+            line=refused[0].line,
+            first_ja=refused[0].reason,
+            first_en=refused[0].reason_en,
         )
-        self.verdict = verdict
+        self.preview = preview
 
 
 def examine(
@@ -104,7 +131,7 @@ def examine(
 ) -> ImportVerdict:
     """Read the file and try each row against the rules and against what is registered.
 
-    Raises Invalid for what concerns the file as a whole, among that a column of figures without basis date.
+    Raises Invalid for what concerns the file as a whole, such as a column of statistics without a reference date.
     """
     file = read_municipalities(content, encoding)
     _check_basis_dates(file, basis_dates, today)

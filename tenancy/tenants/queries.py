@@ -1,70 +1,31 @@
-"""Reading tenants, their figures, moves and contacts. What is seen is what the scope shows."""
+"""Reading tenants, their statistics, state changes, contacts and cohorts. Row-level security limits what is found."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Exists, func, or_, select
+from sqlalchemy import ColumnElement, Exists, Select, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from governance.kernel.errors import require_found
-from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
+from tenancy.tenants.facts import fact_values, one_cohort, select_tenants
+from tenancy.tenants.models import (
+    CohortFacts,
+    ContactRecord,
+    StateChange,
+    StatisticRecord,
+    StatisticValue,
+    TenantDetails,
+    TenantListItem,
+)
+from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
 from tenancy.tenants.statistic_values import statistic_fraction
 from tenancy.tenants.tables import Cohort, Contact, Statistic, Tenant, TenantStateChange
-
-
-@dataclass(frozen=True, slots=True)
-class StatisticValue:
-    """A figure as it stands: its exact value, the day it is of, its source, and the row that holds it."""
-
-    value: Fraction
-    basis_date: date
-    source: str
-    statistic_id: UUID
-
-
-def tenant(session: Session, tenant_id: UUID, *, lock: bool = False) -> Tenant:
-    """One tenant; with `lock`, its row is held to the end of the transaction. Raises NotFound."""
-    return require_found(
-        session.get(Tenant, tenant_id, with_for_update=lock, populate_existing=True),
-        what="tenant",
-        given=tenant_id,
-        field="tenant_id",
-    )
-
-
-def tenants(session: Session, *, state: TenantState | None = None, cohort: str | None = None) -> list[Tenant]:
-    """All tenants by code, those without one last; only of one state or cohort where given."""
-    query = select(Tenant).order_by(Tenant.code.nulls_last(), Tenant.name)
-    if state is not None:
-        query = query.where(Tenant.state == state.value)
-    if cohort is not None:
-        query = query.join(Cohort, Cohort.id == Tenant.cohort_id).where(Cohort.name == cohort)
-    return list(session.scalars(query))
-
-
-@dataclass(frozen=True, slots=True)
-class TenantListItem:
-    """A line of the list of tenants."""
-
-    id: UUID
-    code: str | None
-    name: str
-    kana: str
-    kind: TenantKind
-    state: TenantState
-    is_operator: bool
-    cohort: str | None
-    cohort_label: str | None
-    valid_from: date | None
-    valid_until: date | None
-
 
 LIST_ORDERS: Final[dict[str, InstrumentedAttribute[Any]]] = {
     "code": Tenant.code,
@@ -78,7 +39,7 @@ LIST_ORDERS: Final[dict[str, InstrumentedAttribute[Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TenantFilter:
-    """Which tenants a list shows; what is None leaves out nothing. `words` are looked for in code, name and kana."""
+    """Which tenants a list holds; None leaves out nothing. `words` are looked for in code, name and kana."""
 
     state: TenantState | None = None
     kind: TenantKind | None = None
@@ -86,37 +47,44 @@ class TenantFilter:
     words: str = ""
 
 
+def tenant(session: Session, tenant_id: UUID) -> TenantDetails:
+    """One tenant. Raises NotFound, also for one that row-level security hides."""
+    return _details(session, select_tenants().where(Tenant.id == tenant_id), tenant_id)
+
+
+def lock_tenant(session: Session, tenant_id: UUID) -> TenantDetails:
+    """One tenant, its row locked (FOR UPDATE) to the end of the transaction. Raises NotFound."""
+    query = select_tenants().where(Tenant.id == tenant_id).with_for_update(of=Tenant)
+    return _details(session, query, tenant_id)
+
+
+def lock_tenants_of_cohort(session: Session, cohort_id: UUID) -> list[TenantDetails]:
+    """The tenants of the cohort by code, their rows locked in that order to the end of the transaction."""
+    query = select_tenants().where(Tenant.cohort_id == cohort_id).order_by(Tenant.code).with_for_update(of=Tenant)
+    return [_to_details(row, cohort) for row, cohort, _ in session.execute(query)]
+
+
 def list_tenants(
     session: Session,
-    wanted: TenantFilter,
+    wanted: TenantFilter | None = None,
     *,
     order: str = "code",
     descending: bool = False,
     offset: int = 0,
     limit: int | None = None,
 ) -> list[TenantListItem]:
-    """The tenants that the filter lets through, by one of LIST_ORDERS; a part of them where `limit` is given."""
+    """The tenants that the filter accepts, the operator among them, by one of LIST_ORDERS; those without it last.
+
+    At most `limit` of them from `offset` on, where they are given.
+    """
     column = LIST_ORDERS[order]
     query = (
-        select(Tenant, Cohort.name, Cohort.label)
-        .outerjoin(Cohort, Cohort.id == Tenant.cohort_id)
-        .where(*_matches(wanted))
+        select_tenants()
+        .where(*_matches(wanted or TenantFilter()))
         .order_by((column.desc() if descending else column.asc()).nulls_last(), Tenant.code.nulls_last(), Tenant.id)
     )
     return [
-        TenantListItem(
-            row.id,
-            row.code,
-            row.name,
-            row.kana,
-            TenantKind(row.kind),
-            TenantState(row.state),
-            row.is_operator,
-            cohort,
-            label,
-            row.valid_from,
-            row.valid_until,
-        )
+        TenantListItem(**fact_values(row, cohort), cohort_label=label)
         for row, cohort, label in session.execute(query.offset(offset).limit(limit))
     ]
 
@@ -155,61 +123,73 @@ def count_by_state(session: Session) -> dict[TenantState, int]:
     return {TenantState(state): number for state, number in counted}
 
 
-def cohorts(session: Session) -> list[Cohort]:
+def cohorts(session: Session) -> list[CohortFacts]:
     """Every cohort, by fiscal year and name."""
-    return list(session.scalars(select(Cohort).order_by(Cohort.fiscal_year, Cohort.name)))
+    return list(
+        map(CohortFacts.model_validate, session.scalars(select(Cohort).order_by(Cohort.fiscal_year, Cohort.name)))
+    )
 
 
-def state_changes(session: Session, tenant_id: UUID) -> list[TenantStateChange]:
+def cohort_by_id(session: Session, cohort_id: UUID) -> CohortFacts:
+    """The cohort of this id. Raises NotFound."""
+    return one_cohort(session, select(Cohort).where(Cohort.id == cohort_id), cohort_id)
+
+
+def lock_cohort(session: Session, name: str) -> CohortFacts:
+    """The cohort of this name, its row locked (FOR UPDATE) to the end of the transaction. Raises NotFound."""
+    return one_cohort(session, select(Cohort).where(Cohort.name == name).with_for_update(), name)
+
+
+def state_changes(session: Session, tenant_id: UUID) -> list[StateChange]:
     """How the tenant came to its state, newest first."""
-    return list(
-        session.scalars(
-            select(TenantStateChange)
-            .where(TenantStateChange.tenant_id == tenant_id)
-            .order_by(TenantStateChange.id.desc())
-        )
+    query = (
+        select(TenantStateChange).where(TenantStateChange.tenant_id == tenant_id).order_by(TenantStateChange.id.desc())
     )
+    return list(map(StateChange.model_validate, session.scalars(query)))
 
 
-def contacts(session: Session, tenant_id: UUID) -> list[Contact]:
+def contacts(session: Session, tenant_id: UUID) -> list[ContactRecord]:
     """Whom to ask at the tenant, by purpose."""
-    return list(session.scalars(select(Contact).where(Contact.tenant_id == tenant_id).order_by(Contact.purpose)))
+    query = select(Contact).where(Contact.tenant_id == tenant_id).order_by(Contact.purpose)
+    return list(map(ContactRecord.model_validate, session.scalars(query)))
 
 
-def statistics(session: Session, tenant_id: UUID) -> list[Statistic]:
-    """Every figure that stands, the newest basis date of each kind first. What was superseded is left out."""
-    return list(
-        session.scalars(
-            select(Statistic)
-            .where(Statistic.tenant_id == tenant_id, ~_superseded())
-            .order_by(Statistic.kind, Statistic.basis_date.desc())
-        )
+def contact(session: Session, tenant_id: UUID, purpose: ContactPurpose) -> ContactRecord | None:
+    """Whom to ask at the tenant about the purpose, or None."""
+    return next((found for found in contacts(session, tenant_id) if found.purpose is purpose), None)
+
+
+def statistics(session: Session, tenant_id: UUID) -> list[StatisticRecord]:
+    """Every statistic that was not superseded, by kind, the newest reference date of each kind first."""
+    query = (
+        select(Statistic)
+        .where(Statistic.tenant_id == tenant_id, ~superseded())
+        .order_by(Statistic.kind, Statistic.basis_date.desc())
     )
+    return list(map(StatisticRecord.model_validate, session.scalars(query)))
 
 
-def current_statistic(session: Session, tenant_id: UUID, kind: StatisticKind, basis_date: date) -> Statistic | None:
-    """The figure of that kind and day that stands, or None."""
-    return session.scalars(
-        select(Statistic).where(
-            Statistic.tenant_id == tenant_id,
-            Statistic.kind == kind.value,
-            Statistic.basis_date == basis_date,
-            ~_superseded(),
-        )
-    ).first()
+def current_statistic(
+    session: Session, tenant_id: UUID, kind: StatisticKind, basis_date: date
+) -> StatisticRecord | None:
+    """The statistic of that kind and reference date that was not superseded, or None."""
+    return next(
+        (found for found in statistics(session, tenant_id) if (found.kind, found.basis_date) == (kind, basis_date)),
+        None,
+    )
 
 
 def statistic_values(
     session: Session, kind: StatisticKind, tenant_ids: Collection[UUID], on: date
 ) -> dict[UUID, StatisticValue]:
-    """For each tenant the newest figure of that kind whose basis date is not after `on`; tenants without are absent."""
+    """By tenant id, the newest statistic of that kind as of a date not after `on`; tenants without one are absent."""
     found = session.scalars(
         select(Statistic)
         .where(
             Statistic.kind == kind.value,
             Statistic.tenant_id.in_(tenant_ids),
             Statistic.basis_date <= on,
-            ~_superseded(),
+            ~superseded(),
         )
         .ext(distinct_on(Statistic.tenant_id))
         .order_by(Statistic.tenant_id, Statistic.basis_date.desc())
@@ -240,10 +220,22 @@ def _matches(wanted: TenantFilter) -> list[ColumnElement[bool]]:
 _ESCAPE_LIKE = str.maketrans({"%": "!%", "_": "!_", "!": "!!"})
 
 
-def _superseded() -> Exists:
+def superseded() -> Exists:
+    """The SQL condition that a later row corrects the statistic."""
     successor = aliased(Statistic)
     return (
         select(successor.id)
         .where(successor.tenant_id == Statistic.tenant_id, successor.supersedes_id == Statistic.id)
         .exists()
+    )
+
+
+def _details(session: Session, query: Select[Tenant, str, str], tenant_id: UUID) -> TenantDetails:
+    row, cohort, _ = require_found(session.execute(query).first(), what="tenant", given=tenant_id, field="tenant_id")
+    return _to_details(row, cohort)
+
+
+def _to_details(row: Tenant, cohort: str | None) -> TenantDetails:
+    return TenantDetails(
+        **fact_values(row, cohort), cohort_id=row.cohort_id, version=row.version, registered_at=row.registered_at
     )

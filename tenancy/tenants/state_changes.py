@@ -1,16 +1,18 @@
-"""Moving a tenant from state to state, inside whatever command decides to."""
+"""Changing a tenant's state, inside the command that decides to."""
 
 from __future__ import annotations
 
 from datetime import date
+from uuid import UUID
 
 from governance.agreements.queries import acceptance_in_force
 from governance.commands import CommandContext
 from governance.events import Event
 from governance.kernel.errors import Conflict, message
 from governance.kernel.ids import new_id
+from tenancy.tenants.rows import tenant_row
 from tenancy.tenants.states import STATE_EFFECTS, TenantState, transition
-from tenancy.tenants.tables import Tenant, TenantStateChange
+from tenancy.tenants.tables import TenantStateChange
 
 OPERATOR_STAYS = message(
     "tenant.operator_stays",
@@ -26,12 +28,14 @@ NO_ACCEPTANCE = message(
 )
 
 
-def apply_transition(ctx: CommandContext, tenant: Tenant, to: TenantState, *, reason: str, effective_on: date) -> None:
-    """Move the tenant (its row locked by the caller) and record the move; its version grows.
+def apply_transition(ctx: CommandContext, tenant_id: UUID, to: TenantState, *, reason: str, effective_on: date) -> int:
+    """Lock the tenant, change its state, record the change; return the tenant's new version.
 
-    Becoming active begins the membership on `effective_on`, unless its first day was planned before; leaving for good
-    ends it there. Raises Conflict for a move the table does not have, for the operator, and without an acceptance.
+    Becoming active begins the membership on `effective_on`, unless its first day was planned before; `left` ends it
+    there. Raises NotFound, and Conflict for a change not in TRANSITIONS, for the operator, and for `active` without an
+    acceptance in force.
     """
+    tenant = tenant_row(ctx.session, tenant_id)
     current = TenantState(tenant.state)
     if tenant.is_operator:
         raise Conflict(OPERATOR_STAYS, field="to")
@@ -70,3 +74,4 @@ def apply_transition(ctx: CommandContext, tenant: Tenant, to: TenantState, *, re
         to_state=to.value,
         effective_on=effective_on.isoformat(),
     )
+    return tenant.version

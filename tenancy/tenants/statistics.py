@@ -1,4 +1,4 @@
-"""Recording figures about tenants: dated, with their source, superseded and never edited."""
+"""Recording statistics about tenants: dated, with their source, superseded and never edited."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from datetime import date
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.ids import new_id
 from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
-from tenancy.tenants import queries
+from tenancy.tenants.queries import superseded
+from tenancy.tenants.rows import tenant_row
 from tenancy.tenants.states import StatisticKind
 from tenancy.tenants.statistic_values import basis_date, statistic_text
 from tenancy.tenants.tables import Statistic
 
 
 class StatisticInput(BaseModel):
-    """A figure with its day and source; `value` is decimal text, never a float."""
+    """A statistic with its reference date and source; `value` is decimal text, so that no digit is lost to a float."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -30,7 +33,7 @@ class StatisticInput(BaseModel):
 
 
 class RecordStatistic(StatisticInput, Command):
-    """A figure of one tenant; for a day that has one already, the new one supersedes it."""
+    """A statistic of one tenant. One of the same kind and reference date is superseded."""
 
     tenant_id: UUID
 
@@ -42,20 +45,20 @@ class StatisticRecorded(Result):
 
 @handles(Permission.STATISTIC_RECORD, Event.STATISTIC_RECORDED)
 def record_statistic(ctx: CommandContext, command: RecordStatistic) -> StatisticRecorded:
-    """Record a figure; one that stands for the same day is superseded and stays readable.
+    """Record a statistic; one of the same kind and reference date is superseded and stays readable.
 
-    Raises Invalid for what is no figure of its kind and for a day in the future, NotFound for the tenant.
+    Raises Invalid for a value not in its kind's form and for a date in the future, NotFound for the tenant.
     """
-    tenant = queries.tenant(ctx.session, command.tenant_id, lock=True)
+    tenant = tenant_row(ctx.session, command.tenant_id)
     return record_statistic_value(ctx, tenant.id, command)
 
 
 def record_statistic_value(ctx: CommandContext, tenant_id: UUID, figure: StatisticInput) -> StatisticRecorded:
-    """Check the figure and add it, inside any command. The same figure again leaves the one that stands."""
+    """Check the statistic and add it, inside any command. An equal one (value and source) that is current is kept."""
     value = statistic_text(figure.kind, figure.value, field="value")
     source = plain_line(figure.source, field="source", most=500)
     basis_date(figure.basis_date, today=ctx.today)
-    current = queries.current_statistic(ctx.session, tenant_id, figure.kind, figure.basis_date)
+    current = _current_row(ctx.session, tenant_id, figure.kind, figure.basis_date)
     if current is not None and (current.value, current.source) == (value, source):
         ctx.mark_noop()
         return StatisticRecorded(statistic_id=current.id, supersedes_id=current.supersedes_id)
@@ -90,7 +93,7 @@ def add_statistic(
     *,
     supersedes_id: UUID | None = None,
 ) -> Statistic:
-    """Add a figure that was checked already, without a record of its own: for a whole file, which has one."""
+    """Add a statistic that was checked before, without an audit event: the import of a file writes one for all rows."""
     made = Statistic(
         id=new_id(),
         tenant_id=tenant_id,
@@ -104,3 +107,15 @@ def add_statistic(
     )
     ctx.session.add(made)
     return made
+
+
+def _current_row(session: Session, tenant_id: UUID, kind: StatisticKind, basis_date: date) -> Statistic | None:
+    """The statistic of that kind and reference date that was not superseded, or None."""
+    return session.scalars(
+        select(Statistic).where(
+            Statistic.tenant_id == tenant_id,
+            Statistic.kind == kind.value,
+            Statistic.basis_date == basis_date,
+            ~superseded(),
+        )
+    ).first()

@@ -115,3 +115,20 @@ def test_a_foreign_library_stays_in_its_package(
 def test_flask_is_imported_by_admin_alone(graph: grimp.ImportGraph) -> None:
     strangers = {module for module in _importers(graph, "flask") if not module.startswith("admin")}
     assert strangers <= {"governance.kernel.database"}
+
+
+TABLE_READERS = ("admin.migrations", "admin.backoffice")
+"""The migrations describe all tables, the back office shows them; both by design."""
+
+
+def test_no_package_imports_another_packages_tables(graph: grimp.ImportGraph) -> None:
+    strangers = {
+        (module, imported.removesuffix(".tables"))
+        for module in graph.modules
+        if module.split(".")[0] in PACKAGES
+        for imported in graph.find_modules_directly_imported_by(module)
+        if imported.endswith(".tables")
+        and not module.startswith(f"{imported.removesuffix('.tables')}.")
+        and not module.startswith(TABLE_READERS)
+    }
+    assert strangers == set()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from uuid import UUID
-
-from pydantic import BaseModel, ConfigDict
 
 from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
@@ -15,27 +12,12 @@ from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.clients import queries as clients
 from tenancy.clients.commands import register_client
-from tenancy.clients.states import ClientState
+from tenancy.clients.models import ServiceClientDetails
 
 routes = ApiRoutes(Tag.PEOPLE)
 
 
-class ServiceClientResponse(BaseModel):
-    """A system of a tenant; `jwks` holds its public keys as they were given."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    name: str
-    scopes: list[str]
-    state: ClientState
-    valid_from: date
-    valid_until: date | None
-    jwks: str
-    registered_at: datetime
-
-
-class ServiceClientPage(Page[ServiceClientResponse]):
+class ServiceClientPage(Page[ServiceClientDetails]):
     """Service clients in the order they were registered."""
 
 
@@ -49,9 +31,9 @@ def list_service_clients(tenant: UUID, query: PageQuery) -> ServiceClientPage:
 
 @routes.query_route("/tenants/<tenant>/service-clients/<client>")
 @requires(Permission.CLIENT_READ)
-def get_service_client(tenant: UUID, client: UUID) -> ServiceClientResponse:
+def get_service_client(tenant: UUID, client: UUID) -> ServiceClientDetails:
     """Show one service client of a tenant."""
-    return ServiceClientResponse.model_validate(clients.service_client(db.session(), tenant, client))
+    return clients.service_client(db.session(), tenant, client)
 
 
 routes.command_route("POST", "/tenants/<tenant>/service-clients", register_client, {"tenant": "tenant_id"})

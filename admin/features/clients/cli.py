@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from datetime import date
 from typing import BinaryIO, Final
+from uuid import UUID
 
 import click
 
 from admin.interface.cli_context import app_context
 from admin.interface.option_names import option_names, read_file
-from admin.interface.output import handle_errors, print_json
-from admin.interface.param_types import DateParam, as_json_option, find_tenant, find_tenant_id, print_result
+from admin.interface.output import handle_errors, print_json, print_model
+from admin.interface.param_types import (
+    DateParam,
+    as_json_option,
+    find_tenant,
+    find_tenant_id,
+    print_result,
+)
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Invalid
 from governance.kernel.strict_json import NOT_UTF8
 from tenancy.clients import queries
 from tenancy.clients.commands import RegisterClient, register_client
-from tenancy.keycloak.port import SERVICE_SCOPES, service_client_name
+from tenancy.keycloak.port import SERVICE_SCOPES
 
 MAX_JWKS_BYTES: Final = 20_000
 """As many as the command takes characters; a key set is ASCII."""
@@ -68,22 +75,21 @@ def list_clients(code: str, as_json: bool) -> None:
     """API利用者の一覧 / The systems of a tenant in the order they were registered, stopped ones too."""
     with app_context(), system_transaction(OPERATOR) as session:
         tenant = find_tenant(session, code)
-        found = [
-            {
-                "id": str(row.id),
-                "client_name": service_client_name(tenant.id, row.id),
-                "name": row.name,
-                "scopes": row.scopes,
-                "state": row.state,
-                "valid_from": row.valid_from.isoformat(),
-                "valid_until": None if row.valid_until is None else row.valid_until.isoformat(),
-                "registered_at": row.registered_at.isoformat(),
-            }
-            for row in queries.service_clients(session, tenant.id, also_stopped=True)
-        ]
+        found = queries.service_clients(session, tenant.id, also_stopped=True)
     if as_json:
         print_json({"code": tenant.code, "clients": found})
         return
     for row in found:
-        until = row["valid_until"] or ""
-        click.echo(f"{row['id']}  {row['state']:<10}  {row['valid_from']}–{until}  {row['name']}")
+        click.echo(f"{row.id}  {row.state:<10}  {row.valid_from}–{row.valid_until or ''}  {row.name}")
+
+
+@service_client.command("show")
+@click.argument("code")
+@click.argument("client_id", type=click.UUID)
+@as_json_option
+@handle_errors
+def show_client(code: str, client_id: UUID, as_json: bool) -> None:
+    """API利用者を 1 つ見る / One system of a tenant with its public keys, by its id."""
+    with option_names(tenant_id="CODE", client_id="CLIENT_ID"), app_context(), system_transaction(OPERATOR) as session:
+        found = queries.service_client(session, find_tenant(session, code).id, client_id)
+    print_model(found, as_json)

@@ -36,7 +36,7 @@ from tenancy.people.queries import names_of_people
 from tenancy.quotas.queries import dimensions
 from tenancy.tenants.commands import DefineCohort, define_cohort
 from tenancy.tenants.queries import cohorts as all_cohorts
-from tenancy.tenants.queries import tenants
+from tenancy.tenants.queries import list_tenants
 from tenancy.tenants.states import TenantState
 
 pages = Blueprint("cohorts", __name__, template_folder="templates")
@@ -67,9 +67,7 @@ def cohort_defining() -> AnyResponse | tuple[str, int]:
     named = request.args.get("name", "")
     existing = directory.cohort(session(), named) if named else None
     offered = [
-        tenant
-        for tenant in tenants(session())
-        if tenant.cohort_id is None and TenantState(tenant.state) in _CANDIDATE_STATES
+        tenant for tenant in list_tenants(session()) if tenant.cohort is None and tenant.state in _CANDIDATE_STATES
     ]
     initial = Form.initial(name="", label="", fiscal_year=current_fiscal_year() + 1)
     form = Form.from_request() if request.method == "POST" else initial

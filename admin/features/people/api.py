@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
 from uuid import UUID
-
-from pydantic import BaseModel
 
 from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
@@ -14,11 +10,11 @@ from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
 from governance.kernel import clock
 from governance.kernel.database import db
-from governance.permissions import Permission, Role
+from governance.permissions import Permission
 from tenancy.people import queries as people
 from tenancy.people.commands import add_member, disable_member
+from tenancy.people.models import MemberDetails
 from tenancy.people.states import MemberState
-from tenancy.people.tables import Member
 
 routes = ApiRoutes(Tag.PEOPLE)
 
@@ -29,21 +25,7 @@ class MembersQuery(PageQuery):
     state: MemberState | None = None
 
 
-class MemberResponse(BaseModel):
-    """A person of a tenant. `person_id` is the username in Keycloak; `roles` are those in force."""
-
-    id: UUID
-    person_id: UUID
-    family_name: str
-    given_name: str
-    email: str
-    state: MemberState
-    roles: list[Role]
-    password_mail_sent_at: datetime | None
-    added_at: datetime
-
-
-class MemberPage(Page[MemberResponse]):
+class MemberPage(Page[MemberDetails]):
     """People in the order they were added."""
 
 
@@ -51,17 +33,15 @@ class MemberPage(Page[MemberResponse]):
 @requires(Permission.MEMBER_READ)
 def list_members(tenant: UUID, query: MembersQuery) -> MemberPage:
     """List the people of a tenant."""
-    roles = people.roles_of_members(db.session(), tenant, clock.now())
-    found = [_to_response(row, roles) for row in people.members(db.session(), tenant, state=query.state)]
+    found = people.members(db.session(), tenant, clock.now(), state=query.state)
     return paginate(MemberPage, found, lambda row: str(row.id), query)
 
 
 @routes.query_route("/tenants/<tenant>/members/<member>")
 @requires(Permission.MEMBER_READ)
-def get_member(tenant: UUID, member: UUID) -> MemberResponse:
+def get_member(tenant: UUID, member: UUID) -> MemberDetails:
     """Show one person of a tenant."""
-    found = people.member(db.session(), tenant, member)
-    return _to_response(found, people.roles_of_members(db.session(), tenant, clock.now()))
+    return people.member(db.session(), tenant, member, clock.now())
 
 
 routes.command_route("POST", "/tenants/<tenant>/members", add_member, {"tenant": "tenant_id"})
@@ -72,17 +52,3 @@ routes.command_route(
     disable_member,
     {"tenant": "tenant_id", "member": "member_id"},
 )
-
-
-def _to_response(row: Member, roles: dict[UUID, Any]) -> MemberResponse:
-    return MemberResponse(
-        id=row.id,
-        person_id=row.person_id,
-        family_name=row.family_name,
-        given_name=row.given_name,
-        email=row.email,
-        state=MemberState(row.state),
-        roles=sorted(roles.get(row.person_id, ())),
-        password_mail_sent_at=row.password_mail_sent_at,
-        added_at=row.added_at,
-    )

@@ -9,7 +9,7 @@ import click
 
 from admin.interface.cli_context import app_context
 from admin.interface.option_names import option_names
-from admin.interface.output import handle_errors, print_json
+from admin.interface.output import handle_errors, print_json, print_model
 from admin.interface.param_types import as_json_option, find_tenant, find_tenant_id, print_result
 from governance.commands import system_transaction
 from governance.kernel import clock
@@ -68,29 +68,28 @@ def list_members(code: str, state: str | None, as_json: bool) -> None:
     """利用者の一覧 / The people of a tenant with their roles in force, in the order they were added."""
     with app_context(), system_transaction(OPERATOR) as session:
         tenant = find_tenant(session, code)
-        roles = queries.roles_of_members(session, tenant.id, clock.now())
-        found = [
-            {
-                "id": str(row.id),
-                "person_id": str(row.person_id),
-                "family_name": row.family_name,
-                "given_name": row.given_name,
-                "email": row.email,
-                "state": row.state,
-                "roles": sorted(role.value for role in roles.get(row.person_id, ())),
-                "password_mail_sent_at": None
-                if row.password_mail_sent_at is None
-                else row.password_mail_sent_at.isoformat(),
-                "added_at": row.added_at.isoformat(),
-            }
-            for row in queries.members(session, tenant.id, state=None if state is None else MemberState(state))
-        ]
+        found = queries.members(session, tenant.id, clock.now(), state=None if state is None else MemberState(state))
     if as_json:
         print_json({"code": tenant.code, "members": found})
         return
     for row in found:
-        name = f"{row['family_name']} {row['given_name']}"
-        click.echo(f"{row['id']}  {row['state']:<9}  {name}  {row['email']}  {' '.join(row['roles'] or ())}".rstrip())
+        name = f"{row.family_name} {row.given_name}"
+        click.echo(f"{row.id}  {row.state:<9}  {name}  {row.email}  {' '.join(row.roles)}".rstrip())
+
+
+@member.command("show")
+@click.argument("code")
+@click.argument("member_id", type=click.UUID)
+@as_json_option
+@handle_errors
+def show_member(code: str, member_id: UUID, as_json: bool) -> None:
+    """利用者を 1 人見る / One person of a tenant with the roles in force. MEMBER_ID as for `member disable`."""
+    with option_names(tenant_id="CODE"), app_context():
+        tenant_id = find_tenant_id(code)
+        known_id = _member_id(tenant_id, member_id)
+        with system_transaction(OPERATOR) as session:
+            found = queries.member(session, tenant_id, known_id, clock.now())
+    print_model(found, as_json)
 
 
 @member.command("disable")

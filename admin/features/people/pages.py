@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
+from governance.kernel import clock
 from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Permission, Role
 from tenancy import directory
 from tenancy.people import queries
@@ -50,7 +51,7 @@ def member_adding(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
 def member_disabling(tenant_id: UUID, member_id: UUID) -> AnyResponse | tuple[str, int]:
     """Suspend a person: ends their open sessions at the next click."""
     tenant = directory.tenant_by_id(session(), tenant_id)
-    member = queries.member(session(), tenant_id, member_id)
+    member = queries.member(session(), tenant_id, member_id, clock.now())
     form = Form.from_request() if request.method == "POST" else Form.initial(reason="")
     if request.method == "POST":
         reason = form.required("reason")

@@ -1,12 +1,11 @@
-"""Tenants: what they are called, what state they are in, what is known about them."""
+"""Tenants over the API: their names and states, state changes, statistics, contacts, and the import of a file."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from uuid import UUID
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
@@ -27,8 +26,16 @@ from tenancy.tenants.commands import (
     register_tenant,
     remove_contact,
 )
-from tenancy.tenants.queries import TenantFilter, TenantListItem
-from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
+from tenancy.tenants.models import (
+    ContactRecord,
+    ImportPreview,
+    StateChange,
+    StatisticRecord,
+    TenantDetails,
+    TenantListItem,
+)
+from tenancy.tenants.queries import TenantFilter
+from tenancy.tenants.states import TenantKind, TenantState
 
 routes = ApiRoutes(Tag.TENANTS)
 
@@ -46,96 +53,16 @@ class TenantPage(Page[TenantListItem]):
     """Tenants by code."""
 
 
-class TenantResponse(BaseModel):
-    """One tenant. Its `version` is also its ETag, which a change names in If-Match."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    code: str | None
-    name: str
-    kana: str
-    name_en: str | None
-    kind: TenantKind
-    state: TenantState
-    is_operator: bool
-    cohort_id: UUID | None
-    valid_from: date | None
-    valid_until: date | None
-    version: int
-    registered_at: datetime
+class StateChangePage(Page[StateChange]):
+    """State changes, newest first."""
 
 
-class StateChangeResponse(BaseModel):
-    """How a tenant came from one state to another."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    from_state: TenantState
-    to_state: TenantState
-    reason: str
-    effective_on: date
-    changed_by: str
-    changed_at: datetime
+class StatisticPage(Page[StatisticRecord]):
+    """The current statistics, by kind, the newest reference date first."""
 
 
-class StateChangePage(Page[StateChangeResponse]):
-    """Moves, newest first."""
-
-
-class StatisticResponse(BaseModel):
-    """A figure as published: its exact value in decimal digits, the day it is of, its source."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    kind: StatisticKind
-    value: str
-    basis_date: date
-    source: str
-    recorded_at: datetime
-
-
-class StatisticPage(Page[StatisticResponse]):
-    """The figures that stand, by kind, the newest day first."""
-
-
-class ContactResponse(BaseModel):
-    """Whom to ask at a tenant about one purpose."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    purpose: ContactPurpose
-    section: str
-    name: str
-    email: str
-    phone: str | None
-    recorded_at: datetime
-
-
-class ContactPage(Page[ContactResponse]):
+class ContactPage(Page[ContactRecord]):
     """Contacts by purpose."""
-
-
-class ImportRowResponse(BaseModel):
-    """What would become of one row of a file."""
-
-    line: int
-    code: str
-    name: str
-    accepted: bool
-    reason: str | None = Field(description="Why it is refused, in Japanese.")
-
-
-class ImportPreviewResponse(BaseModel):
-    """The verdict on a file."""
-
-    encoding: str
-    sha256: str
-    accepted: bool
-    rows: list[ImportRowResponse]
 
 
 @routes.query_route("/tenants")
@@ -146,12 +73,12 @@ def list_tenants(query: TenantsQuery) -> TenantPage:
     return paginate(TenantPage, queries.list_tenants(db.session(), wanted), lambda row: str(row.id), query)
 
 
-@routes.query_route("/tenants/<tenant>", response_model=TenantResponse)
+@routes.query_route("/tenants/<tenant>", response_model=TenantDetails)
 @requires(Permission.TENANT_READ)
 def get_tenant(tenant: UUID) -> Response:
     """Show one tenant, under its ETag."""
-    response = TenantResponse.model_validate(queries.tenant(db.session(), tenant))
-    return json_response(response, version=response.version)
+    found = queries.tenant(db.session(), tenant)
+    return json_response(found, version=found.version)
 
 
 @routes.query_route("/tenants/<tenant>/state-changes")
@@ -164,7 +91,7 @@ def list_state_changes(tenant: UUID, query: PageQuery) -> StateChangePage:
 @routes.query_route("/tenants/<tenant>/statistics")
 @requires(Permission.TENANT_READ)
 def list_statistics(tenant: UUID, query: PageQuery) -> StatisticPage:
-    """List the figures of a tenant that stand."""
+    """List the current statistics of a tenant."""
     return paginate(StatisticPage, queries.statistics(db.session(), tenant), lambda row: str(row.id), query)
 
 
@@ -187,21 +114,6 @@ routes.command_route("POST", "/tenant-imports", import_tenants)
 
 @routes.action_route("/tenant-import-previews", ImportTenants)
 @requires(Permission.TENANT_IMPORT)
-def preview_tenant_import(command: ImportTenants, key: str) -> ImportPreviewResponse:
+def preview_tenant_import(command: ImportTenants, key: str) -> ImportPreview:
     """Say what importing a file would do, row by row; changes nothing."""
-    verdict = preview_import(db.session(), command, today=clock.today())
-    return ImportPreviewResponse(
-        encoding=str(verdict.encoding),
-        sha256=verdict.sha256,
-        accepted=not verdict.refused,
-        rows=[
-            ImportRowResponse(
-                line=row.line,
-                code=row.code,
-                name=row.name,
-                accepted=row.refusal is None,
-                reason=None if row.refusal is None else row.refusal.text("ja"),
-            )
-            for row in verdict.rows
-        ],
-    )
+    return preview_import(db.session(), command, today=clock.today())

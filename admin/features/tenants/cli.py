@@ -1,4 +1,4 @@
-"""`moyai tenant`: who takes part, from the operator's own machine."""
+"""`moyai tenant`: tenants as the operator's own machine lists, registers, imports and changes them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from typing import Any, BinaryIO
 import click
 
 from admin.interface.cli_context import app_context
-from admin.interface.output import handle_errors, print_json
-from admin.interface.param_types import DateParam, as_json_option, find_tenant, find_tenant_id, print_result
+from admin.interface.output import handle_errors, print_json, print_model, print_models, tab_separated
+from admin.interface.param_types import (
+    DateParam,
+    as_json_option,
+    find_tenant,
+    find_tenant_id,
+    print_result,
+)
 from governance.agreements.queries import acceptance_in_force
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
-from tenancy import directory
 from tenancy.people.queries import members
 from tenancy.quotas.queries import plan_in_force, quotas_in_force
 from tenancy.tenants import queries
@@ -27,14 +32,27 @@ from tenancy.tenants.commands import (
     preview_import,
     register_tenant,
 )
-from tenancy.tenants.importing import ImportRefused, ImportVerdict
+from tenancy.tenants.importing import ImportRefused
+from tenancy.tenants.models import StateChange, StatisticFacts, TenantDetails, TenantListItem
 from tenancy.tenants.municipality_file import MAX_BYTES
+from tenancy.tenants.queries import TenantFilter
 from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 
 
 @click.group()
 def tenant() -> None:
     """参加団体 / Tenants."""
+
+
+class TenantOverview(TenantDetails):
+    """One tenant with its statistics, the number of its people, its quotas, acceptance and state changes."""
+
+    statistics: tuple[StatisticFacts, ...]
+    members: int
+    plan: str | None
+    quotas: dict[str, int | None]
+    accepted: str | None
+    state_changes: tuple[StateChange, ...]
 
 
 @tenant.command("list")
@@ -44,17 +62,10 @@ def tenant() -> None:
 @handle_errors
 def list_tenants(state: str | None, cohort: str | None, as_json: bool) -> None:
     """参加団体の一覧 / All participating tenants, by code. For the operator, use `tenant show`."""
+    wanted = TenantFilter(state=None if state is None else TenantState(state), cohort=cohort)
     with app_context(), system_transaction(OPERATOR) as session:
-        found_rows = queries.tenants(session, state=None if state is None else TenantState(state), cohort=cohort)
-        rows = [row for row in found_rows if not row.is_operator]
-        known = directory.tenants_by_id(session, [row.id for row in rows])
-        found = [_summary(known[row.id]) for row in rows]
-    if as_json:
-        print_json({"tenants": found})
-        return
-    for row in found:
-        cohort_words = f"  [{row['cohort']}]" if row["cohort"] else ""
-        click.echo(f"{row['code'] or '------'}  {row['state']:<12}  {row['name']}{cohort_words}")
+        found = [row for row in queries.list_tenants(session, wanted) if not row.is_operator]
+    print_models("tenants", found, as_json, _line)
 
 
 @tenant.command("show")
@@ -64,29 +75,55 @@ def list_tenants(state: str | None, cohort: str | None, as_json: bool) -> None:
 def show_tenant(code: str, as_json: bool) -> None:
     """団体を 1 つ見る / One tenant: statistics, people, quotas, acceptance, state changes."""
     with app_context(), system_transaction(OPERATOR) as session:
-        facts = find_tenant(session, code)
-        accepted = acceptance_in_force(session, facts.id, clock.today())
-        plan = plan_in_force(session, facts.id, clock.today())
-        details = _summary(facts) | {
-            "version": queries.tenant(session, facts.id).version,
-            "statistics": [
-                {"kind": row.kind, "value": row.value, "basis_date": row.basis_date.isoformat(), "source": row.source}
-                for row in queries.statistics(session, facts.id)
-            ],
-            "members": len(members(session, facts.id)),
-            "plan": None if plan is None else plan.name,
-            "quotas": {row.dimension: row.value for row in quotas_in_force(session, facts.id, clock.today())},
-            "accepted": None if accepted is None else accepted.sha256,
-            "state_changes": [
-                {"from": row.from_state, "to": row.to_state, "effective_on": row.effective_on.isoformat()}
-                for row in queries.state_changes(session, facts.id)
-            ],
-        }
-    if as_json:
-        print_json(details)
-        return
-    for key, value in details.items():
-        click.echo(f"{key}: {value}")
+        details = queries.tenant(session, find_tenant(session, code).id)
+        accepted = acceptance_in_force(session, details.id, clock.today())
+        plan = plan_in_force(session, details.id, clock.today())
+        overview = TenantOverview(
+            **dict(details),
+            statistics=tuple(
+                StatisticFacts(kind=row.kind, value=row.value, basis_date=row.basis_date, source=row.source)
+                for row in queries.statistics(session, details.id)
+            ),
+            members=len(members(session, details.id, clock.now())),
+            plan=None if plan is None else plan.name,
+            quotas={row.dimension: row.value for row in quotas_in_force(session, details.id, clock.today())},
+            accepted=None if accepted is None else accepted.sha256,
+            state_changes=tuple(queries.state_changes(session, details.id)),
+        )
+    print_model(overview, as_json)
+
+
+@tenant.command("state-changes")
+@click.argument("code")
+@as_json_option
+@handle_errors
+def list_state_changes(code: str, as_json: bool) -> None:
+    """状態の履歴 / How a tenant came to its state, newest first."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = queries.state_changes(session, find_tenant(session, code).id)
+    print_models("state_changes", found, as_json, tab_separated("effective_on", "from_state", "to_state", "reason"))
+
+
+@tenant.command("statistics")
+@click.argument("code")
+@as_json_option
+@handle_errors
+def list_statistics(code: str, as_json: bool) -> None:
+    """統計値の一覧 / The current statistics of a tenant, by kind, the newest reference date first."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = queries.statistics(session, find_tenant(session, code).id)
+    print_models("statistics", found, as_json, tab_separated("kind", "value", "basis_date", "source"))
+
+
+@tenant.command("contacts")
+@click.argument("code")
+@as_json_option
+@handle_errors
+def list_contacts(code: str, as_json: bool) -> None:
+    """連絡先の一覧 / Whom to ask at a tenant, by purpose."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = queries.contacts(session, find_tenant(session, code).id)
+    print_models("contacts", found, as_json, tab_separated("purpose", "section", "name", "email", "phone"))
 
 
 @tenant.command("register")
@@ -164,19 +201,18 @@ def import_file(
     )
     with app_context() as context:
         with system_transaction(OPERATOR) as session:
-            verdict = preview_import(session, command, today=clock.today())
-        for row in verdict.rows:
-            if row.refusal is not None:
-                words = f"{row.refusal.text('ja')} / {row.refusal.text('en')}"
-                click.echo(f"{row.line}: {row.code} {row.name}: {words}", err=True)
+            preview = preview_import(session, command, today=clock.today())
+        for row in preview.rows:
+            if not row.accepted:
+                click.echo(f"{row.line}: {row.code} {row.name}: {row.reason} / {row.reason_en}", err=True)
         if check:
             if as_json:
-                print_json(_verdict(verdict))
-            elif not verdict.refused:
-                click.echo(f"{len(verdict.rows)} 行を取り込めます / {len(verdict.rows)} rows can be imported")
-            if verdict.refused and not as_json:
-                raise ImportRefused(verdict)
-            click.get_current_context().exit(2 if verdict.refused else 0)
+                print_json(preview)
+            elif preview.accepted:
+                click.echo(f"{len(preview.rows)} 行を取り込めます / {len(preview.rows)} rows can be imported")
+            else:
+                raise ImportRefused(preview)
+            click.get_current_context().exit(0 if preview.accepted else 2)
         imported = import_tenants(command, actor=context.actor)
     print_result({"imported": len(imported.tenant_ids), "sha256": imported.sha256}, as_json)
 
@@ -198,39 +234,5 @@ def change_state(code: str, to: str, reason: str, effective_on: date | None, as_
     print_result({"code": code, "state": changed.state.value, "version": changed.version}, as_json)
 
 
-def _summary(facts: directory.TenantFacts) -> dict[str, Any]:
-    return {
-        "id": str(facts.id),
-        "code": facts.code,
-        "name": facts.name,
-        "kana": facts.kana,
-        "name_en": facts.name_en,
-        "kind": facts.kind.value,
-        "state": facts.state.value,
-        "is_operator": facts.is_operator,
-        "cohort": facts.cohort,
-        "valid_from": None if facts.valid_from is None else facts.valid_from.isoformat(),
-        "valid_until": None if facts.valid_until is None else facts.valid_until.isoformat(),
-    }
-
-
-def _verdict(verdict: ImportVerdict) -> dict[str, Any]:
-    return {
-        "encoding": verdict.encoding,
-        "sha256": verdict.sha256,
-        "acceptable": not verdict.refused,
-        "rows": [
-            {"line": row.line, "code": row.code, "name": row.name, "verdict": "accepted"}
-            if row.refusal is None
-            else {
-                "line": row.line,
-                "code": row.code,
-                "name": row.name,
-                "verdict": "refused",
-                "reason": row.refusal.code,
-                "field": row.refusal.field,
-                "message": f"{row.refusal.text('ja')} / {row.refusal.text('en')}",
-            }
-            for row in verdict.rows
-        ],
-    }
+def _line(row: TenantListItem) -> str:
+    return f"{row.code or '------'}  {row.state:<12}  {row.name}" + (f"  [{row.cohort}]" if row.cohort else "")

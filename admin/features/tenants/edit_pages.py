@@ -28,8 +28,8 @@ from tenancy.tenants.commands import (
     edit_tenant,
     register_tenant,
 )
+from tenancy.tenants.models import TenantDetails
 from tenancy.tenants.states import STATE_EFFECTS, TRANSITIONS, TenantKind, TenantState
-from tenancy.tenants.tables import Tenant
 
 pages = Blueprint("tenant_editing", __name__, template_folder="templates")
 
@@ -174,7 +174,7 @@ def tenant_editing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
 def tenant_state_changing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """Another state, with its effect on people, API clients and cost before one says yes."""
     tenant = queries.tenant(session(), tenant_id)
-    current = TenantState(tenant.state)
+    current = tenant.state
     possible = sorted(TRANSITIONS[current], key=list(TenantState).index)
     values = {"tenant": tenant, "possible": possible, "effects": STATE_EFFECTS, "current": current}
     form = (
@@ -224,7 +224,7 @@ def tenant_done(tenant_id: UUID, action: str) -> tuple[str, int]:
     )
 
 
-def _current_values(tenant: Tenant) -> dict[str, str | int | date | None]:
+def _current_values(tenant: TenantDetails) -> dict[str, str | int | date | None]:
     return {
         "code": tenant.code,
         "name": tenant.name,

@@ -24,7 +24,6 @@ from tenancy.tenants.commands import (
 )
 from tenancy.tenants.states import ContactPurpose, StatisticKind
 from tenancy.tenants.statistic_values import statistic_text
-from tenancy.tenants.tables import Contact
 
 pages = Blueprint("tenant_facts", __name__, template_folder="templates")
 
@@ -72,7 +71,7 @@ def contact_recording(tenant_id: UUID, purpose: str) -> AnyResponse | tuple[str,
     """Whom to ask about this purpose, in place of whoever is named now."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     about = _purpose(purpose)
-    now = _contact(tenant_id, about)
+    now = queries.contact(session(), tenant_id, about)
     initial = Form.initial(**{name: getattr(now, name, "") for name in ("section", "name", "email", "phone")})
     form = Form.from_request() if request.method == "POST" else initial
     if request.method == "POST":
@@ -109,7 +108,11 @@ def contact_removing(tenant_id: UUID, purpose: str) -> AnyResponse | tuple[str, 
             remove_contact(RemoveContact(tenant_id=tenant_id, purpose=about), actor=current_actor(), key=form.key)
             return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="contact-removed"), 303)
     return render_page(
-        "tenants/contact_removing", form=form, tenant=tenant, purpose=about, now=_contact(tenant_id, about)
+        "tenants/contact_removing",
+        form=form,
+        tenant=tenant,
+        purpose=about,
+        now=queries.contact(session(), tenant_id, about),
     )
 
 
@@ -118,7 +121,3 @@ def _purpose(text: str) -> ContactPurpose:
         return ContactPurpose(text)
     except ValueError:
         raise not_found(what="contact", given=text) from None
-
-
-def _contact(tenant_id: UUID, purpose: ContactPurpose) -> Contact | None:
-    return next((row for row in queries.contacts(session(), tenant_id) if row.purpose == purpose.value), None)

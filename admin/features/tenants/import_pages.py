@@ -21,7 +21,8 @@ from governance.kernel.errors import DomainError, Invalid, message
 from governance.permissions import Permission
 from tenancy.tenants import queries
 from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
-from tenancy.tenants.importing import ImportRefused, ImportVerdict
+from tenancy.tenants.importing import ImportRefused
+from tenancy.tenants.models import ImportPreview
 from tenancy.tenants.states import StatisticKind
 
 pages = Blueprint("tenant_import", __name__, template_folder="templates")
@@ -45,9 +46,9 @@ def importing() -> AnyResponse | tuple[str, int]:
     cohorts = queries.cohorts(session())
     if request.method == "GET":
         form = Form.initial(source="", cohort="", valid_from="", content="", **dict.fromkeys(_FIELDS, ""))
-        return render_page("tenants/importing", form=form, cohorts=cohorts, fields=_FIELDS, verdict=None)
+        return render_page("tenants/importing", form=form, cohorts=cohorts, fields=_FIELDS)
     form = Form.from_request()
-    verdict: ImportVerdict | None = None
+    preview: ImportPreview | None = None
     content = _content(form)
     command = None if content is None else _command(form, content)
     if command is not None and form.is_valid and form.step != "enter":
@@ -57,17 +58,17 @@ def importing() -> AnyResponse | tuple[str, int]:
                 return redirect(
                     url_for("tenant_import.importing_done", rows=len(done.tenant_ids), sha256=done.sha256), 303
                 )
-            verdict = preview_import(session(), command, today=clock.today())
+            preview = preview_import(session(), command, today=clock.today())
         except ImportRefused as refused:
-            verdict = refused.verdict
+            preview = refused.preview
         except DomainError as refused:
             refused.field = _field_of(refused.field)
             form.add_error(refused)
-    if verdict is not None:
-        wrong_first = sorted(verdict.rows, key=lambda row: (row.refusal is None, row.line))
-        return render_page("tenants/importing_verdict", form=form, verdict=verdict, rows=wrong_first)
+    if preview is not None:
+        refused_first = sorted(preview.rows, key=lambda row: (row.accepted, row.line))
+        return render_page("tenants/importing_verdict", form=form, preview=preview, rows=refused_first)
     form.values.pop("content", None)
-    return render_page("tenants/importing", form=form, cohorts=cohorts, fields=_FIELDS, verdict=None)
+    return render_page("tenants/importing", form=form, cohorts=cohorts, fields=_FIELDS)
 
 
 @pages.get("/tenants/import/done")

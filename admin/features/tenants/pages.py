@@ -23,7 +23,7 @@ from governance.permissions import Permission
 from tenancy import directory
 from tenancy.clients.queries import service_clients
 from tenancy.onboarding.queries import onboardings_of
-from tenancy.people.queries import members, roles_of_members
+from tenancy.people.queries import members
 from tenancy.quotas.queries import plan_in_force, quota_requests, quotas_in_force
 from tenancy.tenants import queries
 from tenancy.tenants.queries import LIST_ORDERS, TenantFilter
@@ -99,7 +99,7 @@ def tenants_file(file_kind: str) -> Response:
 @requires(Permission.TENANT_READ)
 def tenant(tenant_id: UUID) -> tuple[str, int]:
     """One tenant: what it is, who belongs to it, what it may use, what it agreed to, what it pays, what was done."""
-    found = directory.tenant_by_id(session(), tenant_id)
+    found = queries.tenant(session(), tenant_id)
     now, today = clock.now(), clock.today()
     record = events(session(), tenant_id=tenant_id, limit=20) if may(Permission.AUDIT_READ) else []
     accepted = acceptances(session(), tenant_id)
@@ -107,14 +107,13 @@ def tenant(tenant_id: UUID) -> tuple[str, int]:
         "tenants/tenant",
         tenant=found,
         cohort=directory.cohort(session(), found.cohort) if found.cohort else None,
-        version=queries.tenant(session(), tenant_id).version,
+        version=found.version,
         state_changes=queries.state_changes(session(), tenant_id),
         possible=[] if found.is_operator else sorted(TRANSITIONS[found.state], key=list(TenantState).index),
         statistics=queries.statistics(session(), tenant_id),
         purposes=list(ContactPurpose),
         contacts=queries.contacts(session(), tenant_id) if may(Permission.CONTACT_READ) else [],
-        members=members(session(), tenant_id)[:PAGE_SIZE] if may(Permission.MEMBER_READ) else [],
-        roles=roles_of_members(session(), tenant_id, now) if may(Permission.MEMBER_READ) else {},
+        members=members(session(), tenant_id, now)[:PAGE_SIZE] if may(Permission.MEMBER_READ) else [],
         clients=service_clients(session(), tenant_id) if may(Permission.CLIENT_READ) else [],
         plan=plan_in_force(session(), tenant_id, today),
         quotas=quotas_in_force(session(), tenant_id, today),

@@ -37,7 +37,7 @@ def test_a_system_is_registered_by_the_key_set_of_a_file(moyai: Moyai, city: UUI
     with tenant_scope(OPERATOR):
         (found,) = queries.service_clients(db.session(), city)
         assert (str(found.id), found.jwks, found.state) == (registered["client_id"], JWKS, "registered")
-        assert found.scopes == ["moyai:quota.read", "moyai:usage.write"]
+        assert found.scopes == ("moyai:quota.read", "moyai:usage.write")
         assert found.valid_until is None
     assert registered["client_id"] in registered["client_name"]
 
@@ -106,3 +106,11 @@ def test_the_operator_has_no_systems(moyai: Moyai) -> None:
 
     assert moyai.refusal(*words, given=JWKS) == (1, "client.of_no_member", "CODE")
     assert rows("service_client") == []
+
+
+def test_one_system_is_shown_with_its_keys(moyai: Moyai, city: UUID) -> None:
+    _, registered, _ = moyai(*NAMED, "--jwks", "-", given=JWKS)
+
+    code, shown, _ = moyai("service-client", "show", "431001", registered["client_id"])
+
+    assert (code, shown["client_name"], shown["jwks"]) == (0, registered["client_name"], JWKS)

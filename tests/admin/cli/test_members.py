@@ -39,7 +39,7 @@ def test_a_person_is_added_with_roles(moyai: Moyai, city: UUID) -> None:
 
     assert code == 0
     with tenant_scope(OPERATOR):
-        found = queries.member(db.session(), city, UUID(added["member_id"]))
+        found = queries.member(db.session(), city, UUID(added["member_id"]), now())
         assert (str(found.person_id), found.email, found.state) == (
             added["person_id"],
             "hanako@city.kumamoto.lg.jp",
@@ -179,3 +179,12 @@ def test_disabling_needs_a_reason_that_can_be_read(moyai: Moyai, city: UUID) -> 
     assert moyai.refusal(*words, "--reason", "") == (2, "input.wrong", "--reason")
     assert moyai.refusal(*words, "--reason", " 異動") == (2, "text.edge_space", "--reason")
     assert _roles(city, added["person_id"]) == {Role.TENANT_MEMBER}
+
+
+@pytest.mark.parametrize("by", ["member_id", "person_id"])
+def test_one_person_is_shown_as_in_the_list(moyai: Moyai, city: UUID, by: str) -> None:
+    _, added, _ = moyai("member", "add", "431001", *HANAKO, "--role", "tenant-finance")
+
+    code, shown, _ = moyai("member", "show", "431001", added[by])
+
+    assert (code, shown) == (0, moyai("member", "list", "431001")[1]["members"][0])

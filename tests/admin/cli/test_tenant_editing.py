@@ -204,3 +204,18 @@ def test_a_tenant_that_was_edited_is_shown_so(moyai: Moyai, city: UUID) -> None:
 
     assert (by_code["name_en"], by_code["version"], by_code["state"]) == ("Kumamoto City", 2, TenantState.APPLIED)
     assert by_id == by_code
+
+
+def test_what_is_known_of_a_tenant_is_listed(moyai: Moyai, city: UUID) -> None:
+    moyai("tenant", "statistic", "431001", "population", "738865", *CENSUS)
+    moyai("tenant", "contact", "431001", "finance", *CONTACT)
+    moyai("tenant", "change-state", "431001", "screening", "--reason", "審査のため")
+
+    (statistic,) = moyai("tenant", "statistics", "431001")[1]["statistics"]
+    (contact,) = moyai("tenant", "contacts", "431001")[1]["contacts"]
+    (change,) = moyai("tenant", "state-changes", "431001")[1]["state_changes"]
+
+    assert (statistic["kind"], statistic["value"], statistic["basis_date"]) == ("population", "738865", "2020-10-01")
+    assert (contact["purpose"], contact["name"], contact["phone"]) == ("finance", "肥後 花子", None)
+    assert (change["from_state"], change["to_state"], change["reason"]) == ("applied", "screening", "審査のため")
+    assert "738865" in moyai.text("tenant", "statistics", "431001")[1]

@@ -59,7 +59,7 @@ def test_a_wrong_row_is_named_with_its_line_and_nothing_is_imported(moyai: Moyai
     assert "3: 432149 阿蘇市" in text
     assert "432148" in text
     if check:
-        assert [row["verdict"] for row in answer["rows"]] == ["accepted", "refused"]
+        assert [row["accepted"] for row in answer["rows"]] == [True, False]
     assert rows("tenant") == before
 
 
@@ -69,7 +69,7 @@ def test_checking_a_good_file_changes_nothing(moyai: Moyai, tmp_path: Path) -> N
 
     code, answer, _ = moyai("tenant", "import", path, *BASIS, "--check")
 
-    assert (code, answer["acceptable"], answer["encoding"]) == (0, True, "utf-8")
+    assert (code, answer["accepted"], answer["encoding"]) == (0, True, "utf-8")
     assert rows("tenant") == before
 
 

@@ -116,7 +116,7 @@ def sample(web: Flask, factory: BillingFactory, visitors: Visitors) -> ConsoleSa
     people |= {role: visitors.person(tenant_id, role) for role in Role if role.startswith("tenant-")}
     with tenant_scope(OPERATOR):
         version_id = versions(db.session())[0].id
-        member_id = members(db.session(), tenant_id)[0].id
+        member_id = members(db.session(), tenant_id, clock.now())[0].id
         item_id = cost_items(db.session(), FiscalYear(2025))[0].id
         rule_version_id = rule_versions(db.session())[0].id
         entry_id = entries(db.session(), tenant_id, fiscal_year=2025, limit=1)[0].id

@@ -45,7 +45,7 @@ def test_a_wrong_check_digit_is_shown_at_the_field_with_what_was_typed(
     assert 'value="水俣𠮷市"' in answer.text
     assert 'aria-invalid="true"' in answer.text
     with tenant_scope(OPERATOR):
-        assert "水俣𠮷市" not in [tenant.name for tenant in queries.tenants(db.session())]
+        assert "水俣𠮷市" not in [tenant.name for tenant in queries.list_tenants(db.session())]
 
 
 def test_registering_twice_by_a_double_click_registers_once(sample: ConsoleSample, visit_as: VisitAs) -> None:
@@ -63,7 +63,7 @@ def test_registering_twice_by_a_double_click_registers_once(sample: ConsoleSampl
     assert first.headers["Location"] == second.headers["Location"]
     assert "登録しました" in visit.get(first.headers["Location"]).text
     with tenant_scope(OPERATOR):
-        assert [tenant.name for tenant in queries.tenants(db.session())].count("水俣市") == 1
+        assert [tenant.name for tenant in queries.list_tenants(db.session())].count("水俣市") == 1
 
 
 def test_an_edit_of_what_changed_meanwhile_says_so_and_keeps_what_was_typed(
@@ -231,7 +231,7 @@ def test_a_form_that_is_not_ours_changes_nothing(sample: ConsoleSample, visit_as
 
     assert answer.status_code == 400
     with tenant_scope(OPERATOR):
-        assert "水俣市" not in [tenant.name for tenant in queries.tenants(db.session())]
+        assert "水俣市" not in [tenant.name for tenant in queries.list_tenants(db.session())]
 
 
 def _fields(page: TestResponse) -> dict[str, str]:

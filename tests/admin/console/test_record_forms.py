@@ -13,7 +13,7 @@ from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.quotas.queries import dimensions, get_plan
-from tenancy.tenants.queries import cohorts, contacts, statistics, tenants
+from tenancy.tenants.queries import TenantFilter, cohorts, contacts, list_tenants, statistics
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_forms import hidden
 from tests.admin.visitors import Visit
@@ -116,7 +116,7 @@ def test_a_cohort_is_defined_with_those_to_come_in_and_leads_to_its_plan(
     visit = visit_as(Role.OPERATOR_ONBOARDING)
     visit.submit("/tenants/new", step="apply", key="t", kind="city", code="432059", name="水俣市", kana="ミナマタシ")
     with tenant_scope(OPERATOR):
-        newcomer = next(tenant for tenant in tenants(db.session()) if tenant.code == "432059")
+        newcomer = next(tenant for tenant in list_tenants(db.session()) if tenant.code == "432059")
     cohort = {"name": "fy2026", "label": "令和8年度参加", "fiscal_year": "2026"}
 
     page = visit.get("/define-cohort").text
@@ -130,7 +130,7 @@ def test_a_cohort_is_defined_with_those_to_come_in_and_leads_to_its_plan(
     assert made.headers["Location"] == "/cohorts/fy2026/plan"
     with tenant_scope(OPERATOR):
         assert [one.label for one in cohorts(db.session()) if one.name == "fy2026"] == ["令和8年度参加"]
-        assert [tenant.name for tenant in tenants(db.session(), cohort="fy2026")] == ["水俣市"]
+        assert [tenant.name for tenant in list_tenants(db.session(), TenantFilter(cohort="fy2026"))] == ["水俣市"]
 
 
 def test_a_plan_is_defined_and_its_values_changed_from_a_day_on(sample: ConsoleSample, visit_as: VisitAs) -> None:

@@ -60,7 +60,11 @@ def test_a_registered_client_is_named_after_its_tenant(actors: Actors) -> None:
     with tenant_scope(OPERATOR):
         client = queries.service_client(db.session(), tenant_id, registered.client_id)
     assert registered.client_name == f"svc-{tenant_id.hex[-8:]}-{registered.client_id}"
-    assert (client.state, client.scopes, client.valid_from) == ("registered", ["moyai:quota.read"], clock.today())
+    assert (client.state.value, client.scopes, client.valid_from) == (
+        "registered",
+        ("moyai:quota.read",),
+        clock.today(),
+    )
     assert json.loads(client.jwks) == json.loads(JWKS)
     assert recorded("client.registered")[-1].subject == str(registered.client_id)
 

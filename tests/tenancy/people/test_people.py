@@ -58,9 +58,15 @@ def test_a_new_owner_is_invited_and_holds_the_grants(actors: Actors) -> None:
 
     with tenant_scope(OPERATOR):
         session = db.session()
-        member = queries.member(session, tenant_id, added.member_id)
+        member = queries.member_of_person(session, tenant_id, added.person_id)
         assert [owner.id for owner in queries.owners(session, tenant_id, clock.now())] == [added.member_id]
-    assert (member.state, member.keycloak_id, member.password_mail_sent_at) == ("invited", None, None)
+    assert member is not None
+    assert (member.id, member.state, member.keycloak_id, member.password_mail_sent_at) == (
+        added.member_id,
+        "invited",
+        None,
+        None,
+    )
     assert _roles(tenant_id, added.person_id) == {Role.TENANT_OWNER, Role.TENANT_MEMBER}
     record = recorded("member.added")[-1]
     assert (record.subject, record.tenant_id) == (str(added.person_id), tenant_id)
@@ -214,7 +220,7 @@ def test_disabling_ends_every_grant_and_leaves_the_job_that_follows(actors: Acto
     assert _roles(tenant_id, second.person_id) == frozenset()
     with tenant_scope(OPERATOR):
         session = db.session()
-        assert queries.member(session, tenant_id, second.member_id).state == MemberState.SUSPENDED
+        assert queries.member(session, tenant_id, second.member_id, clock.now()).state == MemberState.SUSPENDED
         job = session.get_one(outbox.Job, job_id)
     assert (job.name, job.payload["person_id"], job.tenant_id) == ("member.withdraw", str(second.person_id), tenant_id)
     assert recorded("member.disabled")[-1].facts == {"grants_ended": 2}

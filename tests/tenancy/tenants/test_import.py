@@ -22,7 +22,8 @@ from tenancy.tenants.commands import (
     import_tenants,
     preview_import,
 )
-from tenancy.tenants.importing import ImportRefused, ImportVerdict
+from tenancy.tenants.importing import ImportRefused
+from tenancy.tenants.models import ImportPreview
 from tenancy.tenants.states import StatisticKind
 from tests.actors import Actors
 from tests.tenancy.factories import kumamoto_city, recorded, rows
@@ -37,7 +38,7 @@ def _command(*lines: str, **other: object) -> ImportTenants:
     return ImportTenants.model_validate({"content": (HEADER + "".join(lines)).encode(), "basis_dates": BASIS, **other})
 
 
-def _preview(command: ImportTenants) -> ImportVerdict:
+def _preview(command: ImportTenants) -> ImportPreview:
     with tenant_scope(OPERATOR):
         return preview_import(db.session(), command, today=clock.today())
 
@@ -108,9 +109,9 @@ def test_one_wrong_row_and_nothing_is_imported(actors: Actors, wrong: str, why: 
     with pytest.raises(ImportRefused) as refusal:
         import_tenants(command, actor=actors.onboarding)
 
-    said = [(row.line, None if row.refusal is None else row.refusal.code) for row in refusal.value.verdict.rows]
+    said = [(row.line, row.refusal) for row in refusal.value.preview.rows]
     assert said == [(2, None), (3, why)]
-    assert said == [(row.line, None if row.refusal is None else row.refusal.code) for row in verdict.rows]
+    assert said == [(row.line, row.refusal) for row in verdict.rows]
     assert "3 行目" in refusal.value.text("ja")
     assert (rows("tenant"), rows("statistic")) == (before, [])
     assert recorded("tenants.imported") == []
@@ -124,9 +125,8 @@ def test_a_code_that_is_registered_already_is_named_with_its_line(actors: Actors
     with pytest.raises(ImportRefused) as refusal:
         import_tenants(_command(ASO, KUMAMOTO), actor=actors.onboarding)
 
-    (wrong,) = refusal.value.verdict.refused
-    assert wrong.refusal is not None
-    assert (wrong.line, wrong.code, wrong.refusal.code) == (3, "431001", "tenant.already_registered")
+    (wrong,) = (row for row in refusal.value.preview.rows if not row.accepted)
+    assert (wrong.line, wrong.code, wrong.refusal) == (3, "431001", "tenant.already_registered")
     assert rows("tenant") == before
 
 
@@ -154,7 +154,7 @@ def test_a_preview_changes_nothing(actors: Actors) -> None:
 
     verdict = _preview(_command(KUMAMOTO, ASO))
 
-    assert verdict.refused == ()
+    assert verdict.accepted
     assert rows("tenant") == before
 
 

@@ -1,26 +1,25 @@
-"""The status of a person in a tenant, read at every request, so that a change takes effect at once."""
+"""Whether a person may act for a tenant now: read at every request, so that a change counts at the next one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from governance.grants import RoleGrant
+from governance.kernel.models import ReadModel
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
+from tenancy.tenants.facts import select_tenant_states
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
-from tenancy.tenants.tables import Tenant
 
 
-@dataclass(frozen=True, slots=True)
-class MembershipStatus:
-    """A person in a tenant at one instant."""
+class MembershipStatus(ReadModel):
+    """A person in a tenant at one instant, with the roles Moyai granted."""
 
     tenant_state: TenantState
     is_operator: bool
@@ -37,26 +36,26 @@ class MembershipStatus:
 
 
 def membership_status(session: Session, tenant_id: UUID, person_id: UUID, now: datetime) -> MembershipStatus | None:
-    """The status, or None when the tenant has no such person. One statement, in the tenant's scope."""
+    """The person's status with the tenant, or None when the tenant has no such person.
+
+    One statement. Needs a transaction that row-level security lets read the tenant.
+    """
     in_force = and_(
         RoleGrant.tenant_id == Member.tenant_id,
         RoleGrant.person_id == Member.person_id,
-        RoleGrant.valid_from <= now,
-        or_(RoleGrant.valid_until.is_(None), RoleGrant.valid_until > now),
+        RoleGrant.in_force_on(now),
     )
+    tenant = select_tenant_states().subquery()
     rows = session.execute(
-        select(Tenant.state, Tenant.is_operator, Member.state, RoleGrant.role)
-        .join(Member, Member.tenant_id == Tenant.id)
+        select(tenant.c.state, tenant.c.is_operator, Member.state, RoleGrant.role)
+        .join(Member, Member.tenant_id == tenant.c.id)
         .outerjoin(RoleGrant, in_force)
-        .where(Tenant.id == tenant_id, Member.person_id == person_id)
+        .where(tenant.c.id == tenant_id, Member.person_id == person_id)
     ).all()
     if not rows:
         return None
-    state, is_operator, member, _ = rows[0]
+    state, is_operator, member_state, _ = rows[0]
     granted = frozenset(Role(role) for *_, role in rows if role is not None)
-    return MembershipStatus(TenantState(state), is_operator, MemberState(member), granted)
-
-
-def operator_tenant(session: Session) -> UUID | None:
-    """The id of the prefecture's own tenant. Needs the operator's scope."""
-    return session.scalar(select(Tenant.id).where(Tenant.is_operator))
+    return MembershipStatus(
+        tenant_state=state, is_operator=is_operator, member_state=MemberState(member_state), granted=granted
+    )

@@ -1,0 +1,33 @@
+"""What queries about service clients return."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from governance.kernel.models import ReadModel
+from tenancy.clients.states import ClientState
+from tenancy.tenants.states import TenantState
+
+
+class ServiceClientDetails(ReadModel):
+    """A system of a tenant; `client_name` is its client_id in Keycloak, `jwks` its public keys as they were given."""
+
+    id: UUID
+    client_name: str
+    name: str
+    scopes: tuple[str, ...]
+    state: ClientState
+    valid_from: date
+    valid_until: date | None
+    jwks: str
+    registered_at: datetime
+
+
+class ClientAccess(ReadModel):
+    """What decides whether a service client gets in: scopes, state, dates and its tenant's state."""
+
+    scopes: frozenset[str]
+    state: ClientState
+    is_in_force: bool
+    tenant_state: TenantState
