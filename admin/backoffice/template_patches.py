@@ -71,7 +71,7 @@ TEMPLATE_PATCHES: Final[dict[str, tuple[TemplatePatch, ...]]] = {
         TemplatePatch(
             "    {% block tail %}\n",
             """    <script {{ admin_csp_nonce_attribute }}
-            src="{{ url_for('backoffice_look.static', filename='backoffice.js') }}"></script>
+            src="{{ url_for('backoffice_assets.static', filename='backoffice.js') }}"></script>
     {% block tail %}
 """,
         ),
