@@ -88,8 +88,9 @@ def _strict_uuid(value: object) -> object:
     return value
 
 
-YearParam = Annotated[int, BeforeValidator(_strict_integer), Field(ge=1989, le=2100)]
-DateParam = Annotated[date, BeforeValidator(_strict_date), Field(ge=DATE_BOUNDS[0], le=DATE_BOUNDS[1])]
+# Bounds stand before the validator: pydantic publishes those of the type itself, not those around a function.
+YearParam = Annotated[int, Field(ge=1989, le=2100), BeforeValidator(_strict_integer)]
+DateParam = Annotated[date, Field(ge=DATE_BOUNDS[0], le=DATE_BOUNDS[1]), BeforeValidator(_strict_date)]
 IdParam = Annotated[UUID, BeforeValidator(_strict_uuid)]
 
 
@@ -102,7 +103,7 @@ class Query(BaseModel):
 class PageQuery(Query):
     """A page of a list: how many, and from where (`next_cursor` of the page before)."""
 
-    limit: Annotated[int, BeforeValidator(_strict_integer), Field(ge=1, le=200)] = 50
+    limit: Annotated[int, Field(ge=1, le=200), BeforeValidator(_strict_integer)] = 50
     cursor: Annotated[str, Field(max_length=500)] | None = None
 
 

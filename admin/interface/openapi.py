@@ -154,7 +154,10 @@ def _headers(route: ApiRoute) -> dict[str, tuple[Any, Any]]:
         )
     }
     if route.requires_if_match:
-        headers["if_match"] = (str, Field(alias="If-Match", description="The ETag of the version that was read."))
+        headers["if_match"] = (
+            Annotated[str, Field(pattern='^"[0-9]{1,9}"$')],
+            Field(alias="If-Match", description="The ETag of the version that was read."),
+        )
     return headers
 
 
@@ -198,7 +201,8 @@ def _responses(route: ApiRoute) -> dict[str, Any]:
 
 def _error_statuses(route: ApiRoute) -> list[str]:
     statuses: set[str] = {"400", "401", "403", "422", "500", "503"}
-    if route.path_params:
+    names_tenant = route.query is not None and "tenant" in route.query.model_fields
+    if route.path_params or names_tenant:
         statuses.add("404")
     if route.method != "GET":
         statuses |= {"404", "409", "413", "415"}
