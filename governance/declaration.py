@@ -113,9 +113,9 @@ class DeclaredField:
         return []
 
     def show(self, value: Any, language: Language, session: Session | None = None) -> str:
-        """A value as people read it: the label of a choice, 円, era and weekday; ― for nothing."""
+        """A value as people read it: the label of a choice, 円, era and weekday; the type's word for nothing."""
         if value is None or value == "" or value == ():
-            return "―"
+            return self.field_type.empty.text(language)
         if self.is_list:
             return ("、" if language == "ja" else ", ").join(self._show_one(one, language, session) for one in value)
         return self._show_one(value, language, session)
@@ -158,7 +158,8 @@ def _declare(name: str, info: FieldInfo) -> DeclaredField:
             kind, *more = get_args(kind)
             metadata += more
         elif origin in (Union, UnionType):
-            is_optional = is_optional or NoneType in get_args(kind)
+            # A map whose values may be null is not itself null.
+            is_optional = is_optional or (NoneType in get_args(kind) and not is_map)
             kind = next(one for one in get_args(kind) if one is not NoneType)
         elif origin in (tuple, list, frozenset):
             is_list = True

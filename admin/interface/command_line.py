@@ -82,7 +82,12 @@ def derive_command(entry_point: EntryPoint) -> click.Command:
     for one in fields:
         params.append(_option(one))
         params += [
-            click.Option([f"--{former}", f"{_FORMER}{one.name}"], hidden=True, multiple=one.is_list)
+            click.Option(
+                [f"--{former}", f"{_FORMER}{one.name}"],
+                hidden=True,
+                multiple=one.is_list or one.is_map,
+                type=(str, str) if one.is_map else None,
+            )
             for former in one.input.former
         ]
     params.append(

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from admin.core.errors import status_of
 from admin.core.language import current_language
+from governance.declaration import InvalidCommand
 from governance.kernel.era import parse_day
 from governance.kernel.errors import Conflict, DomainError, IdempotencyKeyReused, Invalid, message
 from governance.kernel.field_types import NOT_A_NUMBER
@@ -165,8 +166,9 @@ class Form:
         try:
             yield
         except DomainError as refused:
-            refused.field = renamed.get(refused.field or "", refused.field or "")
-            self.add_error(refused)
+            for one in refused.errors if isinstance(refused, InvalidCommand) else (refused,):
+                one.field = renamed.get(one.field or "", one.field or "")
+                self.add_error(one)
         except ValidationError as wrong:
             place = str(wrong.errors()[0]["loc"][0])
             self.add_error(Invalid(NOT_OFFERED, field=renamed.get(place, place)))

@@ -35,24 +35,6 @@ class DateParam(click.ParamType[date]):
             self.fail(f"{value!r} is not a date in the form 2025-04-01", param, ctx)
 
 
-class QuotaParam(click.ParamType[int | None]):
-    """A whole number, or `unlimited`."""
-
-    name = "value"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        if value == UNLIMITED:
-            return None
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12:
-            return int(value)
-        self.fail(f"{value!r} is neither a whole number nor {UNLIMITED}", param, ctx)
-
-
-def quota_text(value: int | None) -> str:
-    """A quota as `QuotaParam` reads it."""
-    return UNLIMITED if value is None else str(value)
-
-
 def find_tenant(session: Session, code: str, *, field: str = "CODE") -> directory.TenantFacts:
     """The tenant of this code, or of this id: unions, companies and associates may have no code.
 

@@ -19,6 +19,7 @@ from governance.kernel.errors import Invalid, Language
 from governance.kernel.labels import Label
 
 _NO_HINT = Label("", "")
+_NOTHING = Label("―", "―")
 
 DOMAIN_ERROR = "domain_error"
 """The pydantic error type that carries one of our own `Invalid` in its context, under `refusal`."""
@@ -42,8 +43,8 @@ class FieldType:
     `read` takes a typed text; `read_json` a JSON value, where pydantic's strict mode takes too much or, behind a
     validator, too little; `check` the value, however it came.
 
-    `right` and `wrong` are typed texts: examples that every entry point takes, and texts with the code they are
-    refused with.
+    `empty` is how null is shown. `right` and `wrong` are typed texts: examples that every entry point takes, and texts
+    with the code they are refused with.
     """
 
     name: str
@@ -52,6 +53,7 @@ class FieldType:
     read_json: Callable[[Any], Any] | None = None
     show: Callable[[Any, Language], str] = lambda value, language: str(value)
     hint: Label = _NO_HINT
+    empty: Label = _NOTHING
     control: Control = Control.LINE
     inputmode: str = ""
     is_short: bool = False

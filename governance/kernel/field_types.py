@@ -51,6 +51,9 @@ _SLUG: Final = re.compile(r"[a-z][a-z0-9-]{0,59}")
 _ERA_YEAR: Final = re.compile(r"(令和|平成|R|H)(元|[0-9]{1,2})(?:年度?)?")
 _ERA_START: Final = {"令和": 2018, "R": 2018, "平成": 1988, "H": 1988}
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+UNLIMITED: Final = Label("無制限", "unlimited")
+"""How people read and type a limit of None."""
+
 _YES_LABEL: Final = Label("はい", "yes")
 _NO_LABEL: Final = Label("いいえ", "no")
 _YES: Final = frozenset({"true", "yes", "on", "1", "はい"})
@@ -104,6 +107,15 @@ def _read_integer(text: str) -> int:
     return int(typed)
 
 
+def _read_count_or_unlimited(text: str) -> int | None:
+    """A typed limit; None for `unlimited` and 無制限. Half-width digits only, 12 at most."""
+    if text in UNLIMITED:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= 12:
+        return int(text)
+    raise Invalid(NOT_A_NUMBER, given=printable(text))
+
+
 def _read_flag(text: str) -> bool:
     typed = _half_width(text).lower()
     if typed in _YES or typed in _NO:
@@ -133,6 +145,9 @@ PLAIN_LINE: Final = FieldType(
     check=lambda value: plain_line(value, field=""),
     right=("くまもと", "Ōita"),
     wrong=((" a", "text.edge_space"), ("a\u200bb", "text.unseen")),
+)
+LONG_LINE: Final = PLAIN_LINE.but(
+    name="long_line", check=lambda value: plain_line(value, field="", most=1_000), control=Control.TEXT
 )
 PLAIN_TEXT: Final = FieldType(
     name="plain_text",
@@ -208,6 +223,15 @@ COUNT: Final = FieldType(
     right=("5", "１２"),
     wrong=(("1.5", "form.not_a_number"), ("多い", "form.not_a_number")),
 )
+COUNT_OR_UNLIMITED: Final = COUNT.but(
+    name="count_or_unlimited",
+    read=_read_count_or_unlimited,
+    show=lambda value, language: str(value),
+    empty=UNLIMITED,
+    hint=Label("空にすると無制限", "unlimited if empty"),
+    right=("50", "unlimited"),
+    wrong=(("５００", "form.not_a_number"), ("-1", "form.not_a_number")),
+)
 FLAG: Final = FieldType(
     name="flag",
     read=_read_flag,
@@ -236,6 +260,9 @@ GOVERNMENT_CODE: Final = FieldType(
 
 PlainLine = Annotated[str, StringConstraints(max_length=1_000), PLAIN_LINE]
 """A name or another single line of up to 120 characters, kept byte for byte as entered."""
+
+LongLine = Annotated[str, StringConstraints(max_length=1_000), LONG_LINE]
+"""A line of up to 1,000 characters, such as why something is requested or decided."""
 
 PlainText = Annotated[str, PLAIN_TEXT]
 """Paragraphs, such as an agreement's text."""
@@ -271,7 +298,7 @@ LocalGovernmentCode = Annotated[str, GOVERNMENT_CODE]
 """全国地方公共団体コード: six digits with the check digit right."""
 
 FIELD_TYPES: Final = (
-    *(PLAIN_LINE, PLAIN_TEXT, MAIL_ADDRESS, SLUG, YEN, POSITIVE_YEN, FISCAL_YEAR, JST_DATE, COUNT, FLAG, ID),
-    GOVERNMENT_CODE,
+    *(PLAIN_LINE, LONG_LINE, PLAIN_TEXT, MAIL_ADDRESS, SLUG, YEN, POSITIVE_YEN, FISCAL_YEAR, JST_DATE, COUNT, FLAG, ID),
+    *(GOVERNMENT_CODE, COUNT_OR_UNLIMITED),
 )
 """Every field type, for the tests of their examples."""

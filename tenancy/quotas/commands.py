@@ -6,22 +6,26 @@ from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from governance import approvals
 from governance.approvals import Decision
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input, check
 from governance.events import Event
+from governance.kernel import clock
 from governance.kernel.digest import digest_of
 from governance.kernel.effective_dates import supersede
-from governance.kernel.errors import Conflict, Invalid, message, require_found
-from governance.kernel.field_types import JstDate
+from governance.kernel.errors import Conflict, Invalid, Language, message, require_found
+from governance.kernel.field_types import Flag, Id, JstDate, LongLine, PlainLine, Slug
 from governance.kernel.ids import new_id
+from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
-from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
 from tenancy.quotas import queries
+from tenancy.quotas.quota_value import QuotaValue
 from tenancy.quotas.states import QuotaRequestState
 from tenancy.quotas.tables import Plan, PlanQuota, QuotaOverride, QuotaRequest, TenantPlan
 from tenancy.tenants.queries import lock_tenant
@@ -65,18 +69,28 @@ VALUE_WITHOUT_APPROVAL = message(
 KIND: Final = "quota"
 """The kind of these requests among the approvals; stored in their rows."""
 
-PlanName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-QuotaValue = Annotated[int, Field(ge=0, le=10**12)] | None
-"""A whole number of the dimension's unit, 10^12 at most; None is unlimited, 0 is nothing."""
+PlanName = Annotated[Slug, StringConstraints(max_length=40)]
+
+_FROM = Input("適用開始日", "From", Label("空にすると今日", "today if empty"), former=("from",))
+
+
+def plan_choices(session: Session, language: Language) -> list[tuple[str, str]]:
+    """The plans there are, by name."""
+    return [(plan.name, plan.label) for plan in queries.plans(session, clock.today())]
+
+
+def dimension_choices(session: Session, language: Language) -> list[tuple[str, str]]:
+    """The dimensions there are, with their units."""
+    return [(one.name, f"{one.label}（{one.unit}）") for one in queries.dimensions(session)]
 
 
 class DefinePlan(Command):
     """A plan's values for every dimension, from `valid_from` on (JST; today if None). New or existing by `name`."""
 
-    name: PlanName
-    label: PlainLine
-    quotas: dict[str, QuotaValue]
-    valid_from: JstDate | None = None
+    name: Annotated[PlanName, Input("名前（半角）", "Name")]
+    label: Annotated[PlainLine, Input("表示名", "Label")]
+    quotas: Annotated[dict[str, QuotaValue], Input("利用枠", "Quotas", former=("set",))]
+    valid_from: Annotated[JstDate | None, _FROM] = None
 
 
 class PlanDefined(Result):
@@ -89,9 +103,17 @@ class PlanDefined(Result):
 class AssignPlan(Command):
     """The plan, by name, that a tenant is on from `valid_from` on (JST; today if None)."""
 
-    tenant_id: UUID
-    plan: PlanName
-    valid_from: JstDate | None = None
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    plan: Annotated[
+        PlanName,
+        Input(
+            "利用プラン",
+            "Plan",
+            choices=plan_choices,
+            none=Label("利用プランはまだありません。", "There is no plan yet."),
+        ),
+    ]
+    valid_from: Annotated[JstDate | None, _FROM] = None
 
 
 class PlanAssigned(Result):
@@ -103,10 +125,10 @@ class PlanAssigned(Result):
 class RequestQuota(Command):
     """Another value of one dimension for a tenant, with the reason (1,000 characters at most)."""
 
-    tenant_id: UUID
-    dimension: PlainLine
-    value: QuotaValue
-    reason: PlainLine
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    dimension: Annotated[PlainLine, Input("項目", "Dimension", choices=dimension_choices)]
+    value: Annotated[QuotaValue, Input("希望する値", "Requested value")]
+    reason: Annotated[LongLine, Input("理由", "Reason")]
 
 
 class QuotaRequested(Result):
@@ -123,13 +145,20 @@ class DecideQuota(Command):
     means unlimited.
     """
 
-    request_id: UUID
-    digest: str
-    decision: Decision
-    reason: PlainLine
-    decides_value: bool = False
-    value: QuotaValue = None
-    valid_from: JstDate | None = None
+    request_id: Annotated[Id, Input("申請", "Request")]
+    digest: Annotated[PlainLine, Input("照合値", "Digest")]
+    decision: Annotated[Decision, Input("決定", "Decision")]
+    reason: Annotated[LongLine, Input("理由", "Reason")]
+    decides_value: Annotated[Flag, Input("申請と異なる値に決定する", "Another value than requested")] = False
+    value: Annotated[QuotaValue, Input("決定する値", "Decided value")] = None
+    valid_from: Annotated[JstDate | None, _FROM] = None
+
+    @check("decision", "decides_value")
+    @staticmethod
+    def value_of_approval(decision: Decision, decides_value: bool) -> None:
+        """Only an approval decides a value."""
+        if decides_value and decision is not Decision.APPROVED:
+            raise Invalid(VALUE_WITHOUT_APPROVAL, field="value")
 
 
 class QuotaDecided(Result):
@@ -145,7 +174,6 @@ def define_plan(ctx: CommandContext, command: DefinePlan) -> PlanDefined:
 
     Raises Invalid for an unknown or a missing dimension, Conflict when a value from a later day already exists.
     """
-    label = plain_line(command.label, field="label")
     known = [dimension.name for dimension in queries.dimensions(ctx.session)]
     for dimension in command.quotas:
         _require_known_dimension(dimension, known, field=f"quotas.{dimension}")
@@ -157,11 +185,11 @@ def define_plan(ctx: CommandContext, command: DefinePlan) -> PlanDefined:
     plan = ctx.session.scalars(select(Plan).where(Plan.name == command.name)).first()
     is_new = plan is None
     if plan is None:
-        plan = Plan(id=new_id(), name=command.name, label=label, created_at=ctx.now)
+        plan = Plan(id=new_id(), name=command.name, label=command.label, created_at=ctx.now)
         ctx.session.add(plan)
         ctx.session.flush()
-    relabelled = plan.label != label
-    plan.label = label
+    relabelled = plan.label != command.label
+    plan.label = command.label
     changed = []
     for dimension in known:
         current = ctx.session.scalars(
@@ -220,7 +248,6 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
     Raises NotFound for the tenant, Invalid for an unknown dimension, Conflict without a plan, for the value that is
     in force, and while another request about the dimension is open.
     """
-    reason = plain_line(command.reason, field="reason", most=1_000)
     tenant = lock_tenant(ctx.session, command.tenant_id)
     in_force = {quota.dimension: quota for quota in queries.quotas_in_force(ctx.session, tenant.id, ctx.today)}
     known = [dimension.name for dimension in queries.dimensions(ctx.session)]
@@ -233,7 +260,7 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
     if queries.has_open_request(ctx.session, tenant.id, command.dimension):
         raise Conflict(OPEN_REQUEST, field="dimension")
     request_id = new_id()
-    asked = {"dimension": command.dimension, "original": original, "requested": command.value, "reason": reason}
+    asked = {"dimension": command.dimension, "original": original, "requested": command.value, "reason": command.reason}
     digest = digest_of({"request": str(request_id), "tenant": str(tenant.id), **asked})
     ctx.session.add(
         QuotaRequest(
@@ -243,7 +270,7 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
             original_value=original,
             requested_value=command.value,
             state=QuotaRequestState.OPEN,
-            reason=reason,
+            reason=command.reason,
             digest=digest,
             requested_by=ctx.actor.id,
             requested_at=ctx.now,
@@ -258,7 +285,7 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
         kind=KIND,
         subject_id=request_id,
         digest=digest,
-        reason=reason,
+        reason=command.reason,
     )
     ctx.audit(
         subject=request_id,
@@ -277,10 +304,7 @@ def decide_quota(ctx: CommandContext, command: DecideQuota) -> QuotaDecided:
     Raises NotFound, NotAllowed to the requester, Conflict when it is decided or a value from a later day already
     exists, Stale when the digest is not the request's, Invalid for a rejection that decides a value.
     """
-    reason = plain_line(command.reason, field="reason", most=1_000)
     approved = command.decision is Decision.APPROVED
-    if command.decides_value and not approved:
-        raise Invalid(VALUE_WITHOUT_APPROVAL, field="value")
     request = require_found(
         ctx.session.scalars(
             select(QuotaRequest).where(QuotaRequest.id == command.request_id).with_for_update()
@@ -297,7 +321,7 @@ def decide_quota(ctx: CommandContext, command: DecideQuota) -> QuotaDecided:
         subject_id=request.id,
         digest=command.digest,
         decision=command.decision,
-        reason=reason,
+        reason=command.reason,
     )
     request.state = command.decision.value
     value = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from admin.core.guard import requires
+from admin.features.quotas.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
@@ -12,11 +13,10 @@ from governance.kernel import clock
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.quotas import queries
-from tenancy.quotas.commands import assign_plan, decide_quota, define_plan, request_quota
 from tenancy.quotas.models import PlanFacts, QuotaInForce, QuotaRequestFacts
 from tenancy.quotas.states import QuotaRequestState
 
-routes = ApiRoutes(Tag.QUOTAS)
+routes = ApiRoutes(Tag.QUOTAS, ENTRY_POINTS)
 
 
 class PlanPage(Page[PlanFacts]):
@@ -59,9 +59,3 @@ def list_quota_requests(query: QuotaRequestsQuery) -> QuotaRequestPage:
     """List requests for other values."""
     found = queries.quota_requests(db.session(), state=query.state)
     return paginate(QuotaRequestPage, found, lambda row: str(row.id), query)
-
-
-routes.command_route("PUT", "/plans/<plan>", define_plan, {"plan": "name"})
-routes.command_route("POST", "/tenants/<tenant>/plan", assign_plan, {"tenant": "tenant_id"})
-routes.command_route("POST", "/tenants/<tenant>/quota-requests", request_quota, {"tenant": "tenant_id"})
-routes.command_route("POST", "/quota-requests/<request>/decision", decide_quota, {"request": "request_id"})

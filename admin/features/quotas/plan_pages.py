@@ -1,22 +1,25 @@
-"""利用プラン: the plans with their quotas, their values from a day on, and which one a tenant is on."""
+"""利用プラン: the plans with their quotas, and the form of a plan, whose fields are the dimensions there are.
+
+The form that assigns a plan to a tenant is derived.
+"""
 
 from __future__ import annotations
-
-from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
+from admin.features.quotas.entry_points import PLAN_ENTRY_POINTS
+from admin.interface.command_forms import add_forms
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
+from governance.declaration import read_command
 from governance.kernel import clock
 from governance.permissions import Permission
-from tenancy import directory
 from tenancy.quotas import queries
-from tenancy.quotas.commands import AssignPlan, DefinePlan, assign_plan, define_plan
+from tenancy.quotas.commands import DefinePlan, define_plan
 
-pages = Blueprint("plans", __name__, template_folder="templates")
+pages = add_forms(Blueprint("plans", __name__, template_folder="templates"), PLAN_ENTRY_POINTS)
 
 
 @pages.get("/plans")
@@ -34,63 +37,38 @@ def plans() -> tuple[str, int]:
 @pages.route("/plans/define", methods=["GET", "POST"])
 @requires(Permission.PLAN_DEFINE)
 def plan_defining() -> AnyResponse | tuple[str, int]:
-    """A new plan, or with `?plan=` other values of one; an empty value is no limit."""
+    """A new plan, or with `?plan=` other values of one; an empty value is unlimited."""
     named = request.args.get("plan", "")
     existing = queries.get_plan(session(), named, clock.today()) if named else None
     dimensions = queries.dimensions(session())
     now = existing.quotas if existing is not None else {}
-    initial = Form.initial(
-        name="", label="", valid_from="", **{f"quota_{one.name}": now.get(one.name) for one in dimensions}
-    )
+    fields = {one.name: f"quota_{one.name}" for one in dimensions}
+    initial = Form.initial(name="", label="", valid_from="", **{field: now.get(name) for name, field in fields.items()})
     form = Form.from_request() if request.method == "POST" else initial
     if existing is not None:
         form.values.update(name=existing.name, label=existing.label)
     if request.method == "POST" and form.step != "enter":
-        name, label, valid_from = form.required("name"), form.required("label"), form.day("valid_from")
-        quotas = {one.name: form.integer(f"quota_{one.name}") for one in dimensions}
-        if form.is_valid and not form.is_final:
-            return render_page(
-                "quotas/plan_defining_confirm",
-                form=form,
-                existing=existing,
-                dimensions=dimensions,
-                quotas=quotas,
-                now=now,
-                valid_from=valid_from,
+        with form.collect_errors(*(f"quotas.{name}={field}" for name, field in fields.items())):
+            command = read_command(
+                DefinePlan,
+                {
+                    "name": form.text("name"),
+                    "label": form.text("label"),
+                    "valid_from": form.text("valid_from") or None,
+                    "quotas": {name: form.text(field) or None for name, field in fields.items()},
+                },
+                typed=True,
             )
-        if form.is_valid:
-            with form.collect_errors(*(f"quotas.{one.name}=quota_{one.name}" for one in dimensions)):
-                define_plan(
-                    DefinePlan(name=name, label=label, quotas=quotas, valid_from=valid_from),
-                    actor=current_actor(),
-                    key=form.key,
+            if not form.is_final:
+                return render_page(
+                    "quotas/plan_defining_confirm",
+                    form=form,
+                    existing=existing,
+                    dimensions=dimensions,
+                    quotas=command.quotas,
+                    now=now,
+                    valid_from=command.valid_from,
                 )
-                return redirect(url_for("plans.plans", done="defined"), 303)
+            define_plan(command, actor=current_actor(), key=form.key)
+            return redirect(url_for("plans.plans", done="defined"), 303)
     return render_page("quotas/plan_defining", form=form, existing=existing, dimensions=dimensions)
-
-
-@pages.route("/tenants/<uuid:tenant_id>/plan", methods=["GET", "POST"])
-@requires(Permission.PLAN_ASSIGN)
-def plan_assigning(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
-    """The plan a tenant is on from a day on."""
-    tenant = directory.tenant_by_id(session(), tenant_id)
-    today = clock.today()
-    form = Form.from_request() if request.method == "POST" else Form.initial(plan="", valid_from="")
-    if request.method == "POST":
-        plan, valid_from = form.required("plan"), form.day("valid_from")
-        if form.is_valid:
-            with form.collect_errors():
-                assign_plan(
-                    AssignPlan(tenant_id=tenant_id, plan=plan, valid_from=valid_from),
-                    actor=current_actor(),
-                    key=form.key,
-                )
-                return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="plan-assigned"), 303)
-    return render_page(
-        "quotas/plan_assigning",
-        form=form,
-        tenant=tenant,
-        plans=queries.plans(session(), today),
-        dimensions=queries.dimensions(session()),
-        present=queries.plan_in_force(session(), tenant_id, today),
-    )

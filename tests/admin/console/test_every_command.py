@@ -84,6 +84,8 @@ def right_text(one: DeclaredField) -> str | list[str] | dict[str, str]:
     with tenant_scope(OPERATOR):
         options = one.options(db.session(), "en")
     text = options[0][0] if options else (one.field_type.right or ("x",))[0]
+    if one.is_map:
+        return {"users": text}
     return [text] if one.is_list else text
 
 
@@ -92,7 +94,7 @@ def typed_texts(entry_point: EntryPoint, given: dict[str, Any]) -> dict[str, Any
     return {
         one.name: right_text(one)
         for one in declared_fields(entry_point.command_type)
-        if one.name not in given and one.name not in entry_point.hidden and one.is_required
+        if one.name not in given and one.name not in entry_point.hidden and one.info.is_required()
     }
 
 
@@ -191,6 +193,8 @@ def test_every_wrong_example_is_refused_alike_at_its_field_all_in_one_answer(
         one.name: one.field_type.wrong[0]
         for one in entry_point.fields(without=tuple(given))
         if one.field_type.wrong
+        # On the command line a flag is given or not: it cannot be mistyped.
+        and not (one.control is Control.YES_NO and entry_point.cli is not None)
         and not one.is_list
         and not one.is_map
         and one.input.choices is None
@@ -278,6 +282,9 @@ def cli_words(entry_point: EntryPoint, texts: dict[str, Any], given: dict[str, A
         option = f"--{name.replace('_', '-')}"
         if _is_flag(entry_point, name):
             yield option
+        elif isinstance(value, dict):
+            for key, one in value.items():
+                yield from (option, key, one)
         else:
             for one in value if isinstance(value, list) else [value]:
                 yield f"{option}={one}"

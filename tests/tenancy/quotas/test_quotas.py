@@ -231,7 +231,7 @@ def test_a_decision_names_what_was_shown(actors: Actors) -> None:
 
     with pytest.raises(Stale):
         _decide(actors.approver, asked, digest="sha256:0")
-    with pytest.raises(Invalid):
+    with pytest.raises(ValidationError, match="A rejected request cannot have a decided value"):
         _decide(actors.approver, asked, Decision.REJECTED, decides_value=True, value=5)
     with pytest.raises(NotFound):
         _decide(actors.approver, asked, request_id=new_id())
