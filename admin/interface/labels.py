@@ -143,12 +143,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
         "in_force": ("施行中", "in force"),
         "over": ("終了", "ended"),
     },
-    "entry": {
-        EntryKind.ORDINARY: ("通常", "ordinary"),
-        EntryKind.ALLOCATION: ("費用按分", "allocation"),
-        EntryKind.ADJUSTMENT: ("決算整理", "adjustment"),
-        EntryKind.REVERSAL: ("取消", "reversal"),
-    },
+    "entry": {kind: (kind.ja, kind.en) for kind in EntryKind},
     "account_kind": {
         AccountKind.ASSET: ("資産", "asset"),
         AccountKind.LIABILITY: ("負債", "liability"),
@@ -156,11 +151,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
         AccountKind.INCOME: ("収益", "income"),
         AccountKind.EXPENSE: ("費用", "expense"),
     },
-    "period": {
-        PeriodState.OPEN: ("受付中", "open"),
-        PeriodState.CLOSING: ("締め作業中", "closing"),
-        PeriodState.CLOSED: ("締め済み", "closed"),
-    },
+    "period": {state: (state.ja, state.en) for state in PeriodState},
     "outcome": {
         AuditOutcome.DONE: ("実行", "done"),
         AuditOutcome.DENIED: ("権限なし", "denied"),

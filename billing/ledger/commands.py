@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -14,10 +14,12 @@ from billing.ledger.periods import EntryKind, PeriodState, transition
 from billing.ledger.posting import ALREADY_REVERSED, MAX_LINES, Posting, PostingLine, create_period, post
 from billing.ledger.tables import LedgerAccount, LedgerEntry, LedgerLine, LedgerPeriod
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.errors import Conflict, Invalid, message, not_found, require_found
-from governance.kernel.field_types import JstDate
-from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.field_type import Control, FieldType
+from governance.kernel.field_types import FiscalYear, Id, JstDate
+from governance.kernel.labels import Label
 from governance.kernel.yen import MAX_YEN
 from governance.permissions import Permission
 
@@ -31,15 +33,33 @@ REVERSAL_BEFORE_ENTRY = message(
     ja="取消日は、取り消す仕訳の日付 {happened_on} 以後にしてください。",
     en="A reversal cannot happen before {happened_on}, the date of what it reverses.",
 )
-Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9:._/-]{0,119}$")]
+REFERENCE: Final = FieldType(
+    name="entry_reference",
+    read=lambda text: text,
+    hint=Label(
+        "英数字と : . _ / - の120字以内。同じ番号の記帳は1回だけです",
+        "letters, digits and : . _ / -; each reference is posted once",
+    ),
+    is_short=True,
+    right=("manual:2026-001", "D/1"),
+    wrong=((":1", "input.wrong"), ("伝票1", "input.wrong")),
+)
+MEMO: Final = FieldType(
+    name="memo",
+    read=lambda text: text,
+    right=("端数の調整", "Rounding"),
+    wrong=(("a\x1fb", "input.wrong"), ("a\u2028b", "input.wrong")),
+)
+
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9:._/-]{0,119}$"), REFERENCE]
 """An entry's own name in its book, chosen before the first attempt."""
 
-Memo = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]
-"""One line of words for people."""
+Memo = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$"), MEMO]
+"""One line for people, of at most 200 characters."""
 
 
 class EntryLine(BaseModel):
-    """A debit (positive) or a credit (negative)."""
+    """A debit (positive) or a credit (negative) on an account, in whole yen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -48,15 +68,28 @@ class EntryLine(BaseModel):
 
 
 class PostEntry(Command):
-    """An entry into the book of `tenant_id`. `adjustment` is what a year that is closing still takes."""
+    """An entry into the book of `tenant_id`; its lines add up to 0.
 
-    tenant_id: UUID
-    reference: Reference
-    happened_on: JstDate
-    lines: Annotated[tuple[EntryLine, ...], Field(min_length=2, max_length=MAX_LINES)]
-    memo: Memo = ""
-    kind: Literal["ordinary", "adjustment"] = "ordinary"
-    fiscal_year: int | None = None
+    `kind` adjustment is for a year that is closing. `fiscal_year` is that of `happened_on` unless the entry belongs to
+    the year before, whose books stay open to 31 May (出納整理期間, 地方自治法235条の5).
+    """
+
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    reference: Annotated[Reference, Input("伝票番号", "Reference")]
+    happened_on: Annotated[JstDate, Input("日付", "Date")]
+    lines: Annotated[
+        tuple[EntryLine, ...], Field(min_length=2, max_length=MAX_LINES), Input("明細（円）", "Lines (yen)")
+    ]
+    memo: Annotated[Memo, Input("摘要", "Memo")] = ""
+    kind: Annotated[
+        Literal["ordinary", "adjustment"],
+        Input(
+            "種別",
+            "Kind",
+            Label("締め作業中の年度には決算整理だけを記帳できます。", "A closing year accepts adjustments only."),
+        ),
+    ] = "ordinary"
+    fiscal_year: Annotated[FiscalYear | None, Input("会計年度", "Fiscal year")] = None
 
 
 class EntryPosted(Result):
@@ -90,12 +123,15 @@ def post_entry(ctx: CommandContext, command: PostEntry) -> EntryPosted:
 
 
 class ReverseEntry(Command):
-    """The opposite of an entry, on a date of its own in a year that takes it. `why` is for people."""
+    """The opposite of an entry, on a date of its own in a fiscal year that takes it. `reason` becomes its memo."""
 
-    tenant_id: UUID
-    entry_id: UUID
-    happened_on: JstDate
-    reason: Annotated[Memo, Field(min_length=1)]
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    entry_id: Annotated[Id, Input("仕訳", "Entry")]
+    happened_on: Annotated[
+        JstDate,
+        Input("取消日", "Date of the reversal", Label("仕訳の日付以後", "on or after the date of the entry")),
+    ]
+    reason: Annotated[Memo, Field(min_length=1), Input("理由", "Reason", former=("why",), control=Control.TEXT)]
 
 
 class EntryReversed(Result):
@@ -156,9 +192,12 @@ def _opposite_lines(ctx: CommandContext, entry: LedgerEntry) -> tuple[PostingLin
 class ChangePeriodState(Command):
     """The next state of a fiscal year in one book. A year that is not there yet is opened by `to` = open."""
 
-    tenant_id: UUID
-    fiscal_year: int
-    to: PeriodState
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    fiscal_year: Annotated[FiscalYear, Input("会計年度", "Fiscal year")]
+    to: Annotated[
+        PeriodState,
+        Input("変更後の状態", "Next state", Label("締めた年度は再び開けません。", "A closed year cannot be reopened.")),
+    ]
 
 
 class PeriodStateChanged(Result):
@@ -172,7 +211,7 @@ def change_period_state(ctx: CommandContext, command: ChangePeriodState) -> Peri
 
     Raises Conflict (no such move), Closed (a later year is closed already) and NotFound (nothing to close).
     """
-    year = FiscalYear(command.fiscal_year).year
+    year = command.fiscal_year
     # Alone in this book from here on: postings hold the same lock shared until they end.
     ctx.session.execute(text("SELECT pg_advisory_xact_lock(ledger_lock(:tenant_id))"), {"tenant_id": command.tenant_id})
     period = ctx.session.get(LedgerPeriod, (command.tenant_id, year), populate_existing=True)

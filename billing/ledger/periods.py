@@ -7,11 +7,11 @@ corrects.
 from __future__ import annotations
 
 from datetime import date
-from enum import StrEnum
 from typing import Final
 
 from governance.kernel.errors import Conflict, Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.labels import LabelledEnum
 
 INVALID_TRANSITION = message(
     "period.no_such_transition",
@@ -27,19 +27,21 @@ NOT_IN_YEAR = message(
 )
 
 
-class PeriodState(StrEnum):
-    OPEN = "open"
-    CLOSING = "closing"
-    CLOSED = "closed"
+class PeriodState(LabelledEnum):
+    """Whether a fiscal year of a book takes entries: all, adjustments and reversals only, or none."""
+
+    OPEN = "open", "受付中", "open"
+    CLOSING = "closing", "締め作業中", "closing"
+    CLOSED = "closed", "締め済み", "closed"
 
 
-class EntryKind(StrEnum):
-    """Why an entry was made: by hand, by an allocation run, while a year is closing, or to undo another."""
+class EntryKind(LabelledEnum):
+    """Why an entry was made: by hand, by an allocation run, while a year is closing, or to reverse another."""
 
-    ORDINARY = "ordinary"
-    ALLOCATION = "allocation"
-    ADJUSTMENT = "adjustment"
-    REVERSAL = "reversal"
+    ORDINARY = "ordinary", "通常", "ordinary"
+    ALLOCATION = "allocation", "費用按分", "allocation"
+    ADJUSTMENT = "adjustment", "決算整理", "adjustment"
+    REVERSAL = "reversal", "取消", "reversal"
 
 
 ACCEPTED_WHILE_CLOSING: Final = frozenset({EntryKind.ADJUSTMENT, EntryKind.REVERSAL})

@@ -25,7 +25,8 @@ class LabelledEnum(StrEnum):
     ja: str
     en: str
 
-    def __new__(cls, value: str, ja: str, en: str) -> Self:
+    # The wordings have defaults so that looking a member up by its value, `State("open")`, type-checks.
+    def __new__(cls, value: str, ja: str = "", en: str = "") -> Self:
         member = str.__new__(cls, value)
         member._value_ = value
         member.ja = ja

@@ -9,18 +9,18 @@ from flask import Response
 from pydantic import BaseModel
 
 from admin.core.guard import requires
+from admin.features.ledger.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import Query, YearPageQuery, YearParam
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate, read_cursor, slice_page
 from billing.ledger import queries
-from billing.ledger.commands import change_period_state, post_entry, reverse_entry
 from billing.ledger.export import ExportFormat, export
 from billing.ledger.queries import AccountBalance, EntryFacts, PeriodFacts
 from billing.ledger.verification import LedgerVerificationReport, verify
 from governance.kernel.database import db
 from governance.permissions import Permission
 
-routes = ApiRoutes(Tag.LEDGER)
+routes = ApiRoutes(Tag.LEDGER, ENTRY_POINTS)
 
 
 class EntryPage(Page[EntryFacts]):
@@ -106,16 +106,3 @@ def export_ledger(query: ExportQuery) -> Response:
     """Answer every entry this asker may see, for hledger, for beancount, or as CSV."""
     pieces = export(db.session(), query.format, query.fiscal_year)
     return Response("".join(pieces), content_type=_CONTENT[query.format])
-
-
-_BOOK = {"tenant": "tenant_id"}
-routes.command_route("POST", "/tenants/<tenant>/ledger/entries", post_entry, _BOOK)
-routes.command_route(
-    "POST",
-    "/tenants/<tenant>/ledger/entries/<entry>/reversal",
-    reverse_entry,
-    {**_BOOK, "entry": "entry_id"},
-)
-routes.command_route(
-    "PUT", "/tenants/<tenant>/ledger/periods/<year>", change_period_state, {**_BOOK, "year": "fiscal_year"}
-)

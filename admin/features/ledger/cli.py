@@ -1,35 +1,29 @@
-"""`moyai ledger`: posting by hand, closing a year, proving the books, handing them to another program."""
+"""`moyai ledger`: reading a book, posting and reversing by hand, closing a year, verifying and exporting the books."""
 
 from __future__ import annotations
 
-from datetime import date
 from typing import BinaryIO, Final
 from uuid import UUID
 
 import click
 
+from admin.features.ledger.entry_points import ENTRY_POINTS
 from admin.interface.cli_context import app_context
+from admin.interface.command_line import InProcess, command_group
 from admin.interface.option_names import option_names, read_file
 from admin.interface.output import handle_errors, print_json, print_models, tab_separated
-from admin.interface.param_types import DateParam, as_json_option, find_tenant, find_tenant_id, print_result
+from admin.interface.param_types import as_json_option, find_tenant, find_tenant_id, print_result
 from billing.ledger import queries
-from billing.ledger.commands import (
-    ChangePeriodState,
-    PostEntry,
-    ReverseEntry,
-    change_period_state,
-    post_entry,
-    reverse_entry,
-)
+from billing.ledger.commands import PostEntry, post_entry
 from billing.ledger.export import ExportFormat
 from billing.ledger.export import export as export_books
-from billing.ledger.periods import PeriodState
 from billing.ledger.verification import verify as verify_books
 from governance.commands import system_transaction
 from governance.declaration import read_command
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.ids import new_id
 from governance.kernel.strict_json import read_json
 
 MAX_ENTRY_BYTES: Final = 2**20
@@ -42,9 +36,7 @@ INVALID_ENTRY: Final = message(
 )
 
 
-@click.group()
-def ledger() -> None:
-    """仕訳帳 / The books."""
+ledger = command_group("ledger", "仕訳帳 / The books.", ENTRY_POINTS)
 
 
 @ledger.command("verify")
@@ -163,9 +155,10 @@ def periods(code: str, as_json: bool) -> None:
 @ledger.command("post")
 @click.argument("code")
 @click.argument("source", type=click.File("rb"), metavar="FILE|-")
+@click.option("--key", help="同じ依頼を一度だけ行うためのキー / Idempotency key: the same key counts once.")
 @as_json_option
 @handle_errors
-def post(code: str, source: BinaryIO, as_json: bool) -> None:
+def post(code: str, source: BinaryIO, key: str | None, as_json: bool) -> None:
     """仕訳を記帳する / Post an entry into a tenant's book. Repeating the same reference and content has no effect.
 
     FILE is JSON as the API takes it: reference, happened_on, lines of account and yen (debit positive, credit
@@ -176,43 +169,7 @@ def post(code: str, source: BinaryIO, as_json: bool) -> None:
         if not isinstance(entry, dict):
             raise Invalid(INVALID_ENTRY)
         command = read_command(PostEntry, entry, given={"tenant_id": find_tenant_id(code)})
-        posted = post_entry(command, actor=context.actor)
-    print_result(
-        {"entry_id": str(posted.entry_id), "reference": posted.reference, "fiscal_year": posted.fiscal_year}, as_json
-    )
-
-
-@ledger.command("reverse")
-@click.argument("code")
-@click.argument("entry_id", type=click.UUID)
-@click.option(
-    "--happened-on",
-    required=True,
-    type=DateParam(),
-    help="The day of the reversal, in a fiscal year that is open for it.",
-)
-@click.option("--reason", required=True)
-@as_json_option
-@handle_errors
-def reverse(code: str, entry_id: UUID, happened_on: date, reason: str, as_json: bool) -> None:
-    """仕訳を取り消す / Post the reversal of an entry in a tenant's book, once."""
-    with option_names(), app_context() as context:
-        command = ReverseEntry(
-            tenant_id=find_tenant_id(code), entry_id=entry_id, happened_on=happened_on, reason=reason
-        )
-        reversed_ = reverse_entry(command, actor=context.actor)
-    print_result({"entry_id": str(reversed_.entry_id), "reverses_id": str(reversed_.reverses_id)}, as_json)
-
-
-@ledger.command("period")
-@click.argument("code")
-@click.argument("fiscal_year", type=int)
-@click.argument("to", type=click.Choice([state.value for state in PeriodState]))
-@as_json_option
-@handle_errors
-def period(code: str, fiscal_year: int, to: str, as_json: bool) -> None:
-    """会計年度を締める / Change the state of a fiscal year in a tenant's book. A closed year stays closed."""
-    with option_names(), app_context() as context:
-        command = ChangePeriodState(tenant_id=find_tenant_id(code), fiscal_year=fiscal_year, to=PeriodState(to))
-        moved = change_period_state(command, actor=context.actor)
-    print_result({"fiscal_year": moved.fiscal_year, "state": moved.state.value}, as_json)
+        key = key or str(new_id())
+        posted = InProcess(context).execute(post_entry, command, key)
+    click.echo(f"key: {key}", err=True)
+    print_result(posted.model_dump(mode="json"), as_json)

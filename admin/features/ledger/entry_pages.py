@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
@@ -10,18 +10,21 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
 from admin.core.language import current_language
+from admin.features.ledger.entry_points import ENTRY_POINTS
+from admin.interface.command_forms import add_forms
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
 from billing.ledger import queries
 from billing.ledger.chart import CHART, AccountCode
-from billing.ledger.commands import EntryLine, PostEntry, ReverseEntry, post_entry, reverse_entry
+from billing.ledger.commands import PostEntry, post_entry
 from billing.ledger.periods import EntryKind
 from billing.ledger.posting import UNBALANCED
+from governance.declaration import InvalidCommand, read_command
 from governance.kernel.errors import Invalid, message
 from governance.permissions import Permission
 from tenancy import directory
 
-pages = Blueprint("ledger_entries", __name__, template_folder="templates")
+pages = add_forms(Blueprint("ledger_entries", __name__, template_folder="templates"), ENTRY_POINTS)
 
 DEBIT_OR_CREDIT = message(
     "form.one_side",
@@ -56,24 +59,13 @@ def entry_posting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     initial = Form.initial(**lines, reference="", happened_on="", memo="", kind=EntryKind.ORDINARY.value)
     form = Form.from_request() if request.method == "POST" else initial
     if request.method == "POST" and form.step != "enter":
-        reference, memo = form.required("reference"), form.required("memo")
-        form.required("happened_on")
-        happened_on, kind = form.day("happened_on"), form.one_of("kind", EntryKind)
+        form.required("memo")
         entered = _lines(form)
-        if form.is_valid and happened_on is not None and kind is not None:
+        command = _read(form, tenant_id, entered)
+        if command is not None:
             with form.collect_errors("lines=debit_1"):
-                command = PostEntry.model_validate(
-                    {
-                        "tenant_id": tenant_id,
-                        "reference": reference,
-                        "happened_on": happened_on,
-                        "lines": entered,
-                        "memo": memo,
-                        "kind": kind.value,
-                    }
-                )
                 if not form.is_final:
-                    debit_yen = sum(line.yen for line in entered if line.yen > 0)
+                    debit_yen = sum(line.yen for line in command.lines if line.yen > 0)
                     return render_page(
                         "ledger/entry_posting_confirm",
                         form=form,
@@ -96,32 +88,24 @@ def entry_posting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     )
 
 
-@pages.route("/ledger/<uuid:tenant_id>/entries/<uuid:entry_id>/reverse", methods=["GET", "POST"])
-@requires(Permission.LEDGER_REVERSE)
-def entry_reversing(tenant_id: UUID, entry_id: UUID) -> AnyResponse | tuple[str, int]:
-    """The opposite of an entry, with the reason; the entry itself stays."""
-    tenant = directory.tenant_by_id(session(), tenant_id)
-    found = queries.entry(session(), tenant_id, entry_id)
-    form = Form.from_request() if request.method == "POST" else Form.initial(happened_on="", reason="")
-    if request.method == "POST":
-        form.required("happened_on")
-        reason, happened_on = form.required("reason"), form.day("happened_on")
-        if form.is_valid and happened_on is not None:
-            with form.collect_errors():
-                made = reverse_entry(
-                    ReverseEntry(tenant_id=tenant_id, entry_id=entry_id, happened_on=happened_on, reason=reason),
-                    actor=current_actor(),
-                    key=form.key,
-                )
-                return redirect(
-                    url_for("ledger_entries.entry", tenant_id=tenant_id, entry_id=made.entry_id, done="reversed"), 303
-                )
-    return render_page("ledger/entry_reversing", form=form, tenant=tenant, entry=found)
+def _read(form: Form, tenant_id: UUID, lines: list[dict[str, Any]]) -> PostEntry | None:
+    """The command of the texts in the form; None where something is wrong, which is then shown at its field."""
+    texts = {name: form.text(name) for name in ("reference", "happened_on", "memo", "kind") if form.text(name).strip()}
+    try:
+        command = read_command(PostEntry, {**texts, "lines": lines}, typed=True, given={"tenant_id": tenant_id})
+    except InvalidCommand as invalid:
+        for error in invalid.errors:
+            if error.field in form.values and form.error(error.field) is None:
+                form.add_error(error)
+            elif form.is_valid:
+                form.add_error(Invalid(error.message, field="debit_1", **error.facts))
+        return None
+    return command if form.is_valid else None
 
 
-def _lines(form: Form) -> tuple[EntryLine, ...]:
-    """The lines that were entered, balanced; what is wrong is told at its field."""
-    lines = []
+def _lines(form: Form) -> list[dict[str, Any]]:
+    """The rows with an entry as lines: a debit positive, a credit negative. What is wrong is shown at its field."""
+    lines: list[dict[str, Any]] = []
     for row in range(1, _FORM_ROWS + 1):
         if not any(form.text(f"{part}_{row}") for part in ("account", "debit", "credit")):
             continue
@@ -130,11 +114,11 @@ def _lines(form: Form) -> tuple[EntryLine, ...]:
         if bool(form.text(f"debit_{row}")) == bool(form.text(f"credit_{row}")):
             form.add_error(Invalid(DEBIT_OR_CREDIT, field=f"debit_{row}"))
         elif account is not None and (debit or credit):
-            lines.append(EntryLine(account=account, yen=debit or -(credit or 0)))
-    difference = sum(line.yen for line in lines)
+            lines.append({"account": account.value, "yen": debit or -(credit or 0)})
+    difference = sum(line["yen"] for line in lines)
     if form.is_valid and difference:
         form.add_error(Invalid(UNBALANCED, field="debit_1", difference=difference))
-    return tuple(lines)
+    return lines
 
 
 def _accounts() -> list[tuple[str, str]]:
