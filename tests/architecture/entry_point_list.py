@@ -43,10 +43,7 @@ def command_line(app: Flask, main: click.Group) -> Names:
         for parameter in command.params:
             spelled = [*parameter.opts, *parameter.secondary_opts]
             is_argument = isinstance(parameter, click.Argument)
-            # An argument is called what the help calls it: CODE, also where it fills the field tenant_id.
-            metavar = parameter.metavar or ""
-            called = metavar if metavar.isidentifier() else str(parameter.name).upper()
-            names |= {f"{path} {called if is_argument else name}": "" for name in spelled}
+            names |= {f"{path} {str(parameter.name).upper() if is_argument else name}": "" for name in spelled}
     return names
 
 
