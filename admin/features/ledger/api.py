@@ -14,6 +14,7 @@ from admin.interface.api_requests import Query, YearPageQuery, YearParam
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate, read_cursor, slice_page
 from billing.ledger import queries
+from billing.ledger.commands import post_entry
 from billing.ledger.export import ExportFormat, export
 from billing.ledger.queries import AccountBalance, EntryFacts, PeriodFacts
 from billing.ledger.verification import LedgerVerificationReport, verify
@@ -106,3 +107,6 @@ def export_ledger(query: ExportQuery) -> Response:
     """Answer every entry this asker may see, for hledger, for beancount, or as CSV."""
     pieces = export(db.session(), query.format, query.fiscal_year)
     return Response("".join(pieces), content_type=_CONTENT[query.format])
+
+
+routes.command_route("POST", "/tenants/<tenant>/ledger/entries", post_entry, {"tenant": "tenant_id"})

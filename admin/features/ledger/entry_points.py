@@ -1,6 +1,6 @@
 """Entry points of the commands about the books: API routes, command line, and the form that reverses an entry.
 
-Posting an entry has a page and a command of its own: debit and credit columns, and a file with the lines.
+Posting an entry is declared where it is special: its page has debit and credit columns, its command reads a file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from billing.ledger.commands import (
     EntryReversed,
     ReverseEntry,
     change_period_state,
-    post_entry,
     reverse_entry,
 )
 from billing.ledger.queries import entry
@@ -47,12 +46,6 @@ def _to_entry(given: Mapping[str, Any]) -> tuple[Label, str]:
 
 
 ENTRY_POINTS: Final = (
-    EntryPoint(
-        post_entry,
-        Label("仕訳を記帳する", "Post an entry"),
-        Label("記帳する", "Post"),
-        api=api("POST /tenants/<tenant>/ledger/entries", tenant="tenant_id"),
-    ),
     EntryPoint(
         reverse_entry,
         Label("仕訳を取り消す", "Reverse an entry"),
