@@ -52,6 +52,8 @@ COMMAND_PERMISSIONS: Final[dict[str, P]] = {
     "agreement acceptances": P.AGREEMENT_READ,
     "agreement publish": P.AGREEMENT_PUBLISH,
     "agreement accept": P.AGREEMENT_ACCEPT,
+    "cohort list": P.COHORT_READ,
+    "cohort show": P.COHORT_READ,
     "cohort define": P.COHORT_DEFINE,
     "cohort plan": P.COHORT_READ,
     "cohort apply": P.COHORT_APPLY,

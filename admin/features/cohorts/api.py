@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from flask import current_app
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import StringConstraints
 
 from admin.core.guard import current_actor, requires
 from admin.interface.api_requests import PageQuery
@@ -21,22 +20,12 @@ from tenancy.onboarding.commands import CohortApplied
 from tenancy.tenants import queries as tenants
 from tenancy.tenants.cohorts import CohortName
 from tenancy.tenants.commands import define_cohort
+from tenancy.tenants.models import CohortFacts
 
 routes = ApiRoutes(Tag.ONBOARDING)
 
 
-class CohortResponse(BaseModel):
-    """Tenants that come in together, with a fiscal year."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    name: str
-    label: str
-    fiscal_year: int
-
-
-class CohortPage(Page[CohortResponse]):
+class CohortPage(Page[CohortFacts]):
     """Cohorts by fiscal year and name."""
 
 

@@ -11,21 +11,46 @@ import click
 from admin.features.onboarding.cli import onboarding_text
 from admin.interface.cli_context import app_context
 from admin.interface.option_names import option_names
-from admin.interface.output import handle_errors, print_json
+from admin.interface.output import handle_errors, print_json, print_model, print_models
 from admin.interface.param_types import as_json_option, find_tenant_id, print_result
 from admin.operations.keycloak_setup import identities
 from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
 from admin.workflows.job_handlers import worker_actor
 from admin.workflows.onboarding_together import applied_cohort, run_onboardings
+from governance.commands import system_transaction
+from governance.kernel.database import OPERATOR
+from tenancy import directory
 from tenancy.onboarding.plan import Action
 from tenancy.onboarding.steps import OnboardingState
 from tenancy.onboarding.worker import OnboardingWorker
 from tenancy.tenants.commands import DefineCohort, define_cohort
+from tenancy.tenants.queries import cohorts
 
 
 @click.group()
 def cohort() -> None:
     """参加年度グループ / Cohorts."""
+
+
+@cohort.command("list")
+@as_json_option
+@handle_errors
+def list_cohorts(as_json: bool) -> None:
+    """参加年度グループの一覧 / Every cohort, by fiscal year and name."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = cohorts(session)
+    print_models("cohorts", found, as_json, lambda one: f"{one.name}\t{one.fiscal_year}\t{one.label}")
+
+
+@cohort.command("show")
+@click.argument("name")
+@as_json_option
+@handle_errors
+def show(name: str, as_json: bool) -> None:
+    """参加年度グループを 1 つ見る / The cohort NAME."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        found = directory.cohort(session, name)
+    print_model(found, as_json)
 
 
 @cohort.command("define")

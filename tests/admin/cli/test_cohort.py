@@ -90,3 +90,14 @@ def test_a_cohort_does_not_change_its_year(moyai: Moyai, cities: tuple[UUID, UUI
 def test_a_tenant_that_is_not_there_does_not_join(moyai: Moyai) -> None:
     assert moyai.refusal(*R7, "--tenant", "431001")[:2] == (1, "not_found")
     assert rows("cohort") == []
+
+
+def test_cohorts_are_listed_and_shown_as_the_api_has_them(moyai: Moyai) -> None:
+    _, defined, _ = moyai(*R7)
+
+    _, listed, _ = moyai("cohort", "list")
+
+    shown = {"id": defined["cohort_id"], "name": "r7", "label": "令和7年度参加", "fiscal_year": 2025}
+    assert listed == {"cohorts": [shown]}
+    assert moyai("cohort", "show", "r7")[1] == shown
+    assert moyai.refusal("cohort", "show", "r8")[:2] == (1, "not_found")
