@@ -7,8 +7,8 @@ of both: where a figure moved meanwhile, it is shown again instead of carried ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -19,13 +19,15 @@ from admin.interface.entry_points import EntryPoint, Fact, PageAddress, Surround
 from admin.interface.forms import MAX_LENGTH, NOT_OFFERED, Form
 from admin.interface.pages import render_page, session
 from governance.commands import Command
-from governance.declaration import INVALID_FIELD, DeclaredField, InvalidCommand, read_command
+from governance.declaration import INVALID_FIELD, DeclaredField, InvalidCommand, declared_fields, read_command
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import DomainError, Invalid, Language
 from governance.kernel.field_type import Control
 
 MAX_FILE_LENGTH: Final = 1_000_000
 SHOWN_DIGEST: Final = "shown_digest"
+
+CommandT = TypeVar("CommandT", bound=Command)
 
 
 def add_forms(blueprint: Blueprint, entry_points: Iterable[EntryPoint]) -> Blueprint:
@@ -39,6 +41,34 @@ def add_forms(blueprint: Blueprint, entry_points: Iterable[EntryPoint]) -> Bluep
                 methods=["GET", "POST"],
             )
     return blueprint
+
+
+def read_form(
+    form: Form,
+    command_type: type[CommandT],
+    *,
+    given: Mapping[str, Any] | None = None,
+    values: Mapping[str, Any] | None = None,
+    spell: Callable[[str], str] = lambda field: field,
+) -> CommandT | None:
+    """The command that a hand-written form holds, read by the fields' types; None where `form` now has errors.
+
+    `given` are fields that the address fills, `values` the JSON values of fields that the page reads in its own way,
+    and `spell` gives the form's field for the path of an error in them.
+    """
+    values = values or {}
+    filled = {*(given or {}), *values}
+    fields = [one for one in declared_fields(command_type) if one.name not in filled]
+    try:
+        return read_command(command_type, {**_texts(form, fields), **values}, typed=True, given=given)
+    except InvalidCommand as invalid:
+        for error in invalid.errors:
+            worded = _worded(error, fields)
+            field = spell(worded.field or "")
+            # What the page refused while it read its own fields is not refused twice.
+            if field not in {known.name for known in form.errors}:
+                form.add_error(Invalid(worded.message, field=field, **worded.facts))
+        return None
 
 
 def _form_view(entry_point: EntryPoint, page: PageAddress) -> Any:

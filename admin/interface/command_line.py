@@ -22,6 +22,7 @@ from governance.commands import Command, CommandHandler, Result
 from governance.declaration import DeclaredField, InvalidCommand, declared_field, read_command
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.kernel.field_type import Control
+from governance.kernel.field_types import PLAIN_TEXT
 from governance.kernel.ids import new_id
 from governance.kernel.strict_json import read_json
 from governance.permissions import Permission
@@ -180,6 +181,9 @@ def _file(one: DeclaredField, source: Any) -> Any:
     if one.is_map or (isinstance(one.info.annotation, type) and issubclass(one.info.annotation, BaseModel)):
         return read_json(content)
     try:
+        if one.field_type.name == PLAIN_TEXT.name:
+            # Paragraphs are kept byte for byte: their SHA-256 is what was signed.
+            return content.decode()
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise Invalid(NOT_UTF8, field=one.name) from None

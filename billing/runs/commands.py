@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
@@ -21,13 +21,15 @@ from governance import approvals
 from governance.actors import ActorKind
 from governance.approvals import Decision
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input
 from governance.events import Event
+from governance.kernel import clock
 from governance.kernel.errors import Conflict, NotAllowed, Stale, message, require_found
-from governance.kernel.field_types import JstDate
-from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.field_types import FiscalYear, Id, JstDate, PlainLine, Reason
+from governance.kernel.fiscal_year import FiscalYear as Year
 from governance.kernel.ids import new_id
+from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
-from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
 from tenancy import directory
 
@@ -76,8 +78,18 @@ REQUESTED_FOR_ANOTHER = message(
 class PrepareAllocation(Command):
     """The split of a fiscal year, for approval. `requested_for` names who caused it, where a part of Moyai prepares."""
 
-    fiscal_year: int
-    kind: RunKind
+    fiscal_year: Annotated[FiscalYear, Input("会計年度", "Fiscal year", start=lambda: Year.of(clock.today()).year)]
+    kind: Annotated[
+        RunKind,
+        Input(
+            "種類",
+            "Kind",
+            Label(
+                "概算はその年度の最初の按分、変更は差額を記帳する按分",
+                "estimate: the first of the year; revision: posts the difference",
+            ),
+        ),
+    ] = RunKind.ESTIMATE
     requested_for: str | None = None
 
 
@@ -93,9 +105,16 @@ class ApproveAllocation(Command):
     Without it they count for today, or for the nearest day of the fiscal year where today is outside it.
     """
 
-    run_id: UUID
-    digest: str
-    happened_on: JstDate | None = None
+    run_id: Annotated[Id, Input("按分", "Run")]
+    digest: Annotated[PlainLine, Input("識別値", "Digest", Label("", "The digest of the run that was reviewed."))]
+    happened_on: Annotated[
+        JstDate | None,
+        Input(
+            "記帳日",
+            "Posting date",
+            Label("空欄なら本日（年度外なら最も近い日）", "Today, or the nearest day of the fiscal year, if omitted."),
+        ),
+    ] = None
 
 
 class AllocationApproved(Result):
@@ -106,8 +125,10 @@ class AllocationApproved(Result):
 
 
 class RejectAllocation(Command):
-    run_id: UUID
-    reason: PlainLine
+    """Send a waiting run back; `reason` is shown to who requested it."""
+
+    run_id: Annotated[Id, Input("按分", "Run")]
+    reason: Annotated[Reason, Input("差し戻す理由", "Reason for sending it back")]
 
 
 class AllocationRejected(Result):
@@ -120,7 +141,7 @@ def prepare_allocation(ctx: CommandContext, command: PrepareAllocation) -> Alloc
 
     Raises what `preview` raises, and Conflict: a run waits, there is an estimate already, or nothing to revise.
     """
-    year = FiscalYear(command.fiscal_year)
+    year = Year(command.fiscal_year)
     facts = {"label": year.label, "year": year.year}
     requested_by = command.requested_for or ctx.actor.id
     if requested_by != ctx.actor.id and ctx.actor.kind is not ActorKind.SYSTEM:
@@ -199,7 +220,7 @@ def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> Alloc
         digest=command.digest,
         decision=Decision.APPROVED,
     )
-    year = FiscalYear(run.fiscal_year)
+    year = Year(run.fiscal_year)
     split = preview(ctx.session, year.year, directory.members_of_year(ctx.session, year.year))
     if split.digest != run.digest:
         raise Stale(INPUTS_CHANGED, field="digest", given=run.digest, current=split.digest)
@@ -224,7 +245,6 @@ def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> Alloc
 @handles(Permission.ALLOCATION_REJECT, Event.ALLOCATION_REJECTED)
 def reject_allocation(ctx: CommandContext, command: RejectAllocation) -> AllocationRejected:
     """Send a waiting run back with a reason. Nothing is posted. Raises what `approve_allocation` does, but Stale."""
-    reason = plain_line(command.reason, field="reason", most=500)
     run = _run_for_update(ctx.session, command.run_id)
     approvals.decide(
         ctx.session,
@@ -234,11 +254,11 @@ def reject_allocation(ctx: CommandContext, command: RejectAllocation) -> Allocat
         subject_id=run.id,
         digest=run.digest,
         decision=Decision.REJECTED,
-        reason=reason,
+        reason=command.reason,
     )
     run.state = RunState.REJECTED.value
     run.decided_at = ctx.now
-    ctx.audit(subject=run.id, fiscal_year=run.fiscal_year, number=run.number, reason=reason)
+    ctx.audit(subject=run.id, fiscal_year=run.fiscal_year, number=run.number, reason=command.reason)
     return AllocationRejected(run_id=run.id)
 
 
@@ -251,7 +271,7 @@ def _run_for_update(session: Session, run_id: UUID) -> AllocationRun:
     )
 
 
-def _nearest_day(year: FiscalYear, today: date) -> date:
+def _nearest_day(year: Year, today: date) -> date:
     return min(max(today, year.starts_on), year.last_day)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import StringConstraints
@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 from governance.agreements.queries import versions_in_force
 from governance.agreements.tables import Acceptance, Agreement, AgreementVersion
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input
 from governance.events import Event
-from governance.kernel.errors import Conflict, Invalid, message, not_found, require_found
-from governance.kernel.field_types import JstDate
+from governance.kernel.errors import Conflict, Invalid, Language, message, not_found, require_found
+from governance.kernel.field_type import Control
+from governance.kernel.field_types import Flag, Id, JstDate, PlainLine, PlainText, Slug
 from governance.kernel.ids import new_id
+from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
-from governance.kernel.plain_text import plain_line, plain_text
 from governance.permissions import Permission
 
 ACCEPTED_ALREADY = message(
@@ -42,18 +44,31 @@ EARLIER_THAN_BEFORE = message(
     en="The version would take effect on {given}, before the previous one ({previous}).",
 )
 
-AgreementName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+MAX_NAME_LENGTH: Final = 40
+
+AgreementName = Annotated[Slug, StringConstraints(max_length=MAX_NAME_LENGTH)]
+
+
+def language_choices(session: Session, language: Language) -> list[tuple[str, str]]:
+    """The languages a text can be in."""
+    return [("ja", "日本語" if language == "ja" else "Japanese"), ("en", "英語" if language == "ja" else "English")]
 
 
 class PublishAgreement(Command):
     """A new version of an agreement, or its first. `name` is its short name in ASCII and never changes."""
 
-    name: AgreementName
-    title: str
-    language: Literal["ja", "en"]
-    text: str
-    effective_from: JstDate
-    mandatory: bool = True
+    name: Annotated[AgreementName, Input("名前（半角）", "Name")]
+    title: Annotated[PlainLine, Input("題名", "Title")]
+    language: Annotated[Literal["ja", "en"], Input("文面の言語", "Language of the text", choices=language_choices)] = (
+        "ja"
+    )
+    text: Annotated[PlainText, Input("文面", "Text", control=Control.FILE)]
+    effective_from: Annotated[
+        JstDate, Input("施行日", "In force from", Label("", "The day it takes effect."), former=("from",))
+    ]
+    mandatory: Annotated[
+        Flag, Input("同意の必要", "Acceptance required", Label("", "Without it a tenant is not activated."))
+    ] = True
 
 
 class AgreementPublished(Result):
@@ -65,13 +80,17 @@ class AgreementPublished(Result):
 class AcceptAgreement(Command):
     """A named signer accepts one version for a tenant. `authority` says by what right (市長, 委任状 …)."""
 
-    tenant_id: UUID
-    version_id: UUID
-    signer_name: str
-    signer_title: str
-    on_behalf_of: str
-    authority: str
-    signed_on: JstDate
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    version_id: Annotated[Id, Input("協定の版", "Version")]
+    signer_name: Annotated[PlainLine, Input("署名者の氏名", "Name of the signer", former=("signer",))]
+    signer_title: Annotated[
+        PlainLine, Input("署名者の職", "Title of the signer", Label("例: 市長", "e.g. mayor"), former=("title",))
+    ]
+    on_behalf_of: Annotated[PlainLine, Input("署名した団体", "On behalf of")]
+    authority: Annotated[
+        PlainLine, Input("権限", "Authority", Label("例: 市長、委任状", "e.g. mayor, power of attorney"))
+    ]
+    signed_on: Annotated[JstDate, Input("署名日", "Signed on")]
 
 
 class AgreementAccepted(Result):
@@ -83,11 +102,9 @@ class AgreementAccepted(Result):
 def publish_agreement(ctx: CommandContext, command: PublishAgreement) -> AgreementPublished:
     """Publish the next version; its SHA-256 is computed here. Publishing the newest one again changes nothing.
 
-    Raises Invalid for text that is empty or cannot be seen, and for an effective day before the previous version's.
+    Raises Invalid for a version that would take effect before the previous one.
     """
-    title = plain_line(command.title, field="title")
-    text = plain_text(command.text, field="text")
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    sha256 = hashlib.sha256(command.text.encode()).hexdigest()
     advisory_lock(ctx.session, f"agreement.{command.name}")
     agreement = ctx.session.scalars(select(Agreement).where(Agreement.name == command.name)).first()
     newest = None if agreement is None else _newest(ctx.session, agreement.id)
@@ -104,7 +121,7 @@ def publish_agreement(ctx: CommandContext, command: PublishAgreement) -> Agreeme
                 previous=newest.effective_from.isoformat(),
             )
     if agreement is None:
-        agreement = Agreement(id=new_id(), name=command.name, title=title, created_at=ctx.now)
+        agreement = Agreement(id=new_id(), name=command.name, title=command.title, created_at=ctx.now)
         ctx.session.add(agreement)
         ctx.session.flush()
     version = AgreementVersion(
@@ -112,7 +129,7 @@ def publish_agreement(ctx: CommandContext, command: PublishAgreement) -> Agreeme
         agreement_id=agreement.id,
         number=1 if newest is None else newest.number + 1,
         language=command.language,
-        text=text,
+        text=command.text,
         sha256=sha256,
         effective_from=command.effective_from,
         mandatory=command.mandatory,
@@ -131,10 +148,6 @@ def accept_agreement(ctx: CommandContext, command: AcceptAgreement) -> Agreement
     A version that takes effect later can be accepted now. Raises NotFound for a tenant or version that is not there,
     Conflict when it was accepted already or a newer one is in force, Invalid for a signature in the future.
     """
-    signer = {
-        field: plain_line(getattr(command, field), field=field)
-        for field in ("signer_name", "signer_title", "on_behalf_of", "authority")
-    }
     if command.signed_on > ctx.today:
         raise Invalid(SIGNED_IN_THE_FUTURE, field="signed_on", given=command.signed_on.isoformat())
     _lock_tenant(ctx.session, command.tenant_id)
@@ -158,10 +171,13 @@ def accept_agreement(ctx: CommandContext, command: AcceptAgreement) -> Agreement
         tenant_id=command.tenant_id,
         version_id=version.id,
         sha256=version.sha256,
+        signer_name=command.signer_name,
+        signer_title=command.signer_title,
+        on_behalf_of=command.on_behalf_of,
+        authority=command.authority,
         signed_on=command.signed_on,
         accepted_by=ctx.actor.id,
         accepted_at=ctx.now,
-        **signer,
     )
     ctx.session.add(acceptance)
     # The signer is a person: the record names the acceptance, and the acceptance names the person.

@@ -46,6 +46,8 @@ NOT_A_SLUG = message(
     en="“{given}” cannot be a name: at most 60 lowercase letters, digits and hyphens, beginning with a letter.",
 )
 
+MAX_REASON_LENGTH: Final = 500
+
 _ISO_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SLUG: Final = re.compile(r"[a-z][a-z0-9-]{0,59}")
 _ERA_YEAR: Final = re.compile(r"(令和|平成|R|H)(元|[0-9]{1,2})(?:年度?)?")
@@ -148,6 +150,12 @@ PLAIN_LINE: Final = FieldType(
 )
 LONG_LINE: Final = PLAIN_LINE.but(
     name="long_line", check=lambda value: plain_line(value, field="", most=1_000), control=Control.TEXT
+)
+REASON: Final = PLAIN_LINE.but(
+    name="reason",
+    check=lambda value: plain_line(value, field="", most=MAX_REASON_LENGTH),
+    control=Control.TEXT,
+    right=("二重に登録したため", "Recorded twice."),
 )
 PLAIN_TEXT: Final = FieldType(
     name="plain_text",
@@ -264,6 +272,9 @@ PlainLine = Annotated[str, StringConstraints(max_length=1_000), PLAIN_LINE]
 LongLine = Annotated[str, StringConstraints(max_length=1_000), LONG_LINE]
 """A line of up to 1,000 characters, such as why something is requested or decided."""
 
+Reason = Annotated[str, StringConstraints(max_length=1_000), REASON]
+"""Why a person decides something: a line of up to 500 characters."""
+
 PlainText = Annotated[str, PLAIN_TEXT]
 """Paragraphs, such as an agreement's text."""
 
@@ -300,5 +311,6 @@ LocalGovernmentCode = Annotated[str, GOVERNMENT_CODE]
 FIELD_TYPES: Final = (
     *(PLAIN_LINE, LONG_LINE, PLAIN_TEXT, MAIL_ADDRESS, SLUG, YEN, POSITIVE_YEN, FISCAL_YEAR, JST_DATE, COUNT, FLAG, ID),
     *(GOVERNMENT_CODE, COUNT_OR_UNLIMITED),
+    REASON,
 )
 """Every field type, for the tests of their examples."""

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import StringConstraints
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input, check
 from governance.events import Event
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import Conflict, Invalid, message, require_found
-from governance.kernel.field_types import JstDate
+from governance.kernel.field_types import Id, JstDate, PlainLine, Slug
 from governance.kernel.ids import new_id
+from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
-from governance.kernel.plain_text import PlainLine, plain_line
 from governance.kernel.strict_model import SchemaOf
 from governance.permissions import Permission
-from governance.rules.cost_sharing import CostSharing, read_cost_sharing
+from governance.rules.cost_sharing import RULE_BODY, CostSharing, read_cost_sharing
 from governance.rules.states import RuleKind
 from governance.rules.tables import Rule, RuleVersion
 
@@ -59,18 +59,37 @@ END_PASSED = message(
     en="The end date can be {least} or later, not {given}: the past cannot change.",
 )
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
+
+_OPEN_END: Final = Label("空欄なら期限なし", "no end if empty")
 
 
 class DraftRule(Command):
-    """A text of a rule, not in force yet. A new name makes a new rule, a known name its next version."""
+    """A version of a rule, not in force yet. A new name makes a new rule, a known name its next version."""
 
-    name: Name
-    label: PlainLine
+    name: Annotated[Slug, Input("名前（半角）", "Name")]
+    label: Annotated[PlainLine, Input("表示名", "Label")]
     kind: RuleKind = RuleKind.COST_SHARING
-    body: Annotated[dict[str, Any], SchemaOf(CostSharing)]
-    valid_from: JstDate
-    valid_until: JstDate | None = None
+    body: Annotated[
+        dict[str, Any],
+        SchemaOf(CostSharing),
+        RULE_BODY,
+        Input("本文", "Body", Label("JSON のファイル", "The body of the rule as JSON.")),
+    ]
+    valid_from: Annotated[JstDate, Input("適用開始日", "In force from", former=("from",))]
+    valid_until: Annotated[JstDate | None, Input("適用終了日", "In force before", _OPEN_END, former=("until",))] = None
+
+    @check("body")
+    @staticmethod
+    def body_is_a_rule(body: dict[str, Any]) -> None:
+        """Raises Invalid for a body that could not share a cost, naming the field as `body.components[1].ratio`."""
+        read_cost_sharing(body)
+
+    @check("valid_from", "valid_until")
+    @staticmethod
+    def ends_after_it_starts(valid_from: date, valid_until: date | None) -> None:
+        """Raises Invalid for an end on or before the first day."""
+        if valid_until is not None and valid_until <= valid_from:
+            raise Invalid(INTERVAL, field="valid_until", until=valid_until, given_from=valid_from)
 
 
 class RuleDrafted(Result):
@@ -82,10 +101,14 @@ class RuleDrafted(Result):
 class AdoptRule(Command):
     """Who decided the version, under which number, and when (協議会議決)."""
 
-    version_id: UUID
-    decided_by: PlainLine
-    decision_number: PlainLine
-    decided_on: JstDate
+    version_id: Annotated[Id, Input("ルールの版", "Version")]
+    decided_by: Annotated[
+        PlainLine, Input("議決した機関", "Decided by", Label("例: 運営協議会", "The council or assembly that decided."))
+    ]
+    decision_number: Annotated[
+        PlainLine, Input("議決番号", "Number", Label("議事録のとおり", "As in the minutes."), former=("number",))
+    ]
+    decided_on: Annotated[JstDate, Input("議決日", "Decided on", former=("on",))]
 
 
 class RuleAdopted(Result):
@@ -95,10 +118,21 @@ class RuleAdopted(Result):
 
 
 class EndRule(Command):
-    """The day from which an adopted version no longer holds; None leaves it open again."""
+    """The day from which an adopted version is no longer in force; None gives it no end."""
 
-    version_id: UUID
-    valid_until: JstDate | None
+    version_id: Annotated[Id, Input("ルールの版", "Version")]
+    valid_until: Annotated[
+        JstDate | None,
+        Input(
+            "適用終了日",
+            "In force before",
+            Label(
+                "この日から適用しません。空欄なら期限なし",
+                "The first day on which it is no longer in force; no end if empty.",
+            ),
+            former=("until",),
+        ),
+    ]
 
 
 class RuleEnded(Result):
@@ -108,15 +142,11 @@ class RuleEnded(Result):
 
 @handles(Permission.RULE_DRAFT, Event.RULE_DRAFTED)
 def draft_rule(ctx: CommandContext, command: DraftRule) -> RuleDrafted:
-    """Write a version down. Raises Invalid for a body that could not share a cost, naming the field."""
-    read_cost_sharing(command.body)
-    if command.valid_until is not None and command.valid_until <= command.valid_from:
-        raise Invalid(INTERVAL, field="valid_until", until=command.valid_until, given_from=command.valid_from)
-    label = plain_line(command.label, field="label")
+    """Store a version of a rule; it is not in force until a decision adopts it."""
     advisory_lock(ctx.session, f"rule.{command.name}")
     rule = ctx.session.scalars(select(Rule).where(Rule.name == command.name)).first()
     if rule is None:
-        rule = Rule(id=new_id(), name=command.name, label=label, kind=command.kind.value, created_at=ctx.now)
+        rule = Rule(id=new_id(), name=command.name, label=command.label, kind=command.kind.value, created_at=ctx.now)
         ctx.session.add(rule)
         ctx.session.flush()
     newest = ctx.session.scalar(select(func.max(RuleVersion.number)).where(RuleVersion.rule_id == rule.id)) or 0
@@ -170,8 +200,8 @@ def adopt_rule(ctx: CommandContext, command: AdoptRule) -> RuleAdopted:
         other.valid_until = version.valid_from
     version.adopted_at = ctx.now
     version.adopted_by = ctx.actor.id
-    version.decided_by = plain_line(command.decided_by, field="decided_by")
-    version.decision_number = plain_line(command.decision_number, field="decision_number")
+    version.decided_by = command.decided_by
+    version.decision_number = command.decision_number
     version.decided_on = command.decided_on
     ctx.audit(
         subject=version.id,

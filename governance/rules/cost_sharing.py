@@ -27,8 +27,10 @@ from pydantic import (
 )
 
 from governance.kernel.errors import Invalid, message
+from governance.kernel.field_type import Control, FieldType
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.split import Rounding
+from governance.kernel.strict_json import read_json
 from governance.kernel.strict_model import (
     DocumentError,
     ExactNumber,
@@ -283,6 +285,14 @@ class CostSharing(StrictModel):
     deductions: Deductions = frozenset()
     inclusion: Annotated[Inclusion, Strict(False)] = Inclusion.MEMBERS_OF_YEAR
 
+
+RULE_BODY: Final = FieldType(
+    name="rule_body",
+    read=lambda text: read_json(text.encode()),
+    control=Control.FILE,
+    right=('{"components": [{"name": "均等割", "ratio": 1, "basis": "equal"}], "rounding": "largest_remainder"}',),
+)
+"""The body of a rule as a field: JSON, from a file or as text."""
 
 _KNOWN_VALUES: Final[Mapping[str, str]] = {
     "components": "[{…}, …]",

@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
+from admin.interface.command_forms import read_form
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
 from governance.agreements import queries as agreements
@@ -30,19 +31,13 @@ def accept(tenant_id: UUID, version_id: UUID) -> AnyResponse | tuple[str, int]:
     )
     form = Form.from_request() if request.method == "POST" else initial
     if request.method == "POST" and form.step != "enter":
-        fields = {name: form.required(name) for name in ("signer_name", "signer_title", "on_behalf_of", "authority")}
-        form.required("signed_on")
-        signed_on = form.day("signed_on")
-        if form.is_valid and signed_on is not None:
-            if not form.is_final:
-                return render_page(
-                    "agreements/accept_confirm", form=form, tenant=tenant, version=version, signed_on=signed_on
-                )
+        command = read_form(form, AcceptAgreement, given={"tenant_id": tenant_id, "version_id": version_id})
+        if command is not None and not form.is_final:
+            return render_page(
+                "agreements/accept_confirm", form=form, tenant=tenant, version=version, signed_on=command.signed_on
+            )
+        if command is not None:
             with form.collect_errors():
-                accept_agreement(
-                    AcceptAgreement(tenant_id=tenant_id, version_id=version_id, signed_on=signed_on, **fields),
-                    actor=current_actor(),
-                    key=form.key,
-                )
+                accept_agreement(command, actor=current_actor(), key=form.key)
                 return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="accepted"), 303)
     return render_page("agreements/accept", form=form, tenant=tenant, version=version)

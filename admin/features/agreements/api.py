@@ -5,16 +5,16 @@ from __future__ import annotations
 from uuid import UUID
 
 from admin.core.guard import requires
+from admin.features.agreements.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
 from governance.agreements import queries as agreements
-from governance.agreements.commands import accept_agreement, publish_agreement
 from governance.agreements.queries import AcceptanceFacts, AgreementVersionFacts
 from governance.kernel.database import db
 from governance.permissions import Permission
 
-routes = ApiRoutes(Tag.AGREEMENTS)
+routes = ApiRoutes(Tag.AGREEMENTS, ENTRY_POINTS)
 
 
 class AgreementVersionPage(Page[AgreementVersionFacts]):
@@ -44,8 +44,3 @@ def get_agreement_version(version: UUID) -> AgreementVersionFacts:
 def list_acceptances(tenant: UUID, query: PageQuery) -> AcceptancePage:
     """List what a tenant accepted."""
     return paginate(AcceptancePage, agreements.acceptances(db.session(), tenant), lambda row: str(row.id), query)
-
-
-routes.command_route("POST", "/agreement-versions", publish_agreement)
-
-routes.command_route("POST", "/tenants/<tenant>/acceptances", accept_agreement, {"tenant": "tenant_id"})

@@ -9,6 +9,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
+from admin.interface.command_forms import read_form
 from admin.interface.forms import Form
 from admin.interface.lists import query_uuid
 from admin.interface.pages import render_page, session
@@ -17,8 +18,6 @@ from governance.agreements.commands import PublishAgreement, publish_agreement
 from governance.permissions import Permission
 
 pages = Blueprint("agreements", __name__, template_folder="templates")
-
-_MANDATORY = {"yes": True, "no": False}
 
 
 @pages.get("/agreements")
@@ -54,31 +53,17 @@ def agreement_publishing() -> AnyResponse | tuple[str, int]:
     if after is not None:
         form.values.update(name=after.agreement, title=after.title)
     if request.method == "POST" and form.step != "enter":
-        name, title, text = (form.required(field) for field in ("name", "title", "text"))
-        form.required("effective_from")
-        effective_from = form.day("effective_from")
-        mandatory = form.one_of("mandatory", _MANDATORY.__getitem__)
-        if form.is_valid and effective_from is not None and mandatory is not None:
+        command = read_form(form, PublishAgreement)
+        if command is not None and not form.is_final:
+            return render_page(
+                "agreements/agreement_publishing_confirm",
+                form=form,
+                command=command,
+                sha256=hashlib.sha256(command.text.encode()).hexdigest(),
+                after=after,
+            )
+        if command is not None:
             with form.collect_errors():
-                command = PublishAgreement.model_validate(
-                    {
-                        "name": name,
-                        "title": title,
-                        "language": form.text("language"),
-                        "text": text,
-                        "effective_from": effective_from,
-                        "mandatory": mandatory,
-                    }
-                )
-                if not form.is_final:
-                    sha256 = hashlib.sha256(text.encode()).hexdigest()
-                    return render_page(
-                        "agreements/agreement_publishing_confirm",
-                        form=form,
-                        command=command,
-                        sha256=sha256,
-                        after=after,
-                    )
                 made = publish_agreement(command, actor=current_actor(), key=form.key)
                 return redirect(url_for("agreements.agreement", version_id=made.version_id, done="published"), 303)
     return render_page("agreements/agreement_publishing", form=form, after=after)

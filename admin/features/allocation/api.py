@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from admin.core.guard import requires
+from admin.features.allocation.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery, YearPageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
@@ -13,7 +14,6 @@ from billing.allocation.calculation import compute
 from billing.allocation.reading import AllocationFile, allocation_input
 from billing.allocation.workings import ComputedAllocation, computed
 from billing.runs import queries as runs
-from billing.runs.commands import approve_allocation, prepare_allocation, reject_allocation
 from billing.runs.queries import MemberWorkings, RunFacts, RunSummary, ShareFacts, ShareWorkings
 from governance.commands import Command
 from governance.kernel.database import db
@@ -21,7 +21,7 @@ from governance.kernel.models import ReadModel
 from governance.kernel.strict_model import SchemaOf
 from governance.permissions import Permission
 
-routes = ApiRoutes(Tag.ALLOCATION)
+routes = ApiRoutes(Tag.ALLOCATION, ENTRY_POINTS)
 
 
 class RunPage(Page[RunSummary]):
@@ -93,10 +93,3 @@ def get_share_workings(tenant: UUID, share: UUID) -> ShareWorkings:
 def compute_split(command: ComputeSplit, key: str) -> ComputedSplit:
     """Compute the shares of a case; keeps nothing."""
     return ComputedSplit(split=computed(compute(allocation_input(command.case))))
-
-
-routes.command_route("POST", "/allocation-runs", prepare_allocation)
-
-routes.command_route("POST", "/allocation-runs/<run>/approval", approve_allocation, {"run": "run_id"})
-
-routes.command_route("POST", "/allocation-runs/<run>/rejection", reject_allocation, {"run": "run_id"})

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
 from uuid import UUID
 
 import click
 
 from admin.features.allocation.compute_cli import allocation
+from admin.features.allocation.entry_points import ENTRY_POINTS
 from admin.interface.cli_context import app_context
+from admin.interface.command_line import derive_command
 from admin.interface.output import handle_errors, print_model, print_models
-from admin.interface.param_types import DateParam, as_json_option, find_tenant, print_result
+from admin.interface.param_types import as_json_option, find_tenant
 from billing.runs import queries
-from billing.runs.commands import (
-    ApproveAllocation,
-    PrepareAllocation,
-    RejectAllocation,
-    approve_allocation,
-    prepare_allocation,
-    reject_allocation,
-)
 from billing.runs.queries import (
     RunFacts,
     RunSummary,
@@ -27,13 +20,15 @@ from billing.runs.queries import (
     WorkingFacts,
     YearSplits,
 )
-from billing.runs.states import RunKind
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount
 
 __all__ = ["allocation"]
+
+for _entry_point in ENTRY_POINTS:
+    allocation.add_command(derive_command(_entry_point))
 
 
 @allocation.command("show")
@@ -120,50 +115,6 @@ def show_share(code: str, share_id: UUID, as_json: bool) -> None:
         share = queries.share_by_id(session, share_id)
         found = queries.workings_of_share(session, tenant_id, share.id)
     print_models("items", found.items, as_json, _working_line)
-
-
-@allocation.command("prepare")
-@click.argument("fiscal_year", type=int)
-@click.option("--kind", type=click.Choice([kind.value for kind in RunKind]), default=RunKind.ESTIMATE.value)
-@as_json_option
-@handle_errors
-def prepare(fiscal_year: int, kind: str, as_json: bool) -> None:
-    """按分を作成し、承認を申請する / Prepare the year's split and ask for its approval."""
-    with app_context() as context:
-        command = PrepareAllocation(fiscal_year=fiscal_year, kind=RunKind(kind))
-        prepared = prepare_allocation(command, actor=context.actor)
-    print_result({"run_id": str(prepared.run_id), "number": prepared.number, "digest": prepared.digest}, as_json)
-
-
-@allocation.command("approve")
-@click.argument("run_id", type=click.UUID)
-@click.option("--digest", required=True, help="The digest of the run that was reviewed.")
-@click.option(
-    "--happened-on",
-    type=DateParam(),
-    help="The posting date; today, or the nearest day of the fiscal year, if omitted.",
-)
-@as_json_option
-@handle_errors
-def approve(run_id: UUID, digest: str, happened_on: date | None, as_json: bool) -> None:
-    """按分を承認して記帳する / Approve a run that someone else prepared, and post it."""
-    with app_context() as context:
-        command = ApproveAllocation(run_id=run_id, digest=digest, happened_on=happened_on)
-        approved = approve_allocation(command, actor=context.actor)
-    result = {"run_id": str(run_id), "happened_on": approved.happened_on.isoformat(), "entries": approved.entries}
-    print_result(result, as_json)
-
-
-@allocation.command("reject")
-@click.argument("run_id", type=click.UUID)
-@click.option("--reason", required=True)
-@as_json_option
-@handle_errors
-def reject(run_id: UUID, reason: str, as_json: bool) -> None:
-    """按分を差し戻す / Send back a run that someone else prepared."""
-    with app_context() as context:
-        reject_allocation(RejectAllocation(run_id=run_id, reason=reason), actor=context.actor)
-    print_result({"run_id": str(run_id)}, as_json)
 
 
 def _heading(run: RunSummary) -> str:

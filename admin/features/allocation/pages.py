@@ -22,6 +22,7 @@ from admin.interface.charts import (
     paired_bars,
     stacked_bar,
 )
+from admin.interface.command_forms import read_form
 from admin.interface.downloads import table_response
 from admin.interface.formats import percent
 from admin.interface.forms import Form
@@ -93,13 +94,13 @@ def allocation_preparing() -> AnyResponse | tuple[str, int]:
         )
     )
     if request.method == "POST" and form.step != "enter":
-        year, kind = form.integer("fiscal_year"), form.one_of("kind", RunKind)
-        if year is not None and kind is not None and form.is_valid:
+        command = read_form(form, PrepareAllocation, values={"requested_for": None})
+        if command is not None:
             with form.collect_errors():
                 if form.is_final:
-                    command = PrepareAllocation(fiscal_year=year, kind=kind)
                     made = prepare_allocation(command, actor=current_actor(), key=form.key)
                     return redirect(url_for("allocation.allocation", run_id=made.run_id, done="prepared"), 303)
+                year = command.fiscal_year
                 split = preview(session(), year, directory.members_of_year(session(), year))
                 rows = [
                     BeforeAfter(member.name, split.previous_yen[member.id], split.shares_yen[member.id])
@@ -111,7 +112,7 @@ def allocation_preparing() -> AnyResponse | tuple[str, int]:
                     split=split,
                     rows=by_amount(rows),
                     year=year,
-                    kind=kind,
+                    kind=command.kind,
                 )
     return render_page(
         "allocation/allocation_preparing", form=form, kinds=list(RunKind), current_fiscal_year=current_fiscal_year()
@@ -159,16 +160,14 @@ def shares_file(run_id: UUID, file_kind: str) -> AnyResponse:
 def allocation_approving(run_id: UUID) -> AnyResponse | tuple[str, int]:
     """確認, and the approval of exactly what was shown; it posts."""
     form = Form.from_request()
-    form.values.setdefault("happened_on", "")
-    happened_on = form.day("happened_on")
-    if form.is_valid and form.is_final:
+    command = read_form(form, ApproveAllocation, given={"run_id": run_id})
+    if command is not None and form.is_final:
         with form.collect_errors():
-            command = ApproveAllocation(run_id=run_id, digest=form.text("digest"), happened_on=happened_on)
             approve_allocation(command, actor=current_actor(), key=form.key)
             return redirect(url_for("allocation.allocation", run_id=run_id, done="approved"), 303)
-    elif form.is_valid and form.step == "confirm":
+    elif command is not None and form.step == "confirm":
         run = queries.run_by_id(session(), run_id)
-        return render_page("allocation/allocation_approving", form=form, run=run, happened_on=happened_on)
+        return render_page("allocation/allocation_approving", form=form, run=run, happened_on=command.happened_on)
     return _render_run(run_id, form, "")
 
 
@@ -177,10 +176,10 @@ def allocation_approving(run_id: UUID) -> AnyResponse | tuple[str, int]:
 def allocation_rejecting(run_id: UUID) -> AnyResponse | tuple[str, int]:
     """Sent back, with the reason."""
     form = Form.from_request()
-    reason = form.required("reason")
-    if form.is_valid:
+    command = read_form(form, RejectAllocation, given={"run_id": run_id})
+    if command is not None:
         with form.collect_errors():
-            reject_allocation(RejectAllocation(run_id=run_id, reason=reason), actor=current_actor(), key=form.key)
+            reject_allocation(command, actor=current_actor(), key=form.key)
             return redirect(url_for("allocation.allocation", run_id=run_id, done="rejected"), 303)
     return _render_run(run_id, form, "")
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from uuid import UUID
 
 from admin.core.guard import requires
+from admin.features.rules.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
 from governance.kernel.database import db
 from governance.permissions import Permission
 from governance.rules import queries as rules
-from governance.rules.commands import adopt_rule, draft_rule, end_rule
 from governance.rules.queries import RuleVersionFacts
 
-routes = ApiRoutes(Tag.RULES)
+routes = ApiRoutes(Tag.RULES, ENTRY_POINTS)
 
 
 class RuleVersionPage(Page[RuleVersionFacts]):
@@ -33,10 +33,3 @@ def list_rule_versions(query: PageQuery) -> RuleVersionPage:
 def get_rule_version(version: UUID) -> RuleVersionFacts:
     """Show one version of a rule."""
     return rules.version_by_id(db.session(), version)
-
-
-routes.command_route("POST", "/rule-versions", draft_rule)
-
-routes.command_route("POST", "/rule-versions/<version>/adoption", adopt_rule, {"version": "version_id"})
-
-routes.command_route("PUT", "/rule-versions/<version>/end", end_rule, {"version": "version_id"})

@@ -12,19 +12,20 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
+from admin.features.rules.entry_points import ENTRY_POINTS
+from admin.interface.command_forms import add_forms, read_form
 from admin.interface.forms import Form
 from admin.interface.labels import LABELS
 from admin.interface.lists import query_uuid
 from admin.interface.pages import render_page, session
 from governance.kernel import clock
-from governance.kernel.errors import DomainError, Invalid, message
+from governance.kernel.errors import Invalid, message
 from governance.kernel.split import Rounding
 from governance.kernel.yen import printable
 from governance.permissions import Permission
-from governance.rules.commands import AdoptRule, DraftRule, EndRule, adopt_rule, draft_rule, end_rule
+from governance.rules.commands import DraftRule, draft_rule
 from governance.rules.cost_sharing import (
     BasisKind,
-    CostSharing,
     DeductionKind,
     EqualByKindComponent,
     FixedComponent,
@@ -34,7 +35,7 @@ from governance.rules.cost_sharing import (
 )
 from governance.rules.queries import RuleVersionFacts, rule_versions, version_by_id
 
-pages = Blueprint("rules", __name__, template_folder="templates")
+pages = add_forms(Blueprint("rules", __name__, template_folder="templates"), ENTRY_POINTS)
 
 NOT_WEIGHTS = message(
     "form.not_weights",
@@ -101,28 +102,21 @@ def rule_drafting() -> AnyResponse | tuple[str, int]:
         form.values.update(name=after.name, label=after.label)
     form.values["deductions"] = ",".join(_deductions() if request.method == "POST" else _deductions_of(after))
     if request.method == "POST" and form.step != "enter":
-        name, label = form.required("name"), form.required("label")
-        form.required("valid_from")
-        valid_from, valid_until = form.day("valid_from"), form.day("valid_until")
         body, row_numbers = _body(form)
-        cost_sharing = _parse(form, body, row_numbers)
-        if form.is_valid and cost_sharing is not None and valid_from is not None:
+        command = read_form(form, DraftRule, values={"body": body}, spell=lambda field: _field_of(field, row_numbers))
+        if form.is_valid and command is not None:
             if not form.is_final:
                 return render_page(
                     "rules/rule_drafting_confirm",
                     form=form,
-                    cost_sharing=cost_sharing,
+                    cost_sharing=read_cost_sharing(command.body),
                     before=read_cost_sharing(after.body) if after is not None else None,
                     after=after,
-                    valid_from=valid_from,
-                    valid_until=valid_until,
+                    valid_from=command.valid_from,
+                    valid_until=command.valid_until,
                 )
             with form.collect_errors():
-                made = draft_rule(
-                    DraftRule(name=name, label=label, body=body, valid_from=valid_from, valid_until=valid_until),
-                    actor=current_actor(),
-                    key=form.key,
-                )
+                made = draft_rule(command, actor=current_actor(), key=form.key)
                 return redirect(url_for("rules.rule_version", rule_version_id=made.version_id, done="drafted"), 303)
     return render_page(
         "rules/rule_drafting",
@@ -135,54 +129,6 @@ def rule_drafting() -> AnyResponse | tuple[str, int]:
     )
 
 
-@pages.route("/rules/<uuid:rule_version_id>/adopt", methods=["GET", "POST"])
-@requires(Permission.RULE_ADOPT)
-def rule_adopting(rule_version_id: UUID) -> AnyResponse | tuple[str, int]:
-    """Who decided it, under which number, and when; the version before it ends where this one begins."""
-    version = version_by_id(session(), rule_version_id)
-    initial = Form.initial(decided_by="", decision_number="", decided_on="")
-    form = Form.from_request() if request.method == "POST" else initial
-    if request.method == "POST" and form.step != "enter":
-        decided_by, number = form.required("decided_by"), form.required("decision_number")
-        form.required("decided_on")
-        decided_on = form.day("decided_on")
-        if form.is_valid and decided_on is not None:
-            if not form.is_final:
-                return render_page(
-                    "rules/rule_adopting_confirm",
-                    form=form,
-                    version=version,
-                    cost_sharing=read_cost_sharing(version.body),
-                    decided_on=decided_on,
-                    ending=_superseded_version(version),
-                )
-            with form.collect_errors():
-                adopt_rule(
-                    AdoptRule(
-                        version_id=version.id, decided_by=decided_by, decision_number=number, decided_on=decided_on
-                    ),
-                    actor=current_actor(),
-                    key=form.key,
-                )
-                return redirect(url_for("rules.rule_version", rule_version_id=version.id, done="adopted"), 303)
-    return render_page("rules/rule_adopting", form=form, version=version)
-
-
-@pages.route("/rules/<uuid:rule_version_id>/end", methods=["GET", "POST"])
-@requires(Permission.RULE_END)
-def rule_ending(rule_version_id: UUID) -> AnyResponse | tuple[str, int]:
-    """The first day on which an adopted version no longer holds; empty leaves it open."""
-    version = version_by_id(session(), rule_version_id)
-    form = Form.from_request() if request.method == "POST" else Form.initial(valid_until=version.valid_until)
-    if request.method == "POST":
-        valid_until = form.day("valid_until")
-        if form.is_valid:
-            with form.collect_errors():
-                end_rule(EndRule(version_id=version.id, valid_until=valid_until), actor=current_actor(), key=form.key)
-                return redirect(url_for("rules.rule_version", rule_version_id=version.id, done="ended"), 303)
-    return render_page("rules/rule_ending", form=form, version=version)
-
-
 def _with_state(version: RuleVersionFacts) -> RuleVersionView:
     return RuleVersionView(version, _state(version, clock.today()))
 
@@ -193,18 +139,6 @@ def _state(version: RuleVersionFacts, today: date) -> str:
     if version.valid_until is not None and version.valid_until <= today:
         return "over"
     return "coming" if version.valid_from > today else "in_force"
-
-
-def _superseded_version(version: RuleVersionFacts) -> RuleVersionFacts | None:
-    """The adopted version that would end where this one begins, if there is one."""
-    earlier = [
-        other
-        for other in rule_versions(session(), version.name)
-        if other.decision is not None
-        and other.valid_from < version.valid_from
-        and (other.valid_until is None or other.valid_until > version.valid_from)
-    ]
-    return max(earlier, key=lambda other: other.valid_from, default=None)
 
 
 def _initial_form(after: RuleVersionFacts | None) -> Form:
@@ -291,18 +225,6 @@ def _weights(form: Form, row: int, entered: str) -> dict[str, str]:
         elif line.strip():
             form.add_error(Invalid(NOT_WEIGHTS, field=f"weights_{row}", given=printable(line)))
     return weights
-
-
-def _parse(form: Form, body: dict[str, Any], row_numbers: list[int]) -> CostSharing | None:
-    """The rule as the body says it; what is wrong is told at the field of the row it stands in."""
-    if not form.is_valid:
-        return None
-    try:
-        return read_cost_sharing(body)
-    except DomainError as refused:
-        refused.field = _field_of(refused.field or "", row_numbers)
-        form.add_error(refused)
-        return None
 
 
 def _field_of(error_path: str, row_numbers: list[int]) -> str:

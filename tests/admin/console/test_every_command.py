@@ -98,6 +98,15 @@ def typed_texts(entry_point: EntryPoint, given: dict[str, Any]) -> dict[str, Any
     }
 
 
+def nulls(entry_point: EntryPoint, given: dict[str, Any]) -> dict[str, None]:
+    """Null for every field without a default that may be null: the form and the command line leave it out."""
+    return {
+        one.name: None
+        for one in declared_fields(entry_point.command_type)
+        if one.name not in given and one.is_optional and one.info.is_required()
+    }
+
+
 def holder(entry_point: EntryPoint) -> Role:
     """A role that holds the permission; an operator's where one does."""
     return next(
@@ -146,10 +155,11 @@ def test_api_command_line_and_form_make_the_same_command(
     visit_as: Callable[[Role], Visit],
     caller_as: Callable[[Role], Caller],
     moyai: Moyai,
+    tmp_path: Path,
 ) -> None:
     given = given_fields(entry_point, sample)
     texts = typed_texts(entry_point, given)
-    expected = read_command(entry_point.command_type, texts, typed=True, given=given)
+    expected = read_command(entry_point.command_type, texts | nulls(entry_point, given), typed=True, given=given)
     role = holder(entry_point)
 
     if entry_point.page is not None:
@@ -174,7 +184,7 @@ def test_api_command_line_and_form_make_the_same_command(
         assert captured.pop() == expected
 
     if entry_point.cli is not None:
-        words = [*entry_point.cli.path.split(), *cli_words(entry_point, texts, given)]
+        words = [*entry_point.cli.path.split(), *cli_words(entry_point, texts, given, tmp_path)]
         code, answer, stderr = moyai(*words)
         assert (code, answer["error"]["code"]) == (1, "test.captured"), (answer, stderr)
         assert captured.pop() == expected
@@ -187,6 +197,7 @@ def test_every_wrong_example_is_refused_alike_at_its_field_all_in_one_answer(
     sample: ConsoleSample,
     visit_as: Callable[[Role], Visit],
     moyai: Moyai,
+    tmp_path: Path,
 ) -> None:
     given = given_fields(entry_point, sample)
     wrong = {
@@ -215,7 +226,7 @@ def test_every_wrong_example_is_refused_alike_at_its_field_all_in_one_answer(
         # A flag of the command line has no text that could be wrong.
         for name in [name for name in wrong if _is_flag(entry_point, name)]:
             del texts[name], expected[name]
-        code, answer, _ = moyai(*entry_point.cli.path.split(), *cli_words(entry_point, texts, given))
+        code, answer, _ = moyai(*entry_point.cli.path.split(), *cli_words(entry_point, texts, given, tmp_path))
         errors = answer["error"].get("errors") or [answer["error"]]
         assert code == 2
         assert sorted(error["code"] for error in errors) == sorted(expected.values())
@@ -246,9 +257,8 @@ def test_an_unknown_or_given_field_never_reaches_the_command(
     if entry_point.api is None:
         return
     given = given_fields(entry_point, sample)
-    body = read_command(entry_point.command_type, typed_texts(entry_point, given), typed=True, given=given).model_dump(
-        mode="json"
-    )
+    texts = typed_texts(entry_point, given) | nulls(entry_point, given)
+    body = read_command(entry_point.command_type, texts, typed=True, given=given).model_dump(mode="json")
     path = entry_point.api.rule
     again = {}
     for part, name in entry_point.api.path_params.items():
@@ -271,10 +281,15 @@ def page_address(entry_point: EntryPoint, given: dict[str, Any]) -> str:
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda part: str(given[part[1]]), entry_point.page.rule)
 
 
-def cli_words(entry_point: EntryPoint, texts: dict[str, Any], given: dict[str, Any]) -> Iterator[str]:
-    """Positional arguments, then options, as a person types them."""
+def cli_words(entry_point: EntryPoint, texts: dict[str, Any], given: dict[str, Any], folder: Path) -> Iterator[str]:
+    """Positional arguments, then options, as a person types them; a text that comes from a file is put into one."""
     assert entry_point.cli is not None
     whole = {**{name: str(value) for name, value in given.items()}, **texts}
+    for one in declared_fields(entry_point.command_type):
+        if one.control is Control.FILE and one.name in whole:
+            file = folder / one.name
+            file.write_text(whole[one.name], encoding="utf-8")
+            whole[one.name] = str(file)
     yield from (whole[name] for name in entry_point.cli.arguments)
     for name, value in whole.items():
         if name in entry_point.cli.arguments:

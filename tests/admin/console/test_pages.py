@@ -48,7 +48,10 @@ def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
             if rule.endpoint.partition(".")[0] not in BLUEPRINTS or "GET" not in (rule.methods or ()):
                 continue
             if rule.arguments <= set(known):
-                found[rule.endpoint] = web.url_for(rule.endpoint, **{name: known[name] for name in rule.arguments})
+                # An agreement and a rule both have versions.
+                is_about_rules = rule.endpoint.startswith("rules.")
+                values = known | ({"version_id": sample.rule_version_id} if is_about_rules else {})
+                found[rule.endpoint] = web.url_for(rule.endpoint, **{name: values[name] for name in rule.arguments})
             else:
                 left_out.add(rule.endpoint)
     assert left_out == LEFT_OUT

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from governance.agreements import queries
-from governance.agreements.commands import PublishAgreement, accept_agreement, publish_agreement
+from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
+from governance.declaration import read_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -25,7 +26,8 @@ WORDS = "第1条 目的\r\n\t神\u3000葛󠄀城\n"
 
 
 def _command(**other: Any) -> PublishAgreement:
-    return PublishAgreement.model_validate(
+    return read_command(
+        PublishAgreement,
         {
             "name": "joint-use",
             "title": "共同利用協定",
@@ -33,7 +35,7 @@ def _command(**other: Any) -> PublishAgreement:
             "text": WORDS,
             "effective_from": date(2025, 4, 1),
         }
-        | other
+        | other,
     )
 
 
@@ -162,8 +164,9 @@ def test_accepting_twice_or_an_old_version_is_a_conflict(actors: Actors) -> None
 def test_a_signature_that_cannot_be_is_refused(actors: Actors, field: str, value: object) -> None:
     tenant_id, version_id = kumamoto_city(actors), publish(actors)
 
+    signed = acceptance(tenant_id, version_id).model_dump() | {field: value}
     with pytest.raises(Invalid) as refusal:
-        accept_agreement(acceptance(tenant_id, version_id).model_copy(update={field: value}), actor=actors.onboarding)
+        accept_agreement(read_command(AcceptAgreement, signed), actor=actors.onboarding)
 
     assert refusal.value.field == field
     assert rows("acceptance") == []

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from governance.declaration import read_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -32,9 +33,8 @@ def in_june_2025() -> Iterator[None]:
 
 
 def draft(actors: Actors, valid_from: date = date(2025, 4, 1), until: date | None = None, **body: Any) -> UUID:
-    command = DraftRule(
-        name="running-cost", label="負担規則", body={**BODY, **body}, valid_from=valid_from, valid_until=until
-    )
+    sent = {"name": "running-cost", "label": "負担規則", "body": {**BODY, **body}}
+    command = read_command(DraftRule, sent | {"valid_from": valid_from, "valid_until": until})
     return draft_rule(command, actor=actors.finance).version_id
 
 
