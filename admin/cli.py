@@ -110,4 +110,4 @@ def _create_app(settings: Settings) -> Flask:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="moyai")

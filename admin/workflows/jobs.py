@@ -153,7 +153,6 @@ class JobWorker:
                 job = outbox.claim(session, job_id, clock.now())
                 if job is None:
                     return
-                session.expunge(job)
             error, retry_at = self._handle(job)
             with system_transaction(OPERATOR) as session:
                 outbox.finish(session, job, clock.now(), error=error, retry_at=retry_at)
