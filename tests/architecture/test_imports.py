@@ -70,24 +70,44 @@ def test_no_modules_import_each_other_in_a_circle(graph: grimp.ImportGraph) -> N
     assert circles == []
 
 
-def test_no_two_sub_packages_of_admin_import_each_other(graph: grimp.ImportGraph) -> None:
+def _package_cycles(graph: grimp.ImportGraph, root: str) -> tuple[int, list[tuple[str, str]]]:
+    """How many packages below `root` import another, and the imports among them that come back to where they began."""
+    depth = root.count(".") + 2
     packages = grimp.ImportGraph()
     for module in graph.modules:
         for imported in graph.find_modules_directly_imported_by(module):
-            importer_package, imported_package = (".".join(name.split(".")[:2]) for name in (module, imported))
+            importer_package, imported_package = (".".join(name.split(".")[:depth]) for name in (module, imported))
             if importer_package != imported_package and all(
-                name.startswith("admin.") for name in (importer_package, imported_package)
+                name.startswith(f"{root}.") for name in (importer_package, imported_package)
             ):
                 packages.add_import(importer=importer_package, imported=imported_package)
-
-    cycles = [
+    return len(packages.modules), [
         (importer, imported)
         for importer in sorted(packages.modules)
         for imported in packages.find_modules_directly_imported_by(importer)
         if packages.chain_exists(importer=imported, imported=importer)
     ]
-    assert len(packages.modules) > 8
+
+
+def test_no_two_sub_packages_of_admin_import_each_other(graph: grimp.ImportGraph) -> None:
+    count, cycles = _package_cycles(graph, "admin")
+    assert count > 8
     assert cycles == []
+
+
+def test_no_two_features_import_each_other(graph: grimp.ImportGraph) -> None:
+    _, cycles = _package_cycles(graph, "admin.features")
+    assert cycles == []
+
+
+def test_a_planted_cycle_of_features_is_found() -> None:
+    planted = grimp.ImportGraph()
+    planted.add_import(importer="admin.features.costs.pages", imported="admin.features.rules.labels")
+    planted.add_import(importer="admin.features.rules.pages", imported="admin.features.costs.labels")
+    assert _package_cycles(planted, "admin.features")[1] == [
+        ("admin.features.costs", "admin.features.rules"),
+        ("admin.features.rules", "admin.features.costs"),
+    ]
 
 
 @pytest.mark.parametrize(
