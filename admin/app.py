@@ -18,10 +18,12 @@ from admin.core.health import register_health
 from admin.core.language import init_i18n
 from admin.core.request_checks import init_request_checks
 from admin.features import OPERATOR_NAVIGATION, PARENT_PAGE, TENANT_NAVIGATION, api_routes, blueprints
+from admin.features.commands import COMMAND_MODULES
 from admin.identity.blueprint import has_keys, identify_bearer, identify_person, register_identity
 from admin.interface.api import register_api
 from admin.interface.console import register_console
 from admin.operations.settings import Settings
+from governance.commands import COMMANDS, collect_commands
 
 
 def create_app(settings: Settings) -> Flask:
@@ -35,6 +37,7 @@ def create_app(settings: Settings) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
     )
+    COMMANDS.set(app, collect_commands(COMMAND_MODULES))
     # What a request passes, in this order; answers pass it backwards.
     init_request_checks(app, settings)
     init_i18n(app)

@@ -11,7 +11,7 @@ from admin.core.logs import configure_logs
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.operations.settings import Settings
 from governance.kernel.database import connect
-from tenancy.tenants.eligibility import set_eligible_prefectures
+from tenancy.tenants.eligibility import ADMITTED_PREFECTURES
 
 
 def create_core(settings: Settings) -> Flask:
@@ -24,7 +24,7 @@ def initialise(app: Flask, settings: Settings) -> Flask:
     configure_logs()
     app.config["MOYAI"] = settings
     connect(app, settings.app_url)
-    set_eligible_prefectures(settings.prefectures)
+    ADMITTED_PREFECTURES.set(app, settings.prefectures)
     return app
 
 

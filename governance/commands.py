@@ -9,11 +9,12 @@ A handler makes no remote call: it would hold row locks for as long as the other
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from types import MappingProxyType, ModuleType
 from typing import Any, Final, Generic, Self, TypeVar, get_type_hints
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from governance.declaration import run_checks
 from governance.events import Event
 from governance.idempotency import answer_statement, begin_with_key
 from governance.kernel import clock
+from governance.kernel.application import ApplicationValue
 from governance.kernel.database import TenantScope, db, tenant_scope
 from governance.kernel.errors import DomainError, NotAllowed, message
 from governance.kernel.pipelined import commit_pipelined
@@ -46,7 +48,10 @@ PERMISSION_MISSING = message(
 
 
 class Command(BaseModel):
-    """The input of a command. Strict and frozen: a wrong type or an unknown field is a ValidationError."""
+    """The input of a command. Strict and frozen: a wrong type or an unknown field is a ValidationError, a bug of ours.
+
+    Entry points build a command of a person's input by `read_command` or `build_command`, which raise InvalidCommand.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -199,14 +204,28 @@ def _redacted(command: Command) -> list[str]:
 
 _in_command: ContextVar[bool] = ContextVar("inside_a_command", default=False)
 
-COMMANDS: Final[dict[str, CommandHandler[Any, Any]]] = {}
-"""Every command by its name; `moyai permissions` prints it."""
+Commands = Mapping[str, CommandHandler[Any, Any]]
+
+COMMANDS: Final = ApplicationValue[Commands]("commands", MappingProxyType({}))
+"""Every command of the application by its name; `moyai permissions` prints them."""
+
+
+def collect_commands(modules: Iterable[ModuleType]) -> Commands:
+    """The commands that these modules define, by name. Raises ValueError for two of one name."""
+    found: dict[str, CommandHandler[Any, Any]] = {}
+    for module in modules:
+        for handler in vars(module).values():
+            if not isinstance(handler, CommandHandler) or handler.body.__module__ != module.__name__:
+                continue
+            if found.setdefault(handler.name, handler) is not handler:
+                raise ValueError(f"command {handler.name} is declared twice")
+    return MappingProxyType(found)
 
 
 def handles(
     permission: Permission, event: Event
 ) -> Callable[[Callable[[CommandContext, CommandT], ResultT]], CommandHandler[CommandT, ResultT]]:
-    """Make a function `(ctx, command) -> result` a handler. Both annotations must be given; the name must be new."""
+    """Make a function `(ctx, command) -> result` a handler. Both annotations must be given."""
 
     def register(body: Callable[[CommandContext, CommandT], ResultT]) -> CommandHandler[CommandT, ResultT]:
         hints = get_type_hints(body)
@@ -214,9 +233,6 @@ def handles(
             body, permission, event, hints["command"], hints["return"]
         )
         functools.update_wrapper(handler, body)
-        if body.__name__ in COMMANDS:
-            raise ValueError(f"command {body.__name__} is declared twice")
-        COMMANDS[body.__name__] = handler
         return handler
 
     return register

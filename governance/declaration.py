@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, ParamSpec, Self, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, GetJsonSchemaHandler, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -41,6 +41,7 @@ Choices = Callable[[Session, Language], Sequence[tuple[str, str]]]
 
 M = TypeVar("M", bound=BaseModel)
 F = TypeVar("F")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,11 @@ class InvalidCommand(Invalid):
     def __init__(self, errors: Sequence[Invalid]) -> None:
         first = errors[0]
         super().__init__(first.message, field=first.field, **first.facts)
-        self.errors = tuple(errors)
+        self.errors: Final = tuple(errors)
+
+    def renamed(self, rename: Callable[[str], str | None]) -> Self:
+        """The same errors, each with its field as `rename` calls it."""
+        return type(self)([error.renamed(rename) for error in self.errors])
 
 
 def read_command(
@@ -257,6 +262,17 @@ def read_command(
             values_of = [_value_of(model, name, whole, context) for name in fields]
             errors += [one for one in _refusals(function, *values_of) if one.code not in {e.code for e in errors}]
     raise InvalidCommand(errors) from None
+
+
+def build_command(command_type: Callable[P, M], *args: P.args, **values: P.kwargs) -> M:
+    """The command of these values, for entry points that parse a person's input themselves.
+
+    Raises InvalidCommand with the errors of all fields. Built without it, a wrong command is a ValidationError: a bug.
+    """
+    try:
+        return command_type(*args, **values)
+    except ValidationError as wrong:
+        raise InvalidCommand(errors_of(wrong)) from None
 
 
 UNEXPECTED_FIELD: Final = message(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -17,6 +17,7 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, or_, select, u
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from governance.kernel.application import ApplicationValue
 from governance.kernel.database import TableBase
 from governance.kernel.ids import new_id
 from governance.kernel.models import ReadModel
@@ -73,13 +74,8 @@ class Dispatcher(Protocol):
     def dispatch(self, job_id: UUID) -> None: ...
 
 
-_dispatcher: Dispatcher | None = None
-
-
-def set_dispatcher(dispatcher: Dispatcher | None) -> None:
-    """Set what dispatches ids in this process; None leaves every job to the sweep."""
-    global _dispatcher
-    _dispatcher = dispatcher
+DISPATCHER: Final = ApplicationValue[Dispatcher | None]("dispatcher", None)
+"""What dispatches the ids of the application's jobs; None leaves every job to the sweep."""
 
 
 def enqueue(session: Session, tenant_id: UUID, name: str, payload: dict[str, Any], now: datetime) -> UUID:
@@ -102,11 +98,12 @@ def enqueue(session: Session, tenant_id: UUID, name: str, payload: dict[str, Any
 
 def dispatch(job_ids: list[UUID]) -> None:
     """Hand committed jobs to the dispatcher. A dispatcher that fails loses nothing: the sweep finds the rows."""
-    if _dispatcher is None:
+    dispatcher = DISPATCHER.get()
+    if dispatcher is None:
         return
     for job_id in job_ids:
         try:
-            _dispatcher.dispatch(job_id)
+            dispatcher.dispatch(job_id)
         except Exception:
             log.warning("job.dispatch_failed", job=str(job_id), exc_info=True)
 

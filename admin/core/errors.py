@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import structlog
 from flask import Flask, Response, json, render_template, request
-from pydantic import ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
@@ -21,8 +20,7 @@ from admin.core.csrf import CsrfError
 from admin.core.guard import is_api
 from admin.core.language import current_language
 from admin.core.request_checks import current_request_id
-from governance.commands import COMMANDS
-from governance.declaration import InvalidCommand, errors_of
+from governance.declaration import InvalidCommand
 from governance.kernel.errors import (
     Closed,
     Conflict,
@@ -98,7 +96,6 @@ HTTP_MESSAGES: Final[dict[int, Message]] = {
 def register_error_handlers(app: Flask) -> None:
     """Register the error handlers with the application."""
     app.register_error_handler(DomainError, _render_domain_error)
-    app.register_error_handler(ValidationError, _render_invalid_command)
     app.register_error_handler(HTTPException, _render_http_error)
     for error in (OperationalError, InterfaceError, PoolExhausted):
         app.register_error_handler(error, _render_database_unavailable)
@@ -109,16 +106,6 @@ def status_of(refusal: DomainError) -> HTTPStatus:
     return next(STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS)
 
 
-def invalid_command(wrong: ValidationError) -> Invalid:
-    """The refusal for a command that an entry point could not build from its input.
-
-    Raises any other model's error as it is: that is a bug of ours.
-    """
-    if wrong.title not in {known.command_type.__name__ for known in COMMANDS.values()}:
-        raise wrong
-    return InvalidCommand(errors_of(wrong))
-
-
 def _render_domain_error(refusal: DomainError) -> Response:
     language = current_language()
     status = status_of(refusal)
@@ -127,10 +114,6 @@ def _render_domain_error(refusal: DomainError) -> Response:
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
-
-
-def _render_invalid_command(wrong: ValidationError) -> Response:
-    return _render_domain_error(invalid_command(wrong))
 
 
 def _render_http_error(error: HTTPException) -> Response | HTTPException:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from admin.bootstrap import create_core
 from admin.core.logs import configure_logs
+from admin.interface.keycloak_port import close_identities
 from admin.interface.permitted import COMMAND_PERMISSIONS
 from admin.operations.settings import Settings
 from governance.actors import Actor, command_line_actor
@@ -70,3 +71,5 @@ def app_context() -> Iterator[CliContext]:
             yield CliContext(settings, app)
         except (OperationalError, InterfaceError) as error:
             raise DependencyUnavailable(CLI_DATABASE_UNAVAILABLE) from error
+        finally:
+            close_identities(app)

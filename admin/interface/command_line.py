@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import click
 from pydantic import BaseModel
@@ -19,7 +19,7 @@ from admin.interface.option_names import FILE_TOO_LARGE
 from admin.interface.output import handle_errors
 from admin.interface.param_types import as_json_option, find_tenant_id, print_result
 from governance.commands import Command, CommandHandler, Result
-from governance.declaration import DeclaredField, InvalidCommand, declared_field, read_command
+from governance.declaration import DeclaredField, declared_field, read_command
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.kernel.field_type import Control
 from governance.kernel.field_types import PLAIN_TEXT
@@ -31,7 +31,6 @@ MAX_FILE_BYTES: Final = 2**20
 NOT_UTF8: Final = message(
     "cli.not_utf8", ja="ファイルを UTF-8 として読めません。", en="The file cannot be read as UTF-8."
 )
-ErrorT = TypeVar("ErrorT", bound=DomainError)
 
 _TENANT: Final = "tenant_id"
 _FORMER: Final = "former__"
@@ -194,15 +193,13 @@ def _spelled(entry_point: EntryPoint) -> Iterator[None]:
     """A refusal names the option or argument that was typed, as `--yen` or `FISCAL_YEAR`."""
     try:
         yield
-    except InvalidCommand as invalid:
-        raise InvalidCommand([_at(error, _typed_name(entry_point, error.field)) for error in invalid.errors]) from None
     except DomainError as refusal:
-        raise _at(refusal, _typed_name(entry_point, refusal.field)) from None
+        raise refusal.renamed(lambda field: _typed_name(entry_point, field)) from refusal
 
 
-def _typed_name(entry_point: EntryPoint, field: str | None) -> str | None:
+def _typed_name(entry_point: EntryPoint, field: str) -> str:
     """The option or argument that fills this field; the field itself where a person types none."""
-    if field is None or entry_point.cli is None:
+    if entry_point.cli is None:
         return field
     root, dot, rest = field.partition(".")
     if root in entry_point.cli.arguments:
@@ -211,7 +208,3 @@ def _typed_name(entry_point: EntryPoint, field: str | None) -> str | None:
     if root in entry_point.command_type.model_fields:
         return f"--{root.replace('_', '-')}{dot}{rest}"
     return field
-
-
-def _at(refusal: ErrorT, field: str | None) -> ErrorT:
-    return type(refusal)(refusal.message, field=field, **refusal.facts)

@@ -13,7 +13,6 @@ from datetime import date
 from typing import Final, TypeVar
 
 from flask import request
-from pydantic import ValidationError
 
 from admin.core.errors import status_of
 from admin.core.language import current_language
@@ -159,19 +158,14 @@ class Form:
     def collect_errors(self, *names: str) -> Iterator[None]:
         """Carry something out; what is refused is shown in the form.
 
-        A command that does not take what was entered names the field too. `names` says where the command's name for a
-        field is not the form's, as `command_field=form_field`.
+        `names` says where the command's name for a field is not the form's, as `command_field=form_field`.
         """
         renamed: Mapping[str, str] = dict(name.split("=", 1) for name in names)
         try:
             yield
         except DomainError as refused:
-            for one in refused.errors if isinstance(refused, InvalidCommand) else (refused,):
-                one.field = renamed.get(one.field or "", one.field or "")
-                self.add_error(one)
-        except ValidationError as wrong:
-            place = str(wrong.errors()[0]["loc"][0])
-            self.add_error(Invalid(NOT_OFFERED, field=renamed.get(place, place)))
+            for error in refused.errors if isinstance(refused, InvalidCommand) else (refused,):
+                self.add_error(error.renamed(lambda field: renamed.get(field, field)))
 
     def error(self, name: str) -> FieldError | None:
         """The first problem of a field."""

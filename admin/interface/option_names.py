@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 import click
-from pydantic import ValidationError
 
-from admin.core.errors import invalid_command
 from governance.kernel.errors import DomainError, Invalid, message
 
 FILE_TOO_LARGE: Final = message(
@@ -25,20 +23,14 @@ def option_names(*, default: str | None = None, **overrides: str) -> Iterator[No
     """Build a command and execute it; what is refused meanwhile names what was typed, as `--given-name`.
 
     A parameter of a command has the name of the command's field and so is found by itself. `overrides` says where the
-    two differ, `default` what an Invalid is about that names no field. A command that does not take what was given
-    raises Invalid too, because the input is at fault and not the program.
+    two differ, `default` what an Invalid is about that names no field.
     """
     try:
-        try:
-            yield
-        except ValidationError as wrong:
-            raise invalid_command(wrong) from None
+        yield
     except DomainError as refusal:
-        if refusal.field is not None:
-            refusal.field = _option_name(refusal.field, overrides)
-        elif isinstance(refusal, Invalid):
-            refusal.field = default
-        raise
+        if refusal.field is None and isinstance(refusal, Invalid):
+            raise refusal.at(default) from refusal
+        raise refusal.renamed(lambda field: _option_name(field, overrides)) from refusal
 
 
 def read_file(source: BinaryIO, *, most: int, field: str) -> bytes:

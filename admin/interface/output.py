@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from admin.core.errors import invalid_command
 from governance.declaration import InvalidCommand
 from governance.kernel.errors import DependencyUnavailable, DomainError, Invalid
 
@@ -29,20 +28,17 @@ def handle_errors(
 ) -> Callable[Parameters, ReturnT]:
     """Turn a refusal raised by a command's body into its message and exit code. A bug stays a traceback.
 
-    A command that does not take what was typed is a refusal, too. With `--json` the refusal is the one object on
-    standard output; `json_to_stderr` is for commands whose standard output holds a result or nothing.
+    With `--json` the refusal is the one object on standard output; `json_to_stderr` is for commands whose standard
+    output holds a result or nothing.
     """
 
     @functools.wraps(function)
     def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> ReturnT:
         try:
             return function(*args, **kwargs)
-        except ValidationError as wrong:
-            refusal: DomainError = invalid_command(wrong)
-        except DomainError as refused:
-            refusal = refused
-        context = click.get_current_context()
-        _report(refusal, context, bool(context.params.get("as_json")), json_to_stderr)
+        except DomainError as refusal:
+            context = click.get_current_context()
+            _report(refusal, context, bool(context.params.get("as_json")), json_to_stderr)
 
     return wrapper
 

@@ -8,7 +8,7 @@ from flask import current_app, render_template
 from sqlalchemy.orm import Session
 
 from admin.interface.forms import Form
-from admin.operations.keycloak_setup import identities
+from admin.interface.keycloak_port import identities_of
 from admin.operations.settings import Settings
 from governance.kernel.database import db
 from tenancy.keycloak.port import Identities
@@ -33,8 +33,5 @@ def settings() -> Settings:
 
 
 def keycloak() -> Identities:
-    """The way to Keycloak, one for the whole process; made when a page first needs it."""
-    kept: Identities | None = current_app.extensions.get("moyai.console.identities")
-    if kept is None:
-        kept = current_app.extensions["moyai.console.identities"] = identities(settings())
-    return kept
+    """The port to Keycloak of the application that answers this request."""
+    return identities_of(current_app)

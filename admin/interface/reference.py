@@ -11,7 +11,7 @@ from flask import Flask
 
 from admin.core.guard import list_routes
 from admin.interface.permitted import COMMAND_PERMISSIONS
-from governance.commands import COMMANDS
+from governance.commands import COMMANDS, Commands
 from governance.events import Event
 from governance.kernel.models import ReadModel
 from governance.labels import label
@@ -86,12 +86,12 @@ def permissions(app: Flask) -> PermissionReference:
         ),
         commands=tuple(
             CommandFacts(command=name, permission=command.permission, event=command.event)
-            for name, command in sorted(COMMANDS.items())
+            for name, command in sorted(COMMANDS.of(app).items())
         ),
     )
 
 
-def glossary_tables() -> str:
+def glossary_tables(commands: Commands) -> str:
     """The part of docs/GLOSSARY.md that lists permissions, events, roles and commands."""
     lines = [GENERATED_BELOW, "", "## 役割 Roles", "", "| role | 画面 | meaning |", "|---|---|---|"]
     lines += [f"| `{role.value}` | {label(role, 'ja')} | {label(role, 'en')} |" for role in Role]
@@ -103,7 +103,7 @@ def glossary_tables() -> str:
     lines += [
         f"| `{name}` | {(command.__doc__ or '').strip().splitlines()[0]} | `{command.permission.value}` "
         f"| `{command.event.value}` |"
-        for name, command in sorted(COMMANDS.items())
+        for name, command in sorted(commands.items())
     ]
     return "\n".join(lines) + "\n"
 

@@ -131,7 +131,7 @@ class JobWorker:
         """Work until SIGTERM or Ctrl-C. What is in hand then is finished first, within 20 seconds."""
         logging.getLogger("huey").setLevel(logging.ERROR)
         self._queue.serve(run_job=self.run_job, run_onboarding=self._handle_onboarding)
-        outbox.set_dispatcher(self._queue)
+        outbox.DISPATCHER.set(self._app, self._queue)
         loop = threading.Thread(target=self._run_loop, name="periodic", daemon=True)
         loop.start()
         consumer = self._queue.huey.create_consumer(
@@ -143,7 +143,7 @@ class JobWorker:
         finally:
             self._stopping.set()
             loop.join(timeout=5)
-            outbox.set_dispatcher(None)
+            outbox.DISPATCHER.set(self._app, None)
             log.info("worker.stopped")
 
     def run_job(self, job_id: UUID) -> None:

@@ -15,7 +15,7 @@ from select import POLLIN, poll
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from flask import Flask
+from flask import Flask, current_app, has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import CheckConstraint, DateTime, event
@@ -126,6 +126,20 @@ def _check_connection(driver: Driver, record: ConnectionPoolEntry, proxy: PoolPr
     poller.register(driver.fileno(), POLLIN)
     if poller.poll(0):
         raise DisconnectionError
+
+
+ApplicationObject = Flask
+"""The application, for packages that do not name its web framework."""
+
+
+def extensions_of(app: ApplicationObject) -> dict[str, Any]:
+    """What is attached to the application, by name."""
+    return app.extensions
+
+
+def current_extensions() -> dict[str, Any]:
+    """What is attached to the application whose context is entered; nothing outside any."""
+    return extensions_of(current_app) if has_app_context() else {}
 
 
 def connect(app: Flask, url: str, *, statement_timeout_ms: int = 5_000) -> None:

@@ -6,9 +6,10 @@ entry point renders it in the reader's language.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeVar
+from types import MappingProxyType, ModuleType
+from typing import ClassVar, Final, Literal, Self, TypeVar
 
 Language = Literal["ja", "en"]
 
@@ -26,28 +27,52 @@ class Message:
     hint_en: str = ""
 
 
-MESSAGES: dict[str, Message] = {}
-"""Every reason by its code: the catalogue that documentation and tests read."""
-
-
 def message(code: str, *, ja: str, en: str, hint_ja: str = "", hint_en: str = "") -> Message:
-    """Declare a message. Raises ValueError when the code is declared already."""
-    if code in MESSAGES:
-        raise ValueError(f"reason {code} is declared twice")
-    MESSAGES[code] = Message(code, ja, en, hint_ja, hint_en)
-    return MESSAGES[code]
+    """A message, beside the rule that refuses with it. Codes are unique; tests/architecture says so."""
+    return Message(code, ja, en, hint_ja, hint_en)
+
+
+def collect_messages(modules: Iterable[ModuleType]) -> Mapping[str, Message]:
+    """The messages that these modules name, by code. Raises ValueError for two different ones of one code."""
+    found: dict[str, Message] = {}
+    for module in modules:
+        for value in vars(module).values():
+            if isinstance(value, Message) and found.setdefault(value.code, value) is not value:
+                raise ValueError(f"message {value.code} is declared twice")
+    return MappingProxyType(found)
 
 
 class DomainError(Exception):
-    """Base of all domain errors. `field` names the input at fault, `facts` fill the message's placeholders."""
+    """Base of all domain errors. `field` names the input at fault, `facts` fill the message's placeholders.
+
+    Attributes are set once: whoever knows the field by another name raises a new error, made by `at` or `renamed`.
+    """
 
     kind: ClassVar[str] = "refused"
 
     def __init__(self, message: Message, *, field: str | None = None, **facts: object) -> None:
         super().__init__(message.code)
-        self.message = message
-        self.field = field
-        self.facts: Mapping[str, object] = facts
+        self.message: Final = message
+        self.field: Final = field
+        self.facts: Final[Mapping[str, object]] = MappingProxyType(facts)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # Python itself sets attributes such as __traceback__ and __notes__ again and again.
+        if name in self.__dict__ and not name.startswith("__"):
+            raise AttributeError(
+                f"{type(self).__name__}.{name} is set once; raise the error `at` another field instead"
+            )
+        super().__setattr__(name, value)
+
+    def at(self, field: str | None) -> Self:
+        """The same refusal about another field, or about none; this one stays as it is."""
+        moved = type(self).__new__(type(self), *self.args)
+        moved.__dict__.update(self.__dict__, field=field)
+        return moved
+
+    def renamed(self, rename: Callable[[str], str | None]) -> Self:
+        """The same refusal with its field as `rename` calls it; one that names no field stays without."""
+        return self.at(None if self.field is None else rename(self.field))
 
     @property
     def code(self) -> str:

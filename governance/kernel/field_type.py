@@ -94,5 +94,5 @@ def carry_refusal(function: Callable[[Any], Any], value: Any) -> Any:
         return function(value)
     except Invalid as refusal:
         # The place is the validation's to say, and it knows the whole path.
-        placed = Invalid(refusal.message, field=None, **refusal.facts)
+        placed = refusal.at(None)
         raise PydanticCustomError(DOMAIN_ERROR, "{text}", {"text": str(placed), "refusal": placed}) from None

@@ -20,9 +20,17 @@ from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from governance.kernel.errors import Conflict, DependencyUnavailable, message
+from governance.kernel.errors import Conflict, DependencyUnavailable
 from tenancy.keycloak.calls import Call, notify_observers
 from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
+from tenancy.keycloak.messages import (
+    ACCOUNT_NOT_AUTHORIZED,
+    ALREADY_EXISTS,
+    BUSY,
+    NO_RESPONSE,
+    REJECTED,
+    RESOURCE_MISSING,
+)
 from tenancy.keycloak.port import Realm
 
 CONNECT_SECONDS = 5.0
@@ -31,47 +39,6 @@ TOKEN_FRACTION = 0.9
 """A token is renewed when nine tenths of its life are over; clocks differ."""
 
 Json = dict[str, Any]
-
-NO_RESPONSE = message(
-    "keycloak.no_answer",
-    ja="認証サーバ(Keycloak)から応答がありません。",
-    en="Keycloak does not answer.",
-    hint_ja="Keycloak が起動しているか、KEYCLOAK_URL を確かめてください。自動でやり直します。",
-    hint_en="Check that Keycloak is running and that KEYCLOAK_URL is correct. Moyai retries automatically.",
-)
-BUSY = message(
-    "keycloak.busy",
-    ja="認証サーバ(Keycloak)が今は処理できません(応答 {status})。",
-    en="Keycloak cannot do this right now (status {status}).",
-    hint_ja="しばらくして自動でやり直します。",
-    hint_en="Moyai retries automatically.",
-)
-REJECTED = message(
-    "keycloak.rejected",
-    ja="認証サーバ(Keycloak)が内容を受け付けませんでした: {answer}",
-    en="Keycloak rejected this: {answer}",
-)
-
-
-RESOURCE_MISSING = message(
-    "keycloak.gone",
-    ja="Keycloak 側で対象がなくなりました({asked})。",
-    en="The object no longer exists in Keycloak ({asked}).",
-    hint_ja="もう一度実行してください。続くときは moyai drift で確かめてください。",
-    hint_en="Try again; if it persists, see `moyai drift`.",
-)
-ALREADY_EXISTS = message(
-    "keycloak.taken",
-    ja="同じ名前のものが Keycloak に既にあります({asked})。",
-    en="Keycloak already has one with that name ({asked}).",
-)
-ACCOUNT_NOT_AUTHORIZED = message(
-    "keycloak.not_permitted",
-    ja="Keycloak がアカウント {account} を受け付けないか、権限が足りません({asked})。",
-    en="Keycloak does not know the account {account}, or it lacks permission ({asked}).",
-    hint_ja="moyai keycloak configure を実行するか、管理クライアントの設定を確かめてください。",
-    hint_en="Run `moyai keycloak configure`, or check that the administrator client is correct.",
-)
 
 
 class NoResponse(DependencyUnavailable):

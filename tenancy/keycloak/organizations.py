@@ -8,9 +8,17 @@ from typing import Any
 from uuid import UUID
 
 from governance.kernel.concurrency import ParallelMap
-from governance.kernel.errors import Conflict, Invalid, message
+from governance.kernel.errors import Conflict, Invalid
 from tenancy.keycloak.adoption import create_or_adopt
 from tenancy.keycloak.connection import RealmConnection, ResourceMissing
+from tenancy.keycloak.messages import (
+    MEMBERS_LEFT,
+    NOT_CONFIGURED,
+    ORGANIZATION_MISSING,
+    ORGANIZATION_NOT_OURS,
+    ORGANIZATION_TAKEN,
+    TOO_LONG,
+)
 from tenancy.keycloak.port import (
     MANAGED_BY,
     TENANT_ROLE_GROUPS,
@@ -31,52 +39,6 @@ from tenancy.keycloak.representations import (
 
 MAX_LENGTH = 255
 """Keycloak answers 500 to one character more, so it is refused here first."""
-
-TOO_LONG = message(
-    "keycloak.too_long",
-    ja="{what} は {limit} 文字までです({given} 文字あります)。",
-    en="{what} may have at most {limit} characters; it has {given}.",
-)
-ORGANIZATION_TAKEN = message(
-    "keycloak.organization_taken",
-    ja="組織「{title}」({alias})は Keycloak に既にあり、この参加団体のものではありません。",
-    en="The organization “{title}” ({alias}) exists in Keycloak but does not belong to this tenant.",
-    hint_ja="Keycloak で確かめ、不要であれば人の手で片づけてから、やり直してください。",
-    hint_en="Check it in Keycloak; if it is not needed, remove it manually and try again.",
-)
-ORGANIZATION_NOT_OURS = message(
-    "keycloak.organization_not_ours",
-    ja="組織 {alias} には Moyai の印(managed_by)がないか、同じ参加団体の組織が二つあります。",
-    en="The organization {alias} does not carry Moyai's mark (managed_by), or the tenant has two.",
-    hint_ja="Keycloak で確かめてください。Moyai が作っていないものは変えません。",
-    hint_en="Check it in Keycloak. Moyai does not change what it did not create.",
-)
-ORGANIZATION_MISSING = message(
-    "keycloak.organization_missing",
-    ja="この参加団体の組織が Keycloak にありません。",
-    en="The tenant has no organization in Keycloak.",
-    hint_ja="参加手続きの「組織」の段階をやり直してください。",
-    hint_en="Run the onboarding step “organization” again.",
-)
-ROLE_GROUP_MISSING = message(
-    "keycloak.role_group_missing",
-    ja="この参加団体の組織に役割グループ {missing} がありません。",
-    en="The tenant's organization has no role group {missing}.",
-    hint_ja="参加手続きの「役割グループ」の段階をやり直してください。",
-    hint_en="Run the onboarding step “role groups” again.",
-)
-MEMBERS_LEFT = message(
-    "keycloak.members_left",
-    ja="組織にまだ利用者が {count} 人います。先に外してください。",
-    en="The organization still has {count} members; remove them first.",
-)
-NOT_CONFIGURED = message(
-    "keycloak.not_configured",
-    ja="Keycloak のレルム {realm} に {missing} がありません。",
-    en="The Keycloak realm {realm} has no {missing}.",
-    hint_ja="moyai keycloak configure を実行してください。",
-    hint_en="Run moyai keycloak configure.",
-)
 
 
 @dataclass(frozen=True, slots=True)

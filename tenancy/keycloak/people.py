@@ -9,11 +9,19 @@ from typing import Any
 from uuid import UUID
 
 from governance.kernel.concurrency import ParallelMap
-from governance.kernel.errors import Conflict, Invalid, NotFound, message
+from governance.kernel.errors import Conflict, Invalid, NotFound
 from governance.permissions import OPERATOR_ROLES
 from tenancy.keycloak.adoption import create_or_adopt
 from tenancy.keycloak.connection import AlreadyExists, NoResponse, RealmConnection, ResourceMissing
-from tenancy.keycloak.organizations import ROLE_GROUP_MISSING, Organizations, RoleCatalogue, check_length
+from tenancy.keycloak.messages import (
+    EMAIL_TAKEN,
+    MAIL_NOT_SENT,
+    PERSON_MISSING,
+    PERSON_NOT_OURS,
+    ROLE_GROUP_MISSING,
+    UNKNOWN_ROLE,
+)
+from tenancy.keycloak.organizations import Organizations, RoleCatalogue, check_length
 from tenancy.keycloak.port import (
     CONSOLE_CLIENT,
     MANAGED_BY,
@@ -36,37 +44,6 @@ from tenancy.keycloak.representations import (
 
 PASSWORD_MAIL_SECONDS = 24 * 60 * 60
 
-EMAIL_TAKEN = message(
-    "keycloak.email_taken",
-    ja="メールアドレス {email} は既に別の利用者が使っています。",
-    en="The address {email} is already used by someone else.",
-    hint_ja="別のアドレスにするか、Keycloak でその利用者を確かめてください。",
-    hint_en="Use another address, or check that user in Keycloak.",
-)
-PERSON_NOT_OURS = message(
-    "keycloak.person_not_ours",
-    ja="利用者 {username} は Keycloak にありますが、この参加団体のものではありません。",
-    en="The user {username} exists in Keycloak but does not belong to this tenant.",
-    hint_ja="Keycloak で確かめてください。Moyai が作っていないものは変えません。",
-    hint_en="Check it in Keycloak. Moyai does not change what it did not create.",
-)
-PERSON_MISSING = message(
-    "keycloak.person_missing",
-    ja="利用者 {username} は Keycloak にいません。",
-    en="Keycloak has no user {username}.",
-)
-UNKNOWN_ROLE = message(
-    "keycloak.unknown_role",
-    ja="役割 {given} はありません。",
-    en="Unknown role {given}.",
-)
-MAIL_NOT_SENT = message(
-    "keycloak.mail_not_sent",
-    ja="Keycloak からメールを送れませんでした。",
-    en="Keycloak could not send the email.",
-    hint_ja="メールサーバ(SMTP)の設定を確かめてください。",
-    hint_en="Check the settings of the mail server (SMTP).",
-)
 
 Representation = dict[str, Any]
 

@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from governance.kernel.concurrency import ParallelMap
-from governance.kernel.errors import Conflict, Invalid, message
+from governance.kernel.errors import Conflict, Invalid
 from tenancy.keycloak.adoption import create_or_adopt
 from tenancy.keycloak.connection import RealmConnection
-from tenancy.keycloak.organizations import NOT_CONFIGURED, check_length
+from tenancy.keycloak.messages import CLIENT_NOT_OURS, NOT_CONFIGURED, UNKNOWN_SCOPE
+from tenancy.keycloak.organizations import check_length
 from tenancy.keycloak.port import (
     MANAGED_BY,
     SERVICE_SCOPES,
@@ -29,19 +30,6 @@ from tenancy.keycloak.representations import (
     service_client_changes,
     service_client_facts,
     tenant_claim_mapper,
-)
-
-CLIENT_NOT_OURS = message(
-    "keycloak.client_not_ours",
-    ja="クライアント {client_id} は Keycloak に既にあり、この参加団体のものではありません。",
-    en="The client {client_id} exists in Keycloak but does not belong to this tenant.",
-    hint_ja="Keycloak で確かめてください。Moyai が作っていないものは変えません。",
-    hint_en="Check it in Keycloak. Moyai does not change what it did not create.",
-)
-UNKNOWN_SCOPE = message(
-    "keycloak.unknown_scope",
-    ja="利用できない権限の範囲です: {given}。使えるのは {known} です。",
-    en="Unknown scope {given}; the known ones are {known}.",
 )
 
 

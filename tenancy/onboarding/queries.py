@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+from governance import commands
 from governance.former_names import current_message_code
+from governance.kernel import errors
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import MESSAGES, not_found
+from governance.kernel.errors import collect_messages, not_found
 from tenancy import directory
+from tenancy.keycloak import messages
+from tenancy.onboarding import step_actions, steps
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
 from tenancy.onboarding.models import OnboardingView, StepOutcome, StepView
 from tenancy.onboarding.step_actions import MISSING_INPUT
 from tenancy.onboarding.steps import OnboardingState, StepName, StepState, StepStatus
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
+from tenancy.tenants import state_changes, states
 
 
 def onboarding(session: Session, onboarding_id: UUID) -> OnboardingView:
@@ -182,9 +187,13 @@ def _views(session: Session, rows: Sequence[Onboarding]) -> tuple[OnboardingView
     )
 
 
+_REASONS: Final = collect_messages([errors, commands, messages, step_actions, steps, states, state_changes])
+"""What a step may wait for or fail with: Keycloak's refusals, and those of Moyai's own rules about its result."""
+
+
 def _step_view(row: OnboardingStep) -> StepView:
     reason = None if row.reason is None else current_message_code(row.reason)
-    known = MESSAGES.get(reason or "")
+    known = _REASONS.get(reason or "")
     facts = _MessageFacts(row.facts)
     return StepView(
         name=StepName(row.name),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Final
 
+from governance.kernel.application import ApplicationValue
 from governance.kernel.codes import LocalGovernmentCode, LocalGovernmentKind
 from governance.kernel.errors import Invalid, message
 from tenancy.tenants.states import TenantKind
@@ -49,13 +49,8 @@ _KINDS_OF_CODE: Final[dict[LocalGovernmentKind, frozenset[TenantKind]]] = {
 }
 _MAY_LACK_A_CODE: Final = frozenset({TenantKind.UNION, TenantKind.COMPANY, TenantKind.ASSOCIATE})
 
-_eligible_prefectures: frozenset[str] | None = None
-
-
-def set_eligible_prefectures(prefectures: Collection[str] | None) -> None:
-    """Set, for this process, whose bodies may be registered; None admits those of the operator's own prefecture."""
-    global _eligible_prefectures
-    _eligible_prefectures = None if prefectures is None else frozenset(prefectures)
+ADMITTED_PREFECTURES: Final = ApplicationValue[frozenset[str] | None]("prefectures", None)
+"""Where organizations that may be registered lie (MOYAI_PREFECTURES); None is the operator's own prefecture."""
 
 
 def parse_prefectures(text: str) -> frozenset[str] | None:
@@ -87,7 +82,7 @@ def eligible_code(
         raise Invalid(WARD_NOT_ELIGIBLE, field=field, given=code)
     if kind not in _KINDS_OF_CODE[parsed.kind]:
         raise Invalid(CODE_OF_ANOTHER_KIND, field=field, given=code, code_kind=parsed.kind.value, kind=kind.value)
-    admitted = frozenset({operator_prefecture}) if _eligible_prefectures is None else _eligible_prefectures
+    admitted = ADMITTED_PREFECTURES.get() or frozenset({operator_prefecture})
     if parsed.prefecture not in admitted:
         raise Invalid(
             ANOTHER_PREFECTURE,

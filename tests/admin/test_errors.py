@@ -15,6 +15,7 @@ from sqlalchemy import event, text
 from admin.core.errors import STATUS, problem
 from admin.core.guard import requires
 from governance.actors import Actor
+from governance.declaration import build_command, read_command
 from governance.kernel.database import db
 from governance.kernel.errors import (
     NOT_FOUND,
@@ -72,8 +73,16 @@ def probe_views(web: Flask) -> None:
     def break_down() -> str:
         raise KeyError(SECRET)
 
+    wrong = {"code": "432083", "name": 5, "kana": "ヤマガシ", "kind": "city"}
+
+    def read_invalid_command() -> str:
+        return str(read_command(RegisterTenant, wrong))
+
     def build_invalid_command() -> str:
-        return str(RegisterTenant.model_validate({"code": "432083", "name": 5, "kana": "ヤマガシ", "kind": "city"}))
+        return str(build_command(RegisterTenant, **wrong))  # type: ignore[arg-type]
+
+    def build_directly() -> str:
+        return str(RegisterTenant(**wrong | {"name": {SECRET: 5}}))  # type: ignore[arg-type]
 
     def build_another() -> str:
         return str(Unrelated.model_validate({"figure": SECRET}))
@@ -88,7 +97,9 @@ def probe_views(web: Flask) -> None:
             ("/refuse/<kind>", refuse, Permission.PUBLIC),
             ("/trial/tenants/<uuid:tenant_id>", tenant, Permission.SIGNED_IN),
             ("/break", break_down, Permission.PUBLIC),
-            ("/order", build_invalid_command, Permission.PUBLIC),
+            ("/read", read_invalid_command, Permission.PUBLIC),
+            ("/build", build_invalid_command, Permission.PUBLIC),
+            ("/directly", build_directly, Permission.PUBLIC),
             ("/another", build_another, Permission.PUBLIC),
             ("/database", lambda: str(db.session.execute(text("SELECT 1")).scalar()), Permission.PUBLIC),
         ):
@@ -156,16 +167,18 @@ def test_an_internal_error_shows_a_number_and_nothing_else(
     assert SECRET not in logged
 
 
-def test_an_invalid_command_names_the_field(stranger: Visit) -> None:
-    answer = stranger.get("/api/v1/order")
+@pytest.mark.parametrize("address", ["read", "build"])
+def test_an_invalid_command_names_the_field(stranger: Visit, address: str) -> None:
+    answer = stranger.get(f"/api/v1/{address}")
 
     assert answer.status_code == 422
     assert answer.json is not None
     assert (answer.json["code"], answer.json["field"]) == ("input.wrong", "name")
 
 
-def test_any_other_model_that_does_not_fit_is_a_bug_of_ours(stranger: Visit) -> None:
-    answer = stranger.get("/api/v1/another")
+@pytest.mark.parametrize("address", ["another", "directly"])
+def test_what_our_own_code_builds_wrongly_is_a_bug(stranger: Visit, address: str) -> None:
+    answer = stranger.get(f"/api/v1/{address}")
 
     assert answer.status_code == 500
     assert SECRET not in answer.text

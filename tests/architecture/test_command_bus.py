@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import click
 import pytest
@@ -19,16 +22,21 @@ from admin.app import create_app
 from admin.cli import main as command_line
 from admin.core.guard import list_routes
 from admin.features import api_routes
+from admin.features.commands import COMMAND_MODULES
 from admin.interface.permitted import COMMAND_PERMISSIONS
 from admin.interface.reference import GENERATED_BELOW, glossary_tables, permission_matrix
 from admin.operations.settings import Settings
-from governance.commands import COMMANDS
+from governance.commands import CommandHandler, collect_commands
 from governance.events import Event
+from governance.kernel import errors
+from governance.kernel.errors import collect_messages, message
 from governance.permissions import Permission
 
 ROUTES = api_routes()
+COMMANDS = collect_commands(COMMAND_MODULES)
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = ("admin", "billing", "tenancy", "governance")
 MAY_COMMIT = {"governance/commands.py", "governance/kernel/pipelined.py"}
 PUBLIC_COMMANDS = {"close_session": "Keycloak itself orders it by a signed logout token, and no role may keep one in"}
 
@@ -47,7 +55,7 @@ def everything_loaded() -> None:
 
 def test_nothing_outside_the_command_bus_commits() -> None:
     committing, importing = set(), set()
-    for package in ("admin", "billing", "tenancy", "governance"):
+    for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Attribute) and node.attr in {"commit", "autocommit"}:
@@ -56,6 +64,46 @@ def test_nothing_outside_the_command_bus_commits() -> None:
                     importing.add(path.relative_to(ROOT).as_posix())
     assert {path for path in committing if not path.startswith(("admin/migrations/", "admin/servers/"))} == MAY_COMMIT
     assert importing == {"governance/commands.py"}
+
+
+def test_every_module_with_a_command_is_in_the_list() -> None:
+    defining = {
+        handler.body.__module__
+        for name, module in list(sys.modules.items())
+        if name.split(".")[0] in PACKAGES
+        for handler in vars(module).values()
+        if isinstance(handler, CommandHandler)
+    }
+    assert {module.__name__ for module in COMMAND_MODULES} == defining
+
+
+def test_two_commands_of_one_name_are_refused() -> None:
+    twin = ModuleType("twin")
+    body = FunctionType(COMMANDS["record_cost"].body.__code__, {}, "record_cost")
+    body.__module__ = "twin"
+    twin.record_cost = replace(COMMANDS["record_cost"], body=body)  # type: ignore[attr-defined]
+
+    with pytest.raises(ValueError, match="command record_cost is declared twice"):
+        collect_commands([*COMMAND_MODULES, twin])
+
+
+def test_every_message_has_a_code_of_its_own_and_both_languages() -> None:
+    ours = [module for name, module in sorted(sys.modules.items()) if name.split(".")[0] in PACKAGES]
+    found = collect_messages(ours)
+
+    assert len(found) > 150
+    for one in found.values():
+        assert one.ja, one.code
+        assert one.en, one.code
+        assert bool(one.hint_ja) == bool(one.hint_en), one.code
+
+
+def test_two_messages_of_one_code_are_refused() -> None:
+    twin = ModuleType("twin")
+    twin.NOT_FOUND = message("not_found", ja="x", en="x")  # type: ignore[attr-defined]
+
+    with pytest.raises(ValueError, match="message not_found is declared twice"):
+        collect_messages([errors, twin])
 
 
 def test_every_command_names_a_permission_and_an_event() -> None:
@@ -110,7 +158,7 @@ def test_a_change_asks_for_more_than_reading() -> None:
 def test_every_permission_event_role_and_command_stands_in_the_glossary_as_the_code_has_it() -> None:
     glossary = (ROOT / "docs" / "GLOSSARY.md").read_text(encoding="utf-8")
     assert GENERATED_BELOW in glossary
-    assert glossary.split(GENERATED_BELOW)[1] == glossary_tables().split(GENERATED_BELOW)[1]
+    assert glossary.split(GENERATED_BELOW)[1] == glossary_tables(COMMANDS).split(GENERATED_BELOW)[1]
 
 
 def test_the_matrix_in_the_docs_is_the_one_in_the_code() -> None:

@@ -14,7 +14,7 @@ from governance import outbox
 from governance.actors import Actor
 from governance.approvals import OWN_REQUEST
 from governance.audit import queries
-from governance.commands import COMMANDS, Command, CommandContext, Result, handles
+from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
@@ -53,7 +53,6 @@ def _name_cohort(ctx: CommandContext, command: NameCohort) -> CohortNamed:
 
 
 name_cohort = handles(Permission.COHORT_DEFINE, Event.COHORT_DEFINED)(_name_cohort)
-del COMMANDS["_name_cohort"]
 
 
 def _cohorts() -> set[str]:
@@ -162,7 +161,7 @@ def test_a_key_is_the_actors_own(actors: Actors) -> None:
     assert _cohorts() == {"r6", "r7"}
 
 
-def test_jobs_are_dispatched_after_the_commit_and_never_after_a_refusal(actors: Actors) -> None:
+def test_jobs_are_dispatched_after_the_commit_and_never_after_a_refusal(database: Flask, actors: Actors) -> None:
     dispatched: list[UUID] = []
 
     class Noting:
@@ -171,13 +170,13 @@ def test_jobs_are_dispatched_after_the_commit_and_never_after_a_refusal(actors: 
                 assert outbox.due(db.session(), clock.now()) == [job_id]
             dispatched.append(job_id)
 
-    outbox.set_dispatcher(Noting())
+    outbox.DISPATCHER.set(database, Noting())
     try:
         name_cohort(NameCohort(name="r6", then="enqueue"), actor=actors.onboarding)
         with pytest.raises(NotAllowed):
             name_cohort(NameCohort(name="r7", then="enqueue"), actor=actors.finance)
     finally:
-        outbox.set_dispatcher(None)
+        outbox.DISPATCHER.set(database, None)
 
     assert len(dispatched) == 1
 

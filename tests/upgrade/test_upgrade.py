@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from admin.app import create_app
+from admin.features.commands import COMMAND_MODULES
 from admin.migrations.apply import migrate_url
 from admin.operations import keycloak_distribution, ports
 from admin.operations.keycloak import EmbeddedKeycloak
@@ -44,7 +45,7 @@ from governance import former_names
 from governance.actors import Actor, ActorKind
 from governance.audit.tables import AuditEvent, AuditSeal
 from governance.audit.writer import AuditOutcome
-from governance.commands import COMMANDS
+from governance.commands import collect_commands
 from governance.events import Event
 from governance.grants import RoleGrant
 from governance.idempotency import IdempotencyKey
@@ -327,7 +328,7 @@ def send_again(retry: dict[str, Any]) -> Any:
     actor = Actor(
         who["id"], ActorKind(who["kind"]), UUID(who["tenant_id"]), frozenset(Role(role) for role in who["roles"])
     )
-    handler = COMMANDS[name]
+    handler = collect_commands(COMMAND_MODULES)[name]
     return handler(handler.command_type.model_validate_json(json.dumps(request)), actor=actor, key=retry["key"])
 
 
@@ -342,7 +343,7 @@ def test_every_stored_name_has_a_label_in_both_languages(upgraded: Upgraded, ses
         assert_label_in_both_languages(Role(role))
     keys = session.scalars(select(IdempotencyKey.command)).all()
     commands = {former_names.current_command(name) for name in {event.command for event in events} | set(keys)}
-    assert commands <= set(COMMANDS)
+    assert commands <= set(collect_commands(COMMAND_MODULES))
     jobs = {former_names.current_job_kind(name) for name in session.scalars(select(Job.name))}
     assert jobs <= set(handlers(NO_KEYCLOAK))
     assert all(CHART[AccountCode(code)].name for code in session.scalars(select(col(LedgerAccount.code))))

@@ -19,6 +19,7 @@ from admin.interface.param_types import (
     print_result,
 )
 from governance.commands import system_transaction
+from governance.declaration import build_command
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Invalid
 from governance.kernel.strict_json import NOT_UTF8
@@ -60,8 +61,8 @@ def register(
             keys = read_file(jwks, most=MAX_JWKS_BYTES, field="--jwks").decode()
         except UnicodeDecodeError:
             raise Invalid(NOT_UTF8, field="--jwks") from None
-        command = RegisterClient(
-            tenant_id=find_tenant_id(code), name=name, jwks=keys, scopes=scopes, valid_until=valid_until
+        command = build_command(
+            RegisterClient, tenant_id=find_tenant_id(code), name=name, jwks=keys, scopes=scopes, valid_until=valid_until
         )
         registered = register_client(command, actor=context.actor)
     print_result({"client_id": str(registered.client_id), "client_name": registered.client_name}, as_json)

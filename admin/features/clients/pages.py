@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
+from governance.declaration import build_command
 from governance.permissions import SCOPE_PERMISSIONS, Permission
 from tenancy import directory
 from tenancy.clients.commands import RegisterClient, register_client
@@ -30,7 +31,14 @@ def client_registering(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
         if form.is_valid:
             with form.collect_errors():
                 register_client(
-                    RegisterClient(tenant_id=tenant_id, name=name, jwks=jwks, scopes=scopes, valid_until=valid_until),
+                    build_command(
+                        RegisterClient,
+                        tenant_id=tenant_id,
+                        name=name,
+                        jwks=jwks,
+                        scopes=scopes,
+                        valid_until=valid_until,
+                    ),
                     actor=current_actor(),
                     key=form.key,
                 )

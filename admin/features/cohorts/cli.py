@@ -10,14 +10,15 @@ import click
 
 from admin.features.onboarding.cli import onboarding_text
 from admin.interface.cli_context import app_context
+from admin.interface.keycloak_port import identities_of
 from admin.interface.option_names import option_names
 from admin.interface.output import handle_errors, print_json, print_model, print_models
 from admin.interface.param_types import as_json_option, find_tenant_id, print_result
-from admin.operations.keycloak_setup import identities
 from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
 from admin.workflows.job_handlers import worker_actor
 from admin.workflows.onboarding_together import applied_cohort, run_onboardings
 from governance.commands import system_transaction
+from governance.declaration import build_command
 from governance.kernel.database import OPERATOR
 from tenancy import directory
 from tenancy.onboarding.plan import Action
@@ -63,7 +64,8 @@ def show(name: str, as_json: bool) -> None:
 def define(name: str, label: str, fiscal_year: int, tenant_ids: tuple[str, ...], as_json: bool) -> None:
     """参加年度グループを定める / Define a cohort, or add tenants to it. Safe to repeat; its tenants stay."""
     with option_names(), app_context() as context:
-        command = DefineCohort(
+        command = build_command(
+            DefineCohort,
             name=name,
             label=label,
             fiscal_year=fiscal_year,
@@ -80,11 +82,8 @@ def define(name: str, label: str, fiscal_year: int, tenant_ids: tuple[str, ...],
 def plan(name: str, as_json: bool) -> None:
     """参加手続きの計画を見る / Show what onboarding the cohort NAME would do. Changes nothing."""
     with app_context() as context:
-        keycloak = identities(context.settings)
-        try:
-            planned = plan_cohort(keycloak, name)
-        finally:
-            keycloak.close()
+        keycloak = identities_of(context.app)
+        planned = plan_cohort(keycloak, name)
     if as_json:
         print_json(planned.model_dump(mode="json"))
     else:
@@ -102,13 +101,10 @@ def apply(name: str, digest: str, as_json: bool) -> None:
     Exit code 1 and nothing done when the plan is stale; 1 when a tenant needs a person's decision.
     """
     with app_context() as context:
-        keycloak = identities(context.settings)
-        try:
-            applied = apply_plan(keycloak, name, digest, actor=context.actor)
-            worker = OnboardingWorker(keycloak, actor=worker_actor(), name=f"{socket.gethostname()}:{os.getpid()}")
-            views = run_onboardings(context.app, worker, applied.onboardings, wait=time.sleep)
-        finally:
-            keycloak.close()
+        keycloak = identities_of(context.app)
+        applied = apply_plan(keycloak, name, digest, actor=context.actor)
+        worker = OnboardingWorker(keycloak, actor=worker_actor(), name=f"{socket.gethostname()}:{os.getpid()}")
+        views = run_onboardings(context.app, worker, applied.onboardings, wait=time.sleep)
     if as_json:
         print_json(applied_cohort(name, digest, views).model_dump(mode="json"))
     else:

@@ -25,6 +25,7 @@ from admin.workflows.cohort_plan import CohortPlan, ShareChange, apply_plan, pla
 from governance.agreements.queries import versions
 from governance.audit.queries import AuditEventFacts, events
 from governance.audit.writer import AuditOutcome
+from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.errors import Invalid, Stale
 from governance.permissions import Permission
@@ -85,7 +86,7 @@ def cohort_defining() -> AnyResponse | tuple[str, int]:
         if form.is_valid and year is not None:
             with form.collect_errors():
                 define_cohort(
-                    DefineCohort(name=name, label=label, fiscal_year=year, tenant_ids=chosen),
+                    build_command(DefineCohort, name=name, label=label, fiscal_year=year, tenant_ids=chosen),
                     actor=current_actor(),
                     key=form.key,
                 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from admin.interface.cli_context import app_context
+from admin.interface.keycloak_port import identities_of
 from admin.interface.output import handle_errors, print_json
 from admin.interface.param_types import as_json_option
-from admin.operations.keycloak_setup import identities
 from admin.workflows.drift import find_drift
 
 
@@ -21,11 +21,8 @@ def drift(code: str | None, as_json: bool) -> None:
     Exit code 0 in sync, 1 when something differs, 3 when Keycloak cannot be reached. Changes nothing.
     """
     with app_context() as context:
-        keycloak = identities(context.settings)
-        try:
-            found = find_drift(keycloak, code)
-        finally:
-            keycloak.close()
+        keycloak = identities_of(context.app)
+        found = find_drift(keycloak, code)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:

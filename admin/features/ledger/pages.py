@@ -18,6 +18,7 @@ from billing.ledger import queries
 from billing.ledger.chart import CHART
 from billing.ledger.commands import ChangePeriodState, change_period_state
 from billing.ledger.periods import PeriodState
+from governance.declaration import build_command
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.tenants.queries import names_of_tenants
@@ -110,7 +111,9 @@ def period_state_changing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     if form.is_valid and year is not None and to is not None:
         with form.collect_errors():
             change_period_state(
-                ChangePeriodState(tenant_id=tenant_id, fiscal_year=year, to=to), actor=current_actor(), key=form.key
+                build_command(ChangePeriodState, tenant_id=tenant_id, fiscal_year=year, to=to),
+                actor=current_actor(),
+                key=form.key,
             )
             return redirect(url_for("ledger.book", tenant_id=tenant_id, fiscal_year=year), 303)
     return _render_book(tenant_id, form)

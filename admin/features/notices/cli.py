@@ -14,6 +14,7 @@ from admin.interface.param_types import DateParam, as_json_option, print_result
 from billing.notices.commands import IssueNotices, issue_notices
 from billing.notices.queries import NoticeFacts, notice_by_number, notice_pdf, notices
 from governance.commands import system_transaction
+from governance.declaration import build_command
 from governance.kernel.database import OPERATOR
 from governance.kernel.era import format_day
 from governance.kernel.errors import Conflict, message
@@ -56,7 +57,8 @@ def issue(
 ) -> None:
     """記帳した按分の通知書を発行する / Issue the notices of a posted run, once."""
     with app_context() as context:
-        command = IssueNotices(
+        command = build_command(
+            IssueNotices,
             run_id=run_id,
             issued_on=issued_on,
             due_on=due_on,

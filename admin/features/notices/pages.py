@@ -15,6 +15,7 @@ from billing.notices import queries
 from billing.notices.commands import IssueNotices, issue_notices
 from billing.runs.queries import run_by_id, run_summaries
 from billing.runs.states import RunState
+from governance.declaration import build_command
 from governance.permissions import Permission
 
 pages = Blueprint("notices", __name__, template_folder="templates")
@@ -70,7 +71,8 @@ def notices_issuing(run_id: UUID) -> AnyResponse | tuple[str, int]:
         if form.is_valid:
             with form.collect_errors():
                 done = issue_notices(
-                    IssueNotices(
+                    build_command(
+                        IssueNotices,
                         run_id=run_id,
                         issued_on=issued_on,
                         due_on=due_on,

@@ -11,6 +11,7 @@ from admin.interface.option_names import option_names
 from admin.interface.output import handle_errors, print_json, print_models
 from admin.interface.param_types import as_json_option, find_tenant, find_tenant_id, print_result
 from governance.commands import system_transaction
+from governance.declaration import build_command
 from governance.kernel.database import OPERATOR
 from tenancy.onboarding.commands import DecideStep, StartOnboarding, decide_step, start_onboarding
 from tenancy.onboarding.models import OnboardingView
@@ -72,8 +73,8 @@ def show(onboarding_id: UUID, as_json: bool) -> None:
 def decide(onboarding_id: UUID, step: str, choice: str, reason: str, as_json: bool) -> None:
     """止まった手順を判断する / Retry, skip or adopt a step that waits or failed; the reason goes into the audit log."""
     with option_names(), app_context() as context:
-        command = DecideStep(
-            onboarding_id=onboarding_id, step=StepName(step), choice=StepDecision(choice), reason=reason
+        command = build_command(
+            DecideStep, onboarding_id=onboarding_id, step=StepName(step), choice=StepDecision(choice), reason=reason
         )
         decided = decide_step(command, actor=context.actor)
     print_result({"onboarding_id": str(onboarding_id), "step": step, "state": decided.state.value}, as_json)

@@ -15,6 +15,7 @@ from admin.features.audit.pages import names_of_actors
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
 from governance.audit.queries import events
+from governance.declaration import build_command
 from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
@@ -124,7 +125,7 @@ def onboarding_deciding(onboarding_id: UUID) -> AnyResponse | tuple[str, int]:
     if step is not None and choice is not None and form.is_valid:
         with form.collect_errors("step=name"):
             decide_step(
-                DecideStep(onboarding_id=onboarding_id, step=step, choice=choice, reason=reason),
+                build_command(DecideStep, onboarding_id=onboarding_id, step=step, choice=choice, reason=reason),
                 actor=current_actor(),
                 key=form.key,
             )

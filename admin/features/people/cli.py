@@ -12,6 +12,7 @@ from admin.interface.option_names import option_names
 from admin.interface.output import handle_errors, print_json, print_model
 from admin.interface.param_types import as_json_option, find_tenant, find_tenant_id, print_result
 from governance.commands import system_transaction
+from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Role
@@ -44,7 +45,8 @@ def member() -> None:
 def add(code: str, family_name: str, given_name: str, email: str, roles: tuple[str, ...], as_json: bool) -> None:
     """利用者を追加する / Add a person to a tenant, or to the operator by its own code, with roles."""
     with option_names(tenant_id="CODE"), app_context() as context:
-        command = AddMember(
+        command = build_command(
+            AddMember,
             tenant_id=find_tenant_id(code),
             family_name=family_name,
             given_name=given_name,
@@ -105,7 +107,9 @@ def disable(code: str, member_id: UUID, reason: str, as_json: bool) -> None:
     """
     with option_names(tenant_id="CODE"), app_context() as context:
         tenant_id = find_tenant_id(code)
-        command = DisableMember(tenant_id=tenant_id, member_id=_member_id(tenant_id, member_id), reason=reason)
+        command = build_command(
+            DisableMember, tenant_id=tenant_id, member_id=_member_id(tenant_id, member_id), reason=reason
+        )
         disabled = disable_member(command, actor=context.actor)
     result = {
         "member_id": str(command.member_id),

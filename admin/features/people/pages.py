@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
+from governance.declaration import build_command
 from governance.kernel import clock
 from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Permission, Role
 from tenancy import directory
@@ -36,8 +37,13 @@ def member_adding(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
         if form.is_valid:
             with form.collect_errors():
                 add_member(
-                    AddMember(
-                        tenant_id=tenant_id, family_name=names[0], given_name=names[1], email=names[2], roles=chosen
+                    build_command(
+                        AddMember,
+                        tenant_id=tenant_id,
+                        family_name=names[0],
+                        given_name=names[1],
+                        email=names[2],
+                        roles=chosen,
                     ),
                     actor=current_actor(),
                     key=form.key,
@@ -58,7 +64,7 @@ def member_disabling(tenant_id: UUID, member_id: UUID) -> AnyResponse | tuple[st
         if form.is_valid:
             with form.collect_errors():
                 disable_member(
-                    DisableMember(tenant_id=tenant_id, member_id=member_id, reason=reason),
+                    build_command(DisableMember, tenant_id=tenant_id, member_id=member_id, reason=reason),
                     actor=current_actor(),
                     key=form.key,
                 )

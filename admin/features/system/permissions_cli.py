@@ -13,6 +13,7 @@ from admin.interface.output import handle_errors, print_json
 from admin.interface.reference import GENERATED_BELOW, glossary_tables, permission_matrix
 from admin.interface.reference import permissions as permission_reference
 from admin.operations.settings import Settings
+from governance.commands import COMMANDS
 
 
 @click.command("permissions")
@@ -30,7 +31,7 @@ def permissions(as_json: bool, write_docs: Path | None) -> None:
     if write_docs is not None:
         glossary = write_docs / "GLOSSARY.md"
         by_hand = glossary.read_text(encoding="utf-8").split(GENERATED_BELOW)[0]
-        glossary.write_text(by_hand + glossary_tables(), encoding="utf-8")
+        glossary.write_text(by_hand + glossary_tables(COMMANDS.of(app)), encoding="utf-8")
         (write_docs / "PERMISSIONS.md").write_text(permission_matrix(), encoding="utf-8")
         return
     reference = permission_reference(app)

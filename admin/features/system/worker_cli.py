@@ -7,8 +7,8 @@ import os
 import click
 
 from admin.bootstrap import create_core
+from admin.interface.keycloak_port import close_identities, identities_of
 from admin.interface.output import handle_errors
-from admin.operations.keycloak_setup import identities
 from admin.operations.mail.outbox import MailOutbox
 from admin.operations.mail.server import LocalMailServer, local_mail_port
 from admin.operations.settings import Settings
@@ -25,7 +25,7 @@ def worker() -> None:
     """
     settings = Settings.from_environment(os.environ)
     app = create_core(settings)
-    keycloak = identities(settings)
+    keycloak = identities_of(app)
     mail_port = local_mail_port(settings)
     mail = None if mail_port is None else LocalMailServer(MailOutbox(settings.home), mail_port)
     if mail is not None:
@@ -41,4 +41,4 @@ def worker() -> None:
     finally:
         if mail is not None:
             mail.stop()
-        keycloak.close()
+        close_identities(app)

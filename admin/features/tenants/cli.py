@@ -18,6 +18,7 @@ from admin.interface.param_types import (
 )
 from governance.agreements.queries import acceptance_in_force
 from governance.commands import system_transaction
+from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from tenancy.people.queries import members
@@ -147,7 +148,8 @@ def register(
     as_json: bool,
 ) -> None:
     """団体を登録する / Register an organization as an applicant."""
-    command = RegisterTenant(
+    command = build_command(
+        RegisterTenant,
         code=code,
         name=name,
         kana=kana,
@@ -191,7 +193,8 @@ def import_file(
 
     Every invalid row is reported with its line and reason. Exit code 2 when a row is invalid, with or without --check.
     """
-    command = ImportTenants(
+    command = build_command(
+        ImportTenants,
         content=source.read(MAX_BYTES + 1),
         basis_dates={StatisticKind(kind): day for kind, day in basis_dates},
         source=source_of_statistics,
@@ -227,8 +230,12 @@ def import_file(
 def change_state(code: str, to: str, reason: str, effective_on: date | None, as_json: bool) -> None:
     """団体の状態を進める / Change the state of a tenant."""
     with app_context() as context:
-        command = ChangeTenantState(
-            tenant_id=find_tenant_id(code), to=TenantState(to), reason=reason, effective_on=effective_on
+        command = build_command(
+            ChangeTenantState,
+            tenant_id=find_tenant_id(code),
+            to=TenantState(to),
+            reason=reason,
+            effective_on=effective_on,
         )
         changed = change_tenant_state(command, actor=context.actor)
     print_result({"code": code, "state": changed.state.value, "version": changed.version}, as_json)

@@ -13,6 +13,7 @@ from admin.interface.option_names import option_names
 from admin.interface.output import handle_errors
 from admin.interface.param_types import DateParam, as_json_option, find_tenant_id, print_result
 from governance.commands import system_transaction
+from governance.declaration import build_command
 from governance.kernel.database import OPERATOR
 from tenancy.tenants import queries
 from tenancy.tenants.commands import (
@@ -65,7 +66,7 @@ def edit(
         with system_transaction(OPERATOR) as session:
             seen = queries.tenant(session, tenant_id)
             whole = {field: getattr(seen, field) for field in given} | changes
-            command = EditTenant(tenant_id=tenant_id, version=seen.version, **whole)
+            command = build_command(EditTenant, tenant_id=tenant_id, version=seen.version, **whole)
         edited = edit_tenant(command, actor=context.actor)
     print_result({"tenant_id": str(tenant_id), "code": command.code, "version": edited.version}, as_json)
 
@@ -83,8 +84,13 @@ def edit(
 def statistic(code: str, kind: str, value: str, basis_date: date, source: str, as_json: bool) -> None:
     """統計値を登録する / Record a dated statistic. One for the same date is superseded and stays readable."""
     with option_names(), app_context() as context:
-        command = RecordStatistic(
-            tenant_id=find_tenant_id(code), kind=StatisticKind(kind), value=value, basis_date=basis_date, source=source
+        command = build_command(
+            RecordStatistic,
+            tenant_id=find_tenant_id(code),
+            kind=StatisticKind(kind),
+            value=value,
+            basis_date=basis_date,
+            source=source,
         )
         recorded = record_statistic(command, actor=context.actor)
     superseded = recorded.supersedes_id
@@ -109,7 +115,8 @@ def statistic(code: str, kind: str, value: str, basis_date: date, source: str, a
 def contact(code: str, purpose: str, section: str, name: str, email: str, phone: str | None, as_json: bool) -> None:
     """連絡先を登録する / Record the contact for a purpose, replacing the previous one."""
     with option_names(), app_context() as context:
-        command = RecordContact(
+        command = build_command(
+            RecordContact,
             tenant_id=find_tenant_id(code),
             purpose=ContactPurpose(purpose),
             section=section,

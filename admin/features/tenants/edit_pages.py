@@ -16,6 +16,7 @@ from admin.interface.labels import LABELS
 from admin.interface.pages import render_page, session
 from governance.audit.queries import events
 from governance.audit.writer import AuditOutcome
+from governance.declaration import build_command
 from governance.kernel.errors import Stale
 from governance.permissions import Permission
 from tenancy import directory
@@ -98,7 +99,8 @@ def tenant_registering() -> AnyResponse | tuple[str, int]:
             if not form.is_final:
                 return render_page("tenants/tenant_registering_confirm", form=form, valid_from=valid_from, **values)
             with form.collect_errors():
-                command = RegisterTenant(
+                command = build_command(
+                    RegisterTenant,
                     code=form.optional("code"),
                     name=name,
                     kana=kana,
@@ -138,7 +140,8 @@ def tenant_editing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
             return render_page("tenants/tenant_editing_confirm", form=form, tenant=tenant, changes=changes)
         if form.is_valid:
             try:
-                command = EditTenant(
+                command = build_command(
+                    EditTenant,
                     tenant_id=tenant_id,
                     version=version or 0,
                     code=form.optional("code"),
@@ -193,7 +196,9 @@ def tenant_state_changing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
             if form.is_final and form.is_valid:
                 with form.collect_errors():
                     change_tenant_state(
-                        ChangeTenantState(tenant_id=tenant_id, to=to, reason=why, effective_on=effective_on),
+                        build_command(
+                            ChangeTenantState, tenant_id=tenant_id, to=to, reason=why, effective_on=effective_on
+                        ),
                         actor=current_actor(),
                         key=form.key,
                     )

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
+from governance.declaration import build_command
 from governance.kernel.errors import not_found
 from governance.permissions import Permission
 from tenancy import directory
@@ -55,7 +56,14 @@ def statistic_recording(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
                 )
             with form.collect_errors():
                 record_statistic(
-                    RecordStatistic(tenant_id=tenant_id, kind=kind, value=value, basis_date=basis_date, source=source),
+                    build_command(
+                        RecordStatistic,
+                        tenant_id=tenant_id,
+                        kind=kind,
+                        value=value,
+                        basis_date=basis_date,
+                        source=source,
+                    ),
                     actor=current_actor(),
                     key=form.key,
                 )
@@ -79,7 +87,8 @@ def contact_recording(tenant_id: UUID, purpose: str) -> AnyResponse | tuple[str,
         if form.is_valid:
             with form.collect_errors():
                 record_contact(
-                    RecordContact(
+                    build_command(
+                        RecordContact,
                         tenant_id=tenant_id,
                         purpose=about,
                         section=section,

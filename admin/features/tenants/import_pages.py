@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
+from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.permissions import Permission
@@ -62,8 +63,7 @@ def importing() -> AnyResponse | tuple[str, int]:
         except ImportRefused as refused:
             preview = refused.preview
         except DomainError as refused:
-            refused.field = _field_of(refused.field)
-            form.add_error(refused)
+            form.add_error(refused.at(_field_of(refused.field)))
     if preview is not None:
         refused_first = sorted(preview.rows, key=lambda row: (row.accepted, row.line))
         return render_page("tenants/importing_verdict", form=form, preview=preview, rows=refused_first)
@@ -119,7 +119,8 @@ def _command(form: Form, content: bytes) -> ImportTenants | None:
     valid_from = form.day("valid_from")
     if not form.is_valid:
         return None
-    return ImportTenants(
+    return build_command(
+        ImportTenants,
         content=content,
         basis_dates=dates,
         source=form.optional("source"),

@@ -11,6 +11,7 @@ from admin.interface.option_names import option_names
 from admin.interface.output import handle_errors
 from admin.interface.param_types import as_json_option, print_result
 from governance.actors import Actor, command_line_actor
+from governance.declaration import build_command
 from governance.kernel.codes import LocalGovernmentCode
 from governance.kernel.errors import NotFound
 from governance.kernel.ids import new_id
@@ -33,8 +34,13 @@ def register(code: str, name: str, kana: str, name_en: str | None, as_json: bool
     """県を運営者として登録する / Register the prefecture CODE as the operator. Done once, before anything else."""
     operator_id = new_id()
     with option_names(), app_context() as context:
-        command = RegisterOperator(
-            tenant_id=operator_id, code=LocalGovernmentCode.parse(code).digits, name=name, kana=kana, name_en=name_en
+        command = build_command(
+            RegisterOperator,
+            tenant_id=operator_id,
+            code=LocalGovernmentCode.parse(code).digits,
+            name=name,
+            kana=kana,
+            name_en=name_en,
         )
         registered = register_operator(command, actor=_registering(context, operator_id))
     print_result({"tenant_id": str(registered.tenant_id), "code": code, "name": name}, as_json)

@@ -84,7 +84,7 @@ def test_those_in_progress_are_listed_with_why_a_step_stopped(
     steps = {step["name"]: step for step in of_one["onboardings"][0]["steps"]}
     assert list(steps) == list(StepName)
     assert (steps["password_mail"]["state"], steps["password_mail"]["reason"]) == ("failed", "onboarding.mail_unknown")
-    assert steps["password_mail"]["reason"].startswith("パスワード設定メール")
+    assert steps["password_mail"]["why"].startswith("パスワード設定メール")
     assert steps["password_mail"]["why_en"].startswith("Sending the password email")
     assert moyai("onboarding", "show", str(stopped))[1] == of_one["onboardings"][0]
     assert moyai.refusal("onboarding", "show", str(new_id()))[:2] == (1, "not_found")

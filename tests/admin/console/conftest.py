@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 
+from admin.interface.keycloak_port import PORT
 from billing.costs.queries import cost_items
 from billing.ledger.queries import entries
 from billing.notices.commands import IssueNotices, issue_notices
@@ -120,7 +121,7 @@ def sample(web: Flask, factory: BillingFactory, visitors: Visitors) -> ConsoleSa
         item_id = cost_items(db.session(), FiscalYear(2025))[0].id
         rule_version_id = rule_versions(db.session())[0].id
         entry_id = entries(db.session(), tenant_id, fiscal_year=2025, limit=1)[0].id
-    web.extensions["moyai.console.identities"] = EmptyKeycloak()
+    web.extensions[PORT] = EmptyKeycloak()
     return ConsoleSample(
         factory,
         people,

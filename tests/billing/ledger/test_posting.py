@@ -26,7 +26,7 @@ from billing.ledger.periods import ACCEPTED_WHILE_CLOSING, EntryKind, PeriodStat
 from billing.ledger.posting import Posting, PostingLine, post
 from billing.ledger.verification import verify
 from governance.audit.queries import events
-from governance.commands import COMMANDS, Command, CommandContext, Result, handles
+from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Closed, Conflict, IdempotencyKeyReused, Invalid, NotAllowed, NotFound
@@ -300,7 +300,6 @@ def post_test_run(ctx: CommandContext, command: PostTestRun) -> RunOfTestPosted:
 
 
 # The list of commands of the codebase stays as it is.
-del COMMANDS["post_test_run"]
 
 
 def test_a_run_posts_into_many_books_at_once_and_repeats_what_is_there(

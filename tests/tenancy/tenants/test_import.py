@@ -163,7 +163,7 @@ def test_a_preview_changes_nothing(actors: Actors) -> None:
     [
         ({}, "import.basis_date_missing"),
         (BASIS | {StatisticKind.POPULATION: date(2025, 10, 1)}, "import.basis_date_of_another_year"),
-        (BASIS | {StatisticKind.FISCAL_INDEX: date(2199, 3, 31)}, "statistic.basis_date_wrong"),
+        (BASIS | {StatisticKind.FISCAL_INDEX: date(2099, 3, 31)}, "statistic.basis_date_wrong"),
     ],
 )
 def test_figures_need_the_day_they_are_of(actors: Actors, basis_dates: dict[StatisticKind, date], why: str) -> None:

@@ -22,17 +22,17 @@ from tenancy.tenants.commands import (
     edit_tenant,
     register_tenant,
 )
-from tenancy.tenants.eligibility import ALL_PREFECTURES, parse_prefectures, set_eligible_prefectures
+from tenancy.tenants.eligibility import ADMITTED_PREFECTURES, ALL_PREFECTURES, parse_prefectures
 from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 from tests.actors import Actors
 from tests.tenancy.factories import change_state, kumamoto_city, recorded, register_applicant, rows
 
 
 @pytest.fixture
-def all_prefectures() -> Iterator[None]:
-    set_eligible_prefectures(ALL_PREFECTURES)
+def all_prefectures(database: Flask) -> Iterator[None]:
+    ADMITTED_PREFECTURES.set(database, ALL_PREFECTURES)
     yield
-    set_eligible_prefectures(None)
+    ADMITTED_PREFECTURES.set(database, None)
 
 
 def test_a_registered_city_is_an_applicant_and_is_in_the_record(actors: Actors) -> None:

@@ -1,0 +1,42 @@
+"""The modules whose commands the application has, by hand: a command is known because its module stands here."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Final
+
+import admin.identity.commands
+import billing.costs.commands
+import billing.ledger.commands
+import billing.notices.commands
+import billing.runs.commands
+import governance.agreements.commands
+import governance.rules.commands
+import tenancy.clients.commands
+import tenancy.onboarding.commands
+import tenancy.onboarding.unsynced_members
+import tenancy.people.commands
+import tenancy.quotas.commands
+import tenancy.tenants.cohorts
+import tenancy.tenants.commands
+import tenancy.tenants.contacts
+import tenancy.tenants.statistics
+
+COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
+    governance.agreements.commands,
+    governance.rules.commands,
+    tenancy.clients.commands,
+    tenancy.onboarding.commands,
+    tenancy.onboarding.unsynced_members,
+    tenancy.people.commands,
+    tenancy.quotas.commands,
+    tenancy.tenants.cohorts,
+    tenancy.tenants.commands,
+    tenancy.tenants.contacts,
+    tenancy.tenants.statistics,
+    billing.costs.commands,
+    billing.ledger.commands,
+    billing.notices.commands,
+    billing.runs.commands,
+    admin.identity.commands,
+)

@@ -1,0 +1,64 @@
+"""A refusal is made once: who knows its field by another name raises a new one."""
+
+from __future__ import annotations
+
+import pytest
+
+from governance.declaration import InvalidCommand
+from governance.kernel.errors import Conflict, Invalid, NotFound, message, not_found, require_found
+
+WRONG = message("test.wrong", ja="{given} は誤りです。", en="{given} is wrong.")
+
+
+class RowsRefused(Conflict):
+    """A refusal with more to it than its message."""
+
+    def __init__(self, rows: list[int]) -> None:
+        super().__init__(WRONG, field="content", given="x")
+        self.rows = rows
+
+
+def test_a_refusal_at_another_field_is_a_new_one_of_the_same_kind() -> None:
+    first = RowsRefused([1, 2])
+    second = first.at("--file")
+
+    assert (first.field, second.field) == ("content", "--file")
+    assert (type(second), second.rows, second.text("en"), str(second)) == (
+        RowsRefused,
+        [1, 2],
+        "x is wrong.",
+        "x is wrong.",
+    )
+    assert first.renamed(str.upper).field == "CONTENT"
+    assert Invalid(WRONG, given="x").renamed(str.upper).field is None
+
+
+def test_a_refusal_cannot_be_edited() -> None:
+    refusal = Invalid(WRONG, field="yen", given="x")
+
+    for name, value in (("field", "other"), ("message", None), ("facts", {})):
+        with pytest.raises(AttributeError, match="set once"):
+            setattr(refusal, name, value)
+    with pytest.raises(TypeError):
+        refusal.facts["given"] = "y"  # type: ignore[index]
+    assert (refusal.field, refusal.text("en")) == ("yen", "x is wrong.")
+
+
+def test_an_invalid_command_renames_each_of_its_errors() -> None:
+    errors = [
+        Invalid(WRONG, field="yen", given="1"),
+        Invalid(WRONG, given="2"),
+        Invalid(WRONG, field="name", given="3"),
+    ]
+    spelled = InvalidCommand(errors).renamed(lambda field: f"--{field}")
+
+    assert [error.field for error in spelled.errors] == ["--yen", None, "--name"]
+    assert spelled.field == "--yen"
+
+
+def test_a_lookup_that_finds_nothing_names_what_was_looked_for() -> None:
+    assert require_found(0, what="plan", given="x") == 0
+    with pytest.raises(NotFound) as refused:
+        require_found(None, what="plan", given="trial", field="plan")
+    assert (refused.value.field, refused.value.text("en")) == ("plan", "The plan “trial” was not found.")
+    assert not_found(what="plan", given=5).facts["given"] == "5"
