@@ -25,7 +25,7 @@ from governance.declaration import Input
 from governance.events import Event
 from governance.kernel import clock
 from governance.kernel.errors import Conflict, NotAllowed, Stale, message, require_found
-from governance.kernel.field_types import FiscalYear, Id, JstDate, PlainLine, Reason
+from governance.kernel.field_types import FiscalYear, Id, JstDate, PlainLine, ReasonLine
 from governance.kernel.fiscal_year import FiscalYear as Year
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
@@ -128,7 +128,7 @@ class RejectAllocation(Command):
     """Send a waiting run back; `reason` is shown to who requested it."""
 
     run_id: Annotated[Id, Input("按分", "Run")]
-    reason: Annotated[Reason, Input("差し戻す理由", "Reason for sending it back")]
+    reason: Annotated[ReasonLine, Input("差し戻す理由", "Reason for sending it back")]
 
 
 class AllocationRejected(Result):

@@ -272,7 +272,7 @@ PlainLine = Annotated[str, StringConstraints(max_length=1_000), PLAIN_LINE]
 LongLine = Annotated[str, StringConstraints(max_length=1_000), LONG_LINE]
 """A line of up to 1,000 characters, such as why something is requested or decided."""
 
-Reason = Annotated[str, StringConstraints(max_length=1_000), REASON]
+ReasonLine = Annotated[str, StringConstraints(max_length=1_000), REASON]
 """Why a person decides something: a line of up to 500 characters."""
 
 PlainText = Annotated[str, PLAIN_TEXT]
