@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, UniqueConstraint, func, select, update
@@ -18,6 +17,7 @@ from governance.actors import Actor
 from governance.kernel.database import TableBase, enum_check
 from governance.kernel.errors import Conflict, NotAllowed, Stale, message, require_found
 from governance.kernel.ids import new_id
+from governance.kernel.labels import LabelledEnum
 from governance.kernel.models import ReadModel
 
 OWN_REQUEST = message(
@@ -41,11 +41,11 @@ DIGEST_STALE = message(
 )
 
 
-class Decision(StrEnum):
+class Decision(LabelledEnum):
     """What another person decided about a request."""
 
-    APPROVED = "approved"
-    REJECTED = "rejected"
+    APPROVED = "approved", "承認", "approved"
+    REJECTED = "rejected", "差し戻し", "rejected"
 
 
 class ApprovalRequest(TableBase):

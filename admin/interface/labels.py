@@ -123,20 +123,9 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
         RunState.POSTED: ("記帳済み", "posted"),
         RunState.REJECTED: ("差し戻し", "rejected"),
     },
-    "run_kind": {RunKind.ESTIMATE: ("概算", "estimate"), RunKind.REVISION: ("変更", "revision")},
-    "item": {
-        ItemKind.COST: ("経費", "cost"),
-        ItemKind.GRANT: ("補助金・交付金", "grant"),
-        ItemKind.OTHER_REVENUE: ("その他の収入", "other revenue"),
-        ItemKind.CARRY_OVER: ("前年度繰越金", "carryover"),
-    },
-    "tax": {
-        TaxKind.OUT_OF_SCOPE: ("不課税", "out of scope"),
-        TaxKind.EXEMPT: ("非課税", "exempt"),
-        TaxKind.ZERO_RATED: ("免税", "zero-rated"),
-        TaxKind.TAXABLE_10: ("課税 10%", "taxable, 10 %"),
-        TaxKind.TAXABLE_8: ("課税 8%（軽減）", "taxable, 8 % (reduced)"),
-    },
+    "run_kind": {kind: (kind.ja, kind.en) for kind in RunKind},
+    "item": {kind: (kind.ja, kind.en) for kind in ItemKind},
+    "tax": {kind: (kind.ja, kind.en) for kind in TaxKind},
     "rule_state": {
         "draft": ("案（議決前）", "draft"),
         "coming": ("施行予定", "upcoming"),
@@ -158,7 +147,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
         AuditOutcome.REFUSED: ("拒否", "refused"),
         AuditOutcome.FAILED: ("失敗", "failed"),
     },
-    "decision": {Decision.APPROVED: ("承認", "approved"), Decision.REJECTED: ("差し戻し", "rejected")},
+    "decision": {decision: (decision.ja, decision.en) for decision in Decision},
     "request": {"open": ("決定待ち", "open"), "approved": ("承認", "approved"), "rejected": ("却下", "rejected")},
     "approval": {"allocation": ("費用按分", "allocation"), "quota": ("利用枠の変更", "quota")},
     "basis": {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from governance.kernel.labels import LabelledEnum
 
-class RunKind(StrEnum):
+
+class RunKind(LabelledEnum):
     """The first split of a year (概算), or a later one of the whole year that posts the difference (変更)."""
 
-    ESTIMATE = "estimate"
-    REVISION = "revision"
+    ESTIMATE = "estimate", "概算", "estimate"
+    REVISION = "revision", "変更", "revision"
 
 
 class RunState(StrEnum):

@@ -23,6 +23,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, message
 from governance.kernel.field_type import Control
 from governance.kernel.field_types import FIELD_TYPES
+from governance.kernel.labels import LabelledEnum
 from governance.permissions import ROLE_PERMISSIONS, Role
 from tenancy.keycloak.port import Realm
 from tests.admin.api.conftest import Caller
@@ -133,6 +134,7 @@ def test_every_field_has_both_labels_and_a_reader(entry_point: EntryPoint) -> No
     for one in entry_point.fields():
         assert one.input.ja != one.name, one.name
         assert one.input.en != one.name, one.name
+        assert one.enum is None or issubclass(one.enum, LabelledEnum), one.name
         # A type of a package's own, such as the ledger's memo, brings its examples as the kernel's types do.
         is_named = one.field_type in FIELD_TYPES or bool(one.field_type.right and one.field_type.wrong)
         assert one.enum is not None or one.input.choices is not None or is_named or one.is_map, one.name
