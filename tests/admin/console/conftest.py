@@ -87,7 +87,7 @@ def factory(actors: Actors) -> Iterator[BillingFactory]:
 
 
 @pytest.fixture
-def sample(web: Flask, factory: BillingFactory, visitors: Visitors) -> ConsoleSample:
+def sample(web: Flask, factory: BillingFactory, visitors: Visitors, monkeypatch: pytest.MonkeyPatch) -> ConsoleSample:
     """Everything the pages show, made through the commands."""
     actors = factory.actors
     factory.add_members(MEMBERS)
@@ -121,7 +121,7 @@ def sample(web: Flask, factory: BillingFactory, visitors: Visitors) -> ConsoleSa
         item_id = cost_items(db.session(), FiscalYear(2025))[0].id
         rule_version_id = rule_versions(db.session())[0].id
         entry_id = entries(db.session(), tenant_id, fiscal_year=2025, limit=1)[0].id
-    web.extensions[PORT] = EmptyKeycloak()
+    monkeypatch.setitem(web.extensions, PORT, EmptyKeycloak())
     return ConsoleSample(
         factory,
         people,
