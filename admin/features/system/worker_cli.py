@@ -1,4 +1,4 @@
-"""`moyai worker`: carries jobs out until it is told to stop. `moyai run` and `moyai up` start one."""
+"""`moyai worker`: runs jobs until SIGTERM or Ctrl-C. `moyai run` and `moyai up` start one."""
 
 from __future__ import annotations
 
