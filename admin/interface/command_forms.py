@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
 from admin.core.language import current_language
-from admin.interface.entry_points import EntryPoint, Fact, PageAddress, Surroundings
+from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress
 from admin.interface.forms import MAX_LENGTH, NOT_OFFERED, Form
 from admin.interface.pages import render_page, session
 from governance.commands import Command
@@ -75,7 +75,7 @@ def _form_view(entry_point: EntryPoint, page: PageAddress) -> Any:
     @requires(entry_point.handler.permission)
     def view(**given: Any) -> AnyResponse | tuple[str, int]:
         # Outside the form's own errors: an address about what is not there is a 404, whatever was typed.
-        about = page.about(session(), given, current_language()) if page.about else Surroundings()
+        about = page.about(session(), given, current_language()) if page.about else FormContext()
         fields = entry_point.fields(without=tuple(given))
         if request.method == "GET":
             return _render_form(entry_point, page, fields, given, about, _initial(page, fields, given))
@@ -154,7 +154,7 @@ def _render_form(
     page: PageAddress,
     fields: list[DeclaredField],
     given: Mapping[str, Any],
-    about: Surroundings,
+    about: FormContext,
     form: Form,
 ) -> tuple[str, int]:
     language = current_language()
@@ -176,13 +176,13 @@ def _render_review(
     page: PageAddress,
     fields: list[DeclaredField],
     command: Command,
-    about: Surroundings,
+    about: FormContext,
     form: Form,
     *,
     has_changed: bool = False,
 ) -> tuple[str, int]:
     language = current_language()
-    more = page.consequences(session(), command, language) if page.consequences else Surroundings()
+    more = page.consequences(session(), command, language) if page.consequences else FormContext()
     form.values[SHOWN_DIGEST] = _digest(page, command)
     entered = [
         Fact(one.input.label.text(language), one.show(getattr(command, one.name), language, session()))
@@ -237,6 +237,6 @@ def _worded(error: Invalid, fields: Iterable[DeclaredField]) -> Invalid:
 
 def _digest(page: PageAddress, command: Command) -> str:
     """The digest of the command and of the figures shown with it, in one language so that both agree."""
-    more = page.consequences(session(), command, "en") if page.consequences else Surroundings()
+    more = page.consequences(session(), command, "en") if page.consequences else FormContext()
     shown = [list(one) for one in more.facts], list(more.warnings)
     return digest_of({"command": command.model_dump(mode="json"), "shown": shown})

@@ -1,7 +1,7 @@
 """Entry points of commands: one declaration from which API route, command-line command, form and confirm page come.
 
 A feature lists its entry points in `entry_points.py`. Nothing here asks which command it serves; what is special of
-one is a function of its declaration: what stands about the form (`about`), what the confirm page adds
+one is a function of its declaration: what is shown beside the form (`about`), what the confirm page adds
 (`consequences`), where it goes afterwards (`then`). Permission, fields, limits, labels and messages are the command's.
 """
 
@@ -30,8 +30,8 @@ class Fact(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a page shows around the form: facts to compare with, and warnings. Both worded for the reader."""
+class FormContext:
+    """What a page shows beside the form: facts to compare with, and warnings, in the language of the request."""
 
     facts: Sequence[Fact] = ()
     warnings: Sequence[str] = ()
@@ -81,8 +81,8 @@ class PageAddress:
     back: Callable[[Mapping[str, Any]], tuple[Label, str]] | None = None
     intro: Label = _NOTHING
     review_intro: Label = _NOTHING
-    about: Callable[[Session, Mapping[str, Any], Language], Surroundings] | None = None
-    consequences: Callable[[Session, Any, Language], Surroundings] | None = None
+    about: Callable[[Session, Mapping[str, Any], Language], FormContext] | None = None
+    consequences: Callable[[Session, Any, Language], FormContext] | None = None
     start: Callable[[Session, Mapping[str, Any]], Mapping[str, object]] | None = None
     is_reviewed: bool = True
     is_dangerous: bool = False

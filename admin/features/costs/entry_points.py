@@ -9,7 +9,7 @@ from flask import url_for
 from sqlalchemy.orm import Session
 
 from admin.core.language import gettext
-from admin.interface.entry_points import EntryPoint, Fact, PageAddress, Surroundings, api, cli
+from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
 from admin.interface.formats import year_label, yen
 from billing.costs.commands import CostWithdrawn, RecordCost, WithdrawCost, define_cost_pool, record_cost, withdraw_cost
 from billing.costs.queries import cost_item, cost_items
@@ -22,7 +22,7 @@ from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.labels import Label
 
 
-def _costs_of_year(session: Session, command: RecordCost, language: Language) -> Surroundings:
+def _costs_of_year(session: Session, command: RecordCost, language: Language) -> FormContext:
     """What the year costs before and after this item."""
     year = FiscalYear(command.fiscal_year)
     before = sum(item.yen for item in cost_items(session, year) if item.kind is ItemKind.COST)
@@ -34,10 +34,10 @@ def _costs_of_year(session: Session, command: RecordCost, language: Language) ->
                 "This year's allocation is already posted: the item affects the shares once a revision is approved."
             )
         )
-    return Surroundings([Fact(gettext("Costs of the year"), f"{yen(before)} → {yen(after)}")], warnings)
+    return FormContext([Fact(gettext("Costs of the year"), f"{yen(before)} → {yen(after)}")], warnings)
 
 
-def _withdrawn_item(session: Session, given: Mapping[str, Any], language: Language) -> Surroundings:
+def _withdrawn_item(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
     """The item as it was recorded. Raises NotFound."""
     item = cost_item(session, given["item_id"])
     facts = [
@@ -55,7 +55,7 @@ def _withdrawn_item(session: Session, given: Mapping[str, Any], language: Langua
         warnings.append(
             gettext("This year's allocation is already posted: the shares change once a revision is approved.")
         )
-    return Surroundings(facts, warnings)
+    return FormContext(facts, warnings)
 
 
 def is_posted(session: Session, fiscal_year: int) -> bool:

@@ -12,7 +12,7 @@ from flask import url_for
 from sqlalchemy.orm import Session
 
 from admin.core.language import gettext
-from admin.interface.entry_points import EntryPoint, Fact, PageAddress, Surroundings, api, cli
+from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
 from admin.interface.formats import day_text, yen
 from billing.ledger.commands import (
     EntryReversed,
@@ -25,7 +25,7 @@ from governance.kernel.errors import Language
 from governance.kernel.labels import Label
 
 
-def _reversed_entry(session: Session, given: Mapping[str, Any], language: Language) -> Surroundings:
+def _reversed_entry(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
     """The entry to be reversed. Raises NotFound."""
     found = entry(session, given["tenant_id"], given["entry_id"])
     facts = [
@@ -34,7 +34,7 @@ def _reversed_entry(session: Session, given: Mapping[str, Any], language: Langua
         Fact(gettext("Date"), day_text(found.happened_on, language)),
         Fact(gettext("Yen"), yen(found.total_yen, language)),
     ]
-    return Surroundings(facts, [gettext("It has already been reversed.")] if found.reversed_by else [])
+    return FormContext(facts, [gettext("It has already been reversed.")] if found.reversed_by else [])
 
 
 def _to_reversal(command: ReverseEntry, result: EntryReversed) -> str:

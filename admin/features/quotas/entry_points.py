@@ -10,7 +10,7 @@ from flask import url_for
 from sqlalchemy.orm import Session
 
 from admin.core.language import gettext
-from admin.interface.entry_points import EntryPoint, Fact, PageAddress, Surroundings, api, cli
+from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
 from governance.kernel import clock
 from governance.kernel.database import db
 from governance.kernel.errors import Language
@@ -21,7 +21,7 @@ from tenancy.quotas.commands import RequestQuota, assign_plan, decide_quota, def
 from tenancy.quotas.quota_value import quota_text
 
 
-def _plans(session: Session, given: Mapping[str, Any], language: Language) -> Surroundings:
+def _plans(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
     """The tenant, its plan today, and what each plan allows. Raises NotFound for the tenant."""
     tenant = directory.tenant_by_id(session, given["tenant_id"])
     present = queries.plan_in_force(session, tenant.id, clock.today())
@@ -33,21 +33,21 @@ def _plans(session: Session, given: Mapping[str, Any], language: Language) -> Su
     for plan in queries.plans(session, clock.today()):
         allowed = (f"{one.label} {quota_text(plan.quotas.get(one.name, 0), language)} {one.unit}" for one in dimensions)
         facts.append(Fact(plan.label, gettext(", ").join(allowed)))
-    return Surroundings(facts)
+    return FormContext(facts)
 
 
-def _tenant(session: Session, given: Mapping[str, Any], language: Language) -> Surroundings:
+def _tenant(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
     """The tenant, and whether it has no plan that could be changed. Raises NotFound."""
     tenant = directory.tenant_by_id(session, given["tenant_id"])
     has_plan = queries.plan_in_force(session, tenant.id, clock.today()) is not None
     warnings = () if has_plan else (gettext("A plan must be assigned first."),)
-    return Surroundings([Fact(gettext("Tenant"), tenant.name)], warnings)
+    return FormContext([Fact(gettext("Tenant"), tenant.name)], warnings)
 
 
-def _before_and_after(session: Session, command: RequestQuota, language: Language) -> Surroundings:
+def _before_and_after(session: Session, command: RequestQuota, language: Language) -> FormContext:
     """The quota in force today beside the one requested."""
     quotas = queries.quotas_in_force(session, command.tenant_id, clock.today())
-    return Surroundings(
+    return FormContext(
         [
             Fact(
                 quota.label,

@@ -9,7 +9,7 @@ from flask import url_for
 from sqlalchemy.orm import Session
 
 from admin.core.language import gettext
-from admin.interface.entry_points import ApiAddress, EntryPoint, Fact, PageAddress, Surroundings, api, cli
+from admin.interface.entry_points import ApiAddress, EntryPoint, Fact, FormContext, PageAddress, api, cli
 from admin.interface.formats import day_text
 from governance.kernel.database import db
 from governance.kernel.errors import Language
@@ -30,7 +30,7 @@ def superseded_version(session: Session, version: RuleVersionFacts) -> RuleVersi
     return max(earlier, key=lambda other: other.valid_from, default=None)
 
 
-def _version(session: Session, given: Mapping[str, Any], language: Language) -> Surroundings:
+def _version(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
     """The version that the address names. Raises NotFound."""
     version = version_by_id(session, given["version_id"])
     facts = [
@@ -38,26 +38,26 @@ def _version(session: Session, given: Mapping[str, Any], language: Language) -> 
         Fact(gettext("Version"), str(version.number)),
         Fact(gettext("In force from"), day_text(version.valid_from)),
     ]
-    return Surroundings(facts)
+    return FormContext(facts)
 
 
-def _undecided_version(session: Session, given: Mapping[str, Any], language: Language) -> Surroundings:
+def _undecided_version(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
     """As `_version`, with a warning where its decision is recorded already."""
     found = _version(session, given, language)
     is_decided = version_by_id(session, given["version_id"]).decision is not None
-    return Surroundings(found.facts, [gettext("Its decision has already been recorded.")] if is_decided else [])
+    return FormContext(found.facts, [gettext("Its decision has already been recorded.")] if is_decided else [])
 
 
-def _ended_version(session: Session, command: AdoptRule, language: Language) -> Surroundings:
+def _ended_version(session: Session, command: AdoptRule, language: Language) -> FormContext:
     """The version that ends where this one begins."""
     version = version_by_id(session, command.version_id)
     ending = superseded_version(session, version)
     if ending is None:
-        return Surroundings()
+        return FormContext()
     words = gettext(
         "version %(number)s, before %(valid_from)s", number=ending.number, valid_from=day_text(version.valid_from)
     )
-    return Surroundings([Fact(gettext("Version that ends"), words)])
+    return FormContext([Fact(gettext("Version that ends"), words)])
 
 
 def _to_version(given: Mapping[str, Any]) -> tuple[Label, str]:
