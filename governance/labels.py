@@ -1,4 +1,4 @@
-"""Labels of permissions, events and roles, in Japanese and English; the terms are those of docs/GLOSSARY.md.
+"""Labels of permissions and events, in Japanese and English; the terms are those of docs/GLOSSARY.md.
 
 Screens, documents and the generated part of the glossary use them. A test refuses one without a label.
 """
@@ -126,22 +126,6 @@ EVENT_LABELS: Final[dict[Event, LabelPair]] = {
     Event.SESSION_CLOSED: ("サインアウトした", "session closed"),
 }
 
-ROLE_LABELS: Final[dict[Role, LabelPair]] = {
-    Role.TENANT_OWNER: ("団体管理者", "tenant owner"),
-    Role.TENANT_USER_ADMIN: ("利用者管理担当", "user administrator of a tenant"),
-    Role.TENANT_CLIENT_ADMIN: ("API利用者管理担当", "client administrator of a tenant"),
-    Role.TENANT_FINANCE: ("会計担当（団体）", "finance of a tenant"),
-    Role.TENANT_AUDITOR: ("監査担当（団体）", "auditor of a tenant"),
-    Role.TENANT_MEMBER: ("利用者", "member"),
-    Role.OPERATOR_ONBOARDING: ("参加手続き担当（県）", "onboarding, operator"),
-    Role.OPERATOR_FINANCE: ("会計担当（県）", "finance, operator"),
-    Role.OPERATOR_APPROVER: ("承認者（県）", "approver, operator"),
-    Role.OPERATOR_SECURITY: ("セキュリティ担当（県）", "security, operator"),
-    Role.OPERATOR_AUDITOR: ("監査担当（県）", "auditor, operator"),
-    Role.BREAK_GLASS: ("緊急時の操作", "break glass"),
-    Role.SYSTEM: ("Moyai自身", "Moyai itself"),
-}
-
 
 def label(of: Permission | Event | Role, language: Language = "ja") -> str:
     """The label of a permission, event or role in the language."""
@@ -150,5 +134,5 @@ def label(of: Permission | Event | Role, language: Language = "ja") -> str:
     elif isinstance(of, Event):
         pair = EVENT_LABELS[of]
     else:
-        pair = ROLE_LABELS[of]
+        return of.label(language)
     return pair[0] if language == "ja" else pair[1]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from governance.kernel.labels import LabelledEnum
+
 
 class Permission(StrEnum):
     """One action that may be asked for: `package:object:action`, `platform:…` for what belongs to no package."""
@@ -83,22 +85,22 @@ class Permission(StrEnum):
     PUBLIC = "platform:public"
 
 
-class Role(StrEnum):
+class Role(LabelledEnum):
     """A role as Keycloak's client `moyai-api` names it. `system` is Moyai's own worker and is in no token."""
 
-    TENANT_OWNER = "tenant-owner"
-    TENANT_USER_ADMIN = "tenant-user-admin"
-    TENANT_CLIENT_ADMIN = "tenant-client-admin"
-    TENANT_FINANCE = "tenant-finance"
-    TENANT_AUDITOR = "tenant-auditor"
-    TENANT_MEMBER = "tenant-member"
-    OPERATOR_ONBOARDING = "operator-onboarding"
-    OPERATOR_FINANCE = "operator-finance"
-    OPERATOR_APPROVER = "operator-approver"
-    OPERATOR_SECURITY = "operator-security"
-    OPERATOR_AUDITOR = "operator-auditor"
-    BREAK_GLASS = "break-glass"
-    SYSTEM = "system"
+    TENANT_OWNER = "tenant-owner", "団体管理者", "tenant owner"
+    TENANT_USER_ADMIN = "tenant-user-admin", "利用者管理担当", "user administrator of a tenant"
+    TENANT_CLIENT_ADMIN = "tenant-client-admin", "API利用者管理担当", "client administrator of a tenant"
+    TENANT_FINANCE = "tenant-finance", "会計担当（団体）", "finance of a tenant"
+    TENANT_AUDITOR = "tenant-auditor", "監査担当（団体）", "auditor of a tenant"
+    TENANT_MEMBER = "tenant-member", "利用者", "member"
+    OPERATOR_ONBOARDING = "operator-onboarding", "参加手続き担当（県）", "onboarding, operator"
+    OPERATOR_FINANCE = "operator-finance", "会計担当（県）", "finance, operator"
+    OPERATOR_APPROVER = "operator-approver", "承認者（県）", "approver, operator"
+    OPERATOR_SECURITY = "operator-security", "セキュリティ担当（県）", "security, operator"
+    OPERATOR_AUDITOR = "operator-auditor", "監査担当（県）", "auditor, operator"
+    BREAK_GLASS = "break-glass", "緊急時の操作", "break glass"
+    SYSTEM = "system", "Moyai自身", "Moyai itself"
 
 
 TENANT_ROLES: Final = frozenset(role for role in Role if role.startswith("tenant-"))

@@ -1,6 +1,6 @@
 """The words of states and kinds on pages, Japanese and English: the glossary's, one word for one thing.
 
-Permissions, events and roles have theirs in `governance.labels`.
+Permissions and events have theirs in `governance.labels`, labelled enums beside their members.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from billing.ledger.periods import EntryKind, PeriodState
 from billing.runs.states import RunKind, RunState
 from governance.approvals import Decision
 from governance.audit.writer import AuditOutcome
+from governance.kernel.labels import LabelledEnum
 from governance.kernel.split import Rounding
-from governance.labels import EVENT_LABELS, PERMISSION_LABELS, ROLE_LABELS, LabelPair
+from governance.labels import EVENT_LABELS, PERMISSION_LABELS, LabelPair
+from governance.permissions import Role
 from tenancy.clients.states import ClientState
 from tenancy.onboarding.models import StepEffect
 from tenancy.onboarding.plan import Action
@@ -37,27 +39,14 @@ class Named(Protocol):
     def label(self) -> str: ...
 
 
+def labels_of(kinds: type[LabelledEnum]) -> dict[str, LabelPair]:
+    """The labels that the members of an enum name themselves."""
+    return {kind: (kind.ja, kind.en) for kind in kinds}
+
+
 LABELS: Final[dict[str, dict[str, LabelPair]]] = {
-    "tenant": {
-        TenantState.APPLIED: ("申請", "applied"),
-        TenantState.SCREENING: ("審査中", "screening"),
-        TenantState.AGREED: ("合意済み", "agreed"),
-        TenantState.PROVISIONING: ("参加手続き中", "being onboarded"),
-        TenantState.TRIAL: ("試行", "trial"),
-        TenantState.ACTIVE: ("参加中", "active"),
-        TenantState.SUSPENDED: ("停止中", "suspended"),
-        TenantState.LEAVING: ("脱退手続き中", "leaving"),
-        TenantState.LEFT: ("脱退", "left"),
-    },
-    "kind": {
-        TenantKind.PREFECTURE: ("都道府県", "prefecture"),
-        TenantKind.CITY: ("市", "city"),
-        TenantKind.TOWN: ("町", "town"),
-        TenantKind.VILLAGE: ("村", "village"),
-        TenantKind.UNION: ("一部事務組合・広域連合", "union"),
-        TenantKind.COMPANY: ("企業", "company"),
-        TenantKind.ASSOCIATE: ("準参加団体", "associate"),
-    },
+    "tenant": labels_of(TenantState),
+    "kind": labels_of(TenantKind),
     "step": {
         StepName.ORGANIZATION: ("組織の作成", "organization"),
         StepName.ROLE_GROUPS: ("役割グループ", "role groups"),
@@ -95,29 +84,10 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
         StepEffect.SENT: ("送信", "sent"),
     },
     "where": {"keycloak": ("認証基盤（Keycloak）", "Keycloak"), "moyai": ("Moyai", "Moyai")},
-    "purpose": {
-        ContactPurpose.GENERAL: ("総合窓口", "general"),
-        ContactPurpose.TECHNICAL: ("技術", "technical"),
-        ContactPurpose.FINANCE: ("会計", "finance"),
-        ContactPurpose.SECURITY: ("情報セキュリティ", "security"),
-    },
-    "statistic": {
-        StatisticKind.POPULATION: ("人口（人）", "population"),
-        StatisticKind.HOUSEHOLDS: ("世帯数（世帯）", "households"),
-        StatisticKind.AREA_KM2: ("面積（km²）", "area (km²)"),
-        StatisticKind.FISCAL_INDEX: ("財政力指数", "fiscal index"),
-    },
-    "member": {
-        MemberState.INVITED: ("招待中", "invited"),
-        MemberState.ACTIVE: ("利用中", "active"),
-        MemberState.SUSPENDED: ("停止中", "suspended"),
-        MemberState.REMOVED: ("削除", "removed"),
-    },
-    "client": {
-        ClientState.REGISTERED: ("登録済み", "registered"),
-        ClientState.ACTIVE: ("利用中", "active"),
-        ClientState.STOPPED: ("停止", "stopped"),
-    },
+    "purpose": labels_of(ContactPurpose),
+    "statistic": labels_of(StatisticKind),
+    "member": labels_of(MemberState),
+    "client": labels_of(ClientState),
     "run": {
         RunState.AWAITING_APPROVAL: ("承認待ち", "awaiting approval"),
         RunState.POSTED: ("記帳済み", "posted"),
@@ -224,7 +194,7 @@ def event_label(value: str) -> str:
 
 def role_label(value: str) -> str:
     """A role's word."""
-    return _label({str(role): words for role, words in ROLE_LABELS.items()}, value)
+    return _label(labels_of(Role), value)
 
 
 def permission_label(value: str) -> str:

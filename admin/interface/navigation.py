@@ -17,7 +17,6 @@ from admin.operations.settings import Settings
 from governance.actors import Actor
 from governance.approvals import count_pending_for
 from governance.kernel.database import db
-from governance.labels import ROLE_LABELS
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.onboarding.queries import count_blocked
@@ -93,7 +92,7 @@ def _build(actor: Actor) -> Navigation:
         product=gettext("Moyai"),
         tenant=tenant.name if current_language() == "ja" else tenant.name_en or tenant.name,
         person=names.get(actor.id, actor.id),
-        roles=gettext(", ").join(either(*ROLE_LABELS[role]) for role in sorted(actor.roles)),
+        roles=gettext(", ").join(role.label(current_language()) for role in sorted(actor.roles)),
         pending_count=count_pending_for(session, decidable_kinds(), decider_id=actor.id)
         + (count_blocked(session) if may(Permission.ONBOARDING_DECIDE) else 0),
         items=_nav_items(actor.is_operator),

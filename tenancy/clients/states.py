@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from governance.kernel.labels import LabelledEnum
 
 
-class ClientState(StrEnum):
+class ClientState(LabelledEnum):
     """Registered until it is in Keycloak, then active; a stopped client gets no token."""
 
-    REGISTERED = "registered"
-    ACTIVE = "active"
-    STOPPED = "stopped"
+    REGISTERED = "registered", "登録済み", "registered"
+    ACTIVE = "active", "利用中", "active"
+    STOPPED = "stopped", "停止", "stopped"

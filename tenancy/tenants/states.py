@@ -6,10 +6,10 @@ Pure. `applied → screening → agreed → provisioning → trial → active �
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from governance.kernel.errors import Conflict, message
+from governance.kernel.labels import LabelledEnum
 
 NO_SUCH_TRANSITION = message(
     "tenant.no_such_transition",
@@ -18,44 +18,48 @@ NO_SUCH_TRANSITION = message(
 )
 
 
-class TenantKind(StrEnum):
-    PREFECTURE = "prefecture"
-    CITY = "city"
-    TOWN = "town"
-    VILLAGE = "village"
-    UNION = "union"
-    COMPANY = "company"
-    ASSOCIATE = "associate"
+class TenantKind(LabelledEnum):
+    """What an organization is: a local government (地方自治法1条の3), a union of them, or another that joins."""
+
+    PREFECTURE = "prefecture", "都道府県", "prefecture"
+    CITY = "city", "市", "city"
+    TOWN = "town", "町", "town"
+    VILLAGE = "village", "村", "village"
+    UNION = "union", "一部事務組合・広域連合", "union"
+    COMPANY = "company", "企業", "company"
+    ASSOCIATE = "associate", "準参加団体", "associate"
 
 
-class TenantState(StrEnum):
-    APPLIED = "applied"
-    SCREENING = "screening"
-    AGREED = "agreed"
-    PROVISIONING = "provisioning"
-    TRIAL = "trial"
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    LEAVING = "leaving"
-    LEFT = "left"
+class TenantState(LabelledEnum):
+    """Where a tenant stands between applying and leaving; TRANSITIONS says what may follow."""
+
+    APPLIED = "applied", "申請", "applied"
+    SCREENING = "screening", "審査中", "screening"
+    AGREED = "agreed", "合意済み", "agreed"
+    PROVISIONING = "provisioning", "参加手続き中", "being onboarded"
+    TRIAL = "trial", "試行", "trial"
+    ACTIVE = "active", "参加中", "active"
+    SUSPENDED = "suspended", "停止中", "suspended"
+    LEAVING = "leaving", "脱退手続き中", "leaving"
+    LEFT = "left", "脱退", "left"
 
 
-class StatisticKind(StrEnum):
-    """Which figure: persons, households, square kilometres, or 財政力指数."""
+class StatisticKind(LabelledEnum):
+    """What a statistic counts or measures: persons, households, square kilometres, or 財政力指数 (a ratio)."""
 
-    POPULATION = "population"
-    HOUSEHOLDS = "households"
-    AREA_KM2 = "area_km2"
-    FISCAL_INDEX = "fiscal_index"
+    POPULATION = "population", "人口（人）", "population"
+    HOUSEHOLDS = "households", "世帯数（世帯）", "households"
+    AREA_KM2 = "area_km2", "面積（km²）", "area (km²)"
+    FISCAL_INDEX = "fiscal_index", "財政力指数", "fiscal index"
 
 
-class ContactPurpose(StrEnum):
+class ContactPurpose(LabelledEnum):
     """What a contact of a tenant is asked about."""
 
-    GENERAL = "general"
-    TECHNICAL = "technical"
-    FINANCE = "finance"
-    SECURITY = "security"
+    GENERAL = "general", "総合窓口", "general"
+    TECHNICAL = "technical", "技術", "technical"
+    FINANCE = "finance", "会計", "finance"
+    SECURITY = "security", "情報セキュリティ", "security"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ TRANSITIONS: Final[dict[TenantState, frozenset[TenantState]]] = {
 
 
 def transition(current: TenantState, to: TenantState) -> TenantState:
-    """The new state, or Conflict naming the moves that are possible."""
+    """Return `to`. Raises Conflict, naming the states that are possible, where TRANSITIONS has no such change."""
     if to not in TRANSITIONS[current]:
         raise Conflict(
             NO_SUCH_TRANSITION,
