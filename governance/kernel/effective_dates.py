@@ -51,20 +51,30 @@ def interval_check(*, may_be_empty: bool = True) -> CheckConstraint:
 
 
 def supersede(
-    session: Session, current: EffectiveDated | None, successor: EffectiveDated, *, later_exists: Message
+    session: Session,
+    current: EffectiveDated | None,
+    successor: EffectiveDated,
+    *,
+    later_exists: Message,
+    may_be_empty: bool = True,
+    **facts: object,
 ) -> None:
-    """Add the successor, and end the open row it replaces, if there is one, on the day the successor begins.
+    """Add the successor, and end the row it replaces, if there is one, on the day the successor begins.
 
-    Raises Conflict (`later_exists` with the facts `given` and `later`, at the field `valid_from`) where the open row
-    begins after the successor: a value that was decided for later is not taken back in passing.
+    Raises Conflict (`later_exists` with the facts `given`, `later` and those passed, at the field `valid_from`) where
+    that row begins after the successor: a value that was decided for later is not taken back in passing. With
+    `may_be_empty=False`, as in the table's `interval_check`, also where both begin on the same day.
     """
     if current is not None:
-        if current.valid_from > successor.valid_from:
+        if current.valid_from > successor.valid_from or (
+            current.valid_from == successor.valid_from and not may_be_empty
+        ):
             raise Conflict(
                 later_exists,
                 field="valid_from",
                 given=successor.valid_from.isoformat(),
                 later=current.valid_from.isoformat(),
+                **facts,
             )
         current.valid_until = successor.valid_from
         # The old row ends before the new one is written: a unique index allows one open row at a time.

@@ -13,6 +13,7 @@ from governance.commands import Command, CommandContext, Result, handles
 from governance.declaration import Input, check
 from governance.events import Event
 from governance.kernel.digest import digest_of
+from governance.kernel.effective_dates import supersede
 from governance.kernel.errors import Conflict, Invalid, message, require_found
 from governance.kernel.field_types import Id, JstDate, PlainLine, Slug
 from governance.kernel.ids import new_id
@@ -43,8 +44,8 @@ NOT_ADOPTED = message(
 )
 OVERLAP = message(
     "rule.overlap",
-    ja="「{rule}」第{number}版が {valid_from} から適用されているため、期間が重なります。",
-    en="Version {number} of “{rule}”, in force from {valid_from}, would overlap.",
+    ja="「{rule}」第{number}版が {later} から適用されているため、期間が重なります。",
+    en="Version {number} of “{rule}”, in force from {later}, would overlap.",
     hint_ja="適用開始日を、その版の開始日より後にしてください。",
     hint_en="Start the new version later than that one.",
 )
@@ -184,20 +185,25 @@ def adopt_rule(ctx: CommandContext, command: AdoptRule) -> RuleAdopted:
         )
     if command.decided_on > ctx.today:
         raise Invalid(DECISION_LATER, field="decided_on", given=command.decided_on)
-    adopted = ctx.session.scalars(
+    overlapping = ctx.session.scalars(
         select(RuleVersion)
         .where(RuleVersion.rule_id == rule.id, RuleVersion.adopted_at.is_not(None))
         .where(or_(RuleVersion.valid_until.is_(None), RuleVersion.valid_until > version.valid_from))
+        .where(*([] if version.valid_until is None else [RuleVersion.valid_from < version.valid_until]))
         .order_by(RuleVersion.valid_from)
     ).all()
-    before = [other for other in adopted if other.valid_from < version.valid_from]
-    for other in adopted:
-        if other not in before and (version.valid_until is None or other.valid_from < version.valid_until):
-            raise Conflict(
-                OVERLAP, field="valid_from", rule=rule.label, number=other.number, valid_from=other.valid_from
-            )
-    for other in before:
-        other.valid_until = version.valid_from
+    # Adopted versions do not overlap, so at most one of these begins earlier; it ends unless a later one is in the way.
+    later = next((other for other in overlapping if other.valid_from >= version.valid_from), None)
+    current = later or next(iter(overlapping), None)
+    supersede(
+        ctx.session,
+        current,
+        version,
+        later_exists=OVERLAP,
+        may_be_empty=False,
+        rule=rule.label,
+        number=None if current is None else current.number,
+    )
     version.adopted_at = ctx.now
     version.adopted_by = ctx.actor.id
     version.decided_by = command.decided_by
@@ -212,7 +218,7 @@ def adopt_rule(ctx: CommandContext, command: AdoptRule) -> RuleAdopted:
         decision_number=command.decision_number,
         decided_on=command.decided_on.isoformat(),
     )
-    return RuleAdopted(version_id=version.id, ended_version_id=before[-1].id if before else None)
+    return RuleAdopted(version_id=version.id, ended_version_id=None if current is None else current.id)
 
 
 @handles(Permission.RULE_END, Event.RULE_ENDED)
@@ -237,9 +243,7 @@ def end_rule(ctx: CommandContext, command: EndRule) -> RuleEnded:
         .order_by(RuleVersion.valid_from)
     ).first()
     if follower is not None and (command.valid_until is None or command.valid_until > follower.valid_from):
-        raise Conflict(
-            OVERLAP, field="valid_until", rule=rule.label, number=follower.number, valid_from=follower.valid_from
-        )
+        raise Conflict(OVERLAP, field="valid_until", rule=rule.label, number=follower.number, later=follower.valid_from)
     version.valid_until = command.valid_until
     until = command.valid_until.isoformat() if command.valid_until else None
     ctx.audit(subject=version.id, rule=rule.name, number=version.number, valid_until=until)
