@@ -11,6 +11,8 @@ from typing import Final, Protocol
 from flask import Flask
 
 from admin.core.language import either, gettext
+from admin.interface.navigation import ApprovalKind
+from billing.allocation.bases import Basis
 from billing.costs.states import ItemKind, TaxKind
 from billing.ledger.chart import AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
@@ -21,11 +23,13 @@ from governance.kernel.labels import LabelledEnum
 from governance.kernel.split import Rounding
 from governance.labels import EVENT_LABELS, PERMISSION_LABELS, LabelPair
 from governance.permissions import Role
+from governance.rules.states import RuleState
 from tenancy.clients.states import ClientState
 from tenancy.onboarding.models import StepEffect
 from tenancy.onboarding.plan import Action
 from tenancy.onboarding.steps import StepDecision, StepName, StepState
 from tenancy.people.states import MemberState
+from tenancy.quotas.states import QuotaPeriod, QuotaRequestState, QuotaSource
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
 
 
@@ -88,74 +92,22 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "statistic": labels_of(StatisticKind),
     "member": labels_of(MemberState),
     "client": labels_of(ClientState),
-    "run": {
-        RunState.AWAITING_APPROVAL: ("承認待ち", "awaiting approval"),
-        RunState.POSTED: ("記帳済み", "posted"),
-        RunState.REJECTED: ("差し戻し", "rejected"),
-    },
-    "run_kind": {kind: (kind.ja, kind.en) for kind in RunKind},
-    "item": {kind: (kind.ja, kind.en) for kind in ItemKind},
-    "tax": {kind: (kind.ja, kind.en) for kind in TaxKind},
-    "rule_state": {
-        "draft": ("案（議決前）", "draft"),
-        "coming": ("施行予定", "upcoming"),
-        "in_force": ("施行中", "in force"),
-        "over": ("終了", "ended"),
-    },
-    "entry": {kind: (kind.ja, kind.en) for kind in EntryKind},
-    "account_kind": {
-        AccountKind.ASSET: ("資産", "asset"),
-        AccountKind.LIABILITY: ("負債", "liability"),
-        AccountKind.EQUITY: ("純資産", "equity"),
-        AccountKind.INCOME: ("収益", "income"),
-        AccountKind.EXPENSE: ("費用", "expense"),
-    },
-    "period": {state: (state.ja, state.en) for state in PeriodState},
-    "outcome": {
-        AuditOutcome.DONE: ("実行", "done"),
-        AuditOutcome.DENIED: ("権限なし", "denied"),
-        AuditOutcome.REFUSED: ("拒否", "refused"),
-        AuditOutcome.FAILED: ("失敗", "failed"),
-    },
-    "decision": {decision: (decision.ja, decision.en) for decision in Decision},
-    "request": {"open": ("決定待ち", "open"), "approved": ("承認", "approved"), "rejected": ("却下", "rejected")},
-    "approval": {"allocation": ("費用按分", "allocation"), "quota": ("利用枠の変更", "quota")},
-    "basis": {
-        "equal": ("均等", "equal"),
-        "equal_by_kind": ("種別ごとの均等", "equal by kind"),
-        "fixed": ("協議で定めた割合", "agreed ratio"),
-        "statistic:population": ("人口", "population"),
-        "statistic:households": ("世帯数", "households"),
-        "statistic:area_km2": ("面積", "area"),
-        "statistic:fiscal_index": ("財政力指数", "fiscal index"),
-    },
-    "rounding": {
-        Rounding.FLOOR_TOTAL_TO_OPERATOR: (
-            "各団体の合計額を切り捨て、端数は県が負担",
-            "each total is rounded down; the prefecture pays the remainder",
-        ),
-        Rounding.FLOOR_TOTAL_TO_LARGEST_SHARE: (
-            "各団体の合計額を切り捨て、端数は負担額の最も大きい団体が負担",
-            "each total is rounded down; the member with the largest share pays the remainder",
-        ),
-        Rounding.LARGEST_REMAINDER: (
-            "各団体の合計額を切り捨て、端数の大きい順に配分",
-            "each total is rounded down; the remainder is distributed by largest remainder",
-        ),
-        Rounding.FLOOR_EACH_COMPONENT_TO_OPERATOR: (
-            "各団体の按分基準ごとの額を切り捨て、端数は県が負担",
-            "each component is rounded down; the prefecture pays the remainder",
-        ),
-        Rounding.HALF_UP_TO_OPERATOR: (
-            "各団体の合計額を四捨五入し、差額は県が負担",
-            "each total is rounded half up; the prefecture pays the difference",
-        ),
-    },
-    "quota_source": {
-        "plan": ("利用プラン", "plan"),
-        "override": ("個別の決定", "individual decision"),
-        "none": ("定めなし", "none"),
-    },
+    "run": labels_of(RunState),
+    "run_kind": labels_of(RunKind),
+    "item": labels_of(ItemKind),
+    "tax": labels_of(TaxKind),
+    "rule_state": labels_of(RuleState),
+    "entry": labels_of(EntryKind),
+    "account_kind": labels_of(AccountKind),
+    "period": labels_of(PeriodState),
+    "outcome": labels_of(AuditOutcome),
+    "decision": labels_of(Decision),
+    "request": labels_of(QuotaRequestState),
+    "approval": labels_of(ApprovalKind),
+    "basis": labels_of(Basis),
+    "rounding": labels_of(Rounding),
+    "quota_source": labels_of(QuotaSource),
+    "each": labels_of(QuotaPeriod),
     "field": {
         "code": ("団体コード", "code"),
         "name": ("名称", "name"),
@@ -163,7 +115,6 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
         "name_en": ("英語の名称", "English name"),
         "valid_from": ("参加開始日", "first day"),
     },
-    "each": {"month": ("月あたり", "per month")},
 }
 """What it is a state or kind of → value → Japanese and English."""
 

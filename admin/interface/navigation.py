@@ -17,6 +17,7 @@ from admin.operations.settings import Settings
 from governance.actors import Actor
 from governance.approvals import count_pending_for
 from governance.kernel.database import db
+from governance.kernel.labels import LabelledEnum
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.onboarding.queries import count_blocked
@@ -47,13 +48,24 @@ class Navigation:
 
 _MENU: Final = "moyai.console.menu"
 
-DECIDED_BY: Final = {"allocation": Permission.ALLOCATION_APPROVE, "quota": Permission.QUOTA_DECIDE}
+
+class ApprovalKind(LabelledEnum):
+    """What a request for approval is about; `kind` of its row."""
+
+    ALLOCATION = "allocation", "費用按分", "allocation"
+    QUOTA = "quota", "利用枠の変更", "quota"
+
+
+DECIDED_BY: Final = {
+    ApprovalKind.ALLOCATION: Permission.ALLOCATION_APPROVE,
+    ApprovalKind.QUOTA: Permission.QUOTA_DECIDE,
+}
 """Kind of request → the permission that decides it."""
 
 
 def decidable_kinds() -> list[str]:
     """The kinds of requests that the one who asks may decide."""
-    return [kind for kind, permission in DECIDED_BY.items() if may(permission)]
+    return [kind.value for kind, permission in DECIDED_BY.items() if may(permission)]
 
 
 def navigation() -> Navigation:

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from governance.kernel.labels import LabelledEnum
 
-class AccountKind(StrEnum):
+
+class AccountKind(LabelledEnum):
     """The five kinds that every double-entry program knows."""
 
-    ASSET = "asset"
-    LIABILITY = "liability"
-    EQUITY = "equity"
-    INCOME = "income"
-    EXPENSE = "expense"
+    ASSET = "asset", "資産", "asset"
+    LIABILITY = "liability", "負債", "liability"
+    EQUITY = "equity", "純資産", "equity"
+    INCOME = "income", "収益", "income"
+    EXPENSE = "expense", "費用", "expense"
 
 
 class AccountCode(StrEnum):

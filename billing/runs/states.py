@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from governance.kernel.labels import LabelledEnum
 
 
@@ -14,9 +12,9 @@ class RunKind(LabelledEnum):
     REVISION = "revision", "変更", "revision"
 
 
-class RunState(StrEnum):
+class RunState(LabelledEnum):
     """A run waits for one decision by another person; both decisions are final."""
 
-    AWAITING_APPROVAL = "awaiting_approval"
-    POSTED = "posted"
-    REJECTED = "rejected"
+    AWAITING_APPROVAL = "awaiting_approval", "承認待ち", "awaiting approval"
+    POSTED = "posted", "記帳済み", "posted"
+    REJECTED = "rejected", "差し戻し", "rejected"

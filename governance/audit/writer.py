@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,17 +13,18 @@ from governance.actors import Actor
 from governance.events import Event
 from governance.kernel.correlation import request_id
 from governance.kernel.ids import new_id
+from governance.kernel.labels import LabelledEnum
 from governance.kernel.pipelined import PipelinedStatement
 from governance.permissions import Permission
 
 
-class AuditOutcome(StrEnum):
+class AuditOutcome(LabelledEnum):
     """How a command ended: done; denied (no permission, own request); refused (a rule); failed (a fault)."""
 
-    DONE = "done"
-    DENIED = "denied"
-    REFUSED = "refused"
-    FAILED = "failed"
+    DONE = "done", "実行", "done"
+    DENIED = "denied", "権限なし", "denied"
+    REFUSED = "refused", "拒否", "refused"
+    FAILED = "failed", "失敗", "failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,28 +9,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 from math import gcd, lcm
 
+from governance.kernel.labels import LabelledEnum
 
-class Rounding(StrEnum):
+
+class Rounding(LabelledEnum):
     """Where a share is rounded to the unit, and who pays the remainder. The names are the contract's."""
 
-    FLOOR_TOTAL_TO_OPERATOR = "floor_total__residual_to_operator"
+    FLOOR_TOTAL_TO_OPERATOR = (
+        "floor_total__residual_to_operator",
+        "各団体の合計額を切り捨て、端数は県が負担",
+        "each total is rounded down; the prefecture pays the remainder",
+    )
     """The sum of a member's components is cut once; the operator bears what is left."""
 
-    FLOOR_TOTAL_TO_LARGEST_SHARE = "floor_total__residual_to_largest_share"
+    FLOOR_TOTAL_TO_LARGEST_SHARE = (
+        "floor_total__residual_to_largest_share",
+        "各団体の合計額を切り捨て、端数は負担額の最も大きい団体が負担",
+        "each total is rounded down; the member with the largest share pays the remainder",
+    )
     """As above, but the member with the largest exact share bears what is left."""
 
-    LARGEST_REMAINDER = "largest_remainder"
+    LARGEST_REMAINDER = (
+        "largest_remainder",
+        "各団体の合計額を切り捨て、端数の大きい順に配分",
+        "each total is rounded down; the remainder is distributed by largest remainder",
+    )
     """Cut once, then one unit each to the largest remainders; less than a unit stays with the operator."""
 
-    FLOOR_EACH_COMPONENT_TO_OPERATOR = "floor_each_component__residual_to_operator"
+    FLOOR_EACH_COMPONENT_TO_OPERATOR = (
+        "floor_each_component__residual_to_operator",
+        "各団体の按分基準ごとの額を切り捨て、端数は県が負担",
+        "each component is rounded down; the prefecture pays the remainder",
+    )
     """Each component of a member is cut, then added; the operator bears what is left."""
 
-    HALF_UP_TO_OPERATOR = "round_half_up__residual_to_operator"
+    HALF_UP_TO_OPERATOR = (
+        "round_half_up__residual_to_operator",
+        "各団体の合計額を四捨五入し、差額は県が負担",
+        "each total is rounded half up; the prefecture pays the difference",
+    )
     """The sum is rounded half up once; the operator bears the difference, which may be negative."""
 
 

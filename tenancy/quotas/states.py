@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from governance.kernel.labels import LabelledEnum
+
 
 class QuotaMeasure(StrEnum):
     """How a dimension is measured: a level at a moment (people, GiB), or a count within a period (API calls)."""
@@ -12,23 +14,23 @@ class QuotaMeasure(StrEnum):
     COUNTER = "counter"
 
 
-class QuotaPeriod(StrEnum):
+class QuotaPeriod(LabelledEnum):
     """After which time a counter starts again at zero (JST)."""
 
-    MONTH = "month"
+    MONTH = "month", "月あたり", "per month"
 
 
-class QuotaSource(StrEnum):
+class QuotaSource(LabelledEnum):
     """Where a value in force comes from: the tenant's own decision, its plan, or neither (the value is 0 then)."""
 
-    OVERRIDE = "override"
-    PLAN = "plan"
-    NONE = "none"
+    OVERRIDE = "override", "個別の決定", "individual decision"
+    PLAN = "plan", "利用プラン", "plan"
+    NONE = "none", "定めなし", "none"
 
 
-class QuotaRequestState(StrEnum):
+class QuotaRequestState(LabelledEnum):
     """`open` until another person decides; the other two are final."""
 
-    OPEN = "open"
-    APPROVED = "approved"
-    REJECTED = "rejected"
+    OPEN = "open", "決定待ち", "open"
+    APPROVED = "approved", "承認", "approved"
+    REJECTED = "rejected", "却下", "rejected"

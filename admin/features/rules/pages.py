@@ -15,9 +15,9 @@ from admin.core.guard import current_actor, requires
 from admin.features.rules.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms, read_form
 from admin.interface.forms import Form
-from admin.interface.labels import LABELS
 from admin.interface.lists import query_uuid
 from admin.interface.pages import render_page, session
+from billing.allocation.bases import Basis
 from governance.kernel import clock
 from governance.kernel.errors import Invalid, message
 from governance.kernel.split import Rounding
@@ -34,6 +34,7 @@ from governance.rules.cost_sharing import (
     read_cost_sharing,
 )
 from governance.rules.queries import RuleVersionFacts, rule_versions, version_by_id
+from governance.rules.states import RuleState
 
 pages = add_forms(Blueprint("rules", __name__, template_folder="templates"), ENTRY_POINTS)
 
@@ -63,10 +64,10 @@ _ERROR_PATH: Final = re.compile(r"body\.components\[(\d+)\](?:\.(\w+))?.*")
 
 @dataclass(frozen=True, slots=True)
 class RuleVersionView:
-    """A version with where it stands today: `draft`, `coming`, `in_force` or `over`."""
+    """A version with its state today."""
 
     facts: RuleVersionFacts
-    state: str
+    state: RuleState
 
 
 @pages.get("/rules")
@@ -123,7 +124,7 @@ def rule_drafting() -> AnyResponse | tuple[str, int]:
         form=form,
         after=after,
         rows=range(1, _FORM_ROWS + 1),
-        bases=LABELS["basis"],
+        bases=list(Basis),
         roundings=list(Rounding),
         deductions=list(DeductionKind),
     )
@@ -133,12 +134,12 @@ def _with_state(version: RuleVersionFacts) -> RuleVersionView:
     return RuleVersionView(version, _state(version, clock.today()))
 
 
-def _state(version: RuleVersionFacts, today: date) -> str:
+def _state(version: RuleVersionFacts, today: date) -> RuleState:
     if version.decision is None:
-        return "draft"
+        return RuleState.DRAFT
     if version.valid_until is not None and version.valid_until <= today:
-        return "over"
-    return "coming" if version.valid_from > today else "in_force"
+        return RuleState.OVER
+    return RuleState.COMING if version.valid_from > today else RuleState.IN_FORCE
 
 
 def _initial_form(after: RuleVersionFacts | None) -> Form:
