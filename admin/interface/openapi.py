@@ -140,7 +140,7 @@ def _path_param(name: str) -> tuple[Any, Any]:
 
 
 def _headers(route: ApiRoute) -> dict[str, tuple[Any, Any]]:
-    key = Annotated[str, Field(min_length=1, max_length=255)]
+    key = Annotated[str, Field(min_length=1, max_length=255, pattern="^[ -~]+$")]
     if route.method == "GET":
         return {}
     headers: dict[str, tuple[Any, Any]] = {

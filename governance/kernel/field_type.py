@@ -7,12 +7,13 @@ Text that a person typed (form, command line) passes `read` first, and only wher
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, ValidationInfo
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from governance.kernel.errors import Invalid, Language
@@ -44,7 +45,8 @@ class FieldType:
     validator, too little; `check` the value, however it came.
 
     `empty` is how null is shown. `right` and `wrong` are typed texts: examples that every entry point takes, and texts
-    with the code they are refused with.
+    with the code they are refused with. `json_schema` is what JSON Schema can say of what `check` takes (bounds,
+    lengths, a pattern): it is published for callers and checks nothing itself.
     """
 
     name: str
@@ -59,12 +61,16 @@ class FieldType:
     is_short: bool = False
     right: tuple[str, ...] = ()
     wrong: tuple[tuple[str, str], ...] = ()
+    json_schema: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         inner = handler(source)
         if self.check is not None:
             inner = core_schema.no_info_after_validator_function(self._checked, inner)
         return core_schema.with_info_before_validator_function(self._before, inner)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(schema) | dict(self.json_schema)
 
     def but(self, **changes: Any) -> FieldType:
         """The same type with some of its traits changed, such as another control."""

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from governance.kernel.codes import LocalGovernmentCode as _Code
 from governance.kernel.era import DATE_BOUNDS, format_day, parse_day
@@ -20,7 +20,13 @@ from governance.kernel.errors import Invalid, Language, message
 from governance.kernel.field_type import Control, FieldType
 from governance.kernel.fiscal_year import FiscalYear as _Year
 from governance.kernel.labels import Label
-from governance.kernel.plain_text import mail_address, plain_line, plain_text
+from governance.kernel.plain_text import (
+    MAX_ADDRESS_LENGTH,
+    MAX_LINE_LENGTH,
+    mail_address,
+    plain_line,
+    plain_text,
+)
 from governance.kernel.yen import MAX_YEN, format_yen, printable, whole_yen, yen_from_form
 
 NOT_A_JSON_DATE = message(
@@ -147,15 +153,20 @@ PLAIN_LINE: Final = FieldType(
     check=lambda value: plain_line(value, field=""),
     right=("くまもと", "Ōita"),
     wrong=((" a", "text.edge_space"), ("a\u200bb", "text.unseen")),
+    json_schema={"minLength": 1, "maxLength": MAX_LINE_LENGTH},
 )
 LONG_LINE: Final = PLAIN_LINE.but(
-    name="long_line", check=lambda value: plain_line(value, field="", most=1_000), control=Control.TEXT
+    name="long_line",
+    check=lambda value: plain_line(value, field="", most=1_000),
+    control=Control.TEXT,
+    json_schema={"minLength": 1, "maxLength": 1_000},
 )
 REASON: Final = PLAIN_LINE.but(
     name="reason",
     check=lambda value: plain_line(value, field="", most=MAX_REASON_LENGTH),
     control=Control.TEXT,
     right=("二重に登録したため", "Recorded twice."),
+    json_schema={"minLength": 1, "maxLength": MAX_REASON_LENGTH},
 )
 PLAIN_TEXT: Final = FieldType(
     name="plain_text",
@@ -164,6 +175,7 @@ PLAIN_TEXT: Final = FieldType(
     control=Control.TEXT,
     right=("第一条\n第二条", "Article 1"),
     wrong=(("a\u200bb", "text.unseen"), (" ", "text.empty")),
+    json_schema={"minLength": 1},
 )
 MAIL_ADDRESS: Final = FieldType(
     name="mail_address",
@@ -173,6 +185,7 @@ MAIL_ADDRESS: Final = FieldType(
     inputmode="email",
     right=("a@example.lg.jp", "b.c@example.com"),
     wrong=(("a@b", "text.not_an_address"), ("あ@example.jp", "text.not_an_address")),
+    json_schema={"format": "email", "maxLength": MAX_ADDRESS_LENGTH},
 )
 SLUG: Final = FieldType(
     name="slug",
@@ -182,6 +195,7 @@ SLUG: Final = FieldType(
     is_short=True,
     right=("running", "r7-two"),
     wrong=(("R7", "input.not_a_slug"), ("-a", "input.not_a_slug")),
+    json_schema={"pattern": f"^{_SLUG.pattern}$"},
 )
 POSITIVE_YEN: Final = FieldType(
     name="positive_yen",
@@ -193,6 +207,7 @@ POSITIVE_YEN: Final = FieldType(
     is_short=True,
     right=("24,000,000", "5"),
     wrong=(("12.5", "yen.not_an_amount"), ("0", "yen.out_of_range")),
+    json_schema={"minimum": 1, "maximum": MAX_YEN},
 )
 YEN: Final = POSITIVE_YEN.but(
     name="yen",
@@ -200,6 +215,7 @@ YEN: Final = POSITIVE_YEN.but(
     check=lambda value: whole_yen(value, field="", least=-MAX_YEN),
     right=("24,000,000", "-5"),
     wrong=(("12.5", "yen.not_an_amount"), ("１０００", "yen.not_ascii")),
+    json_schema={"minimum": -MAX_YEN, "maximum": MAX_YEN},
 )
 FISCAL_YEAR: Final = FieldType(
     name="fiscal_year",
@@ -211,6 +227,7 @@ FISCAL_YEAR: Final = FieldType(
     is_short=True,
     right=("2026", "令和8年度"),
     wrong=(("26", "fiscal_year.not_a_year"), ("1988", "fiscal_year.out_of_bounds")),
+    json_schema={"minimum": DATE_BOUNDS[0].year, "maximum": DATE_BOUNDS[1].year},
 )
 JST_DATE: Final = FieldType(
     name="jst_date",
@@ -264,6 +281,7 @@ GOVERNMENT_CODE: Final = FieldType(
     is_short=True,
     right=("431001", "４３２０２４"),
     wrong=(("431002", "code.check_digit"), ("43100", "code.five_digits")),
+    json_schema={"pattern": "^[0-9]{6}$"},
 )
 
 PlainLine = Annotated[str, StringConstraints(max_length=1_000), PLAIN_LINE]
@@ -281,7 +299,7 @@ PlainText = Annotated[str, PLAIN_TEXT]
 MailAddress = Annotated[str, MAIL_ADDRESS]
 """A mail address in ASCII."""
 
-Slug = Annotated[str, Field(json_schema_extra={"pattern": r"^[a-z][a-z0-9-]{0,59}$"}), SLUG]
+Slug = Annotated[str, SLUG]
 """A stable name for programs."""
 
 Yen = Annotated[int, YEN]

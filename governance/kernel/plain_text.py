@@ -44,6 +44,7 @@ PlainLine = Annotated[str, StringConstraints(max_length=1_000)]
 
 MAX_LINE_LENGTH: Final = 120
 MAX_TEXT_LENGTH: Final = 200_000
+MAX_ADDRESS_LENGTH: Final = 254
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -82,7 +83,7 @@ def plain_text(text: str, *, field: str, most: int = MAX_TEXT_LENGTH) -> str:
 def mail_address(text: str, *, field: str = "email") -> str:
     """An address in ASCII, as entered: letters that look like others cannot be told apart in a mail."""
     found = _ADDRESS.fullmatch(text)
-    if found is None or len(text) > 254 or len(found["local"]) > 64:
+    if found is None or len(text) > MAX_ADDRESS_LENGTH or len(found["local"]) > 64:
         raise Invalid(NOT_AN_ADDRESS, field=field, given=printable(text))
     return text
 
