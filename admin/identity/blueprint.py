@@ -16,20 +16,18 @@ from admin.core.language import current_language
 from admin.identity import bearer, oidc_login
 from admin.identity.cipher import TextCipher
 from admin.identity.commands import CloseSession, OpenSession, SessionEndReason, close_session, open_session
-from admin.identity.oidc_login import NOT_A_MEMBER, AuthenticatedIdentity, OidcLogin
+from admin.identity.oidc_login import OidcLogin
+from admin.identity.persons import person_actor
 from admin.identity.realms import realm_endpoints
-from admin.identity.roles import effective_roles
 from admin.identity.sessions import COOKIE, find_session, new_cookie, sessions_at_keycloak
 from admin.identity.tokens import TokenRejected, TokenVerifier
 from admin.operations.settings import Settings
-from governance.actors import Actor, ActorKind, system_actor
-from governance.kernel import clock
+from governance.actors import system_actor
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import DomainError, NotAllowed, NotFound, message
 from governance.permissions import Permission
 from tenancy.keycloak.keys import load_or_create_keys
 from tenancy.keycloak.port import Realm
-from tenancy.people.membership import membership_status
 from tenancy.tenants.facts import find_by_code
 from tenancy.tenants.facts import operator_id as find_operator
 
@@ -43,13 +41,6 @@ UNKNOWN_CODE = message(
     en="No tenant has the code “{given}”. Check the six digits.",
 )
 NO_OPERATOR = message("sign_in.no_operator", ja="運営者がまだ登録されていません。", en="No operator is registered yet.")
-SUSPENDED = message(
-    "sign_in.closed",
-    ja="この団体、またはあなたの利用は停止されているか、まだ始まっていません。",
-    en="Your tenant or your account is suspended or not active yet.",
-    hint_ja="所属団体の団体管理者または運営者にお問い合わせください。",
-    hint_en="Ask an owner of your tenant or the operator.",
-)
 NO_ROLE = message(
     "sign_in.no_role",
     ja="有効な役割が付与されていません。",
@@ -147,16 +138,18 @@ def callback() -> AnyResponse:
     login_state = oidc_login.decrypt_login_state(services.cipher, request.cookies.get(oidc_login.COOKIE))
     try:
         authenticated = services.oidc_login.finish(login_state, request.args.to_dict())
-        actor = _actor_of(authenticated)
+        person, actor = authenticated.person, person_actor(authenticated.person)
+        if not actor.roles:
+            raise NotAllowed(NO_ROLE)
         _close_current_session(SessionEndReason.SIGNED_IN_ANEW)
-        cookie, secret_hash = new_cookie(authenticated.tenant_id)
+        cookie, secret_hash = new_cookie(person.tenant_id)
         open_session(
             OpenSession(
-                realm=authenticated.realm,
+                realm=person.realm,
                 sid=authenticated.sid,
                 sub=authenticated.sub,
-                person_id=authenticated.person_id,
-                roles=authenticated.roles,
+                person_id=person.person_id,
+                roles=person.roles,
                 secret_hash=secret_hash,
                 csrf_secret=new_secret(),
                 id_token_encrypted=services.cipher.encrypt(authenticated.id_token),
@@ -168,7 +161,7 @@ def callback() -> AnyResponse:
             "sign_in.refused", code=refused.code, realm=login_state.realm.value, tenant=str(login_state.tenant_id)
         )
         raise
-    log.info("sign_in.done", realm=authenticated.realm.value, tenant=str(authenticated.tenant_id), actor=actor.id)
+    log.info("sign_in.done", realm=person.realm.value, tenant=str(person.tenant_id), actor=actor.id)
     answer = redirect(f"{_public_url()}{login_state.back_to}", 303)
     answer.set_cookie(COOKIE, cookie, secure=True, httponly=True, samesite="Lax", path="/")
     _delete_cookie(answer, oidc_login.COOKIE)
@@ -245,20 +238,6 @@ def _redirect_to_keycloak(realm: Realm, tenant_id: UUID) -> AnyResponse:
         path="/",
     )
     return answer
-
-
-def _actor_of(authenticated: AuthenticatedIdentity) -> Actor:
-    """The person as an actor: roles both in the token and granted. Raises NotAllowed when sign-in is not allowed."""
-    with tenant_scope(authenticated.tenant_id):
-        membership = membership_status(db.session(), authenticated.tenant_id, authenticated.person_id, clock.now())
-    if membership is None:
-        raise NotAllowed(NOT_A_MEMBER)
-    if not membership.may_sign_in(authenticated.realm):
-        raise NotAllowed(SUSPENDED)
-    roles = effective_roles(authenticated.roles, membership.granted)
-    if not roles:
-        raise NotAllowed(NO_ROLE)
-    return Actor(str(authenticated.person_id), ActorKind.PERSON, authenticated.tenant_id, roles)
 
 
 def _close_current_session(reason: SessionEndReason) -> None:

@@ -17,13 +17,11 @@ import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 
-from admin.identity.bearer import parse_person_id
 from admin.identity.cipher import TextCipher
+from admin.identity.persons import PersonClaims, read_person
 from admin.identity.realms import RealmEndpoints
-from admin.identity.roles import organization_in, roles_in_token
 from admin.identity.tokens import TokenRejected, TokenVerifier
 from governance.kernel.errors import DependencyUnavailable, NotAllowed, message
-from governance.permissions import Role
 from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
 from tenancy.keycloak.port import CONSOLE_CLIENT, Realm, organization_alias
 
@@ -53,13 +51,6 @@ DECLINED = message(
     hint_ja="団体コードを確かめて、もう一度サインインしてください。",
     hint_en="Check the municipality code and sign in again.",
 )
-NOT_A_MEMBER = message(
-    "sign_in.not_a_member",
-    ja="この団体の利用者として登録されていません。",
-    en="You are not registered with this tenant.",
-    hint_ja="団体コードを確かめるか、所属団体の団体管理者にお問い合わせください。",
-    hint_en="Check the municipality code, or ask an owner of your tenant.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +70,11 @@ class LoginState:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedIdentity:
-    """The verified result of a sign-in. `roles` are those of the token only."""
+    """The verified result of a sign-in: who it is, and the claims `sid` and `sub` of Keycloak's session."""
 
-    realm: Realm
-    tenant_id: UUID
-    person_id: UUID
+    person: PersonClaims
     sid: str
     sub: str
-    roles: frozenset[Role]
     id_token: str
 
 
@@ -144,29 +132,18 @@ class OidcLogin:
                 str(tokens["id_token"]), login_state.realm, login_state.nonce
             )
             access = self._token_verifier.verify_access_token(str(tokens["access_token"]))
-            person_id = parse_person_id(access.claims)
+            claims = access.claims
+            same = (access.realm, claims.get("azp"), claims["sub"]) == (
+                login_state.realm,
+                CONSOLE_CLIENT,
+                about_person["sub"],
+            )
+            if not same or not claims.get("sid"):
+                raise NotAllowed(NOT_OURS)
+            person = read_person(access, login_state.tenant_id)
         except (TokenRejected, KeyError) as refused:
             raise NotAllowed(DECLINED, answer=_sanitize(f"token: {refused}")) from refused
-        claims = access.claims
-        same = (access.realm, claims.get("azp"), claims["sub"]) == (
-            login_state.realm,
-            CONSOLE_CLIENT,
-            about_person["sub"],
-        )
-        if not same or not claims.get("sid"):
-            raise NotAllowed(NOT_OURS)
-        alias = organization_alias(login_state.tenant_id)
-        if login_state.realm is Realm.TENANTS and organization_in(claims, alias) is None:
-            raise NotAllowed(NOT_A_MEMBER)
-        return AuthenticatedIdentity(
-            login_state.realm,
-            login_state.tenant_id,
-            person_id,
-            str(claims["sid"]),
-            str(claims["sub"]),
-            roles_in_token(claims, login_state.realm, alias),
-            str(tokens["id_token"]),
-        )
+        return AuthenticatedIdentity(person, str(claims["sid"]), str(claims["sub"]), str(tokens["id_token"]))
 
     def sign_out_address(self, realm: Realm, id_token: str) -> str:
         """Where to send a browser so that Keycloak's session ends too; with the ID token it asks nothing."""

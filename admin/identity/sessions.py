@@ -18,15 +18,15 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from admin.identity.commands import IDLE
-from admin.identity.roles import effective_roles
+from admin.identity.persons import PersonClaims, person_actor
 from admin.identity.tables import WebSession
-from governance.actors import Actor, ActorKind
+from governance.actors import Actor
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import NotAllowed
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
-from tenancy.people.membership import membership_status
 
 COOKIE: Final = "__Host-moyai-session"
 TOUCH_INTERVAL: Final = timedelta(minutes=1)
@@ -69,13 +69,15 @@ def find_session(cookie: str) -> ActiveSession | None:
                 WebSession.last_seen_at > now - IDLE,
             )
         )
-        membership = None if row is None else membership_status(session, tenant_id, row.person_id, now)
-    if row is None or membership is None or not membership.may_sign_in(Realm(row.realm)):
-        return None
+        if row is None:
+            return None
+        roles = frozenset(Role(role) for role in row.roles)
+        try:
+            actor = person_actor(PersonClaims(Realm(row.realm), tenant_id, row.person_id, roles))
+        except NotAllowed:
+            return None
     if now - row.last_seen_at >= TOUCH_INTERVAL:
         _touch(row, now)
-    roles = effective_roles(frozenset(Role(role) for role in row.roles), membership.granted)
-    actor = Actor(str(row.person_id), ActorKind.PERSON, tenant_id, roles)
     return ActiveSession(row.id, tenant_id, Realm(row.realm), row.csrf_secret, row.id_token_encrypted, actor)
 
 

@@ -1,0 +1,106 @@
+"""From claims to an actor: the one way, for a bearer token, a sign-in and the cookie of a session.
+
+Two errors: TokenRejected for a claim that cannot be read, NotAllowed for a person whom Moyai does not let in now. The
+API answers both with 401 `invalid_token`, sign-in says which, and a session that meets one is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from admin.identity.roles import effective_roles, organization_in, roles_in_token
+from admin.identity.tokens import Claims, TokenRejected, VerifiedToken
+from governance.actors import Actor, ActorKind
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import NotAllowed, message
+from governance.permissions import Role
+from tenancy.keycloak.port import Realm, organization_alias
+from tenancy.people.membership import membership_status
+from tenancy.tenants.facts import operator_id
+
+NOT_A_MEMBER = message(
+    "sign_in.not_a_member",
+    ja="この団体の利用者として登録されていません。",
+    en="You are not registered with this tenant.",
+    hint_ja="団体コードを確かめるか、所属団体の団体管理者にお問い合わせください。",
+    hint_en="Check the municipality code, or ask an owner of your tenant.",
+)
+SUSPENDED = message(
+    "sign_in.closed",
+    ja="この団体、またはあなたの利用は停止されているか、まだ始まっていません。",
+    en="Your tenant or your account is suspended or not active yet.",
+    hint_ja="所属団体の団体管理者または運営者にお問い合わせください。",
+    hint_en="Ask an owner of your tenant or the operator.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonClaims:
+    """A person in one tenant, as a verified token named them; `roles` are those of the token only."""
+
+    realm: Realm
+    tenant_id: UUID
+    person_id: UUID
+    roles: frozenset[Role]
+
+
+def read_person(token: VerifiedToken, tenant_id: UUID | None = None) -> PersonClaims:
+    """The person of a verified access token, in `tenant_id` where it is given.
+
+    Otherwise in the one tenant that a municipal token names, or in the operator's. Raises TokenRejected for a claim
+    that is missing or malformed, NotAllowed where the token does not name the tenant that was given.
+    """
+    claims = token.claims
+    person_id = parse_uuid(claims.get("preferred_username"), "preferred_username")
+    if tenant_id is None:
+        tenant_id = _operator() if token.realm is Realm.OPERATORS else _named_tenant(claims)
+    alias = organization_alias(tenant_id)
+    if token.realm is Realm.TENANTS and organization_in(claims, alias) is None:
+        raise NotAllowed(NOT_A_MEMBER)
+    return PersonClaims(token.realm, tenant_id, person_id, roles_in_token(claims, token.realm, alias))
+
+
+def person_actor(person: PersonClaims) -> Actor:
+    """The person as an actor now, with the roles that token and grants both name; they may be none.
+
+    Raises NotAllowed where the tenant has no such person, or where the state of either lets nobody sign in.
+    """
+    with tenant_scope(person.tenant_id):
+        membership = membership_status(db.session(), person.tenant_id, person.person_id, clock.now())
+    if membership is None:
+        raise NotAllowed(NOT_A_MEMBER)
+    if not membership.may_sign_in(person.realm):
+        raise NotAllowed(SUSPENDED)
+    roles = effective_roles(person.roles, membership.granted)
+    return Actor(str(person.person_id), ActorKind.PERSON, person.tenant_id, roles)
+
+
+def parse_uuid(value: object, claim: str) -> UUID:
+    """The UUID in a claim. Raises TokenRejected with the claim's name for anything else."""
+    try:
+        return UUID(str(value))
+    except ValueError:
+        raise TokenRejected(claim) from None
+
+
+def _operator() -> UUID:
+    with tenant_scope(OPERATOR):
+        tenant_id = operator_id(db.session())
+    if tenant_id is None:
+        raise TokenRejected("tenant")
+    return tenant_id
+
+
+def _named_tenant(claims: Claims) -> UUID:
+    """The tenant of a municipal token. Raises TokenRejected unless it names exactly one, by alias and id alike."""
+    organizations = claims.get("organization")
+    if not isinstance(organizations, dict) or len(organizations) != 1:
+        raise TokenRejected("organization")
+    (alias,) = organizations
+    named = (organization_in(claims, alias) or {}).get("tenant_id")
+    tenant_id = parse_uuid(named[0] if isinstance(named, list) and len(named) == 1 else named, "organization")
+    if organization_alias(tenant_id) != alias:
+        raise TokenRejected("organization")
+    return tenant_id
