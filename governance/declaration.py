@@ -49,8 +49,9 @@ class Input:
     """What is of one field: `Annotated[PlainLine, Input("名称", "Name")]`.
 
     `choices` are loaded in the actor's scope and checked again by the command; `none` says what to do where there are
-    none. `start` is what a form proposes (the model's default is what absence means). `former` are options that the
-    command line still takes. `control` overrides the type's.
+    none. `start` is what a form proposes (the model's default is what absence means). `option` names the option where
+    it is not the field's name, as `--tenant` for each of `tenant_ids`. `former` are options that the command line
+    still takes. `control` overrides the type's.
     """
 
     ja: str
@@ -59,6 +60,7 @@ class Input:
     choices: Choices | None = None
     none: Label | None = None
     start: Callable[[], object] | None = None
+    option: str | None = None
     former: tuple[str, ...] = ()
     control: Control | None = None
 
@@ -104,6 +106,11 @@ class DeclaredField:
     @property
     def hint(self) -> Label:
         return self.input.hint or self.field_type.hint
+
+    @property
+    def option(self) -> str:
+        """The option of the command line: `--fiscal-year`."""
+        return "--" + (self.input.option or self.name).replace("_", "-")
 
     def options(self, session: Session | None, language: Language) -> list[tuple[str, str]]:
         """Value and wording of each choice; empty for a field that is typed."""

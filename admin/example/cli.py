@@ -13,7 +13,9 @@ from admin.example.load import load as load_example
 from admin.example.municipalities import FIRST, SECOND
 from admin.interface.cli_context import app_context
 from admin.interface.output import handle_errors, print_json
+from admin.interface.permitted import PermittedCommand
 from billing.runs.states import RunState
+from governance.permissions import Permission
 
 
 @click.group()
@@ -21,7 +23,7 @@ def example() -> None:
     """例示データ / Example data. Refused when MOYAI_EXAMPLE is 0."""
 
 
-@example.command("load")
+@example.command("load", cls=PermittedCommand, permission=Permission.EXAMPLE_LOAD)
 @click.option(
     "--members",
     type=click.Choice([str(FIRST), str(FIRST + SECOND)]),
@@ -42,7 +44,7 @@ def load(members: str, as_json: bool) -> None:
         print_json(loaded_json(loaded))
 
 
-@example.command("accounts")
+@example.command("accounts", cls=PermittedCommand, permission=Permission.EXAMPLE_LOAD)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @handle_errors
 def accounts(as_json: bool) -> None:

@@ -202,6 +202,11 @@ def cli_commands() -> dict[str, CliCommand]:
     return {name: command for feature in FEATURES for name, command in feature.cli.items()}
 
 
+def all_cli_commands() -> dict[str, click.Command]:
+    """Every top-level command by its name, imported now."""
+    return {name: load_cli_command(command) for name, command in cli_commands().items()}
+
+
 def load_cli_command(command: CliCommand) -> click.Command:
     """Import one command."""
     module, _, name = command.target.partition(":")

@@ -16,7 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from admin.bootstrap import create_core
 from admin.core.logs import configure_logs
 from admin.interface.keycloak_port import close_identities
-from admin.interface.permitted import COMMAND_PERMISSIONS
+from admin.interface.permitted import permission_of
 from admin.operations.settings import Settings
 from governance.actors import Actor, command_line_actor
 from governance.commands import require, system_transaction
@@ -49,12 +49,9 @@ class CliContext:
 
 
 def _required_permission() -> Permission:
-    """What the running command asks: its own permission, or by its path; one that has neither is a bug."""
-    own: Permission | None = getattr(click.get_current_context().command, "permission", None)
-    if own is not None:
-        return own
-    path = click.get_current_context().command_path.split(maxsplit=1)[1]
-    return COMMAND_PERMISSIONS[path]
+    """What the running command asks."""
+    running = click.get_current_context()
+    return permission_of(running.command_path.partition(" ")[2], running.command)
 
 
 @contextmanager

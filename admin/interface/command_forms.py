@@ -17,7 +17,7 @@ from admin.core.guard import current_actor, requires
 from admin.core.language import current_language
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress
 from admin.interface.forms import MAX_LENGTH, NOT_OFFERED, Form
-from admin.interface.pages import render_page, session
+from admin.interface.pages import render_page, session, settings
 from governance.commands import Command
 from governance.declaration import INVALID_FIELD, DeclaredField, InvalidCommand, declared_fields, read_command
 from governance.kernel.digest import digest_of
@@ -63,11 +63,10 @@ def read_form(
         return read_command(command_type, {**_texts(form, fields), **values}, typed=True, given=given)
     except InvalidCommand as invalid:
         for error in invalid.errors:
-            worded = _worded(error, fields)
-            field = spell(worded.field or "")
+            field = spell(error.field or "")
             # What the page refused while it read its own fields is not refused twice.
             if field not in {known.name for known in form.errors}:
-                form.add_error(Invalid(worded.message, field=field, **worded.facts))
+                form.add_error(_worded(error, declared_fields(command_type)).at(field))
         return None
 
 
@@ -84,23 +83,18 @@ def _form_view(entry_point: EntryPoint, page: PageAddress) -> Any:
         if form.step == "enter":
             return _render_form(entry_point, page, fields, given, about, form)
         try:
-            command = read_command(entry_point.command_type, texts, typed=True, given=given)
-        except InvalidCommand as invalid:
-            for error in invalid.errors:
-                form.add_error(_worded(error, fields))
-            return _render_form(entry_point, page, fields, given, about, form)
-        if not_offered := _not_offered(fields, texts):
-            for error in not_offered:
-                form.add_error(error)
-            return _render_form(entry_point, page, fields, given, about, form)
-        if not form.is_final:
-            return _render_review(entry_point, page, fields, command, about, form)
-        try:
+            filled = entry_point.fill(settings())
+            command = read_command(entry_point.command_type, texts, typed=True, given={**given, **filled})
+            if (not_offered := _not_offered(fields, texts)) and not _is_done(entry_point, command, form):
+                raise InvalidCommand(not_offered)
+            if not form.is_final:
+                return _render_review(entry_point, page, fields, command, about, form)
             if _has_changed(entry_point, page, command, form):
                 return _render_review(entry_point, page, fields, command, about, form, has_changed=True)
             result = entry_point.handler(command, actor=current_actor(), key=form.key)
         except DomainError as refusal:
-            form.add_error(refusal)
+            for error in refusal.errors if isinstance(refusal, InvalidCommand) else (refusal,):
+                form.add_error(_worded(error, fields))
             return _render_form(entry_point, page, fields, given, about, form)
         return redirect(page.then(command, result), 303)
 
@@ -211,9 +205,12 @@ def _back(page: PageAddress, given: Mapping[str, Any], language: Language) -> tu
 def _has_changed(entry_point: EntryPoint, page: PageAddress, command: Command, form: Form) -> bool:
     """Whether what was confirmed is no longer what would be done. What was done with this key already stays done."""
     shown = form.values.pop(SHOWN_DIGEST, "")
-    if not shown or shown == _digest(page, command):
-        return False
-    return entry_point.handler.previous_result(command, actor=current_actor(), key=form.key) is None
+    return bool(shown) and shown != _digest(page, command) and not _is_done(entry_point, command, form)
+
+
+def _is_done(entry_point: EntryPoint, command: Command, form: Form) -> bool:
+    """Whether this form was carried out before: the second of two clicks."""
+    return entry_point.handler.previous_result(command, actor=current_actor(), key=form.key) is not None
 
 
 def _not_offered(fields: Iterable[DeclaredField], texts: Mapping[str, Any]) -> list[Invalid]:
@@ -227,7 +224,7 @@ def _not_offered(fields: Iterable[DeclaredField], texts: Mapping[str, Any]) -> l
     return refused
 
 
-def _worded(error: Invalid, fields: Iterable[DeclaredField]) -> Invalid:
+def _worded(error: DomainError, fields: Iterable[DeclaredField]) -> DomainError:
     """An error of pydantic's names the field as the form does: by its label."""
     labels = {one.name: one.input.label.text(current_language()) for one in fields}
     if error.message is not INVALID_FIELD or error.field not in labels:

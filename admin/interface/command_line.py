@@ -1,14 +1,16 @@
 """The command line of commands, derived from their entry points: arguments, options, key, answer.
 
-A group is made with `command_group`; commands of queries are added to it by hand. What a person types is read by the
-fields' types; an error names the option or argument that was typed. How a command reaches Moyai is the transport's.
+A group is made with `command_group`; commands that read are added to it with `query`. What a person types is read by
+the fields' types; an error names the option or argument that was typed. How a command reaches Moyai is the transport's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from functools import wraps
+from typing import Any, Final, Protocol, TypeVar
+from uuid import UUID
 
 import click
 from pydantic import BaseModel
@@ -16,10 +18,12 @@ from pydantic import BaseModel
 from admin.interface.cli_context import CliContext, app_context
 from admin.interface.entry_points import EntryPoint
 from admin.interface.option_names import FILE_TOO_LARGE
-from admin.interface.output import handle_errors
+from admin.interface.output import Answer, handle_errors, print_answer
 from admin.interface.param_types import as_json_option, find_tenant_id, print_result
-from governance.commands import Command, CommandHandler, Result
+from admin.interface.permitted import PermittedCommand
+from governance.commands import Command, CommandHandler, Result, system_transaction
 from governance.declaration import DeclaredField, declared_field, read_command
+from governance.kernel.database import OPERATOR
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.kernel.field_type import Control
 from governance.kernel.field_types import PLAIN_TEXT
@@ -32,7 +36,8 @@ NOT_UTF8: Final = message(
     "cli.not_utf8", ja="ファイルを UTF-8 として読めません。", en="The file cannot be read as UTF-8."
 )
 
-_TENANT: Final = "tenant_id"
+_TENANTS: Final = frozenset({"tenant_id", "tenant_ids"})
+"""Fields that refer to tenants, each typed as its code or id."""
 _FORMER: Final = "former__"
 
 
@@ -54,17 +59,36 @@ class InProcess:
         return result
 
 
-class PermittedCommand(click.Command):
-    """A click command that names the permission it asks for."""
-
-    def __init__(self, *args: Any, permission: Permission, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.permission = permission
+QueryT = TypeVar("QueryT", bound=Callable[..., Answer | BaseModel])
 
 
-def command_group(name: str, help_text: str, entry_points: Iterable[EntryPoint] = ()) -> click.Group:
+class CommandGroup(click.Group):
+    """A group of `moyai`, to which `query` adds commands that read."""
+
+    def query(self, name: str, permission: Permission) -> Callable[[QueryT], QueryT]:
+        """Add a command that reads; `--json` comes with it.
+
+        The function is called with a session that sees all tenants and with what was typed. It returns what is
+        printed. Its docstring is the help text.
+        """
+
+        def add(function: QueryT) -> QueryT:
+            @wraps(function)
+            def callback(*, as_json: bool, **typed: Any) -> None:
+                with app_context(), system_transaction(OPERATOR) as session:
+                    found = function(session, **typed)
+                print_answer(found, as_json)
+
+            decorate = self.command(name, cls=PermittedCommand, permission=permission)
+            decorate(as_json_option(handle_errors(callback)))
+            return function
+
+        return add
+
+
+def command_group(name: str, help_text: str, entry_points: Iterable[EntryPoint] = ()) -> CommandGroup:
     """A group with the commands of those entry points whose path begins with its name."""
-    group = click.Group(name, help=help_text)
+    group = CommandGroup(name, help=help_text)
     for entry_point in entry_points:
         if entry_point.cli is not None and entry_point.cli.group == name:
             group.add_command(derive_command(entry_point))
@@ -97,16 +121,13 @@ def derive_command(entry_point: EntryPoint) -> click.Command:
     def callback(**typed: Any) -> None:
         as_json, key = typed.pop("as_json"), typed.pop("key") or str(new_id())
         texts = _texts(entry_point, [*positional, *fields], typed)
-        with _spelled(entry_point):
-            if _TENANT not in address.arguments:
-                command = read_command(entry_point.command_type, texts, typed=True)
-                with app_context() as context:
-                    result = InProcess(context).execute(entry_point.handler, command, key)
-            else:
-                with app_context() as context:
-                    given = {_TENANT: find_tenant_id(texts.pop(_TENANT))}
-                    command = read_command(entry_point.command_type, texts, typed=True, given=given)
-                    result = InProcess(context).execute(entry_point.handler, command, key)
+        with _spelled(entry_point), app_context() as context:
+            given = entry_point.fill(context.settings)
+            for name in _TENANTS & texts.keys():
+                codes = texts.pop(name)
+                given[name] = _tenant_ids(name, codes) if isinstance(codes, list) else find_tenant_id(codes, field=name)
+            command = read_command(entry_point.command_type, texts, typed=True, given=given)
+            result = InProcess(context).execute(entry_point.handler, command, key)
         click.echo(f"key: {key}", err=True)
         print_result(result.model_dump(mode="json"), as_json)
 
@@ -122,7 +143,11 @@ def derive_command(entry_point: EntryPoint) -> click.Command:
 
 
 def _metavar(one: DeclaredField) -> str:
-    return "CODE" if one.name == _TENANT else one.name.upper()
+    return "CODE" if one.name in _TENANTS else one.name.upper()
+
+
+def _tenant_ids(field: str, codes: Iterable[str]) -> list[UUID]:
+    return [find_tenant_id(code, field=field) for code in codes]
 
 
 def _argument(one: DeclaredField) -> click.Argument:
@@ -131,7 +156,7 @@ def _argument(one: DeclaredField) -> click.Argument:
 
 
 def _option(one: DeclaredField) -> click.Option:
-    name = f"--{one.name.replace('_', '-')}"
+    name = one.option
     required = one.is_required and not one.input.former
     words = ". ".join(text for text in (f"{one.input.ja} / {one.input.en}", one.hint.en) if text)
     if one.control is Control.YES_NO:
@@ -141,7 +166,12 @@ def _option(one: DeclaredField) -> click.Option:
     if one.is_map:
         return click.Option([name, one.name], type=(str, str), multiple=True, required=required, help=words)
     return click.Option(
-        [name, one.name], type=_choice(one), multiple=one.is_list, required=required and not one.is_list, help=words
+        [name, one.name],
+        type=_choice(one),
+        metavar=_metavar(one) if one.name in _TENANTS else None,
+        multiple=one.is_list,
+        required=required and not one.is_list,
+        help=words,
     )
 
 
@@ -156,7 +186,7 @@ def _texts(entry_point: EntryPoint, fields: Iterable[DeclaredField], typed: Mapp
         value = typed.get(one.name)
         former = typed.get(f"{_FORMER}{one.name}")
         if former:
-            click.echo(f"--{one.input.former[0]} → --{one.name.replace('_', '-')}", err=True)
+            click.echo(f"--{one.input.former[0]} → {one.option}", err=True)
             value = former
         if value is None or value == ():
             # A field that allows null and has no default is null where it was not given.
@@ -206,5 +236,5 @@ def _typed_name(entry_point: EntryPoint, field: str) -> str:
         one = declared_field(entry_point.command_type, root)
         return ("FILE" if one.control is Control.FILE else _metavar(one)) + dot + rest
     if root in entry_point.command_type.model_fields:
-        return f"--{root.replace('_', '-')}{dot}{rest}"
+        return declared_field(entry_point.command_type, root).option + dot + rest
     return field

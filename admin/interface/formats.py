@@ -10,10 +10,11 @@ from typing import Any, Final
 from flask import Flask
 from markupsafe import Markup, escape
 
-from admin.core.language import current_language
+from admin.core.language import current_language, either
 from governance.kernel.clock import JST
 from governance.kernel.era import format_day
 from governance.kernel.errors import Language
+from governance.kernel.field_types import UNLIMITED
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount
 from governance.rules.cost_sharing import BasisDate
@@ -49,6 +50,11 @@ def yen(value: int | None, language: Language | None = None) -> str:
 def count(number: int | None) -> str:
     """A whole number with grouping."""
     return NO_VALUE if number is None else f"{number:,}"
+
+
+def limit(value: int | None) -> str:
+    """The value of a quota; the word for unlimited where it is None."""
+    return either(*UNLIMITED) if value is None else count(value)
 
 
 def percent(share: Fraction | None) -> str:
@@ -153,6 +159,7 @@ def init_formats(app: Flask) -> None:
         credit=credit,
         yen=yen,
         count=count,
+        limit=limit,
         percent=percent,
         exact=exact,
         decimal_text=decimal_text,

@@ -26,8 +26,8 @@ from governance.permissions import Role
 from governance.rules.states import RuleState
 from tenancy.clients.states import ClientState
 from tenancy.onboarding.models import StepEffect
-from tenancy.onboarding.plan import Action
-from tenancy.onboarding.steps import StepDecision, StepName, StepState
+from tenancy.onboarding.plan import Action, Target
+from tenancy.onboarding.steps import StepName, StepState
 from tenancy.people.states import MemberState
 from tenancy.quotas.states import QuotaPeriod, QuotaRequestState, QuotaSource
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
@@ -51,43 +51,12 @@ def labels_of(kinds: type[LabelledEnum]) -> dict[str, LabelPair]:
 LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "tenant": labels_of(TenantState),
     "kind": labels_of(TenantKind),
-    "step": {
-        StepName.ORGANIZATION: ("組織の作成", "organization"),
-        StepName.ROLE_GROUPS: ("役割グループ", "role groups"),
-        StepName.FIRST_OWNER: ("最初の団体管理者", "first owner"),
-        StepName.PASSWORD_MAIL: ("パスワード設定メール", "password email"),
-        StepName.PEOPLE: ("利用者", "people"),
-        StepName.SERVICE_CLIENT: ("API利用者", "service client"),
-        StepName.QUOTAS: ("利用プランと利用枠", "plan and quotas"),
-        StepName.AGREEMENT: ("協定への同意", "agreement"),
-        StepName.MEMBERSHIP: ("参加の開始", "membership"),
-    },
+    "step": labels_of(StepName),
     # Of a step and of an onboarding as a whole, which is in one of the same states.
-    "progress": {
-        StepState.QUEUED: ("未着手", "not started"),
-        StepState.RUNNING: ("処理中", "running"),
-        StepState.WAITING: ("待機中", "waiting"),
-        StepState.DONE: ("完了", "done"),
-        StepState.SKIPPED: ("省略", "skipped"),
-        StepState.FAILED: ("判断が必要", "needs a decision"),
-    },
-    "choice": {
-        StepDecision.RETRY: ("やり直す", "retry"),
-        StepDecision.SKIP: ("飛ばす", "skip"),
-        StepDecision.ADOPT: ("済んだものとして引き取る", "accept as done"),
-    },
-    "action": {
-        Action.CREATE: ("作成", "create"),
-        Action.CHANGE: ("変更", "change"),
-        Action.KEEP: ("そのまま", "no change"),
-    },
-    "effect": {
-        StepEffect.CREATED: ("作成", "created"),
-        StepEffect.CHANGED: ("変更", "changed"),
-        StepEffect.KEPT: ("そのまま", "no change"),
-        StepEffect.SENT: ("送信", "sent"),
-    },
-    "where": {"keycloak": ("認証基盤（Keycloak）", "Keycloak"), "moyai": ("Moyai", "Moyai")},
+    "progress": labels_of(StepState),
+    "action": labels_of(Action),
+    "effect": labels_of(StepEffect),
+    "where": labels_of(Target),
     "purpose": labels_of(ContactPurpose),
     "statistic": labels_of(StatisticKind),
     "member": labels_of(MemberState),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
@@ -49,6 +50,30 @@ def print_json(result: Mapping[str, Any] | BaseModel) -> None:
     Read models, ids, dates and instants in it are written as the API writes them.
     """
     click.echo(json.dumps(to_jsonable_python(result), ensure_ascii=False, indent=2).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command prints: `json` is the one object of `--json`, `lines` what people read without it."""
+
+    json: BaseModel | Mapping[str, Any]
+    lines: Iterable[str]
+
+
+def rows(name: str, models: Sequence[ModelT], line: Callable[[ModelT], str]) -> Answer:
+    """Read models as `{name: [model, …]}`, or the `line` of each."""
+    return Answer({name: models}, map(line, models))
+
+
+def print_answer(answer: Answer | BaseModel, as_json: bool) -> None:
+    """Print an answer; a read model alone as one object, or a line `name: value` for each field that has a value."""
+    if isinstance(answer, BaseModel):
+        print_model(answer, as_json)
+    elif as_json:
+        print_json(answer.json)
+    else:
+        for line in answer.lines:
+            click.echo(line)
 
 
 def print_model(model: BaseModel, as_json: bool) -> None:

@@ -1,24 +1,48 @@
-"""Which permission each command of the command line asks: one table, so that none can be forgotten.
+"""The permission of each command of the command line: the command names its own.
 
 The person at the operator's machine holds the operator's roles; the command bus checks once more.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
+import click
+
+from governance.permissions import Permission
 from governance.permissions import Permission as P
 
+
+class PermittedCommand(click.Command):
+    """A click command that names the permission it asks for."""
+
+    def __init__(self, *args: Any, permission: Permission, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.permission = permission
+
+
+def command_permissions(commands: Mapping[str, click.Command]) -> dict[str, Permission]:
+    """Command path without the program's name → permission, for each of these commands and those in their groups."""
+    return {
+        path: permission_of(path, command) for name, one in commands.items() for path, command in _leaves(name, one)
+    }
+
+
+def permission_of(path: str, command: click.Command) -> Permission:
+    """The permission of the command at this path. Raises KeyError for one that names none: a bug."""
+    return command.permission if isinstance(command, PermittedCommand) else COMMAND_PERMISSIONS[path]
+
+
+def _leaves(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        for name, one in command.commands.items():
+            yield from _leaves(f"{path} {name}", one)
+    else:
+        yield path, command
+
+
 COMMAND_PERMISSIONS: Final[dict[str, P]] = {
-    "run": P.SERVERS_RUN,
-    "up": P.SERVERS_RUN,
-    "down": P.SERVERS_RUN,
-    "supervise": P.SERVERS_RUN,
-    "worker": P.SERVERS_RUN,
-    "status": P.PUBLIC,
-    "permissions": P.PUBLIC,
-    "openapi": P.PUBLIC,
-    "keycloak configure": P.KEYCLOAK_CONFIGURE,
     "operator register": P.OPERATOR_REGISTER,
     "tenant list": P.TENANT_READ,
     "tenant show": P.TENANT_READ,
@@ -39,67 +63,5 @@ COMMAND_PERMISSIONS: Final[dict[str, P]] = {
     "service-client list": P.CLIENT_READ,
     "service-client show": P.CLIENT_READ,
     "service-client register": P.CLIENT_REGISTER,
-    "quota plans": P.PLAN_READ,
-    "quota list": P.QUOTA_READ,
-    "quota requests": P.QUOTA_READ,
-    "quota request-show": P.QUOTA_READ,
-    "quota define": P.PLAN_DEFINE,
-    "quota assign": P.PLAN_ASSIGN,
-    "quota request": P.QUOTA_REQUEST,
-    "quota decide": P.QUOTA_DECIDE,
-    "agreement list": P.AGREEMENT_READ,
-    "agreement show": P.AGREEMENT_READ,
-    "agreement acceptances": P.AGREEMENT_READ,
-    "agreement publish": P.AGREEMENT_PUBLISH,
-    "agreement accept": P.AGREEMENT_ACCEPT,
-    "cohort list": P.COHORT_READ,
-    "cohort show": P.COHORT_READ,
-    "cohort define": P.COHORT_DEFINE,
-    "cohort plan": P.COHORT_READ,
-    "cohort apply": P.COHORT_APPLY,
-    "onboarding list": P.ONBOARDING_READ,
-    "onboarding show": P.ONBOARDING_READ,
-    "onboarding start": P.ONBOARDING_START,
-    "onboarding decide": P.ONBOARDING_DECIDE,
-    "drift": P.DRIFT_READ,
-    "rule list": P.RULE_READ,
-    "rule show": P.RULE_READ,
-    "rule draft": P.RULE_DRAFT,
-    "rule adopt": P.RULE_ADOPT,
-    "rule end": P.RULE_END,
-    "cost list": P.COST_READ,
-    "cost pools": P.COST_READ,
-    "cost pool": P.COST_POOL_DEFINE,
-    "cost record": P.COST_RECORD,
-    "cost withdraw": P.COST_WITHDRAW,
-    "allocation compute": P.ALLOCATION_COMPUTE,
-    "allocation show": P.ALLOCATION_READ,
-    "allocation runs": P.ALLOCATION_READ,
-    "allocation run": P.ALLOCATION_READ,
-    "allocation workings": P.ALLOCATION_READ,
-    "allocation shares": P.ALLOCATION_READ,
-    "allocation share": P.ALLOCATION_READ,
-    "allocation prepare": P.ALLOCATION_PREPARE,
-    "allocation approve": P.ALLOCATION_APPROVE,
-    "allocation reject": P.ALLOCATION_REJECT,
-    "notice list": P.NOTICE_READ,
-    "notice pdf": P.NOTICE_READ,
-    "notice issue": P.NOTICE_ISSUE,
-    "ledger post": P.LEDGER_POST,
-    "ledger reverse": P.LEDGER_REVERSE,
-    "ledger period": P.PERIOD_CHANGE_STATE,
-    "ledger verify": P.LEDGER_READ,
-    "ledger export": P.LEDGER_READ,
-    "ledger books": P.LEDGER_READ,
-    "ledger entries": P.LEDGER_READ,
-    "ledger entry": P.LEDGER_READ,
-    "ledger balances": P.LEDGER_READ,
-    "ledger periods": P.LEDGER_READ,
-    "approval list": P.OVERVIEW_READ,
-    "mail list": P.MAIL_READ,
-    "audit list": P.AUDIT_READ,
-    "audit verify": P.AUDIT_VERIFY,
-    "example load": P.EXAMPLE_LOAD,
-    "example accounts": P.EXAMPLE_LOAD,
 }
-"""Command path without the program's name → permission."""
+"""Command path without the program's name → permission, for commands that do not name it themselves yet."""

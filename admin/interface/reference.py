@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from flask import Flask
 
 from admin.core.guard import list_routes
-from admin.interface.permitted import COMMAND_PERMISSIONS
 from governance.commands import COMMANDS, Commands
 from governance.events import Event
 from governance.kernel.models import ReadModel
@@ -62,8 +62,11 @@ class PermissionReference(ReadModel):
     commands: tuple[CommandFacts, ...]
 
 
-def permissions(app: Flask) -> PermissionReference:
-    """The reference of this application: routes in the order of registration, commands by name."""
+def permissions(app: Flask, command_line: Mapping[str, Permission]) -> PermissionReference:
+    """The reference of this application: routes in the order of registration, commands by name.
+
+    `command_line` is the permission of each command-line command by its path without the program's name.
+    """
     return PermissionReference(
         permissions=tuple(
             PermissionFacts(
@@ -81,8 +84,7 @@ def permissions(app: Flask) -> PermissionReference:
             for route in list_routes(app)
         ),
         command_line=tuple(
-            CliCommandFacts(command=f"moyai {path}", permission=permission)
-            for path, permission in COMMAND_PERMISSIONS.items()
+            CliCommandFacts(command=f"moyai {path}", permission=permission) for path, permission in command_line.items()
         ),
         commands=tuple(
             CommandFacts(command=name, permission=command.permission, event=command.event)

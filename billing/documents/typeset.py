@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any, Final
 
 import typst
+from pydantic import BaseModel
 
 from governance.kernel.errors import Conflict, message
 
@@ -31,13 +32,13 @@ _TEMPLATES: Final = Path(__file__).parent
 _compiler_lock = Lock()
 
 
-def typeset(template: str, facts: dict[str, Any], made_at: datetime) -> bytes:
+def typeset(template: str, facts: BaseModel, made_at: datetime) -> bytes:
     """The document as PDF/UA-1 (A4, tagged, Japanese). `made_at` is the time it says it was made, to the second.
 
     Raises Conflict for a character that the font cannot show: a paper with a hole in a name is not issued. A template
     that does not fit its facts is a bug and raises what Typst says.
     """
-    inputs = {"facts": json.dumps(facts, ensure_ascii=False), "made_at": json.dumps(_parts(made_at))}
+    inputs = {"facts": facts.model_dump_json(), "made_at": json.dumps(_parts(made_at))}
     # A compiler keeps its fonts and templates parsed, and is not meant for two threads.
     with _compiler_lock:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
+from typing import Annotated
 from uuid import UUID
 
 from sqlalchemy import select
@@ -15,14 +16,15 @@ from billing.notices.tables import Notice
 from billing.runs.queries import run_by_id, workings_of_run
 from billing.runs.states import RunState
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.era import format_day
 from governance.kernel.errors import Conflict, Invalid, message
-from governance.kernel.field_types import JstDate
+from governance.kernel.field_types import Flag, Id, JstDate, PlainLine
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
+from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
-from governance.kernel.plain_text import PlainLine, plain_line
 from governance.permissions import Permission
 from tenancy import directory
 
@@ -50,23 +52,40 @@ ISSUED_IN_FUTURE = message(
 class IssueNotices(Command):
     """One notice for each municipality of a posted run. What is left out is worded from the run and the operator.
 
-    `issued_on` is today where nothing else is said; `due_on` is the first business day at least 14 days later.
-    `is_example` marks the paper as 例示データ.
+    `is_example` marks the paper as 例示データ; the installation says whether its data are an example.
     """
 
-    run_id: UUID
-    issued_on: JstDate | None = None
-    due_on: JstDate | None = None
-    issuer: PlainLine | None = None
-    revenue_account: PlainLine = "分担金及び負担金"
-    claim: PlainLine | None = None
-    payable_at: PlainLine | None = None
-    contact: PlainLine | None = None
-    is_example: bool = False
+    run_id: Annotated[Id, Input("按分の回", "Run")]
+    issued_on: Annotated[JstDate | None, Input("発行日", "Issued on", Label("空にすると今日", "today if empty"))] = None
+    due_on: Annotated[
+        JstDate | None,
+        Input(
+            "納期限",
+            "Due on",
+            Label(
+                "空にすると、14 日以上あとの最初の営業日",
+                "if empty: the first business day at least 14 days later",
+            ),
+        ),
+    ] = None
+    issuer: Annotated[
+        PlainLine | None, Input("発行者", "Issuer", Label("空にすると運営者の名称", "the operator's name if empty"))
+    ] = None
+    revenue_account: Annotated[PlainLine, Input("歳入科目", "Revenue account")] = "分担金及び負担金"
+    claim: Annotated[
+        PlainLine | None,
+        Input("納付の請求の事由", "Reason of the claim", Label("空にすると定型の文", "a standard text if empty")),
+    ] = None
+    payable_at: Annotated[
+        PlainLine | None,
+        Input("納付場所", "Where to pay", Label("空にすると運営者の指定金融機関など", "the operator's banks if empty")),
+    ] = None
+    contact: Annotated[PlainLine | None, Input("問い合わせ先", "Contact")] = None
+    is_example: Annotated[Flag, Input("例示データ", "Example")] = False
 
 
 class NoticesIssued(Result):
-    """The notices by municipality code, and the day they are due; None where nobody owes anything by this run."""
+    """The ids of the notices by municipality code, and the due date; null where no municipality has to pay."""
 
     notices: dict[str, UUID]
     issued_on: date
@@ -75,9 +94,10 @@ class NoticesIssued(Result):
 
 @handles(Permission.NOTICE_ISSUE, Event.NOTICE_ISSUED)
 def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
-    """Issue the notices of a run: facts, paper and its SHA-256 are kept and never change.
+    """Issue the notices of a run. Content, PDF and its SHA-256 are stored and never change.
 
-    Raises NotFound, Conflict (not posted, or issued already) and Invalid (a due day that is none).
+    Raises NotFound, Conflict (not posted, or issued already) and Invalid (an issue date in the future, a due date
+    before it or on a holiday).
     """
     today = ctx.today
     issued_on = command.issued_on or today
@@ -103,8 +123,8 @@ def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
     notices = {}
     for share in run.shares:
         own_due = due_on if share.difference_yen > 0 else None
-        facts = notice_content(share, workings.get(share.tenant_id, ()), wording, issued_on, own_due)
-        pdf = typeset("notice.typ", facts, ctx.now)
+        content = notice_content(share, workings.get(share.tenant_id, ()), wording, issued_on, own_due)
+        pdf = typeset("notice.typ", content, ctx.now)
         notice = Notice(
             id=new_id(),
             tenant_id=share.tenant_id,
@@ -116,7 +136,7 @@ def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
             issued_on=issued_on,
             due_on=own_due,
             is_example=command.is_example,
-            facts=facts,
+            facts=content.model_dump(mode="json"),
             pdf=pdf,
             pdf_sha256=hashlib.sha256(pdf).hexdigest(),
             issued_at=ctx.now,
@@ -143,10 +163,10 @@ def _wording(ctx: CommandContext, command: IssueNotices, year: FiscalYear) -> Wo
     claim = command.claim or f"共同利用基盤の{year.label}運営経費に係る負担金"
     payable_at = command.payable_at or f"{operator.name}の指定金融機関、指定代理金融機関又は収納代理金融機関"
     return Wording(
-        issuer=plain_line(command.issuer or operator.name, field="issuer"),
-        revenue_account=plain_line(command.revenue_account, field="revenue_account"),
-        claim=plain_line(claim, field="claim"),
-        payable_at=plain_line(payable_at, field="payable_at"),
-        contact=None if command.contact is None else plain_line(command.contact, field="contact"),
+        issuer=command.issuer or operator.name,
+        revenue_account=command.revenue_account,
+        claim=claim,
+        payable_at=payable_at,
+        contact=command.contact,
         is_example=command.is_example,
     )

@@ -1,6 +1,6 @@
-"""What a notice says, word for word. Pure: a share with its workings and the wording of the command becomes the facts
-that are printed and kept. The contents are those of 地方自治法施行令 154条,
-and the workings (算定根拠) behind the amount.
+"""The content of a notice, made of a share, its workings and the command's wording. Pure.
+
+The contents are those of 地方自治法施行令 154条, and the workings (算定根拠) behind the amount.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 from billing.costs.states import ItemKind
 from billing.documents.formatting import (
@@ -20,6 +20,7 @@ from billing.documents.formatting import (
     format_unrounded_yen,
     rounding_label,
 )
+from billing.notices.models import NoticeContent, NoticeDivision, NoticeLine
 from billing.runs.explanation import ShareExplanation
 from billing.runs.queries import ShareFacts, WorkingFacts
 from billing.runs.states import RunKind
@@ -36,7 +37,7 @@ _DEDUCTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What the operator says on all notices of one run."""
+    """The wording common to all notices of one run."""
 
     issuer: str
     revenue_account: str
@@ -50,55 +51,55 @@ class Wording:
 
 
 def number_of(share: ShareFacts) -> str:
-    """The notice's number: fiscal year, run and code, so that it is known before the attempt and the only one."""
+    """The notice's number: fiscal year, run and code, such as 2025-01-431001. Unique, and the same for each attempt."""
     return f"{share.fiscal_year}-{share.run_number:02d}-{share.code}"
 
 
 def notice_content(
     share: ShareFacts, workings: Sequence[WorkingFacts], wording: Wording, issued_on: date, due_on: date | None
-) -> dict[str, Any]:
-    """Everything that is printed, as JSON values."""
+) -> NoticeContent:
+    """Everything that is printed, worded in Japanese."""
     year = FiscalYear(share.fiscal_year)
     amount_yen = share.difference_yen
-    return {
-        "title": title_of(share),
-        "example": "例示データ" if wording.is_example else None,
-        "number": number_of(share),
-        "issued_on": format_day(issued_on),
-        "addressee": share.name,
-        "code": share.code,
-        "issuer": wording.issuer,
-        "sentence": _sentence(amount_yen, share.kind),
-        "amount_label": _amount_label(amount_yen, share.kind),
-        "amount": format_yen(amount_yen),
-        "due_on": format_day(due_on) if due_on else NO_VALUE,
-        "particulars": [
-            ["所属年度", year.label],
-            ["歳入科目", wording.revenue_account],
-            ["納付の請求の事由" if amount_yen > 0 else "通知の事由", wording.claim],
-            ["按分の回", f"{'概算' if share.kind is RunKind.ESTIMATE else '変更'}（第{share.run_number}回）"],
-            *([["納付場所", wording.payable_at]] if amount_yen > 0 else []),
-            *([["問い合わせ先", wording.contact]] if wording.contact else []),
-        ],
-        "change": None
+    return NoticeContent(
+        title=title_of(share),
+        example="例示データ" if wording.is_example else None,
+        number=number_of(share),
+        issued_on=format_day(issued_on),
+        addressee=share.name,
+        code=share.code,
+        issuer=wording.issuer,
+        sentence=_sentence(amount_yen, share.kind),
+        amount_label=_amount_label(amount_yen, share.kind),
+        amount=format_yen(amount_yen),
+        due_on=format_day(due_on) if due_on else NO_VALUE,
+        particulars=(
+            ("所属年度", year.label),
+            ("歳入科目", wording.revenue_account),
+            ("納付の請求の事由" if amount_yen > 0 else "通知の事由", wording.claim),
+            ("按分の回", f"{'概算' if share.kind is RunKind.ESTIMATE else '変更'}（第{share.run_number}回）"),
+            *([("納付場所", wording.payable_at)] if amount_yen > 0 else []),
+            *([("問い合わせ先", wording.contact)] if wording.contact else []),
+        ),
+        change=None
         if share.kind is RunKind.ESTIMATE
-        else [
-            ["変更前の負担額", format_amount(share.previous_yen)],
-            ["変更後の負担額", format_amount(share.share_yen)],
-            ["増減額（今回の通知額）", format_amount(amount_yen)],
-        ],
-        "divisions": [
+        else (
+            ("変更前の負担額", format_amount(share.previous_yen)),
+            ("変更後の負担額", format_amount(share.share_yen)),
+            ("増減額（今回の通知額）", format_amount(amount_yen)),
+        ),
+        divisions=tuple(
             _rule_allocation(explanation, [line for line in workings if line.rule_version_id == explanation.version_id])
             for explanation in share.divisions
-        ],
-        "share": format_amount(share.share_yen),
-        "no_divisions": f"貴団体は{year.label}の負担団体ではなくなったため、負担額は 0 円です。",
-        "digest": share.digest,
-    }
+        ),
+        share=format_amount(share.share_yen),
+        no_divisions=f"貴団体は{year.label}の負担団体ではなくなったため、負担額は 0 円です。",
+        digest=share.digest,
+    )
 
 
 def title_of(share: ShareFacts) -> str:
-    """納入通知書 where yen are due; otherwise what tells the decision or its change."""
+    """納入通知書 where yen are due; otherwise the name of a notice of the decision or of its change."""
     if share.difference_yen > 0:
         return "納入通知書"
     return "負担金決定通知書" if share.kind is RunKind.ESTIMATE else "負担金変更通知書"
@@ -120,47 +121,47 @@ def _sentence(amount_yen: int, kind: RunKind) -> str:
     return "按分の変更により、負担額が次のとおり減額になりました。納付済みの額との差額の取扱いは、別に通知します。"
 
 
-def _rule_allocation(explanation: ShareExplanation, lines: list[WorkingFacts]) -> dict[str, Any]:
+def _rule_allocation(explanation: ShareExplanation, lines: list[WorkingFacts]) -> NoticeDivision:
     exact = Fraction(explanation.exact_yen)
-    return {
-        "rule": f"{explanation.rule} 第{explanation.version}版",
-        "pool_rows": [
-            *([f"経費：{pool.label}", format_amount(pool.yen)] for pool in explanation.pools),
+    return NoticeDivision(
+        rule=f"{explanation.rule} 第{explanation.version}版",
+        pool_rows=(
+            *((f"経費：{pool.label}", format_amount(pool.yen)) for pool in explanation.pools),
             *(
-                [f"控除：{item.name}（{_DEDUCTIONS[item.kind]}）", format_amount(-item.yen)]
+                (f"控除：{item.name}（{_DEDUCTIONS[item.kind]}）", format_amount(-item.yen))
                 for item in explanation.deductions
             ),
-            [f"運営者の負担（{format_ratio(explanation.operator_ratio)}）", format_amount(-explanation.operator_yen)],
-        ],
-        "pool": format_amount(explanation.pool_yen),
-        "members": f"{explanation.members:,}",
-        "lines": [
-            {
-                "component": line.component,
-                "basis": basis_label(line.basis),
-                "ratio": format_ratio(line.ratio),
-                "weight": format_exact(line.weight),
-                "weight_total": format_exact(line.weight_total),
-                "figure_date": format_day(line.figure_date) if line.figure_date else NO_VALUE,
-                "source": line.figure_source or "運用ルールによる",
-                "yen": format_unrounded_yen(line.exact_yen),
-                "exact": _fraction(Fraction(line.exact_yen)),
-            }
+            (f"運営者の負担（{format_ratio(explanation.operator_ratio)}）", format_amount(-explanation.operator_yen)),
+        ),
+        pool=format_amount(explanation.pool_yen),
+        members=f"{explanation.members:,}",
+        lines=tuple(
+            NoticeLine(
+                component=line.component,
+                basis=basis_label(line.basis),
+                ratio=format_ratio(line.ratio),
+                weight=format_exact(line.weight),
+                weight_total=format_exact(line.weight_total),
+                figure_date=format_day(line.figure_date) if line.figure_date else NO_VALUE,
+                source=line.figure_source or "運用ルールによる",
+                yen=format_unrounded_yen(line.exact_yen),
+                exact=_fraction(Fraction(line.exact_yen)),
+            )
             for line in lines
-        ],
-        "exact_total": format_unrounded_yen(explanation.exact_yen),
-        "exact_fraction": _fraction(exact),
-        "rounding": rounding_label(explanation.rounding, explanation.unit_yen),
-        "cut": format_amount(explanation.cut_yen),
-        "rank": f"{explanation.rank:,}番目" if explanation.rank is not None else NO_VALUE,
-        "adjustment": format_amount(explanation.adjustment_yen),
-        "share": format_amount(explanation.share_yen),
-        "grounds": [
-            ["按分ルール", f"{explanation.rule} 第{explanation.version}版 {_day(explanation.valid_from)}から適用"],
-            ["議決", f"{explanation.decided_by} {explanation.decision_number} {_day(explanation.decided_on)}"],
-            ["ルール本文の識別値", explanation.body_hash],
-        ],
-    }
+        ),
+        exact_total=format_unrounded_yen(explanation.exact_yen),
+        exact_fraction=_fraction(exact),
+        rounding=rounding_label(explanation.rounding, explanation.unit_yen),
+        cut=format_amount(explanation.cut_yen),
+        rank=f"{explanation.rank:,}番目" if explanation.rank is not None else NO_VALUE,
+        adjustment=format_amount(explanation.adjustment_yen),
+        share=format_amount(explanation.share_yen),
+        grounds=(
+            ("按分ルール", f"{explanation.rule} 第{explanation.version}版 {_day(explanation.valid_from)}から適用"),
+            ("議決", f"{explanation.decided_by} {explanation.decision_number} {_day(explanation.decided_on)}"),
+            ("ルール本文の識別値", explanation.body_hash),
+        ),
+    )
 
 
 def _day(day: date | None) -> str:

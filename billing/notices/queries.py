@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from datetime import date, datetime
+import json
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.notices.models import NoticeContent, NoticeFacts
 from billing.notices.tables import Notice
 from governance.kernel.errors import require_found
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeFacts:
-    """One notice. `amount_yen` is what its run changed; `facts` is everything printed (`paper.paper`)."""
-
-    id: UUID
-    tenant_id: UUID
-    run_id: UUID
-    share_id: UUID
-    number: str
-    fiscal_year: int
-    title: str
-    addressee: str
-    amount_yen: int
-    issued_on: date
-    due_on: date | None
-    is_example: bool
-    facts: dict[str, Any]
-    pdf_sha256: str
-    issued_at: datetime
 
 
 def notices(
@@ -64,7 +43,7 @@ def notice_by_number(session: Session, number: str) -> NoticeFacts:
 
 
 def notice_pdf(session: Session, notice_id: UUID) -> bytes:
-    """The paper as it was issued. Raises NotFound; a paper that is not the one issued is a fault and raises."""
+    """The PDF as it was issued. Raises NotFound, and RuntimeError where the stored bytes do not match its SHA-256."""
     notice = _find_notice(session, Notice.id == notice_id, str(notice_id))
     if hashlib.sha256(notice.pdf).hexdigest() != notice.pdf_sha256:
         raise RuntimeError(f"the paper of notice {notice.number} is not the one that was issued")
@@ -76,20 +55,8 @@ def _find_notice(session: Session, condition: Any, given: str) -> Notice:
 
 
 def _facts(notice: Notice) -> NoticeFacts:
-    return NoticeFacts(
-        notice.id,
-        notice.tenant_id,
-        notice.run_id,
-        notice.share_id,
-        notice.number,
-        notice.fiscal_year,
-        notice.facts["title"],
-        notice.facts["addressee"],
-        notice.amount_yen,
-        notice.issued_on,
-        notice.due_on,
-        notice.is_example,
-        notice.facts,
-        notice.pdf_sha256,
-        notice.issued_at,
-    )
+    content = NoticeContent.model_validate_json(json.dumps(notice.facts))
+    columns = {
+        name: getattr(notice, name) for name in NoticeFacts.model_fields.keys() - {"title", "addressee", "facts"}
+    }
+    return NoticeFacts(title=content.title, addressee=content.addressee, facts=content, **columns)

@@ -1,18 +1,21 @@
-"""The commands of onboardings: start, apply a cohort, advance (the worker alone), decide (a person alone)."""
+"""The commands of onboardings: start one, apply a cohort's plan, advance a step (worker), decide a step (person)."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input
 from governance.events import Event
-from governance.kernel.errors import Conflict, Invalid, Stale, message, not_found, require_found
+from governance.kernel.errors import Conflict, Stale, message, not_found, require_found
+from governance.kernel.field_types import Id, ReasonLine
 from governance.kernel.ids import new_id
+from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy.clients import sync as clients
 from tenancy.onboarding import steps
@@ -32,7 +35,7 @@ RUN_ONBOARDING = "onboarding.run"
 """The job that runs an onboarding."""
 
 COHORT_COMPLETED = "cohort.completed"
-"""The job that follows when the last tenant of a cohort has become a member."""
+"""The job that is enqueued when the last tenant of a cohort has become active."""
 
 NOT_READY = message(
     "onboarding.not_ready",
@@ -58,29 +61,28 @@ LEASE_LOST = message(
     ja="この参加手続きは、ほかの処理が引き継いでいます。",
     en="Another worker has taken over this onboarding.",
 )
-REASON_NEEDED = message(
-    "onboarding.reason_needed",
-    ja="決定の理由を入力してください。",
-    en="Give a reason.",
-)
 
 STARTABLE = (TenantState.AGREED, TenantState.PROVISIONING, TenantState.ACTIVE)
-"""An active tenant may be run through the steps again: they find everything in place, or mend what is not."""
+"""States from which onboarding starts. For an active tenant the steps are checked again and differences repaired."""
 
 
 class StartOnboarding(Command):
-    tenant_id: UUID
+    """A tenant whose onboarding begins."""
+
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
 
 
 class OnboardingStarted(Result):
+    """The onboarding that began, or the one that was in progress already."""
+
     onboarding_id: UUID
 
 
 @handles(Permission.ONBOARDING_START, Event.ONBOARDING_STARTED)
 def start_onboarding(ctx: CommandContext, command: StartOnboarding) -> OnboardingStarted:
-    """Begin the steps for one tenant; the open onboarding where there is one already.
+    """Begin the steps for one tenant; the onboarding in progress where there is one.
 
-    Raises NotFound, and Conflict for a tenant that is not agreed yet or is leaving.
+    Raises NotFound, and Conflict where the tenant's state is not one of STARTABLE.
     """
     tenant = _tenant(ctx.session, command.tenant_id)
     found = _onboarding_in_progress(ctx.session, tenant.id)
@@ -91,11 +93,11 @@ def start_onboarding(ctx: CommandContext, command: StartOnboarding) -> Onboardin
 
 
 class ApplyCohort(Command):
-    """`digest` names the whole plan that was shown. The caller plans again and says what it found.
+    """A cohort, and the digest of the plan that the person saw.
 
-    `planned_digest` is the plan's digest now, `intents_digest` that of the part of it that this database holds. Both
-    are looked at, not asked for: the same order comes again with the same key after it was applied, and finds another
-    plan then.
+    The caller computes the plan again: `planned_digest` is its digest now, `intents_digest` the digest of the part of
+    it that this database holds. Both are excluded from the idempotency hash: they change once the plan is applied, and
+    a retry with the same key must still match.
     """
 
     cohort: str
@@ -105,16 +107,18 @@ class ApplyCohort(Command):
 
 
 class CohortApplied(Result):
+    """The cohort, and the onboardings of its tenants in the order of the tenants' codes."""
+
     cohort_id: UUID
     onboardings: tuple[UUID, ...]
 
 
 @handles(Permission.COHORT_APPLY, Event.COHORT_APPLIED)
 def apply_cohort(ctx: CommandContext, command: ApplyCohort) -> CohortApplied:
-    """Begin the onboarding of every tenant of the cohort, side by side, as its plan showed.
+    """Begin the onboarding of every tenant of the cohort, as its plan showed.
 
-    Raises NotFound, Stale when anything wanted has changed since the plan, and Conflict for a cohort without tenants
-    or with one that is not ready; then nothing has begun.
+    Raises NotFound, Stale when an intent changed since the plan, and Conflict for a cohort without tenants or with a
+    tenant whose state is not one of STARTABLE. Then no onboarding has begun.
     """
     cohort = lock_cohort(ctx.session, command.cohort)
     tenants = lock_tenants_of_cohort(ctx.session, cohort.id)
@@ -132,9 +136,10 @@ def apply_cohort(ctx: CommandContext, command: ApplyCohort) -> CohortApplied:
 
 
 class AdvanceStep(Command):
-    """What one try of a step came to. `reason` and `facts` say why it did not end; `outcome` what was done.
+    """The result of one attempt at a step. `reason` and `facts` say why it is not done; `outcome` what was done.
 
-    `keycloak_ids` are Keycloak's ids of the people and service clients made, by our own id.
+    `fence` is the number of the worker's lease. `keycloak_ids` are Keycloak's ids of the people and service clients
+    that were created, by our own id; `mailed` the people to whom a password email was sent.
     """
 
     tenant_id: UUID
@@ -150,6 +155,8 @@ class AdvanceStep(Command):
 
 
 class StepAdvanced(Result):
+    """The state of the step and of its onboarding after the attempt."""
+
     step: StepName
     state: StepState
     onboarding: OnboardingState
@@ -157,10 +164,10 @@ class StepAdvanced(Result):
 
 @handles(Permission.ONBOARDING_ADVANCE, Event.ONBOARDING_ADVANCED)
 def advance_step(ctx: CommandContext, command: AdvanceStep) -> StepAdvanced:
-    """Record what a try of a step came to, before the next step begins. The worker's own.
+    """Record the result of an attempt at a step, before the next step begins. Only the worker may.
 
-    Raises Stale when another worker has the onboarding in hand by now. The last step makes the tenant a member;
-    what the move refuses (no acceptance in force), this refuses.
+    Raises NotFound, and Stale when another worker holds the lease. The last step changes the tenant's state to active
+    and raises what that change raises, such as Conflict without an acceptance in force.
     """
     onboarding = require_found(
         ctx.session.scalars(
@@ -204,26 +211,37 @@ def advance_step(ctx: CommandContext, command: AdvanceStep) -> StepAdvanced:
 
 
 class DecideStep(Command):
-    onboarding_id: UUID
-    step: StepName
-    choice: StepDecision
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+    """A person's decision about a step that waits or failed."""
+
+    onboarding_id: Annotated[Id, Input("参加手続き", "Onboarding")]
+    step: Annotated[StepName, Input("手順", "Step")]
+    choice: Annotated[StepDecision, Input("対応", "Action")]
+    reason: Annotated[
+        ReasonLine,
+        Input(
+            "理由",
+            "Reason",
+            Label(
+                "監査記録に残ります。個人名は書かないでください。",
+                "Recorded in the audit log. Do not name individuals.",
+            ),
+        ),
+    ]
 
 
 class StepDecided(Result):
+    """The state of the step after the decision."""
+
     step: StepName
     state: StepState
 
 
 @handles(Permission.ONBOARDING_DECIDE, Event.ONBOARDING_DECIDED)
 def decide_step(ctx: CommandContext, command: DecideStep) -> StepDecided:
-    """Retry, skip or adopt a step that waits or failed; the reason is kept in the record.
+    """Retry, skip or adopt a step that waits or failed; the audit event names the reason.
 
-    Raises Invalid without a reason, NotFound, and Conflict where the choice is not open: membership needs the step,
-    or there is nothing to decide.
+    Raises NotFound, and Conflict where the step is in another state or cannot be skipped or adopted.
     """
-    if not command.reason:
-        raise Invalid(REASON_NEEDED, field="reason")
     onboarding = require_found(
         ctx.session.scalars(select(Onboarding).where(Onboarding.id == command.onboarding_id).with_for_update()).first(),
         what="onboarding",
@@ -287,12 +305,12 @@ def _begin(ctx: CommandContext, tenant: TenantDetails, cohort_id: UUID | None, d
 
 
 def _activate(ctx: CommandContext, onboarding: Onboarding) -> None:
-    """Make the tenant a member; with the last one of its cohort, leave the job that follows."""
+    """Change the tenant's state to active; enqueue COHORT_COMPLETED when it is the last of its cohort."""
     tenant = _tenant(ctx.session, onboarding.tenant_id)
     if tenant.state is TenantState.ACTIVE:
         return
     if tenant.cohort is not None:
-        # Two last tenants must not each take the other for the one still missing.
+        # Without the lock, two transactions could each see the other's tenant as not active yet.
         lock_cohort(ctx.session, tenant.cohort)
     apply_transition(
         ctx, tenant.id, TenantState.ACTIVE, reason="参加手続きの完了", effective_on=tenant.valid_from or ctx.today
@@ -311,14 +329,14 @@ def _mark_synced(ctx: CommandContext, command: AdvanceStep) -> None:
             continue
         member = people.record_keycloak_id(ctx.session, command.tenant_id, own_id, keycloak_id)
         if command.step is StepName.PEOPLE:
-            # The owner's mail is a step of its own; fifty people's mails must not hold the steps up.
+            # The owner's mail is a step of its own; the others are jobs, because fifty mails would delay the steps.
             enqueue_invitation(ctx, member)
     if command.mailed:
         people.record_password_mails(ctx.session, command.tenant_id, command.mailed, ctx.now)
 
 
 def _refresh_state(ctx: CommandContext, onboarding: Onboarding) -> None:
-    """Bring the whole in line with its steps."""
+    """Set the onboarding's state, next attempt and end from its steps."""
     ctx.session.flush()
     statuses = step_statuses(ctx.session, onboarding)
     onboarding.state = steps.overall_state(statuses)

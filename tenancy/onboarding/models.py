@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from pydantic import ConfigDict, model_validator
 
+from governance.kernel.labels import LabelledEnum
 from governance.kernel.models import ReadModel
-from tenancy.onboarding.steps import OnboardingState, StepName, StepState, StepStatus, next_step
+from tenancy.onboarding.steps import COMPLETED_STATES, OnboardingState, StepName, StepState, StepStatus, next_step
 
 
-class StepEffect(StrEnum):
+class StepEffect(LabelledEnum):
     """What a finished step did to its objects; `sent` is the password mail's."""
 
-    CREATED = "created"
-    CHANGED = "changed"
-    KEPT = "kept"
-    SENT = "sent"
+    CREATED = "created", "作成", "created"
+    CHANGED = "changed", "変更", "changed"
+    KEPT = "kept", "そのまま", "no change"
+    SENT = "sent", "送信", "sent"
 
 
 class StepOutcome(ReadModel):
@@ -101,6 +101,21 @@ class OnboardingView(ReadModel):
             for step in self.steps
         }
         return next_step(statuses, self.requested_at) is None
+
+    @property
+    def steps_done(self) -> int:
+        """How many steps are done or skipped."""
+        return sum(step.state in COMPLETED_STATES for step in self.steps)
+
+    @property
+    def active_steps(self) -> list[StepView]:
+        """The steps that are not completed and are running, failed, or have a reason to wait."""
+        return [
+            step
+            for step in self.steps
+            if step.state not in COMPLETED_STATES
+            and (step.state in (StepState.FAILED, StepState.RUNNING) or step.reason is not None)
+        ]
 
     def step(self, name: StepName) -> StepView:
         """The step of this name."""

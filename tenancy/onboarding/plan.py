@@ -5,11 +5,9 @@ The same intent and the same facts give the same plan, so that applying can name
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Literal
-
 from pydantic import Field
 
+from governance.kernel.labels import LabelledEnum
 from governance.kernel.models import ReadModel
 from governance.permissions import Role
 from tenancy.keycloak.port import (
@@ -23,15 +21,20 @@ from tenancy.onboarding.intents import MemberIntent, OnboardingIntent
 from tenancy.onboarding.steps import StepName
 from tenancy.tenants.states import TenantState
 
-Target = Literal["keycloak", "moyai"]
+
+class Target(LabelledEnum):
+    """Where an object of a plan is kept."""
+
+    KEYCLOAK = "keycloak", "認証基盤（Keycloak）", "Keycloak"
+    MOYAI = "moyai", "Moyai", "Moyai"
 
 
-class Action(StrEnum):
+class Action(LabelledEnum):
     """What applying a plan would do to an object."""
 
-    CREATE = "create"
-    CHANGE = "change"
-    KEEP = "keep"
+    CREATE = "create", "作成", "create"
+    CHANGE = "change", "変更", "change"
+    KEEP = "keep", "そのまま", "no change"
 
 
 class ResourceChange(ReadModel):
@@ -75,7 +78,7 @@ def required_roles(intent: OnboardingIntent) -> frozenset[str]:
 def _organization(intent: OnboardingIntent, found: KeycloakTenantFacts) -> ResourceChange:
     name = f"organization {intent.organization.alias}"
     if found.organization is None:
-        return ResourceChange(where="keycloak", object=name, action=Action.CREATE)
+        return ResourceChange(where=Target.KEYCLOAK, object=name, action=Action.CREATE)
     return _change_or_keep(name, tuple(sorted(organization_changes(intent.organization, found.organization))))
 
 
@@ -85,7 +88,7 @@ def _role_groups(found: KeycloakTenantFacts) -> list[ResourceChange]:
     for role in TENANT_ROLE_GROUPS:
         name = f"role group {role}"
         if role not in there:
-            planned.append(ResourceChange(where="keycloak", object=name, action=Action.CREATE))
+            planned.append(ResourceChange(where=Target.KEYCLOAK, object=name, action=Action.CREATE))
         else:
             planned.append(_change_or_keep(name, () if role in there[role].roles else ("roles",)))
     return planned
@@ -99,7 +102,7 @@ def _people(intent: OnboardingIntent, found: KeycloakTenantFacts) -> list[Resour
 def _person(person: MemberIntent, found: PersonFacts | None) -> ResourceChange:
     name = f"person {person.intent.username}"
     if found is None:
-        return ResourceChange(where="keycloak", object=name, action=Action.CREATE)
+        return ResourceChange(where=Target.KEYCLOAK, object=name, action=Action.CREATE)
     fields = sorted(person_changes(person.intent, found))
     if found.groups is not None and not person.intent.roles <= found.groups:
         fields.append("roles")
@@ -112,7 +115,7 @@ def _service_clients(intent: OnboardingIntent, found: KeycloakTenantFacts) -> li
     for client in intent.service_clients:
         name = f"service client {client.client_id}"
         if client.client_id not in there:
-            planned.append(ResourceChange(where="keycloak", object=name, action=Action.CREATE))
+            planned.append(ResourceChange(where=Target.KEYCLOAK, object=name, action=Action.CREATE))
         else:
             planned.append(
                 _change_or_keep(name, tuple(sorted(service_client_changes(client, there[client.client_id]))))
@@ -122,13 +125,14 @@ def _service_clients(intent: OnboardingIntent, found: KeycloakTenantFacts) -> li
 
 def _local_changes(intent: OnboardingIntent) -> list[ResourceChange]:
     planned = [
-        ResourceChange(where="moyai", object=f"quota {dimension}", action=Action.KEEP) for dimension, _ in intent.quotas
+        ResourceChange(where=Target.MOYAI, object=f"quota {dimension}", action=Action.KEEP)
+        for dimension, _ in intent.quotas
     ]
     if intent.agreement is not None:
-        planned.append(ResourceChange(where="moyai", object=f"agreement {intent.agreement}", action=Action.KEEP))
+        planned.append(ResourceChange(where=Target.MOYAI, object=f"agreement {intent.agreement}", action=Action.KEEP))
     is_member = intent.state is TenantState.ACTIVE
     planned.append(
-        ResourceChange(where="moyai", object="membership", action=Action.KEEP if is_member else Action.CREATE)
+        ResourceChange(where=Target.MOYAI, object="membership", action=Action.KEEP if is_member else Action.CREATE)
     )
     return planned
 
@@ -144,4 +148,6 @@ def _missing(intent: OnboardingIntent) -> tuple[StepName, ...]:
 
 
 def _change_or_keep(name: str, fields: tuple[str, ...]) -> ResourceChange:
-    return ResourceChange(where="keycloak", object=name, action=Action.CHANGE if fields else Action.KEEP, fields=fields)
+    return ResourceChange(
+        where=Target.KEYCLOAK, object=name, action=Action.CHANGE if fields else Action.KEEP, fields=fields
+    )

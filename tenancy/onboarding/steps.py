@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from governance.kernel.errors import Conflict, message
+from governance.kernel.labels import LabelledEnum
 
 SKIP_REFUSED = message(
     "onboarding.skip_refused",
@@ -35,32 +36,37 @@ ADOPT_REFUSED = message(
 )
 
 
-class StepName(StrEnum):
+class StepName(LabelledEnum):
     """The steps, in the order in which they are shown and begun."""
 
-    ORGANIZATION = "organization"
-    ROLE_GROUPS = "role_groups"
-    FIRST_OWNER = "first_owner"
-    PASSWORD_MAIL = "password_mail"  # noqa: S105 - the name of a step
-    PEOPLE = "people"
-    SERVICE_CLIENT = "service_client"
-    QUOTAS = "quotas"
-    AGREEMENT = "agreement"
-    MEMBERSHIP = "membership"
+    ORGANIZATION = "organization", "組織の作成", "organization"
+    ROLE_GROUPS = "role_groups", "役割グループ", "role groups"
+    FIRST_OWNER = "first_owner", "最初の団体管理者", "first owner"
+    PASSWORD_MAIL = "password_mail", "パスワード設定メール", "password email"
+    PEOPLE = "people", "利用者", "people"
+    SERVICE_CLIENT = "service_client", "API利用者", "service client"
+    QUOTAS = "quotas", "利用プランと利用枠", "plan and quotas"
+    AGREEMENT = "agreement", "協定への同意", "agreement"
+    MEMBERSHIP = "membership", "参加の開始", "membership"
 
 
-class StepState(StrEnum):
-    """`waiting` goes on by itself (a server that is away, something still to be entered); `failed` needs a person."""
+class StepState(LabelledEnum):
+    """The state of a step. `waiting` is tried again by itself; `failed` needs a person's decision.
 
-    QUEUED = "queued"
-    RUNNING = "running"
-    WAITING = "waiting"
-    DONE = "done"
-    SKIPPED = "skipped"
-    FAILED = "failed"
+    A step waits for a server that cannot be reached, or for input that has not been entered.
+    """
+
+    QUEUED = "queued", "未着手", "not started"
+    RUNNING = "running", "処理中", "running"
+    WAITING = "waiting", "待機中", "waiting"
+    DONE = "done", "完了", "done"
+    SKIPPED = "skipped", "省略", "skipped"
+    FAILED = "failed", "判断が必要", "needs a decision"
 
 
 class OnboardingState(StrEnum):
+    """The state of an onboarding as a whole, named and labelled as that of its steps."""
+
     QUEUED = "queued"
     RUNNING = "running"
     WAITING = "waiting"
@@ -68,12 +74,12 @@ class OnboardingState(StrEnum):
     FAILED = "failed"
 
 
-class StepDecision(StrEnum):
-    """What a person decides about a step: once more; not at all; or it is done already, outside."""
+class StepDecision(LabelledEnum):
+    """What a person decides about a step: try it again, leave it out, or take it as done outside Moyai."""
 
-    RETRY = "retry"
-    SKIP = "skip"
-    ADOPT = "adopt"
+    RETRY = "retry", "やり直す", "retry"
+    SKIP = "skip", "飛ばす（メール・利用者・API利用者のみ）", "skip (password email, people and service clients only)"
+    ADOPT = "adopt", "済んだものとして引き取る（パスワード設定メールのみ）", "accept as done (password email only)"
 
 
 NEEDS: Final[dict[StepName, frozenset[StepName]]] = {

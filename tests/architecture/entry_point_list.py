@@ -16,6 +16,7 @@ from typing import Any, Final
 import click
 from flask import Flask
 
+from admin.interface.permitted import command_permissions
 from admin.interface.reference import permissions
 
 LIST: Final = Path(__file__).with_name("entry_points.json")
@@ -28,7 +29,7 @@ def routes(app: Flask) -> Names:
     """`GET /costs` → the permission, for every address but static files."""
     return {
         f"{method} {route.rule}": str(route.permission)
-        for route in permissions(app).routes
+        for route in permissions(app, {}).routes
         if "/static/" not in route.rule
         for method in route.methods
     }
@@ -36,10 +37,12 @@ def routes(app: Flask) -> Names:
 
 def command_line(app: Flask, main: click.Group) -> Names:
     """`cost record` → the permission, and `cost record --yen` or `cost record FISCAL_YEAR` for each parameter."""
-    asked = {line.command.removeprefix("moyai "): line.permission.value for line in permissions(app).command_line}
+    context = click.Context(main)
+    loaded = {name: main.get_command(context, name) for name in main.list_commands(context)}
+    asked = command_permissions({name: command for name, command in loaded.items() if command is not None})
     names = {}
     for path, command in _leaves(main):
-        names[path] = asked[path]
+        names[path] = asked[path].value
         for parameter in command.params:
             spelled = [*parameter.opts, *parameter.secondary_opts]
             is_argument = isinstance(parameter, click.Argument)

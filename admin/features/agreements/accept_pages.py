@@ -13,6 +13,7 @@ from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
 from governance.agreements import queries as agreements
 from governance.agreements.commands import AcceptAgreement, accept_agreement
+from governance.declaration import declared_fields
 from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
@@ -40,4 +41,5 @@ def accept(tenant_id: UUID, version_id: UUID) -> AnyResponse | tuple[str, int]:
             with form.collect_errors():
                 accept_agreement(command, actor=current_actor(), key=form.key)
                 return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="accepted"), 303)
-    return render_page("agreements/accept", form=form, tenant=tenant, version=version)
+    inputs = [one for one in declared_fields(AcceptAgreement) if one.name not in ("tenant_id", "version_id")]
+    return render_page("agreements/accept", form=form, tenant=tenant, version=version, inputs=inputs)

@@ -5,55 +5,39 @@ from __future__ import annotations
 from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
 from admin.features.agreements.entry_points import ENTRY_POINTS
-from admin.interface.cli_context import app_context
 from admin.interface.command_line import command_group
-from admin.interface.output import handle_errors, print_model, print_models
-from admin.interface.param_types import as_json_option, find_tenant
+from admin.interface.output import Answer, rows
+from admin.interface.param_types import find_tenant
 from governance.agreements import queries
 from governance.agreements.queries import AcceptanceFacts, AgreementVersionFacts
-from governance.commands import system_transaction
-from governance.kernel.database import OPERATOR
+from governance.permissions import Permission
 
 agreement = command_group("agreement", "協定と同意 / Agreements and acceptances.", ENTRY_POINTS)
 
 
-@agreement.command("list")
+@agreement.query("list", Permission.AGREEMENT_READ)
 @click.option("--name", help="Only this agreement.")
-@as_json_option
-@handle_errors
-def list_versions(name: str | None, as_json: bool) -> None:
+def list_versions(session: Session, name: str | None) -> Answer:
     """協定の版の一覧 / Every version published, newest first."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.versions(session, agreement=name)
-    print_models("versions", found, as_json, _line)
+    return rows("versions", queries.versions(session, agreement=name), _line)
 
 
-@agreement.command("show")
+@agreement.query("show", Permission.AGREEMENT_READ)
 @click.argument("version_id", type=click.UUID)
-@as_json_option
-@handle_errors
-def show(version_id: UUID, as_json: bool) -> None:
+def show(session: Session, version_id: UUID) -> Answer:
     """協定の版を見る / One version with its text."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        version = queries.version(session, version_id)
-    if as_json:
-        print_model(version, as_json)
-        return
-    click.echo(_line(version))
-    click.echo(version.text)
+    version = queries.version(session, version_id)
+    return Answer(version, (_line(version), version.text))
 
 
-@agreement.command("acceptances")
+@agreement.query("acceptances", Permission.AGREEMENT_READ)
 @click.argument("code")
-@as_json_option
-@handle_errors
-def list_acceptances(code: str, as_json: bool) -> None:
+def list_acceptances(session: Session, code: str) -> Answer:
     """団体の同意の一覧 / What a tenant accepted, newest first, and who signed."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.acceptances(session, find_tenant(session, code).id)
-    print_models("acceptances", found, as_json, _acceptance_line)
+    return rows("acceptances", queries.acceptances(session, find_tenant(session, code).id), _acceptance_line)
 
 
 def _line(version: AgreementVersionFacts) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
 from admin.features.allocation.compute_cli import allocation
-from admin.features.allocation.entry_points import ENTRY_POINTS
-from admin.interface.cli_context import app_context
-from admin.interface.command_line import derive_command
-from admin.interface.output import handle_errors, print_model, print_models
-from admin.interface.param_types import as_json_option, find_tenant
+from admin.interface.output import Answer, rows
+from admin.interface.param_types import find_tenant
 from billing.runs import queries
 from billing.runs.queries import (
     RunFacts,
@@ -20,101 +18,68 @@ from billing.runs.queries import (
     WorkingFacts,
     YearSplits,
 )
-from governance.commands import system_transaction
-from governance.kernel.database import OPERATOR
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount
+from governance.permissions import Permission
 
 __all__ = ["allocation"]
 
-for _entry_point in ENTRY_POINTS:
-    allocation.add_command(derive_command(_entry_point))
 
-
-@allocation.command("show")
+@allocation.query("show", Permission.ALLOCATION_READ)
 @click.argument("fiscal_year", type=int)
-@as_json_option
-@handle_errors
-def show_year(fiscal_year: int, as_json: bool) -> None:
+def show_year(session: Session, fiscal_year: int) -> Answer:
     """年度の按分を見る / Every run of a fiscal year, oldest first; a revision shows the whole new split."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.runs(session, fiscal_year)
-    if as_json:
-        print_model(YearSplits(fiscal_year=fiscal_year, runs=tuple(run.split for run in found)), as_json)
-        return
-    if not found:
-        click.echo(f"{FiscalYear(fiscal_year).label}の按分はまだありません。 / No run of {fiscal_year} yet.")
-    for run in found:
-        _print_run(run)
+    found = queries.runs(session, fiscal_year)
+    none_yet = f"{FiscalYear(fiscal_year).label}の按分はまだありません。 / No run of {fiscal_year} yet."
+    splits = YearSplits(fiscal_year=fiscal_year, runs=tuple(run.split for run in found))
+    return Answer(splits, [line for run in found for line in _run_lines(run)] or [none_yet])
 
 
-@allocation.command("runs")
+@allocation.query("runs", Permission.ALLOCATION_READ)
 @click.option("--fiscal-year", type=int, help="Only this fiscal year.")
-@as_json_option
-@handle_errors
-def list_runs(fiscal_year: int | None, as_json: bool) -> None:
+def list_runs(session: Session, fiscal_year: int | None) -> Answer:
     """按分の一覧 / Every run without its shares, newest first."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.run_summaries(session, fiscal_year=fiscal_year)
-    print_models("runs", found, as_json, lambda run: f"{run.id}  {_heading(run)}")
+    found = queries.run_summaries(session, fiscal_year=fiscal_year)
+    return rows("runs", found, lambda run: f"{run.id}  {_heading(run)}")
 
 
-@allocation.command("run")
+@allocation.query("run", Permission.ALLOCATION_READ)
 @click.argument("run_id", type=click.UUID)
-@as_json_option
-@handle_errors
-def show_run(run_id: UUID, as_json: bool) -> None:
+def show_run(session: Session, run_id: UUID) -> Answer:
     """按分を1回分見る / One run with its shares and the versions of its inputs."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        run = queries.run_by_id(session, run_id)
-    if as_json:
-        print_model(run, as_json)
-        return
-    _print_run(run)
+    run = queries.run_by_id(session, run_id)
+    return Answer(run, _run_lines(run))
 
 
-@allocation.command("workings")
+@allocation.query("workings", Permission.ALLOCATION_READ)
 @click.argument("run_id", type=click.UUID)
-@as_json_option
-@handle_errors
-def list_workings(run_id: UUID, as_json: bool) -> None:
+def list_workings(session: Session, run_id: UUID) -> Answer:
     """算定根拠 / How each share of a run came about, component by component."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        run = queries.run_by_id(session, run_id)
-        found = queries.workings_of_run(session, run.id)
+    run = queries.run_by_id(session, run_id)
     names = {share.tenant_id: f"{share.code:<6}  {share.name}" for share in run.shares}
-    print_models(
+    return rows(
         "members",
-        found,
-        as_json,
+        queries.workings_of_run(session, run.id),
         lambda member: "\n".join((names[member.tenant_id], *map(_working_line, member.workings))),
     )
 
 
-@allocation.command("shares")
+@allocation.query("shares", Permission.ALLOCATION_READ)
 @click.argument("code")
 @click.option("--fiscal-year", type=int, help="Only this fiscal year.")
-@as_json_option
-@handle_errors
-def list_shares(code: str, fiscal_year: int | None, as_json: bool) -> None:
+def list_shares(session: Session, code: str, fiscal_year: int | None) -> Answer:
     """団体の負担額の一覧 / A member's posted shares, newest first."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.shares_of_tenant(session, find_tenant(session, code).id, fiscal_year)
-    print_models("shares", found, as_json, _share_line)
+    return rows("shares", queries.shares_of_tenant(session, find_tenant(session, code).id, fiscal_year), _share_line)
 
 
-@allocation.command("share")
+@allocation.query("share", Permission.ALLOCATION_READ)
 @click.argument("code")
 @click.argument("share_id", type=click.UUID)
-@as_json_option
-@handle_errors
-def show_share(code: str, share_id: UUID, as_json: bool) -> None:
+def show_share(session: Session, code: str, share_id: UUID) -> Answer:
     """団体の負担額の算定根拠 / How one share of a member came about, component by component."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        tenant_id = find_tenant(session, code).id
-        share = queries.share_by_id(session, share_id)
-        found = queries.workings_of_share(session, tenant_id, share.id)
-    print_models("items", found.items, as_json, _working_line)
+    tenant_id = find_tenant(session, code).id
+    share = queries.share_by_id(session, share_id)
+    return rows("items", queries.workings_of_share(session, tenant_id, share.id).items, _working_line)
 
 
 def _heading(run: RunSummary) -> str:
@@ -132,8 +97,7 @@ def _working_line(line: WorkingFacts) -> str:
     return f"  {line.component}  {parts} = {line.exact_yen}"
 
 
-def _print_run(run: RunFacts) -> None:
-    click.echo(_heading(run))
+def _run_lines(run: RunFacts) -> list[str]:
     amounts = [
         *((share.code, share.name, share.share_yen) for share in run.shares),
         ("", "運営者の負担", run.operator_yen),
@@ -141,5 +105,4 @@ def _print_run(run: RunFacts) -> None:
         ("", "控除", run.deductions_yen),
         ("", "合計", run.total_yen),
     ]
-    for code, name, yen in amounts:
-        click.echo(f"  {code:<6}  {format_amount(yen):>19}円  {name}")
+    return [_heading(run), *(f"  {code:<6}  {format_amount(yen):>19}円  {name}" for code, name, yen in amounts)]

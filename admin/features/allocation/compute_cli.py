@@ -7,11 +7,15 @@ from typing import BinaryIO, Final
 
 import click
 
+from admin.features.allocation.entry_points import ENTRY_POINTS
+from admin.interface.command_line import command_group
 from admin.interface.output import handle_errors, print_model
+from admin.interface.permitted import PermittedCommand
 from billing.allocation.calculation import compute
 from billing.allocation.reading import read_allocation_input
 from billing.allocation.workings import computed
 from governance.kernel.errors import Invalid, message
+from governance.permissions import Permission
 
 MAX_INPUT_BYTES: Final = 16 * 2**20
 """Wide enough for every municipality of Japan in dozens of components."""
@@ -23,12 +27,10 @@ TOO_LARGE = message(
 )
 
 
-@click.group()
-def allocation() -> None:
-    """費用按分 / Sharing costs."""
+allocation = command_group("allocation", "費用按分 / Sharing costs.", ENTRY_POINTS)
 
 
-@allocation.command("compute")
+@allocation.command("compute", cls=PermittedCommand, permission=Permission.ALLOCATION_COMPUTE)
 @click.option(
     "--input",
     "source",

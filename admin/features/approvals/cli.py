@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import click
+from sqlalchemy.orm import Session
 
-from admin.interface.cli_context import app_context
-from admin.interface.output import handle_errors, print_models, tab_separated
-from admin.interface.param_types import as_json_option
+from admin.interface.command_line import command_group
+from admin.interface.output import Answer, rows, tab_separated
 from governance.approvals import pending_requests
-from governance.commands import system_transaction
-from governance.kernel.database import OPERATOR
+from governance.permissions import Permission
+
+approval = command_group("approval", "承認 / Approvals.")
 
 
-@click.group()
-def approval() -> None:
-    """承認 / Approvals."""
-
-
-@approval.command("list")
-@as_json_option
-@handle_errors
-def list_approvals(as_json: bool) -> None:
+@approval.query("list", Permission.OVERVIEW_READ)
+def list_approvals(session: Session) -> Answer:
     """承認待ちの一覧 / The requests without a decision, oldest first."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = pending_requests(session)
-    print_models(
-        "approvals", found, as_json, tab_separated("requested_at", "kind", "subject_id", "requested_by", "digest")
-    )
+    line = tab_separated("requested_at", "kind", "subject_id", "requested_by", "digest")
+    return rows("approvals", pending_requests(session), line)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import click
+from sqlalchemy.orm import Session
 
 from admin.interface.cli_context import app_context
-from admin.interface.output import handle_errors, print_json, print_models, tab_separated
+from admin.interface.command_line import command_group
+from admin.interface.output import Answer, handle_errors, print_json, rows, tab_separated
+from admin.interface.permitted import PermittedCommand
 from governance.audit import queries, seal
 from governance.commands import system_transaction
-from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.database import OPERATOR
+from governance.permissions import Permission
+
+audit = command_group("audit", "監査記録 / The audit log.")
 
 
-@click.group()
-def audit() -> None:
-    """監査記録 / The audit log."""
-
-
-@audit.command("verify")
+@audit.command("verify", cls=PermittedCommand, permission=Permission.AUDIT_VERIFY)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @handle_errors
 def verify_audit(as_json: bool) -> None:
@@ -37,14 +38,11 @@ def verify_audit(as_json: bool) -> None:
     click.get_current_context().exit(0 if report.intact else 1)
 
 
-@audit.command("list")
+@audit.query("list", Permission.AUDIT_READ)
 @click.option("--outcome", type=click.Choice(["done", "denied", "refused", "failed"]), help="Only this outcome.")
 @click.option("--subject", help="Only events about this subject.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@handle_errors
-def list_audit(outcome: str | None, subject: str | None, limit: int, as_json: bool) -> None:
+def list_audit(session: Session, outcome: str | None, subject: str | None, limit: int) -> Answer:
     """監査記録を新しい順に見る / The newest events first."""
-    with app_context(), tenant_scope(OPERATOR):
-        found = queries.events(db.session(), outcome=outcome, subject=subject, limit=limit)
-    print_models("events", found, as_json, tab_separated("recorded_at", "outcome", "event", "subject", "actor"))
+    found = queries.events(session, outcome=outcome, subject=subject, limit=limit)
+    return rows("events", found, tab_separated("recorded_at", "outcome", "event", "subject", "actor"))

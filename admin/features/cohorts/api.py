@@ -8,6 +8,7 @@ from flask import current_app
 from pydantic import StringConstraints
 
 from admin.core.guard import current_actor, requires
+from admin.features.cohorts.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.keycloak_port import identities_of
@@ -19,10 +20,9 @@ from governance.permissions import Permission
 from tenancy.onboarding.commands import CohortApplied
 from tenancy.tenants import queries as tenants
 from tenancy.tenants.cohorts import CohortName
-from tenancy.tenants.commands import define_cohort
 from tenancy.tenants.models import CohortFacts
 
-routes = ApiRoutes(Tag.ONBOARDING)
+routes = ApiRoutes(Tag.ONBOARDING, ENTRY_POINTS)
 
 
 class CohortPage(Page[CohortFacts]):
@@ -55,6 +55,3 @@ def get_cohort_plan(cohort: str) -> CohortPlan:
 def apply_cohort_plan(command: ApplyPlan, key: str) -> CohortApplied:
     """Take the cohort in, as the plan with this digest showed; 409 when it is stale."""
     return apply_plan(identities_of(current_app), command.cohort, command.digest, actor=current_actor(), key=key)
-
-
-routes.command_route("POST", "/cohorts", define_cohort)

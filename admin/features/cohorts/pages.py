@@ -5,7 +5,7 @@ The plan is made anew for each look. Its digest goes with the form, so that what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,35 +15,31 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.core.language import either, gettext
 from admin.features.audit.pages import names_of_actors
+from admin.features.cohorts.entry_points import ENTRY_POINTS
 from admin.features.onboarding.pages import progress_of_cohort
 from admin.interface.charts import BeforeAfter, by_amount, change_headline, change_totals, paired_bars
-from admin.interface.forms import NOT_OFFERED, Form
+from admin.interface.command_forms import add_forms
+from admin.interface.forms import Form
 from admin.interface.labels import role_label
-from admin.interface.lists import current_fiscal_year
 from admin.interface.pages import keycloak, render_page, session
 from admin.workflows.cohort_plan import CohortPlan, ShareChange, apply_plan, plan_cohort
 from governance.agreements.queries import versions
 from governance.audit.queries import AuditEventFacts, events
 from governance.audit.writer import AuditOutcome
-from governance.declaration import build_command
 from governance.kernel import clock
-from governance.kernel.errors import Invalid, Stale
+from governance.kernel.errors import Stale
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.onboarding.commands import PLAN_STALE
-from tenancy.onboarding.plan import Action
+from tenancy.onboarding.plan import Action, OnboardingPlan
 from tenancy.onboarding.queries import onboardings_of_cohort
 from tenancy.people.queries import names_of_people
 from tenancy.quotas.queries import dimensions
-from tenancy.tenants.commands import DefineCohort, define_cohort
 from tenancy.tenants.queries import cohorts as all_cohorts
-from tenancy.tenants.queries import list_tenants
-from tenancy.tenants.states import TenantState
 
-pages = Blueprint("cohorts", __name__, template_folder="templates")
+pages = add_forms(Blueprint("cohorts", __name__, template_folder="templates"), ENTRY_POINTS)
 
 _IGNORED_EVENTS = ("session.",)
-_CANDIDATE_STATES = (TenantState.APPLIED, TenantState.SCREENING, TenantState.AGREED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +55,6 @@ class ChangeSince:
 def cohorts() -> tuple[str, int]:
     """Every cohort, newest year first."""
     return render_page("cohorts/cohorts", cohorts=list(reversed(all_cohorts(session()))))
-
-
-@pages.route("/define-cohort", methods=["GET", "POST"])
-@requires(Permission.COHORT_DEFINE)
-def cohort_defining() -> AnyResponse | tuple[str, int]:
-    """A new cohort, or with `?name=` more tenants for one. Offered are those to come in that are in none yet."""
-    named = request.args.get("name", "")
-    existing = directory.cohort(session(), named) if named else None
-    offered = [
-        tenant for tenant in list_tenants(session()) if tenant.cohort is None and tenant.state in _CANDIDATE_STATES
-    ]
-    initial = Form.initial(name="", label="", fiscal_year=current_fiscal_year() + 1)
-    form = Form.from_request() if request.method == "POST" else initial
-    if existing is not None:
-        form.values.update(name=existing.name, label=existing.label, fiscal_year=str(existing.fiscal_year))
-    ticked = set(request.form.getlist("tenant_ids"))
-    chosen = tuple(tenant.id for tenant in offered if str(tenant.id) in ticked)
-    form.values["tenant_ids"] = ""
-    if request.method == "POST":
-        name, label = form.required("name"), form.required("label")
-        form.required("fiscal_year")
-        year = form.integer("fiscal_year")
-        if len(chosen) != len(ticked):
-            form.add_error(Invalid(NOT_OFFERED, field="tenant_ids"))
-        if form.is_valid and year is not None:
-            with form.collect_errors():
-                define_cohort(
-                    build_command(DefineCohort, name=name, label=label, fiscal_year=year, tenant_ids=chosen),
-                    actor=current_actor(),
-                    key=form.key,
-                )
-                return redirect(url_for("cohorts.cohort_plan", name=name), 303)
-    return render_page("cohorts/cohort_defining", form=form, existing=existing, offered=offered, chosen=chosen)
 
 
 @pages.get("/cohorts/<name>")
@@ -139,7 +102,11 @@ def cohort_applying(name: str) -> AnyResponse | tuple[str, int]:
             return redirect(url_for("cohorts.cohort", name=name, applied=digest), 303)
     elif form.step == "confirm":
         return render_page(
-            "cohorts/cohort_confirm", form=form, plan=plan, rows=by_amount(_rows(plan.shares)), counts=_counts(plan)
+            "cohorts/cohort_confirm",
+            form=form,
+            plan=plan,
+            rows=by_amount(_rows(plan.shares)),
+            counts=_counts(plan.tenants),
         )
     since = _parse_instant(form.text("planned_at"))
     changes = [] if form.is_valid or since is None else _changes_since(plan, since)
@@ -166,7 +133,8 @@ def _render_plan(plan: CohortPlan, form: Form, changes: list[ChangeSince] | None
         rows=rows,
         title=change_headline(rows),
         chart=paired_bars(rows, title=change_headline(rows), name="shares") if rows else None,
-        counts=_counts(plan),
+        counts=_counts(plan.tenants),
+        counts_of=lambda tenant: _counts((tenant,)),
         describe=lambda thing: object_label(thing, names),
         is_applied=_was_applied(plan.cohort, form.text("digest")),
         is_missing=any(tenant.missing for tenant in plan.tenants),
@@ -196,8 +164,8 @@ def _rows(shares: tuple[ShareChange, ...]) -> list[BeforeAfter]:
     return [BeforeAfter(share.name, share.before_yen, share.after_yen, share.is_joining) for share in shares]
 
 
-def _counts(plan: CohortPlan) -> dict[Action, int]:
-    changes = [change.action for tenant in plan.tenants for change in tenant.changes]
+def _counts(tenants: Sequence[OnboardingPlan]) -> dict[Action, int]:
+    changes = [change.action for tenant in tenants for change in tenant.changes]
     return {action: changes.count(action) for action in Action}
 
 

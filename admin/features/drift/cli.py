@@ -8,10 +8,12 @@ from admin.interface.cli_context import app_context
 from admin.interface.keycloak_port import identities_of
 from admin.interface.output import handle_errors, print_json
 from admin.interface.param_types import as_json_option
+from admin.interface.permitted import PermittedCommand
 from admin.workflows.drift import find_drift
+from governance.permissions import Permission
 
 
-@click.command("drift")
+@click.command("drift", cls=PermittedCommand, permission=Permission.DRIFT_READ)
 @click.argument("code", required=False)
 @as_json_option
 @handle_errors

@@ -6,13 +6,15 @@ from typing import BinaryIO, Final
 from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
 from admin.features.ledger.entry_points import ENTRY_POINTS
 from admin.interface.cli_context import app_context
 from admin.interface.command_line import InProcess, command_group
 from admin.interface.option_names import option_names, read_file
-from admin.interface.output import handle_errors, print_json, print_models, tab_separated
+from admin.interface.output import Answer, handle_errors, print_json, rows, tab_separated
 from admin.interface.param_types import as_json_option, find_tenant, find_tenant_id, print_result
+from admin.interface.permitted import PermittedCommand
 from billing.ledger import queries
 from billing.ledger.commands import PostEntry, post_entry
 from billing.ledger.export import ExportFormat
@@ -25,6 +27,7 @@ from governance.kernel.errors import Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.kernel.strict_json import read_json
+from governance.permissions import Permission
 
 MAX_ENTRY_BYTES: Final = 2**20
 """Wide enough for an entry of a thousand lines."""
@@ -39,7 +42,7 @@ INVALID_ENTRY: Final = message(
 ledger = command_group("ledger", "仕訳帳 / The books.", ENTRY_POINTS)
 
 
-@ledger.command("verify")
+@ledger.command("verify", cls=PermittedCommand, permission=Permission.LEDGER_READ)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @handle_errors
 def verify(as_json: bool) -> None:
@@ -59,7 +62,7 @@ def verify(as_json: bool) -> None:
     click.get_current_context().exit(0 if report.balanced else 1)
 
 
-@ledger.command("export")
+@ledger.command("export", cls=PermittedCommand, permission=Permission.LEDGER_READ)
 @click.option(
     "--format",
     "to",
@@ -72,87 +75,61 @@ def verify(as_json: bool) -> None:
 @handle_errors
 def export(to: str, fiscal_year: int | None, as_json: bool) -> None:
     """仕訳帳を出力する / Write every posted entry, in order, on standard output."""
-    year = None if fiscal_year is None else FiscalYear(fiscal_year).year
     with app_context(), system_transaction(OPERATOR) as session:
-        for piece in export_books(session, ExportFormat(to), year):
+        for piece in export_books(session, ExportFormat(to), _year(fiscal_year)):
             click.echo(piece.encode(), nl=False)
 
 
-@ledger.command("books")
+@ledger.query("books", Permission.LEDGER_READ)
 @click.argument("fiscal_year", type=int)
-@as_json_option
-@handle_errors
-def books(fiscal_year: int, as_json: bool) -> None:
+def books(session: Session, fiscal_year: int) -> Answer:
     """年度の帳簿の一覧 / The books that have a fiscal year, by the sum of their debit balances (yen)."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.books(session, FiscalYear(fiscal_year).year)
-    print_models("books", found, as_json, tab_separated("tenant_id", "state", "debit_yen", "line_count"))
+    found = queries.books(session, FiscalYear(fiscal_year).year)
+    return rows("books", found, tab_separated("tenant_id", "state", "debit_yen", "line_count"))
 
 
-@ledger.command("entries")
+@ledger.query("entries", Permission.LEDGER_READ)
 @click.argument("code")
 @click.option("--fiscal-year", type=int, help="Only this fiscal year (2025 = 令和7年度).")
 @click.option("--before", type=click.IntRange(min=1), help="Only entries with a smaller number.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@as_json_option
-@handle_errors
-def entries(code: str, fiscal_year: int | None, before: int | None, limit: int, as_json: bool) -> None:
+def entries(session: Session, code: str, fiscal_year: int | None, before: int | None, limit: int) -> Answer:
     """仕訳を新しい順に見る / The entries of a tenant's book, newest first (yen)."""
-    year = None if fiscal_year is None else FiscalYear(fiscal_year).year
-    with app_context(), system_transaction(OPERATOR) as session:
-        tenant_id = find_tenant(session, code).id
-        found = queries.entries(session, tenant_id, fiscal_year=year, before=before, limit=limit)
-    print_models(
-        "entries",
-        found,
-        as_json,
-        tab_separated("number", "id", "happened_on", "kind", "reference", "total_yen", "memo"),
-    )
+    tenant_id = find_tenant(session, code).id
+    found = queries.entries(session, tenant_id, fiscal_year=_year(fiscal_year), before=before, limit=limit)
+    columns = ("number", "id", "happened_on", "kind", "reference", "total_yen", "memo")
+    return rows("entries", found, tab_separated(*columns))
 
 
-@ledger.command("entry")
+@ledger.query("entry", Permission.LEDGER_READ)
 @click.argument("code")
 @click.argument("entry_id", type=click.UUID)
-@as_json_option
-@handle_errors
-def entry(code: str, entry_id: UUID, as_json: bool) -> None:
+def entry(session: Session, code: str, entry_id: UUID) -> Answer:
     """仕訳を見る / One entry of a tenant's book with its lines: debit positive, credit negative (yen)."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.entry(session, find_tenant(session, code).id, entry_id)
-    if as_json:
-        print_json({"entry": found})
-        return
-    print_models("entries", [found], False, tab_separated("number", "happened_on", "kind", "reference", "memo"))
-    print_models("lines", found.lines, False, tab_separated("account", "account_name", "yen"))
+    found = queries.entry(session, find_tenant(session, code).id, entry_id)
+    heading = tab_separated("number", "happened_on", "kind", "reference", "memo")
+    line = tab_separated("account", "account_name", "yen")
+    return Answer({"entry": found}, [heading(found), *map(line, found.lines)])
 
 
-@ledger.command("balances")
+@ledger.query("balances", Permission.LEDGER_READ)
 @click.argument("code")
 @click.option("--fiscal-year", type=int, help="Only this fiscal year (2025 = 令和7年度).")
-@as_json_option
-@handle_errors
-def balances(code: str, fiscal_year: int | None, as_json: bool) -> None:
+def balances(session: Session, code: str, fiscal_year: int | None) -> Answer:
     """残高試算表を見る / The trial balance of a tenant's book, by year and account: debit positive (yen)."""
-    year = None if fiscal_year is None else FiscalYear(fiscal_year).year
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.balances(session, find_tenant(session, code).id, year)
-    print_models(
-        "balances", found, as_json, tab_separated("fiscal_year", "account", "account_name", "yen", "line_count")
-    )
+    found = queries.balances(session, find_tenant(session, code).id, _year(fiscal_year))
+    return rows("balances", found, tab_separated("fiscal_year", "account", "account_name", "yen", "line_count"))
 
 
-@ledger.command("periods")
+@ledger.query("periods", Permission.LEDGER_READ)
 @click.argument("code")
-@as_json_option
-@handle_errors
-def periods(code: str, as_json: bool) -> None:
+def periods(session: Session, code: str) -> Answer:
     """会計年度の状態を見る / The fiscal years of a tenant's book and their states, newest first."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.periods(session, find_tenant(session, code).id)
-    print_models("periods", found, as_json, tab_separated("fiscal_year", "state"))
+    found = queries.periods(session, find_tenant(session, code).id)
+    return rows("periods", found, tab_separated("fiscal_year", "state"))
 
 
-@ledger.command("post")
+@ledger.command("post", cls=PermittedCommand, permission=Permission.LEDGER_POST)
 @click.argument("code")
 @click.argument("source", type=click.File("rb"), metavar="FILE|-")
 @click.option("--key", help="同じ依頼を一度だけ行うためのキー / Idempotency key: the same key counts once.")
@@ -173,3 +150,8 @@ def post(code: str, source: BinaryIO, key: str | None, as_json: bool) -> None:
         posted = InProcess(context).execute(post_entry, command, key)
     click.echo(f"key: {key}", err=True)
     print_result(posted.model_dump(mode="json"), as_json)
+
+
+def _year(given: int | None) -> int | None:
+    """The fiscal year that was typed. Raises Invalid for one out of bounds."""
+    return None if given is None else FiscalYear(given).year

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import click
-
 from admin.interface.cli_context import app_context
+from admin.interface.command_line import command_group
 from admin.interface.output import handle_errors, print_models, tab_separated
 from admin.interface.param_types import as_json_option
+from admin.interface.permitted import PermittedCommand
 from admin.operations.mail.outbox import MailOutbox
+from governance.permissions import Permission
+
+mail = command_group("mail", "送信控え / Stored emails.")
 
 
-@click.group()
-def mail() -> None:
-    """送信控え / Stored emails."""
-
-
-@mail.command("list")
+@mail.command("list", cls=PermittedCommand, permission=Permission.MAIL_READ)
 @as_json_option
 @handle_errors
 def list_mails(as_json: bool) -> None:

@@ -1,24 +1,22 @@
-"""納入通知書: the list, the paper, and issuing those of a posted run."""
+"""納入通知書: the list, and the PDF of each. The form that issues those of a run is derived."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, Response, redirect, request, url_for
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Blueprint, Response, request
 
 from admin.core.guard import current_actor, may, requires
-from admin.interface.forms import Form
+from admin.features.notices.entry_points import ENTRY_POINTS
+from admin.interface.command_forms import add_forms
 from admin.interface.lists import PAGE_SIZE, Pagination, query_page, query_year
-from admin.interface.pages import render_page, session, settings
+from admin.interface.pages import render_page, session
 from billing.notices import queries
-from billing.notices.commands import IssueNotices, issue_notices
-from billing.runs.queries import run_by_id, run_summaries
+from billing.runs.queries import run_summaries
 from billing.runs.states import RunState
-from governance.declaration import build_command
 from governance.permissions import Permission
 
-pages = Blueprint("notices", __name__, template_folder="templates")
+pages = add_forms(Blueprint("notices", __name__, template_folder="templates"), ENTRY_POINTS)
 
 
 @pages.get("/notices")
@@ -47,40 +45,10 @@ def notices() -> tuple[str, int]:
 @pages.get("/notices/<uuid:notice_id>.pdf")
 @requires(Permission.NOTICE_READ)
 def notice_paper(notice_id: UUID) -> Response:
-    """The paper as it was issued, byte for byte."""
+    """The PDF as it was issued, byte for byte."""
     facts = queries.notice_by_id(session(), notice_id)
     return Response(
         queries.notice_pdf(session(), notice_id),
         mimetype="application/pdf",
         headers={"Content-Disposition": f'inline; filename="{facts.number}.pdf"'},
     )
-
-
-@pages.route("/allocations/<uuid:run_id>/notices", methods=["GET", "POST"])
-@requires(Permission.NOTICE_ISSUE)
-def notices_issuing(run_id: UUID) -> AnyResponse | tuple[str, int]:
-    """入力 → 確認 → the papers. They are never changed afterwards."""
-    run = run_by_id(session(), run_id)
-    form = Form.from_request() if request.method == "POST" else Form.initial(issued_on="", due_on="", contact="")
-    if request.method == "POST" and form.step != "enter":
-        issued_on, due_on = form.day("issued_on"), form.day("due_on")
-        if form.is_valid and not form.is_final:
-            return render_page(
-                "notices/notices_issuing_confirm", form=form, run=run, issued_on=issued_on, due_on=due_on
-            )
-        if form.is_valid:
-            with form.collect_errors():
-                done = issue_notices(
-                    build_command(
-                        IssueNotices,
-                        run_id=run_id,
-                        issued_on=issued_on,
-                        due_on=due_on,
-                        contact=form.optional("contact"),
-                        is_example=settings().example,
-                    ),
-                    actor=current_actor(),
-                    key=form.key,
-                )
-                return redirect(url_for("notices.notices", issued=len(done.notices)), 303)
-    return render_page("notices/notices_issuing", form=form, run=run)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from uuid import UUID
 
 from admin.core.guard import requires
+from admin.features.onboarding.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.onboarding import queries
-from tenancy.onboarding.commands import decide_step, start_onboarding
 from tenancy.onboarding.models import OnboardingView
 
-routes = ApiRoutes(Tag.ONBOARDING)
+routes = ApiRoutes(Tag.ONBOARDING, ENTRY_POINTS)
 
 
 class OnboardingPage(Page[OnboardingView]):
@@ -40,13 +40,3 @@ def get_onboarding(onboarding: UUID) -> OnboardingView:
 def list_tenant_onboardings(tenant: UUID, query: PageQuery) -> OnboardingPage:
     """List a tenant's onboardings, newest first."""
     return paginate(OnboardingPage, queries.onboardings_of(db.session(), tenant), lambda row: str(row.id), query)
-
-
-routes.command_route("POST", "/tenants/<tenant>/onboardings", start_onboarding, {"tenant": "tenant_id"})
-
-routes.command_route(
-    "POST",
-    "/onboardings/<onboarding>/steps/<step>/decisions",
-    decide_step,
-    {"onboarding": "onboarding_id", "step": "step"},
-)

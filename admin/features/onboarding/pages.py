@@ -12,28 +12,25 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, may, requires
 from admin.features.audit.pages import names_of_actors
+from admin.features.onboarding.entry_points import ENTRY_POINTS
+from admin.interface.command_forms import add_forms, read_form
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
 from governance.audit.queries import events
-from governance.declaration import build_command
+from governance.declaration import declared_field
 from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.onboarding import queries
-from tenancy.onboarding.commands import DecideStep, StartOnboarding, decide_step, start_onboarding
+from tenancy.onboarding.commands import DecideStep, decide_step
 from tenancy.onboarding.models import OnboardingView
 from tenancy.onboarding.steps import (
-    ADOPTABLE,
-    COMPLETED_STATES,
-    SKIPPABLE,
     OnboardingState,
-    StepDecision,
-    StepName,
     StepState,
 )
 from tenancy.tenants.queries import cohorts
 
-pages = Blueprint("onboarding", __name__, template_folder="templates")
+pages = add_forms(Blueprint("onboarding", __name__, template_folder="templates"), ENTRY_POINTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class Progress:
 
     @property
     def steps_done(self) -> int:
-        return sum(step.state in COMPLETED_STATES for view in self.views for step in view.steps)
+        return sum(view.steps_done for view in self.views)
 
     @property
     def steps(self) -> int:
@@ -119,31 +116,21 @@ def onboarding(onboarding_id: UUID) -> tuple[str, int]:
 def onboarding_deciding(onboarding_id: UUID) -> AnyResponse | tuple[str, int]:
     """Retry, skip or adopt a step, with the reason."""
     form = Form.from_request()
-    step = form.one_of("name", StepName)
-    choice = form.one_of("choice", StepDecision)
-    reason = form.required("reason")
-    if step is not None and choice is not None and form.is_valid:
+    # The name `step` is the button's in every form, so the choice of a step is called `name`.
+    command = read_form(
+        form,
+        DecideStep,
+        given={"onboarding_id": onboarding_id},
+        values={"step": form.text("name")},
+        spell=lambda field: "name" if field == "step" else field,
+    )
+    if command is not None:
         with form.collect_errors("step=name"):
-            decide_step(
-                build_command(DecideStep, onboarding_id=onboarding_id, step=step, choice=choice, reason=reason),
-                actor=current_actor(),
-                key=form.key,
+            decide_step(command, actor=current_actor(), key=form.key)
+            return redirect(
+                url_for("onboarding.onboarding", onboarding_id=onboarding_id, decided=command.step.value), 303
             )
-            return redirect(url_for("onboarding.onboarding", onboarding_id=onboarding_id, decided=step.value), 303)
     return _render_onboarding(onboarding_id, form, "")
-
-
-@pages.route("/tenants/<uuid:tenant_id>/onboarding", methods=["GET", "POST"])
-@requires(Permission.ONBOARDING_START)
-def onboarding_starting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
-    """確認 and start of one tenant's onboarding."""
-    tenant = directory.tenant_by_id(session(), tenant_id)
-    form = Form.from_request() if request.method == "POST" else Form.initial()
-    if request.method == "POST":
-        with form.collect_errors():
-            started = start_onboarding(StartOnboarding(tenant_id=tenant_id), actor=current_actor(), key=form.key)
-            return redirect(url_for("onboarding.onboarding", onboarding_id=started.onboarding_id), 303)
-    return render_page("onboarding/onboarding_starting", form=form, tenant=tenant, steps=list(StepName))
 
 
 def progress_of_cohort(name: str) -> Progress:
@@ -175,19 +162,13 @@ def _render_onboarding(onboarding_id: UUID, form: Form | None, decided: str) -> 
     return render_page(
         "onboarding/onboarding",
         form=form,
-        initial=form or Form.initial(reason="", choice="", name=""),
+        initial=form or Form.initial(),
+        inputs=[declared_field(DecideStep, name) for name in ("choice", "reason")],
         view=view,
         tenant=directory.tenant_by_id(session(), view.tenant_id),
         decided=decided,
         stopped=[step for step in view.steps if step.state in (StepState.FAILED, StepState.WAITING)],
-        choices={
-            step.name: [StepDecision.RETRY]
-            + ([StepDecision.SKIP] if step.name in SKIPPABLE else [])
-            + ([StepDecision.ADOPT] if step.name in ADOPTABLE else [])
-            for step in view.steps
-        },
         record=record,
         names=names_of_actors(record),
         now=clock.now(),
-        settled=COMPLETED_STATES,
     )

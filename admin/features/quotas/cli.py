@@ -5,15 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
 from admin.features.quotas.entry_points import ENTRY_POINTS
-from admin.interface.cli_context import app_context
 from admin.interface.command_line import command_group
-from admin.interface.output import handle_errors, print_model, print_models
-from admin.interface.param_types import as_json_option, find_tenant
-from governance.commands import system_transaction
+from admin.interface.output import Answer, rows
+from admin.interface.param_types import find_tenant
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR
+from governance.permissions import Permission
 from tenancy.quotas import queries
 from tenancy.quotas.models import PlanFacts, QuotaInForce, QuotaRequestFacts
 from tenancy.quotas.quota_value import quota_text
@@ -22,50 +21,35 @@ from tenancy.quotas.states import QuotaRequestState
 quota = command_group("quota", "利用プランと利用枠 / Plans and quotas.", ENTRY_POINTS)
 
 
-@quota.command("plans")
-@as_json_option
-@handle_errors
-def list_plans(as_json: bool) -> None:
+@quota.query("plans", Permission.PLAN_READ)
+def list_plans(session: Session) -> Answer:
     """利用プランの一覧 / Every plan with what it allows today."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.plans(session, clock.today())
-    print_models("plans", found, as_json, _plan_line)
+    return rows("plans", queries.plans(session, clock.today()), _plan_line)
 
 
-@quota.command("list")
+@quota.query("list", Permission.QUOTA_READ)
 @click.argument("code")
-@as_json_option
-@handle_errors
-def list_quotas(code: str, as_json: bool) -> None:
+def list_quotas(session: Session, code: str) -> Answer:
     """団体の利用枠 / What the tenant CODE may use today, and whether by its plan or by a decision."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.quotas_in_force(session, find_tenant(session, code).id, clock.today())
-    print_models("quotas", found, as_json, _quota_line)
+    found = queries.quotas_in_force(session, find_tenant(session, code).id, clock.today())
+    return rows("quotas", found, _quota_line)
 
 
-@quota.command("requests")
+@quota.query("requests", Permission.QUOTA_READ)
 @click.argument("code", required=False)
 @click.option("--state", type=click.Choice([state.value for state in QuotaRequestState]), help="Only in this state.")
-@as_json_option
-@handle_errors
-def list_requests(code: str | None, state: str | None, as_json: bool) -> None:
+def list_requests(session: Session, code: str | None, state: str | None) -> Answer:
     """利用枠の変更申請の一覧 / Requests for another quota, newest first; with CODE those of that tenant."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        tenant_id = None if code is None else find_tenant(session, code).id
-        chosen = None if state is None else QuotaRequestState(state)
-        found = queries.quota_requests(session, tenant_id, state=chosen)
-    print_models("requests", found, as_json, _request_line)
+    tenant_id = None if code is None else find_tenant(session, code).id
+    chosen = None if state is None else QuotaRequestState(state)
+    return rows("requests", queries.quota_requests(session, tenant_id, state=chosen), _request_line)
 
 
-@quota.command("request-show")
+@quota.query("request-show", Permission.QUOTA_READ)
 @click.argument("request_id", type=click.UUID)
-@as_json_option
-@handle_errors
-def show_request(request_id: UUID, as_json: bool) -> None:
+def show_request(session: Session, request_id: UUID) -> QuotaRequestFacts:
     """利用枠の変更申請を 1 つ見る / One request, with the digest that its decision names."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.quota_request(session, request_id)
-    print_model(found, as_json)
+    return queries.quota_request(session, request_id)
 
 
 def _plan_line(plan: PlanFacts) -> str:

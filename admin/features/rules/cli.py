@@ -6,43 +6,30 @@ import json
 from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
 from admin.features.rules.entry_points import ENTRY_POINTS
-from admin.interface.cli_context import app_context
 from admin.interface.command_line import command_group
-from admin.interface.output import handle_errors, print_model, print_models
-from admin.interface.param_types import as_json_option
-from governance.commands import system_transaction
-from governance.kernel.database import OPERATOR
+from admin.interface.output import Answer, rows
+from governance.permissions import Permission
 from governance.rules.queries import RuleVersionFacts, rule_versions, version_by_id
 
 rule = command_group("rule", "運用ルール / Rules.", ENTRY_POINTS)
 
 
-@rule.command("list")
+@rule.query("list", Permission.RULE_READ)
 @click.option("--name", help="Only this rule.")
-@as_json_option
-@handle_errors
-def list_rules(name: str | None, as_json: bool) -> None:
+def list_rules(session: Session, name: str | None) -> Answer:
     """ルールの版の一覧 / Every version, with the decision that adopted it."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = rule_versions(session, name)
-    print_models("rules", found, as_json, _line)
+    return rows("rules", rule_versions(session, name), _line)
 
 
-@rule.command("show")
+@rule.query("show", Permission.RULE_READ)
 @click.argument("version_id", type=click.UUID)
-@as_json_option
-@handle_errors
-def show(version_id: UUID, as_json: bool) -> None:
+def show(session: Session, version_id: UUID) -> Answer:
     """ルールの版を見る / One version: its body, its decision and the time it is in force."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        version = version_by_id(session, version_id)
-    if as_json:
-        print_model(version, as_json)
-        return
-    click.echo(_line(version))
-    click.echo(json.dumps(version.body, ensure_ascii=False, indent=2))
+    version = version_by_id(session, version_id)
+    return Answer(version, (_line(version), json.dumps(version.body, ensure_ascii=False, indent=2)))
 
 
 def _line(version: RuleVersionFacts) -> str:

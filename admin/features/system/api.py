@@ -8,7 +8,9 @@ from flask import current_app
 
 from admin.bootstrap import settings_of
 from admin.core.guard import current_actor, requires
+from admin.features import all_cli_commands
 from admin.interface.api_routes import ApiRoutes, Tag
+from admin.interface.permitted import command_permissions
 from admin.interface.reference import PermissionReference, permissions
 from admin.operations.status import SystemStatus, status
 from governance.kernel.models import ReadModel
@@ -45,7 +47,7 @@ def get_caller() -> CallerFacts:
 @requires(Permission.PERMISSION_READ)
 def get_permissions() -> PermissionReference:
     """Show every permission with its roles, every address and command with what it asks."""
-    return permissions(current_app)
+    return permissions(current_app, command_permissions(all_cli_commands()))
 
 
 @routes.query_route("/status")

@@ -7,8 +7,10 @@ import os
 import click
 
 from admin.interface.output import handle_errors, print_json
+from admin.interface.permitted import PermittedCommand
 from admin.operations.keycloak_setup import configure
 from admin.operations.settings import Settings
+from governance.permissions import Permission
 from tenancy.keycloak.comparison import RealmDifference
 from tenancy.keycloak.configure import ConfigurationResult
 
@@ -18,7 +20,7 @@ def keycloak() -> None:
     """認証サーバ / The identity server."""
 
 
-@keycloak.command("configure")
+@keycloak.command("configure", cls=PermittedCommand, permission=Permission.KEYCLOAK_CONFIGURE)
 @click.option("--check", is_flag=True, help="Only report what differs; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @handle_errors

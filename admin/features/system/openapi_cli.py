@@ -7,9 +7,11 @@ import click
 from admin.features import api_routes
 from admin.interface.openapi import document
 from admin.interface.output import handle_errors, print_json
+from admin.interface.permitted import PermittedCommand
+from governance.permissions import Permission
 
 
-@click.command("openapi")
+@click.command("openapi", cls=PermittedCommand, permission=Permission.PUBLIC)
 @click.option("--json", "as_json", is_flag=True, help="The same: the document is JSON.")
 @handle_errors
 def openapi(as_json: bool) -> None:

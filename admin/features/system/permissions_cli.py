@@ -9,14 +9,17 @@ from pathlib import Path
 import click
 from flask import Flask
 
+from admin.features import all_cli_commands
 from admin.interface.output import handle_errors, print_json
+from admin.interface.permitted import PermittedCommand, command_permissions
 from admin.interface.reference import GENERATED_BELOW, glossary_tables, permission_matrix
 from admin.interface.reference import permissions as permission_reference
 from admin.operations.settings import Settings
 from governance.commands import COMMANDS
+from governance.permissions import Permission
 
 
-@click.command("permissions")
+@click.command("permissions", cls=PermittedCommand, permission=Permission.PUBLIC)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.option(
     "--write-docs",
@@ -34,7 +37,7 @@ def permissions(as_json: bool, write_docs: Path | None) -> None:
         glossary.write_text(by_hand + glossary_tables(COMMANDS.of(app)), encoding="utf-8")
         (write_docs / "PERMISSIONS.md").write_text(permission_matrix(), encoding="utf-8")
         return
-    reference = permission_reference(app)
+    reference = permission_reference(app, command_permissions(all_cli_commands()))
     if as_json:
         print_json(reference)
         return

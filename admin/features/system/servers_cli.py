@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from admin.interface.output import error_json, exit_code, handle_errors, print_json
+from admin.interface.permitted import PermittedCommand
 from admin.operations import processes, services
 from admin.operations import status as server_status
 from admin.operations.bring_up import bring_up
@@ -25,6 +26,7 @@ from admin.operations.settings import Settings
 from admin.operations.status import SystemStatus
 from admin.operations.supervisor import SUPERVISOR, Supervisor, stop_orphans, take_lock
 from governance.kernel.errors import Conflict, DomainError, message
+from governance.permissions import Permission
 
 _STOP_SECONDS = 120
 
@@ -42,7 +44,7 @@ class _StopRequested(BaseException):
     """Somebody asked us to stop: Ctrl-C or SIGTERM."""
 
 
-@click.command("run")
+@click.command("run", cls=PermittedCommand, permission=Permission.SERVERS_RUN)
 @click.option(
     "--members",
     type=click.Choice(["13", "21"]),
@@ -88,7 +90,7 @@ def _no_op() -> None:
     return
 
 
-@click.command("up")
+@click.command("up", cls=PermittedCommand, permission=Permission.SERVERS_RUN)
 @as_json_option
 @handle_errors
 def up(as_json: bool) -> None:
@@ -133,7 +135,7 @@ def up(as_json: bool) -> None:
         print_json(server_status.status(settings))
 
 
-@click.command("supervise", hidden=True)
+@click.command("supervise", cls=PermittedCommand, permission=Permission.SERVERS_RUN, hidden=True)
 @click.option("--report-to", type=int, required=True)
 @handle_errors
 def supervise(report_to: int) -> None:
@@ -164,7 +166,7 @@ def supervise(report_to: int) -> None:
         raise
 
 
-@click.command("down")
+@click.command("down", cls=PermittedCommand, permission=Permission.SERVERS_RUN)
 @as_json_option
 @handle_errors
 def down(as_json: bool) -> None:
@@ -185,7 +187,7 @@ def down(as_json: bool) -> None:
         print_json({"stopped": stopped > 0})
 
 
-@click.command("status")
+@click.command("status", cls=PermittedCommand, permission=Permission.PUBLIC)
 @as_json_option
 @handle_errors
 def status(as_json: bool) -> None:

@@ -9,14 +9,16 @@ import click
 from admin.bootstrap import create_core
 from admin.interface.keycloak_port import close_identities, identities_of
 from admin.interface.output import handle_errors
+from admin.interface.permitted import PermittedCommand
 from admin.operations.mail.outbox import MailOutbox
 from admin.operations.mail.server import LocalMailServer, local_mail_port
 from admin.operations.settings import Settings
 from admin.workflows.job_handlers import handlers, onboarding_runner, periodic_tasks
 from admin.workflows.jobs import JobWorker, Queue
+from governance.permissions import Permission
 
 
-@click.command("worker")
+@click.command("worker", cls=PermittedCommand, permission=Permission.SERVERS_RUN)
 @handle_errors
 def worker() -> None:
     """ジョブを処理する / Process jobs until SIGTERM or Ctrl-C.

@@ -55,7 +55,7 @@ def test_more_tenants_join_and_those_in_it_stay(moyai: Moyai, cities: tuple[UUID
         (("cohort", "define", "R7", *R7[3:]), "input.wrong", "NAME"),
         ((*R7[:4], "", *R7[5:]), "text.empty", "--label"),
         ((*R7[:6], "1800"), "fiscal_year.out_of_bounds", "--fiscal-year"),
-        ((*R7[:6], "令和7"), "usage", "fiscal_year"),
+        ((*R7[:6], "昭和7"), "fiscal_year.not_a_year", "--fiscal-year"),
         ((*R7, "--tenant", "431002"), "code.check_digit", "--tenant"),
     ],
 )

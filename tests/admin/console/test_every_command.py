@@ -23,6 +23,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, message
 from governance.kernel.field_type import Control
 from governance.kernel.field_types import FIELD_TYPES
+from governance.kernel.ids import new_id
 from governance.kernel.labels import LabelledEnum
 from governance.permissions import ROLE_PERMISSIONS, Role
 from tenancy.keycloak.port import Realm
@@ -50,8 +51,12 @@ BY_NAME: Final = pytest.mark.parametrize("entry_point", ENTRY_POINTS, ids=[one.h
 
 
 @pytest.fixture
-def captured(sample: ConsoleSample, monkeypatch: pytest.MonkeyPatch) -> list[Command]:
-    """The declared commands that reach a handler from now on. None is executed: each is refused after it was noted."""
+def captured(web: Flask, sample: ConsoleSample, monkeypatch: pytest.MonkeyPatch) -> list[Command]:
+    """The declared commands that reach a handler from now on. None is executed: each is refused after it was noted.
+
+    The installation is an example, so that a field it fills differs from the field's default.
+    """
+    monkeypatch.setitem(web.config, "MOYAI", web.config["MOYAI"].model_copy(update={"example": True}))
     commands: list[Command] = []
     execute = CommandHandler.__call__
     declared = [one.handler for one in ENTRY_POINTS]
@@ -76,6 +81,7 @@ def given_fields(entry_point: EntryPoint, sample: ConsoleSample) -> dict[str, An
         "request_id": sample.quota_request_id,
         "entry_id": sample.entry_id,
         "version_id": sample.rule_version_id,
+        "onboarding_id": new_id(),
     }
     return {name: known[name] for name in entry_point.command_type.model_fields if name in known}
 
@@ -110,7 +116,8 @@ def holder(entry_point: EntryPoint) -> Role:
 
 @pytest.fixture
 def moyai(postgresql: PostgreSQL, database_name: str, tmp_path: Path) -> Moyai:
-    return Moyai({"MOYAI_HOME": str(tmp_path / "home"), "DATABASE_URL": postgresql.app_url(database_name)})
+    home = str(tmp_path / "home")
+    return Moyai({"MOYAI_HOME": home, "DATABASE_URL": postgresql.app_url(database_name), "MOYAI_EXAMPLE": "1"})
 
 
 @pytest.fixture
@@ -152,7 +159,8 @@ def test_api_command_line_and_form_make_the_same_command(
 ) -> None:
     given = given_fields(entry_point, sample)
     texts = typed_texts(entry_point, given)
-    expected = read_command(entry_point.command_type, texts, typed=True, given=given)
+    filled = dict.fromkeys(entry_point.filled, True)
+    expected = read_command(entry_point.command_type, texts, typed=True, given=given | filled)
     role = holder(entry_point)
 
     if entry_point.page is not None:
@@ -169,7 +177,7 @@ def test_api_command_line_and_form_make_the_same_command(
         assert captured.pop() == expected
 
     if entry_point.api is not None:
-        body = expected.model_dump(mode="json")
+        body = expected.model_dump(mode="json", exclude=set(filled))
         path = entry_point.api.rule
         for part, name in entry_point.api.path_params.items():
             path = path.replace(f"<{part}>", str(body.pop(name)))
@@ -253,7 +261,7 @@ def test_an_unknown_or_given_field_never_reaches_the_command(
     texts = typed_texts(entry_point, given)
     body = read_command(entry_point.command_type, texts, typed=True, given=given).model_dump(mode="json")
     path = entry_point.api.rule
-    again = {}
+    again = {name: body.pop(name) for name in entry_point.filled}
     for part, name in entry_point.api.path_params.items():
         again[name] = body.pop(name)
         path = path.replace(f"<{part}>", str(again[name]))
@@ -287,7 +295,7 @@ def cli_words(entry_point: EntryPoint, texts: dict[str, Any], given: dict[str, A
     for name, value in whole.items():
         if name in entry_point.cli.arguments:
             continue
-        option = f"--{name.replace('_', '-')}"
+        option = declared_field(entry_point.command_type, name).option
         if _is_flag(entry_point, name):
             yield option
         elif isinstance(value, dict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from admin.workflows.cohort_plan import CohortPlan, ShareChange, plan_digest
-from tenancy.onboarding.plan import Action, OnboardingPlan, ResourceChange
+from tenancy.onboarding.plan import Action, OnboardingPlan, ResourceChange, Target
 from tenancy.onboarding.steps import StepName
 
 INTENTS = "sha256:" + "0" * 64
@@ -12,9 +12,11 @@ TENANTS = (
         code="431001",
         name="熊本市",
         changes=(
-            ResourceChange(where="keycloak", object="organization t-00000001", action=Action.CREATE),
-            ResourceChange(where="keycloak", object="role group tenant-owner", action=Action.CHANGE, fields=("roles",)),
-            ResourceChange(where="moyai", object="membership", action=Action.KEEP),
+            ResourceChange(where=Target.KEYCLOAK, object="organization t-00000001", action=Action.CREATE),
+            ResourceChange(
+                where=Target.KEYCLOAK, object="role group tenant-owner", action=Action.CHANGE, fields=("roles",)
+            ),
+            ResourceChange(where=Target.MOYAI, object="membership", action=Action.KEEP),
         ),
         missing=(StepName.FIRST_OWNER,),
     ),

@@ -54,7 +54,7 @@ def test_the_paper_is_kept_as_it_was_issued(thirteen: BillingFactory) -> None:
     words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
     for expected in ("苓北町　御中", "148,293円", "例示データ", "7,114", "令和2年国勢調査", "97985200000/660751"):
         assert expected in words
-    assert notice.facts["digest"] == run.digest
+    assert notice.facts.digest == run.digest
     assert run.digest in words
 
 
@@ -111,8 +111,8 @@ def test_the_order_may_set_the_due_day_and_the_words(thirteen: BillingFactory) -
     assert issued.due_on == date(2025, 6, 30)
     with tenant_scope(OPERATOR):
         facts = notice_by_number(db.session(), "2025-01-431001").facts
-    assert facts["issuer"] == "熊本県知事"
-    assert ["問い合わせ先", "デジタル戦略課"] in facts["particulars"]
+    assert facts.issuer == "熊本県知事"
+    assert ("問い合わせ先", "デジタル戦略課") in facts.particulars
 
 
 @pytest.mark.parametrize("command", [{"due_on": date(2025, 6, 15)}, {"issued_on": date(2025, 6, 3)}])

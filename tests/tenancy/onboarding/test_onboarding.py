@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from admin.operations.mail.outbox import MailOutbox
 from governance.audit import queries as audit_queries
+from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Stale
@@ -134,13 +135,16 @@ def test_an_organization_of_somebody_else_fails_the_step_and_is_left_alone(
     findings.assert_whole_and_single(applicant)
 
 
-def test_a_decision_needs_a_reason(applicants: Applicants, actors: Actors) -> None:
+def test_a_decision_needs_a_reason(applicants: Applicants) -> None:
     onboarding_id = applicants.start(applicants.ready())
 
     with pytest.raises(Invalid) as refused:
-        decide_step(
-            DecideStep(onboarding_id=onboarding_id, step=StepName.PASSWORD_MAIL, choice=StepDecision.SKIP, reason="  "),
-            actor=actors.onboarding,
+        build_command(
+            DecideStep,
+            onboarding_id=onboarding_id,
+            step=StepName.PASSWORD_MAIL,
+            choice=StepDecision.SKIP,
+            reason="  ",
         )
 
     assert refused.value.field == "reason"

@@ -1,0 +1,60 @@
+"""Entry points of the commands about onboardings. A step is decided on the page of its onboarding, written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from flask import url_for
+from sqlalchemy.orm import Session
+
+from admin.core.language import gettext
+from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
+from governance.kernel.database import db
+from governance.kernel.errors import Language
+from governance.kernel.labels import Label
+from tenancy import directory
+from tenancy.onboarding.commands import decide_step, start_onboarding
+from tenancy.onboarding.steps import StepName
+
+
+def _tenant_and_steps(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """The tenant and the steps in their order. Raises NotFound for the tenant."""
+    tenant = directory.tenant_by_id(session, given["tenant_id"])
+    steps = [Fact(str(number), step.label(language)) for number, step in enumerate(StepName, 1)]
+    return FormContext([Fact(gettext("Tenant"), tenant.name), *steps])
+
+
+def _to_tenant(given: Mapping[str, Any]) -> tuple[Label, str]:
+    name = directory.tenant_by_id(db.session(), given["tenant_id"]).name
+    return Label(name, name), url_for("tenants.tenant", tenant_id=given["tenant_id"])
+
+
+ENTRY_POINTS: Final = (
+    EntryPoint(
+        start_onboarding,
+        Label("参加手続きを始める", "Start onboarding"),
+        Label("始める", "Start"),
+        api=api("POST /tenants/<tenant>/onboardings", tenant="tenant_id"),
+        cli=cli("onboarding start", "tenant_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/onboarding",
+            "onboarding_starting",
+            then=lambda command, result: url_for("onboarding.onboarding", onboarding_id=result.onboarding_id),
+            back=_to_tenant,
+            intro=Label(
+                "次の手順が続きます。入力が足りない手順は、入力を待ちます。",
+                "These steps follow. Steps with missing input wait for it.",
+            ),
+            about=_tenant_and_steps,
+            is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
+        decide_step,
+        Label("止まった手順を判断する", "Retry, skip or adopt a step that waits or failed"),
+        Label("この判断を確定する", "Confirm the decision"),
+        api=api("POST /onboardings/<onboarding>/steps/<step>/decisions", onboarding="onboarding_id", step="step"),
+        cli=cli("onboarding decide", "onboarding_id", "step", "choice"),
+    ),
+)

@@ -1,0 +1,99 @@
+"""What the queries of notices return, and what a notice prints."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from governance.kernel.models import ReadModel
+
+LabelledText = tuple[str, str]
+"""A label and its value, both as printed."""
+
+
+class NoticeLine(ReadModel):
+    """One basis of the allocation. `exact` is the yen as a fraction; null where two decimal places hold it."""
+
+    component: str
+    basis: str
+    ratio: str
+    weight: str
+    weight_total: str
+    figure_date: str
+    source: str
+    yen: str
+    exact: str | None
+
+
+class NoticeDivision(ReadModel):
+    """How one rule came to this member's share: the amount allocated, its bases, the rounding, and the grounds."""
+
+    rule: str
+    pool_rows: tuple[LabelledText, ...]
+    pool: str
+    members: str
+    lines: tuple[NoticeLine, ...]
+    exact_total: str
+    exact_fraction: str | None
+    rounding: str
+    cut: str
+    rank: str
+    adjustment: str
+    share: str
+    grounds: tuple[LabelledText, ...]
+
+
+class NoticeContent(ReadModel):
+    """Everything a notice prints, worded in Japanese: the contents of 地方自治法施行令 154条, and the workings.
+
+    It is stored as JSON when the notice is issued, and the PDF is set from it. `change` is null for an estimate;
+    `example` is null but on the paper of an example.
+    """
+
+    title: str
+    example: str | None
+    number: str
+    issued_on: str
+    addressee: str
+    code: str
+    issuer: str
+    sentence: str
+    amount_label: str
+    amount: str
+    due_on: str
+    particulars: tuple[LabelledText, ...]
+    change: tuple[LabelledText, ...] | None
+    divisions: tuple[NoticeDivision, ...]
+    share: str
+    no_divisions: str
+    digest: str
+
+
+class NoticeFacts(ReadModel):
+    """A notice. `amount_yen` is the difference made by its run, `due_on` null where nothing is to be paid.
+
+    `facts` is everything printed; `pdf_sha256` the SHA-256 of the PDF as it was issued.
+    """
+
+    id: UUID
+    tenant_id: UUID
+    run_id: UUID
+    share_id: UUID
+    number: str
+    fiscal_year: int
+    title: str
+    addressee: str
+    amount_yen: int
+    issued_on: date
+    due_on: date | None
+    is_example: bool
+    facts: NoticeContent
+    pdf_sha256: str
+    issued_at: datetime
+
+
+class YearNotices(ReadModel):
+    """The notices of a fiscal year, by number."""
+
+    fiscal_year: int
+    notices: tuple[NoticeFacts, ...]
