@@ -49,9 +49,10 @@ class Input:
     """What is of one field: `Annotated[PlainLine, Input("名称", "Name")]`.
 
     `choices` are loaded in the actor's scope and checked again by the command; `none` says what to do where there are
-    none. `start` is what a form proposes (the model's default is what absence means). `option` names the option where
-    it is not the field's name, as `--tenant` for each of `tenant_ids`. `former` are options that the command line
-    still takes. `control` overrides the type's.
+    none. `start` is what a form proposes (the model's default is what absence means). `empty` says what null stands
+    for, such as today; the hint then says it, too. `option` names the option where it is not the field's name, as
+    `--tenant` for each of `tenant_ids`. `former` are options that the command line still takes. `control` overrides
+    the type's.
     """
 
     ja: str
@@ -60,6 +61,7 @@ class Input:
     choices: Choices | None = None
     none: Label | None = None
     start: Callable[[], object] | None = None
+    empty: Label | None = None
     option: str | None = None
     former: tuple[str, ...] = ()
     control: Control | None = None
@@ -105,6 +107,8 @@ class DeclaredField:
 
     @property
     def hint(self) -> Label:
+        if self.input.hint is None and (empty := self.input.empty) is not None:
+            return Label(f"空にすると{empty.ja}", f"{empty.en} if empty")
         return self.input.hint or self.field_type.hint
 
     @property
@@ -123,7 +127,7 @@ class DeclaredField:
     def show(self, value: Any, language: Language, session: Session | None = None) -> str:
         """A value as people read it: the label of a choice, 円, era and weekday; the type's word for nothing."""
         if value is None or value == "" or value == ():
-            return self.field_type.empty.text(language)
+            return (self.input.empty or self.field_type.empty).text(language)
         if self.is_list:
             return ("、" if language == "ja" else ", ").join(self._show_one(one, language, session) for one in value)
         return self._show_one(value, language, session)

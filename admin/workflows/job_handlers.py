@@ -1,7 +1,7 @@
-"""What each kind of job does, by name: the worker's table of contents.
+"""The handler of each kind of job, by its name, and the tasks the worker runs periodically.
 
-A handler may be called twice with the same payload (a worker died after acting and before its record), so each looks
-before it acts.
+A handler may be called twice with the same payload, where a worker was killed before the job's state was committed, so
+each checks what is done already.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ def onboarding_runner(identities: Identities) -> Callable[[UUID], None]:
 
 
 def handlers(identities: Identities) -> dict[str, Handler]:
-    """Every job there is."""
+    """Job kind → its handler."""
     onboard = onboarding_runner(identities)
 
     def handle_onboarding(payload: dict[str, Any]) -> None:
         onboard(UUID(payload["onboarding_id"]))
 
     def withdraw_member(payload: dict[str, Any]) -> None:
-        """Disable and log out, first and at once; then out of the role groups. Safe to repeat."""
+        """Disable the person and end their sessions, then remove them from the role groups. Safe to repeat."""
         tenant_id, person_id = UUID(payload["tenant_id"]), UUID(payload["person_id"])
         realm = _realm_of(tenant_id)
         identities.suspend_person(person_id, realm)
@@ -81,7 +81,7 @@ def handlers(identities: Identities) -> dict[str, Handler]:
                 identities.ensure_people(tenant_id, withdrawn, withdraw_from=TENANT_ROLE_GROUPS)
 
     def invite(payload: dict[str, Any]) -> None:
-        """Send the password mail once; where its end is unknown, the job says so and nothing is sent again."""
+        """Send the password email once. Raises Conflict (MAIL_UNKNOWN) where it is unknown whether it was sent."""
         tenant_id = UUID(payload["tenant_id"])
         command = InviteMember(tenant_id=tenant_id, member_id=UUID(payload["member_id"]))
         invited = invite_member(command, actor=worker_actor())
@@ -100,7 +100,7 @@ def handlers(identities: Identities) -> dict[str, Handler]:
 
 
 def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
-    """Looked for every few seconds: people and systems added after their tenant came in, sessions that ran out."""
+    """What the worker runs every few seconds: onboard unsynced members, create operators, delete expired sessions."""
 
     def onboard_unsynced_members() -> None:
         with system_transaction(OPERATOR) as session:
@@ -115,7 +115,7 @@ def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
 
 
 def provision_operators(identities: Identities) -> None:
-    """Make the operator's people whom Keycloak lacks, with the roles they were granted."""
+    """Create the operator's people who are not in Keycloak yet, with the roles they were granted."""
     with system_transaction(OPERATOR) as session:
         waiting = operators_to_provision(session, clock.now())
     for member, intent in waiting:
@@ -132,9 +132,9 @@ def _realm_of(tenant_id: UUID) -> Realm:
 
 
 def revise_shares(payload: dict[str, Any]) -> None:
-    """Prepare the revision of the cohort's fiscal year, where its cost was split already; a person approves it.
+    """Prepare the revision of the cohort's fiscal year where a run of it is posted; another person approves it.
 
-    Prepared for whoever applied the cohort, so that this person cannot be the one who approves it.
+    It is requested in the name of whoever applied the cohort, so that this person cannot approve it.
     """
     with system_transaction(OPERATOR) as session:
         cohort = cohort_by_id(session, UUID(payload["cohort_id"]))

@@ -1,8 +1,8 @@
-"""The worker: carries out jobs after their commit, carries onboardings on, seals the record.
+"""The worker: runs jobs after their commit, continues onboardings, seals the audit log.
 
-The queue (Huey on PostgreSQL) brings ids only; rows of ours say what is to be done and whether it was. An id that is
-lost is found by the sweep, one that comes twice finds its row taken. PostgreSQL or Keycloak going away stops nothing
-for good: what was in hand is tried again.
+The queue (Huey on PostgreSQL) transports ids only; rows of the table `job` hold payload and state. The sweep dispatches
+an id again that was lost; an id that arrives twice finds its row taken. While PostgreSQL or Keycloak cannot be reached,
+jobs are tried again.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ log = structlog.get_logger(__name__)
 
 THREADS: Final = 4
 SHUTDOWN_TIMEOUT_SECONDS: Final = 20
-"""How long a worker that is told to stop may finish what it has in hand. What is not finished is done again."""
+"""How long a worker that is asked to stop may finish its running jobs. Unfinished jobs are run again."""
 
 SEAL_INTERVAL: Final = timedelta(seconds=3)
 SWEEP_INTERVAL: Final = timedelta(seconds=1)
 DISPATCH_TIMEOUT: Final = timedelta(seconds=15)
-"""An id that was carried and not acted on for so long is taken for lost, and carried again."""
+"""An id that was dispatched and whose job has not begun after this time is dispatched again."""
 
 JOB_RETRY_DELAYS: Final = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=25), timedelta(minutes=2))
 
 Handler = Callable[[dict[str, Any]], None]
-"""Does one kind of job; gets its payload, inside an application context, and may be called twice with the same."""
+"""Runs one kind of job with its payload, in an application context. May be called twice with the same payload."""
 
 
 class _JsonSerializer:
@@ -62,7 +62,7 @@ class _JsonSerializer:
 
 
 class Queue:
-    """Brings ids of jobs and onboardings to whichever worker is free. Any process may carry; workers consume."""
+    """The queue of ids of jobs and onboardings. Any process may put an id in; workers take them out."""
 
     def __init__(self, database_url: str) -> None:
         """`database_url` is SQLAlchemy's, as the application's role; nothing is connected to before it is needed."""
@@ -85,14 +85,14 @@ class Queue:
         self._onboarding = self.huey.task(name="onboarding")(self._on_onboarding)
 
     def dispatch(self, job_id: UUID) -> None:
-        """Bring a job's id; the outbox's `Dispatcher`."""
+        """Put a job's id into the queue; the outbox's `Dispatcher`."""
         self._job(str(job_id))
 
     def enqueue_onboarding(self, onboarding_id: UUID) -> None:
         self._onboarding(str(onboarding_id))
 
     def serve(self, *, run_job: Callable[[UUID], None], run_onboarding: Callable[[UUID], None]) -> None:
-        """Say what happens with ids that arrive in this process."""
+        """Register the functions that are called with ids taken out by this process."""
         self._run_job, self._run_onboarding = run_job, run_onboarding
 
     def _on_job(self, job_id: str) -> None:
@@ -105,9 +105,10 @@ class Queue:
 
 
 class JobWorker:
-    """One worker process: its threads, its rounds, its end.
+    """One worker process: its threads, its periodic tasks, its shutdown.
 
-    `handlers` do the jobs by name, `onboards` carries one onboarding on, `rounds` are done every few seconds.
+    `handlers` run the jobs by their kind, `run_onboarding` continues the onboarding of an id, `periodic_tasks` are
+    called every few seconds.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class JobWorker:
         self._dispatched: dict[UUID, float] = {}
 
     def run(self) -> None:
-        """Work until SIGTERM or Ctrl-C. What is in hand then is finished first, within 20 seconds."""
+        """Run until SIGTERM or Ctrl-C. Running jobs may then finish within SHUTDOWN_TIMEOUT_SECONDS."""
         logging.getLogger("huey").setLevel(logging.ERROR)
         self._queue.serve(run_job=self.run_job, run_onboarding=self._handle_onboarding)
         outbox.DISPATCHER.set(self._app, self._queue)
@@ -147,7 +148,7 @@ class JobWorker:
             log.info("worker.stopped")
 
     def run_job(self, job_id: UUID) -> None:
-        """Do one job, unless it is done, taken or not due."""
+        """Run one job, unless it is done, taken by another worker or not due."""
         with self._app.app_context():
             with system_transaction(OPERATOR) as session:
                 job = outbox.claim(session, job_id, clock.now())
@@ -193,7 +194,7 @@ class JobWorker:
     # -- periodic tasks
 
     def _run_loop(self) -> None:
-        """Every second: what nobody carries; every three: the seal. A database that is away is tried again."""
+        """Run the sweep every second and seal every three. An unreachable database is tried again."""
         is_unavailable = False
         sealed_at = 0.0
         while not self._stopping.wait(SWEEP_INTERVAL.total_seconds()):
@@ -221,7 +222,7 @@ class JobWorker:
                 log.warning("worker.periodic_delayed", code=away.code)
 
     def sweep(self) -> int:
-        """Carry what is due and not on its way; returns how many ids that was."""
+        """Dispatch the ids that are due and not dispatched; returns their number."""
         with system_transaction(OPERATOR) as session:
             jobs, due = _due(session)
         recently = time.monotonic() - DISPATCH_TIMEOUT.total_seconds()

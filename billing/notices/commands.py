@@ -56,29 +56,30 @@ class IssueNotices(Command):
     """
 
     run_id: Annotated[Id, Input("按分の回", "Run")]
-    issued_on: Annotated[JstDate | None, Input("発行日", "Issued on", Label("空にすると今日", "today if empty"))] = None
+    issued_on: Annotated[JstDate | None, Input("発行日", "Issued on", empty=Label("今日", "today"))] = None
     due_on: Annotated[
         JstDate | None,
         Input(
             "納期限",
             "Due on",
-            Label(
-                "空にすると、14 日以上あとの最初の営業日",
-                "if empty: the first business day at least 14 days later",
-            ),
+            empty=Label("14 日以上あとの最初の営業日", "the first business day at least 14 days later"),
         ),
     ] = None
     issuer: Annotated[
-        PlainLine | None, Input("発行者", "Issuer", Label("空にすると運営者の名称", "the operator's name if empty"))
+        PlainLine | None, Input("発行者", "Issuer", empty=Label("運営者の名称", "the operator's name"))
     ] = None
     revenue_account: Annotated[PlainLine, Input("歳入科目", "Revenue account")] = "分担金及び負担金"
     claim: Annotated[
         PlainLine | None,
-        Input("納付の請求の事由", "Reason of the claim", Label("空にすると定型の文", "a standard text if empty")),
+        Input(
+            "納付の請求の事由",
+            "Reason of the claim",
+            empty=Label("共同利用基盤の運営経費に係る負担金", "the standard text on the platform's running costs"),
+        ),
     ] = None
     payable_at: Annotated[
         PlainLine | None,
-        Input("納付場所", "Where to pay", Label("空にすると運営者の指定金融機関など", "the operator's banks if empty")),
+        Input("納付場所", "Where to pay", empty=Label("運営者の指定金融機関など", "the operator's designated banks")),
     ] = None
     contact: Annotated[PlainLine | None, Input("問い合わせ先", "Contact")] = None
     is_example: Annotated[Flag, Input("例示データ", "Example")] = False

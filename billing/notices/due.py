@@ -11,7 +11,7 @@ from governance.kernel.era import format_day
 from governance.kernel.errors import Invalid, message
 
 DAYS_TO_PAY: Final = 14
-"""At least so many days lie between issue and due day, as published rules of joint bodies ask."""
+"""The least number of days from the issue to the due date, as published rules of joint municipal bodies have it."""
 
 TOO_EARLY = message(
     "notice.due_too_early",
@@ -37,7 +37,7 @@ def due_day(issued_on: date) -> date:
 
 
 def check_due_day(due_on: date, issued_on: date) -> date:
-    """A due day that somebody chose. Raises Invalid before the issue, or on a day that is no business day."""
+    """The due date that a person chose. Raises Invalid where it is before the issue or not a business day."""
     if due_on < issued_on:
         raise Invalid(TOO_EARLY, field="due_on", given=format_day(due_on), issued_on=format_day(issued_on))
     if not is_business_day(due_on):

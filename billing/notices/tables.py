@@ -16,7 +16,7 @@ from governance.kernel.database import TableBase
 class Notice(TableBase):
     """One notice of one posted share. `amount_yen` is what the run changed; `due_on` is there where yen are due.
 
-    `facts` is everything printed, `pdf` the paper as it was issued.
+    `facts` is the NoticeContent that was printed, `pdf` the document as it was issued.
     """
 
     __tablename__ = "notice"

@@ -1,4 +1,4 @@
-"""What Moyai wants of one tenant, read from its tables in one look: the one side of every comparison."""
+"""The intent of one tenant, read from Moyai's tables: what Keycloak and the tenant's quotas are compared with."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tenancy.tenants.queries import tenant as find_tenant
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
 
 DISABLED_STATES = (TenantState.LEFT, TenantState.SUSPENDED)
-"""States in which a tenant's organization is meant to be switched off."""
+"""States in which a tenant's organization is to be disabled in Keycloak."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberIntent:
-    """A person with what Moyai knows of the projection: Keycloak's id, and whether the password mail went out."""
+    """A person to be in Keycloak. `keycloak_id` is None until synced, `mailed_at` until the password mail was sent."""
 
     intent: PersonIntent
     is_owner: bool
@@ -38,7 +38,7 @@ class MemberIntent:
 
 @dataclass(frozen=True, slots=True)
 class OnboardingIntent:
-    """Everything Moyai wants of a tenant. Empty or None is what nobody has entered yet."""
+    """The objects that a tenant is to have. Empty tuples and None stand for input that has not been entered."""
 
     tenant_id: UUID
     code: str | None
@@ -60,7 +60,7 @@ class OnboardingIntent:
 
 
 def read_intent(session: Session, tenant_id: UUID, *, on: date, now: datetime) -> OnboardingIntent:
-    """What is wanted of the tenant on that day. Raises NotFound."""
+    """The tenant's intent on that day. Raises NotFound."""
     tenant = find_tenant(session, tenant_id)
     return OnboardingIntent(
         tenant_id=tenant.id,
@@ -106,7 +106,7 @@ def _service_clients(session: Session, tenant_id: UUID, *, enabled: bool) -> tup
 
 
 def _clients_enabled(state: TenantState) -> bool:
-    """Clients are made ready while the tenant comes in, and stopped where its state says so."""
+    """Whether the tenant's service clients are enabled: during onboarding too, not in a state that stops them."""
     return STATE_EFFECTS[state].clients_get_tokens or state in (
         TenantState.APPLIED,
         TenantState.SCREENING,

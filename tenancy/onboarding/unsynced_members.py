@@ -1,7 +1,7 @@
-"""Whoever is added after the tenant came in: who waits to be made in Keycloak, and who is still to be sent a mail.
+"""People and service clients that were added after their tenant's onboarding and are not in Keycloak yet.
 
-A tenant's steps, run once more, sync them. The operator's people have a realm of their own and no
-organization; they are made one by one. Not here: people of a tenant that is still coming in, its onboarding has them.
+For a tenant, running its onboarding steps again creates them. The operator's people are in a realm of their own without
+an organization and are created one by one. People of a tenant that is being onboarded are left to its onboarding.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from tenancy.tenants.facts import operator_id, select_tenant_states
 from tenancy.tenants.states import TenantState
 
 INVITE: Final = "member.invite"
-"""The job that has Keycloak send a person the mail in which to set a password."""
+"""The job that makes Keycloak send a person the email for setting a password."""
 
 _PARTICIPATING: Final = (TenantState.TRIAL.value, TenantState.ACTIVE.value)
 
 
 class SyncMember(Command):
-    """Keycloak's id of a person of the operator, who has been made there."""
+    """A person of the operator who was created in Keycloak, with Keycloak's id."""
 
     tenant_id: UUID
     member_id: UUID
@@ -41,12 +41,14 @@ class SyncMember(Command):
 
 
 class MemberSynced(Result):
+    """The member whose Keycloak id is recorded."""
+
     member_id: UUID
 
 
 @handles(Permission.MEMBER_SYNC, Event.MEMBER_SYNCED)
 def sync_member(ctx: CommandContext, command: SyncMember) -> MemberSynced:
-    """Record that the person is in Keycloak now, and have the mail sent. Moyai's own worker's. Raises NotFound."""
+    """Record the person's Keycloak id and enqueue the invitation. Only the worker may. Raises NotFound."""
     member = lock_member(ctx.session, command.tenant_id, command.member_id)
     if member.keycloak_id == command.keycloak_id:
         ctx.mark_noop()
@@ -70,7 +72,7 @@ class MemberInvited(Result):
 
 @handles(Permission.MEMBER_INVITE, Event.MEMBER_INVITED)
 def invite_member(ctx: CommandContext, command: InviteMember) -> MemberInvited:
-    """Record the attempt to send the password mail, before it is made: a mail is never sent twice by itself."""
+    """Record the attempt to send the password email before it is made, so that a retry does not send it again."""
     member = lock_member(ctx.session, command.tenant_id, command.member_id)
     if member.password_mail_sent_at is not None or member.state not in people.PRESENT_STATES:
         ctx.mark_noop()
@@ -81,7 +83,7 @@ def invite_member(ctx: CommandContext, command: InviteMember) -> MemberInvited:
 
 
 def enqueue_invitation(ctx: CommandContext, member: MemberToSync) -> None:
-    """Leave the job that sends the person the mail, unless one was sent."""
+    """Enqueue the job that sends the person the password email, unless one was sent."""
     if member.password_mail_sent_at is None:
         ctx.enqueue(
             INVITE,
@@ -91,7 +93,7 @@ def enqueue_invitation(ctx: CommandContext, member: MemberToSync) -> None:
 
 
 def tenants_with_unsynced_members(session: Session, limit: int = 20) -> list[UUID]:
-    """Ids of at most `limit` tenants on trial or active that have people or systems Keycloak lacks.
+    """Ids of at most `limit` tenants on trial or active that have people or service clients that are not in Keycloak.
 
     Those with an onboarding that is not done are left out: it creates them.
     """
@@ -114,7 +116,7 @@ def tenants_with_unsynced_members(session: Session, limit: int = 20) -> list[UUI
 def operators_to_provision(
     session: Session, now: datetime, limit: int = 20
 ) -> list[tuple[MemberToSync, OperatorIntent]]:
-    """The operator's people whom Keycloak lacks, with the roles they were granted."""
+    """The operator's people who are not in Keycloak, with the roles they were granted."""
     tenant_id = operator_id(session)
     if tenant_id is None:
         return []
