@@ -19,6 +19,7 @@ from admin.interface.cli_context import CliContext, app_context
 from admin.interface.entry_points import EntryPoint
 from admin.interface.option_names import FILE_TOO_LARGE
 from admin.interface.output import Answer, handle_errors, print_answer
+from admin.interface.paging import command_part, page_options
 from admin.interface.param_types import as_json_option, find_tenant_id, print_result
 from admin.interface.permitted import PermittedCommand
 from governance.commands import Command, CommandHandler, Result, system_transaction
@@ -65,22 +66,28 @@ QueryT = TypeVar("QueryT", bound=Callable[..., Answer | BaseModel])
 class CommandGroup(click.Group):
     """A group of `moyai`, to which `query` adds commands that read."""
 
-    def query(self, name: str, permission: Permission) -> Callable[[QueryT], QueryT]:
+    def query(
+        self, name: str, permission: Permission, *, paged: bool = False, limit: int | None = None
+    ) -> Callable[[QueryT], QueryT]:
         """Add a command that reads; `--json` comes with it.
 
         The function is called with a session that sees all tenants and with what was typed. It returns what is
-        printed. Its docstring is the help text.
+        printed. Its docstring is the help text. `paged`: `--limit` (by default `limit`, None for all) and `--after`
+        come with it too, and the function is called with the PageRequest that they make as its second argument.
         """
 
         def add(function: QueryT) -> QueryT:
             @wraps(function)
             def callback(*, as_json: bool, **typed: Any) -> None:
                 with app_context(), system_transaction(OPERATOR) as session:
-                    found = function(session, **typed)
+                    part = [command_part(typed.pop("limit"), typed.pop("after"))] if paged else []
+                    found = function(session, *part, **typed)
                 print_answer(found, as_json)
 
             decorate = self.command(name, cls=PermittedCommand, permission=permission)
-            decorate(as_json_option(handle_errors(callback)))
+            command = decorate(as_json_option(handle_errors(callback)))
+            if paged:
+                command.params += page_options(limit)
             return function
 
         return add

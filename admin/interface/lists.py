@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -18,35 +17,8 @@ from governance.kernel.errors import DomainError
 from governance.kernel.fiscal_year import FiscalYear
 
 PAGE_SIZE: Final = 50
-_MAX_PAGE: Final = 100_000
 
 E = TypeVar("E", bound=StrEnum)
-
-
-@dataclass(frozen=True, slots=True)
-class Pagination:
-    """Which part of a list this is: its number from 1 and how many there are in all."""
-
-    number: int
-    total: int
-
-    @property
-    def pages(self) -> int:
-        return max(-(-self.total // PAGE_SIZE), 1)
-
-    @property
-    def first(self) -> int:
-        return 0 if not self.total else (self.number - 1) * PAGE_SIZE + 1
-
-    @property
-    def last(self) -> int:
-        return min(self.number * PAGE_SIZE, self.total)
-
-
-def query_page() -> int:
-    """The page in the address; 1 for anything that is no page."""
-    text = request.args.get("page", "1")
-    return min(max(int(text), 1), _MAX_PAGE) if text.isascii() and text.isdigit() and len(text) < 9 else 1
 
 
 def query_enum(name: str, offered: type[E]) -> E | None:
@@ -97,8 +69,8 @@ def current_fiscal_year() -> int:
 
 
 def current_url_with(**changes: object) -> str:
-    """This page's address with these parts of its query changed; None takes a part away. The page starts at 1 again."""
-    query: dict[str, object] = {name: text for name, text in request.args.items() if name != "page"}
+    """This page's address with these parts of its query changed; None takes a part away. The list starts anew."""
+    query: dict[str, object] = {name: text for name, text in request.args.items() if name != "cursor"}
     return url_with_query(request.endpoint or "", query | changes, **(request.view_args or {}))
 
 

@@ -54,10 +54,14 @@ def print_json(result: Mapping[str, Any] | BaseModel) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command prints: `json` is the one object of `--json`, `lines` what people read without it."""
+    """What a command prints: `json` is the one object of `--json`, `lines` what people read without it.
+
+    `more` says on standard error, without `--json`, how a list that has more rows is read on.
+    """
 
     json: BaseModel | Mapping[str, Any]
     lines: Iterable[str]
+    more: str | None = None
 
 
 def rows(name: str, models: Sequence[ModelT], line: Callable[[ModelT], str]) -> Answer:
@@ -74,6 +78,8 @@ def print_answer(answer: Answer | BaseModel, as_json: bool) -> None:
     else:
         for line in answer.lines:
             click.echo(line)
+        if answer.more is not None:
+            click.echo(answer.more, err=True)
 
 
 def print_model(model: BaseModel, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """Pages of lists: a cursor says where the next one begins, signed for this list, this asker's tenant and these filters.
 
-A cursor of another tenant, another list or another filter is as good as an invented one: 422.
+A cursor of another tenant, another list or another filter is as good as an invented one: 422. What it signs is a key of
+`governance.kernel.keyset`.
 """
 
 from __future__ import annotations
@@ -9,24 +10,28 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+import click
 from flask import current_app, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from admin.core.guard import current_actor
 from admin.interface.api_requests import PageQuery
-from governance.kernel.errors import Invalid, message
+from admin.interface.lists import PAGE_SIZE
+from admin.interface.output import Answer
+from admin.operations.settings import Settings
+from governance.kernel.errors import Invalid
+from governance.kernel.keyset import INVALID_CURSOR, KeysetPage, PageRequest
 
-INVALID_CURSOR = message(
-    "api.cursor_wrong",
-    ja="カーソルが正しくありません。一覧の先頭から取得し直してください。",
-    en="This cursor does not belong to this list; start again without it.",
-)
 _MAC_BYTES: Final = 16
+_PAGE_PARAMS: Final = ("cursor", "after", "limit", "as_json")
+"""What says which part of a list and how it is written, not which list."""
 
 T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class Page(BaseModel, Generic[T]):
@@ -41,46 +46,106 @@ class Page(BaseModel, Generic[T]):
 P = TypeVar("P", bound=Page)  # type: ignore[type-arg]  # each list has its own page, whatever it is made of
 
 
+# ---- API ------------------------------------------------------------------------------------------------------------
+
+
+def page_request(query: PageQuery) -> PageRequest:
+    """The part that the query asks for. Raises Invalid for a foreign cursor."""
+    return PageRequest(query.limit, _read_cursor(query.cursor, _request_list(), "cursor"))
+
+
+def page_response(page: type[P], found: KeysetPage[Any]) -> P:
+    """The page as the API answers it."""
+    return page.model_validate({"items": found.items, "next_cursor": _sign(found.next_key, _request_list())})
+
+
 def paginate(page: type[P], rows: Sequence[T], key: Callable[[T], str], query: PageQuery) -> P:
-    """The page of a list that was read whole, in its order; `key` tells its rows apart."""
-    start = 0
-    after = read_cursor(query)
-    if after is not None:
-        keys = [key(row) for row in rows]
-        if after not in keys:
-            raise Invalid(INVALID_CURSOR, field="cursor")
-        start = keys.index(after) + 1
-    return slice_page(page, rows[start : start + query.limit + 1], key, query)
+    """The page of a short list that was read whole, in its order; `key` tells its rows apart."""
+    return page_response(page, page_request(query).page_of_all(rows, key))
 
 
-def slice_page(page: type[P], rows: Sequence[T], key: Callable[[T], str], query: PageQuery) -> P:
-    """The page of rows that were read from the position on, one more than the limit to see whether there are more."""
-    items = list(rows[: query.limit])
-    more = len(rows) > query.limit
-    return page.model_validate({"items": items, "next_cursor": _sign_cursor(key(items[-1]), query) if more else None})
+# ---- pages ----------------------------------------------------------------------------------------------------------
 
 
-def read_cursor(query: PageQuery) -> str | None:
-    """The key of the last row of the page before, or None at the beginning. Raises Invalid for a foreign cursor."""
-    if query.cursor is None:
+def query_part() -> PageRequest:
+    """The part that the address asks for, 50 rows of it. Raises Invalid for a foreign cursor."""
+    return PageRequest(PAGE_SIZE, _read_cursor(request.args.get("cursor"), _request_list(), "cursor"))
+
+
+def next_cursor(found: KeysetPage[Any]) -> str | None:
+    """The cursor of the page after this one, for the address; None at the end."""
+    return _sign(found.next_key, _request_list())
+
+
+# ---- command line ---------------------------------------------------------------------------------------------------
+
+
+def page_options(limit: int | None) -> list[click.Option]:
+    """The options `--limit` and `--after` of a command that prints a list, all of it where `limit` is None."""
+    return [
+        click.Option(
+            ["--limit"],
+            type=click.IntRange(1, 1000),
+            default=limit,
+            show_default=limit is not None,
+            help="行数の上限 / At most so many rows.",
+        ),
+        click.Option(["--after"], help="前の出力の next_cursor / The cursor that the part before ended with."),
+    ]
+
+
+def command_part(limit: int | None, after: str | None) -> PageRequest:
+    """The part that a command's options ask for. Inside the application. Raises Invalid for a foreign cursor."""
+    return PageRequest(limit, _read_cursor(after, _command_list(), "--after"))
+
+
+def page_rows(name: str, found: KeysetPage[ModelT], line: Callable[[ModelT], str], **beside: object) -> Answer:
+    """A page as `{name: [model, …], "next_cursor": …}`, or the `line` of each and on standard error the way on.
+
+    `beside` stands before the list in the object. Inside the application, whose secret signs the cursor.
+    """
+    cursor = _sign(found.next_key, _command_list())
+    more = None if cursor is None else f"続きがあります / more: --after {cursor}"
+    return Answer({**beside, name: found.items, "next_cursor": cursor}, map(line, found.items), more)
+
+
+# ---- the cursor -----------------------------------------------------------------------------------------------------
+
+
+def _request_list() -> str:
+    """The list of this request: its address with the filters, and whose rows the asker sees."""
+    actor = current_actor()
+    filters = sorted((name, text) for name, text in request.args.items() if name not in _PAGE_PARAMS)
+    return json.dumps([request.path, str(actor.tenant_id), str(actor.tenant_scope), filters])
+
+
+def _command_list() -> str:
+    """The list of the running command: its path, arguments and filters."""
+    context = click.get_current_context()
+    filters = sorted((name, str(value)) for name, value in context.params.items() if name not in _PAGE_PARAMS)
+    return json.dumps([context.command_path, filters])
+
+
+def _read_cursor(cursor: str | None, of_list: str, field: str) -> str | None:
+    """The key in a cursor of this list; None without one."""
+    if not cursor:
         return None
     try:
-        decoded = base64.urlsafe_b64decode(query.cursor.encode("ascii"))
+        decoded = base64.urlsafe_b64decode(cursor.encode("ascii"))
         key = decoded[_MAC_BYTES:].decode()
     except (ValueError, binascii.Error):
-        raise Invalid(INVALID_CURSOR, field="cursor") from None
-    if not hmac.compare_digest(decoded[:_MAC_BYTES], _mac(key, query)):
-        raise Invalid(INVALID_CURSOR, field="cursor")
+        raise Invalid(INVALID_CURSOR, field=field) from None
+    if not hmac.compare_digest(decoded[:_MAC_BYTES], _mac(key, of_list)):
+        raise Invalid(INVALID_CURSOR, field=field)
     return key
 
 
-def _sign_cursor(key: str, query: PageQuery) -> str:
-    return base64.urlsafe_b64encode(_mac(key, query) + key.encode()).decode()
+def _sign(key: str | None, of_list: str) -> str | None:
+    return None if key is None else base64.urlsafe_b64encode(_mac(key, of_list) + key.encode()).decode()
 
 
-def _mac(key: str, query: PageQuery) -> bytes:
-    actor = current_actor()
-    filters = query.model_dump_json(exclude={"cursor", "limit"})
-    signed_text = "\n".join(("cursor", request.path, str(actor.tenant_id), str(actor.tenant_scope), filters, key))
-    secret = str(current_app.secret_key).encode()
-    return hmac.new(secret, signed_text.encode(), hashlib.sha256).digest()[:_MAC_BYTES]
+def _mac(key: str, of_list: str) -> bytes:
+    settings: Settings = current_app.config["MOYAI"]
+    secret = str(current_app.secret_key or settings.session_secret)
+    signed_text = f"cursor\n{of_list}\n{key}"
+    return hmac.new(secret.encode(), signed_text.encode(), hashlib.sha256).digest()[:_MAC_BYTES]

@@ -44,7 +44,6 @@ def _leaves(path: str, command: click.Command) -> Iterator[tuple[str, click.Comm
 
 COMMAND_PERMISSIONS: Final[dict[str, P]] = {
     "operator register": P.OPERATOR_REGISTER,
-    "tenant list": P.TENANT_READ,
     "tenant show": P.TENANT_READ,
     "tenant state-changes": P.TENANT_READ,
     "tenant statistics": P.TENANT_READ,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from billing.ledger.chart import AccountCode, AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
 from governance.kernel.errors import not_found
+from governance.kernel.keyset import KeysetPage, PageRequest
 from governance.kernel.models import ReadModel
 
 
@@ -76,13 +77,17 @@ def entries(
     tenant_id: UUID,
     *,
     fiscal_year: int | None = None,
-    before: int | None = None,
     limit: int = 50,
 ) -> list[EntryFacts]:
-    """Entries of a book by descending number, at most `limit`.
+    """Entries of a book by descending number, at most `limit`; of one fiscal year where given."""
+    return entries_page(session, tenant_id, PageRequest(limit), fiscal_year=fiscal_year).items
 
-    Of one fiscal year, and with numbers below `before`, where these are given.
-    """
+
+def entries_page(
+    session: Session, tenant_id: UUID, part: PageRequest, *, fiscal_year: int | None = None
+) -> KeysetPage[EntryFacts]:
+    """A part of a book's entries by descending number, its key; of one fiscal year where given."""
+    after = part.values(int)
     rows = session.execute(
         text(
             f"""
@@ -93,9 +98,9 @@ def entries(
             ORDER BY entry.number DESC LIMIT :limit
             """
         ),
-        {"tenant_id": tenant_id, "fiscal_year": fiscal_year, "before": before, "limit": limit},
+        {"tenant_id": tenant_id, "fiscal_year": fiscal_year, "before": after and after[0], "limit": part.fetch},
     ).all()
-    return _with_lines(session, tenant_id, rows)
+    return part.page(_with_lines(session, tenant_id, rows), lambda found: (found.number,))
 
 
 def entry(session: Session, tenant_id: UUID, entry_id: UUID) -> EntryFacts:
@@ -216,29 +221,34 @@ class BookTotals(ReadModel):
     state: PeriodState
 
 
-def books(session: Session, fiscal_year: int, *, offset: int = 0, limit: int | None = None) -> list[BookTotals]:
+def books(session: Session, fiscal_year: int, part: PageRequest | None = None) -> KeysetPage[BookTotals]:
     """The books of the scope that have the fiscal year, by descending `debit_yen`, added up from kept balances."""
+    part = part or PageRequest()
+    debit_yen, tenant_id = part.values(int, UUID) or (None, None)
     found = session.execute(
         text(
             """
-            SELECT period.tenant_id, period.state,
+            SELECT * FROM (SELECT period.tenant_id, period.state,
                 coalesce(sum(greatest(balance.yen, 0)), 0)::bigint AS debit_yen,
                 coalesce(sum(balance.line_count), 0)::bigint AS line_count
             FROM ledger_period AS period
             LEFT JOIN ledger_balance AS balance
                 ON balance.tenant_id = period.tenant_id AND balance.fiscal_year = period.fiscal_year
             WHERE period.fiscal_year = :fiscal_year
-            GROUP BY period.tenant_id, period.state
-            ORDER BY debit_yen DESC, period.tenant_id OFFSET :offset LIMIT :limit
+            GROUP BY period.tenant_id, period.state) AS book
+            WHERE CAST(:debit_yen AS bigint) IS NULL OR debit_yen < :debit_yen
+                OR (debit_yen = :debit_yen AND tenant_id > CAST(:tenant_id AS uuid))
+            ORDER BY debit_yen DESC, tenant_id LIMIT :limit
             """
         ),
-        {"fiscal_year": fiscal_year, "offset": offset, "limit": limit},
+        {"fiscal_year": fiscal_year, "debit_yen": debit_yen, "tenant_id": tenant_id, "limit": part.fetch},
     )
-    return [BookTotals.model_validate(row) for row in found]
+    totals = [BookTotals.model_validate(row) for row in found]
+    return part.page(totals, lambda book: (book.debit_yen, book.tenant_id))
 
 
 def count_books(session: Session, fiscal_year: int) -> int:
-    """How many books `books` would return without `limit`."""
+    """How many books `books` has in all its parts."""
     counted: int = session.execute(
         text("SELECT count(*) FROM ledger_period WHERE fiscal_year = :fiscal_year"), {"fiscal_year": fiscal_year}
     ).scalar_one()

@@ -90,10 +90,3 @@ class NoticeFacts(ReadModel):
     facts: NoticeContent
     pdf_sha256: str
     issued_at: datetime
-
-
-class YearNotices(ReadModel):
-    """The notices of a fiscal year, by number."""
-
-    fiscal_year: int
-    notices: tuple[NoticeFacts, ...]

@@ -7,12 +7,14 @@ import json
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, ColumnElement, Select, distinct, func, select
 from sqlalchemy.orm import Session
 
 from billing.notices.models import NoticeContent, NoticeFacts
 from billing.notices.tables import Notice
 from governance.kernel.errors import require_found
+from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
+from governance.kernel.models import ReadModel
 
 
 def notices(
@@ -24,12 +26,45 @@ def notices(
 ) -> list[NoticeFacts]:
     """The notices that this scope sees, by number; of one year, municipality or run where asked for."""
     wanted = {"fiscal_year": fiscal_year, "tenant_id": tenant_id, "run_id": run_id}
-    found = session.scalars(
-        select(Notice)
-        .where(*(getattr(Notice, column) == value for column, value in wanted.items() if value is not None))
-        .order_by(Notice.number)
+    query = select(Notice).where(
+        *(getattr(Notice, column) == value for column, value in wanted.items() if value is not None)
     )
-    return [_facts(notice) for notice in found]
+    return _by_number(session, query, PageRequest()).items
+
+
+def notices_page(
+    session: Session, part: PageRequest, *, fiscal_year: int | None = None, descending: bool = False
+) -> KeysetPage[NoticeFacts]:
+    """A part of the notices that this scope sees, by number; of one year where given."""
+    query = select(Notice).where(*_of_year(fiscal_year))
+    return _by_number(session, query, part, descending=descending)
+
+
+class IssuedNotices(ReadModel):
+    """What was issued in all: how many notices, the sum of their yen, and the years and runs they are of."""
+
+    count: int
+    yen: int
+    fiscal_years: frozenset[int]
+    run_ids: frozenset[UUID]
+
+
+def issued_notices(session: Session, fiscal_year: int | None = None) -> IssuedNotices:
+    """The totals of the notices that this scope sees; of one year where given."""
+    found = session.execute(
+        select(
+            func.count().label("number"),
+            func.coalesce(func.sum(Notice.amount_yen), 0).cast(BigInteger).label("yen"),
+            func.array_agg(distinct(Notice.fiscal_year)).label("fiscal_years"),
+            func.array_agg(distinct(Notice.run_id)).label("run_ids"),
+        ).where(*_of_year(fiscal_year))
+    ).one()
+    return IssuedNotices(
+        count=found.number,
+        yen=found.yen,
+        fiscal_years=frozenset(found.fiscal_years or ()),
+        run_ids=frozenset(found.run_ids or ()),
+    )
 
 
 def notice_by_id(session: Session, notice_id: UUID) -> NoticeFacts:
@@ -52,6 +87,17 @@ def notice_pdf(session: Session, notice_id: UUID) -> bytes:
 
 def _find_notice(session: Session, condition: Any, given: str) -> Notice:
     return require_found(session.scalars(select(Notice).where(condition)).first(), what="通知書 / notice", given=given)
+
+
+def _of_year(fiscal_year: int | None) -> list[ColumnElement[bool]]:
+    return [] if fiscal_year is None else [Notice.fiscal_year == fiscal_year]
+
+
+def _by_number(
+    session: Session, query: Select[Notice], part: PageRequest, *, descending: bool = False
+) -> KeysetPage[NoticeFacts]:
+    order = [OrderBy(Notice.number, descending), OrderBy(Notice.id, descending)]
+    return fetch_page(session, query, order, part, _facts)
 
 
 def _facts(notice: Notice) -> NoticeFacts:

@@ -17,6 +17,7 @@ from billing.runs.states import RunKind, RunState
 from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking
 from governance.kernel.errors import require_found
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from governance.kernel.models import ReadModel
 
 
@@ -165,10 +166,20 @@ def runs(session: Session, fiscal_year: int) -> list[RunFacts]:
 
 def run_summaries(session: Session, *, fiscal_year: int | None = None, limit: int | None = None) -> list[RunSummary]:
     """Runs without their shares, newest first; of one fiscal year or of all, at most `limit`."""
-    query = select(AllocationRun).order_by(AllocationRun.fiscal_year.desc(), AllocationRun.number.desc()).limit(limit)
+    return run_summaries_page(session, PageRequest(limit), fiscal_year=fiscal_year).items
+
+
+def run_summaries_page(
+    session: Session, part: PageRequest, *, fiscal_year: int | None = None
+) -> KeysetPage[RunSummary]:
+    """A part of the runs without their shares, newest first; of one fiscal year or of all."""
+    query = select(AllocationRun)
     if fiscal_year is not None:
         query = query.where(AllocationRun.fiscal_year == FiscalYear(fiscal_year).year)
-    return [RunSummary.model_validate(run) for run in session.scalars(query)]
+    columns = (AllocationRun.fiscal_year, AllocationRun.number, AllocationRun.id)
+    return fetch_page(
+        session, query, [OrderBy(one, descending=True) for one in columns], part, RunSummary.model_validate
+    )
 
 
 def share_by_id(session: Session, share_id: UUID) -> ShareFacts:

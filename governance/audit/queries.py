@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict, Unpack
 from uuid import UUID
 
 from pydantic import AfterValidator
@@ -18,6 +18,7 @@ from governance.former_names import (
     current_permission,
     stored_events,
 )
+from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from governance.kernel.models import ReadModel
 
 
@@ -43,38 +44,34 @@ class AuditEventFacts(ReadModel):
     request_id: str | None
 
 
-def events(
-    session: Session,
-    *,
-    tenant_id: UUID | None = None,
-    subject: str | None = None,
-    outcome: str | None = None,
-    event: str | None = None,
-    actor: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    before: UUID | None = None,
-    limit: int = 50,
-) -> list[AuditEventFacts]:
-    """Events, newest first, at most `limit`. Each argument that is given narrows the list.
+class EventFilters(TypedDict, total=False):
+    """Which events; each that is given and not None narrows. `since` is included and `until` is not."""
 
-    `since` is included and `until` is not; `before` is the id of an event: only older ones are returned.
-    """
-    query = select(AuditEvent).order_by(AuditEvent.id.desc()).limit(limit)
-    if tenant_id is not None:
-        query = query.where(AuditEvent.tenant_id == tenant_id)
-    if subject is not None:
-        query = query.where(AuditEvent.subject == subject)
-    if outcome is not None:
-        query = query.where(AuditEvent.outcome == outcome)
-    if event is not None:
+    tenant_id: UUID | None
+    subject: str | None
+    outcome: str | None
+    event: str | None
+    actor: str | None
+    since: datetime | None
+    until: datetime | None
+
+
+def events(session: Session, *, limit: int = 50, **filters: Unpack[EventFilters]) -> list[AuditEventFacts]:
+    """The newest events that the filters let through, at most `limit`."""
+    return events_page(session, PageRequest(limit), **filters).items
+
+
+def events_page(session: Session, part: PageRequest, **filters: Unpack[EventFilters]) -> KeysetPage[AuditEventFacts]:
+    """A part of the events that the filters let through, newest first. Raises Invalid for a key of another list."""
+    query = select(AuditEvent)
+    for name in ("tenant_id", "subject", "outcome", "actor"):
+        if filters.get(name) is not None:
+            query = query.where(getattr(AuditEvent, name) == filters.get(name))
+    if event := filters.get("event"):
         query = query.where(AuditEvent.event.in_(stored_events(event)))
-    if actor is not None:
-        query = query.where(AuditEvent.actor == actor)
-    if since is not None:
+    if since := filters.get("since"):
         query = query.where(AuditEvent.recorded_at >= since)
-    if until is not None:
+    if until := filters.get("until"):
         query = query.where(AuditEvent.recorded_at < until)
-    if before is not None:
-        query = query.where(AuditEvent.id < before)
-    return [AuditEventFacts.model_validate(event) for event in session.scalars(query)]
+    newest_first = [OrderBy(AuditEvent.id, descending=True)]
+    return fetch_page(session, query, newest_first, part, AuditEventFacts.model_validate)

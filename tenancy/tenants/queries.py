@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from governance.kernel.errors import require_found
+from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from tenancy.tenants.facts import fact_values, one_cohort, select_tenants
 from tenancy.tenants.models import (
     CohortFacts,
@@ -45,6 +46,7 @@ class TenantFilter:
     kind: TenantKind | None = None
     cohort: str | None = None
     words: str = ""
+    includes_operator: bool = True
 
 
 def tenant(session: Session, tenant_id: UUID) -> TenantDetails:
@@ -70,23 +72,29 @@ def list_tenants(
     *,
     order: str = "code",
     descending: bool = False,
-    offset: int = 0,
-    limit: int | None = None,
 ) -> list[TenantListItem]:
-    """The tenants that the filter accepts, the operator among them, by one of LIST_ORDERS; those without it last.
+    """The tenants that the filter accepts, the operator among them, by one of LIST_ORDERS; those without it last."""
+    return tenants_page(session, PageRequest(), wanted, order=order, descending=descending).items
 
-    At most `limit` of them from `offset` on, where they are given.
-    """
-    column = LIST_ORDERS[order]
-    query = (
-        select_tenants()
-        .where(*_matches(wanted or TenantFilter()))
-        .order_by((column.desc() if descending else column.asc()).nulls_last(), Tenant.code.nulls_last(), Tenant.id)
+
+def tenants_page(
+    session: Session,
+    part: PageRequest,
+    wanted: TenantFilter | None = None,
+    *,
+    order: str = "code",
+    descending: bool = False,
+) -> KeysetPage[TenantListItem]:
+    """A part of `list_tenants`. Raises Invalid for a key of another order."""
+    query = select_tenants().where(*_matches(wanted or TenantFilter()))
+    columns = [OrderBy(LIST_ORDERS[order], descending), OrderBy(Tenant.code), OrderBy(Tenant.id)]
+    return fetch_page(
+        session,
+        query,
+        columns,
+        part,
+        lambda row, cohort, label: TenantListItem(**fact_values(row, cohort), cohort_label=label),
     )
-    return [
-        TenantListItem(**fact_values(row, cohort), cohort_label=label)
-        for row, cohort, label in session.execute(query.offset(offset).limit(limit))
-    ]
 
 
 def count_tenants(session: Session, wanted: TenantFilter) -> int:
@@ -210,6 +218,8 @@ def _matches(wanted: TenantFilter) -> list[ColumnElement[bool]]:
         conditions.append(Tenant.kind == wanted.kind.value)
     if wanted.cohort is not None:
         conditions.append(Cohort.name == wanted.cohort)
+    if not wanted.includes_operator:
+        conditions.append(~Tenant.is_operator)
     if wanted.words:
         looked_for = f"%{wanted.words.translate(_ESCAPE_LIKE)}%"
         columns = (Tenant.code, Tenant.name, Tenant.kana)

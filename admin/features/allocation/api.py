@@ -9,7 +9,7 @@ from admin.core.guard import requires
 from admin.features.allocation.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery, YearPageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, paginate
+from admin.interface.paging import Page, page_request, page_response, paginate
 from billing.allocation.calculation import compute
 from billing.allocation.reading import AllocationFile, allocation_input
 from billing.allocation.workings import ComputedAllocation, computed
@@ -52,8 +52,8 @@ class ComputedSplit(ReadModel):
 @requires(Permission.ALLOCATION_READ)
 def list_runs(query: YearPageQuery) -> RunPage:
     """List allocation runs; a municipality has shares, not runs, and sees none here."""
-    found = runs.run_summaries(db.session(), fiscal_year=query.fiscal_year)
-    return paginate(RunPage, found, lambda row: str(row.id), query)
+    found = runs.run_summaries_page(db.session(), page_request(query), fiscal_year=query.fiscal_year)
+    return page_response(RunPage, found)
 
 
 @routes.query_route("/allocation-runs/<run>")

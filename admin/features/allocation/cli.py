@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from admin.features.allocation.compute_cli import allocation
 from admin.interface.output import Answer, rows
+from admin.interface.paging import page_rows
 from admin.interface.param_types import find_tenant
 from billing.runs import queries
 from billing.runs.queries import (
@@ -19,6 +20,7 @@ from billing.runs.queries import (
     YearSplits,
 )
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.keyset import PageRequest
 from governance.kernel.yen import format_amount
 from governance.permissions import Permission
 
@@ -35,12 +37,12 @@ def show_year(session: Session, fiscal_year: int) -> Answer:
     return Answer(splits, [line for run in found for line in _run_lines(run)] or [none_yet])
 
 
-@allocation.query("runs", Permission.ALLOCATION_READ)
+@allocation.query("runs", Permission.ALLOCATION_READ, paged=True)
 @click.option("--fiscal-year", type=int, help="Only this fiscal year.")
-def list_runs(session: Session, fiscal_year: int | None) -> Answer:
+def list_runs(session: Session, part: PageRequest, fiscal_year: int | None) -> Answer:
     """按分の一覧 / Every run without its shares, newest first."""
-    found = queries.run_summaries(session, fiscal_year=fiscal_year)
-    return rows("runs", found, lambda run: f"{run.id}  {_heading(run)}")
+    found = queries.run_summaries_page(session, part, fiscal_year=fiscal_year)
+    return page_rows("runs", found, lambda run: f"{run.id}  {_heading(run)}")
 
 
 @allocation.query("run", Permission.ALLOCATION_READ)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from pydantic import Field
 
 from admin.core.guard import requires
 from admin.interface.api_requests import IdParam, PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, read_cursor, slice_page
+from admin.interface.paging import Page, page_request, page_response
 from governance.audit import queries
 from governance.audit.queries import AuditEventFacts
 from governance.audit.seal import AuditVerificationReport, verify
@@ -38,18 +36,16 @@ class AuditEventPage(Page[AuditEventFacts]):
 @requires(Permission.AUDIT_READ)
 def list_audit_events(query: AuditQuery) -> AuditEventPage:
     """List the record, newest first."""
-    after = read_cursor(query)
-    found = queries.events(
+    found = queries.events_page(
         db.session(),
+        page_request(query),
         tenant_id=query.tenant_id,
         subject=query.subject,
         outcome=query.outcome,
         event=query.event,
         actor=query.actor,
-        before=None if after is None else UUID(after),
-        limit=query.limit + 1,
     )
-    return slice_page(AuditEventPage, found, lambda row: str(row.id), query)
+    return page_response(AuditEventPage, found)
 
 
 @routes.query_route("/audit-verification")

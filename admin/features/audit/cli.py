@@ -7,11 +7,13 @@ from sqlalchemy.orm import Session
 
 from admin.interface.cli_context import app_context
 from admin.interface.command_line import command_group
-from admin.interface.output import Answer, handle_errors, print_json, rows, tab_separated
+from admin.interface.output import Answer, handle_errors, print_json, tab_separated
+from admin.interface.paging import page_rows
 from admin.interface.permitted import PermittedCommand
 from governance.audit import queries, seal
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
+from governance.kernel.keyset import PageRequest
 from governance.permissions import Permission
 
 audit = command_group("audit", "監査記録 / The audit log.")
@@ -38,11 +40,10 @@ def verify_audit(as_json: bool) -> None:
     click.get_current_context().exit(0 if report.intact else 1)
 
 
-@audit.query("list", Permission.AUDIT_READ)
+@audit.query("list", Permission.AUDIT_READ, paged=True, limit=50)
 @click.option("--outcome", type=click.Choice(["done", "denied", "refused", "failed"]), help="Only this outcome.")
 @click.option("--subject", help="Only events about this subject.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-def list_audit(session: Session, outcome: str | None, subject: str | None, limit: int) -> Answer:
+def list_audit(session: Session, part: PageRequest, outcome: str | None, subject: str | None) -> Answer:
     """監査記録を新しい順に見る / The newest events first."""
-    found = queries.events(session, outcome=outcome, subject=subject, limit=limit)
-    return rows("events", found, tab_separated("recorded_at", "outcome", "event", "subject", "actor"))
+    found = queries.events_page(session, part, outcome=outcome, subject=subject)
+    return page_rows("events", found, tab_separated("recorded_at", "outcome", "event", "subject", "actor"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
-from uuid import UUID
 
 from flask import Blueprint, Response, request
 
@@ -12,9 +11,10 @@ from admin.core.guard import requires
 from admin.core.language import either, gettext
 from admin.interface.downloads import table_response
 from admin.interface.labels import actor_label, event_label, label_of, permission_label
-from admin.interface.lists import PAGE_SIZE, query_date, query_enum, query_uuid
+from admin.interface.lists import query_date, query_enum, query_uuid
 from admin.interface.pages import render_page, session
-from governance.audit.queries import AuditEventFacts, events
+from admin.interface.paging import next_cursor, query_part
+from governance.audit.queries import AuditEventFacts, EventFilters, events, events_page
 from governance.audit.writer import AuditOutcome
 from governance.events import Event
 from governance.kernel.clock import JST
@@ -33,14 +33,14 @@ MAX_FILE_ROWS = 100_000
 @requires(Permission.AUDIT_READ)
 def audit() -> tuple[str, int]:
     """The newest first, 50 at a time; the next page begins below the last event of this one."""
-    found = _matching_events(limit=PAGE_SIZE + 1, before=query_uuid("before"))
-    page = found[:PAGE_SIZE]
+    found = events_page(session(), query_part(), **_filters())
+    page = found.items
     return render_page(
         "audit/audit",
         events=page,
         names=names_of_actors(page),
         tenants=names_of_tenants(session(), [event.tenant_id for event in page]),
-        has_more=len(found) > PAGE_SIZE,
+        next_cursor=next_cursor(found),
         event_choices=sorted(Event),
         outcomes=list(AuditOutcome),
         query=request.args,
@@ -52,7 +52,7 @@ def audit() -> tuple[str, int]:
 @requires(Permission.AUDIT_READ)
 def audit_file(file_kind: str) -> Response:
     """What the filters let through, at most 100,000 lines."""
-    found = _matching_events(limit=MAX_FILE_ROWS, before=None)
+    found = events(session(), limit=MAX_FILE_ROWS, **_filters())
     names, tenants = names_of_actors(found), names_of_tenants(session(), [event.tenant_id for event in found])
     header = [
         either(ja, en)
@@ -94,12 +94,11 @@ def names_of_actors(found: Iterable[AuditEventFacts]) -> dict[str, str]:
     return names_of_people(session(), {event.actor for event in found})
 
 
-def _matching_events(*, limit: int, before: UUID | None) -> list[AuditEventFacts]:
+def _filters() -> EventFilters:
     outcome = query_enum("outcome", AuditOutcome)
     event = query_enum("event", Event)
     until = query_date("until")
-    return events(
-        session(),
+    return EventFilters(
         tenant_id=query_uuid("tenant"),
         subject=request.args.get("subject") or None,
         outcome=None if outcome is None else outcome.value,
@@ -107,8 +106,6 @@ def _matching_events(*, limit: int, before: UUID | None) -> list[AuditEventFacts
         actor=request.args.get("actor") or None,
         since=_midnight(query_date("since")),
         until=None if until is None else _midnight(until + timedelta(days=1)),
-        before=before,
-        limit=limit,
     )
 
 

@@ -12,7 +12,7 @@ from admin.core.guard import requires
 from admin.features.ledger.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import Query, YearPageQuery, YearParam
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, paginate, read_cursor, slice_page
+from admin.interface.paging import Page, page_request, page_response, paginate
 from billing.ledger import queries
 from billing.ledger.commands import post_entry
 from billing.ledger.export import ExportFormat, export
@@ -60,15 +60,8 @@ _CONTENT: Final = {
 @requires(Permission.LEDGER_READ)
 def list_entries(tenant: UUID, query: YearPageQuery) -> EntryPage:
     """List the entries of a book."""
-    after = read_cursor(query)
-    found = queries.entries(
-        db.session(),
-        tenant,
-        fiscal_year=query.fiscal_year,
-        before=None if after is None else int(after),
-        limit=query.limit + 1,
-    )
-    return slice_page(EntryPage, found, lambda row: str(row.number), query)
+    found = queries.entries_page(db.session(), tenant, page_request(query), fiscal_year=query.fiscal_year)
+    return page_response(EntryPage, found)
 
 
 @routes.query_route("/tenants/<tenant>/ledger/entries/<entry>")

@@ -13,6 +13,7 @@ from admin.interface.cli_context import app_context
 from admin.interface.command_line import InProcess, command_group
 from admin.interface.option_names import option_names, read_file
 from admin.interface.output import Answer, handle_errors, print_json, rows, tab_separated
+from admin.interface.paging import page_rows
 from admin.interface.param_types import as_json_option, find_tenant, find_tenant_id, print_result
 from admin.interface.permitted import PermittedCommand
 from billing.ledger import queries
@@ -26,6 +27,7 @@ from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
+from governance.kernel.keyset import PageRequest, key_of
 from governance.kernel.strict_json import read_json
 from governance.permissions import Permission
 
@@ -80,25 +82,25 @@ def export(to: str, fiscal_year: int | None, as_json: bool) -> None:
             click.echo(piece.encode(), nl=False)
 
 
-@ledger.query("books", Permission.LEDGER_READ)
+@ledger.query("books", Permission.LEDGER_READ, paged=True)
 @click.argument("fiscal_year", type=int)
-def books(session: Session, fiscal_year: int) -> Answer:
+def books(session: Session, part: PageRequest, fiscal_year: int) -> Answer:
     """年度の帳簿の一覧 / The books that have a fiscal year, by the sum of their debit balances (yen)."""
-    found = queries.books(session, FiscalYear(fiscal_year).year)
-    return rows("books", found, tab_separated("tenant_id", "state", "debit_yen", "line_count"))
+    found = queries.books(session, FiscalYear(fiscal_year).year, part)
+    return page_rows("books", found, tab_separated("tenant_id", "state", "debit_yen", "line_count"))
 
 
-@ledger.query("entries", Permission.LEDGER_READ)
+@ledger.query("entries", Permission.LEDGER_READ, paged=True, limit=50)
 @click.argument("code")
 @click.option("--fiscal-year", type=int, help="Only this fiscal year (2025 = 令和7年度).")
 @click.option("--before", type=click.IntRange(min=1), help="Only entries with a smaller number.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-def entries(session: Session, code: str, fiscal_year: int | None, before: int | None, limit: int) -> Answer:
+def entries(session: Session, part: PageRequest, code: str, fiscal_year: int | None, before: int | None) -> Answer:
     """仕訳を新しい順に見る / The entries of a tenant's book, newest first (yen)."""
-    tenant_id = find_tenant(session, code).id
-    found = queries.entries(session, tenant_id, fiscal_year=_year(fiscal_year), before=before, limit=limit)
+    if before is not None:
+        part = PageRequest(part.limit, key_of(before))
+    found = queries.entries_page(session, find_tenant(session, code).id, part, fiscal_year=_year(fiscal_year))
     columns = ("number", "id", "happened_on", "kind", "reference", "total_yen", "memo")
-    return rows("entries", found, tab_separated(*columns))
+    return page_rows("entries", found, tab_separated(*columns))
 
 
 @ledger.query("entry", Permission.LEDGER_READ)

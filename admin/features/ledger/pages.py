@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
@@ -12,8 +12,9 @@ from admin.core.language import either, gettext
 from admin.interface.downloads import table_response
 from admin.interface.forms import Form
 from admin.interface.labels import label_of
-from admin.interface.lists import PAGE_SIZE, Pagination, current_fiscal_year, query_page, query_year
+from admin.interface.lists import current_fiscal_year, query_year
 from admin.interface.pages import render_page, session
+from admin.interface.paging import next_cursor, query_part
 from billing.ledger import queries
 from billing.ledger.chart import CHART
 from billing.ledger.commands import ChangePeriodState, change_period_state
@@ -38,19 +39,19 @@ def books() -> AnyResponse | tuple[str, int]:
         return redirect(url_for("ledger.book", tenant_id=actor.tenant_id), 303)
     years = queries.years_of_books(session())
     year = query_year() or (years[0] if years else current_fiscal_year())
-    page = Pagination(query_page(), queries.count_books(session(), year))
     totals = queries.account_totals(session(), year)
-    found = queries.books(session(), year, offset=(page.number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
+    found = queries.books(session(), year, query_part())
     return render_page(
         "ledger/books",
         year=year,
         years=years,
         totals=[(code, totals[code]) for code in CHART if code in totals],
         chart=CHART,
-        books=found,
-        names=names_of_tenants(session(), [book.tenant_id for book in found]),
+        books=found.items,
+        next_cursor=next_cursor(found),
+        total=queries.count_books(session(), year),
+        names=names_of_tenants(session(), [book.tenant_id for book in found.items]),
         operator_id=actor.tenant_id,
-        page=page,
     )
 
 
@@ -123,14 +124,7 @@ def _render_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
     tenant = directory.tenant_by_id(session(), tenant_id)
     periods = {period.fiscal_year: period.state for period in queries.periods(session(), tenant_id)}
     year = query_year() or max(periods, default=current_fiscal_year())
-    before = request.args.get("before", "")
-    found = queries.entries(
-        session(),
-        tenant_id,
-        fiscal_year=year,
-        before=int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None,
-        limit=PAGE_SIZE + 1,
-    )
+    found = queries.entries_page(session(), tenant_id, query_part(), fiscal_year=year)
     state = periods.get(year)
     balances = queries.balances(session(), tenant_id, year)
     return render_page(
@@ -143,9 +137,8 @@ def _render_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
         balances=balances,
         debit_yen=sum(balance.yen for balance in balances if balance.yen > 0),
         credit_yen=-sum(balance.yen for balance in balances if balance.yen < 0),
-        entries=found[:PAGE_SIZE],
-        has_more=len(found) > PAGE_SIZE,
-        before=before,
+        entries=found.items,
+        next_cursor=next_cursor(found),
         state=state,
         next_states=_NEXT.get(state, ()) if state is not None else (),
     )

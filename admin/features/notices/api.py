@@ -10,7 +10,7 @@ from admin.core.guard import requires
 from admin.features.notices.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import YearPageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, paginate
+from admin.interface.paging import Page, page_request, page_response
 from billing.notices import queries as notices
 from billing.notices.models import NoticeFacts
 from governance.kernel.database import db
@@ -27,8 +27,8 @@ class NoticePage(Page[NoticeFacts]):
 @requires(Permission.NOTICE_READ)
 def list_notices(query: YearPageQuery) -> NoticePage:
     """List notices."""
-    found = notices.notices(db.session(), fiscal_year=query.fiscal_year)
-    return paginate(NoticePage, found, lambda row: row.number, query)
+    found = notices.notices_page(db.session(), page_request(query), fiscal_year=query.fiscal_year)
+    return page_response(NoticePage, found)
 
 
 @routes.query_route("/notices/<notice>")

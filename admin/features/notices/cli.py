@@ -11,15 +11,17 @@ from admin.features.notices.entry_points import ENTRY_POINTS
 from admin.interface.cli_context import app_context
 from admin.interface.command_line import command_group
 from admin.interface.output import Answer, handle_errors
+from admin.interface.paging import page_rows
 from admin.interface.param_types import as_json_option, print_result
 from admin.interface.permitted import PermittedCommand
-from billing.notices.models import NoticeFacts, YearNotices
-from billing.notices.queries import notice_by_number, notice_pdf, notices
+from billing.notices.models import NoticeFacts
+from billing.notices.queries import notice_by_number, notice_pdf, notices_page
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.era import format_day
 from governance.kernel.errors import Conflict, message
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.keyset import PageRequest
 from governance.kernel.yen import format_amount
 from governance.permissions import Permission
 
@@ -35,12 +37,12 @@ FILE_EXISTS = message(
 notice = command_group("notice", "納入通知書 / Notices.", ENTRY_POINTS)
 
 
-@notice.query("list", Permission.NOTICE_READ)
+@notice.query("list", Permission.NOTICE_READ, paged=True)
 @click.argument("fiscal_year", type=int)
-def list_notices(session: Session, fiscal_year: int) -> Answer:
+def list_notices(session: Session, part: PageRequest, fiscal_year: int) -> Answer:
     """年度の通知書の一覧 / The notices of a fiscal year, by number."""
-    found = tuple(notices(session, fiscal_year=FiscalYear(fiscal_year).year))
-    return Answer(YearNotices(fiscal_year=fiscal_year, notices=found), map(_line, found))
+    found = notices_page(session, part, fiscal_year=FiscalYear(fiscal_year).year)
+    return page_rows("notices", found, _line, fiscal_year=fiscal_year)
 
 
 @notice.query("show", Permission.NOTICE_READ)

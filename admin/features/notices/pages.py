@@ -9,8 +9,9 @@ from flask import Blueprint, Response, request
 from admin.core.guard import current_actor, may, requires
 from admin.features.notices.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
-from admin.interface.lists import PAGE_SIZE, Pagination, query_page, query_year
+from admin.interface.lists import query_year
 from admin.interface.pages import render_page, session
+from admin.interface.paging import next_cursor, query_part
 from billing.notices import queries
 from billing.runs.queries import run_summaries
 from billing.runs.states import RunState
@@ -24,18 +25,17 @@ pages = add_forms(Blueprint("notices", __name__, template_folder="templates"), E
 def notices() -> tuple[str, int]:
     """What was issued, newest year first; for the operator also the runs whose notices are still to be issued."""
     year = query_year()
-    found = sorted(queries.notices(session(), fiscal_year=year), key=lambda one: one.number, reverse=True)
-    page = Pagination(query_page(), len(found))
+    found = queries.notices_page(session(), query_part(), fiscal_year=year, descending=True)
+    issued = queries.issued_notices(session(), year)
     runs = run_summaries(session(), limit=200) if current_actor().is_operator else []
-    issued = {notice.run_id for notice in found} if year is None else set()
     return render_page(
         "notices/notices",
-        notices=found[(page.number - 1) * PAGE_SIZE : page.number * PAGE_SIZE],
-        page=page,
-        total_yen=sum(notice.amount_yen for notice in found),
+        notices=found.items,
+        next_cursor=next_cursor(found),
+        issued=issued,
         year=year,
-        years=sorted({notice.fiscal_year for notice in found} | {run.fiscal_year for run in runs}, reverse=True),
-        to_issue=[run for run in runs if run.state is RunState.POSTED and run.id not in issued]
+        years=sorted(issued.fiscal_years | {run.fiscal_year for run in runs}, reverse=True),
+        to_issue=[run for run in runs if run.state is RunState.POSTED and run.id not in issued.run_ids]
         if may(Permission.NOTICE_ISSUE) and year is None
         else [],
         issued_now=request.args.get("issued", ""),

@@ -10,7 +10,7 @@ from pydantic import Field
 from admin.core.guard import requires
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag, json_response
-from admin.interface.paging import Page, paginate
+from admin.interface.paging import Page, page_request, page_response, paginate
 from governance.kernel import clock
 from governance.kernel.database import db
 from governance.permissions import Permission
@@ -70,7 +70,7 @@ class ContactPage(Page[ContactRecord]):
 def list_tenants(query: TenantsQuery) -> TenantPage:
     """List tenants."""
     wanted = TenantFilter(state=query.state, kind=query.kind, cohort=query.cohort, words=query.words)
-    return paginate(TenantPage, queries.list_tenants(db.session(), wanted), lambda row: str(row.id), query)
+    return page_response(TenantPage, queries.tenants_page(db.session(), page_request(query), wanted))
 
 
 @routes.query_route("/tenants/<tenant>", response_model=TenantDetails)

@@ -6,9 +6,12 @@ from datetime import date
 from typing import Any, BinaryIO
 
 import click
+from sqlalchemy.orm import Session
 
 from admin.interface.cli_context import app_context
-from admin.interface.output import handle_errors, print_json, print_model, print_models, tab_separated
+from admin.interface.command_line import command_group
+from admin.interface.output import Answer, handle_errors, print_json, print_model, print_models, tab_separated
+from admin.interface.paging import page_rows
 from admin.interface.param_types import (
     DateParam,
     as_json_option,
@@ -21,6 +24,8 @@ from governance.commands import system_transaction
 from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
+from governance.kernel.keyset import PageRequest
+from governance.permissions import Permission
 from tenancy.people.queries import members
 from tenancy.quotas.queries import plan_in_force, quotas_in_force
 from tenancy.tenants import queries
@@ -39,10 +44,7 @@ from tenancy.tenants.municipality_file import MAX_BYTES
 from tenancy.tenants.queries import TenantFilter
 from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 
-
-@click.group()
-def tenant() -> None:
-    """参加団体 / Tenants."""
+tenant = command_group("tenant", "参加団体 / Tenants.")
 
 
 class TenantOverview(TenantDetails):
@@ -56,17 +58,13 @@ class TenantOverview(TenantDetails):
     state_changes: tuple[StateChange, ...]
 
 
-@tenant.command("list")
+@tenant.query("list", Permission.TENANT_READ, paged=True)
 @click.option("--state", type=click.Choice([state.value for state in TenantState]), help="Only tenants in this state.")
 @click.option("--cohort", help="Only tenants of this cohort.")
-@as_json_option
-@handle_errors
-def list_tenants(state: str | None, cohort: str | None, as_json: bool) -> None:
+def list_tenants(session: Session, part: PageRequest, state: str | None, cohort: str | None) -> Answer:
     """参加団体の一覧 / All participating tenants, by code. For the operator, use `tenant show`."""
-    wanted = TenantFilter(state=None if state is None else TenantState(state), cohort=cohort)
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = [row for row in queries.list_tenants(session, wanted) if not row.is_operator]
-    print_models("tenants", found, as_json, _line)
+    wanted = TenantFilter(state=None if state is None else TenantState(state), cohort=cohort, includes_operator=False)
+    return page_rows("tenants", queries.tenants_page(session, part, wanted), _line)
 
 
 @tenant.command("show")

@@ -12,8 +12,9 @@ from admin.core.language import either, gettext
 from admin.features.audit.pages import names_of_actors
 from admin.interface.downloads import table_response
 from admin.interface.labels import LABELS, label_of
-from admin.interface.lists import PAGE_SIZE, Pagination, query_choice, query_enum, query_page, query_search
+from admin.interface.lists import PAGE_SIZE, query_choice, query_enum, query_search
 from admin.interface.pages import render_page, session
+from admin.interface.paging import next_cursor, query_part
 from billing.notices.queries import notices
 from billing.runs.queries import shares_of_tenant
 from governance.agreements.queries import acceptances, unaccepted, versions
@@ -40,18 +41,12 @@ def tenants() -> AnyResponse | tuple[str, int]:
     if not actor.is_operator:
         return redirect(url_for("tenants.tenant", tenant_id=actor.tenant_id), 303)
     filters, order, descending = _read_filters()
-    page = Pagination(query_page(), queries.count_tenants(session(), filters))
+    found = queries.tenants_page(session(), query_part(), filters, order=order, descending=descending)
     return render_page(
         "tenants/tenants",
-        tenants=queries.list_tenants(
-            session(),
-            filters,
-            order=order,
-            descending=descending,
-            offset=(page.number - 1) * PAGE_SIZE,
-            limit=PAGE_SIZE,
-        ),
-        page=page,
+        tenants=found.items,
+        next_cursor=next_cursor(found),
+        total=queries.count_tenants(session(), filters),
         filters=filters,
         order=order,
         descending=descending,

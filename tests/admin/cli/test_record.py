@@ -16,7 +16,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.factories import kumamoto_city
+from tests.tenancy.factories import aso_city, kumamoto_city
 
 
 def test_the_audit_log_is_listed_as_the_query_returns_it(moyai: Moyai, actors: Actors) -> None:
@@ -26,11 +26,25 @@ def test_the_audit_log_is_listed_as_the_query_returns_it(moyai: Moyai, actors: A
 
     code, answer, _ = moyai("audit", "list", "--subject", str(city))
 
-    assert (code, answer) == (0, {"events": found})
+    assert (code, answer) == (0, {"events": found, "next_cursor": None})
     assert found[0]["event"] == "tenant.registered"
     assert moyai.text("audit", "list", "--subject", str(city))[1] == (
         f"{found[0]['recorded_at']}\tdone\ttenant.registered\t{city}\t{actors.onboarding.id}\n"
     )
+
+
+def test_the_audit_log_is_read_on_after_a_cursor(moyai: Moyai, actors: Actors) -> None:
+    city = kumamoto_city(actors)
+    aso_city(actors)
+    _, whole, _ = moyai("audit", "list")
+
+    _, first, _ = moyai("audit", "list", "--limit", "1")
+    _, rest, _ = moyai("audit", "list", "--limit", "1000", "--after", first["next_cursor"])
+    code, foreign, _ = moyai("audit", "list", "--subject", str(city), "--after", first["next_cursor"])
+
+    assert first["events"] + rest["events"] == whole["events"]
+    assert (code, foreign["error"]["code"], foreign["error"]["field"]) == (2, "api.cursor_wrong", "--after")
+    assert "--after" in moyai.text("audit", "list", "--limit", "1")[2]
 
 
 def test_an_intact_chain_names_no_break(moyai: Moyai, actors: Actors) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from collections.abc import Callable
@@ -49,12 +50,18 @@ def test_a_long_list_comes_in_pages_of_fifty(sample: ConsoleSample, visitors: Vi
         visitors.municipality(f"44{number:04}", f"第{number}町")
     visit = visit_as(Role.OPERATOR_AUDITOR)
 
-    first, second = visit.get("/tenants?state=trial").text, visit.get("/tenants?state=trial&page=2").text
+    first = visit.get("/tenants?state=trial").text
+    next_page = html.unescape(re.findall(r'rel="next" href="([^"]+)"', first)[0])
+    visitors.municipality("440999", "間の町")
+    second = visit.get(next_page).text
 
-    assert first.count('<th scope="row">') == 50
-    assert second.count('<th scope="row">') == 10
-    assert "60件中 1〜50件" in first
-    assert 'rel="prev"' in second
+    rows = [re.findall(r"第\d+町", page) for page in (first, second)]
+    assert [first.count('<th scope="row">'), second.count('<th scope="row">')] == [50, 11]
+    assert rows[0] + rows[1] == [f"第{number}町" for number in range(60)]
+    assert 'rel="next"' not in second
+    assert 'href="/tenants?state=trial"' in second
+    assert visit.get("/tenants?state=agreed&cursor=" + next_page.partition("cursor=")[2]).status_code == 422
+    assert visit.get("/tenants?cursor=x").status_code == 422
 
 
 def test_the_csv_has_every_row_a_mark_of_its_encoding_and_no_formula(

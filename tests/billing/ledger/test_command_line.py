@@ -81,8 +81,8 @@ def test_the_reads_of_a_book_answer_what_its_queries_return(book: UUID, actors: 
     with tenant_scope(OPERATOR):
         entry = queries.entry(db.session(), book, entry_id).model_dump(mode="json")
 
-    assert answer("entries", "431001", "--fiscal-year", "2025") == (0, {"entries": [entry]})
-    assert answer("entries", "431001", "--before", str(entry["number"])) == (0, {"entries": []})
+    assert answer("entries", "431001", "--fiscal-year", "2025") == (0, {"entries": [entry], "next_cursor": None})
+    assert answer("entries", "431001", "--before", str(entry["number"])) == (0, {"entries": [], "next_cursor": None})
     assert answer("entry", "431001", str(entry_id)) == (0, {"entry": entry})
     assert answer("periods", "431001") == (0, {"periods": [{"fiscal_year": 2025, "state": "open"}]})
     assert [(row["account"], row["yen"]) for row in answer("balances", "431001")[1]["balances"]] == [
@@ -91,7 +91,10 @@ def test_the_reads_of_a_book_answer_what_its_queries_return(book: UUID, actors: 
     ]
     assert answer("books", "2025") == (
         0,
-        {"books": [{"tenant_id": str(book), "debit_yen": 1_000, "line_count": 2, "state": "open"}]},
+        {
+            "books": [{"tenant_id": str(book), "debit_yen": 1_000, "line_count": 2, "state": "open"}],
+            "next_cursor": None,
+        },
     )
     assert moyai("entry", "431001", str(entry_id)).stdout.splitlines()[1:] == [
         "receivable\t未収負担金\t1000",
