@@ -22,6 +22,7 @@ from governance.kernel.database import OPERATOR, connect, db, tenant_scope
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tests import chromium, servers
 from tests.actors import Actors, seed_operator
+from tests.factories import Factory
 from tests.tenancy.keycloak.installation import Installation
 
 _TEMPLATE = "moyai_template"
@@ -202,6 +203,12 @@ def operator_tenant(database: Flask) -> UUID:
 def actors(operator_tenant: UUID) -> Actors:
     """People of the operator, one for each role, and makers of people of a municipality."""
     return Actors(operator_tenant)
+
+
+@pytest.fixture
+def factory(actors: Actors) -> Factory:
+    """Makes things in the test's database as people of the operator."""
+    return Factory(actors)
 
 
 @pytest.fixture

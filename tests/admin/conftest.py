@@ -13,8 +13,9 @@ from admin.operations.settings import Settings
 from governance.actors import Actor
 from governance.kernel.database import db
 from tests.admin.issuer import Issuer
-from tests.admin.visitors import Visit, Visitors, visit
+from tests.admin.visitors import Visit, visit
 from tests.conftest import KEPT_DATABASE, KeptDatabase
+from tests.factories import Visitors
 from tests.servers import PostgreSQL
 
 PUBLIC_URL = "https://moyai.example.jp"

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from itertools import count
 from typing import Final
 from uuid import UUID
@@ -19,26 +18,16 @@ from admin.core.csrf import csrf_field
 from admin.core.guard import current_actor, requires
 from admin.operations.keycloak_setup import example_passwords
 from admin.operations.settings import Settings
-from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Permission, Role
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.port import TENANT_ROLE_GROUPS, OperatorIntent, OrganizationIntent, PersonIntent, Realm
-from tenancy.people.commands import AddMember, add_member
-from tenancy.tenants.commands import ChangeTenantState, RegisterTenant, change_tenant_state, register_tenant
-from tenancy.tenants.states import TenantKind, TenantState
 from tenancy.tenants.tables import Tenant
-from tests.actors import Actors
 from tests.admin.browser import Browser, forms
+from tests.factories import Factory
 
 PASSWORD: Final = "a long enough password"
 _numbers = count(1)
-_TO_ACTIVE: Final = (
-    TenantState.SCREENING,
-    TenantState.AGREED,
-    TenantState.PROVISIONING,
-    TenantState.ACTIVE,
-)
 
 
 @dataclass(frozen=True)
@@ -59,35 +48,12 @@ class LiveApp:
     app: Flask
     url: str
     settings: Settings
-    actors: Actors
+    factory: Factory
     identities: KeycloakIdentities
 
     def municipality(self, code: str, name: str) -> UUID:
         """A municipality that takes part, here and in Keycloak."""
-        actor = self.actors.onboarding
-        tenant_id = register_tenant(
-            RegisterTenant(code=code, name=name, kana="マチ", kind=TenantKind.CITY), actor=actor
-        ).tenant_id
-        version = publish_agreement(
-            PublishAgreement(
-                name="participation", title="参加協定", language="ja", text="本文", effective_from=date(2020, 4, 1)
-            ),
-            actor=actor,
-        )
-        accept_agreement(
-            AcceptAgreement(
-                tenant_id=tenant_id,
-                version_id=version.version_id,
-                signer_name="山田 太郎",
-                signer_title="市長",
-                on_behalf_of=name,
-                authority="市長",
-                signed_on=date(2025, 4, 1),
-            ),
-            actor=actor,
-        )
-        for state in _TO_ACTIVE:
-            change_tenant_state(ChangeTenantState(tenant_id=tenant_id, to=state, reason="参加"), actor=actor)
+        tenant_id = self.factory.add_member(code, name)
         self.identities.ensure_organization(OrganizationIntent(tenant_id, code, f"{name} {tenant_id.hex[-8:]}"))
         self.identities.ensure_role_groups(tenant_id)
         return tenant_id
@@ -109,7 +75,7 @@ class LiveApp:
 
     def operator(self, *roles: Role, roles_in_keycloak: frozenset[str] | None = None) -> Person:
         """A person of the operator."""
-        person = self._member(self.actors.operator_tenant, roles, Realm.OPERATORS)
+        person = self._member(self.factory.actors.operator_tenant, roles, Realm.OPERATORS)
         in_token = frozenset(map(str, roles)) if roles_in_keycloak is None else roles_in_keycloak
         self.identities.ensure_operator(OperatorIntent(person.person_id, person.email, "県庁", "太郎", in_token))
         self._set_password(person)
@@ -134,10 +100,7 @@ class LiveApp:
 
     def _member(self, tenant_id: UUID, roles: tuple[Role, ...], realm: Realm) -> Person:
         email = f"person-{next(_numbers)}-{tenant_id.hex[-12:]}@example.jp"
-        added = add_member(
-            AddMember(tenant_id=tenant_id, family_name="山田", given_name="花子", email=email, roles=roles),
-            actor=self.actors.security,
-        )
+        added = self.factory.add_person(tenant_id, email, *roles)
         return Person(tenant_id, added.member_id, added.person_id, email, realm)
 
     def _set_password(self, person: Person) -> None:

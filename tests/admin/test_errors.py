@@ -34,7 +34,8 @@ from governance.permissions import Permission, Role
 from tenancy.tenants.commands import RegisterTenant
 from tenancy.tenants.tables import Tenant
 from tests.admin.issuer import Issuer
-from tests.admin.visitors import Visit, Visitors
+from tests.admin.visitors import Visit
+from tests.factories import Visitors
 from tests.servers import PostgreSQL
 
 SignIn = Callable[[Actor], Visit]

@@ -33,7 +33,8 @@ from tenancy.tenants.states import TenantState
 from tenancy.tenants.tables import Tenant
 from tests.admin.issuer import Issuer
 from tests.admin.live_app import add_probe_views
-from tests.admin.visitors import Visit, Visitors
+from tests.admin.visitors import Visit
+from tests.factories import Visitors
 
 SignIn = Callable[[Actor], Visit]
 

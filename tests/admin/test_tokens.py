@@ -25,7 +25,8 @@ from governance.permissions import Role
 from tenancy.keycloak.port import Realm, organization_alias
 from tests.admin.issuer import KEYS, Issuer
 from tests.admin.live_app import add_probe_views
-from tests.admin.visitors import Visit, Visitors
+from tests.admin.visitors import Visit
+from tests.factories import Visitors
 
 Forge = Callable[[Issuer], str]
 

@@ -13,71 +13,12 @@ from werkzeug.test import TestResponse
 from admin.core.csrf import mask_token, new_secret
 from admin.identity.commands import OpenSession, open_session
 from admin.identity.sessions import COOKIE, new_cookie
-from governance import grants
-from governance.actors import Actor, ActorKind
-from governance.commands import system_transaction
-from governance.kernel import clock
-from governance.kernel.database import OPERATOR
+from governance.actors import Actor
 from governance.kernel.ids import new_id
-from governance.permissions import OPERATOR_ROLES, Role
-from tenancy.keycloak.port import Realm, organization_alias
-from tenancy.people.states import MemberState
-from tenancy.people.tables import Member
-from tenancy.tenants.states import TenantKind, TenantState
-from tenancy.tenants.tables import Tenant
+from governance.permissions import Role
+from tenancy.keycloak.port import Realm
 
 _numbers = count(1)
-
-
-class Visitors:
-    """Rows as a finished onboarding leaves them, planted without its commands because these tests are not about it."""
-
-    def municipality(self, code: str, name: str, state: TenantState = TenantState.TRIAL) -> UUID:
-        """A municipality whose people may sign in."""
-        tenant_id = new_id()
-        with system_transaction(OPERATOR) as session:
-            session.add(
-                Tenant(
-                    id=tenant_id,
-                    code=code,
-                    name=name,
-                    kana="マチ",
-                    kind=TenantKind.CITY.value,
-                    state=state.value,
-                    is_operator=False,
-                    alias=organization_alias(tenant_id),
-                    version=1,
-                    registered_at=clock.now(),
-                )
-            )
-        return tenant_id
-
-    def person(self, tenant_id: UUID, *roles: Role, in_token: frozenset[Role] | None = None) -> Actor:
-        """A person with these roles granted here; of a municipality always a plain member too.
-
-        `in_token` is what the token names, where that differs: the actor has both in common, as after a sign-in.
-        """
-        person_id = new_id()
-        granted = frozenset(roles) | (frozenset() if set(roles) & OPERATOR_ROLES else {Role.TENANT_MEMBER})
-        with system_transaction(OPERATOR) as session:
-            email = f"visitor-{next(_numbers)}@example.jp"
-            session.add(
-                Member(
-                    id=new_id(),
-                    tenant_id=tenant_id,
-                    person_id=person_id,
-                    family_name="山田",
-                    given_name="花子",
-                    email=email,
-                    email_key=email,
-                    state=MemberState.ACTIVE.value,
-                    added_by="test",
-                    added_at=clock.now(),
-                )
-            )
-            for role in granted:
-                grants.grant(session, tenant_id, person_id, role, clock.now(), "test")
-        return Actor(str(person_id), ActorKind.PERSON, tenant_id, granted if in_token is None else in_token & granted)
 
 
 class Visit(FlaskClient):

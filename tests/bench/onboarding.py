@@ -52,7 +52,6 @@ from tenancy.keycloak.port import (
 from tenancy.keycloak.representations import API_CLIENT, organization_body, person_body, service_client_body
 from tenancy.onboarding.steps import OnboardingState
 from tenancy.onboarding.worker import OnboardingWorker
-from tenancy.tenants.commands import ChangeTenantState, RegisterTenant, change_tenant_state, register_tenant
 from tenancy.tenants.states import TenantKind, TenantState
 from tests import servers
 from tests.actors import Actors, seed_operator
@@ -79,15 +78,11 @@ class ThroughMoyai:
 
     def prepare(self) -> Applicant:
         """A municipality for whom everything is entered."""
-        actor = self._applicants.actors.onboarding
         five = f"43{next(self._numbers)}"
         code, mark = five + check_digit(five), uuid4().hex[:8]
-        tenant_id = register_tenant(
-            RegisterTenant(code=code, name=f"測定市{mark}", kana="ソクテイシ", kind=TenantKind.CITY, valid_from=SINCE),
-            actor=actor,
-        ).tenant_id
-        for to in (TenantState.SCREENING, TenantState.AGREED):
-            change_tenant_state(ChangeTenantState(tenant_id=tenant_id, to=to, reason="測定"), actor=actor)
+        factory = self._applicants.factory
+        tenant_id = factory.register_applicant(code, f"測定市{mark}", "ソクテイシ", TenantKind.CITY, since=SINCE)
+        factory.change_state(tenant_id, TenantState.SCREENING, TenantState.AGREED)
         applicant = Applicant(tenant_id, code, f"測定市{mark}", f"{mark}.example")
         self._applicants.on_plan(applicant)
         self._applicants.with_owner(applicant)

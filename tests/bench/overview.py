@@ -35,8 +35,9 @@ from governance.permissions import Role
 from tenancy.onboarding.steps import StepName
 from tests import servers
 from tests.actors import seed_operator
-from tests.admin.visitors import Visitors, visit
+from tests.admin.visitors import visit
 from tests.bench._conditions import machine, percentile, spread
+from tests.factories import Visitors
 
 MEMBERS, LINES = 1_741, 1_000_000
 YEARS = (2023, 2024, 2025)

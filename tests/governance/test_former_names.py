@@ -30,7 +30,8 @@ from governance.kernel.ids import new_id
 from governance.permissions import Permission
 from tenancy.quotas.commands import AssignPlan, DecideQuota, assign_plan, decide_quota
 from tests.actors import Actors
-from tests.tenancy.factories import define_standard, kumamoto_city, rows
+from tests.database_rows import rows
+from tests.factories import Factory
 
 OCTOBER = date(2025, 10, 1)
 PACKAGES = ("admin", "billing", "tenancy", "governance")
@@ -81,9 +82,9 @@ def test_every_renamed_request_is_of_a_command_with_those_fields() -> None:
         assert former.command == name or former.command not in commands
 
 
-def test_a_key_stored_under_the_former_command_gives_the_stored_answer(actors: Actors) -> None:
-    tenant_id, answer = kumamoto_city(actors), new_id()
-    define_standard(actors)
+def test_a_key_stored_under_the_former_command_gives_the_stored_answer(actors: Actors, factory: Factory) -> None:
+    tenant_id, answer = factory.kumamoto_city(), new_id()
+    factory.define_standard()
     _store_key(
         actors.onboarding, "choose_plan", "k1", _plan_request(tenant_id, "standard"), {"tenant_plan_id": str(answer)}
     )
@@ -93,9 +94,9 @@ def test_a_key_stored_under_the_former_command_gives_the_stored_answer(actors: A
     assert rows("tenant_plan") == []
 
 
-def test_a_key_stored_under_the_former_command_refuses_another_request(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    define_standard(actors)
+def test_a_key_stored_under_the_former_command_refuses_another_request(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.define_standard()
     _store_key(
         actors.onboarding, "choose_plan", "k1", _plan_request(tenant_id, "gold"), {"tenant_plan_id": str(new_id())}
     )
@@ -107,9 +108,9 @@ def test_a_key_stored_under_the_former_command_refuses_another_request(actors: A
     assert rows("tenant_plan") == []
 
 
-def test_a_former_key_of_another_actor_does_not_count(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    define_standard(actors)
+def test_a_former_key_of_another_actor_does_not_count(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.define_standard()
     _store_key(
         actors.security, "choose_plan", "k1", _plan_request(tenant_id, "standard"), {"tenant_plan_id": str(new_id())}
     )
@@ -137,8 +138,8 @@ def test_a_hash_over_former_field_names_gives_the_stored_answer(actors: Actors) 
     assert (decided.approved, decided.value) == (True, 500)
 
 
-def test_events_stored_under_a_former_name_are_found_by_the_present_one(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_events_stored_under_a_former_name_are_found_by_the_present_one(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     with tenant_scope(OPERATOR):
         db.session.execute(
             text(

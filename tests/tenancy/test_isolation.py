@@ -21,15 +21,7 @@ from tenancy.quotas.commands import RequestQuota, request_quota
 from tenancy.tenants.commands import RecordContact, RecordStatistic, record_contact, record_statistic
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantState
 from tests.actors import Actors
-from tests.tenancy.factories import (
-    accept,
-    aso_city,
-    change_state,
-    define_standard,
-    kumamoto_city,
-    publish,
-    put_on_standard,
-)
+from tests.factories import Factory
 
 TABLES = (
     "acceptance",
@@ -50,15 +42,15 @@ class Two:
 
 
 @pytest.fixture
-def two(actors: Actors) -> Two:
+def two(actors: Actors, factory: Factory) -> Two:
     """熊本市 and 阿蘇市, each with a row in every table of this layer that commands fill."""
-    both = Two(kumamoto_city(actors), aso_city(actors))
-    version = publish(actors)
-    define_standard(actors)
+    both = Two(factory.kumamoto_city(), factory.aso_city())
+    version = factory.publish()
+    factory.define_standard()
     for tenant_id in (both.a, both.b):
-        change_state(actors, tenant_id, TenantState.SCREENING)
-        accept(actors, tenant_id, version)
-        put_on_standard(actors, tenant_id)
+        factory.change_state(tenant_id, TenantState.SCREENING)
+        factory.accept(tenant_id, version)
+        factory.put_on_standard(tenant_id)
         record_contact(
             RecordContact(
                 tenant_id=tenant_id, purpose=ContactPurpose.GENERAL, section="課", name="名", email="a@city.lg.jp"

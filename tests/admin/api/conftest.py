@@ -18,7 +18,7 @@ from governance.actors import Actor
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
 from tests.admin.issuer import Issuer
-from tests.admin.visitors import Visitors
+from tests.factories import Visitors
 
 _keys = count(1)
 

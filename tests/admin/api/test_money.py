@@ -14,7 +14,7 @@ from governance.permissions import Role
 from tests.actors import Actors
 from tests.admin.api.conftest import Caller
 from tests.billing.allocation.test_bad_input import GOOD, changed, compute
-from tests.billing.factories import IN_FISCAL_YEAR_2025, THIRTEEN, BillingFactory
+from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory
 
 Callers = Callable[..., Caller]
 THREE = {code: THIRTEEN[code] for code in ("431001", "434043", "435317")}
@@ -22,16 +22,16 @@ COST = {"fiscal_year": 2025, "pool": "running", "name": "運用保守", "yen": 2
 
 
 @pytest.fixture
-def three(actors: Actors) -> Iterator[BillingFactory]:
+def three(actors: Actors) -> Iterator[Factory]:
     """Three members and the rule adopted; no cost yet. It is 2 June 2025."""
     with clock.at(IN_FISCAL_YEAR_2025):
-        factory = BillingFactory(actors)
+        factory = Factory(actors)
         factory.add_members(THREE)
         factory.adopt(factory.draft())
         yield factory
 
 
-def test_a_run_goes_from_its_cost_to_the_papers_and_the_books(callers: Callers, three: BillingFactory) -> None:
+def test_a_run_goes_from_its_cost_to_the_papers_and_the_books(callers: Callers, three: Factory) -> None:
     finance, approver = callers(Role.OPERATOR_FINANCE, Role.OPERATOR_APPROVER), callers(Role.OPERATOR_APPROVER)
     assert finance.send("/costs", COST).status_code == 201
 
@@ -79,7 +79,7 @@ def test_a_run_goes_from_its_cost_to_the_papers_and_the_books(callers: Callers, 
     assert "434043" not in own_notices.get("/ledger/export?format=hledger").text
 
 
-def test_a_year_is_closed_and_takes_nothing_more(callers: Callers, three: BillingFactory) -> None:
+def test_a_year_is_closed_and_takes_nothing_more(callers: Callers, three: Factory) -> None:
     finance = callers(Role.OPERATOR_FINANCE)
     entry = {
         "reference": "try-1",
@@ -123,7 +123,7 @@ def test_a_file_is_checked_row_by_row_and_imported_whole_or_not_at_all(callers: 
     assert len(officer.get("/tenants").json["items"]) == 3  # type: ignore[index]
 
 
-def test_the_audit_log_names_who_used_the_api(callers: Callers, three: BillingFactory) -> None:
+def test_the_audit_log_names_who_used_the_api(callers: Callers, three: Factory) -> None:
     finance, auditor = callers(Role.OPERATOR_FINANCE), callers(Role.OPERATOR_AUDITOR)
     made = finance.send("/costs", COST)
 

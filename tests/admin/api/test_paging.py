@@ -13,7 +13,7 @@ from governance.kernel import clock
 from governance.permissions import Role
 from tests.actors import Actors
 from tests.admin.api.conftest import Caller
-from tests.billing.factories import IN_FISCAL_YEAR_2025, THIRTEEN, BillingFactory
+from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory
 
 Callers = Callable[..., Caller]
 
@@ -29,10 +29,10 @@ LISTS: Final = (
 
 
 @pytest.fixture
-def posted(actors: Actors) -> Iterator[BillingFactory]:
+def posted(actors: Actors) -> Iterator[Factory]:
     """Two members, an estimate and a revision posted, their notices issued."""
     with clock.at(IN_FISCAL_YEAR_2025):
-        factory = BillingFactory(actors)
+        factory = Factory(actors)
         factory.add_members({code: THIRTEEN[code] for code in ("431001", "434043")})
         factory.adopt(factory.draft())
         for kind in (RunKind.ESTIMATE, RunKind.REVISION):
@@ -55,7 +55,7 @@ def _pages(caller: Caller, path: str) -> Iterator[dict[str, Any]]:
         address = f"{path}?limit=1&cursor={page['next_cursor']}"
 
 
-def test_pages_together_are_the_list(callers: Callers, posted: BillingFactory) -> None:
+def test_pages_together_are_the_list(callers: Callers, posted: Factory) -> None:
     finance = callers(Role.OPERATOR_FINANCE, Role.OPERATOR_AUDITOR)
     for path in LISTS:
         whole = finance.get(f"{path}?limit=200").json["items"]  # type: ignore[index]
@@ -66,7 +66,7 @@ def test_pages_together_are_the_list(callers: Callers, posted: BillingFactory) -
         assert len(whole) > 1, path
 
 
-def test_a_cursor_of_another_tenant_or_list_gives_nothing(callers: Callers, posted: BillingFactory) -> None:
+def test_a_cursor_of_another_tenant_or_list_gives_nothing(callers: Callers, posted: Factory) -> None:
     finance = callers(Role.OPERATOR_FINANCE, Role.OPERATOR_AUDITOR)
     municipality = callers(Role.TENANT_AUDITOR, of=posted.ids["431001"])
     of_tenants = finance.get("/tenants?limit=1").json["next_cursor"]  # type: ignore[index]

@@ -23,7 +23,7 @@ from governance.permissions import OPERATOR_ROLES, ROLE_PERMISSIONS, Permission,
 from tests.actors import Actors
 from tests.admin.api.conftest import Caller
 from tests.admin.issuer import Issuer
-from tests.billing.factories import IN_FISCAL_YEAR_2025, THIRTEEN, BillingFactory
+from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 MEMBERS = {code: THIRTEEN[code] for code in ("431001", "434043", "435317")}
@@ -33,7 +33,7 @@ MEMBERS = {code: THIRTEEN[code] for code in ("431001", "434043", "435317")}
 def member(actors: Actors) -> UUID:
     """A municipality with a share in a posted run, beside two others."""
     with clock.at(IN_FISCAL_YEAR_2025):
-        factory = BillingFactory(actors)
+        factory = Factory(actors)
         factory.add_members(MEMBERS)
         factory.adopt(factory.draft())
         factory.record(24_000_000)

@@ -22,7 +22,8 @@ from governance.kernel.ids import new_id
 from governance.permissions import OPERATOR_ROLES, ROLE_PERMISSIONS, TENANT_ROLES, Permission, Role
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
-from tests.admin.visitors import Visit, Visitors
+from tests.admin.visitors import Visit
+from tests.factories import Visitors
 
 SignIn = Callable[[Actor], Visit]
 PAGES = ("/backoffice/", *(f"/backoffice/{table.path}/" for table in TABLES))

@@ -20,8 +20,9 @@ from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
 from tests.admin.issuer import Issuer
 from tests.admin.live_app import served
-from tests.admin.visitors import Visitors, visit
+from tests.admin.visitors import visit
 from tests.chromium import violations
+from tests.factories import Visitors
 from tests.servers import PostgreSQL
 
 pytestmark = pytest.mark.browser

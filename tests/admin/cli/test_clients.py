@@ -12,17 +12,17 @@ from joserfc.jwk import ECKey
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy.clients import queries
 from tenancy.keycloak.keys import SigningKey
-from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.factories import define_standard, kumamoto_city, put_on_standard, rows
+from tests.database_rows import rows
+from tests.factories import Factory
 
 JWKS = SigningKey.generate().public_jwks
 NAMED = ("service-client", "register", "431001", "--name", "住民サービス連携")
 
 
 @pytest.fixture
-def city(actors: Actors) -> UUID:
-    return kumamoto_city(actors)
+def city(factory: Factory) -> UUID:
+    return factory.kumamoto_city()
 
 
 def test_a_system_is_registered_by_the_key_set_of_a_file(moyai: Moyai, city: UUID, tmp_path: Path) -> None:
@@ -89,9 +89,9 @@ def test_what_cannot_be_registered_is_refused_with_what_was_typed(
     assert rows("service_client") == []
 
 
-def test_a_name_in_use_and_a_full_quota_are_refused(moyai: Moyai, actors: Actors, city: UUID) -> None:
-    define_standard(actors)
-    put_on_standard(actors, city)
+def test_a_name_in_use_and_a_full_quota_are_refused(moyai: Moyai, factory: Factory, city: UUID) -> None:
+    factory.define_standard()
+    factory.put_on_standard(city)
     moyai(*NAMED, "--jwks", "-", given=JWKS)
     before = rows("service_client")
 

@@ -8,16 +8,16 @@ import pytest
 
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy import directory
-from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.factories import aso_city, kumamoto_city, recorded, rows
+from tests.database_rows import recorded, rows
+from tests.factories import Factory
 
 R7 = ("cohort", "define", "r7", "--label", "令和7年度参加", "--fiscal-year", "2025")
 
 
 @pytest.fixture
-def cities(actors: Actors) -> tuple[UUID, UUID]:
-    return kumamoto_city(actors), aso_city(actors)
+def cities(factory: Factory) -> tuple[UUID, UUID]:
+    return factory.kumamoto_city(), factory.aso_city()
 
 
 def _members() -> list[str | None]:

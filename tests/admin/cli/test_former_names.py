@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from admin.cli import FORMER_COMMANDS, FORMER_OPTIONS, with_current_names
-from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.factories import define_standard, kumamoto_city, recorded
+from tests.database_rows import recorded
+from tests.factories import Factory
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def test_former_words_become_present_ones(
     assert all(name in notice.err for name in named)
 
 
-def test_a_former_command_does_what_the_present_one_does(moyai: Moyai, actors: Actors) -> None:
-    kumamoto_city(actors)
-    define_standard(actors)
+def test_a_former_command_does_what_the_present_one_does(moyai: Moyai, factory: Factory) -> None:
+    factory.kumamoto_city()
+    factory.define_standard()
 
     code, answer, notice = moyai("quota", "choose", "431001", "standard")
 

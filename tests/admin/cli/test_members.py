@@ -14,14 +14,15 @@ from tenancy.people import queries
 from tenancy.people.commands import AddMember, add_member
 from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.factories import aso_city, kumamoto_city, recorded, rows
+from tests.database_rows import recorded, rows
+from tests.factories import Factory
 
 HANAKO = ("--family-name", "肥後", "--given-name", "花子", "--email", "hanako@city.kumamoto.lg.jp")
 
 
 @pytest.fixture
-def city(actors: Actors) -> UUID:
-    return kumamoto_city(actors)
+def city(factory: Factory) -> UUID:
+    return factory.kumamoto_city()
 
 
 def _roles(tenant_id: UUID, person_id: str) -> frozenset[Role]:
@@ -125,9 +126,11 @@ def test_the_same_address_twice_is_refused(moyai: Moyai, city: UUID) -> None:
     assert rows("member") == before
 
 
-def test_people_are_listed_with_their_roles_and_of_one_tenant_only(moyai: Moyai, actors: Actors, city: UUID) -> None:
+def test_people_are_listed_with_their_roles_and_of_one_tenant_only(
+    moyai: Moyai, actors: Actors, factory: Factory, city: UUID
+) -> None:
     _owner(actors, city, "owner@city.kumamoto.lg.jp")
-    _owner(actors, aso_city(actors), "owner@city.aso.lg.jp")
+    _owner(actors, factory.aso_city(), "owner@city.aso.lg.jp")
     moyai("member", "add", "431001", *HANAKO)
 
     _, listed, _ = moyai("member", "list", "431001")
@@ -162,8 +165,8 @@ def test_the_last_owner_stays(moyai: Moyai, city: UUID) -> None:
     assert Role.TENANT_OWNER in _roles(city, owner["person_id"])
 
 
-def test_a_person_is_not_disabled_through_another_tenant(moyai: Moyai, actors: Actors, city: UUID) -> None:
-    aso_city(actors)
+def test_a_person_is_not_disabled_through_another_tenant(moyai: Moyai, factory: Factory, city: UUID) -> None:
+    factory.aso_city()
     _, added, _ = moyai("member", "add", "431001", *HANAKO)
 
     for given in added.values():

@@ -11,7 +11,8 @@ from tenancy.onboarding.commands import AdvanceStep, advance_step
 from tenancy.onboarding.steps import OnboardingState, StepName, StepResult, StepState
 from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.factories import kumamoto_city, recorded, rows
+from tests.database_rows import recorded, rows
+from tests.factories import Factory
 from tests.tenancy.onboarding.applicants import Applicant, Applicants, look_at
 
 
@@ -61,8 +62,8 @@ def test_starting_again_answers_the_one_that_is_open(moyai: Moyai, applicant: Ap
     assert len(rows("onboarding")) == 1
 
 
-def test_a_tenant_that_is_not_agreed_does_not_begin(moyai: Moyai, actors: Actors) -> None:
-    kumamoto_city(actors)
+def test_a_tenant_that_is_not_agreed_does_not_begin(moyai: Moyai, factory: Factory) -> None:
+    factory.kumamoto_city()
 
     assert moyai.refusal("onboarding", "start", "431001")[:2] == (1, "onboarding.not_ready")
     assert moyai.refusal("onboarding", "start", "430005")[:2] == (1, "not_found")

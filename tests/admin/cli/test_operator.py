@@ -9,7 +9,7 @@ import pytest
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy import directory
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.factories import recorded, rows
+from tests.database_rows import recorded, rows
 
 KUMAMOTO = ("430005", "--name", "熊本県", "--kana", "クマモトケン", "--name-en", "Kumamoto Prefecture")
 

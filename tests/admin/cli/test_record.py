@@ -16,11 +16,11 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.factories import aso_city, kumamoto_city
+from tests.factories import Factory
 
 
-def test_the_audit_log_is_listed_as_the_query_returns_it(moyai: Moyai, actors: Actors) -> None:
-    city = kumamoto_city(actors)
+def test_the_audit_log_is_listed_as_the_query_returns_it(moyai: Moyai, actors: Actors, factory: Factory) -> None:
+    city = factory.kumamoto_city()
     with tenant_scope(OPERATOR):
         found = [one.model_dump(mode="json") for one in queries.events(db.session(), subject=str(city))]
 
@@ -33,9 +33,9 @@ def test_the_audit_log_is_listed_as_the_query_returns_it(moyai: Moyai, actors: A
     )
 
 
-def test_the_audit_log_is_read_on_after_a_cursor(moyai: Moyai, actors: Actors) -> None:
-    city = kumamoto_city(actors)
-    aso_city(actors)
+def test_the_audit_log_is_read_on_after_a_cursor(moyai: Moyai, factory: Factory) -> None:
+    city = factory.kumamoto_city()
+    factory.aso_city()
     _, whole, _ = moyai("audit", "list")
 
     _, first, _ = moyai("audit", "list", "--limit", "1")
@@ -47,8 +47,8 @@ def test_the_audit_log_is_read_on_after_a_cursor(moyai: Moyai, actors: Actors) -
     assert "--after" in moyai.text("audit", "list", "--limit", "1")[2]
 
 
-def test_an_intact_chain_names_no_break(moyai: Moyai, actors: Actors) -> None:
-    kumamoto_city(actors)
+def test_an_intact_chain_names_no_break(moyai: Moyai, factory: Factory) -> None:
+    factory.kumamoto_city()
 
     code, answer, _ = moyai("audit", "verify")
 

@@ -10,17 +10,17 @@ import pytest
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy.tenants import queries
 from tenancy.tenants.states import TenantState
-from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.factories import TO_PROVISIONING, aso_city, change_state, kumamoto_city, recorded, rows
+from tests.database_rows import recorded, rows
+from tests.factories import TO_PROVISIONING, Factory
 
 CONTACT = ("--section", "総務課", "--name", "肥後 花子", "--email", "soumu@city.kumamoto.lg.jp")
 CENSUS = ("--on", "2020-10-01", "--source", "国勢調査")
 
 
 @pytest.fixture
-def city(actors: Actors) -> UUID:
-    return kumamoto_city(actors)
+def city(factory: Factory) -> UUID:
+    return factory.kumamoto_city()
 
 
 def _tenant(tenant_id: UUID) -> dict[str, Any]:
@@ -87,16 +87,16 @@ def test_what_a_tenant_cannot_become_is_refused_with_what_was_typed(
     assert _tenant(city) == before
 
 
-def test_a_code_of_somebody_else_is_refused(moyai: Moyai, actors: Actors, city: UUID) -> None:
-    aso_city(actors)
+def test_a_code_of_somebody_else_is_refused(moyai: Moyai, factory: Factory, city: UUID) -> None:
+    factory.aso_city()
     before = rows("tenant")
 
     assert moyai.refusal("tenant", "edit", "431001", "--code", "432148") == (1, "tenant.already_registered", "--code")
     assert rows("tenant") == before
 
 
-def test_the_first_day_is_not_moved_once_onboarding_has_begun(moyai: Moyai, actors: Actors, city: UUID) -> None:
-    change_state(actors, city, *TO_PROVISIONING)
+def test_the_first_day_is_not_moved_once_onboarding_has_begun(moyai: Moyai, factory: Factory, city: UUID) -> None:
+    factory.change_state(city, *TO_PROVISIONING)
     before = _tenant(city)
 
     refused = moyai.refusal("tenant", "edit", "431001", "--from", "2026-04-01")

@@ -11,7 +11,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from tenancy import directory
 from tests.admin.cli.command_line import Moyai
-from tests.tenancy.factories import rows
+from tests.database_rows import rows
 
 HEADER = "code6,name_ja,kana,kind,population_2020\n"
 BASIS = ("--basis-date", "population", "2020-10-01", "--source-of-statistics", "国勢調査")

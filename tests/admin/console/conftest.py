@@ -13,7 +13,6 @@ from flask import Flask
 from admin.interface.keycloak_port import PORT
 from billing.costs.queries import cost_items
 from billing.ledger.queries import entries
-from billing.notices.commands import IssueNotices, issue_notices
 from billing.runs.queries import run_by_id
 from governance.actors import Actor
 from governance.agreements.queries import versions
@@ -22,23 +21,13 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Role
 from governance.rules.queries import rule_versions
-from tenancy.keycloak import port
 from tenancy.people.queries import members
-from tenancy.quotas.commands import AssignPlan, DefinePlan, RequestQuota, assign_plan, define_plan, request_quota
 from tenancy.quotas.queries import dimensions
-from tenancy.tenants.commands import (
-    ChangeTenantState,
-    DefineCohort,
-    RegisterTenant,
-    StatisticInput,
-    change_tenant_state,
-    define_cohort,
-    register_tenant,
-)
-from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
+from tenancy.tenants.states import TenantState
 from tests.actors import Actors
-from tests.admin.visitors import Visit, Visitors
-from tests.billing.factories import CENSUS, CENSUS_DAY, IN_FISCAL_YEAR_2025, THIRTEEN, BillingFactory
+from tests.admin.empty_keycloak import EmptyKeycloak
+from tests.admin.visitors import Visit
+from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory, Visitors
 
 MEMBERS: Final = {code: THIRTEEN[code] for code in ("431001", "432024", "434434")}
 JOINING: Final = {"432032": ("人吉市", 31108), "435058": ("多良木町", 9076)}
@@ -48,7 +37,7 @@ JOINING: Final = {"432032": ("人吉市", 31108), "435058": ("多良木町", 907
 class ConsoleSample:
     """The factory, its people by role, and what the pages are about."""
 
-    factory: BillingFactory
+    factory: Factory
     people: dict[Role, Actor]
     tenant_id: UUID
     other_id: UUID
@@ -66,13 +55,6 @@ class ConsoleSample:
     joining: dict[str, UUID] = field(default_factory=dict)
 
 
-class EmptyKeycloak:
-    """A Keycloak in which none of the tenants is. The pages' plan needs no more of it."""
-
-    def describe_tenant(self, tenant_id: UUID, *, holders_of: frozenset[str] = frozenset()) -> port.KeycloakTenantFacts:
-        return port.KeycloakTenantFacts(None, (), (), ())
-
-
 @pytest.fixture
 def web(kept_web: Flask) -> Flask:
     """The application with all its blueprints."""
@@ -80,14 +62,14 @@ def web(kept_web: Flask) -> Flask:
 
 
 @pytest.fixture
-def factory(actors: Actors) -> Iterator[BillingFactory]:
+def factory(actors: Actors) -> Iterator[Factory]:
     """Nobody takes part yet. It is 2 June 2025."""
     with clock.at(IN_FISCAL_YEAR_2025):
-        yield BillingFactory(actors)
+        yield Factory(actors)
 
 
 @pytest.fixture
-def sample(web: Flask, factory: BillingFactory, visitors: Visitors, monkeypatch: pytest.MonkeyPatch) -> ConsoleSample:
+def sample(web: Flask, factory: Factory, visitors: Visitors, monkeypatch: pytest.MonkeyPatch) -> ConsoleSample:
     """Everything the pages show, made through the commands."""
     actors = factory.actors
     factory.add_members(MEMBERS)
@@ -95,24 +77,16 @@ def sample(web: Flask, factory: BillingFactory, visitors: Visitors, monkeypatch:
     factory.record(24_000_000)
     prepared = factory.prepare()
     factory.approve(prepared)
-    issued = issue_notices(IssueNotices(run_id=prepared.run_id, is_example=True), actor=actors.finance)
+    issued = factory.issue_notices(prepared.run_id)
     tenant_id, other_id = factory.ids["431001"], factory.ids["432024"]
     with tenant_scope(OPERATOR):
         names = [dimension.name for dimension in dimensions(db.session())]
         shares = run_by_id(db.session(), prepared.run_id).shares
-    define_plan(
-        DefinePlan(name="standard", label="標準プラン", quotas=dict.fromkeys(names, 100)), actor=actors.onboarding
-    )
-    assign_plan(AssignPlan(tenant_id=tenant_id, plan="standard"), actor=actors.onboarding)
-    asked = request_quota(
-        RequestQuota(tenant_id=tenant_id, dimension=names[0], value=200, reason="利用が増えるため"),
-        actor=actors.onboarding,
-    )
+    factory.define_standard(IN_FISCAL_YEAR_2025.date(), label="標準プラン", **dict.fromkeys(names, 100))
+    factory.put_on_standard(tenant_id, IN_FISCAL_YEAR_2025.date())
+    quota_request_id = factory.request_quota(tenant_id, names[0], 200)
     joining = {code: _agreed(factory, code, *facts) for code, facts in JOINING.items()}
-    define_cohort(
-        DefineCohort(name="fy2025-two", label="令和7年度参加", fiscal_year=2025, tenant_ids=tuple(joining.values())),
-        actor=actors.onboarding,
-    )
+    factory.define_cohort("fy2025-two", "令和7年度参加", *joining.values())
     people = {role: visitors.person(actors.operator_tenant, role) for role in Role if role.startswith("operator-")}
     people |= {role: visitors.person(tenant_id, role) for role in Role if role.startswith("tenant-")}
     with tenant_scope(OPERATOR):
@@ -130,9 +104,9 @@ def sample(web: Flask, factory: BillingFactory, visitors: Visitors, monkeypatch:
         prepared.run_id,
         next(share.id for share in shares if share.tenant_id == tenant_id),
         next(share.id for share in shares if share.tenant_id == other_id),
-        issued.notices["431001"],
-        issued.notices["432024"],
-        asked.request_id,
+        issued["431001"],
+        issued["432024"],
+        quota_request_id,
         version_id,
         member_id,
         item_id,
@@ -148,20 +122,7 @@ def visit_as(sample: ConsoleSample, signed_in: Callable[[Actor], Visit]) -> Call
     return lambda role: signed_in(sample.people[role])
 
 
-def _agreed(factory: BillingFactory, code: str, name: str, population: int) -> UUID:
-    figure = StatisticInput(kind=StatisticKind.POPULATION, value=str(population), basis_date=CENSUS_DAY, source=CENSUS)
-    tenant_id = register_tenant(
-        RegisterTenant(
-            code=code,
-            name=name,
-            kana="ダンタイ",
-            kind=TenantKind.CITY if name.endswith("市") else TenantKind.TOWN,
-            statistics=(figure,),
-        ),
-        actor=factory.actors.onboarding,
-    ).tenant_id
-    for state in (TenantState.SCREENING, TenantState.AGREED):
-        change_tenant_state(
-            ChangeTenantState(tenant_id=tenant_id, to=state, reason="参加"), actor=factory.actors.onboarding
-        )
+def _agreed(factory: Factory, code: str, name: str, population: int) -> UUID:
+    tenant_id = factory.register_applicant(code, name, population=population)
+    factory.change_state(tenant_id, TenantState.SCREENING, TenantState.AGREED)
     return tenant_id

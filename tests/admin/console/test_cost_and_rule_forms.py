@@ -17,7 +17,7 @@ from governance.rules.queries import RuleVersionFacts, rule_versions
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_forms import hidden
 from tests.admin.visitors import Visit
-from tests.billing.factories import BODY, IN_FISCAL_YEAR_2025
+from tests.factories import BODY, IN_FISCAL_YEAR_2025
 
 VisitAs = Callable[[Role], Visit]
 

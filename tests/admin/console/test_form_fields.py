@@ -13,8 +13,9 @@ from governance.actors import Actor
 from governance.permissions import OPERATOR_ROLES
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_pages import ROLES, pages
-from tests.admin.visitors import Visit, Visitors
+from tests.admin.visitors import Visit
 from tests.architecture.entry_point_list import Names, assert_as_listed
+from tests.factories import Visitors
 
 EVERY_FORM_HAS: Final = {"csrf_token", "key", "step"}
 

@@ -16,7 +16,8 @@ from werkzeug.test import TestResponse
 
 from governance.permissions import Role
 from tests.admin.console.conftest import ConsoleSample
-from tests.admin.visitors import Visit, Visitors
+from tests.admin.visitors import Visit
+from tests.factories import Visitors
 
 VisitAs = Callable[[Role], Visit]
 

@@ -17,7 +17,7 @@ from tenancy.tenants.queries import TenantFilter, cohorts, contacts, list_tenant
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_forms import hidden
 from tests.admin.visitors import Visit
-from tests.billing.factories import IN_FISCAL_YEAR_2025
+from tests.factories import IN_FISCAL_YEAR_2025
 
 VisitAs = Callable[[Role], Visit]
 

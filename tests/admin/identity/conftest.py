@@ -14,9 +14,9 @@ from admin.operations.keycloak_setup import configure, identities
 from admin.operations.settings import Settings
 from governance.kernel.database import db
 from tenancy.keycloak.adapter import KeycloakIdentities
-from tests.actors import Actors
 from tests.admin.browser import Browser
 from tests.admin.live_app import LiveApp, add_probe_views, served
+from tests.factories import Factory
 from tests.servers import PostgreSQL
 from tests.tenancy.keycloak.installation import Installation
 
@@ -55,7 +55,7 @@ def live_app(
     postgresql: PostgreSQL,
     database_name: str,
     database: Flask,
-    actors: Actors,
+    factory: Factory,
 ) -> Iterator[LiveApp]:
     """The application served at its public address, on the test's own database."""
     settings = live_settings.model_copy(update={"database_url_given": postgresql.app_url(database_name)})
@@ -63,7 +63,7 @@ def live_app(
     add_probe_views(app)
     port = int(settings.public_url.rpartition(":")[2])
     with served(app, port):
-        yield LiveApp(app, settings.public_url, settings, actors, keycloak)
+        yield LiveApp(app, settings.public_url, settings, factory, keycloak)
     with app.app_context():
         db.engine.dispose()
 

@@ -91,7 +91,8 @@ def test_disabling_a_person_ends_the_session_at_the_next_click(
     assert browser.get(f"{live_app.url}/who", follow=False).status_code == 200
 
     disable_member(
-        DisableMember(tenant_id=municipality, member_id=person.member_id, reason="異動"), actor=live_app.actors.security
+        DisableMember(tenant_id=municipality, member_id=person.member_id, reason="異動"),
+        actor=live_app.factory.actors.security,
     )
 
     assert browser.get(f"{live_app.url}/who", follow=False).status_code == 303
@@ -109,7 +110,7 @@ def test_suspending_a_tenant_ends_its_peoples_sessions_at_the_next_click(
 
     change_tenant_state(
         ChangeTenantState(tenant_id=municipality, to=TenantState.SUSPENDED, reason="未納"),
-        actor=live_app.actors.onboarding,
+        actor=live_app.factory.actors.onboarding,
     )
 
     assert browser.get(f"{live_app.url}/who", follow=False).status_code == 303

@@ -116,7 +116,7 @@ def test_the_people_of_a_suspended_tenant_are_not_let_in(
     owner = live_app.person(municipality, Role.TENANT_OWNER)
     change_tenant_state(
         ChangeTenantState(tenant_id=municipality, to=TenantState.SUSPENDED, reason="未納"),
-        actor=live_app.actors.onboarding,
+        actor=live_app.factory.actors.onboarding,
     )
 
     landed = live_app.sign_in(browser, owner)

@@ -27,17 +27,17 @@ from governance.kernel.errors import Conflict, DomainError, Invalid, NotAllowed,
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.permissions import Role
-from tests.billing.factories import BillingFactory
+from tests.factories import Factory
 
 
 @pytest.fixture
-def running(factory: BillingFactory) -> BillingFactory:
+def running(factory: Factory) -> Factory:
     """A pool to record costs in."""
     factory.draft()
     return factory
 
 
-def record(factory: BillingFactory, **change: Any) -> UUID:
+def record(factory: Factory, **change: Any) -> UUID:
     command = {"fiscal_year": 2025, "pool": "running", "name": "運用保守", "yen": 1_200_000, "source": "契約書"}
     return record_cost(read_command(RecordCost, {**command, **change}), actor=factory.actors.finance).item_id
 
@@ -47,7 +47,7 @@ def items(*, withdrawn: bool = False) -> list[CostItemFacts]:
         return cost_items(db.session(), FiscalYear(2025), withdrawn=withdrawn)
 
 
-def test_a_burden_is_out_of_scope_of_consumption_tax_with_the_reason_kept(running: BillingFactory) -> None:
+def test_a_burden_is_out_of_scope_of_consumption_tax_with_the_reason_kept(running: Factory) -> None:
     record(running)
 
     [item] = items()
@@ -55,7 +55,7 @@ def test_a_burden_is_out_of_scope_of_consumption_tax_with_the_reason_kept(runnin
     assert (item.pool.name, item.source) == ("running", "契約書")
 
 
-def test_a_taxable_line_says_why(running: BillingFactory) -> None:
+def test_a_taxable_line_says_why(running: Factory) -> None:
     with pytest.raises(Invalid) as refusal:
         record(running, tax_kind=TaxKind.TAXABLE_10)
     record(running, tax_kind=TaxKind.TAXABLE_10, tax_reason="委託料のため")
@@ -77,9 +77,7 @@ def test_a_taxable_line_says_why(running: BillingFactory) -> None:
         ({"source": ""}, "source"),
     ],
 )
-def test_what_cannot_be_recorded_is_refused_by_its_field(
-    running: BillingFactory, change: dict[str, Any], field: str
-) -> None:
+def test_what_cannot_be_recorded_is_refused_by_its_field(running: Factory, change: dict[str, Any], field: str) -> None:
     with pytest.raises(DomainError) as refusal:
         record(running, **change)
 
@@ -88,7 +86,7 @@ def test_what_cannot_be_recorded_is_refused_by_its_field(
 
 
 @pytest.mark.parametrize("yen", [True, 5.5, "5", float("nan")])
-def test_what_is_not_a_whole_number_is_no_command(running: BillingFactory, yen: object) -> None:
+def test_what_is_not_a_whole_number_is_no_command(running: Factory, yen: object) -> None:
     with pytest.raises(InvalidCommand) as refusal:
         record(running, yen=yen)
 
@@ -97,13 +95,13 @@ def test_what_is_not_a_whole_number_is_no_command(running: BillingFactory, yen: 
     assert items() == []
 
 
-def test_the_last_day_of_the_year_belongs_to_it(running: BillingFactory) -> None:
+def test_the_last_day_of_the_year_belongs_to_it(running: Factory) -> None:
     record(running, incurred_on=date(2026, 3, 31))
 
     assert [item.incurred_on for item in items()] == [date(2026, 3, 31)]
 
 
-def test_a_withdrawn_cost_stays_visible_with_its_reason_and_is_shared_no_more(running: BillingFactory) -> None:
+def test_a_withdrawn_cost_stays_visible_with_its_reason_and_is_shared_no_more(running: Factory) -> None:
     item_id = record(running)
 
     withdraw_cost(WithdrawCost(item_id=item_id, reason="二重登録"), actor=running.actors.finance)
@@ -115,12 +113,12 @@ def test_a_withdrawn_cost_stays_visible_with_its_reason_and_is_shared_no_more(ru
     assert refusal.value.code == "cost.already_withdrawn"
 
 
-def test_a_cost_that_is_not_there_is_not_withdrawn(running: BillingFactory) -> None:
+def test_a_cost_that_is_not_there_is_not_withdrawn(running: Factory) -> None:
     with pytest.raises(NotFound):
         withdraw_cost(WithdrawCost(item_id=new_id(), reason="誤り"), actor=running.actors.finance)
 
 
-def test_the_database_lets_only_the_withdrawal_be_written(running: BillingFactory) -> None:
+def test_the_database_lets_only_the_withdrawal_be_written(running: Factory) -> None:
     record(running)
 
     for change in (
@@ -138,7 +136,7 @@ def test_the_database_lets_only_the_withdrawal_be_written(running: BillingFactor
     assert [item.yen for item in items()] == [1_200_000]
 
 
-def test_defining_a_pool_again_changes_nothing_and_otherwise_is_refused(running: BillingFactory) -> None:
+def test_defining_a_pool_again_changes_nothing_and_otherwise_is_refused(running: Factory) -> None:
     command = DefineCostPool(name="running", label="運営経費", rule="running-cost")
 
     define_cost_pool(command, actor=running.actors.finance)
@@ -152,7 +150,7 @@ def test_defining_a_pool_again_changes_nothing_and_otherwise_is_refused(running:
         assert [pool.label for pool in cost_pools(db.session())] == ["運営経費"]
 
 
-def test_a_municipality_sees_no_item_and_records_none(running: BillingFactory) -> None:
+def test_a_municipality_sees_no_item_and_records_none(running: Factory) -> None:
     record(running)
     own = new_id()
     person = running.actors.municipal(own, Role.TENANT_FINANCE)

@@ -7,14 +7,14 @@ from uuid import UUID
 import pytest
 
 from tests.actors import Actors
-from tests.tenancy.factories import aso_city, kumamoto_city
+from tests.factories import Factory
 
 
 @pytest.fixture
 def book(actors: Actors) -> UUID:
-    return kumamoto_city(actors)
+    return Factory(actors).kumamoto_city()
 
 
 @pytest.fixture
 def other_book(actors: Actors) -> UUID:
-    return aso_city(actors)
+    return Factory(actors).aso_city()

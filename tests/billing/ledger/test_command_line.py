@@ -20,7 +20,7 @@ from governance.kernel.ids import new_id
 from tests import servers
 from tests.actors import Actors
 from tests.billing.ledger.books import close, posted
-from tests.tenancy.factories import recorded, rows
+from tests.database_rows import recorded, rows
 
 ENTRY: dict[str, Any] = {
     "reference": "manual:2025-001",

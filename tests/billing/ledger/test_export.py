@@ -22,7 +22,7 @@ from tenancy.tenants.states import TenantKind
 from tests import servers
 from tests.actors import Actors
 from tests.billing.ledger.books import DAY, contribution, posted
-from tests.tenancy.factories import register_applicant
+from tests.factories import Factory
 
 
 def exported(to: ExportFormat, fiscal_year: int | None = None) -> str:
@@ -33,7 +33,7 @@ def exported(to: ExportFormat, fiscal_year: int | None = None) -> str:
 @pytest.fixture
 def books_with_everything(book: UUID, other_book: UUID, actors: Actors) -> None:
     """Two years, a company without a code, a reversal, and words that mean something in each syntax."""
-    company = register_applicant(actors, None, '株式会社"例"; |', "レイ", TenantKind.COMPANY)
+    company = Factory(actors).register_applicant(None, '株式会社"例"; |', "レイ", TenantKind.COMPANY)
     entry = posted(actors, book, 5_907_051)
     reverse_entry(
         ReverseEntry(tenant_id=book, entry_id=entry.entry_id, happened_on=date(2026, 4, 1), reason="誤り"),

@@ -18,15 +18,15 @@ from billing.runs.states import RunKind
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.permissions import Role
-from tests.billing.factories import EIGHT, THIRTEEN, BillingFactory
 from tests.billing.runs.test_preview import by_hand
+from tests.factories import EIGHT, THIRTEEN, Factory
 
 
-def issue(factory: BillingFactory, run: AllocationPrepared, **command: object) -> NoticesIssued:
+def issue(factory: Factory, run: AllocationPrepared, **command: object) -> NoticesIssued:
     return issue_notices(IssueNotices.model_validate({"run_id": run.run_id, **command}), actor=factory.actors.finance)
 
 
-def test_each_municipality_is_asked_for_its_share(thirteen: BillingFactory) -> None:
+def test_each_municipality_is_asked_for_its_share(thirteen: Factory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
 
@@ -41,7 +41,7 @@ def test_each_municipality_is_asked_for_its_share(thirteen: BillingFactory) -> N
     assert "2025-01-431001" in found
 
 
-def test_the_paper_is_kept_as_it_was_issued(thirteen: BillingFactory) -> None:
+def test_the_paper_is_kept_as_it_was_issued(thirteen: Factory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
 
@@ -58,7 +58,7 @@ def test_the_paper_is_kept_as_it_was_issued(thirteen: BillingFactory) -> None:
     assert run.digest in words
 
 
-def test_a_revision_asks_for_the_difference_only(thirteen: BillingFactory) -> None:
+def test_a_revision_asks_for_the_difference_only(thirteen: Factory) -> None:
     thirteen.approve(thirteen.prepare())
     thirteen.add_members(EIGHT)
     revision = thirteen.prepare(RunKind.REVISION)
@@ -78,7 +78,7 @@ def test_a_revision_asks_for_the_difference_only(thirteen: BillingFactory) -> No
     assert {found[code].due_on for code in EIGHT} == {date(2025, 6, 16)}
 
 
-def test_a_run_that_is_not_posted_has_no_notices(thirteen: BillingFactory) -> None:
+def test_a_run_that_is_not_posted_has_no_notices(thirteen: Factory) -> None:
     run = thirteen.prepare()
 
     with pytest.raises(Conflict) as refusal:
@@ -89,7 +89,7 @@ def test_a_run_that_is_not_posted_has_no_notices(thirteen: BillingFactory) -> No
         assert notices(db.session()) == []
 
 
-def test_notices_are_issued_once(thirteen: BillingFactory) -> None:
+def test_notices_are_issued_once(thirteen: Factory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
     issue(thirteen, run)
@@ -102,7 +102,7 @@ def test_notices_are_issued_once(thirteen: BillingFactory) -> None:
         assert {notice.due_on for notice in notices(db.session())} == {date(2025, 6, 16)}
 
 
-def test_the_order_may_set_the_due_day_and_the_words(thirteen: BillingFactory) -> None:
+def test_the_order_may_set_the_due_day_and_the_words(thirteen: Factory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
 
@@ -116,9 +116,7 @@ def test_the_order_may_set_the_due_day_and_the_words(thirteen: BillingFactory) -
 
 
 @pytest.mark.parametrize("command", [{"due_on": date(2025, 6, 15)}, {"issued_on": date(2025, 6, 3)}])
-def test_a_due_day_on_a_sunday_and_an_issue_tomorrow_are_refused(
-    thirteen: BillingFactory, command: dict[str, date]
-) -> None:
+def test_a_due_day_on_a_sunday_and_an_issue_tomorrow_are_refused(thirteen: Factory, command: dict[str, date]) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
 
@@ -130,7 +128,7 @@ def test_a_due_day_on_a_sunday_and_an_issue_tomorrow_are_refused(
         assert notices(db.session()) == []
 
 
-def test_another_municipalitys_notice_answers_as_if_absent(thirteen: BillingFactory) -> None:
+def test_another_municipalitys_notice_answers_as_if_absent(thirteen: Factory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
     issued = issue(thirteen, run)
@@ -143,7 +141,7 @@ def test_another_municipalitys_notice_answers_as_if_absent(thirteen: BillingFact
             notice_by_number(db.session(), "2025-01-431001")
 
 
-def test_a_municipality_issues_nothing(thirteen: BillingFactory) -> None:
+def test_a_municipality_issues_nothing(thirteen: Factory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
     person = thirteen.actors.municipal(thirteen.ids["431001"], Role.TENANT_FINANCE)
@@ -152,7 +150,7 @@ def test_a_municipality_issues_nothing(thirteen: BillingFactory) -> None:
         issue_notices(IssueNotices(run_id=run.run_id), actor=person)
 
 
-def test_the_database_refuses_to_change_a_notice(thirteen: BillingFactory) -> None:
+def test_the_database_refuses_to_change_a_notice(thirteen: Factory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
     issue(thirteen, run)

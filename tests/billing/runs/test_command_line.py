@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 
 from admin.cli import main
 from tests import servers
-from tests.billing.factories import BODY, THIRTEEN, BillingFactory
 from tests.billing.runs.test_preview import by_hand
 from tests.billing.runs.test_runs import book_of
+from tests.factories import BODY, THIRTEEN, Factory
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def answer(*words: object, given: bytes | None = None) -> dict[str, Any]:
     return found
 
 
-def test_a_rule_is_drafted_adopted_and_listed_with_its_decision(factory: BillingFactory) -> None:
+def test_a_rule_is_drafted_adopted_and_listed_with_its_decision(factory: Factory) -> None:
     body = json.dumps(BODY).encode()
 
     drafted = answer(
@@ -59,7 +59,7 @@ def test_a_rule_is_drafted_adopted_and_listed_with_its_decision(factory: Billing
     assert version["decision"] == {"decided_by": "運営協議会", "number": "令和7年度第1号", "on": "2025-03-24"}
 
 
-def test_one_version_is_shown_as_the_list_has_it(factory: BillingFactory) -> None:
+def test_one_version_is_shown_as_the_list_has_it(factory: Factory) -> None:
     version_id = factory.draft()
     factory.adopt(version_id)
 
@@ -70,7 +70,7 @@ def test_one_version_is_shown_as_the_list_has_it(factory: BillingFactory) -> Non
     assert moyai("rule", "show", "01900000-0000-7000-8000-000000000000").exit_code == 1
 
 
-def test_a_run_is_listed_and_shown_with_its_shares_and_workings(thirteen: BillingFactory) -> None:
+def test_a_run_is_listed_and_shown_with_its_shares_and_workings(thirteen: Factory) -> None:
     run = thirteen.prepare()
     assert answer("allocation", "shares", "431001")["shares"] == []
     thirteen.approve(run)
@@ -96,14 +96,14 @@ def test_a_run_is_listed_and_shown_with_its_shares_and_workings(thirteen: Billin
     assert answer("allocation", "share", "434043", share["id"])["items"] == []
 
 
-def test_cost_pools_are_listed_with_their_rule(thirteen: BillingFactory) -> None:
+def test_cost_pools_are_listed_with_their_rule(thirteen: Factory) -> None:
     [pool] = answer("cost", "pools")["pools"]
 
     assert (pool["name"], pool["label"]) == ("running", "運営経費")
     assert pool["id"] in moyai("cost", "pools").stdout
 
 
-def test_allocation_show_answers_as_the_contract_says(thirteen: BillingFactory) -> None:
+def test_allocation_show_answers_as_the_contract_says(thirteen: Factory) -> None:
     prepared = thirteen.prepare()
     answer("allocation", "approve", prepared.run_id, "--digest", prepared.digest, "--happened-on", "2025-04-01")
 
@@ -118,7 +118,7 @@ def test_allocation_show_answers_as_the_contract_says(thirteen: BillingFactory) 
     assert "5,907,051円  熊本市" in moyai("allocation", "show", 2025).stdout
 
 
-def test_the_same_login_does_not_approve_what_it_prepared(thirteen: BillingFactory) -> None:
+def test_the_same_login_does_not_approve_what_it_prepared(thirteen: Factory) -> None:
     prepared = answer("allocation", "prepare", 2025)
 
     refused = moyai("allocation", "approve", prepared["run_id"], "--digest", prepared["digest"], "--json")
@@ -128,7 +128,7 @@ def test_the_same_login_does_not_approve_what_it_prepared(thirteen: BillingFacto
     assert book_of(thirteen.actors.operator_tenant) == {}
 
 
-def test_a_cost_is_recorded_listed_and_withdrawn(thirteen: BillingFactory) -> None:
+def test_a_cost_is_recorded_listed_and_withdrawn(thirteen: Factory) -> None:
     words = ("--pool", "running", "--name", "回線使用料", "--yen", "1,200,000", "--source", "請求書第3号")
     item_id = answer("cost", "record", 2025, *words)["item_id"]
     answer("cost", "withdraw", item_id, "--reason", "二重登録")
@@ -144,7 +144,7 @@ def test_a_cost_is_recorded_listed_and_withdrawn(thirteen: BillingFactory) -> No
 
 
 @pytest.mark.parametrize("given", ["１２３", "0", "-5", "1.5", "NaN", "9223372036854775808", "true", ""])
-def test_what_is_no_amount_is_refused_with_the_option_named(thirteen: BillingFactory, given: str) -> None:
+def test_what_is_no_amount_is_refused_with_the_option_named(thirteen: Factory, given: str) -> None:
     words = ("--pool", "running", "--name", "回線使用料", "--yen", given, "--source", "請求書")
 
     refused = moyai("cost", "record", 2025, *words, "--json")
@@ -154,7 +154,7 @@ def test_what_is_no_amount_is_refused_with_the_option_named(thirteen: BillingFac
     assert thirteen.preview().total_yen == 24_000_000
 
 
-def test_notices_are_issued_listed_and_written_as_pdf(thirteen: BillingFactory, tmp_path: Path) -> None:
+def test_notices_are_issued_listed_and_written_as_pdf(thirteen: Factory, tmp_path: Path) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
     file = tmp_path / "notice.pdf"
@@ -171,7 +171,7 @@ def test_notices_are_issued_listed_and_written_as_pdf(thirteen: BillingFactory, 
     assert again.exit_code == 1
 
 
-def test_a_year_that_is_none_and_a_run_that_is_absent(thirteen: BillingFactory) -> None:
+def test_a_year_that_is_none_and_a_run_that_is_absent(thirteen: Factory) -> None:
     absent = "01900000-0000-7000-8000-000000000000"
 
     assert moyai("allocation", "show", 1800).exit_code == 2
@@ -181,7 +181,7 @@ def test_a_year_that_is_none_and_a_run_that_is_absent(thirteen: BillingFactory) 
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"a": 1, "a": 2}', b"{", b"[" * 10_000, b" " * (2**20 + 1)])
-def test_a_rule_whose_body_is_no_json_object_is_refused(factory: BillingFactory, body: bytes) -> None:
+def test_a_rule_whose_body_is_no_json_object_is_refused(factory: Factory, body: bytes) -> None:
     refused = moyai(
         "rule", "draft", "running-cost", "--label", "規則", "--body", "-", "--from", "2025-04-01", given=body
     )

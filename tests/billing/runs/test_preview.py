@@ -16,7 +16,7 @@ from governance.kernel.errors import Conflict
 from governance.rules.commands import DraftRule, draft_rule
 from tenancy.directory import StatisticKind, TenantState
 from tenancy.tenants.commands import RecordStatistic, record_statistic
-from tests.billing.factories import BODY, CENSUS_DAY, EIGHT, MOST_POPULOUS, THIRTEEN, BillingFactory
+from tests.factories import BODY, CENSUS_DAY, EIGHT, MOST_POPULOUS, THIRTEEN, Factory
 
 BURDEN_EXAMPLES = Path(__file__).parents[1] / "allocation" / "burden_examples.json"
 
@@ -33,12 +33,12 @@ def by_hand(members: dict[str, tuple[str, int]], pool_yen: int) -> dict[str, int
     return shares
 
 
-def by_code(factory: BillingFactory, shares: dict) -> dict[str, int]:  # type: ignore[type-arg]
+def by_code(factory: Factory, shares: dict) -> dict[str, int]:  # type: ignore[type-arg]
     codes = {tenant_id: code for code, tenant_id in factory.ids.items()}
     return {codes[tenant_id]: yen for tenant_id, yen in shares.items()}
 
 
-def test_the_example_over_thirteen_is_what_a_clerk_works_out(thirteen: BillingFactory) -> None:
+def test_the_example_over_thirteen_is_what_a_clerk_works_out(thirteen: Factory) -> None:
     split = thirteen.preview()
 
     expected = by_hand(THIRTEEN, 12_000_000)
@@ -50,7 +50,7 @@ def test_the_example_over_thirteen_is_what_a_clerk_works_out(thirteen: BillingFa
     assert set(split.previous_yen.values()) == {0}
 
 
-def test_the_example_of_the_thirteen_most_populous_and_the_next_eight(factory: BillingFactory) -> None:
+def test_the_example_of_the_thirteen_most_populous_and_the_next_eight(factory: Factory) -> None:
     factory.add_members(dict(MOST_POPULOUS[:13]))
     factory.adopt(factory.draft())
     factory.record(24_000_000)
@@ -67,7 +67,7 @@ def test_the_example_of_the_thirteen_most_populous_and_the_next_eight(factory: B
     assert by_code(factory, after.shares_yen)["431001"] == 5_106_238
 
 
-def test_the_odd_yen_of_24_000_001_stays_with_the_operator_as_in_the_published_rule(factory: BillingFactory) -> None:
+def test_the_odd_yen_of_24_000_001_stays_with_the_operator_as_in_the_published_rule(factory: Factory) -> None:
     factory.add_members(THIRTEEN)
     factory.adopt(factory.draft())
     factory.record(24_000_001)
@@ -84,7 +84,7 @@ def test_the_odd_yen_of_24_000_001_stays_with_the_operator_as_in_the_published_r
     assert {code: share_explanation(rule_allocation, code).exact_yen for code in exact} == exact
 
 
-def test_the_example_over_twenty_one_asks_less_of_each_of_the_thirteen(thirteen: BillingFactory) -> None:
+def test_the_example_over_twenty_one_asks_less_of_each_of_the_thirteen(thirteen: Factory) -> None:
     over_thirteen = by_code(thirteen, thirteen.preview().shares_yen)
     thirteen.add_members(EIGHT)
 
@@ -94,7 +94,7 @@ def test_the_example_over_twenty_one_asks_less_of_each_of_the_thirteen(thirteen:
     assert all(over_all[code] < over_thirteen[code] for code in THIRTEEN)
 
 
-def test_every_line_of_the_workings_can_be_worked_out_from_itself(thirteen: BillingFactory) -> None:
+def test_every_line_of_the_workings_can_be_worked_out_from_itself(thirteen: Factory) -> None:
     split = thirteen.preview()
 
     lines = split.divisions[0].lines
@@ -109,7 +109,7 @@ def test_every_line_of_the_workings_can_be_worked_out_from_itself(thirteen: Bill
     assert population.weight_total == Fraction(sum(people for _, people in THIRTEEN.values()))
 
 
-def test_the_same_inputs_give_the_same_digest_and_any_cost_another(thirteen: BillingFactory) -> None:
+def test_the_same_inputs_give_the_same_digest_and_any_cost_another(thirteen: Factory) -> None:
     before = thirteen.preview().digest
 
     assert thirteen.preview().digest == before
@@ -117,7 +117,7 @@ def test_the_same_inputs_give_the_same_digest_and_any_cost_another(thirteen: Bil
     assert thirteen.preview().digest != before
 
 
-def test_a_grant_comes_off_before_the_split(thirteen: BillingFactory) -> None:
+def test_a_grant_comes_off_before_the_split(thirteen: Factory) -> None:
     thirteen.record(4_000_000, ItemKind.GRANT, "デジタル田園都市国家構想交付金")
 
     split = thirteen.preview()
@@ -127,7 +127,7 @@ def test_a_grant_comes_off_before_the_split(thirteen: BillingFactory) -> None:
     assert by_code(thirteen, split.shares_yen) == by_hand(THIRTEEN, 10_000_000)
 
 
-def test_a_deduction_that_the_rule_does_not_know_is_refused_by_name(thirteen: BillingFactory) -> None:
+def test_a_deduction_that_the_rule_does_not_know_is_refused_by_name(thirteen: Factory) -> None:
     thirteen.record(500, ItemKind.CARRY_OVER, "前年度繰越金")
 
     with pytest.raises(Conflict) as refusal:
@@ -137,7 +137,7 @@ def test_a_deduction_that_the_rule_does_not_know_is_refused_by_name(thirteen: Bi
     assert "前年度繰越金" in refusal.value.text()
 
 
-def test_a_year_without_cost_has_no_split(factory: BillingFactory) -> None:
+def test_a_year_without_cost_has_no_split(factory: Factory) -> None:
     factory.add_members(THIRTEEN)
     factory.adopt(factory.draft())
 
@@ -148,7 +148,7 @@ def test_a_year_without_cost_has_no_split(factory: BillingFactory) -> None:
     assert "令和7年度" in refusal.value.text()
 
 
-def test_a_year_without_members_has_no_split(factory: BillingFactory) -> None:
+def test_a_year_without_members_has_no_split(factory: Factory) -> None:
     factory.adopt(factory.draft())
     factory.record(24_000_000)
 
@@ -158,7 +158,7 @@ def test_a_year_without_members_has_no_split(factory: BillingFactory) -> None:
     assert refusal.value.code == "allocation.no_members"
 
 
-def test_a_rule_that_nobody_adopted_shares_nothing(factory: BillingFactory) -> None:
+def test_a_rule_that_nobody_adopted_shares_nothing(factory: Factory) -> None:
     factory.add_members(THIRTEEN)
     factory.draft()
     factory.record(24_000_000)
@@ -170,7 +170,7 @@ def test_a_rule_that_nobody_adopted_shares_nothing(factory: BillingFactory) -> N
     assert "運営経費" in refusal.value.text()
 
 
-def test_a_member_without_its_figure_is_named_with_the_figure(factory: BillingFactory) -> None:
+def test_a_member_without_its_figure_is_named_with_the_figure(factory: Factory) -> None:
     factory.add_members(THIRTEEN, without_figure=["435317"])
     factory.adopt(factory.draft())
     factory.record(24_000_000)
@@ -184,7 +184,7 @@ def test_a_member_without_its_figure_is_named_with_the_figure(factory: BillingFa
     )
 
 
-def test_a_figure_from_another_source_than_the_rule_asks_for_is_refused(factory: BillingFactory) -> None:
+def test_a_figure_from_another_source_than_the_rule_asks_for_is_refused(factory: Factory) -> None:
     body = {**BODY, "components": [{**BODY["components"][1], "ratio": 1, "source": "住民基本台帳"}]}
     factory.add_members({"431001": THIRTEEN["431001"]})
     factory.adopt(factory.draft(body))
@@ -196,7 +196,7 @@ def test_a_figure_from_another_source_than_the_rule_asks_for_is_refused(factory:
     assert refusal.value.code == "allocation.wrong_source"
 
 
-def test_fixed_percentages_and_weights_by_kind_stand_in_the_rule(factory: BillingFactory) -> None:
+def test_fixed_percentages_and_weights_by_kind_stand_in_the_rule(factory: Factory) -> None:
     factory.add_members({code: THIRTEEN[code] for code in ("431001", "434035", "435317")})
     body = {
         "components": [
@@ -218,7 +218,7 @@ def test_fixed_percentages_and_weights_by_kind_stand_in_the_rule(factory: Billin
     assert by_code(factory, factory.preview().shares_yen) == {"431001": 575, "434035": 288, "435317": 137}
 
 
-def test_a_fixed_weight_of_somebody_who_bears_no_cost_is_refused(factory: BillingFactory) -> None:
+def test_a_fixed_weight_of_somebody_who_bears_no_cost_is_refused(factory: Factory) -> None:
     factory.add_members({"431001": THIRTEEN["431001"]})
     part = {"name": "定率", "ratio": 1, "basis": "fixed", "weights": {"431001": 60, "432024": 40}}
     factory.adopt(factory.draft({"components": [part], "rounding": "largest_remainder"}))
@@ -231,7 +231,7 @@ def test_a_fixed_weight_of_somebody_who_bears_no_cost_is_refused(factory: Billin
     assert "432024" in refusal.value.text()
 
 
-def test_a_pool_with_a_rule_of_its_own_is_shared_by_that_rule(thirteen: BillingFactory) -> None:
+def test_a_pool_with_a_rule_of_its_own_is_shared_by_that_rule(thirteen: Factory) -> None:
     command = DraftRule(
         name="help-desk",
         label="窓口経費負担規則",
@@ -254,7 +254,7 @@ def test_a_pool_with_a_rule_of_its_own_is_shared_by_that_rule(thirteen: BillingF
     assert [rule_allocation.costs.rule.name for rule_allocation in split.divisions] == ["help-desk", "running-cost"]
 
 
-def test_a_rule_that_goes_by_an_unknown_statistic_is_refused_by_name(factory: BillingFactory) -> None:
+def test_a_rule_that_goes_by_an_unknown_statistic_is_refused_by_name(factory: Factory) -> None:
     part = {"name": "利用割", "ratio": 1, "basis": "statistic:moon_phases", "basis_date": "2025-04-01"}
     factory.add_members({"431001": THIRTEEN["431001"]})
     factory.adopt(factory.draft({"components": [part], "rounding": "largest_remainder"}))
@@ -267,7 +267,7 @@ def test_a_rule_that_goes_by_an_unknown_statistic_is_refused_by_name(factory: Bi
     assert "moon_phases" in refusal.value.text()
 
 
-def test_a_year_with_deductions_only_has_nothing_to_share(factory: BillingFactory) -> None:
+def test_a_year_with_deductions_only_has_nothing_to_share(factory: Factory) -> None:
     factory.add_members({"431001": THIRTEEN["431001"]})
     factory.adopt(factory.draft())
     factory.record(1_000, ItemKind.GRANT, "交付金")
@@ -278,7 +278,7 @@ def test_a_year_with_deductions_only_has_nothing_to_share(factory: BillingFactor
     assert refusal.value.code == "allocation.only_deductions"
 
 
-def test_figures_of_different_dates_are_not_mixed(factory: BillingFactory) -> None:
+def test_figures_of_different_dates_are_not_mixed(factory: Factory) -> None:
     factory.add_members({code: THIRTEEN[code] for code in ("431001", "432024")})
     body = {**BODY, "components": [BODY["components"][0], {**BODY["components"][1], "basis_date": "year-04-01"}]}
     factory.adopt(factory.draft(body))
@@ -301,7 +301,7 @@ def test_figures_of_different_dates_are_not_mixed(factory: BillingFactory) -> No
     assert "八代市" in refusal.value.text()
 
 
-def test_a_member_that_is_suspended_still_bears_its_share(thirteen: BillingFactory) -> None:
+def test_a_member_that_is_suspended_still_bears_its_share(thirteen: Factory) -> None:
     before = thirteen.preview().shares_yen
 
     thirteen.change_state("435317", TenantState.SUSPENDED)

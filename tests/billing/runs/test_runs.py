@@ -33,8 +33,8 @@ from governance.kernel.errors import Closed, Conflict, NotAllowed, NotFound, Sta
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.directory import TenantState
-from tests.billing.factories import EIGHT, IN_FISCAL_YEAR_2025, THIRTEEN, BillingFactory
 from tests.billing.runs.test_preview import by_hand
+from tests.factories import EIGHT, IN_FISCAL_YEAR_2025, THIRTEEN, Factory
 
 Book = dict[str, list[tuple[str, int]]]
 
@@ -67,7 +67,7 @@ def state_of(run_id: UUID) -> RunState:
         return run_by_id(db.session(), run_id).state
 
 
-def test_approving_posts_what_was_previewed(thirteen: BillingFactory) -> None:
+def test_approving_posts_what_was_previewed(thirteen: Factory) -> None:
     preview = thirteen.preview()
     prepared = thirteen.prepare()
     assert prepared.digest == preview.digest
@@ -88,7 +88,7 @@ def test_approving_posts_what_was_previewed(thirteen: BillingFactory) -> None:
     assert state_of(prepared.run_id) is RunState.POSTED
 
 
-def test_a_run_answers_in_the_form_of_the_contract(thirteen: BillingFactory) -> None:
+def test_a_run_answers_in_the_form_of_the_contract(thirteen: Factory) -> None:
     thirteen.approve(thirteen.prepare())
 
     with tenant_scope(OPERATOR):
@@ -103,7 +103,7 @@ def test_a_run_answers_in_the_form_of_the_contract(thirteen: BillingFactory) -> 
     assert answer["digest"].startswith("sha256:")
 
 
-def test_a_revision_shows_the_whole_split_and_posts_the_difference(thirteen: BillingFactory) -> None:
+def test_a_revision_shows_the_whole_split_and_posts_the_difference(thirteen: Factory) -> None:
     thirteen.approve(thirteen.prepare())
     thirteen.add_members(EIGHT)
 
@@ -132,10 +132,10 @@ def test_a_revision_shows_the_whole_split_and_posts_the_difference(thirteen: Bil
     ]
 
 
-def test_a_member_that_left_before_the_year_gets_its_whole_share_back(thirteen: BillingFactory) -> None:
+def test_a_member_that_left_before_the_year_gets_its_whole_share_back(thirteen: Factory) -> None:
     thirteen.approve(thirteen.prepare())
     thirteen.change_state("435317", TenantState.LEAVING)
-    thirteen.change_state("435317", TenantState.LEFT, date(2025, 4, 1))
+    thirteen.change_state("435317", TenantState.LEFT, on=date(2025, 4, 1))
 
     thirteen.approve(thirteen.prepare(RunKind.REVISION))
 
@@ -145,7 +145,7 @@ def test_a_member_that_left_before_the_year_gets_its_whole_share_back(thirteen: 
         assert runs(db.session(), 2025)[1].shares[-1].share_yen == 0
 
 
-def test_nobody_approves_the_own_run(thirteen: BillingFactory) -> None:
+def test_nobody_approves_the_own_run(thirteen: Factory) -> None:
     prepared = thirteen.prepare()
     both = thirteen.actors.municipal(thirteen.actors.operator_tenant, Role.OPERATOR_FINANCE, Role.OPERATOR_APPROVER)
     reject_allocation(RejectAllocation(run_id=prepared.run_id, reason="差し替え"), actor=thirteen.actors.approver)
@@ -159,7 +159,7 @@ def test_nobody_approves_the_own_run(thirteen: BillingFactory) -> None:
     assert entries() == 0
 
 
-def test_who_caused_a_run_that_the_system_prepared_cannot_approve_it(thirteen: BillingFactory) -> None:
+def test_who_caused_a_run_that_the_system_prepared_cannot_approve_it(thirteen: Factory) -> None:
     approver = thirteen.actors.approver
     command = PrepareAllocation(fiscal_year=2025, kind=RunKind.ESTIMATE, requested_for=approver.id)
     prepared = prepare_allocation(command, actor=thirteen.actors.worker)
@@ -170,7 +170,7 @@ def test_who_caused_a_run_that_the_system_prepared_cannot_approve_it(thirteen: B
     assert entries() == 0
 
 
-def test_a_person_cannot_ask_in_another_persons_name(thirteen: BillingFactory) -> None:
+def test_a_person_cannot_ask_in_another_persons_name(thirteen: Factory) -> None:
     command = PrepareAllocation(fiscal_year=2025, kind=RunKind.ESTIMATE, requested_for=str(new_id()))
 
     with pytest.raises(NotAllowed) as refusal:
@@ -181,7 +181,7 @@ def test_a_person_cannot_ask_in_another_persons_name(thirteen: BillingFactory) -
         assert runs(db.session(), 2025) == []
 
 
-def test_approving_twice_posts_once(thirteen: BillingFactory) -> None:
+def test_approving_twice_posts_once(thirteen: Factory) -> None:
     prepared = thirteen.prepare()
     thirteen.approve(prepared)
     posted = entries()
@@ -193,7 +193,7 @@ def test_approving_twice_posts_once(thirteen: BillingFactory) -> None:
     assert entries() == posted == 14
 
 
-def test_of_two_approvers_at_once_one_posts(thirteen: BillingFactory, database: Flask) -> None:
+def test_of_two_approvers_at_once_one_posts(thirteen: Factory, database: Flask) -> None:
     prepared = thirteen.prepare()
     command = ApproveAllocation(run_id=prepared.run_id, digest=prepared.digest)
     people = [thirteen.actors.municipal(thirteen.actors.operator_tenant, Role.OPERATOR_APPROVER) for _ in range(2)]
@@ -215,7 +215,7 @@ def test_of_two_approvers_at_once_one_posts(thirteen: BillingFactory, database: 
     assert entries() == 14
 
 
-def test_approval_is_refused_when_a_cost_came_in_after_the_preview(thirteen: BillingFactory) -> None:
+def test_approval_is_refused_when_a_cost_came_in_after_the_preview(thirteen: Factory) -> None:
     prepared = thirteen.prepare()
     thirteen.record(1)
 
@@ -227,7 +227,7 @@ def test_approval_is_refused_when_a_cost_came_in_after_the_preview(thirteen: Bil
     assert entries() == 0
 
 
-def test_approval_names_the_digest_that_was_shown(thirteen: BillingFactory) -> None:
+def test_approval_names_the_digest_that_was_shown(thirteen: Factory) -> None:
     prepared = thirteen.prepare()
 
     with pytest.raises(Stale) as refusal:
@@ -237,7 +237,7 @@ def test_approval_names_the_digest_that_was_shown(thirteen: BillingFactory) -> N
     assert entries() == 0
 
 
-def test_a_closed_year_takes_no_run(thirteen: BillingFactory) -> None:
+def test_a_closed_year_takes_no_run(thirteen: Factory) -> None:
     prepared = thirteen.prepare()
     for state in (PeriodState.OPEN, PeriodState.CLOSING, PeriodState.CLOSED):
         change_period_state(
@@ -252,7 +252,7 @@ def test_a_closed_year_takes_no_run(thirteen: BillingFactory) -> None:
     assert state_of(prepared.run_id) is RunState.AWAITING_APPROVAL
 
 
-def test_a_rejected_run_posts_nothing_and_allows_the_next(thirteen: BillingFactory) -> None:
+def test_a_rejected_run_posts_nothing_and_allows_the_next(thirteen: Factory) -> None:
     prepared = thirteen.prepare()
 
     reject_allocation(RejectAllocation(run_id=prepared.run_id, reason="経費の漏れ"), actor=thirteen.actors.approver)
@@ -262,7 +262,7 @@ def test_a_rejected_run_posts_nothing_and_allows_the_next(thirteen: BillingFacto
     assert thirteen.prepare().number == 2
 
 
-def test_only_one_run_waits_at_a_time(thirteen: BillingFactory) -> None:
+def test_only_one_run_waits_at_a_time(thirteen: Factory) -> None:
     thirteen.prepare()
 
     with pytest.raises(Conflict) as refusal:
@@ -271,7 +271,7 @@ def test_only_one_run_waits_at_a_time(thirteen: BillingFactory) -> None:
     assert refusal.value.code == "allocation.run_awaiting_approval"
 
 
-def test_there_is_one_estimate_a_year(thirteen: BillingFactory) -> None:
+def test_there_is_one_estimate_a_year(thirteen: Factory) -> None:
     thirteen.approve(thirteen.prepare())
 
     with pytest.raises(Conflict) as refusal:
@@ -280,7 +280,7 @@ def test_there_is_one_estimate_a_year(thirteen: BillingFactory) -> None:
     assert refusal.value.code == "allocation.estimate_exists"
 
 
-def test_a_revision_needs_something_to_revise_and_something_that_differs(thirteen: BillingFactory) -> None:
+def test_a_revision_needs_something_to_revise_and_something_that_differs(thirteen: Factory) -> None:
     with pytest.raises(Conflict) as nothing_posted:
         thirteen.prepare(RunKind.REVISION)
     thirteen.approve(thirteen.prepare())
@@ -291,7 +291,7 @@ def test_a_revision_needs_something_to_revise_and_something_that_differs(thirtee
     assert nothing_differs.value.code == "allocation.nothing_differs"
 
 
-def test_a_member_sees_its_own_posted_share_and_what_explains_it(thirteen: BillingFactory) -> None:
+def test_a_member_sees_its_own_posted_share_and_what_explains_it(thirteen: Factory) -> None:
     prepared = thirteen.prepare()
     own = thirteen.ids["435317"]
     with tenant_scope(own):
@@ -317,7 +317,7 @@ def test_a_member_sees_its_own_posted_share_and_what_explains_it(thirteen: Billi
     assert explained.pools == (PoolCost(label="運営経費", yen=24_000_000),)
 
 
-def test_a_municipality_neither_prepares_nor_approves(thirteen: BillingFactory) -> None:
+def test_a_municipality_neither_prepares_nor_approves(thirteen: Factory) -> None:
     prepared = thirteen.prepare()
     person = thirteen.actors.municipal(thirteen.ids["431001"], Role.TENANT_OWNER, Role.TENANT_FINANCE)
 
@@ -327,7 +327,7 @@ def test_a_municipality_neither_prepares_nor_approves(thirteen: BillingFactory) 
     assert entries() == 0
 
 
-def test_the_database_keeps_what_was_decided(thirteen: BillingFactory) -> None:
+def test_the_database_keeps_what_was_decided(thirteen: Factory) -> None:
     prepared = thirteen.prepare()
     thirteen.approve(prepared)
     changes: list[Executable] = [
@@ -350,7 +350,7 @@ def test_the_database_keeps_what_was_decided(thirteen: BillingFactory) -> None:
     assert thirteen.preview().previous_yen == thirteen.preview().shares_yen
 
 
-def test_a_member_cannot_write_a_share_of_its_own(thirteen: BillingFactory) -> None:
+def test_a_member_cannot_write_a_share_of_its_own(thirteen: Factory) -> None:
     thirteen.approve(thirteen.prepare())
     own = thirteen.ids["435317"]
 

@@ -20,7 +20,8 @@ from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tests.actors import Actors
-from tests.tenancy.factories import accept, acceptance, aso_city, kumamoto_city, publish, recorded, rows
+from tests.database_rows import recorded, rows
+from tests.factories import Factory, acceptance
 
 WORDS = "第1条 目的\r\n\t神\u3000葛󠄀城\n"
 
@@ -88,8 +89,8 @@ def test_a_version_that_cannot_be_is_refused_and_nothing_changes(
     assert rows("agreement_version") == before
 
 
-def test_an_acceptance_names_signer_office_and_text(actors: Actors) -> None:
-    tenant_id, version_id = kumamoto_city(actors), publish(actors)
+def test_an_acceptance_names_signer_office_and_text(actors: Actors, factory: Factory) -> None:
+    tenant_id, version_id = factory.kumamoto_city(), factory.publish()
 
     accepted = accept_agreement(acceptance(tenant_id, version_id), actor=actors.municipal(tenant_id, Role.TENANT_OWNER))
 
@@ -106,10 +107,10 @@ def test_an_acceptance_names_signer_office_and_text(actors: Actors) -> None:
     assert "花子" not in repr(record.facts)
 
 
-def test_what_is_in_force_depends_on_the_day(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    accept(actors, tenant_id, publish(actors, date(2025, 4, 1)))
-    newer = publish(actors, date(2026, 4, 1), "改正")
+def test_what_is_in_force_depends_on_the_day(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.accept(tenant_id, factory.publish(date(2025, 4, 1)))
+    newer = factory.publish(date(2026, 4, 1), "改正")
 
     def holds(on: date) -> bool:
         with tenant_scope(OPERATOR):
@@ -124,28 +125,28 @@ def test_what_is_in_force_depends_on_the_day(actors: Actors) -> None:
     with tenant_scope(OPERATOR):
         (missing,) = queries.unaccepted(db.session(), tenant_id, date(2026, 4, 1))
     assert missing.id == newer
-    accept(actors, tenant_id, newer)
+    factory.accept(tenant_id, newer)
     assert holds(date(2026, 4, 1))
 
 
-def test_where_nothing_is_published_nobody_has_accepted(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_where_nothing_is_published_nobody_has_accepted(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
 
     with tenant_scope(OPERATOR):
         assert queries.acceptance_in_force(db.session(), tenant_id, clock.today()) is None
 
 
-def test_accepting_twice_or_an_old_version_is_a_conflict(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    old = publish(actors)
-    accept(actors, tenant_id, old)
+def test_accepting_twice_or_an_old_version_is_a_conflict(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    old = factory.publish()
+    factory.accept(tenant_id, old)
     before = rows("acceptance")
 
     with pytest.raises(Conflict) as twice:
-        accept(actors, tenant_id, old)
-    publish(actors, words="改正")
+        factory.accept(tenant_id, old)
+    factory.publish(words="改正")
     with pytest.raises(Conflict) as outdated:
-        accept(actors, aso_city(actors), old)
+        factory.accept(factory.aso_city(), old)
 
     assert (twice.value.code, outdated.value.code) == ("agreement.accepted_already", "agreement.superseded")
     assert rows("acceptance") == before
@@ -161,8 +162,8 @@ def test_accepting_twice_or_an_old_version_is_a_conflict(actors: Actors) -> None
         ("signed_on", clock.today() + timedelta(days=2)),
     ],
 )
-def test_a_signature_that_cannot_be_is_refused(actors: Actors, field: str, value: object) -> None:
-    tenant_id, version_id = kumamoto_city(actors), publish(actors)
+def test_a_signature_that_cannot_be_is_refused(actors: Actors, factory: Factory, field: str, value: object) -> None:
+    tenant_id, version_id = factory.kumamoto_city(), factory.publish()
 
     signed = acceptance(tenant_id, version_id).model_dump() | {field: value}
     with pytest.raises(Invalid) as refusal:
@@ -172,8 +173,8 @@ def test_a_signature_that_cannot_be_is_refused(actors: Actors, field: str, value
     assert rows("acceptance") == []
 
 
-def test_another_tenants_id_answers_like_an_absent_one(actors: Actors) -> None:
-    tenant_id, other, version_id = kumamoto_city(actors), aso_city(actors), publish(actors)
+def test_another_tenants_id_answers_like_an_absent_one(actors: Actors, factory: Factory) -> None:
+    tenant_id, other, version_id = factory.kumamoto_city(), factory.aso_city(), factory.publish()
     owner = actors.municipal(tenant_id, Role.TENANT_OWNER)
 
     for whose, what in ((other, version_id), (new_id(), version_id), (tenant_id, new_id())):
@@ -183,8 +184,8 @@ def test_another_tenants_id_answers_like_an_absent_one(actors: Actors) -> None:
     assert rows("acceptance") == []
 
 
-def test_who_may_not_publish_or_accept_does_not(actors: Actors) -> None:
-    tenant_id, version_id = kumamoto_city(actors), publish(actors)
+def test_who_may_not_publish_or_accept_does_not(actors: Actors, factory: Factory) -> None:
+    tenant_id, version_id = factory.kumamoto_city(), factory.publish()
     before = rows("agreement_version")
 
     for actor in (actors.finance, actors.auditor, actors.municipal(tenant_id, Role.TENANT_OWNER)):
@@ -200,15 +201,15 @@ def test_who_may_not_publish_or_accept_does_not(actors: Actors) -> None:
 
 @pytest.mark.parametrize("table", ["agreement_version", "acceptance"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET sha256 = 'x'", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
-def test_what_was_signed_cannot_be_changed(actors: Actors, table: str, statement: str) -> None:
-    accept(actors, kumamoto_city(actors), publish(actors))
+def test_what_was_signed_cannot_be_changed(factory: Factory, table: str, statement: str) -> None:
+    factory.accept(factory.kumamoto_city(), factory.publish())
 
     with tenant_scope(OPERATOR), pytest.raises(DBAPIError, match="permission denied"):
         db.session.execute(text(statement.format(table)))
 
 
-def test_the_database_refuses_a_hash_of_another_text(actors: Actors) -> None:
-    publish(actors)
+def test_the_database_refuses_a_hash_of_another_text(factory: Factory) -> None:
+    factory.publish()
 
     with tenant_scope(OPERATOR), pytest.raises(IntegrityError, match="hash_of_text"):
         db.session.execute(
@@ -221,8 +222,8 @@ def test_the_database_refuses_a_hash_of_another_text(actors: Actors) -> None:
         )
 
 
-def test_a_municipality_cannot_write_the_catalogue_of_agreements(actors: Actors) -> None:
-    tenant_id: UUID = kumamoto_city(actors)
+def test_a_municipality_cannot_write_the_catalogue_of_agreements(factory: Factory) -> None:
+    tenant_id: UUID = factory.kumamoto_city()
 
     with tenant_scope(tenant_id), pytest.raises(DBAPIError, match="row-level security"):
         db.session.execute(

@@ -14,15 +14,15 @@ from tenancy.tenants.models import TenantListItem
 from tenancy.tenants.queries import LIST_ORDERS, list_tenants, tenants_page
 from tenancy.tenants.states import TenantKind
 from tests.actors import Actors
-from tests.tenancy.factories import register_applicant
+from tests.factories import Factory
 
 TOWNS = [f"4330{number:02}" for number in range(10, 17)]
 
 
 @pytest.fixture
-def tenants(actors: Actors) -> list[UUID]:
+def tenants(actors: Actors, factory: Factory) -> list[UUID]:
     """Towns of one kind and state, two associates without a code, and the operator."""
-    towns = [register_applicant(actors, None, f"第{code}町", "マチ", TenantKind.ASSOCIATE) for code in TOWNS]
+    towns = [factory.register_applicant(None, f"第{code}町", "マチ", TenantKind.ASSOCIATE) for code in TOWNS]
     return [*towns, actors.operator_tenant]
 
 
@@ -50,13 +50,13 @@ def test_pages_together_are_the_whole_list_in_its_order(tenants: list[UUID], ord
     assert len(whole) == len(TOWNS) + 1
 
 
-def test_rows_that_come_in_between_neither_repeat_nor_hide_another(tenants: list[UUID], actors: Actors) -> None:
+def test_rows_that_come_in_between_neither_repeat_nor_hide_another(tenants: list[UUID], factory: Factory) -> None:
     first = _page(PageRequest(4), "name", descending=True)
     with tenant_scope(OPERATOR):
         whole = list_tenants(db.session(), order="name", descending=True)
 
-    early = register_applicant(actors, None, "先の町", "ンマチ", TenantKind.ASSOCIATE)
-    late = register_applicant(actors, None, "後の町", "アマチ", TenantKind.ASSOCIATE)
+    early = factory.register_applicant(None, "先の町", "ンマチ", TenantKind.ASSOCIATE)
+    late = factory.register_applicant(None, "後の町", "アマチ", TenantKind.ASSOCIATE)
     rest = _page(PageRequest(None, first.next_key), "name", descending=True)
 
     seen = [row.id for row in (*first.items, *rest.items)]
@@ -65,11 +65,11 @@ def test_rows_that_come_in_between_neither_repeat_nor_hide_another(tenants: list
     assert late in seen
 
 
-def test_events_that_are_recorded_in_between_do_not_move_the_next_page(tenants: list[UUID], actors: Actors) -> None:
+def test_events_that_are_recorded_in_between_do_not_move_the_next_page(tenants: list[UUID], factory: Factory) -> None:
     with tenant_scope(OPERATOR):
         before = events(db.session(), limit=1000)
         first = events_page(db.session(), PageRequest(2))
-    register_applicant(actors, None, "後の町", "アマチ", TenantKind.ASSOCIATE)
+    factory.register_applicant(None, "後の町", "アマチ", TenantKind.ASSOCIATE)
     with tenant_scope(OPERATOR):
         rest = events_page(db.session(), PageRequest(1000, first.next_key))
 

@@ -21,15 +21,8 @@ from tenancy.clients.keys import public_key_set
 from tenancy.keycloak.keys import SigningKey
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors
-from tests.tenancy.factories import (
-    aso_city,
-    change_state,
-    define_standard,
-    kumamoto_city,
-    put_on_standard,
-    recorded,
-    rows,
-)
+from tests.database_rows import recorded, rows
+from tests.factories import Factory
 
 JWKS = SigningKey.generate().public_jwks
 
@@ -52,8 +45,8 @@ def _rsa(bits: int, **other: Any) -> dict[str, Any]:
     return {**RSAKey.generate_key(bits).as_dict(private=False), "kid": "r1", **other}
 
 
-def test_a_registered_client_is_named_after_its_tenant(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_registered_client_is_named_after_its_tenant(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
 
     registered = register_client(_client(tenant_id), actor=actors.municipal(tenant_id, Role.TENANT_CLIENT_ADMIN))
 
@@ -93,8 +86,10 @@ def test_a_registered_client_is_named_after_its_tenant(actors: Actors) -> None:
         (_key_set(_ec(), _ec()), "client.kid_wrong"),
     ],
 )
-def test_a_key_that_is_none_is_refused_and_nothing_is_registered(actors: Actors, jwks: str, why: str) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_key_that_is_none_is_refused_and_nothing_is_registered(
+    actors: Actors, factory: Factory, jwks: str, why: str
+) -> None:
+    tenant_id = factory.kumamoto_city()
 
     with pytest.raises(Invalid) as refusal:
         register_client(_client(tenant_id, jwks=jwks), actor=actors.onboarding)
@@ -120,8 +115,10 @@ def test_what_is_kept_of_a_key_is_its_public_half_and_nothing_else() -> None:
         ({"valid_until": date(2020, 1, 1)}, "valid_until"),
     ],
 )
-def test_what_a_client_cannot_be_is_refused(actors: Actors, other: dict[str, Any], field: str) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_what_a_client_cannot_be_is_refused(
+    actors: Actors, factory: Factory, other: dict[str, Any], field: str
+) -> None:
+    tenant_id = factory.kumamoto_city()
 
     with pytest.raises(Invalid) as refusal:
         register_client(_client(tenant_id, **other), actor=actors.onboarding)
@@ -130,8 +127,8 @@ def test_what_a_client_cannot_be_is_refused(actors: Actors, other: dict[str, Any
     assert rows("service_client") == []
 
 
-def test_a_name_is_used_once_in_a_tenant(actors: Actors) -> None:
-    kumamoto, aso = kumamoto_city(actors), aso_city(actors)
+def test_a_name_is_used_once_in_a_tenant(actors: Actors, factory: Factory) -> None:
+    kumamoto, aso = factory.kumamoto_city(), factory.aso_city()
     register_client(_client(kumamoto), actor=actors.onboarding)
 
     with pytest.raises(Conflict) as refusal:
@@ -142,10 +139,10 @@ def test_a_name_is_used_once_in_a_tenant(actors: Actors) -> None:
     assert len(rows("service_client")) == 2
 
 
-def test_the_quota_of_service_clients_holds(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    define_standard(actors)
-    put_on_standard(actors, tenant_id)
+def test_the_quota_of_service_clients_holds(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.define_standard()
+    factory.put_on_standard(tenant_id)
     register_client(_client(tenant_id), actor=actors.onboarding)
 
     with pytest.raises(Conflict) as refusal:
@@ -156,9 +153,9 @@ def test_the_quota_of_service_clients_holds(actors: Actors) -> None:
     assert len(rows("service_client")) == 1
 
 
-def test_the_operator_and_who_left_have_no_service_client(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    change_state(actors, tenant_id, TenantState.LEFT)
+def test_the_operator_and_who_left_have_no_service_client(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.change_state(tenant_id, TenantState.LEFT)
 
     for whose in (tenant_id, actors.operator_tenant):
         with pytest.raises(Conflict) as refusal:
@@ -167,8 +164,8 @@ def test_the_operator_and_who_left_have_no_service_client(actors: Actors) -> Non
     assert rows("service_client") == []
 
 
-def test_another_tenants_id_answers_like_an_absent_one(actors: Actors) -> None:
-    kumamoto, aso = kumamoto_city(actors), aso_city(actors)
+def test_another_tenants_id_answers_like_an_absent_one(actors: Actors, factory: Factory) -> None:
+    kumamoto, aso = factory.kumamoto_city(), factory.aso_city()
     admin = actors.municipal(kumamoto, Role.TENANT_CLIENT_ADMIN)
 
     for whose in (aso, new_id()):
@@ -178,8 +175,8 @@ def test_another_tenants_id_answers_like_an_absent_one(actors: Actors) -> None:
     assert rows("service_client") == []
 
 
-def test_who_may_not_register_a_client_does_not(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_who_may_not_register_a_client_does_not(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
 
     for actor in (actors.finance, actors.municipal(tenant_id, Role.TENANT_USER_ADMIN), actors.municipal(tenant_id)):
         with pytest.raises(NotAllowed):

@@ -7,19 +7,13 @@ from datetime import date
 from itertools import count
 from uuid import UUID, uuid4
 
-from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
-from tenancy.clients.commands import RegisterClient, register_client
-from tenancy.keycloak.keys import SigningKey
-from tenancy.onboarding.commands import StartOnboarding, start_onboarding
 from tenancy.onboarding.models import OnboardingView
 from tenancy.onboarding.queries import onboarding
-from tenancy.people.commands import AddMember, add_member
-from tenancy.quotas.commands import AssignPlan, DefinePlan, assign_plan, define_plan
-from tenancy.tenants.commands import ChangeTenantState, RegisterTenant, change_tenant_state, register_tenant
 from tenancy.tenants.states import TenantKind, TenantState
 from tests.actors import Actors
+from tests.factories import Factory
 
 CODES = ("431001", "432024", "432032", "432041", "432059", "432067", "432083", "432105", "432113", "432121")
 SINCE = date(2024, 4, 1)
@@ -42,19 +36,14 @@ class Applicant:
 
 
 class Applicants:
-    """Makes applicants in one database; the agreement and the plan are there from the first on."""
+    """Composes applicants in one database; the agreement and the plan are there from the first on."""
 
     def __init__(self, actors: Actors) -> None:
         self.actors = actors
+        self.factory = Factory(actors)
         self._codes = iter(CODES)
-        self.version_id = publish_agreement(
-            PublishAgreement(
-                name="joint-use", title="共同利用協定", language="ja", text="第1条 目的", effective_from=SINCE
-            ),
-            actor=actors.onboarding,
-        ).version_id
-        quotas: dict[str, int | None] = {"api_calls": 1000, "storage_gib": 10, "users": 60, "service_clients": 3}
-        define_plan(DefinePlan(name="standard", label="標準", quotas=quotas, valid_from=SINCE), actor=actors.onboarding)
+        self.version_id = self.factory.publish(SINCE)
+        self.factory.define_standard(SINCE, api_calls=1000, storage_gib=10, users=60, service_clients=3)
 
     def ready(self, *, people: int = 0, systems: int = 1) -> Applicant:
         """One for whom everything is entered."""
@@ -72,60 +61,27 @@ class Applicants:
         """One of whom nothing is entered but itself."""
         code, mark = next(self._codes), uuid4().hex[:8]
         name = f"試験市{next(_names)}-{mark}"
-        tenant_id = register_tenant(
-            RegisterTenant(code=code, name=name, kana="シケンシ", kind=TenantKind.CITY, valid_from=SINCE),
-            actor=self.actors.onboarding,
-        ).tenant_id
-        for to in (TenantState.SCREENING, TenantState.AGREED):
-            change_tenant_state(
-                ChangeTenantState(tenant_id=tenant_id, to=to, reason="試験"), actor=self.actors.onboarding
-            )
+        tenant_id = self.factory.register_applicant(code, name, "シケンシ", TenantKind.CITY, since=SINCE)
+        self.factory.change_state(tenant_id, TenantState.SCREENING, TenantState.AGREED)
         return Applicant(tenant_id, code, name, f"{mark}.example")
 
     def on_plan(self, applicant: Applicant) -> None:
-        assign_plan(
-            AssignPlan(tenant_id=applicant.tenant_id, plan="standard", valid_from=SINCE),
-            actor=self.actors.onboarding,
-        )
+        self.factory.put_on_standard(applicant.tenant_id, SINCE)
 
     def with_owner(self, applicant: Applicant) -> UUID:
         return self.with_person(applicant, applicant.owner_email, Role.TENANT_OWNER)
 
     def with_person(self, applicant: Applicant, email: str, *roles: Role) -> UUID:
-        return add_member(
-            AddMember(tenant_id=applicant.tenant_id, family_name="試験", given_name="花子", email=email, roles=roles),
-            actor=self.actors.security,
-        ).person_id
+        return self.factory.add_person(applicant.tenant_id, email, *roles, family_name="試験").person_id
 
     def with_system(self, applicant: Applicant, name: str = "システム") -> UUID:
-        return register_client(
-            RegisterClient(
-                tenant_id=applicant.tenant_id,
-                name=name,
-                jwks=SigningKey.generate().public_jwks,
-                scopes=("moyai:usage.read",),
-            ),
-            actor=self.actors.onboarding,
-        ).client_id
+        return self.factory.add_service_client(applicant.tenant_id, name)
 
     def accept_agreement_for(self, applicant: Applicant) -> None:
-        accept_agreement(
-            AcceptAgreement(
-                tenant_id=applicant.tenant_id,
-                version_id=self.version_id,
-                signer_name="試験 太郎",
-                signer_title="市長",
-                on_behalf_of=applicant.name,
-                authority="市長",
-                signed_on=SINCE,
-            ),
-            actor=self.actors.onboarding,
-        )
+        self.factory.accept(applicant.tenant_id, self.version_id, on_behalf_of=applicant.name, signed_on=SINCE)
 
     def start(self, applicant: Applicant) -> UUID:
-        return start_onboarding(
-            StartOnboarding(tenant_id=applicant.tenant_id), actor=self.actors.onboarding
-        ).onboarding_id
+        return self.factory.start_onboarding(applicant.tenant_id)
 
 
 def look_at(onboarding_id: UUID) -> OnboardingView:

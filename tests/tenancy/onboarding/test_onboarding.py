@@ -32,7 +32,7 @@ from tenancy.onboarding.steps import OnboardingState, StepDecision, StepName, St
 from tenancy.onboarding.worker import OnboardingWorker
 from tenancy.tenants.cohorts import DefineCohort, define_cohort
 from tests.actors import Actors
-from tests.tenancy.factories import aso_city
+from tests.factories import Factory
 from tests.tenancy.onboarding.applicants import Applicant, Applicants, look_at
 from tests.tenancy.onboarding.conftest import run_later
 from tests.tenancy.onboarding.findings import Findings, in_moyai
@@ -192,8 +192,10 @@ def test_starting_twice_is_one_onboarding(applicants: Applicants) -> None:
     assert in_moyai(applicant.tenant_id)["onboardings"] == 1
 
 
-def test_a_tenant_that_is_not_agreed_cannot_be_taken_in(applicants: Applicants, actors: Actors) -> None:
-    applied = aso_city(actors)
+def test_a_tenant_that_is_not_agreed_cannot_be_taken_in(
+    applicants: Applicants, actors: Actors, factory: Factory
+) -> None:
+    applied = factory.aso_city()
     with pytest.raises(Conflict) as refused:
         start_onboarding(StartOnboarding(tenant_id=applied), actor=actors.onboarding)
 

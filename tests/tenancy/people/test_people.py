@@ -21,15 +21,8 @@ from tenancy.people.commands import AddMember, DisableMember, MemberAdded, add_m
 from tenancy.people.states import MemberState
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors
-from tests.tenancy.factories import (
-    aso_city,
-    change_state,
-    define_standard,
-    kumamoto_city,
-    put_on_standard,
-    recorded,
-    rows,
-)
+from tests.database_rows import recorded, rows
+from tests.factories import Factory
 
 
 def _person(tenant_id: UUID, email: str = "hanako@city.kumamoto.lg.jp", *roles: Role) -> AddMember:
@@ -51,8 +44,8 @@ def _disable(actors: Actors, tenant_id: UUID, member_id: UUID) -> UUID:
     ).job_id
 
 
-def test_a_new_owner_is_invited_and_holds_the_grants(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_new_owner_is_invited_and_holds_the_grants(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
 
     added = _owner(actors, tenant_id)
 
@@ -82,8 +75,8 @@ def test_a_new_owner_is_invited_and_holds_the_grants(actors: Actors) -> None:
         (Role.OPERATOR_ONBOARDING, Role.TENANT_FINANCE),
     ],
 )
-def test_nobody_gives_a_role_above_the_own_rights(actors: Actors, giver: Role, role: Role) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_nobody_gives_a_role_above_the_own_rights(actors: Actors, factory: Factory, giver: Role, role: Role) -> None:
+    tenant_id = factory.kumamoto_city()
     actor = actors.onboarding if giver is Role.OPERATOR_ONBOARDING else actors.municipal(tenant_id, giver)
 
     with pytest.raises(NotAllowed) as refusal:
@@ -93,8 +86,8 @@ def test_nobody_gives_a_role_above_the_own_rights(actors: Actors, giver: Role, r
     assert (rows("member"), rows("role_grant")) == ([], [])
 
 
-def test_a_user_admin_adds_plain_members(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_user_admin_adds_plain_members(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
 
     added = add_member(_person(tenant_id), actor=actors.municipal(tenant_id, Role.TENANT_USER_ADMIN))
 
@@ -102,8 +95,8 @@ def test_a_user_admin_adds_plain_members(actors: Actors) -> None:
 
 
 @pytest.mark.parametrize("role", [Role.OPERATOR_FINANCE, Role.BREAK_GLASS, Role.SYSTEM])
-def test_a_municipality_has_no_people_with_an_operators_role(actors: Actors, role: Role) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_municipality_has_no_people_with_an_operators_role(actors: Actors, factory: Factory, role: Role) -> None:
+    tenant_id = factory.kumamoto_city()
 
     with pytest.raises(Invalid) as refusal:
         add_member(_person(tenant_id, "x@y.jp", role), actor=command_line_actor(actors.operator_tenant))
@@ -130,8 +123,8 @@ def test_people_of_the_operator_have_operators_roles_and_no_other(actors: Actors
     assert rows("member") == before
 
 
-def test_an_address_is_used_once_in_a_tenant_however_it_is_written(actors: Actors) -> None:
-    tenant_id, other = kumamoto_city(actors), aso_city(actors)
+def test_an_address_is_used_once_in_a_tenant_however_it_is_written(actors: Actors, factory: Factory) -> None:
+    tenant_id, other = factory.kumamoto_city(), factory.aso_city()
     _owner(actors, tenant_id, "Owner@City.kumamoto.lg.jp")
     before = rows("member")
 
@@ -147,8 +140,8 @@ def test_an_address_is_used_once_in_a_tenant_however_it_is_written(actors: Actor
     ("field", "value"),
     [("family_name", ""), ("given_name", "花\u202e子"), ("email", "花子@city.lg.jp"), ("family_name", "肥" * 121)],
 )
-def test_what_cannot_be_a_name_or_address_is_refused(actors: Actors, field: str, value: str) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_what_cannot_be_a_name_or_address_is_refused(actors: Actors, factory: Factory, field: str, value: str) -> None:
+    tenant_id = factory.kumamoto_city()
 
     with pytest.raises(Invalid) as refusal:
         add_member(_person(tenant_id).model_copy(update={field: value}), actor=actors.onboarding)
@@ -157,8 +150,8 @@ def test_what_cannot_be_a_name_or_address_is_refused(actors: Actors, field: str,
     assert rows("member") == []
 
 
-def test_another_tenants_id_answers_like_an_absent_one(actors: Actors) -> None:
-    tenant_id, other = kumamoto_city(actors), aso_city(actors)
+def test_another_tenants_id_answers_like_an_absent_one(actors: Actors, factory: Factory) -> None:
+    tenant_id, other = factory.kumamoto_city(), factory.aso_city()
     stranger = _owner(actors, other)
     owner = actors.municipal(tenant_id, Role.TENANT_OWNER)
     before = rows("member")
@@ -177,9 +170,9 @@ def test_another_tenants_id_answers_like_an_absent_one(actors: Actors) -> None:
     assert rows("member") == before
 
 
-def test_a_tenant_that_left_takes_nobody_in(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    change_state(actors, tenant_id, TenantState.LEFT)
+def test_a_tenant_that_left_takes_nobody_in(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.change_state(tenant_id, TenantState.LEFT)
 
     with pytest.raises(Conflict) as refusal:
         _owner(actors, tenant_id)
@@ -188,10 +181,12 @@ def test_a_tenant_that_left_takes_nobody_in(actors: Actors) -> None:
     assert rows("member") == []
 
 
-def test_the_quota_of_users_is_never_overshot_by_many_at_once(database: Flask, actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    define_standard(actors)
-    put_on_standard(actors, tenant_id)
+def test_the_quota_of_users_is_never_overshot_by_many_at_once(
+    database: Flask, actors: Actors, factory: Factory
+) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.define_standard()
+    factory.put_on_standard(tenant_id)
 
     def attempt(number: int) -> str:
         with database.app_context():
@@ -210,8 +205,8 @@ def test_the_quota_of_users_is_never_overshot_by_many_at_once(database: Flask, a
     assert len(rows("member")) == 3
 
 
-def test_disabling_ends_every_grant_and_leaves_the_job_that_follows(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_disabling_ends_every_grant_and_leaves_the_job_that_follows(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     _owner(actors, tenant_id, "first@city.kumamoto.lg.jp")
     second = _owner(actors, tenant_id, "second@city.kumamoto.lg.jp")
 
@@ -226,8 +221,8 @@ def test_disabling_ends_every_grant_and_leaves_the_job_that_follows(actors: Acto
     assert recorded("member.disabled")[-1].facts == {"grants_ended": 2}
 
 
-def test_the_last_owner_cannot_be_disabled(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_the_last_owner_cannot_be_disabled(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     owner = _owner(actors, tenant_id)
     add_member(_person(tenant_id), actor=actors.onboarding)
 
@@ -239,8 +234,8 @@ def test_the_last_owner_cannot_be_disabled(actors: Actors) -> None:
     assert rows("job") == []
 
 
-def test_two_owners_disabled_at_once_leave_one(database: Flask, actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_two_owners_disabled_at_once_leave_one(database: Flask, actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     owners = [_owner(actors, tenant_id, f"{name}@city.kumamoto.lg.jp").member_id for name in ("a", "b")]
 
     def attempt(member_id: UUID) -> str:
@@ -259,8 +254,8 @@ def test_two_owners_disabled_at_once_leave_one(database: Flask, actors: Actors) 
     assert outcomes == ["disabled", "member.last_owner"]
 
 
-def test_disabling_twice_is_a_conflict(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_disabling_twice_is_a_conflict(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     _owner(actors, tenant_id)
     member = add_member(_person(tenant_id), actor=actors.onboarding)
     _disable(actors, tenant_id, member.member_id)
@@ -272,8 +267,8 @@ def test_disabling_twice_is_a_conflict(actors: Actors) -> None:
     assert len(rows("job")) == 1
 
 
-def test_who_may_not_add_or_disable_does_not(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_who_may_not_add_or_disable_does_not(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     member = _owner(actors, tenant_id)
     before = rows("member")
 

@@ -32,15 +32,8 @@ from tenancy.quotas.commands import (
     request_quota,
 )
 from tests.actors import Actors
-from tests.tenancy.factories import (
-    STANDARD,
-    aso_city,
-    define_standard,
-    kumamoto_city,
-    put_on_standard,
-    recorded,
-    rows,
-)
+from tests.database_rows import recorded, rows
+from tests.factories import STANDARD, Factory
 
 APRIL = date(2025, 4, 1)
 OCTOBER = date(2025, 10, 1)
@@ -52,9 +45,9 @@ def _in_force(tenant_id: UUID, on: date) -> dict[str, int | None]:
 
 
 def _on_standard(actors: Actors) -> UUID:
-    tenant_id = kumamoto_city(actors)
-    define_standard(actors)
-    put_on_standard(actors, tenant_id)
+    tenant_id = Factory(actors).kumamoto_city()
+    Factory(actors).define_standard()
+    Factory(actors).put_on_standard(tenant_id)
     return tenant_id
 
 
@@ -71,8 +64,8 @@ def _decide(actor: Actor, asked: QuotaRequested, decision: Decision = Decision.A
     return decide_quota(command, actor=actor).value
 
 
-def test_without_a_plan_nothing_is_in_force(actors: Actors) -> None:
-    assert _in_force(kumamoto_city(actors), APRIL) == {}
+def test_without_a_plan_nothing_is_in_force(factory: Factory) -> None:
+    assert _in_force(factory.kumamoto_city(), APRIL) == {}
 
 
 def test_a_plan_holds_from_its_day_and_not_before(actors: Actors) -> None:
@@ -82,15 +75,15 @@ def test_a_plan_holds_from_its_day_and_not_before(actors: Actors) -> None:
     assert _in_force(tenant_id, APRIL) == STANDARD
 
 
-def test_new_values_of_a_plan_supersede_from_a_day_on_and_the_past_stays(actors: Actors) -> None:
+def test_new_values_of_a_plan_supersede_from_a_day_on_and_the_past_stays(actors: Actors, factory: Factory) -> None:
     tenant_id = _on_standard(actors)
 
-    define_standard(actors, OCTOBER, users=None, storage_gib=0)
+    factory.define_standard(OCTOBER, users=None, storage_gib=0)
 
     assert _in_force(tenant_id, date(2025, 9, 30)) == STANDARD
     assert _in_force(tenant_id, OCTOBER) == STANDARD | {"users": None, "storage_gib": 0}
     before = rows("plan_quota")
-    define_standard(actors, OCTOBER, users=None, storage_gib=0)
+    factory.define_standard(OCTOBER, users=None, storage_gib=0)
     assert rows("plan_quota") == before
     assert len(recorded("plan.defined")) == 2
 
@@ -120,21 +113,21 @@ def test_a_value_is_a_whole_number_or_nothing(value: object) -> None:
         DefinePlan.model_validate({"name": "light", "label": "軽量", "quotas": STANDARD | {"users": value}})
 
 
-def test_a_value_that_begins_later_is_not_taken_back_in_passing(actors: Actors) -> None:
+def test_a_value_that_begins_later_is_not_taken_back_in_passing(actors: Actors, factory: Factory) -> None:
     tenant_id = _on_standard(actors)
-    define_standard(actors, OCTOBER, users=99)
+    factory.define_standard(OCTOBER, users=99)
     before = rows("plan_quota")
 
     with pytest.raises(Conflict) as refusal:
-        define_standard(actors, date(2025, 7, 1), users=50)
+        factory.define_standard(date(2025, 7, 1), users=50)
 
     assert refusal.value.code == "quota.later_one_stands"
     assert rows("plan_quota") == before
     assert _in_force(tenant_id, OCTOBER)["users"] == 99
 
 
-def test_an_unknown_plan_is_refused(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_an_unknown_plan_is_refused(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
 
     with pytest.raises(NotFound) as refusal:
         assign_plan(AssignPlan(tenant_id=tenant_id, plan="gold"), actor=actors.onboarding)
@@ -143,13 +136,13 @@ def test_an_unknown_plan_is_refused(actors: Actors) -> None:
     assert rows("tenant_plan") == []
 
 
-def test_another_plan_supersedes_and_the_same_one_changes_nothing(actors: Actors) -> None:
+def test_another_plan_supersedes_and_the_same_one_changes_nothing(actors: Actors, factory: Factory) -> None:
     tenant_id = _on_standard(actors)
     define_plan(
         DefinePlan(name="large", label="拡張", quotas=STANDARD | {"users": 900}, valid_from=APRIL),
         actor=actors.onboarding,
     )
-    put_on_standard(actors, tenant_id)
+    factory.put_on_standard(tenant_id)
     assert len(rows("tenant_plan")) == 1
 
     assign_plan(AssignPlan(tenant_id=tenant_id, plan="large", valid_from=OCTOBER), actor=actors.onboarding)
@@ -241,8 +234,8 @@ def test_a_decision_names_what_was_shown(actors: Actors) -> None:
         assert [request.state for request in queries.quota_requests(db.session(), tenant_id)] == ["open"]
 
 
-def test_a_request_is_refused_where_it_asks_for_nothing_new(actors: Actors) -> None:
-    without_plan, tenant_id = aso_city(actors), _on_standard(actors)
+def test_a_request_is_refused_where_it_asks_for_nothing_new(actors: Actors, factory: Factory) -> None:
+    without_plan, tenant_id = factory.aso_city(), _on_standard(actors)
     owner = actors.municipal(tenant_id, Role.TENANT_OWNER)
 
     refusals: tuple[tuple[Callable[[], object], str], ...] = (

@@ -26,7 +26,8 @@ from tenancy.tenants.importing import ImportRefused
 from tenancy.tenants.models import ImportPreview
 from tenancy.tenants.states import StatisticKind
 from tests.actors import Actors
-from tests.tenancy.factories import kumamoto_city, recorded, rows
+from tests.database_rows import recorded, rows
+from tests.factories import Factory
 
 HEADER = "code6,name_ja,kana,kind,population_2020,fiscal_index,source\n"
 KUMAMOTO = "431001,熊本市,クマモトシ,designated_city,738865,0.70,国勢調査\n"
@@ -118,8 +119,8 @@ def test_one_wrong_row_and_nothing_is_imported(actors: Actors, wrong: str, why: 
     assert recorded("tenants.imported", "refused")[-1].facts["code"] == "import.refused"
 
 
-def test_a_code_that_is_registered_already_is_named_with_its_line(actors: Actors) -> None:
-    kumamoto_city(actors)
+def test_a_code_that_is_registered_already_is_named_with_its_line(actors: Actors, factory: Factory) -> None:
+    factory.kumamoto_city()
     before = rows("tenant")
 
     with pytest.raises(ImportRefused) as refusal:
@@ -190,8 +191,8 @@ def test_a_cohort_takes_the_whole_file_in(actors: Actors) -> None:
         import_tenants(_command(cohort="r8"), actor=actors.onboarding)
 
 
-def test_a_municipality_cannot_import(database: Flask, actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_municipality_cannot_import(database: Flask, actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     before = rows("tenant")
 
     with pytest.raises(NotAllowed):

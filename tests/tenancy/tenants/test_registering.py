@@ -25,7 +25,8 @@ from tenancy.tenants.commands import (
 from tenancy.tenants.eligibility import ADMITTED_PREFECTURES, ALL_PREFECTURES, parse_prefectures
 from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 from tests.actors import Actors
-from tests.tenancy.factories import change_state, kumamoto_city, recorded, register_applicant, rows
+from tests.database_rows import recorded, rows
+from tests.factories import Factory
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def all_prefectures(database: Flask) -> Iterator[None]:
     ADMITTED_PREFECTURES.set(database, None)
 
 
-def test_a_registered_city_is_an_applicant_and_is_in_the_record(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_registered_city_is_an_applicant_and_is_in_the_record(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
 
     with tenant_scope(OPERATOR):
         facts = directory.tenant_by_code(db.session(), "431001")
@@ -81,28 +82,28 @@ def test_a_code_that_is_not_right_is_refused_and_changes_nothing(
     assert recorded("tenant.registered", "refused")[-1].facts["code"] == why
 
 
-def test_a_code_that_is_a_member_already_is_a_conflict(actors: Actors) -> None:
-    kumamoto_city(actors)
+def test_a_code_that_is_a_member_already_is_a_conflict(factory: Factory) -> None:
+    factory.kumamoto_city()
     before = rows("tenant")
 
     with pytest.raises(Conflict) as refusal:
-        register_applicant(actors, "431001", "くまもと市", "クマモトシ", TenantKind.CITY)
+        factory.register_applicant("431001", "くまもと市", "クマモトシ", TenantKind.CITY)
 
     assert refusal.value.code == "tenant.already_registered"
     assert "熊本市" in refusal.value.text("ja")
     assert rows("tenant") == before
 
 
-def test_the_operators_own_code_cannot_be_registered_again(actors: Actors) -> None:
+def test_the_operators_own_code_cannot_be_registered_again(factory: Factory) -> None:
     with pytest.raises(Conflict):
-        register_applicant(actors, "430005", "熊本県", "クマモトケン", TenantKind.PREFECTURE)
+        factory.register_applicant("430005", "熊本県", "クマモトケン", TenantKind.PREFECTURE)
 
 
-def test_the_same_code_twice_at_once_is_registered_once(database: Flask, actors: Actors) -> None:
+def test_the_same_code_twice_at_once_is_registered_once(database: Flask, factory: Factory) -> None:
     def attempt(_: int) -> str:
         with database.app_context():
             try:
-                kumamoto_city(actors)
+                factory.kumamoto_city()
             except Conflict as refusal:
                 return refusal.code
             finally:
@@ -116,18 +117,18 @@ def test_the_same_code_twice_at_once_is_registered_once(database: Flask, actors:
 
 
 @pytest.mark.parametrize("kind", [TenantKind.UNION, TenantKind.COMPANY, TenantKind.ASSOCIATE])
-def test_unions_companies_and_associates_need_no_code(actors: Actors, kind: TenantKind) -> None:
-    tenant_id = register_applicant(actors, None, "菊池広域連合", "キクチコウイキレンゴウ", kind)
+def test_unions_companies_and_associates_need_no_code(factory: Factory, kind: TenantKind) -> None:
+    tenant_id = factory.register_applicant(None, "菊池広域連合", "キクチコウイキレンゴウ", kind)
 
     with tenant_scope(OPERATOR):
         assert directory.tenant_by_id(db.session(), tenant_id).code is None
     with pytest.raises(Conflict):
-        register_applicant(actors, None, "菊池広域連合", "キクチコウイキレンゴウ", kind)
+        factory.register_applicant(None, "菊池広域連合", "キクチコウイキレンゴウ", kind)
 
 
 @pytest.mark.usefixtures("all_prefectures")
-def test_another_prefectures_code_is_admitted_where_the_setting_says_so(actors: Actors) -> None:
-    tenant_id = register_applicant(actors, "401307", "福岡市", "フクオカシ", TenantKind.CITY)
+def test_another_prefectures_code_is_admitted_where_the_setting_says_so(factory: Factory) -> None:
+    tenant_id = factory.register_applicant("401307", "福岡市", "フクオカシ", TenantKind.CITY)
 
     with tenant_scope(OPERATOR):
         assert directory.tenant_by_code(db.session(), "401307").id == tenant_id
@@ -143,8 +144,8 @@ def test_the_setting_of_prefectures_is_read_strictly() -> None:
 
 
 @pytest.mark.parametrize("name", ["神代町", "葛󠄀城市", "𠮷野町", "髙﨑市①", "ﾊﾝｶｸ町", "か゚町"])
-def test_a_name_is_stored_byte_for_byte(actors: Actors, name: str) -> None:
-    tenant_id = register_applicant(actors, "433675", name, "マチ", TenantKind.TOWN)
+def test_a_name_is_stored_byte_for_byte(factory: Factory, name: str) -> None:
+    tenant_id = factory.register_applicant("433675", name, "マチ", TenantKind.TOWN)
 
     with tenant_scope(OPERATOR):
         assert directory.tenant_by_id(db.session(), tenant_id).name.encode() == name.encode()
@@ -165,11 +166,11 @@ def test_a_name_is_stored_byte_for_byte(actors: Actors, name: str) -> None:
         ("か" + "\u3099" * 100, "text.too_long"),
     ],
 )
-def test_a_name_that_cannot_be_read_is_refused(actors: Actors, name: str, why: str) -> None:
+def test_a_name_that_cannot_be_read_is_refused(factory: Factory, name: str, why: str) -> None:
     before = rows("tenant")
 
     with pytest.raises(Invalid) as refusal:
-        register_applicant(actors, "431001", name, "クマモトシ", TenantKind.CITY)
+        factory.register_applicant("431001", name, "クマモトシ", TenantKind.CITY)
 
     assert (refusal.value.code, refusal.value.field) == (why, "name")
     assert rows("tenant") == before
@@ -203,8 +204,8 @@ def test_a_wrong_figure_leaves_no_tenant_behind(actors: Actors) -> None:
     assert (rows("tenant"), rows("statistic")) == (before, [])
 
 
-def test_a_municipality_cannot_register_anybody(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_municipality_cannot_register_anybody(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     owner = actors.municipal(tenant_id, Role.TENANT_OWNER)
     before = rows("tenant")
 
@@ -226,8 +227,8 @@ def _edit(actors: Actors, command: EditTenant) -> int:
     return edit_tenant(command, actor=actors.onboarding).version
 
 
-def test_an_edit_names_the_version_it_saw(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_an_edit_names_the_version_it_saw(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     command = EditTenant(
         tenant_id=tenant_id,
         version=1,
@@ -248,8 +249,8 @@ def test_an_edit_names_the_version_it_saw(actors: Actors) -> None:
     assert recorded("tenant.edited")[-1].facts["after"] == {"name_en": "Kumamoto City", "valid_from": "2025-04-01"}
 
 
-def test_the_same_edit_again_changes_nothing_and_leaves_no_record(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_the_same_edit_again_changes_nothing_and_leaves_no_record(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     command = EditTenant(
         tenant_id=tenant_id, version=1, code="431001", name="熊本市", kana="クマモトシ", name_en=None, valid_from=None
     )
@@ -258,8 +259,8 @@ def test_the_same_edit_again_changes_nothing_and_leaves_no_record(actors: Actors
     assert recorded("tenant.edited") == []
 
 
-def test_a_merger_changes_the_code_by_the_rules_of_registering(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_merger_changes_the_code_by_the_rules_of_registering(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     command = EditTenant(
         tenant_id=tenant_id, version=1, code="432024", name="八代市", kana="ヤツシロシ", name_en=None, valid_from=None
     )
@@ -272,9 +273,9 @@ def test_a_merger_changes_the_code_by_the_rules_of_registering(actors: Actors) -
     assert _edit(actors, command) == 2
 
 
-def test_the_first_day_stays_once_onboarding_has_begun(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    change_state(actors, tenant_id, TenantState.SCREENING, TenantState.AGREED, TenantState.PROVISIONING)
+def test_the_first_day_stays_once_onboarding_has_begun(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.change_state(tenant_id, TenantState.SCREENING, TenantState.AGREED, TenantState.PROVISIONING)
     before = rows("tenant")
 
     with pytest.raises(Conflict) as refusal:

@@ -18,7 +18,8 @@ from tenancy.tenants import queries
 from tenancy.tenants.commands import ChangeTenantState, change_tenant_state
 from tenancy.tenants.states import TRANSITIONS, TenantState, transition
 from tests.actors import Actors
-from tests.tenancy.factories import TO_PROVISIONING, accept, change_state, kumamoto_city, publish, recorded, rows
+from tests.database_rows import recorded, rows
+from tests.factories import TO_PROVISIONING, Factory
 
 
 @pytest.mark.parametrize("current", list(TenantState))
@@ -31,8 +32,8 @@ def test_the_table_decides_every_transition(current: TenantState, to: TenantStat
             transition(current, to)
 
 
-def test_a_transition_leaves_its_reason_and_its_day(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_transition_leaves_its_reason_and_its_day(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
 
     changed = change_tenant_state(
         ChangeTenantState(
@@ -49,78 +50,78 @@ def test_a_transition_leaves_its_reason_and_its_day(actors: Actors) -> None:
     assert recorded("tenant.state_changed")[-1].facts["to_state"] == "screening"
 
 
-def test_a_transition_that_is_not_in_the_table_changes_nothing(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_transition_that_is_not_in_the_table_changes_nothing(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     before = rows("tenant")
 
     with pytest.raises(Conflict) as refusal:
-        change_state(actors, tenant_id, TenantState.ACTIVE)
+        factory.change_state(tenant_id, TenantState.ACTIVE)
 
     assert refusal.value.code == "tenant.no_such_transition"
     assert "screening" in refusal.value.text("ja")
     assert (rows("tenant"), rows("tenant_state_change")) == (before, [])
 
 
-def test_a_tenant_without_acceptance_cannot_become_active(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    publish(actors)
-    change_state(actors, tenant_id, *TO_PROVISIONING)
+def test_a_tenant_without_acceptance_cannot_become_active(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.publish()
+    factory.change_state(tenant_id, *TO_PROVISIONING)
     before = rows("tenant")
 
     with pytest.raises(Conflict) as refusal:
-        change_state(actors, tenant_id, TenantState.ACTIVE)
+        factory.change_state(tenant_id, TenantState.ACTIVE)
 
     assert refusal.value.code == "tenant.no_acceptance"
     assert rows("tenant") == before
 
 
-def test_a_tenant_that_accepted_becomes_active_from_its_first_day(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    accept(actors, tenant_id, publish(actors))
-    change_state(actors, tenant_id, *TO_PROVISIONING)
+def test_a_tenant_that_accepted_becomes_active_from_its_first_day(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.accept(tenant_id, factory.publish())
+    factory.change_state(tenant_id, *TO_PROVISIONING)
 
-    change_state(actors, tenant_id, TenantState.ACTIVE, on=date(2025, 4, 1))
+    factory.change_state(tenant_id, TenantState.ACTIVE, on=date(2025, 4, 1))
 
     with tenant_scope(OPERATOR):
         facts = directory.tenant_by_id(db.session(), tenant_id)
     assert (facts.state, facts.valid_from, facts.valid_until) == (TenantState.ACTIVE, date(2025, 4, 1), None)
 
 
-def test_a_version_nobody_is_bound_by_yet_is_no_acceptance(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    accept(actors, tenant_id, publish(actors, effective_from=clock.today() + timedelta(days=1)))
-    change_state(actors, tenant_id, *TO_PROVISIONING)
+def test_a_version_nobody_is_bound_by_yet_is_no_acceptance(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.accept(tenant_id, factory.publish(effective_from=clock.today() + timedelta(days=1)))
+    factory.change_state(tenant_id, *TO_PROVISIONING)
 
     with pytest.raises(Conflict):
-        change_state(actors, tenant_id, TenantState.ACTIVE)
+        factory.change_state(tenant_id, TenantState.ACTIVE)
 
 
-def test_a_newer_version_must_be_accepted_before_becoming_active(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    accept(actors, tenant_id, publish(actors))
-    newer = publish(actors, words="第1条 目的（改正）")
-    change_state(actors, tenant_id, *TO_PROVISIONING)
+def test_a_newer_version_must_be_accepted_before_becoming_active(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.accept(tenant_id, factory.publish())
+    newer = factory.publish(words="第1条 目的（改正）")
+    factory.change_state(tenant_id, *TO_PROVISIONING)
 
     with pytest.raises(Conflict):
-        change_state(actors, tenant_id, TenantState.ACTIVE)
-    accept(actors, tenant_id, newer)
-    change_state(actors, tenant_id, TenantState.ACTIVE)
+        factory.change_state(tenant_id, TenantState.ACTIVE)
+    factory.accept(tenant_id, newer)
+    factory.change_state(tenant_id, TenantState.ACTIVE)
 
 
 @pytest.mark.parametrize("published", [False, True])
-def test_the_database_itself_refuses_an_active_tenant_without_acceptance(actors: Actors, published: bool) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_the_database_itself_refuses_an_active_tenant_without_acceptance(factory: Factory, published: bool) -> None:
+    tenant_id = factory.kumamoto_city()
     if published:
-        publish(actors)
+        factory.publish()
 
     with tenant_scope(OPERATOR), pytest.raises(IntegrityError, match="no acceptance in force"):
         db.session.execute(text("UPDATE tenant SET state = 'active' WHERE id = :id"), {"id": tenant_id})
 
 
-def test_the_database_refuses_while_the_newest_version_is_not_accepted(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    accept(actors, tenant_id, publish(actors))
-    publish(actors, words="第1条 目的（改正）")
+def test_the_database_refuses_while_the_newest_version_is_not_accepted(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.accept(tenant_id, factory.publish())
+    factory.publish(words="第1条 目的（改正）")
 
     with tenant_scope(OPERATOR), pytest.raises(IntegrityError, match="no acceptance in force"):
         db.session.execute(text("UPDATE tenant SET state = 'active' WHERE id = :id"), {"id": tenant_id})
@@ -137,13 +138,13 @@ def test_the_database_refuses_a_tenant_that_is_born_active(actors: Actors) -> No
         )
 
 
-def test_leaving_ends_the_membership_on_its_day(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    accept(actors, tenant_id, publish(actors))
-    change_state(actors, tenant_id, *TO_PROVISIONING)
-    change_state(actors, tenant_id, TenantState.ACTIVE, on=date(2025, 4, 1))
+def test_leaving_ends_the_membership_on_its_day(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.accept(tenant_id, factory.publish())
+    factory.change_state(tenant_id, *TO_PROVISIONING)
+    factory.change_state(tenant_id, TenantState.ACTIVE, on=date(2025, 4, 1))
 
-    change_state(actors, tenant_id, TenantState.LEAVING, TenantState.LEFT, on=date(2026, 4, 1))
+    factory.change_state(tenant_id, TenantState.LEAVING, TenantState.LEFT, on=date(2026, 4, 1))
 
     with tenant_scope(OPERATOR):
         session = db.session()
@@ -153,43 +154,43 @@ def test_leaving_ends_the_membership_on_its_day(actors: Actors) -> None:
         assert directory.members_of_year(session, 2024) == ()
 
 
-def test_a_plan_to_join_that_came_to_nothing_leaves_no_membership(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_plan_to_join_that_came_to_nothing_leaves_no_membership(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
 
-    change_state(actors, tenant_id, TenantState.LEFT)
+    factory.change_state(tenant_id, TenantState.LEFT)
 
     with tenant_scope(OPERATOR):
         facts = directory.tenant_by_id(db.session(), tenant_id)
     assert (facts.valid_from, facts.valid_until) == (None, None)
 
 
-def test_a_municipality_that_left_can_apply_again(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
-    accept(actors, tenant_id, publish(actors))
-    change_state(actors, tenant_id, *TO_PROVISIONING)
-    change_state(actors, tenant_id, TenantState.ACTIVE, on=date(2024, 4, 1))
-    change_state(actors, tenant_id, TenantState.LEAVING, TenantState.LEFT, on=date(2025, 4, 1))
+def test_a_municipality_that_left_can_apply_again(factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    factory.accept(tenant_id, factory.publish())
+    factory.change_state(tenant_id, *TO_PROVISIONING)
+    factory.change_state(tenant_id, TenantState.ACTIVE, on=date(2024, 4, 1))
+    factory.change_state(tenant_id, TenantState.LEAVING, TenantState.LEFT, on=date(2025, 4, 1))
 
-    change_state(actors, tenant_id, TenantState.APPLIED, *TO_PROVISIONING)
-    change_state(actors, tenant_id, TenantState.ACTIVE, on=date(2026, 4, 1))
+    factory.change_state(tenant_id, TenantState.APPLIED, *TO_PROVISIONING)
+    factory.change_state(tenant_id, TenantState.ACTIVE, on=date(2026, 4, 1))
 
     with tenant_scope(OPERATOR):
         facts = directory.tenant_by_id(db.session(), tenant_id)
     assert (facts.valid_from, facts.valid_until) == (date(2026, 4, 1), None)
 
 
-def test_the_operators_own_state_does_not_change(actors: Actors) -> None:
+def test_the_operators_own_state_does_not_change(actors: Actors, factory: Factory) -> None:
     before = rows("tenant")
 
     with pytest.raises(Conflict) as refusal:
-        change_state(actors, actors.operator_tenant, TenantState.SUSPENDED)
+        factory.change_state(actors.operator_tenant, TenantState.SUSPENDED)
 
     assert refusal.value.code == "tenant.operator_stays"
     assert rows("tenant") == before
 
 
-def test_only_who_may_change_a_tenants_state_does(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_only_who_may_change_a_tenants_state_does(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     command = ChangeTenantState(tenant_id=tenant_id, to=TenantState.SCREENING, reason="急ぎ")
     before = rows("tenant")
 
@@ -200,27 +201,27 @@ def test_only_who_may_change_a_tenants_state_does(actors: Actors) -> None:
     assert rows("tenant") == before
 
 
-def test_an_absent_tenant_is_not_found(actors: Actors) -> None:
+def test_an_absent_tenant_is_not_found(factory: Factory) -> None:
     with pytest.raises(NotFound):
-        change_state(actors, new_id(), TenantState.SCREENING)
+        factory.change_state(new_id(), TenantState.SCREENING)
 
 
 @pytest.mark.parametrize(
     "statement", ["UPDATE tenant_state_change SET reason = 'x'", "DELETE FROM tenant_state_change"]
 )
-def test_the_history_of_state_changes_cannot_be_changed(actors: Actors, statement: str) -> None:
-    change_state(actors, kumamoto_city(actors), TenantState.SCREENING)
+def test_the_history_of_state_changes_cannot_be_changed(factory: Factory, statement: str) -> None:
+    factory.change_state(factory.kumamoto_city(), TenantState.SCREENING)
 
     with tenant_scope(OPERATOR), pytest.raises(Exception, match="permission denied"):
         db.session.execute(text(statement))
 
 
-def test_membership_is_read_in_japan(actors: Actors) -> None:
+def test_membership_is_read_in_japan(factory: Factory) -> None:
     """15:00 UTC on 31 March is 1 April in Japan: the day a move takes effect when nothing else is said."""
-    tenant_id = kumamoto_city(actors)
+    tenant_id = factory.kumamoto_city()
 
     with clock.at(datetime(2026, 3, 31, 15, 0, tzinfo=UTC)):
-        change_state(actors, tenant_id, TenantState.SCREENING)
+        factory.change_state(tenant_id, TenantState.SCREENING)
 
     with tenant_scope(OPERATOR):
         assert queries.state_changes(db.session(), tenant_id)[0].effective_on == date(2026, 4, 1)

@@ -29,16 +29,8 @@ from tenancy.tenants.commands import (
 )
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantState
 from tests.actors import Actors
-from tests.tenancy.factories import (
-    TO_PROVISIONING,
-    accept,
-    aso_city,
-    change_state,
-    kumamoto_city,
-    publish,
-    recorded,
-    rows,
-)
+from tests.database_rows import recorded, rows
+from tests.factories import TO_PROVISIONING, Factory
 
 CENSUS = date(2020, 10, 1)
 
@@ -64,8 +56,8 @@ def _figure(
         return directory.statistic_values(db.session(), kind, [tenant_id], on).get(tenant_id)
 
 
-def test_the_newest_figure_not_after_the_day_counts(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_the_newest_figure_not_after_the_day_counts(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     _record(actors, tenant_id, "740822", date(2015, 10, 1))
     _record(actors, tenant_id, "738865")
 
@@ -73,8 +65,8 @@ def test_the_newest_figure_not_after_the_day_counts(actors: Actors) -> None:
     assert [getattr(_figure(tenant_id, on), "value", None) for on in (date(2020, 9, 30), CENSUS)] == [740822, 738865]
 
 
-def test_a_correction_supersedes_and_the_first_figure_stays(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_correction_supersedes_and_the_first_figure_stays(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     first = _record(actors, tenant_id, "738864")
     second = _record(actors, tenant_id, "738865", source="国勢調査（訂正）")
 
@@ -87,8 +79,8 @@ def test_a_correction_supersedes_and_the_first_figure_stays(actors: Actors) -> N
     assert len(rows("statistic")) == 2
 
 
-def test_a_figure_is_exact_to_its_last_digit(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_figure_is_exact_to_its_last_digit(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     _record(actors, tenant_id, "390.32", kind=StatisticKind.AREA_KM2)
     _record(actors, tenant_id, "0.70", date(2022, 3, 31), kind=StatisticKind.FISCAL_INDEX)
 
@@ -99,8 +91,8 @@ def test_a_figure_is_exact_to_its_last_digit(actors: Actors) -> None:
 
 
 @pytest.mark.parametrize("value", ["-1", "１２３", "1e3", "NaN", "Infinity", "1_000", "+5", " 12", "0.5", "", "٣", "²"])
-def test_what_is_no_figure_is_refused_and_leaves_nothing(actors: Actors, value: str) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_what_is_no_figure_is_refused_and_leaves_nothing(actors: Actors, factory: Factory, value: str) -> None:
+    tenant_id = factory.kumamoto_city()
 
     with pytest.raises(Invalid) as refusal:
         _record(actors, tenant_id, value)
@@ -111,8 +103,8 @@ def test_what_is_no_figure_is_refused_and_leaves_nothing(actors: Actors, value: 
 
 
 @pytest.mark.parametrize("day", [date(1988, 12, 31), date(2199, 1, 1)])
-def test_a_figure_of_an_impossible_day_is_refused(actors: Actors, day: date) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_figure_of_an_impossible_day_is_refused(actors: Actors, factory: Factory, day: date) -> None:
+    tenant_id = factory.kumamoto_city()
 
     with pytest.raises(Invalid) as refusal:
         _record(actors, tenant_id, "1", day)
@@ -122,15 +114,15 @@ def test_a_figure_of_an_impossible_day_is_refused(actors: Actors, day: date) -> 
 
 
 @pytest.mark.parametrize("statement", ["UPDATE statistic SET value = '1'", "DELETE FROM statistic"])
-def test_a_figure_cannot_be_edited_in_the_database(actors: Actors, statement: str) -> None:
-    _record(actors, kumamoto_city(actors), "738865")
+def test_a_figure_cannot_be_edited_in_the_database(actors: Actors, factory: Factory, statement: str) -> None:
+    _record(actors, factory.kumamoto_city(), "738865")
 
     with tenant_scope(OPERATOR), pytest.raises(Exception, match="permission denied"):
         db.session.execute(text(statement))
 
 
-def test_a_municipality_cannot_change_its_own_figures(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_municipality_cannot_change_its_own_figures(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     command = RecordStatistic(
         tenant_id=tenant_id, kind=StatisticKind.POPULATION, value="1", basis_date=CENSUS, source="自己申告"
     )
@@ -141,8 +133,8 @@ def test_a_municipality_cannot_change_its_own_figures(actors: Actors) -> None:
     assert rows("statistic") == []
 
 
-def test_a_cohort_plans_the_first_day_of_its_fiscal_year(actors: Actors) -> None:
-    kumamoto, aso = kumamoto_city(actors), aso_city(actors)
+def test_a_cohort_plans_the_first_day_of_its_fiscal_year(actors: Actors, factory: Factory) -> None:
+    kumamoto, aso = factory.kumamoto_city(), factory.aso_city()
     command = DefineCohort(name="r7", label="令和7年度参加", fiscal_year=2025, tenant_ids=(kumamoto,))
 
     assert define_cohort(command, actor=actors.onboarding).added == 1
@@ -160,8 +152,8 @@ def test_a_cohort_plans_the_first_day_of_its_fiscal_year(actors: Actors) -> None
     assert len([row for row in recorded("cohort.defined") if row.tenant_id == kumamoto]) == 1
 
 
-def test_a_cohort_is_refused_what_it_cannot_be_and_nothing_changes(actors: Actors) -> None:
-    kumamoto = kumamoto_city(actors)
+def test_a_cohort_is_refused_what_it_cannot_be_and_nothing_changes(actors: Actors, factory: Factory) -> None:
+    kumamoto = factory.kumamoto_city()
     define_cohort(
         DefineCohort(name="r7", label="令和7年度参加", fiscal_year=2025, tenant_ids=(kumamoto,)),
         actor=actors.onboarding,
@@ -201,8 +193,8 @@ def _contact(tenant_id: UUID, **other: str) -> RecordContact:
     )
 
 
-def test_a_contact_replaces_the_one_before_and_can_be_removed(actors: Actors) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_a_contact_replaces_the_one_before_and_can_be_removed(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
     owner = actors.municipal(tenant_id, Role.TENANT_OWNER)
     first = record_contact(_contact(tenant_id), actor=owner)
 
@@ -221,8 +213,8 @@ def test_a_contact_replaces_the_one_before_and_can_be_removed(actors: Actors) ->
 @pytest.mark.parametrize(
     "email", ["", "joho", "joho@localhost", "јoho@city.lg.jp", "joho@городе.jp", "a..b@c.jp", "a@b.jp.", "a@b.jp\n"]
 )
-def test_an_address_that_is_none_is_refused(actors: Actors, email: str) -> None:
-    tenant_id = kumamoto_city(actors)
+def test_an_address_that_is_none_is_refused(actors: Actors, factory: Factory, email: str) -> None:
+    tenant_id = factory.kumamoto_city()
 
     with pytest.raises(Invalid) as refusal:
         record_contact(_contact(tenant_id, email=email), actor=actors.onboarding)
@@ -231,19 +223,19 @@ def test_an_address_that_is_none_is_refused(actors: Actors, email: str) -> None:
     assert rows("contact") == []
 
 
-def test_who_bears_the_cost_of_a_year(actors: Actors) -> None:
-    version = publish(actors)
-    kumamoto, aso = kumamoto_city(actors), aso_city(actors)
-    accept(actors, kumamoto, version)
-    change_state(actors, kumamoto, *TO_PROVISIONING)
-    change_state(actors, kumamoto, TenantState.ACTIVE, on=date(2025, 10, 1))
-    change_state(actors, aso, *TO_PROVISIONING)
+def test_who_bears_the_cost_of_a_year(factory: Factory) -> None:
+    version = factory.publish()
+    kumamoto, aso = factory.kumamoto_city(), factory.aso_city()
+    factory.accept(kumamoto, version)
+    factory.change_state(kumamoto, *TO_PROVISIONING)
+    factory.change_state(kumamoto, TenantState.ACTIVE, on=date(2025, 10, 1))
+    factory.change_state(aso, *TO_PROVISIONING)
 
     with tenant_scope(OPERATOR):
         session = db.session()
         years = {year: [facts.id for facts in directory.members_of_year(session, year)] for year in (2024, 2025, 2026)}
     assert years == {2024: [], 2025: [kumamoto], 2026: [kumamoto]}
-    change_state(actors, kumamoto, TenantState.SUSPENDED)
+    factory.change_state(kumamoto, TenantState.SUSPENDED)
     with tenant_scope(OPERATOR):
         assert [facts.id for facts in directory.members_of_year(db.session(), 2026)] == [kumamoto]
 
