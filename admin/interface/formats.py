@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import month_name
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
@@ -55,6 +56,11 @@ def count(number: int | None) -> str:
 def limit(value: int | None) -> str:
     """The value of a quota; the word for unlimited where it is None."""
     return either(*UNLIMITED) if value is None else count(value)
+
+
+def limit_in(quotas: Mapping[str, int | None], dimension: str) -> str:
+    """The value of a dimension among quotas; ― where they have none for it."""
+    return limit(quotas[dimension]) if dimension in quotas else NO_VALUE
 
 
 def percent(share: Fraction | None) -> str:
@@ -160,6 +166,7 @@ def init_formats(app: Flask) -> None:
         yen=yen,
         count=count,
         limit=limit,
+        limit_in=limit_in,
         percent=percent,
         exact=exact,
         decimal_text=decimal_text,
