@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 from admin.core.guard import requires
 from admin.core.language import either, gettext
 from admin.interface.downloads import table_response
+from admin.interface.forms import Form
 from admin.interface.labels import actor_label, event_label, label_of, permission_label
 from admin.interface.lists import query_date, query_enum, query_uuid
 from admin.interface.pages import render_page, session
@@ -35,16 +36,20 @@ def audit() -> tuple[str, int]:
     """The newest first, 50 at a time; the next page begins below the last event of this one."""
     found = events_page(session(), query_part(), **_filters())
     page = found.items
+    names = ("event", "outcome", "since", "until")
+    chosen = Form.initial(**{name: request.args.get(name, "").strip() for name in names})
+    for name in ("since", "until"):
+        chosen.day(name)
     return render_page(
         "audit/audit",
         events=page,
         names=names_of_actors(page),
         tenants=names_of_tenants(session(), [event.tenant_id for event in page]),
         next_cursor=next_cursor(found),
-        event_choices=sorted(Event),
+        event_choices=[(event.value, event_label(event)) for event in sorted(Event)],
         outcomes=list(AuditOutcome),
         query=request.args,
-        invalid_dates=[name for name in ("since", "until") if request.args.get(name) and query_date(name) is None],
+        filter=chosen,
     )
 
 
