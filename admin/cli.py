@@ -32,6 +32,7 @@ FORMER_COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
 FORMER_OPTIONS: Final[Mapping[tuple[str, ...], Mapping[str, str]]] = {
     ("ledger", "reverse"): {"--why": "--reason"},
     ("quota", "decide"): {"--why": "--reason"},
+    ("tenant", "edit"): {"--without": "--clear"},
     ("tenant", "import"): {"--source-of-figures": "--source-of-statistics"},
 }
 """Command → its options as version 0.1.0 had them → as they are now."""

@@ -116,6 +116,11 @@ class DeclaredField:
         """The option of the command line: `--fiscal-year`."""
         return "--" + (self.input.option or self.name).replace("_", "-")
 
+    @property
+    def is_file(self) -> bool:
+        """Whether the command line takes it from a file."""
+        return self.field_type.is_document or self.control is Control.FILE
+
     def options(self, session: Session | None, language: Language) -> list[tuple[str, str]]:
         """Value and wording of each choice; empty for a field that is typed."""
         if self.input.choices is not None and session is not None:

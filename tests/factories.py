@@ -29,6 +29,7 @@ from governance import grants
 from governance.actors import Actor, ActorKind
 from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
 from governance.commands import system_transaction
+from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
@@ -175,7 +176,8 @@ class Factory:
     ) -> UUID:
         """An applicant; of a municipality, the kind is what its name ends with. A population is of the census."""
         tenant_id = register_tenant(
-            RegisterTenant(
+            build_command(
+                RegisterTenant,
                 code=code,
                 name=name,
                 kana=kana,

@@ -72,13 +72,13 @@ FEATURES: Final[tuple[Feature, ...]] = (
     ),
     Feature(
         "tenants",
-        pages=("pages", "edit_pages", "fact_pages", "import_pages"),
+        pages=("pages", "import_pages"),
         api=True,
         cli={
             "operator": _cli(
                 "tenants.operator_cli:operator", "運営者（県） / The operator, with whom an installation begins."
             ),
-            "tenant": _cli("tenants.edit_cli:tenant", "参加団体 / Tenants."),
+            "tenant": _cli("tenants.cli:tenant", "参加団体 / Tenants."),
         },
     ),
     Feature(

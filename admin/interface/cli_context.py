@@ -22,7 +22,6 @@ from governance.actors import Actor, command_line_actor
 from governance.commands import require, system_transaction
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import DependencyUnavailable, message
-from governance.permissions import Permission
 from tenancy import directory
 
 CLI_DATABASE_UNAVAILABLE = message(
@@ -48,12 +47,6 @@ class CliContext:
             return command_line_actor(directory.operator(session).id)
 
 
-def _required_permission() -> Permission:
-    """What the running command asks."""
-    running = click.get_current_context()
-    return permission_of(running.command_path.partition(" ")[2], running.command)
-
-
 @contextmanager
 def app_context() -> Iterator[CliContext]:
     """Enter the application as the environment describes it. An unreachable database raises DependencyUnavailable."""
@@ -64,7 +57,7 @@ def app_context() -> Iterator[CliContext]:
     with app.app_context():
         try:
             # The roles at the machine are the same before anybody is registered, so no row is asked for them.
-            require(command_line_actor(UUID(int=0)), _required_permission())
+            require(command_line_actor(UUID(int=0)), permission_of(click.get_current_context().command))
             yield CliContext(settings, app)
         except (OperationalError, InterfaceError) as error:
             raise DependencyUnavailable(CLI_DATABASE_UNAVAILABLE) from error

@@ -7,25 +7,27 @@ of both: where a figure moved meanwhile, it is shown again instead of carried ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
-from admin.core.language import current_language
+from admin.core.language import current_language, gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress
 from admin.interface.forms import MAX_LENGTH, NOT_OFFERED, Form
 from admin.interface.pages import render_page, session, settings
 from governance.commands import Command
 from governance.declaration import INVALID_FIELD, DeclaredField, InvalidCommand, declared_fields, read_command
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import DomainError, Invalid, Language
+from governance.kernel.errors import DomainError, Invalid, Stale
 from governance.kernel.field_type import Control
 
 MAX_FILE_LENGTH: Final = 1_000_000
 SHOWN_DIGEST: Final = "shown_digest"
+CODE_TYPED: Final = "code_typed"
 
 CommandT = TypeVar("CommandT", bound=Command)
 
@@ -74,28 +76,29 @@ def _form_view(entry_point: EntryPoint, page: PageAddress) -> Any:
     @requires(entry_point.handler.permission)
     def view(**given: Any) -> AnyResponse | tuple[str, int]:
         # Outside the form's own errors: an address about what is not there is a 404, whatever was typed.
-        about = page.about(session(), given, current_language()) if page.about else FormContext()
-        fields = entry_point.fields(without=tuple(given))
+        asked = _Asked(entry_point, page, given)
         if request.method == "GET":
-            return _render_form(entry_point, page, fields, given, about, _initial(page, fields, given))
+            return asked.render_form(asked.initial())
         form = Form.from_request()
-        texts = _texts(form, fields)
+        texts = _texts(form, [*asked.fields, *asked.kept])
         if form.step == "enter":
-            return _render_form(entry_point, page, fields, given, about, form)
+            return asked.render_form(form)
         try:
             filled = entry_point.fill(settings())
             command = read_command(entry_point.command_type, texts, typed=True, given={**given, **filled})
-            if (not_offered := _not_offered(fields, texts)) and not _is_done(entry_point, command, form):
+            if (not_offered := asked.not_offered(texts)) and not _is_done(entry_point, command, form):
                 raise InvalidCommand(not_offered)
             if not form.is_final:
-                return _render_review(entry_point, page, fields, command, about, form)
+                return asked.render_review(form, command)
             if _has_changed(entry_point, page, command, form):
-                return _render_review(entry_point, page, fields, command, about, form, has_changed=True)
+                return asked.render_review(form, command, has_changed=True)
+            if not asked.is_confirmed(form, command):
+                return asked.render_review(form, command)
             result = entry_point.handler(command, actor=current_actor(), key=form.key)
         except DomainError as refusal:
             for error in refusal.errors if isinstance(refusal, InvalidCommand) else (refusal,):
-                form.add_error(_worded(error, fields))
-            return _render_form(entry_point, page, fields, given, about, form)
+                form.add_error(_worded(error, asked.fields))
+            return asked.render_form(form, is_stale=isinstance(refusal, Stale))
         return redirect(page.then(command, result), 303)
 
     view.__name__ = page.endpoint
@@ -103,11 +106,120 @@ def _form_view(entry_point: EntryPoint, page: PageAddress) -> Any:
     return view
 
 
-def _initial(page: PageAddress, fields: Iterable[DeclaredField], given: Mapping[str, Any]) -> Form:
-    """What the form proposes: what the page knows, else the address's query, the field's own proposal, its default."""
-    known = page.start(session(), given) if page.start else {}
-    values = {one.name: _proposed(one, known) for one in fields}
-    return Form.initial(**values)
+class _Asked:
+    """What one request's form asks for: the fields a person enters, those it keeps hidden, and what is shown beside."""
+
+    def __init__(self, entry_point: EntryPoint, page: PageAddress, given: Mapping[str, Any]) -> None:
+        self.entry_point, self.page, self.given = entry_point, page, given
+        self.language = current_language()
+        self.about = page.about(session(), given, self.language) if page.about else FormContext()
+        self.record = self._present_record()
+        self.fields = entry_point.fields(without=tuple(given))
+        self.kept = [
+            one
+            for one in declared_fields(entry_point.command_type)
+            if one.name in self.record and one.name in entry_point.hidden
+        ]
+
+    def _present_record(self) -> Mapping[str, object]:
+        return self.entry_point.record(session(), self.given) if self.entry_point.record else {}
+
+    def initial(self) -> Form:
+        """What is proposed: what the page knows, else the address's query, the field's own proposal, its default."""
+        known = dict(self.record) | dict(self.page.start(session(), self.given) if self.page.start else {})
+        return Form.initial(**{one.name: _proposed(one, known) for one in [*self.fields, *self.kept]})
+
+    def options(self, one: DeclaredField) -> Sequence[tuple[str, str]]:
+        """Value and wording of each choice that this actor has for the field."""
+        if one.name in self.page.choices:
+            return self.page.choices[one.name](session(), self.given, self.language)
+        return one.options(session(), self.language)
+
+    def _has_own_choices(self, one: DeclaredField) -> bool:
+        return one.input.choices is not None or one.name in self.page.choices
+
+    def not_offered(self, texts: Mapping[str, Any]) -> list[Invalid]:
+        """A choice not among those this actor has. The command would refuse it, too, without naming the choice."""
+        refused = []
+        for one in self.fields:
+            if self._has_own_choices(one) and (given := texts.get(one.name)):
+                offered = {value for value, _ in self.options(one)}
+                if not offered.issuperset(given if one.is_list else [given]):
+                    refused.append(Invalid(NOT_OFFERED, field=one.name))
+        return refused
+
+    def _confirm_text(self, command: Command) -> str:
+        """What must be typed to confirm; empty for nothing."""
+        return self.page.confirm_text(session(), command) if self.page.confirm_text else ""
+
+    def is_confirmed(self, form: Form, command: Command) -> bool:
+        """Whether what must be typed was typed; if not, `form` has the error."""
+        if expected := self._confirm_text(command):
+            form.values.setdefault(CODE_TYPED, "")
+            form.confirm_text(CODE_TYPED, expected)
+        return form.is_valid
+
+    def render_form(self, form: Form, *, is_stale: bool = False) -> tuple[str, int]:
+        meanwhile: Sequence[Fact] = ()
+        if is_stale and self.kept:
+            # What was typed stays; sent once more, it is an edit of the record as it is now.
+            present = self._present_record()
+            form.values |= {one.name: str(present[one.name]) for one in self.kept}
+            form.errors = [replace(error, name="") for error in form.errors]
+            meanwhile = self.page.meanwhile(session(), self.given) if self.page.meanwhile else ()
+        inputs = [(one, self.options(one)) for one in self.fields]
+        return render_page(
+            "interface/command_form",
+            form=form,
+            title=self.entry_point.label.text(self.language),
+            intro=self.page.intro.text(self.language),
+            back=self._back(),
+            about=self.about,
+            meanwhile=meanwhile,
+            inputs=inputs,
+            missing=[
+                one
+                for one, options in inputs
+                if one.is_required and not one.is_list and not options and self._has_own_choices(one)
+            ],
+            kept=[one.name for one in self.kept],
+            button=self.entry_point.button.text(self.language),
+            page=self.page,
+        )
+
+    def render_review(self, form: Form, command: Command, *, has_changed: bool = False) -> tuple[str, int]:
+        more = self.page.consequences(session(), command, self.language) if self.page.consequences else FormContext()
+        form.values[SHOWN_DIGEST] = _digest(self.page, command)
+        entered = [self._fact(one, command) for one in self.fields if not self._is_unchanged(one, command)]
+        unchanged = () if entered or not self.record else (gettext("There are no changes."),)
+        return render_page(
+            "interface/command_review",
+            form=form,
+            title=self.entry_point.label.text(self.language),
+            intro=self.page.review_intro.text(self.language),
+            facts=[*self.about.facts, *entered, *more.facts],
+            warnings=[*self.about.warnings, *more.warnings, *unchanged],
+            button=self.entry_point.button.text(self.language),
+            page=self.page,
+            has_changed=has_changed,
+            confirm_text=self._confirm_text(command),
+        )
+
+    def _is_unchanged(self, one: DeclaredField, command: Command) -> bool:
+        return one.name in self.record and self.record[one.name] == getattr(command, one.name)
+
+    def _fact(self, one: DeclaredField, command: Command) -> Fact:
+        """A field as it was read; of a record's field what it was, too."""
+        shown = one.show(getattr(command, one.name), self.language, session())
+        if one.name in self.record:
+            shown = f"{one.show(self.record[one.name], self.language, session())} → {shown}"
+        return Fact(one.input.label.text(self.language), shown)
+
+    def _back(self) -> tuple[str, str] | None:
+        if self.page.back is None:
+            return None
+        label, address = self.page.back(self.given)
+        return label.text(self.language), address
 
 
 def _proposed(one: DeclaredField, known: Mapping[str, object]) -> object:
@@ -128,7 +240,8 @@ def _texts(form: Form, fields: Iterable[DeclaredField]) -> dict[str, Any]:
     texts: dict[str, Any] = {}
     for one in fields:
         if one.is_list:
-            chosen = [text for text in request.form.getlist(one.name) if text]
+            # Ticked boxes come one by one, a confirm page's hidden field as one text.
+            chosen = [part for text in request.form.getlist(one.name) for part in text.split(",") if part]
             form.values[one.name] = ",".join(chosen)
             texts[one.name] = chosen
             continue
@@ -143,65 +256,6 @@ def _texts(form: Form, fields: Iterable[DeclaredField]) -> dict[str, Any]:
     return texts
 
 
-def _render_form(
-    entry_point: EntryPoint,
-    page: PageAddress,
-    fields: list[DeclaredField],
-    given: Mapping[str, Any],
-    about: FormContext,
-    form: Form,
-) -> tuple[str, int]:
-    language = current_language()
-    return render_page(
-        "interface/command_form",
-        form=form,
-        title=entry_point.label.text(language),
-        intro=page.intro.text(language),
-        back=_back(page, given, language),
-        about=about,
-        inputs=[(one, one.options(session(), language)) for one in fields],
-        button=entry_point.button.text(language),
-        page=page,
-    )
-
-
-def _render_review(
-    entry_point: EntryPoint,
-    page: PageAddress,
-    fields: list[DeclaredField],
-    command: Command,
-    about: FormContext,
-    form: Form,
-    *,
-    has_changed: bool = False,
-) -> tuple[str, int]:
-    language = current_language()
-    more = page.consequences(session(), command, language) if page.consequences else FormContext()
-    form.values[SHOWN_DIGEST] = _digest(page, command)
-    entered = [
-        Fact(one.input.label.text(language), one.show(getattr(command, one.name), language, session()))
-        for one in fields
-    ]
-    return render_page(
-        "interface/command_review",
-        form=form,
-        title=entry_point.label.text(language),
-        intro=page.review_intro.text(language),
-        facts=[*about.facts, *entered, *more.facts],
-        warnings=[*about.warnings, *more.warnings],
-        button=entry_point.button.text(language),
-        page=page,
-        has_changed=has_changed,
-    )
-
-
-def _back(page: PageAddress, given: Mapping[str, Any], language: Language) -> tuple[str, str] | None:
-    if page.back is None:
-        return None
-    label, address = page.back(given)
-    return label.text(language), address
-
-
 def _has_changed(entry_point: EntryPoint, page: PageAddress, command: Command, form: Form) -> bool:
     """Whether what was confirmed is no longer what would be done. What was done with this key already stays done."""
     shown = form.values.pop(SHOWN_DIGEST, "")
@@ -211,17 +265,6 @@ def _has_changed(entry_point: EntryPoint, page: PageAddress, command: Command, f
 def _is_done(entry_point: EntryPoint, command: Command, form: Form) -> bool:
     """Whether this form was carried out before: the second of two clicks."""
     return entry_point.handler.previous_result(command, actor=current_actor(), key=form.key) is not None
-
-
-def _not_offered(fields: Iterable[DeclaredField], texts: Mapping[str, Any]) -> list[Invalid]:
-    """A choice that is not among those this actor has. The command would refuse it, too, without naming the choice."""
-    refused = []
-    for one in fields:
-        if one.input.choices is not None and (given := texts.get(one.name)):
-            offered = {value for value, _ in one.options(session(), current_language())}
-            if not offered.issuperset(given if one.is_list else [given]):
-                refused.append(Invalid(NOT_OFFERED, field=one.name))
-    return refused
 
 
 def _worded(error: DomainError, fields: Iterable[DeclaredField]) -> DomainError:

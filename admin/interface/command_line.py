@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, BinaryIO, Final, Protocol, TypeVar
 from uuid import UUID
 
 import click
@@ -17,11 +17,11 @@ from pydantic import BaseModel
 
 from admin.interface.cli_context import CliContext, app_context
 from admin.interface.entry_points import EntryPoint
-from admin.interface.option_names import FILE_TOO_LARGE
 from admin.interface.output import Answer, handle_errors, print_answer
 from admin.interface.paging import command_part, page_options
 from admin.interface.param_types import as_json_option, find_tenant_id, print_result
 from admin.interface.permitted import PermittedCommand
+from governance.actors import Actor
 from governance.commands import Command, CommandHandler, Result, system_transaction
 from governance.declaration import DeclaredField, declared_field, read_command
 from governance.kernel.database import OPERATOR
@@ -33,6 +33,11 @@ from governance.kernel.strict_json import read_json
 from governance.permissions import Permission
 
 MAX_FILE_BYTES: Final = 2**20
+FILE_TOO_LARGE: Final = message(
+    "cli.file_too_large",
+    ja="ファイルは {most} バイト以下にしてください。",
+    en="The file may have at most {most} bytes.",
+)
 NOT_UTF8: Final = message(
     "cli.not_utf8", ja="ファイルを UTF-8 として読めません。", en="The file cannot be read as UTF-8."
 )
@@ -50,13 +55,13 @@ class Transport(Protocol):
 
 
 class InProcess:
-    """Execution in this process, as whoever sits at the operator's machine."""
+    """Execution in this process, as `actor` or else as the person at the operator's machine."""
 
-    def __init__(self, context: CliContext) -> None:
-        self._context = context
+    def __init__(self, context: CliContext, actor: Actor | None = None) -> None:
+        self._actor = actor or context.actor
 
     def execute(self, handler: CommandHandler[Any, Any], command: Command, key: str) -> Result:
-        result: Result = handler(command, actor=self._context.actor, key=key)
+        result: Result = handler(command, actor=self._actor, key=key)
         return result
 
 
@@ -79,7 +84,7 @@ class CommandGroup(click.Group):
         def add(function: QueryT) -> QueryT:
             @wraps(function)
             def callback(*, as_json: bool, **typed: Any) -> None:
-                with app_context(), system_transaction(OPERATOR) as session:
+                with spelled(), app_context(), system_transaction(OPERATOR) as session:
                     part = [command_part(typed.pop("limit"), typed.pop("after"))] if paged else []
                     found = function(session, *part, **typed)
                 print_answer(found, as_json)
@@ -103,15 +108,20 @@ def command_group(name: str, help_text: str, entry_points: Iterable[EntryPoint] 
 
 
 def derive_command(entry_point: EntryPoint) -> click.Command:
-    """The click command of an entry point: positional arguments, an option a field, `--key` and `--json`."""
+    """The click command of an entry point: positional arguments, an option a field, `--key` and `--json`.
+
+    Where the entry point has a record, an option that is not given stands for the record's value, and `--clear` for
+    null.
+    """
     address = entry_point.cli
     if address is None:
         raise ValueError(f"{entry_point.handler.name} has no command line")
+    record = entry_point.record
     fields = entry_point.fields(without=address.arguments)
     positional = [declared_field(entry_point.command_type, name) for name in address.arguments]
     params: list[click.Parameter] = [_argument(one) for one in positional]
     for one in fields:
-        params.append(_option(one))
+        params.append(_option(one, is_required=one.is_required and record is None))
         params += [
             click.Option(
                 [f"--{former}", f"{_FORMER}{one.name}"],
@@ -121,29 +131,42 @@ def derive_command(entry_point: EntryPoint) -> click.Command:
             )
             for former in one.input.former
         ]
+    clearable = {name: one.name for one in fields if one.is_optional for name in (one.option[2:], *one.input.former)}
+    if record is not None:
+        choice = click.Choice(list(clearable))
+        params.append(click.Option(["--clear"], multiple=True, type=choice, help="空にする項目 / Empty this field."))
     params.append(
         click.Option(["--key"], help="同じ依頼を一度だけ行うためのキー / Idempotency key: the same key counts once.")
     )
 
     def callback(**typed: Any) -> None:
         as_json, key = typed.pop("as_json"), typed.pop("key") or str(new_id())
-        texts = _texts(entry_point, [*positional, *fields], typed)
-        with _spelled(entry_point), app_context() as context:
+        with spelled(), app_context() as context:
+            texts = _texts([*positional, *fields], typed, has_record=record is not None)
+            for cleared in typed.get("clear", ()):
+                if clearable[cleared] in texts:
+                    raise click.BadOptionUsage("--clear", f"--{cleared} is given and cleared at the same time")
+                texts[clearable[cleared]] = None
             given = entry_point.fill(context.settings)
             for name in _TENANTS & texts.keys():
                 codes = texts.pop(name)
                 given[name] = _tenant_ids(name, codes) if isinstance(codes, list) else find_tenant_id(codes, field=name)
+            if record is not None:
+                with system_transaction(OPERATOR) as session:
+                    texts = {**record(session, given), **texts}
             command = read_command(entry_point.command_type, texts, typed=True, given=given)
-            result = InProcess(context).execute(entry_point.handler, command, key)
+            actor = address.actor(context, command) if address.actor else None
+            result = InProcess(context, actor).execute(entry_point.handler, command, key)
         click.echo(f"key: {key}", err=True)
         print_result(result.model_dump(mode="json"), as_json)
 
+    hints = [f"{_metavar(one)}: {one.input.hint.en}" for one in positional if one.input.hint and one.input.hint.en]
     made = PermittedCommand(
         address.name,
         permission=entry_point.handler.permission,
         callback=handle_errors(callback),
         params=params,
-        help=f"{entry_point.label.ja} / {entry_point.label.en}.",
+        help="\n\n".join([f"{entry_point.label.ja} / {entry_point.label.en}.", *hints]),
     )
     as_json_option(made)
     return made
@@ -158,17 +181,17 @@ def _tenant_ids(field: str, codes: Iterable[str]) -> list[UUID]:
 
 
 def _argument(one: DeclaredField) -> click.Argument:
-    kind = click.File("rb") if one.control is Control.FILE else _choice(one)
-    return click.Argument([one.name], type=kind, metavar="FILE|-" if one.control is Control.FILE else _metavar(one))
+    kind = click.File("rb") if one.is_file else _choice(one)
+    return click.Argument([one.name], type=kind, metavar="FILE|-" if one.is_file else _metavar(one))
 
 
-def _option(one: DeclaredField) -> click.Option:
+def _option(one: DeclaredField, *, is_required: bool) -> click.Option:
     name = one.option
-    required = one.is_required and not one.input.former
+    required = is_required and not one.input.former
     words = ". ".join(text for text in (f"{one.input.ja} / {one.input.en}", one.hint.en) if text)
     if one.control is Control.YES_NO:
         return click.Option([f"{name}/--no-{name[2:]}", one.name], default=None, help=words)
-    if one.control is Control.FILE:
+    if one.is_file:
         return click.Option([name, one.name], type=click.File("rb"), metavar="FILE|-", required=required, help=words)
     if one.is_map:
         return click.Option([name, one.name], type=(str, str), multiple=True, required=required, help=words)
@@ -186,7 +209,7 @@ def _choice(one: DeclaredField) -> click.ParamType[Any] | None:
     return None if one.enum is None else click.Choice([str(member.value) for member in one.enum])
 
 
-def _texts(entry_point: EntryPoint, fields: Iterable[DeclaredField], typed: Mapping[str, Any]) -> dict[str, Any]:
+def _texts(fields: Iterable[DeclaredField], typed: Mapping[str, Any], *, has_record: bool) -> dict[str, Any]:
     """The typed texts by field. A former option is taken with a notice; what was not given is left out."""
     texts: dict[str, Any] = {}
     for one in fields:
@@ -197,9 +220,9 @@ def _texts(entry_point: EntryPoint, fields: Iterable[DeclaredField], typed: Mapp
             value = former
         if value is None or value == ():
             # A field that allows null and has no default is null where it was not given.
-            if one.is_optional and one.info.is_required():
+            if one.is_optional and one.info.is_required() and not has_record:
                 texts[one.name] = None
-        elif one.control is Control.FILE:
+        elif one.is_file:
             texts[one.name] = _file(one, value)
         elif one.is_map:
             texts[one.name] = dict(value)
@@ -211,9 +234,7 @@ def _texts(entry_point: EntryPoint, fields: Iterable[DeclaredField], typed: Mapp
 
 
 def _file(one: DeclaredField, source: Any) -> Any:
-    content: bytes = source.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise Invalid(FILE_TOO_LARGE, field=one.name, most=MAX_FILE_BYTES)
+    content = read_file(source, field=one.name)
     if one.is_map or (isinstance(one.info.annotation, type) and issubclass(one.info.annotation, BaseModel)):
         return read_json(content)
     try:
@@ -225,23 +246,33 @@ def _file(one: DeclaredField, source: Any) -> Any:
         raise Invalid(NOT_UTF8, field=one.name) from None
 
 
+def read_file(source: BinaryIO, *, field: str, most: int = MAX_FILE_BYTES) -> bytes:
+    """The whole of a file that was named on the command line. Raises Invalid when it is longer than `most` bytes."""
+    content = source.read(most + 1)
+    if len(content) > most:
+        raise Invalid(FILE_TOO_LARGE, field=field, most=most)
+    return content
+
+
 @contextmanager
-def _spelled(entry_point: EntryPoint) -> Iterator[None]:
-    """A refusal names the option or argument that was typed, as `--yen` or `FISCAL_YEAR`."""
+def spelled(*, default: str | None = None) -> Iterator[None]:
+    """What is refused meanwhile names the option or argument that was typed: `--yen`, `FISCAL_YEAR`, `CODE`.
+
+    `default` is what an Invalid is about that names no field.
+    """
     try:
         yield
     except DomainError as refusal:
-        raise refusal.renamed(lambda field: _typed_name(entry_point, field)) from refusal
+        if refusal.field is None and isinstance(refusal, Invalid):
+            raise refusal.at(default) from refusal
+        raise refusal.renamed(_typed_name) from refusal
 
 
-def _typed_name(entry_point: EntryPoint, field: str) -> str:
-    """The option or argument that fills this field; the field itself where a person types none."""
-    if entry_point.cli is None:
-        return field
+def _typed_name(field: str) -> str:
+    """The option or argument of the running command that fills this field; the field itself where none does."""
     root, dot, rest = field.partition(".")
-    if root in entry_point.cli.arguments:
-        one = declared_field(entry_point.command_type, root)
-        return ("FILE" if one.control is Control.FILE else _metavar(one)) + dot + rest
-    if root in entry_point.command_type.model_fields:
-        return declared_field(entry_point.command_type, root).option + dot + rest
+    for param in click.get_current_context().command.params:
+        if param.name == root:
+            name = param.opts[0] if isinstance(param, click.Option) else param.human_readable_name.removesuffix("|-")
+            return name + dot + rest
     return field

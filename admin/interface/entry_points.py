@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy.orm import Session
 
 from admin.operations.settings import Settings
+from governance.actors import Actor
 from governance.commands import Command, CommandHandler, Result
 from governance.declaration import DeclaredField, declared_fields
 from governance.kernel.errors import Language
@@ -52,11 +53,13 @@ class ApiAddress:
 class CliAddress:
     """How the command line takes it: `path` such as "cost record", then the positional arguments in order.
 
-    `arguments` names the field of each argument; the tenant's is given as its code or id.
+    `arguments` names the field of each argument; the tenant's is given as its code or id. `actor` says who acts, given
+    the CliContext and the command, where it is not simply the person at the operator's machine.
     """
 
     path: str
     arguments: tuple[str, ...]
+    actor: Callable[[Any, Any], Actor] | None = None
 
     @property
     def group(self) -> str:
@@ -71,9 +74,11 @@ class CliAddress:
 class PageAddress:
     """Where the console asks for it, and where it goes afterwards.
 
-    `rule` is a Flask rule whose converters fill fields of the same name. `about` is given the session and those
-    fields, `consequences` the session and the whole command; `then` the command and its result, and gives an address.
-    Without `is_reviewed` the form has no confirm page: it is sent at once.
+    `rule` is a Flask rule whose converters fill fields of the same name. `about`, `start` (values that the form
+    proposes) and `choices` (of one field, in place of the field's own) are given the session and those fields;
+    `consequences` and `confirm_text` (what must be typed on the confirm page; empty for nothing) the session and the
+    whole command; `then` the command and its result, and gives an address. `meanwhile` says what was done to a record
+    that changed while it was edited. Without `is_reviewed` the form has no confirm page: it is sent at once.
     """
 
     rule: str
@@ -85,6 +90,11 @@ class PageAddress:
     about: Callable[[Session, Mapping[str, Any], Language], FormContext] | None = None
     consequences: Callable[[Session, Any, Language], FormContext] | None = None
     start: Callable[[Session, Mapping[str, Any]], Mapping[str, object]] | None = None
+    choices: Mapping[str, Callable[[Session, Mapping[str, Any], Language], Sequence[tuple[str, str]]]] = field(
+        default_factory=dict
+    )
+    confirm_text: Callable[[Session, Any], str] | None = None
+    meanwhile: Callable[[Session, Mapping[str, Any]], Sequence[Fact]] | None = None
     is_reviewed: bool = True
     is_dangerous: bool = False
 
@@ -103,6 +113,12 @@ class EntryPoint:
     """Fields that no person enters, because another field, the actor or the page fills them."""
     filled: Mapping[str, Callable[[Settings], Any]] = field(default_factory=dict)
     """Fields that the installation fills from its settings. Whoever sends one is refused."""
+    record: Callable[[Session, Mapping[str, Any]], Mapping[str, object]] | None = None
+    """The present values of what the command replaces as a whole, by field, its version among the hidden ones.
+
+    The form begins with them and its confirm page shows what changes; an option that the command line does not get
+    stays as it is, and `--clear` empties it. Given the session and the fields that the address fills.
+    """
 
     @property
     def command_type(self) -> type[Command]:
@@ -136,6 +152,6 @@ def api(address: str, /, *, version: bool = False, **path_params: str) -> ApiAdd
     return ApiAddress(method, rule, path_params, version)
 
 
-def cli(path: str, *arguments: str) -> CliAddress:
+def cli(path: str, *arguments: str, actor: Callable[[Any, Any], Actor] | None = None) -> CliAddress:
     """`cli("cost record", "fiscal_year")`: the command's path, then the fields of its positional arguments."""
-    return CliAddress(path, arguments)
+    return CliAddress(path, arguments, actor)

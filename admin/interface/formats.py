@@ -19,6 +19,7 @@ from governance.kernel.field_types import UNLIMITED
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount
 from governance.rules.cost_sharing import BasisDate
+from tenancy.tenants.statistic_values import grouped
 
 NO_VALUE: Final = "―"
 """What a place without a value shows; zero is 0."""
@@ -85,12 +86,6 @@ def exact(text: str) -> str:
         return format_amount(value.numerator)
     hundredths = abs(value.numerator) * 100 // value.denominator
     return f"{'▲' if value < 0 else ''}{hundredths // 100:,}.{hundredths % 100:02}…"
-
-
-def decimal_text(text: str) -> str:
-    """A published figure with grouping: 738,865 or 390.32."""
-    whole, dot, rest = text.partition(".")
-    return f"{int(whole):,}{dot}{rest}"
 
 
 def day_text(day: date, language: Language | None = None) -> str:
@@ -169,7 +164,7 @@ def init_formats(app: Flask) -> None:
         limit_in=limit_in,
         percent=percent,
         exact=exact,
-        decimal_text=decimal_text,
+        decimal_text=grouped,
         day_text=day_text,
         era_date=era_date,
         basis_day=basis_day,

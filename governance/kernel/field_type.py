@@ -44,9 +44,10 @@ class FieldType:
     `read` takes a typed text; `read_json` a JSON value, where pydantic's strict mode takes too much or, behind a
     validator, too little; `check` the value, however it came.
 
-    `empty` is how null is shown. `right` and `wrong` are typed texts: examples that every entry point takes, and texts
-    with the code they are refused with. `json_schema` is what JSON Schema can say of what `check` takes (bounds,
-    lengths, a pattern): it is published for callers and checks nothing itself.
+    `empty` is how null is shown. With `is_document` the command line takes the text from a file. `right` and `wrong`
+    are typed texts: examples that every entry point takes, and texts with the code they are refused with.
+    `json_schema` is what JSON Schema can say of what `check` takes (bounds, lengths, a pattern): it is published for
+    callers and checks nothing itself.
     """
 
     name: str
@@ -59,6 +60,7 @@ class FieldType:
     control: Control = Control.LINE
     inputmode: str = ""
     is_short: bool = False
+    is_document: bool = False
     right: tuple[str, ...] = ()
     wrong: tuple[tuple[str, str], ...] = ()
     json_schema: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import StringConstraints
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input
 from governance.events import Event
-from governance.kernel.errors import Conflict, Invalid, message
-from governance.kernel.field_types import JstDate
+from governance.kernel.errors import Conflict, Invalid, Language, message
+from governance.kernel.field_type import Control, FieldType
+from governance.kernel.field_types import Id, JstDate, PlainLine
 from governance.kernel.ids import new_id
-from governance.kernel.plain_text import PlainLine, plain_line
+from governance.kernel.labels import Label
 from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.kernel.yen import printable
 from governance.permissions import Permission
@@ -48,14 +51,36 @@ CLIENT_OF_NO_MEMBER = message(
 )
 
 
+JWK_SET: Final = FieldType(
+    name="jwk_set",
+    read=lambda text: text,
+    hint=Label('JWK Set（{"keys": [ … ]}）', 'A JWK Set: {"keys": [ … ]}'),
+    control=Control.TEXT,
+    is_document=True,
+    right=('{"keys": []}',),
+    wrong=(("x" * 20_001, "input.wrong"),),
+)
+
+
+def scope_choices(session: Session, language: Language) -> list[tuple[str, str]]:
+    """The scopes that a service client may have, by the names that its tokens carry."""
+    return [(scope, scope) for scope in SERVICE_SCOPES]
+
+
 class RegisterClient(Command):
     """A system of a tenant with its public key set (JWK Set as JSON text). Valid before `valid_until` (JST)."""
 
-    tenant_id: UUID
-    name: PlainLine
-    jwks: Annotated[str, StringConstraints(max_length=20_000)]
-    scopes: Annotated[tuple[str, ...], SORTED_UNIQUE]
-    valid_until: JstDate | None = None
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    name: Annotated[PlainLine, Input("名称", "Name")]
+    # The text as it was sent: the handler brings it into canonical form, so that a repeated request has equal digests.
+    jwks: Annotated[str, StringConstraints(max_length=20_000), JWK_SET, Input("公開鍵（JWK Set）", "Public keys")]
+    scopes: Annotated[
+        tuple[str, ...], SORTED_UNIQUE, Input("スコープ", "Scopes", choices=scope_choices, option="scope")
+    ] = ()
+    valid_until: Annotated[
+        JstDate | None,
+        Input("有効期限", "Valid until", Label("この日から使えない", "no longer valid on this day"), former=("until",)),
+    ] = None
 
 
 class ClientRegistered(Result):
@@ -72,7 +97,6 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
     Raises NotFound for the tenant, Invalid for keys, scopes, name or end that cannot be, Conflict for a name in use, a
     tenant that cannot have one, and a quota of service clients that is full.
     """
-    name = plain_line(command.name, field="name")
     jwks = public_key_set(command.jwks)
     for scope in command.scopes:
         if scope not in SERVICE_SCOPES:
@@ -85,18 +109,18 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
         raise Conflict(CLIENT_OF_NO_MEMBER, field="tenant_id", name=tenant.name, state=tenant.state)
     same_name = select(ServiceClient.id).where(
         ServiceClient.tenant_id == tenant.id,
-        ServiceClient.name == name,
+        ServiceClient.name == command.name,
         ServiceClient.state != ClientState.STOPPED.value,
     )
     if ctx.session.scalars(same_name).first() is not None:
-        raise Conflict(NAME_TAKEN, field="name", given=name)
+        raise Conflict(NAME_TAKEN, field="name", given=command.name)
     enforce_quota(
         ctx.session, tenant.id, "service_clients", queries.count_running(ctx.session, tenant.id) + 1, today=ctx.today
     )
     client = ServiceClient(
         id=new_id(),
         tenant_id=tenant.id,
-        name=name,
+        name=command.name,
         jwks=jwks,
         scopes=list(command.scopes),
         state=ClientState.REGISTERED.value,

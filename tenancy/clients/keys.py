@@ -1,4 +1,4 @@
-"""The public keys a service client signs in with: read strictly, and refused when any private part came along. Pure."""
+"""The public keys with which a service client authenticates (private_key_jwt): read strictly. Pure."""
 
 from __future__ import annotations
 
@@ -43,12 +43,16 @@ _MEMBERS: Final = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e")}
 
 
 def public_key_set(text: str, *, field: str = "jwks") -> str:
-    """The key set in canonical JSON, with nothing but what a public key has.
+    """The JWK Set (RFC 7517 §5) in canonical JSON: sorted members, no spaces, nothing but a public key's members.
 
-    Raises Invalid for text that is no key set, for any private part, for a kind of key that is not taken, and for a
-    missing or repeated kid.
+    Raises Invalid at `field` or `field.keys[n]`: for text that is not a JWK Set of 1 to 5 keys, for a private member
+    (RFC 7518 §6), for a key that is neither EC P-256 nor RSA of 2048 to 8192 bits, and for a missing or repeated kid.
     """
-    keys = _keys(read_json(text.encode(errors="replace")), field)
+    try:
+        value = read_json(text.encode(errors="replace"))
+    except Invalid as refusal:
+        raise refusal.at(refusal.field or field) from None
+    keys = _keys(value, field)
     kept = []
     for place, key in enumerate(keys):
         where = f"{field}.keys[{place}]"
@@ -82,7 +86,7 @@ def _public(key: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _is_strong(kind: str, key: dict[str, Any]) -> bool:
-    """Whether the numbers are a key at all, and one of a size that is still trusted."""
+    """Whether the numbers are a key: on P-256, or with an RSA modulus of 2048 to 8192 bits."""
     try:
         if kind == "EC":
             return key["crv"] == "P-256" and bool(ECKey.import_key({m: key[m] for m in _MEMBERS["EC"]}).public_key)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import StringConstraints
 from sqlalchemy import select
 
 from governance import grants
 from governance.actors import Actor, ActorKind
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input
 from governance.events import Event
 from governance.kernel import clock
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, message
+from governance.kernel.field_types import Id, LongLine, MailAddress, PlainLine
 from governance.kernel.ids import new_id
-from governance.kernel.plain_text import PlainLine, mail_address, plain_line
+from governance.kernel.labels import Label
 from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.permissions import GRANTABLE_BY, OPERATOR_ROLES, TENANT_ROLES, Permission, Role
 from tenancy.people import queries
@@ -77,11 +78,20 @@ Roles = Annotated[tuple[Role, ...], SORTED_UNIQUE]
 class AddMember(Command):
     """A person to become a member. Without roles, one who may read what every member may."""
 
-    tenant_id: UUID
-    family_name: PlainLine
-    given_name: PlainLine
-    email: PlainLine
-    roles: Roles = ()
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    family_name: Annotated[PlainLine, Input("姓", "Family name")]
+    given_name: Annotated[PlainLine, Input("名", "Given name")]
+    email: Annotated[MailAddress, Input("メールアドレス", "Email address")]
+    roles: Annotated[
+        Roles,
+        Input(
+            "役割",
+            "Roles",
+            Label("付与できる役割だけ", "Only roles you may grant."),
+            empty=Label("閲覧のみ", "read only"),
+            option="role",
+        ),
+    ] = ()
 
 
 class MemberAdded(Result):
@@ -94,9 +104,11 @@ class MemberAdded(Result):
 class DisableMember(Command):
     """A person to suspend, and why."""
 
-    tenant_id: UUID
-    member_id: UUID
-    reason: Annotated[PlainLine, StringConstraints(min_length=1)]
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    member_id: Annotated[
+        Id, Input("利用者", "Member", Label("", "The id that `member list` prints, or the username in Keycloak."))
+    ]
+    reason: Annotated[LongLine, Input("理由", "Reason")]
 
 
 class MemberDisabled(Result):
@@ -113,9 +125,6 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
     Raises NotFound for the tenant, NotAllowed for a role the actor may not grant, Invalid for a name, address or role
     that cannot be used, Conflict for an address in use, a tenant that leaves or left, and a full quota of users.
     """
-    family_name = plain_line(command.family_name, field="family_name")
-    given_name = plain_line(command.given_name, field="given_name")
-    email = mail_address(command.email)
     # Lock the tenant row: it serialises the quota check on its people.
     tenant = lock_tenant(ctx.session, command.tenant_id)
     if tenant.state in (TenantState.LEAVING, TenantState.LEFT):
@@ -131,7 +140,9 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
         raise Invalid(ROLES_MISSING, field="roles")
     same = ctx.session.scalars(
         select(Member).where(
-            Member.tenant_id == tenant.id, Member.email_key == email.lower(), Member.state != MemberState.REMOVED
+            Member.tenant_id == tenant.id,
+            Member.email_key == command.email.lower(),
+            Member.state != MemberState.REMOVED,
         )
     ).first()
     if same is not None:
@@ -144,10 +155,10 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
         id=new_id(),
         tenant_id=tenant.id,
         person_id=new_id(),
-        family_name=family_name,
-        given_name=given_name,
-        email=email,
-        email_key=email.lower(),
+        family_name=command.family_name,
+        given_name=command.given_name,
+        email=command.email,
+        email_key=command.email.lower(),
         state=MemberState.INVITED.value,
         added_by=ctx.actor.id,
         added_at=ctx.now,
@@ -167,7 +178,6 @@ def disable_member(ctx: CommandContext, command: DisableMember) -> MemberDisable
 
     Raises NotFound, Conflict when the person is suspended or removed already, and when no owner would be left.
     """
-    plain_line(command.reason, field="reason", most=1_000)
     tenant = lock_tenant(ctx.session, command.tenant_id)
     member = member_row(ctx.session, tenant.id, command.member_id)
     if member.state not in queries.PRESENT_STATES:

@@ -35,17 +35,11 @@ def members(
 
 
 def member(session: Session, tenant_id: UUID, member_id: UUID, now: datetime) -> MemberDetails:
-    """One person of the tenant. Raises NotFound, also for another tenant's person."""
-    found = session.scalars(select(Member).where(Member.tenant_id == tenant_id, Member.id == member_id)).first()
+    """One person of the tenant, by id or username in Keycloak. Raises NotFound, also for another tenant's person."""
+    named = or_(Member.id == member_id, Member.person_id == member_id)
+    found = session.scalars(select(Member).where(Member.tenant_id == tenant_id, named)).first()
     row = require_found(found, what="member", given=member_id, field="member_id")
     return _to_details(row, roles_of_members(session, tenant_id, now))
-
-
-def member_of_person(session: Session, tenant_id: UUID, person_id: UUID) -> MemberToSync | None:
-    """The person with this username in Keycloak, if a member of the tenant."""
-    query = select(Member).where(Member.tenant_id == tenant_id, Member.person_id == person_id)
-    found = session.scalars(query).first()
-    return None if found is None else MemberToSync.model_validate(found)
 
 
 def count_present(session: Session, tenant_id: UUID) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from governance.kernel.errors import require_found
@@ -12,8 +12,8 @@ from tenancy.people.tables import Member
 
 
 def member_row(session: Session, tenant_id: UUID, member_id: UUID) -> Member:
-    """The person's row by its id. Raises NotFound, also for another tenant's person."""
-    return _row(session, tenant_id, Member.id == member_id, member_id)
+    """The person's row by its id or by the username in Keycloak. Raises NotFound, also for another tenant's person."""
+    return _row(session, tenant_id, or_(Member.id == member_id, Member.person_id == member_id), member_id)
 
 
 def row_of_person(session: Session, tenant_id: UUID, person_id: UUID) -> Member:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -11,16 +11,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input
 from governance.events import Event
-from governance.kernel.codes import LocalGovernmentCode
-from governance.kernel.errors import Conflict, Stale, message
-from governance.kernel.field_types import JstDate
+from governance.kernel.codes import LocalGovernmentCode as GovernmentCode
+from governance.kernel.errors import Conflict, Language, Stale, message
+from governance.kernel.field_types import Count, Id, JstDate, LocalGovernmentCode, LongLine, PlainLine
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
+from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
-from governance.kernel.plain_text import PlainLine, plain_line
+from governance.kernel.plain_text import PlainLine as BoundedLine
 from governance.permissions import Permission
 from tenancy.keycloak.port import organization_alias
+from tenancy.tenants import queries
 from tenancy.tenants.cohorts import CohortDefined, CohortName, DefineCohort, define_cohort
 from tenancy.tenants.contacts import (
     ContactRecorded,
@@ -108,18 +111,33 @@ _BEFORE_MEMBERSHIP: Final = frozenset(
     state.value for state in (TenantState.APPLIED, TenantState.SCREENING, TenantState.AGREED)
 )
 
+EDITABLE: Final = ("code", "name", "kana", "name_en", "valid_from")
+"""The fields of a tenant that EditTenant replaces. State and cohort have commands of their own."""
+
 TENANT_LIST_LOCK: Final = "tenants"
 """Advisory lock for adding a tenant: there is no row yet to lock for the code about to be taken."""
 
 
-class RegisterOperator(Command):
-    """The prefecture that runs the platform. `tenant_id` is chosen by the caller, because it is also the actor's."""
+def cohort_choices(session: Session, language: Language) -> list[tuple[str, str]]:
+    """The cohorts there are, by name."""
+    return [(one.name, one.label) for one in queries.cohorts(session)]
 
-    tenant_id: UUID
-    code: str
-    name: PlainLine
-    kana: PlainLine
-    name_en: PlainLine | None = None
+
+Name = Annotated[PlainLine, Input("名称", "Name")]
+Kana = Annotated[PlainLine, Input("フリガナ", "Kana", Label("全角カタカナ", "full-width katakana"))]
+_CODE = Input("団体コード", "Code", Label("検査数字を含む 6 桁。なければ空", "six digits with the check digit"))
+_FIRST_DAY = Input("参加開始日（予定）", "Planned first day", former=("from",))
+_NAME_EN = Input("英語の名称", "English name")
+
+
+class RegisterOperator(Command):
+    """The prefecture that runs the platform. Its `tenant_id` is also that of the actor who registers it."""
+
+    tenant_id: UUID = Field(default_factory=new_id)
+    code: Annotated[LocalGovernmentCode, Input("団体コード", "Code")]
+    name: Name
+    kana: Kana
+    name_en: Annotated[PlainLine | None, _NAME_EN] = None
 
 
 class OperatorRegistered(Result):
@@ -129,13 +147,13 @@ class OperatorRegistered(Result):
 class RegisterTenant(Command):
     """An organization that applies. `valid_from` is the planned first day of its membership."""
 
-    code: str | None
-    name: PlainLine
-    kana: PlainLine
-    kind: TenantKind
-    name_en: PlainLine | None = None
-    valid_from: JstDate | None = None
-    cohort: CohortName | None = None
+    code: Annotated[LocalGovernmentCode | None, _CODE]
+    name: Name
+    kana: Kana
+    kind: Annotated[TenantKind, Input("種別", "Kind", start=lambda: TenantKind.TOWN)]
+    name_en: Annotated[PlainLine | None, _NAME_EN] = None
+    valid_from: Annotated[JstDate | None, _FIRST_DAY] = None
+    cohort: Annotated[CohortName | None, Input("参加年度グループ", "Cohort", choices=cohort_choices)] = None
     statistics: tuple[StatisticInput, ...] = ()
 
 
@@ -153,10 +171,10 @@ class ImportTenants(Command):
 
     content: bytes
     basis_dates: dict[StatisticKind, JstDate] = Field(default_factory=dict)
-    source: PlainLine | None = None
-    encoding: Encoding | None = None
-    valid_from: JstDate | None = None
-    cohort: CohortName | None = None
+    source: Annotated[BoundedLine | None, Input("統計値の出典", "Source of the statistics")] = None
+    encoding: Annotated[Encoding | None, Input("文字コード", "Encoding")] = None
+    valid_from: Annotated[JstDate | None, _FIRST_DAY] = None
+    cohort: Annotated[CohortName | None, Input("参加年度グループ", "Cohort", choices=cohort_choices)] = None
 
 
 class TenantsImported(Result):
@@ -169,13 +187,13 @@ class TenantsImported(Result):
 class EditTenant(Command):
     """All editable fields with their new values; `version` is the tenant's when it was read."""
 
-    tenant_id: UUID
-    version: int
-    code: str | None
-    name: PlainLine
-    kana: PlainLine
-    name_en: PlainLine | None
-    valid_from: JstDate | None
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    version: Annotated[Count, Input("版", "Version")]
+    code: Annotated[LocalGovernmentCode | None, _CODE]
+    name: Name
+    kana: Kana
+    name_en: Annotated[PlainLine | None, _NAME_EN]
+    valid_from: Annotated[JstDate | None, _FIRST_DAY]
 
 
 class TenantEdited(Result):
@@ -185,10 +203,15 @@ class TenantEdited(Result):
 class ChangeTenantState(Command):
     """A change to another state. Without `effective_on` it takes effect today (JST)."""
 
-    tenant_id: UUID
-    to: TenantState
-    reason: PlainLine
-    effective_on: JstDate | None = None
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    to: Annotated[
+        TenantState,
+        Input("新しい状態", "New state", none=Label("これ以上の変更はできません。", "No further change is possible.")),
+    ]
+    reason: Annotated[LongLine, Input("理由", "Reason")]
+    effective_on: Annotated[
+        JstDate | None, Input("適用日", "Effective on", empty=Label("今日", "today"), former=("on",))
+    ] = None
 
 
 class TenantStateChanged(Result):
@@ -203,7 +226,7 @@ def register_operator(ctx: CommandContext, command: RegisterOperator) -> Operato
     Raises Invalid for a code that is not a prefecture's, Conflict when there is an operator already.
     """
     code = eligible_code(
-        command.code, TenantKind.PREFECTURE, operator_prefecture=LocalGovernmentCode.parse(command.code).prefecture
+        command.code, TenantKind.PREFECTURE, operator_prefecture=GovernmentCode.parse(command.code).prefecture
     )
     advisory_lock(ctx.session, TENANT_LIST_LOCK)
     if ctx.session.scalars(select(Tenant).where(Tenant.is_operator)).first() is not None:
@@ -212,9 +235,9 @@ def register_operator(ctx: CommandContext, command: RegisterOperator) -> Operato
         Tenant(
             id=command.tenant_id,
             code=str(code),
-            name=plain_line(command.name, field="name"),
-            kana=plain_line(command.kana, field="kana"),
-            name_en=_optional_line(command.name_en, "name_en"),
+            name=command.name,
+            kana=command.kana,
+            name_en=command.name_en,
             kind=TenantKind.PREFECTURE.value,
             state=TenantState.ACTIVE.value,
             is_operator=True,
@@ -241,15 +264,15 @@ def register_tenant(ctx: CommandContext, command: RegisterTenant) -> TenantRegis
     tenant = _applicant(
         ctx,
         code=command.code,
-        name=plain_line(command.name, field="name"),
-        kana=plain_line(command.kana, field="kana"),
-        name_en=_optional_line(command.name_en, "name_en"),
+        name=command.name,
+        kana=command.kana,
+        name_en=command.name_en,
         kind=command.kind,
         valid_from=command.valid_from,
         cohort=None if command.cohort is None else find_cohort(ctx.session, command.cohort),
     )
-    for figure in command.statistics:
-        record_statistic_value(ctx, tenant.id, figure)
+    for statistic in command.statistics:
+        record_statistic_value(ctx, tenant.id, statistic)
     return TenantRegistered(tenant_id=tenant.id)
 
 
@@ -306,8 +329,8 @@ def import_tenants(ctx: CommandContext, command: ImportTenants) -> TenantsImport
 def edit_tenant(ctx: CommandContext, command: EditTenant) -> TenantEdited:
     """Replace the tenant's editable fields. Raises NotFound, and Stale when its version is not the one given.
 
-    The code may change, as in a merger; the rules for it are those of registering. State and cohort have commands of
-    their own. The planned first day may be edited until onboarding begins; later that raises Conflict.
+    The code may change, as in a merger (地方自治法7条); the rules for it are those of registering. The planned first
+    day may be edited until onboarding begins; later that raises Conflict.
     """
     advisory_lock(ctx.session, TENANT_LIST_LOCK)
     tenant = tenant_row(ctx.session, command.tenant_id)
@@ -320,13 +343,7 @@ def edit_tenant(ctx: CommandContext, command: EditTenant) -> TenantEdited:
         _reject_duplicate(ctx.session, None if code is None else code.digits, command.name)
     if command.valid_from != tenant.valid_from and tenant.state not in _BEFORE_MEMBERSHIP:
         raise Conflict(MEMBERSHIP_BEGAN, field="valid_from", given=str(tenant.valid_from))
-    wanted = {
-        "code": command.code,
-        "name": plain_line(command.name, field="name"),
-        "kana": plain_line(command.kana, field="kana"),
-        "name_en": _optional_line(command.name_en, "name_en"),
-        "valid_from": command.valid_from,
-    }
+    wanted = {field: getattr(command, field) for field in EDITABLE}
     changed = {field: value for field, value in wanted.items() if getattr(tenant, field) != value}
     if not changed:
         ctx.mark_noop()
@@ -347,9 +364,8 @@ def edit_tenant(ctx: CommandContext, command: EditTenant) -> TenantEdited:
 @handles(Permission.TENANT_CHANGE_STATE, Event.TENANT_STATE_CHANGED)
 def change_tenant_state(ctx: CommandContext, command: ChangeTenantState) -> TenantStateChanged:
     """Change the tenant's state. Raises NotFound, and Conflict for a change that `TRANSITIONS` or its guards refuse."""
-    reason = plain_line(command.reason, field="reason", most=1_000)
     version = apply_transition(
-        ctx, command.tenant_id, command.to, reason=reason, effective_on=command.effective_on or ctx.today
+        ctx, command.tenant_id, command.to, reason=command.reason, effective_on=command.effective_on or ctx.today
     )
     return TenantStateChanged(state=command.to, version=version)
 
@@ -391,9 +407,7 @@ def _applicant(
 
 def _operator_prefecture(session: Session) -> str:
     """The operator's prefecture, two digits: eligible unless MOYAI_PREFECTURES names others."""
-    return LocalGovernmentCode.parse(
-        session.scalars(select(Tenant.code).where(Tenant.is_operator)).one() or ""
-    ).prefecture
+    return GovernmentCode.parse(session.scalars(select(Tenant.code).where(Tenant.is_operator)).one() or "").prefecture
 
 
 def _reject_duplicate(session: Session, code: str | None, name: str) -> None:
@@ -403,10 +417,6 @@ def _reject_duplicate(session: Session, code: str | None, name: str) -> None:
             raise Conflict(ALREADY_REGISTERED, field="code", given=code, name=known.name, state=known.state)
     elif session.scalars(select(Tenant).where(Tenant.code.is_(None), Tenant.name == name)).first() is not None:
         raise Conflict(NAME_TAKEN, field="name", given=name)
-
-
-def _optional_line(text: str | None, field: str) -> str | None:
-    return None if text is None else plain_line(text, field=field)
 
 
 def _audit_value(value: object) -> str | None:

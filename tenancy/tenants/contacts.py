@@ -1,8 +1,8 @@
-"""Naming and removing the contacts of a tenant, one for each purpose."""
+"""The commands of contacts: record and remove whom to ask at a tenant, one contact a purpose."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import StringConstraints
@@ -10,25 +10,39 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.errors import require_found
+from governance.kernel.field_type import FieldType
+from governance.kernel.field_types import Id, MailAddress, PlainLine
 from governance.kernel.ids import new_id
-from governance.kernel.plain_text import PlainLine, mail_address, plain_line
+from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy.tenants.rows import tenant_row
 from tenancy.tenants.states import ContactPurpose
 from tenancy.tenants.tables import Contact
 
+PHONE: Final = FieldType(
+    name="phone",
+    read=lambda text: text,
+    hint=Label("例: 096-333-0000", "e.g. 096-333-0000"),
+    inputmode="tel",
+    is_short=True,
+    right=("096-333-0000", "+81 96 333 0000"),
+    wrong=(("内線12", "input.wrong"), ("096", "input.wrong")),
+)
+PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ()-]{3,30}$"), PHONE]
+
 
 class RecordContact(Command):
     """Whom to ask at the tenant about the purpose; replaces the contact recorded before."""
 
-    tenant_id: UUID
-    purpose: ContactPurpose
-    section: PlainLine
-    name: PlainLine
-    email: PlainLine
-    phone: Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ()-]{3,30}$")] | None = None
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    purpose: Annotated[ContactPurpose, Input("用件", "Purpose")]
+    section: Annotated[PlainLine, Input("部署", "Section")]
+    name: Annotated[PlainLine, Input("担当者", "Person")]
+    email: Annotated[MailAddress, Input("メールアドレス", "Email")]
+    phone: Annotated[PhoneNumber | None, Input("電話番号", "Phone")] = None
 
 
 class ContactRecorded(Result):
@@ -36,10 +50,10 @@ class ContactRecorded(Result):
 
 
 class RemoveContact(Command):
-    """The contact to delete: name and address are gone for good, because they are personal data."""
+    """The contact to delete with its name and address, which are personal data; the audit log holds neither."""
 
-    tenant_id: UUID
-    purpose: ContactPurpose
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    purpose: Annotated[ContactPurpose, Input("用件", "Purpose")]
 
 
 class ContactRemoved(Result):
@@ -48,16 +62,8 @@ class ContactRemoved(Result):
 
 @handles(Permission.CONTACT_RECORD, Event.CONTACT_RECORDED)
 def record_contact(ctx: CommandContext, command: RecordContact) -> ContactRecorded:
-    """Record the contact for the purpose, replacing the one before.
-
-    Raises Invalid for a text or address that cannot be used, NotFound for the tenant.
-    """
-    wanted = {
-        "section": plain_line(command.section, field="section"),
-        "name": plain_line(command.name, field="name"),
-        "email": mail_address(command.email),
-        "phone": command.phone,
-    }
+    """Record the contact for the purpose, replacing the one before. Raises NotFound for the tenant."""
+    wanted = {name: getattr(command, name) for name in ("section", "name", "email", "phone")}
     tenant = tenant_row(ctx.session, command.tenant_id)
     contact = _contact(ctx.session, tenant.id, command.purpose)
     if contact is None:

@@ -1,4 +1,4 @@
-"""Figures as published: decimal text that becomes an exact fraction, and never a float. Pure."""
+"""Values of statistics as published: decimal text that becomes an exact fraction, and never a float. Pure."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ BASIS_DATE_WRONG = message(
     en="The basis date {given} must be between {least} and {most}.",
 )
 
+MAX_SOURCE_LENGTH: Final = 500
+"""Characters of the publication that a statistic comes from."""
+
 _FORMS: Final = {
     StatisticKind.POPULATION: (r"0|[1-9][0-9]{0,8}", "整数", "a whole number"),
     StatisticKind.HOUSEHOLDS: (r"0|[1-9][0-9]{0,8}", "整数", "a whole number"),
@@ -33,7 +36,10 @@ _GROUPED: Final = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+")
 
 
 def statistic_text(kind: StatisticKind, text: str, *, field: str) -> str:
-    """The figure as it will be stored. Raises Invalid for anything but plain half-width digits of the kind's form."""
+    """The value as it will be stored: `text` itself. Raises Invalid unless it is in the form of its kind.
+
+    The forms: half-width digits, without leading zeros for counts, at most six decimals for area and index.
+    """
     form, in_words, in_words_en = _FORMS[kind]
     if not re.fullmatch(form, text):
         raise Invalid(
@@ -43,17 +49,23 @@ def statistic_text(kind: StatisticKind, text: str, *, field: str) -> str:
 
 
 def statistic_from_cell(kind: StatisticKind, cell: str, *, field: str) -> str:
-    """A spreadsheet's cell as a figure: as `statistic_text`, and well-formed grouping (738,865) is taken away."""
+    """The value in a spreadsheet's cell: as `statistic_text`, with well-formed grouping (738,865) removed first."""
     return statistic_text(kind, cell.replace(",", "") if _GROUPED.fullmatch(cell) else cell, field=field)
 
 
 def statistic_fraction(text: str) -> Fraction:
-    """The exact value of a stored figure."""
+    """The exact value of a stored statistic."""
     return Fraction(text)
 
 
+def grouped(text: str) -> str:
+    """A stored value as people read it: 738,865 or 390.32."""
+    whole, dot, rest = text.partition(".")
+    return f"{int(whole):,}{dot}{rest}"
+
+
 def basis_date(day: date, *, today: date, field: str = "basis_date") -> date:
-    """The day a figure is of: not before 1989 and not in the future."""
+    """Return `day`, a reference date. Raises Invalid for one outside DATE_BOUNDS or after `today`."""
     if not DATE_BOUNDS[0] <= day <= today:
         raise Invalid(
             BASIS_DATE_WRONG,

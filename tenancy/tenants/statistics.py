@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
+from governance.declaration import Input, check
 from governance.events import Event
+from governance.kernel.field_type import FieldType
+from governance.kernel.field_types import PLAIN_LINE, Id, JstDate
 from governance.kernel.ids import new_id
-from governance.kernel.plain_text import PlainLine, plain_line
+from governance.kernel.labels import Label
+from governance.kernel.plain_text import plain_line
 from governance.permissions import Permission
 from tenancy.tenants.queries import superseded
 from tenancy.tenants.rows import tenant_row
 from tenancy.tenants.states import StatisticKind
-from tenancy.tenants.statistic_values import basis_date, statistic_text
+from tenancy.tenants.statistic_values import MAX_SOURCE_LENGTH, basis_date, grouped, statistic_text
 from tenancy.tenants.tables import Statistic
+
+VALUE: Final = FieldType(
+    name="statistic_value",
+    read=lambda text: text,
+    show=lambda value, language: grouped(value),
+    hint=Label("半角の数字。面積と指数は小数可", "half-width digits; decimals for area and index"),
+    inputmode="decimal",
+    is_short=True,
+    right=("738865", "0"),
+    wrong=(("738,865", "statistic.invalid_value"), ("７３８８６５", "statistic.invalid_value")),
+)
+SOURCE: Final = PLAIN_LINE.but(
+    name="statistic_source", check=lambda value: plain_line(value, field="", most=MAX_SOURCE_LENGTH)
+)
 
 
 class StatisticInput(BaseModel):
@@ -26,16 +45,26 @@ class StatisticInput(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    kind: StatisticKind
-    value: PlainLine
-    basis_date: date
-    source: PlainLine
+    kind: Annotated[StatisticKind, Input("統計値", "Statistic")]
+    value: Annotated[str, StringConstraints(max_length=1_000), VALUE, Input("値", "Value")]
+    basis_date: Annotated[JstDate, Input("基準日", "As of", former=("on",))]
+    source: Annotated[
+        str,
+        StringConstraints(max_length=1_000),
+        SOURCE,
+        Input("出典", "Source", Label("公表資料の名称", "the publication it comes from")),
+    ]
+
+    @check("kind", "value")
+    @staticmethod
+    def _in_the_form_of_its_kind(kind: StatisticKind, value: str) -> None:
+        statistic_text(kind, value, field="value")
 
 
 class RecordStatistic(StatisticInput, Command):
     """A statistic of one tenant. One of the same kind and reference date is superseded."""
 
-    tenant_id: UUID
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
 
 
 class StatisticRecorded(Result):
@@ -47,37 +76,39 @@ class StatisticRecorded(Result):
 def record_statistic(ctx: CommandContext, command: RecordStatistic) -> StatisticRecorded:
     """Record a statistic; one of the same kind and reference date is superseded and stays readable.
 
-    Raises Invalid for a value not in its kind's form and for a date in the future, NotFound for the tenant.
+    Raises Invalid for a date in the future, NotFound for the tenant.
     """
     tenant = tenant_row(ctx.session, command.tenant_id)
     return record_statistic_value(ctx, tenant.id, command)
 
 
-def record_statistic_value(ctx: CommandContext, tenant_id: UUID, figure: StatisticInput) -> StatisticRecorded:
-    """Check the statistic and add it, inside any command. An equal one (value and source) that is current is kept."""
-    value = statistic_text(figure.kind, figure.value, field="value")
-    source = plain_line(figure.source, field="source", most=500)
-    basis_date(figure.basis_date, today=ctx.today)
-    current = _current_row(ctx.session, tenant_id, figure.kind, figure.basis_date)
-    if current is not None and (current.value, current.source) == (value, source):
+def record_statistic_value(ctx: CommandContext, tenant_id: UUID, given: StatisticInput) -> StatisticRecorded:
+    """Check the statistic and add it, inside any command. An equal one (value and source) that is current is kept.
+
+    Raises Invalid for a value not in the form of its kind and for a reference date in the future.
+    """
+    value = statistic_text(given.kind, given.value, field="value")
+    basis_date(given.basis_date, today=ctx.today)
+    current = _current_row(ctx.session, tenant_id, given.kind, given.basis_date)
+    if current is not None and (current.value, current.source) == (value, given.source):
         ctx.mark_noop()
         return StatisticRecorded(statistic_id=current.id, supersedes_id=current.supersedes_id)
     made = add_statistic(
         ctx,
         tenant_id,
-        figure.kind,
+        given.kind,
         value,
-        figure.basis_date,
-        source,
+        given.basis_date,
+        given.source,
         supersedes_id=None if current is None else current.id,
     )
     ctx.audit(
         subject=made.id,
         tenant_id=tenant_id,
         event=Event.STATISTIC_RECORDED,
-        kind=figure.kind.value,
+        kind=given.kind.value,
         value=value,
-        basis_date=figure.basis_date.isoformat(),
+        basis_date=given.basis_date.isoformat(),
         supersedes=None if current is None else str(current.id),
     )
     return StatisticRecorded(statistic_id=made.id, supersedes_id=made.supersedes_id)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
 from admin.interface.command_forms import read_form
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
+from admin.interface.tenant_pages import done_url
 from governance.agreements import queries as agreements
 from governance.agreements.commands import AcceptAgreement, accept_agreement
 from governance.declaration import declared_fields
@@ -40,6 +41,6 @@ def accept(tenant_id: UUID, version_id: UUID) -> AnyResponse | tuple[str, int]:
         if command is not None:
             with form.collect_errors():
                 accept_agreement(command, actor=current_actor(), key=form.key)
-                return redirect(url_for("tenant_editing.tenant_done", tenant_id=tenant_id, action="accepted"), 303)
+                return redirect(done_url(tenant_id, "accepted"), 303)
     inputs = [one for one in declared_fields(AcceptAgreement) if one.name not in ("tenant_id", "version_id")]
     return render_page("agreements/accept", form=form, tenant=tenant, version=version, inputs=inputs)

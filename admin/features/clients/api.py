@@ -5,16 +5,16 @@ from __future__ import annotations
 from uuid import UUID
 
 from admin.core.guard import requires
+from admin.features.clients.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.clients import queries as clients
-from tenancy.clients.commands import register_client
 from tenancy.clients.models import ServiceClientDetails
 
-routes = ApiRoutes(Tag.PEOPLE)
+routes = ApiRoutes(Tag.PEOPLE, ENTRY_POINTS)
 
 
 class ServiceClientPage(Page[ServiceClientDetails]):
@@ -34,6 +34,3 @@ def list_service_clients(tenant: UUID, query: PageQuery) -> ServiceClientPage:
 def get_service_client(tenant: UUID, client: UUID) -> ServiceClientDetails:
     """Show one service client of a tenant."""
     return clients.service_client(db.session(), tenant, client)
-
-
-routes.command_route("POST", "/tenants/<tenant>/service-clients", register_client, {"tenant": "tenant_id"})

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from admin.features.ledger.entry_points import ENTRY_POINTS
 from admin.interface.cli_context import app_context
-from admin.interface.command_line import InProcess, command_group
-from admin.interface.option_names import option_names, read_file
+from admin.interface.command_line import InProcess, command_group, read_file, spelled
 from admin.interface.output import Answer, handle_errors, print_json, rows, tab_separated
 from admin.interface.paging import page_rows
 from admin.interface.param_types import as_json_option, find_tenant, find_tenant_id, print_result
@@ -143,8 +142,8 @@ def post(code: str, source: BinaryIO, key: str | None, as_json: bool) -> None:
     FILE is JSON as the API takes it: reference, happened_on, lines of account and yen (debit positive, credit
     negative), and where wanted memo, kind (ordinary, adjustment) and fiscal_year.
     """
-    with option_names(default="FILE"), app_context() as context:
-        entry = read_json(read_file(source, most=MAX_ENTRY_BYTES, field="FILE"))
+    with spelled(default="FILE"), app_context() as context:
+        entry = read_json(read_file(source, field="FILE", most=MAX_ENTRY_BYTES))
         if not isinstance(entry, dict):
             raise Invalid(INVALID_ENTRY)
         command = read_command(PostEntry, entry, given={"tenant_id": find_tenant_id(code)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from admin.core.guard import requires
+from admin.features.people.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.paging import Page, paginate
@@ -12,11 +13,10 @@ from governance.kernel import clock
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.people import queries as people
-from tenancy.people.commands import add_member, disable_member
 from tenancy.people.models import MemberDetails
 from tenancy.people.states import MemberState
 
-routes = ApiRoutes(Tag.PEOPLE)
+routes = ApiRoutes(Tag.PEOPLE, ENTRY_POINTS)
 
 
 class MembersQuery(PageQuery):
@@ -42,13 +42,3 @@ def list_members(tenant: UUID, query: MembersQuery) -> MemberPage:
 def get_member(tenant: UUID, member: UUID) -> MemberDetails:
     """Show one person of a tenant."""
     return people.member(db.session(), tenant, member, clock.now())
-
-
-routes.command_route("POST", "/tenants/<tenant>/members", add_member, {"tenant": "tenant_id"})
-
-routes.command_route(
-    "POST",
-    "/tenants/<tenant>/members/<member>/suspension",
-    disable_member,
-    {"tenant": "tenant_id", "member": "member_id"},
-)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from uuid import UUID
 
 from flask import url_for
 from sqlalchemy.orm import Session
 
 from admin.core.language import gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
+from admin.interface.tenant_pages import done, to_tenant
 from governance.kernel import clock
-from governance.kernel.database import db
 from governance.kernel.errors import Language
 from governance.kernel.labels import Label
 from tenancy import directory
@@ -59,12 +58,6 @@ def _before_and_after(session: Session, command: RequestQuota, language: Languag
     )
 
 
-def _to_tenant(given: Mapping[str, Any]) -> tuple[Label, str]:
-    tenant_id: UUID = given["tenant_id"]
-    name = directory.tenant_by_id(db.session(), tenant_id).name
-    return Label(name, name), url_for("tenants.tenant", tenant_id=tenant_id)
-
-
 PLAN_ENTRY_POINTS: Final = (
     EntryPoint(
         define_plan,
@@ -82,10 +75,8 @@ PLAN_ENTRY_POINTS: Final = (
         page=PageAddress(
             "/tenants/<uuid:tenant_id>/plan",
             "plan_assigning",
-            then=lambda command, result: url_for(
-                "tenant_editing.tenant_done", tenant_id=command.tenant_id, action="plan-assigned"
-            ),
-            back=_to_tenant,
+            then=done("plan-assigned"),
+            back=to_tenant,
             about=_plans,
             is_reviewed=False,
         ),
@@ -103,7 +94,7 @@ QUOTA_ENTRY_POINTS: Final = (
             "/tenants/<uuid:tenant_id>/quotas/request",
             "quota_requesting",
             then=lambda command, result: url_for("quotas.quota_request", request_id=result.request_id, done="asked"),
-            back=_to_tenant,
+            back=to_tenant,
             intro=Label("申請は、運営者の別の担当者が決定します。", "Someone at the operator decides."),
             about=_tenant,
             consequences=_before_and_after,

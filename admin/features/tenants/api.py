@@ -8,6 +8,7 @@ from flask import Response
 from pydantic import Field
 
 from admin.core.guard import requires
+from admin.features.tenants.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag, json_response
 from admin.interface.paging import Page, page_request, page_response, paginate
@@ -15,17 +16,7 @@ from governance.kernel import clock
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.tenants import queries
-from tenancy.tenants.commands import (
-    ImportTenants,
-    change_tenant_state,
-    edit_tenant,
-    import_tenants,
-    preview_import,
-    record_contact,
-    record_statistic,
-    register_tenant,
-    remove_contact,
-)
+from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
 from tenancy.tenants.models import (
     ContactRecord,
     ImportPreview,
@@ -37,7 +28,7 @@ from tenancy.tenants.models import (
 from tenancy.tenants.queries import TenantFilter
 from tenancy.tenants.states import TenantKind, TenantState
 
-routes = ApiRoutes(Tag.TENANTS)
+routes = ApiRoutes(Tag.TENANTS, ENTRY_POINTS)
 
 
 class TenantsQuery(PageQuery):
@@ -102,13 +93,6 @@ def list_contacts(tenant: UUID, query: PageQuery) -> ContactPage:
     return paginate(ContactPage, queries.contacts(db.session(), tenant), lambda row: str(row.id), query)
 
 
-routes.command_route("POST", "/tenants", register_tenant)
-routes.command_route("PUT", "/tenants/<tenant>", edit_tenant, {"tenant": "tenant_id"}, version=True)
-routes.command_route("POST", "/tenants/<tenant>/state-changes", change_tenant_state, {"tenant": "tenant_id"})
-routes.command_route("POST", "/tenants/<tenant>/statistics", record_statistic, {"tenant": "tenant_id"})
-_CONTACT = {"tenant": "tenant_id", "purpose": "purpose"}
-routes.command_route("PUT", "/tenants/<tenant>/contacts/<purpose>", record_contact, _CONTACT)
-routes.command_route("DELETE", "/tenants/<tenant>/contacts/<purpose>", remove_contact, _CONTACT)
 routes.command_route("POST", "/tenant-imports", import_tenants)
 
 

@@ -1,4 +1,4 @@
-"""`moyai tenant`: tenants as the operator's own machine lists, registers, imports and changes them."""
+"""`moyai tenant`: lists of tenants and of what is known about them, and the import of a file."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from typing import Any, BinaryIO
 import click
 from sqlalchemy.orm import Session
 
+from admin.features.tenants.entry_points import ENTRY_POINTS
 from admin.interface.cli_context import app_context
 from admin.interface.command_line import command_group
-from admin.interface.output import Answer, handle_errors, print_json, print_model, print_models, tab_separated
+from admin.interface.output import Answer, handle_errors, print_json, rows, tab_separated
 from admin.interface.paging import page_rows
-from admin.interface.param_types import (
-    DateParam,
-    as_json_option,
-    find_tenant,
-    find_tenant_id,
-    print_result,
-)
+from admin.interface.param_types import DateParam, as_json_option, find_tenant, print_result
+from admin.interface.permitted import PermittedCommand
 from governance.agreements.queries import acceptance_in_force
 from governance.commands import system_transaction
 from governance.declaration import build_command
@@ -29,22 +25,14 @@ from governance.permissions import Permission
 from tenancy.people.queries import members
 from tenancy.quotas.queries import plan_in_force, quotas_in_force
 from tenancy.tenants import queries
-from tenancy.tenants.commands import (
-    ChangeTenantState,
-    ImportTenants,
-    RegisterTenant,
-    change_tenant_state,
-    import_tenants,
-    preview_import,
-    register_tenant,
-)
+from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
 from tenancy.tenants.importing import ImportRefused
 from tenancy.tenants.models import StateChange, StatisticFacts, TenantDetails, TenantListItem
 from tenancy.tenants.municipality_file import MAX_BYTES
 from tenancy.tenants.queries import TenantFilter
-from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
+from tenancy.tenants.states import StatisticKind, TenantState
 
-tenant = command_group("tenant", "参加団体 / Tenants.")
+tenant = command_group("tenant", "参加団体 / Tenants.", ENTRY_POINTS)
 
 
 class TenantOverview(TenantDetails):
@@ -67,101 +55,52 @@ def list_tenants(session: Session, part: PageRequest, state: str | None, cohort:
     return page_rows("tenants", queries.tenants_page(session, part, wanted), _line)
 
 
-@tenant.command("show")
+@tenant.query("show", Permission.TENANT_READ)
 @click.argument("code")
-@as_json_option
-@handle_errors
-def show_tenant(code: str, as_json: bool) -> None:
+def show_tenant(session: Session, code: str) -> TenantOverview:
     """団体を 1 つ見る / One tenant: statistics, people, quotas, acceptance, state changes."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        details = queries.tenant(session, find_tenant(session, code).id)
-        accepted = acceptance_in_force(session, details.id, clock.today())
-        plan = plan_in_force(session, details.id, clock.today())
-        overview = TenantOverview(
-            **dict(details),
-            statistics=tuple(
-                StatisticFacts(kind=row.kind, value=row.value, basis_date=row.basis_date, source=row.source)
-                for row in queries.statistics(session, details.id)
-            ),
-            members=len(members(session, details.id, clock.now())),
-            plan=None if plan is None else plan.name,
-            quotas={row.dimension: row.value for row in quotas_in_force(session, details.id, clock.today())},
-            accepted=None if accepted is None else accepted.sha256,
-            state_changes=tuple(queries.state_changes(session, details.id)),
-        )
-    print_model(overview, as_json)
-
-
-@tenant.command("state-changes")
-@click.argument("code")
-@as_json_option
-@handle_errors
-def list_state_changes(code: str, as_json: bool) -> None:
-    """状態の履歴 / How a tenant came to its state, newest first."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.state_changes(session, find_tenant(session, code).id)
-    print_models("state_changes", found, as_json, tab_separated("effective_on", "from_state", "to_state", "reason"))
-
-
-@tenant.command("statistics")
-@click.argument("code")
-@as_json_option
-@handle_errors
-def list_statistics(code: str, as_json: bool) -> None:
-    """統計値の一覧 / The current statistics of a tenant, by kind, the newest reference date first."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.statistics(session, find_tenant(session, code).id)
-    print_models("statistics", found, as_json, tab_separated("kind", "value", "basis_date", "source"))
-
-
-@tenant.command("contacts")
-@click.argument("code")
-@as_json_option
-@handle_errors
-def list_contacts(code: str, as_json: bool) -> None:
-    """連絡先の一覧 / Whom to ask at a tenant, by purpose."""
-    with app_context(), system_transaction(OPERATOR) as session:
-        found = queries.contacts(session, find_tenant(session, code).id)
-    print_models("contacts", found, as_json, tab_separated("purpose", "section", "name", "email", "phone"))
-
-
-@tenant.command("register")
-@click.option("--code", help="Six digits; unions, companies and associates may have none.")
-@click.option("--name", required=True)
-@click.option("--kana", required=True)
-@click.option("--kind", required=True, type=click.Choice([kind.value for kind in TenantKind]))
-@click.option("--name-en")
-@click.option("--from", "valid_from", type=DateParam(), help="Planned first day of membership.")
-@click.option("--cohort")
-@as_json_option
-@handle_errors
-def register(
-    code: str | None,
-    name: str,
-    kana: str,
-    kind: str,
-    name_en: str | None,
-    valid_from: date | None,
-    cohort: str | None,
-    as_json: bool,
-) -> None:
-    """団体を登録する / Register an organization as an applicant."""
-    command = build_command(
-        RegisterTenant,
-        code=code,
-        name=name,
-        kana=kana,
-        kind=TenantKind(kind),
-        name_en=name_en,
-        valid_from=valid_from,
-        cohort=cohort,
+    details = queries.tenant(session, find_tenant(session, code).id)
+    accepted = acceptance_in_force(session, details.id, clock.today())
+    plan = plan_in_force(session, details.id, clock.today())
+    return TenantOverview(
+        **dict(details),
+        statistics=tuple(
+            StatisticFacts(kind=row.kind, value=row.value, basis_date=row.basis_date, source=row.source)
+            for row in queries.statistics(session, details.id)
+        ),
+        members=len(members(session, details.id, clock.now())),
+        plan=None if plan is None else plan.name,
+        quotas={row.dimension: row.value for row in quotas_in_force(session, details.id, clock.today())},
+        accepted=None if accepted is None else accepted.sha256,
+        state_changes=tuple(queries.state_changes(session, details.id)),
     )
-    with app_context() as context:
-        registered = register_tenant(command, actor=context.actor)
-    print_result({"tenant_id": str(registered.tenant_id), "code": code, "name": name}, as_json)
 
 
-@tenant.command("import")
+@tenant.query("state-changes", Permission.TENANT_READ)
+@click.argument("code")
+def list_state_changes(session: Session, code: str) -> Answer:
+    """状態の履歴 / How a tenant came to its state, newest first."""
+    found = queries.state_changes(session, find_tenant(session, code).id)
+    return rows("state_changes", found, tab_separated("effective_on", "from_state", "to_state", "reason"))
+
+
+@tenant.query("statistics", Permission.TENANT_READ)
+@click.argument("code")
+def list_statistics(session: Session, code: str) -> Answer:
+    """統計値の一覧 / The current statistics of a tenant, by kind, the newest reference date first."""
+    found = queries.statistics(session, find_tenant(session, code).id)
+    return rows("statistics", found, tab_separated("kind", "value", "basis_date", "source"))
+
+
+@tenant.query("contacts", Permission.CONTACT_READ)
+@click.argument("code")
+def list_contacts(session: Session, code: str) -> Answer:
+    """連絡先の一覧 / Whom to ask at a tenant, by purpose."""
+    found = queries.contacts(session, find_tenant(session, code).id)
+    return rows("contacts", found, tab_separated("purpose", "section", "name", "email", "phone"))
+
+
+@tenant.command("import", cls=PermittedCommand, permission=Permission.TENANT_IMPORT)
 @click.argument("source", type=click.File("rb"), metavar="FILE|-")
 @click.option("--check", is_flag=True, help="Report what would happen to each row and change nothing.")
 @click.option(
@@ -216,27 +155,6 @@ def import_file(
             click.get_current_context().exit(0 if preview.accepted else 2)
         imported = import_tenants(command, actor=context.actor)
     print_result({"imported": len(imported.tenant_ids), "sha256": imported.sha256}, as_json)
-
-
-@tenant.command("change-state")
-@click.argument("code")
-@click.argument("to", type=click.Choice([state.value for state in TenantState]))
-@click.option("--reason", required=True)
-@click.option("--on", "effective_on", type=DateParam(), help="The day it takes effect; today if omitted.")
-@as_json_option
-@handle_errors
-def change_state(code: str, to: str, reason: str, effective_on: date | None, as_json: bool) -> None:
-    """団体の状態を進める / Change the state of a tenant."""
-    with app_context() as context:
-        command = build_command(
-            ChangeTenantState,
-            tenant_id=find_tenant_id(code),
-            to=TenantState(to),
-            reason=reason,
-            effective_on=effective_on,
-        )
-        changed = change_tenant_state(command, actor=context.actor)
-    print_result({"code": code, "state": changed.state.value, "version": changed.version}, as_json)
 
 
 def _line(row: TenantListItem) -> str:

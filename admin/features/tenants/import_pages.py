@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import date
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
+from admin.interface.command_forms import read_form
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
-from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.permissions import Permission
@@ -30,7 +29,7 @@ pages = Blueprint("tenant_import", __name__, template_folder="templates")
 
 FILE_MISSING = message("import.file_missing", ja="取り込む CSV ファイルを選んでください。", en="Choose a CSV file.")
 MAX_BYTES = 2 * 2**20
-"""Bytes of a file sent by form: carried twice within one request's limit."""
+"""Bytes of a file sent by form: in base64 it is sent once more with the confirmation, within a request's limit."""
 TOO_LARGE = message(
     "import.form_too_large",
     ja="画面から取り込めるのは {most} バイトまでです（{given} バイト）。",
@@ -84,14 +83,14 @@ _FIELDS = {f"date_{kind.value}": kind for kind in StatisticKind}
 
 
 def _field_of(name: str | None) -> str:
-    """The field of our form: the commands name their own fields."""
+    """The form's field for a field of the command: `date_population` for `basis_dates.population`."""
     if name and name.startswith("basis_dates."):
         return f"date_{name.removeprefix('basis_dates.')}"
     return name or "content"
 
 
 def _content(form: Form) -> bytes | None:
-    """The file, as chosen or as carried on from the verdict's page."""
+    """The file, as chosen now or as the verdict's page sends it once more; None where `form` now has an error."""
     upload = request.files.get("content")
     content = b"" if upload is None else upload.read()
     form.values.setdefault("content", "")
@@ -111,19 +110,6 @@ def _content(form: Form) -> bytes | None:
 
 
 def _command(form: Form, content: bytes) -> ImportTenants | None:
-    dates: dict[StatisticKind, date] = {}
-    for field, kind in _FIELDS.items():
-        day = form.day(field)
-        if day is not None:
-            dates[kind] = day
-    valid_from = form.day("valid_from")
-    if not form.is_valid:
-        return None
-    return build_command(
-        ImportTenants,
-        content=content,
-        basis_dates=dates,
-        source=form.optional("source"),
-        valid_from=valid_from,
-        cohort=form.optional("cohort"),
-    )
+    dates = {kind.value: form.text(field) for field, kind in _FIELDS.items() if form.text(field)}
+    values = {"content": base64.b64encode(content).decode(), "basis_dates": dates}
+    return read_form(form, ImportTenants, values=values, spell=_field_of)

@@ -1,17 +1,19 @@
-"""参加団体: the list, and one of them with everything known about it."""
+"""参加団体: the list, one of them with everything known about it, and what was done. The forms are derived."""
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, may, requires
-from admin.core.language import either, gettext
+from admin.core.language import current_language, either, gettext
 from admin.features.audit.pages import names_of_actors
+from admin.features.tenants.entry_points import ENTRY_POINTS
+from admin.interface.command_forms import add_forms
 from admin.interface.downloads import table_response
-from admin.interface.labels import LABELS, label_of
 from admin.interface.lists import PAGE_SIZE, query_choice, query_enum, query_search
 from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
@@ -20,6 +22,7 @@ from billing.runs.queries import shares_of_tenant
 from governance.agreements.queries import acceptances, unaccepted, versions
 from governance.audit.queries import events
 from governance.kernel import clock
+from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.clients.queries import service_clients
@@ -30,7 +33,50 @@ from tenancy.tenants import queries
 from tenancy.tenants.queries import LIST_ORDERS, TenantFilter
 from tenancy.tenants.states import TRANSITIONS, ContactPurpose, TenantKind, TenantState
 
-pages = Blueprint("tenants", __name__, template_folder="templates")
+pages = add_forms(Blueprint("tenants", __name__, template_folder="templates"), ENTRY_POINTS)
+
+_NOTHING: Final = Label("", "")
+DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
+    "registered": (
+        Label("団体を登録しました", "Registered"),
+        Label(
+            "「申請」の状態です。審査、合意の順に状態を進めると、参加手続きを始められます。",
+            "It is an applicant. Advance it to agreed, then start onboarding.",
+        ),
+    ),
+    "edited": (Label("内容を変更しました", "Changed"), _NOTHING),
+    "state-changed": (Label("状態を変更しました", "State changed"), _NOTHING),
+    "member-added": (
+        Label("利用者を追加しました", "Added"),
+        Label(
+            "参加手続きが、認証基盤への登録とパスワード設定メールの送信を行います。",
+            "Onboarding creates the person in Keycloak and sends an email to set the password.",
+        ),
+    ),
+    "member-disabled": (
+        Label("利用を停止しました", "Disabled"),
+        Label(
+            "権限は終わりました。認証基盤のアカウントも続けて停止します。",
+            "All roles were revoked; the Keycloak account is disabled next.",
+        ),
+    ),
+    "client-registered": (
+        Label("API利用者を登録しました", "Registered"),
+        Label("参加手続きが、認証基盤に登録します。", "Onboarding registers it in Keycloak."),
+    ),
+    "accepted": (
+        Label("同意を記録しました", "Accepted"),
+        Label("署名者と本文の SHA-256 が残りました。", "The signer and the text's SHA-256 were recorded."),
+    ),
+    "plan-assigned": (Label("利用プランを決めました", "Plan assigned"), _NOTHING),
+    "statistic-recorded": (
+        Label("統計値を登録しました", "Recorded"),
+        Label("次に作成する按分から使われます。", "The next allocation uses it."),
+    ),
+    "contact-recorded": (Label("連絡先を登録しました", "Recorded"), _NOTHING),
+    "contact-removed": (Label("連絡先を削除しました", "Removed"), _NOTHING),
+}
+"""Action → what was done, and what comes next."""
 
 
 @pages.get("/tenants")
@@ -50,10 +96,22 @@ def tenants() -> AnyResponse | tuple[str, int]:
         filters=filters,
         order=order,
         descending=descending,
-        states=LABELS["tenant"],
-        kinds=LABELS["kind"],
+        states=list(TenantState),
+        kinds=list(TenantKind),
         cohorts=queries.cohorts(session()),
     )
+
+
+_FILE_HEADER: Final = (
+    Label("団体コード", "code"),
+    Label("名称", "name"),
+    Label("フリガナ", "kana"),
+    Label("種別", "kind"),
+    Label("状態", "state"),
+    Label("参加年度グループ", "cohort"),
+    Label("参加開始日", "member from"),
+    Label("参加終了日", "member until"),
+)
 
 
 @pages.get("/tenants.<any(csv, xlsx):file_kind>")
@@ -61,26 +119,14 @@ def tenants() -> AnyResponse | tuple[str, int]:
 def tenants_file(file_kind: str) -> Response:
     """The whole of what the list's filters let through."""
     filters, order, descending = _read_filters()
-    header = [
-        either(ja, en)
-        for ja, en in (
-            ("団体コード", "code"),
-            ("名称", "name"),
-            ("フリガナ", "kana"),
-            ("種別", "kind"),
-            ("状態", "state"),
-            ("参加年度グループ", "cohort"),
-            ("参加開始日", "member from"),
-            ("参加終了日", "member until"),
-        )
-    ]
+    header = [either(*label) for label in _FILE_HEADER]
     rows = (
         (
             row.code,
             row.name,
             row.kana,
-            label_of(row.kind, "kind"),
-            label_of(row.state, "tenant"),
+            row.kind.label(current_language()),
+            row.state.label(current_language()),
             row.cohort_label,
             row.valid_from,
             row.valid_until,
@@ -121,6 +167,20 @@ def tenant(tenant_id: UUID) -> tuple[str, int]:
         notices=notices(session(), tenant_id=tenant_id) if may(Permission.NOTICE_READ) else [],
         record=record,
         names=names_of_actors(record),
+    )
+
+
+@pages.get("/tenants/<uuid:tenant_id>/done/<action>")
+@requires(Permission.TENANT_READ)
+def tenant_done(tenant_id: UUID, action: str) -> tuple[str, int]:
+    """完了: what was done and what is likely next."""
+    title, next_step = DONE_MESSAGES.get(action, (_NOTHING, _NOTHING))
+    return render_page(
+        "tenants/tenant_done",
+        tenant=directory.tenant_by_id(session(), tenant_id),
+        action=action,
+        title=either(*title),
+        next_step=either(*next_step),
     )
 
 

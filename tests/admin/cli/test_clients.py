@@ -64,8 +64,8 @@ def _private() -> bytes:
         (b'{"keys": []}', "client.not_a_key_set", "--jwks"),
         (b"{", "json.not_json", "--jwks"),
         (b'{"keys": [], "keys": []}', "json.key_twice", "keys"),
-        (b"\xff", "json.not_utf8", "--jwks"),
-        (b" " * 20_001, "cli.file_too_large", "--jwks"),
+        (b"\xff", "cli.not_utf8", "--jwks"),
+        (b" " * 20_001, "input.wrong", "--jwks"),
     ],
 )
 def test_what_is_no_public_key_set_is_refused(moyai: Moyai, city: UUID, given: bytes, reason: str, field: str) -> None:
@@ -76,10 +76,10 @@ def test_what_is_no_public_key_set_is_refused(moyai: Moyai, city: UUID, given: b
 @pytest.mark.parametrize(
     ("words", "reason", "field"),
     [
-        (("--until", "2020-04-01"), "client.ends_before_it_begins", "--until"),
+        (("--valid-until", "2020-04-01"), "client.ends_before_it_begins", "--valid-until"),
         (("--name", "住民 "), "text.edge_space", "--name"),
-        (("--scope", "moyai:everything"), "usage", "scopes"),
-        (("--until", "soon"), "usage", "valid_until"),
+        (("--scope", "moyai:everything"), "client.scope_unknown", "--scope"),
+        (("--until", "soon"), "date.not_a_date", "--valid-until"),
     ],
 )
 def test_what_cannot_be_registered_is_refused_with_what_was_typed(

@@ -19,6 +19,7 @@ from tests.factories import Factory
         (["tenant", "move", "x", "--reason", "r"], ["tenant", "change-state", "x", "--reason", "r"], ["change-state"]),
         (["ledger", "reverse", "x", "--why=a=b"], ["ledger", "reverse", "x", "--reason=a=b"], ["--reason"]),
         (["quota", "decide", "--why", "r"], ["quota", "decide", "--reason", "r"], ["--reason"]),
+        (["tenant", "edit", "x", "--without", "code"], ["tenant", "edit", "x", "--clear", "code"], ["--clear"]),
         (["quota", "decide", "--", "--why"], ["quota", "decide", "--", "--why"], []),
         (["tenant", "show", "--why"], ["tenant", "show", "--why"], []),
         (["tenant", "list"], ["tenant", "list"], []),

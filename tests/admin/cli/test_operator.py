@@ -17,10 +17,11 @@ KUMAMOTO = ("430005", "--name", "熊本県", "--kana", "クマモトケン", "--
 def test_an_installation_begins_by_registering_the_operator(moyai_unused: Moyai) -> None:
     code, registered, _ = moyai_unused("operator", "register", *KUMAMOTO)
 
-    assert (code, registered["code"], registered["name"]) == (0, "430005", "熊本県")
+    assert code == 0
     with tenant_scope(OPERATOR):
         operator = directory.operator(db.session())
-    assert (str(operator.id), operator.code, operator.kana) == (registered["tenant_id"], "430005", "クマモトケン")
+    assert (str(operator.id), operator.code, operator.name) == (registered["tenant_id"], "430005", "熊本県")
+    assert operator.kana == "クマモトケン"
     assert (operator.name_en, operator.state, operator.is_operator) == ("Kumamoto Prefecture", "active", True)
 
 
@@ -35,7 +36,8 @@ def test_a_person_reads_what_was_registered(moyai_unused: Moyai) -> None:
     code, text, _ = moyai_unused.text("operator", "register", *KUMAMOTO)
 
     assert code == 0
-    assert "code: 430005" in text.splitlines()
+    with tenant_scope(OPERATOR):
+        assert text.splitlines() == [f"tenant_id: {directory.operator(db.session()).id}"]
 
 
 @pytest.mark.parametrize("code", ["430005", "130001"])

@@ -81,7 +81,7 @@ def test_a_refused_registration_says_the_right_code_and_the_field(moyai: Moyai) 
     )
 
     error = json.loads(text)["error"] if text.strip().startswith("{") else answer["error"]
-    assert (code, error["code"], error["field"]) == (2, "code.check_digit", "code")
+    assert (code, error["code"], error["field"]) == (2, "code.check_digit", "--code")
     assert "431001" in error["message"]
     assert rows("tenant") == before
 
@@ -94,7 +94,7 @@ def test_a_value_that_its_command_does_not_take_is_refused_with_the_field(moyai:
         *("--cohort", "A B"),
     )
 
-    assert (refused[0], refused[2]) == (2, "cohort")
+    assert (refused[0], refused[2]) == (2, "--cohort")
     assert rows("tenant") == before
 
 

@@ -14,6 +14,7 @@ from flask import Flask
 
 from admin import features
 from admin.features import FEATURES
+from admin.interface.command_forms import CODE_TYPED
 from admin.interface.entry_points import EntryPoint
 from admin.operations.settings import Settings
 from governance.actors import Actor
@@ -82,14 +83,20 @@ def given_fields(entry_point: EntryPoint, sample: ConsoleSample) -> dict[str, An
         "entry_id": sample.entry_id,
         "version_id": sample.rule_version_id,
         "onboarding_id": new_id(),
+        "purpose": "finance",
     }
+    if entry_point.record is not None:
+        with tenant_scope(OPERATOR):
+            present = entry_point.record(db.session(), known)
+        known |= {name: present[name] for name in entry_point.hidden}
     return {name: known[name] for name in entry_point.command_type.model_fields if name in known}
 
 
-def right_text(one: DeclaredField) -> str | list[str] | dict[str, str]:
+def right_text(entry_point: EntryPoint, one: DeclaredField, given: dict[str, Any]) -> str | list[str] | dict[str, str]:
     """A text that the field takes: its type's first right example, or its first choice."""
+    own = entry_point.page.choices.get(one.name) if entry_point.page is not None else None
     with tenant_scope(OPERATOR):
-        options = one.options(db.session(), "en")
+        options = one.options(db.session(), "en") if own is None else list(own(db.session(), given, "en"))
     text = options[0][0] if options else (one.field_type.right or ("x",))[0]
     if one.is_map and one.control is not Control.FILE:
         return {"users": text}
@@ -99,7 +106,7 @@ def right_text(one: DeclaredField) -> str | list[str] | dict[str, str]:
 def typed_texts(entry_point: EntryPoint, given: dict[str, Any]) -> dict[str, Any]:
     """Right texts for every field that must be given and that no address fills."""
     return {
-        one.name: right_text(one)
+        one.name: right_text(entry_point, one, given)
         for one in declared_fields(entry_point.command_type)
         if one.name not in given and one.name not in entry_point.hidden and one.info.is_required()
     }
@@ -166,9 +173,10 @@ def test_api_command_line_and_form_make_the_same_command(
     if entry_point.page is not None:
         visit = visit_as(role)
         address = page_address(entry_point, given)
-        data = dict(texts) | {
-            name: str(value) for name, value in given.items() if f":{name}>" not in entry_point.page.rule
-        }
+        data = dict(texts) | hidden_texts(entry_point, given)
+        if entry_point.page.confirm_text is not None:
+            with tenant_scope(OPERATOR):
+                data[CODE_TYPED] = entry_point.page.confirm_text(db.session(), expected)
         if entry_point.page.is_reviewed:
             review = visit.submit(address, step="confirm", key="k", **data)
             assert review.status_code == 200, review.text
@@ -181,7 +189,9 @@ def test_api_command_line_and_form_make_the_same_command(
         path = entry_point.api.rule
         for part, name in entry_point.api.path_params.items():
             path = path.replace(f"<{part}>", str(body.pop(name)))
-        assert caller_as(role).send(path, body or None, method=entry_point.api.method).status_code == 409
+        headers = {"If_Match": f'"{body.pop("version")}"'} if entry_point.api.has_version else {}
+        sent = caller_as(role).send(path, body or None, method=entry_point.api.method, **headers)
+        assert sent.status_code == 409, sent.text
         assert captured.pop() == expected
 
     if entry_point.cli is not None:
@@ -218,7 +228,8 @@ def test_every_wrong_example_is_refused_alike_at_its_field_all_in_one_answer(
     expected = {name: code for name, (_, code) in wrong.items()}
 
     if entry_point.page is not None:
-        page = visit_as(holder(entry_point)).submit(page_address(entry_point, given), step="apply", key="k", **texts)
+        data = texts | hidden_texts(entry_point, given)
+        page = visit_as(holder(entry_point)).submit(page_address(entry_point, given), step="apply", key="k", **data)
         assert page.status_code == 422
         assert set(re.findall(r'<a href="#([a-z_]+)">', page.text)) == set(expected)
         for name in expected:
@@ -265,11 +276,12 @@ def test_an_unknown_or_given_field_never_reaches_the_command(
     for part, name in entry_point.api.path_params.items():
         again[name] = body.pop(name)
         path = path.replace(f"<{part}>", str(again[name]))
+    headers = {"If_Match": f'"{body.pop("version")}"'} if entry_point.api.has_version else {}
     caller = caller_as(holder(entry_point))
 
-    assert caller.send(path, {**body, "colour": "red"}, method=entry_point.api.method).status_code == 422
-    for name, value in again.items():
-        assert caller.send(path, {**body, name: value}, method=entry_point.api.method).status_code == 422
+    for more in [{"colour": "red"}, *({name: value} for name, value in again.items())]:
+        answer = caller.send(path, {**body, **more}, method=entry_point.api.method, **headers)
+        assert answer.status_code == 422, (more, answer.text)
     assert captured == []
 
 
@@ -282,18 +294,25 @@ def page_address(entry_point: EntryPoint, given: dict[str, Any]) -> str:
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda part: str(given[part[1]]), entry_point.page.rule)
 
 
+def hidden_texts(entry_point: EntryPoint, given: dict[str, Any]) -> dict[str, str]:
+    """What the form sends of the given fields: those that stand in no part of its address."""
+    assert entry_point.page is not None
+    in_address = re.findall(r"<(?:\w+:)?(\w+)>", entry_point.page.rule)
+    return {name: str(value) for name, value in given.items() if name not in in_address}
+
+
 def cli_words(entry_point: EntryPoint, texts: dict[str, Any], given: dict[str, Any], folder: Path) -> Iterator[str]:
     """Positional arguments, then options, as a person types them; a text that comes from a file is put into one."""
     assert entry_point.cli is not None
     whole = {**{name: str(value) for name, value in given.items()}, **texts}
     for one in declared_fields(entry_point.command_type):
-        if one.control is Control.FILE and one.name in whole:
+        if one.is_file and one.name in whole:
             file = folder / one.name
             file.write_text(whole[one.name], encoding="utf-8")
             whole[one.name] = str(file)
     yield from (whole[name] for name in entry_point.cli.arguments)
     for name, value in whole.items():
-        if name in entry_point.cli.arguments:
+        if name in entry_point.cli.arguments or name in entry_point.hidden:
             continue
         option = declared_field(entry_point.command_type, name).option
         if _is_flag(entry_point, name):

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
+from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -28,9 +29,13 @@ JWKS = SigningKey.generate().public_jwks
 
 
 def _client(tenant_id: UUID, name: str = "住民サービス連携", **other: Any) -> RegisterClient:
-    return RegisterClient.model_validate(
-        {"tenant_id": tenant_id, "name": name, "jwks": JWKS, "scopes": ("moyai:quota.read",)} | other
-    )
+    values: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "name": name,
+        "jwks": JWKS,
+        "scopes": ("moyai:quota.read",),
+    } | other
+    return build_command(RegisterClient, **values)
 
 
 def _key_set(*keys: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from fractions import Fraction
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -44,7 +45,7 @@ def _record(
     kind: StatisticKind = StatisticKind.POPULATION,
 ) -> UUID:
     return record_statistic(
-        RecordStatistic(tenant_id=tenant_id, kind=kind, value=value, basis_date=day, source=source),
+        build_command(RecordStatistic, tenant_id=tenant_id, kind=kind, value=value, basis_date=day, source=source),
         actor=actors.onboarding,
     ).statistic_id
 
@@ -102,14 +103,16 @@ def test_what_is_no_figure_is_refused_and_leaves_nothing(actors: Actors, factory
     assert recorded("statistic.recorded") == []
 
 
-@pytest.mark.parametrize("day", [date(1988, 12, 31), date(2199, 1, 1)])
-def test_a_figure_of_an_impossible_day_is_refused(actors: Actors, factory: Factory, day: date) -> None:
+@pytest.mark.parametrize(
+    ("day", "reason"), [(date(1988, 12, 31), "api.not_a_day"), (date(2099, 1, 1), "statistic.basis_date_wrong")]
+)
+def test_a_figure_of_an_impossible_day_is_refused(actors: Actors, factory: Factory, day: date, reason: str) -> None:
     tenant_id = factory.kumamoto_city()
 
     with pytest.raises(Invalid) as refusal:
         _record(actors, tenant_id, "1", day)
 
-    assert refusal.value.code == "statistic.basis_date_wrong"
+    assert (refusal.value.code, refusal.value.field) == (reason, "basis_date")
     assert rows("statistic") == []
 
 
@@ -180,17 +183,15 @@ def test_a_cohort_is_refused_what_it_cannot_be_and_nothing_changes(actors: Actor
 
 
 def _contact(tenant_id: UUID, **other: str) -> RecordContact:
-    return RecordContact.model_validate(
-        {
-            "tenant_id": tenant_id,
-            "purpose": ContactPurpose.GENERAL,
-            "section": "情報政策課",
-            "name": "肥後 花子",
-            "email": "joho@city.kumamoto.lg.jp",
-            "phone": "096-328-2111",
-        }
-        | other
-    )
+    values: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "purpose": ContactPurpose.GENERAL,
+        "section": "情報政策課",
+        "name": "肥後 花子",
+        "email": "joho@city.kumamoto.lg.jp",
+        "phone": "096-328-2111",
+    }
+    return build_command(RecordContact, **values | other)
 
 
 def test_a_contact_replaces_the_one_before_and_can_be_removed(actors: Actors, factory: Factory) -> None:
