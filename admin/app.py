@@ -24,12 +24,15 @@ from admin.interface.api import register_api
 from admin.interface.console import register_console
 from admin.operations.settings import Settings
 from governance.commands import COMMANDS, collect_commands
+from governance.kernel.database import REQUEST_STATEMENT_MS
 
 
 def create_app(settings: Settings) -> Flask:
     """The application with all its routes."""
     # flask-openapi describes addresses by a subclass of Flask; to everything else it is an ordinary Flask.
-    app = initialise(OpenAPI("admin", static_folder=None, doc_ui=False), settings)
+    app = initialise(
+        OpenAPI("admin", static_folder=None, doc_ui=False), settings, statement_timeout_ms=REQUEST_STATEMENT_MS
+    )
     app.secret_key = settings.session_secret
     app.config.update(
         SESSION_COOKIE_NAME="__Host-moyai-notes",

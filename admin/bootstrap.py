@@ -10,7 +10,7 @@ from flask import Flask
 from admin.core.logs import configure_logs
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.operations.settings import Settings
-from governance.kernel.database import connect
+from governance.kernel.database import BACKGROUND_STATEMENT_MS, connect
 from tenancy.tenants.eligibility import ADMITTED_PREFECTURES
 
 
@@ -19,11 +19,14 @@ def create_core(settings: Settings) -> Flask:
     return initialise(Flask("admin", static_folder=None), settings)
 
 
-def initialise(app: Flask, settings: Settings) -> Flask:
-    """Give an application its logs, settings and database. Returns the same application."""
+def initialise(app: Flask, settings: Settings, *, statement_timeout_ms: int = BACKGROUND_STATEMENT_MS) -> Flask:
+    """Give an application its logs, settings and database. Returns the same application.
+
+    `statement_timeout_ms` is how long PostgreSQL may take over one statement.
+    """
     configure_logs()
     app.config["MOYAI"] = settings
-    connect(app, settings.app_url)
+    connect(app, settings.app_url, statement_timeout_ms=statement_timeout_ms)
     ADMITTED_PREFECTURES.set(app, settings.prefectures)
     return app
 

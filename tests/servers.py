@@ -14,6 +14,7 @@ from admin.operations import keycloak_distribution, ports
 from admin.operations.keycloak import EmbeddedKeycloak
 from admin.operations.postgresql import APP, KEYCLOAK, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL, client_program
 from admin.operations.readiness import wait_until
+from admin.operations.settings import PORTS_NEEDED
 
 KEPT = Path(__file__).parents[1] / ".moyai-test"
 _ATTEMPTS = 5
@@ -22,6 +23,15 @@ _ATTEMPTS = 5
 def libpq(url: str) -> str:
     """The address as psycopg itself reads it, made from SQLAlchemy's."""
     return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def find_free_port_range() -> int:
+    """The first of as many free ports in a row as an installation takes."""
+    for _ in range(50):
+        port = ports.find_free_port()
+        if port < 65000 and all(ports.is_free(port + step) for step in range(PORTS_NEEDED)):
+            return port
+    raise RuntimeError(f"no {PORTS_NEEDED} free ports in a row")
 
 
 class PostgreSQL:

@@ -11,16 +11,17 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
-from flask import Flask, Response, json, render_template, request
+from flask import Flask, Response, g, json, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
 
 from admin.core.csrf import CsrfError
-from admin.core.guard import is_api
+from admin.core.guard import Identification, is_api
 from admin.core.language import current_language
 from admin.core.request_checks import current_request_id
 from governance.declaration import InvalidCommand
+from governance.kernel.database import db
 from governance.kernel.errors import (
     Closed,
     Conflict,
@@ -57,8 +58,24 @@ DATABASE_UNAVAILABLE = message(
     "database.unavailable",
     ja="ただいまデータベースに接続できません。",
     en="The database is currently unavailable.",
-    hint_ja="しばらくしてから、もう一度お試しください。送信した内容は保存されていません。",
-    hint_en="Try again in a moment. Nothing you sent was saved.",
+    hint_ja="しばらくしてから、もう一度お試しください。送信の途中だった場合は、保存されたかどうかを先に確かめてください。",
+    hint_en="Try again in a moment. If you were sending something, see first whether it was saved.",
+)
+POSTGRESQL_UNAVAILABLE = message(
+    "database.no_answer",
+    ja="PostgreSQL（{where}）から応答がありません。",
+    en="PostgreSQL ({where}) does not answer.",
+    hint_ja="moyai status で確かめてください。送信の途中だった場合は、保存されたかどうかを先に確かめてください。",
+    hint_en="Check with `moyai status`. If you were sending something, see first whether it was saved.",
+)
+"""For operators. Others are not told which servers there are."""
+
+SERVICE_UNAVAILABLE = message(
+    "service.unavailable",
+    ja="ただいまこの操作を行えません。",
+    en="This is not possible right now.",
+    hint_ja="しばらくしてから、もう一度お試しください。",
+    hint_en="Try again in a moment.",
 )
 INTERNAL_ERROR = message(
     "failure",
@@ -109,6 +126,9 @@ def status_of(refusal: DomainError) -> HTTPStatus:
 def _render_domain_error(refusal: DomainError) -> Response:
     language = current_language()
     status = status_of(refusal)
+    if isinstance(refusal, DependencyUnavailable) and refusal.names_server and not _is_operator():
+        log.warning("server.unavailable", code=refusal.code)
+        refusal = DependencyUnavailable(SERVICE_UNAVAILABLE)
     errors = refusal.errors if isinstance(refusal, InvalidCommand) else ()
     response = _render(status, refusal.code, refusal.text(language), refusal.hint(language), refusal.field, errors)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
@@ -131,9 +151,22 @@ def _render_http_error(error: HTTPException) -> Response | HTTPException:
 
 def _render_database_unavailable(error: Exception) -> Response:
     log.error("database.unavailable", exc_info=error)
-    response = _render_message(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_UNAVAILABLE)
+    refusal = DependencyUnavailable(DATABASE_UNAVAILABLE)
+    if _is_operator():
+        url = db.engine.url
+        refusal = DependencyUnavailable(POSTGRESQL_UNAVAILABLE, where=f"{url.host}:{url.port or 5432}")
+    language = current_language()
+    response = _render(
+        HTTPStatus.SERVICE_UNAVAILABLE, refusal.code, refusal.text(language), refusal.hint(language), None
+    )
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
+
+
+def _is_operator() -> bool:
+    """Whether the request is known to be an operator's; asks nobody, because the database may be what is away."""
+    found: Identification | None = g.get("identified")
+    return found is not None and found.actor is not None and found.actor.is_operator
 
 
 def _render_message(status: HTTPStatus, message: Message) -> Response:

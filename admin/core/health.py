@@ -1,12 +1,14 @@
 """Health addresses and the receiver of CSP reports.
 
-`/healthz` makes no query. `/readyz` queries PostgreSQL, without which nothing can be served, and reports whether the
-JWKS cache holds keys; Keycloak may be unreachable, then those signed in keep working.
+`/healthz` makes no query. `/readyz` asks PostgreSQL, without which nothing can be served, for the schema's version, and
+reports whether the JWKS cache holds keys; Keycloak may be unreachable, then those signed in keep working. Both are
+answered on a port of their own as well (`admin.operations.health_listener`), where no request stands before them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,8 +18,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from admin.core.csrf import csrf_exempt
+from admin.core.errors import RETRY_SECONDS
 from admin.core.guard import requires
 from admin.core.headers import REPORT_PATH
+from admin.core.request_checks import MAX_REPORT_BYTES
+from admin.operations.health_listener import readiness
 from governance.kernel.database import db
 from governance.kernel.errors import DomainError
 from governance.permissions import Permission
@@ -27,7 +32,6 @@ log = structlog.get_logger(__name__)
 health = Blueprint("health", __name__)
 
 _HAS_KEYS: Final = "moyai.health.has_keys"
-MAX_REPORT_BYTES: Final = 16 * 1024
 
 
 def register_health(app: Flask, has_keys: Callable[[Flask], bool]) -> None:
@@ -48,16 +52,14 @@ def alive() -> Response:
 def ready() -> tuple[Response, int]:
     """200 when requests can be served, else 503; names what is unreachable and nothing else."""
     try:
-        db.session.execute(text("SELECT 1"))
-        has_database = True
+        schema = db.session.execute(text("SELECT version_num FROM alembic_version")).scalar()
     except SQLAlchemyError:
-        has_database = False
-    readiness = {
-        "ready": has_database,
-        "postgresql": has_database,
-        "keycloak_keys_held": current_app.extensions[_HAS_KEYS](current_app),
-    }
-    return jsonify(readiness), 200 if has_database else 503
+        schema = None
+    body, status = readiness(schema, has_keys=current_app.extensions[_HAS_KEYS](current_app))
+    response = jsonify(body)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response, status
 
 
 @health.post(REPORT_PATH)

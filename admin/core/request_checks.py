@@ -5,6 +5,8 @@ The log line holds the matched URL rule, not the address, which may hold persona
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import ExitStack
 from time import perf_counter
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,15 +18,39 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin.operations.settings import Settings
 from governance.kernel import correlation
+from governance.kernel.deadlines import REQUEST_LIMITS, wait_limits
 from governance.kernel.ids import new_id
 from governance.kernel.strict_json import read_json
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """The largest body accepted: a CSV of all 1,741 municipalities with their figures is a tenth of it."""
 
+MAX_FORM_BYTES: Final = 256 * 1024
+"""The largest form without a file."""
+
+MAX_REPORT_BYTES: Final = 16 * 1024
+"""The largest body of somebody who is not signed in, and of the addresses that programs post to by themselves."""
+
+SESSION_COOKIE: Final = "__Host-moyai-session"
+
+_POSTED_BY_PROGRAMS: Final = frozenset({"/csp-report", "/backchannel-logout"})
+
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 
 log = structlog.get_logger(__name__)
+
+
+def body_limit(path: str, headers: Mapping[str, str]) -> int:
+    """The largest body in bytes that is read for this address; `headers` by their names in lower case.
+
+    Whether a session or token is any good is found out later; who shows none is asked to sign in whatever they send.
+    """
+    shows_somebody = "authorization" in headers or f"{SESSION_COOKIE}=" in headers.get("cookie", "")
+    if path in _POSTED_BY_PROGRAMS or not shows_somebody:
+        return MAX_REPORT_BYTES
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return MAX_FORM_BYTES
+    return MAX_BODY_BYTES
 
 
 class StrictJSON(DefaultJSONProvider):
@@ -59,6 +85,8 @@ def init_request_checks(app: Flask, settings: Settings) -> None:
         g.request_id = str(new_id())
         g.request_id_before = correlation.request_id.set(g.request_id)
         structlog.contextvars.clear_contextvars()
+        g.wait_limits = ExitStack()
+        g.wait_limits.enter_context(wait_limits(REQUEST_LIMITS))
 
     @app.after_request
     def log_request(response: Response) -> Response:
@@ -75,6 +103,9 @@ def init_request_checks(app: Flask, settings: Settings) -> None:
 
     @app.teardown_request
     def reset_request_context(failure: BaseException | None) -> None:
+        limits: ExitStack | None = g.pop("wait_limits", None)
+        if limits is not None:
+            limits.close()
         before = g.pop("request_id_before", None)
         if before is not None:
             correlation.request_id.reset(before)

@@ -1,7 +1,7 @@
 """A cache of a realm's public keys (JWKS), so that tokens verify without a request to Keycloak.
 
-Keys are fetched again when they are old or a token names an unknown key id, at most every 30 seconds. While Keycloak is
-unreachable the cached keys stay in use.
+Keys are fetched again when they are old or a token names an unknown key id, at most every 30 seconds, or two seconds
+after a request that failed. While Keycloak is unreachable the cached keys stay in use.
 """
 
 from __future__ import annotations
@@ -15,11 +15,22 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
+from governance.kernel.errors import DependencyUnavailable, message
+
 log = structlog.get_logger(__name__)
 
 TTL_SECONDS: Final = 300.0
 BACKOFF_SECONDS: Final = 30.0
-TIMEOUT: Final = httpx.Timeout(2.0, connect=1.0)
+FAILED_BACKOFF_SECONDS: Final = 2.0
+TIMEOUT: Final = httpx.Timeout(1.5, connect=1.0)
+
+KEYCLOAK_AWAY = message(
+    "token.keys_unavailable",
+    ja="ただいまトークンを確認できません。",
+    en="Tokens cannot be verified right now.",
+    hint_ja="しばらくしてから、もう一度お試しください。",
+    hint_en="Try again in a moment.",
+)
 
 
 class JwksCache:
@@ -29,13 +40,22 @@ class JwksCache:
         self.address = address
         self._keys: dict[str, RSAKey] = {}
         self._fetched_at = float("-inf")
-        self._tried_at = float("-inf")
+        self._fetch_again_at = float("-inf")
         self._fetching = threading.Lock()
 
     def find(self, kid: str) -> KeySet | None:
-        """The key of that id, alone in a set, or None when neither cache nor Keycloak has it."""
-        if kid not in self._keys or monotonic() - self._fetched_at > TTL_SECONDS:
+        """The key of that id, alone in a set, or None when neither cache nor Keycloak has it.
+
+        Raises DependencyUnavailable while there is no key at all, because Keycloak has not answered yet.
+        """
+        if kid not in self._keys:
             self._fetch()
+        elif monotonic() - self._fetched_at > TTL_SECONDS and self._fetching.acquire(blocking=False):
+            # Who comes meanwhile uses the key that is there.
+            self._fetching.release()
+            self._fetch()
+        if not self._keys:
+            raise DependencyUnavailable(KEYCLOAK_AWAY)
         key = self._keys.get(kid)
         return None if key is None else KeySet([key])
 
@@ -46,9 +66,9 @@ class JwksCache:
 
     def _fetch(self) -> None:
         with self._fetching:
-            if monotonic() - self._tried_at < BACKOFF_SECONDS:
+            if monotonic() < self._fetch_again_at:
                 return
-            self._tried_at = monotonic()
+            self._fetch_again_at = monotonic() + BACKOFF_SECONDS
             try:
                 answer = httpx.get(self.address, timeout=TIMEOUT, follow_redirects=False)
                 answer.raise_for_status()
@@ -59,6 +79,7 @@ class JwksCache:
                 }
             except (httpx.HTTPError, JoseError, ValueError, LookupError, TypeError) as failure:
                 log.warning("jwks.fetch_failed", address=self.address, exc_info=failure)
+                self._fetch_again_at = monotonic() + FAILED_BACKOFF_SECONDS
                 return
             if found:
                 self._keys = found

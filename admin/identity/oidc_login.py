@@ -21,13 +21,14 @@ from admin.identity.cipher import TextCipher
 from admin.identity.persons import PersonClaims, read_person
 from admin.identity.realms import RealmEndpoints
 from admin.identity.tokens import TokenRejected, TokenVerifier
+from governance.kernel.deadlines import breaker_of
 from governance.kernel.errors import DependencyUnavailable, NotAllowed, message
 from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
 from tenancy.keycloak.port import CONSOLE_CLIENT, Realm, organization_alias
 
 COOKIE: Final = "__Host-moyai-sign-in"
 SECONDS: Final = 600
-TIMEOUT: Final = (2.0, 5.0)
+TIMEOUT: Final = (1.0, 3.0)
 """Seconds to connect and to read; a person is waiting."""
 
 KEYCLOAK_AWAY = message(
@@ -155,6 +156,9 @@ class OidcLogin:
         return f"{self._realms[realm].end_session}?{urlencode(query)}"
 
     def _exchange(self, login_state: LoginState, code: str) -> dict[str, Any]:
+        breaker = breaker_of(f"Keycloak {self._realms[login_state.realm].keycloak_url}")
+        if not breaker.allows:
+            raise DependencyUnavailable(KEYCLOAK_AWAY)
         try:
             with self._client(login_state.realm, login_state.tenant_id) as client:
                 tokens: dict[str, Any] = client.fetch_token(
@@ -163,8 +167,12 @@ class OidcLogin:
                     code=code,
                     code_verifier=login_state.verifier,
                 )
+            breaker.answered()
         except OAuthError as declined:
             raise NotAllowed(DECLINED, answer=_sanitize(declined.error)) from declined
+        except requests.Timeout as silent:
+            breaker.timed_out()
+            raise DependencyUnavailable(KEYCLOAK_AWAY) from silent
         except requests.RequestException as away:
             raise DependencyUnavailable(KEYCLOAK_AWAY) from away
         return tokens

@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from admin.core.request_checks import SESSION_COOKIE
 from admin.identity.commands import IDLE
 from admin.identity.persons import PersonClaims, person_actor
 from admin.identity.tables import WebSession
@@ -28,7 +29,7 @@ from governance.kernel.errors import NotAllowed
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
 
-COOKIE: Final = "__Host-moyai-session"
+COOKIE: Final = SESSION_COOKIE
 TOUCH_INTERVAL: Final = timedelta(minutes=1)
 
 

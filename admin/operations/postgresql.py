@@ -173,6 +173,9 @@ class EmbeddedPostgreSQL:
                     verifier=sql.Literal(verifier),
                 )
                 connection.execute(statement)
+            for database in ("postgres", "template1"):
+                # Roles of one application have no business in the databases that come with the server.
+                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
 
     def prepare_database(self, name: str, *, owner: str, guests: tuple[str, ...] = ()) -> None:
         """Create database `name` where there is none; only its owner and `guests` may connect. Safe to repeat."""

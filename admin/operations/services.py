@@ -23,8 +23,19 @@ NAMES = (POSTGRESQL, KEYCLOAK, WEB, WORKER)
 
 READY_PATH = "/readyz"
 _MAIL_PORT_OFFSET = 4
+HEADER_MILLISECONDS = 10_000
 # What sets things up stays with the process that sets them up: nothing that serves may change tables or realms.
 _NOT_FOR_SERVING = ("MOYAI_MIGRATION_URL", "MOYAI_KEYCLOAK_CLIENT_ID", "MOYAI_KEYCLOAK_CLIENT_SECRET")
+
+
+_KEPT_VARIABLES = frozenset(
+    {
+        *("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONPATH"),
+        # How the servers named by the settings are reached and known: proxies, certificates, libpq's own files.
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
+        *("PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY", "PGPASSFILE"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -83,15 +94,17 @@ def keycloak(server: EmbeddedKeycloak) -> ServiceSpec:
 
 
 def web(settings: Settings) -> ServiceSpec:
-    """The web server: one process of granian, threads for requests that wait on the database."""
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", LOOPBACK, "--port", str(settings.port)]
-    command += ["--workers", "1", "--blocking-threads", "8", "--no-ws", "--log-level", "warning", "admin.wsgi:app"]
+    """The web server: one process of granian, whose event loop takes requests in and hands them to threads of ours."""
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", LOOPBACK, "--port", str(settings.port)]
+    # HTTP/2 is the proxy's business; here it would let one connection begin two hundred requests.
+    command += ["--http", "1", "--http1-header-read-timeout", str(HEADER_MILLISECONDS)]
+    command += ["--workers", "1", "--no-ws", "--log-level", "warning", "admin.asgi:app"]
     return ServiceSpec(
         name=WEB,
         label="Web",
         command=lambda: command,
         environment=_service_environment(settings),
-        ports=(settings.port,),
+        ports=(settings.port, settings.health_port),
         is_ready=lambda: answers_ok(f"http://{LOOPBACK}:{settings.port}{READY_PATH}"),
         version=lambda: None,
         folder=settings.home,
@@ -113,5 +126,6 @@ def worker(settings: Settings, *, is_running: Callable[[], bool]) -> ServiceSpec
 
 
 def _service_environment(settings: Settings) -> dict[str, str]:
-    everything = dict(os.environ) | settings.as_environment()
-    return {name: text for name, text in everything.items() if name not in _NOT_FOR_SERVING}
+    """Settings, and of our own environment what a process needs to run and to reach the servers; no secret beside."""
+    kept = {name: text for name, text in os.environ.items() if name.upper() in _KEPT_VARIABLES}
+    return {name: text for name, text in (kept | settings.as_environment()).items() if name not in _NOT_FOR_SERVING}

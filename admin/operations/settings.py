@@ -29,14 +29,14 @@ from tenancy.tenants.eligibility import parse_prefectures
 DATABASE = "moyai"
 POSTGRESQL_FOLDER = "postgresql"
 _DEFAULT_PORT = 8700
-_PORTS_NEEDED = 5
+PORTS_NEEDED = 6
 _DATABASE_SCHEME = "postgresql+psycopg"
 _BOOTSTRAP_CLIENT = "moyai-bootstrap"
 
 BAD_PORT = message(
     "settings.port",
-    ja="{name} の値 {given} はポート番号として使えません。1024〜65531 の整数にしてください。",
-    en="{name} is {given}, which is not a port; it must be a whole number from 1024 to 65531.",
+    ja="{name} の値 {given} はポート番号として使えません。1024〜65530 の整数にしてください。",
+    en="{name} is {given}, which is not a port; it must be a whole number from 1024 to 65530.",
 )
 BAD_URL = message(
     "settings.url",
@@ -82,7 +82,7 @@ def _port(given: object, info: ValidationInfo) -> int:
     text, name = str(given), _variable(info)
     # isascii: １２３ is a digit to Python, but a slip of the keyboard here.
     port = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
-    if not 1024 <= port <= 65536 - _PORTS_NEEDED:
+    if not 1024 <= port <= 65536 - PORTS_NEEDED:
         raise Invalid(BAD_PORT, field=name, name=name, given=text)
     return port
 
@@ -234,6 +234,11 @@ class Settings(BaseSettings):
     @property
     def keycloak_management_port(self) -> int:
         return self.port + 3
+
+    @property
+    def health_port(self) -> int:
+        """Where `/healthz` and `/readyz` are answered whatever the web's threads wait for."""
+        return self.port + 5
 
     @property
     def keycloak_url(self) -> str:

@@ -10,6 +10,7 @@ from admin.operations.keycloak import answers_ok
 from admin.operations.ports import LOOPBACK
 from admin.operations.processes import PidFiles
 from admin.operations.settings import POSTGRESQL_FOLDER, Settings
+from governance.kernel.deadline_connection import DeadlineConnection
 from governance.kernel.errors import DependencyUnavailable
 from governance.kernel.models import ReadModel
 
@@ -72,7 +73,7 @@ def status(settings: Settings) -> SystemStatus:
 
 
 def _web(settings: Settings) -> str:
-    return f"http://{LOOPBACK}:{settings.port}{services.READY_PATH}"
+    return f"http://{LOOPBACK}:{settings.health_port}{services.READY_PATH}"
 
 
 def _database(settings: Settings) -> ServerStatus:
@@ -101,7 +102,8 @@ def _counts(settings: Settings) -> tuple[int | None, dict[str, int]]:
     """Jobs queued or running, and tenants by state without the operator; (None, {}) before the migrations ran."""
     address = settings.app_url.replace("postgresql+psycopg://", "postgresql://", 1)
     try:
-        with psycopg.connect(address, connect_timeout=_TIMEOUT_SECONDS) as connection:
+        with DeadlineConnection.connect(address, connect_timeout=_TIMEOUT_SECONDS) as connection:
+            connection.own_limit_seconds = _TIMEOUT_SECONDS
             connection.execute("SELECT set_config('moyai.scope', 'operator', true)")
             found = connection.execute("SELECT count(*) FROM job WHERE state IN ('queued', 'running')").fetchone()
             by_state = connection.execute(

@@ -25,6 +25,7 @@ from admin.operations.processes import PidFiles, ProcessRecord
 from admin.operations.readiness import wait_until
 from admin.operations.services import NAMES, ServiceSpec
 from governance.kernel.errors import Conflict, message
+from governance.kernel.private_files import private_log
 
 SUPERVISOR = "supervisor"
 _POLL_SECONDS = 0.2
@@ -45,8 +46,8 @@ PORT_TAKEN = message(
     "servers.port_taken",
     ja="{label} が使うポート {port} は、{holder} がすでに使っています。",
     en="Port {port}, which {label} needs, is in use by {holder}.",
-    hint_ja="MOYAI_PORT(現在 {base})を変えてください。そこから 5 つのポートを使います。",
-    hint_en="Change MOYAI_PORT (now {base}); five ports from that number are used.",
+    hint_ja="MOYAI_PORT(現在 {base})を変えてください。そこから 6 つのポートを使います。",
+    hint_en="Change MOYAI_PORT (now {base}); six ports from that number are used.",
 )
 NOT_STARTED = message(
     "servers.not_started",
@@ -146,7 +147,7 @@ class Supervisor:
 
     def _spawn(self, service: ServiceSpec) -> _RunningService:
         service.remove_stale_files()
-        with self._log_file(service).open("ab") as log:
+        with private_log(self._log_file(service)) as log:
             process = subprocess.Popen(
                 service.command(),
                 cwd="/",

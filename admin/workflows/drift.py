@@ -9,6 +9,7 @@ from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.concurrency import MAX_TENANTS, ParallelMap
 from governance.kernel.database import OPERATOR
+from governance.kernel.deadlines import WaitLimits, wait_limits
 from governance.kernel.models import ReadModel
 from tenancy import directory
 from tenancy.keycloak.comparison import TenantDifference
@@ -29,6 +30,9 @@ PROVISIONED_STATES: Final = frozenset(
 )
 """States in which everything of a tenant is meant to be in Keycloak. Before them its onboarding shows the progress."""
 
+DRIFT_LIMITS: Final = WaitLimits(one=3.0, total=30.0)
+"""The whole report, whoever asks: at 21 tenants it takes a second, and thousands of them are compared by tenant."""
+
 ONBOARDING_STATES: Final = frozenset({TenantState.PROVISIONING})
 """States whose Keycloak objects are not reported as orphans, because onboarding is creating them."""
 
@@ -45,6 +49,11 @@ def find_drift(identities: Identities, code: str | None = None) -> Drift:
 
     Raises NotFound for an unknown code, DependencyUnavailable while Keycloak is away. Needs an application context.
     """
+    with wait_limits(DRIFT_LIMITS):
+        return _find_drift(identities, code)
+
+
+def _find_drift(identities: Identities, code: str | None) -> Drift:
     with system_transaction(OPERATOR) as session:
         states = {one.id: one.state for one in list_tenants(session) if not one.is_operator}
         chosen = list(states) if code is None else [directory.tenant_by_code(session, code).id]

@@ -30,6 +30,7 @@ from governance.former_names import current_job_kind
 from governance.kernel import clock
 from governance.kernel.correlation import request_id
 from governance.kernel.database import OPERATOR, db
+from governance.kernel.deadline_connection import DeadlineConnection
 from governance.kernel.errors import DependencyUnavailable, DomainError
 from tenancy.onboarding import queries as onboardings
 
@@ -69,7 +70,7 @@ class Queue:
         address = database_url.replace("postgresql+psycopg://", "postgresql://", 1)
 
         def connection() -> psycopg.Connection[Any]:
-            return psycopg.connect(address, connect_timeout=3)
+            return DeadlineConnection.connect(address, connect_timeout=3)
 
         self.huey = PostgresHuey(
             "moyai",

@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.ledger.chart import CHART, AccountCode, AccountKind
+from governance.kernel.database import allow_long_statements
 from governance.kernel.spreadsheets import escape_formula
 from tenancy import directory
 
@@ -56,7 +57,7 @@ class _Entry:
 
 def export(session: Session, to: ExportFormat, fiscal_year: int | None = None) -> Iterator[str]:
     """Every entry the scope can see, of one fiscal year where given, in the order of posting, text piece by piece."""
-    session.execute(text("SET LOCAL statement_timeout = 0"))
+    allow_long_statements(session)
     accounts = _accounts(session)
     first_day = _first_day(session, fiscal_year)
     return _WRITERS[to](accounts, first_day, _entries(session, accounts, fiscal_year))

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from governance.kernel.database import allow_long_statements
 from governance.kernel.models import ReadModel
 
 
@@ -92,7 +93,7 @@ _VERIFY: Final = text(
 def verify(session: Session) -> LedgerVerificationReport:
     """Check every book the scope can see. Reads every line: seconds for millions of them. Changes nothing."""
     # The application's statement timeout is meant for pages; verification takes as long as the books are.
-    session.execute(text("SET LOCAL statement_timeout = 0"))
+    allow_long_statements(session)
     rows = session.execute(_VERIFY).all()
     imbalances = tuple(
         Imbalance(

@@ -32,6 +32,10 @@ class ParallelMap:
         wait(given)
         return [future.result() for future in given]
 
+    def start(self, function: Callable[[], ResultT]) -> Future[ResultT]:
+        """Begin one call, in a copy of the caller's context variables, as soon as a thread is free."""
+        return self._pool.submit(copy_context().run, function)
+
     def close(self) -> None:
         """Wait for what runs and end the threads."""
         self._pool.shutdown()

@@ -12,26 +12,41 @@ from contextvars import ContextVar
 from datetime import datetime
 from enum import StrEnum
 from select import POLLIN, poll
-from typing import Any, ClassVar, Final
+from types import ModuleType
+from typing import Any, ClassVar, Final, cast
 from uuid import UUID
 
+import psycopg
+import structlog
 from flask import Flask, current_app, has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import CheckConstraint, DateTime, event
+from sqlalchemy import CheckConstraint, DateTime, event, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import Uuid
 from sqlmodel import SQLModel
 
+from governance.kernel.deadline_connection import CONNECT_SECONDS, STATEMENT_GRACE_SECONDS, DeadlineConnection
 from governance.kernel.pipelined import Driver, begin_transaction
+
+log = structlog.get_logger(__name__)
 
 OPERATOR: Final = "operator"
 """The scope of the platform's operator: every tenant's rows."""
 
 TenantScope = UUID | str
+
+REQUEST_STATEMENT_MS: Final = 2_500
+"""`statement_timeout` of requests, below `REQUEST_LIMITS`: a server that lives ends a slow statement by itself."""
+
+BACKGROUND_STATEMENT_MS: Final = 5_000
+"""`statement_timeout` of the command line and the worker."""
+
+LOCK_MS: Final = 3_000
+LONG_STATEMENT_SECONDS: Final = 600
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -65,6 +80,9 @@ def enum_check(column: str, values: type[StrEnum], *, name: str) -> CheckConstra
 
 @event.listens_for(TenantScopedSession, "after_begin")
 def _set_rls_tenant(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    driver = connection.connection.driver_connection
+    if isinstance(driver, DeadlineConnection):
+        driver.long_statement_seconds = None  # That was the last transaction's.
     begin_transaction(session, connection, str(_tenant_scope.get() or ""))
 
 
@@ -95,26 +113,65 @@ def _rollback_read(discard_changes: bool = False) -> None:
         raise RuntimeError("the scope changes while a change waits to be written")
     # Rows that were read stay readable outside the scope; what was not read is not loaded behind its back.
     session.expunge_all()
-    session.rollback()
+    try:
+        session.rollback()
+    except SQLAlchemyError as failure:
+        # The answer is there already. Nothing was to be saved, and PostgreSQL ends what loses its client.
+        log.warning("database.rollback_failed", exc_info=failure)
+        session.invalidate()
 
 
-def engine_options(*, statement_timeout_ms: int = 5_000) -> dict[str, Any]:
-    """How the application's engine talks to PostgreSQL: short waits, so that a lost server is a 503 and not a hang."""
+def engine_options(*, statement_timeout_ms: int = BACKGROUND_STATEMENT_MS) -> dict[str, Any]:
+    """How the application's engine talks to PostgreSQL: every wait ends, so that a lost server is a 503 and not a hang.
+
+    A statement that takes longer than its timeout is ended by the server; one whose server is frozen, or out of reach,
+    by us (`DeadlineConnection`).
+    """
+
+    def set_own_limit(driver: Driver, record: ConnectionPoolEntry) -> None:
+        deadlines = cast(DeadlineConnection[Any], driver)
+        deadlines.statement_seconds = statement_timeout_ms / 1000
+        deadlines.own_limit_seconds = deadlines.statement_seconds + STATEMENT_GRACE_SECONDS
+
+    lock_timeout_ms = min(LOCK_MS, statement_timeout_ms * 4 // 5)
     return {
-        "pool_events": [(_check_connection, "checkout")],
+        "module": _DRIVER_MODULE,
+        "pool_events": [(_check_connection, "checkout"), (set_own_limit, "connect")],
         "pool_size": 10,
         "max_overflow": 10,
-        "pool_timeout": 3,
+        "pool_timeout": 1,
         "connect_args": {
-            "connect_timeout": 3,
+            "connect_timeout": int(CONNECT_SECONDS),
             # What vanished without a word is closed by our own kernel: idle after 45 s, waiting for an answer after 10.
             "keepalives_idle": 30,
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
-            "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout=3000 -c timezone=UTC",
+            "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms} -c timezone=UTC",
         },
     }
+
+
+def allow_long_statements(session: Session, seconds: int = LONG_STATEMENT_SECONDS) -> None:
+    """Let the statements of this transaction take so long, for reading everything there is.
+
+    They are waited for only while the server answers others: a frozen one is noticed in two to four seconds.
+    """
+    connection = session.connection()
+    session.execute(text(f"SET LOCAL statement_timeout = {seconds * 1000:d}"))
+    driver = connection.connection.driver_connection
+    if isinstance(driver, DeadlineConnection):
+        driver.long_statement_seconds = seconds + STATEMENT_GRACE_SECONDS
+
+
+def _deadline_driver() -> ModuleType:
+    """psycopg, with connections that have deadlines: what SQLAlchemy takes for the driver."""
+    module = ModuleType(psycopg.__name__)
+    vars(module).update(vars(psycopg), connect=DeadlineConnection.connect)
+    return module
+
+
+_DRIVER_MODULE: Final = _deadline_driver()
 
 
 def _check_connection(driver: Driver, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
@@ -142,7 +199,7 @@ def current_extensions() -> dict[str, Any]:
     return extensions_of(current_app) if has_app_context() else {}
 
 
-def connect(app: Flask, url: str, *, statement_timeout_ms: int = 5_000) -> None:
+def connect(app: Flask, url: str, *, statement_timeout_ms: int = BACKGROUND_STATEMENT_MS) -> None:
     """Give the application its engine on `url` (`postgresql+psycopg://`, the application's role)."""
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(statement_timeout_ms=statement_timeout_ms)

@@ -136,6 +136,8 @@ class DependencyUnavailable(DomainError):
     """A needed server does not answer; the same request may succeed later."""
 
     kind = "unreachable"
+    names_server: ClassVar[bool] = False
+    """Whether the text says which server it is: operators read that, others read that it is not possible now."""
 
 
 NOT_FOUND = message(

@@ -53,7 +53,7 @@ def begin_transaction(session: Session, connection: Connection, scope: str) -> N
     # Local to the transaction, so a pooled connection hands nothing over to its next user.
     begin: _BeginStatement | None = session.info.pop(_BEGIN_STATEMENT, None)
     statement, values = begin.statement if begin else (_SET_SCOPE, {})
-    with _pipeline(_driver(connection)) as driver:
+    with _pipeline(connection) as driver:
         cursor = driver.execute(statement, {**values, "scope": scope}, prepare=True)
     if begin:
         begin.rows = cursor.fetchall()
@@ -62,8 +62,9 @@ def begin_transaction(session: Session, connection: Connection, scope: str) -> N
 def execute_raw(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """One raw statement in the session's transaction; its rows, if it has any. Raises what `session.execute` would."""
     session.flush()
-    with _translate_driver_errors():
-        cursor = _driver(session.connection()).execute(statement, values, prepare=True)
+    connection = session.connection()
+    with _translate_driver_errors(connection):
+        cursor = _driver(connection).execute(statement, values, prepare=True)
         return cursor.fetchall() if cursor.description else []
 
 
@@ -73,7 +74,7 @@ def commit_pipelined(session: Session, *inserts: PipelinedStatement) -> None:
     Raises what `session.execute` and `session.commit` would; then nothing is committed.
     """
     session.flush()
-    with _pipeline(_driver(session.connection())) as driver:
+    with _pipeline(session.connection()) as driver:
         for start in range(0, len(inserts), MAX_MERGED):
             batch = inserts[start : start + MAX_MERGED]
             values = {f"{place}_{name}": value for place, (_, of) in enumerate(batch) for name, value in of.items()}
@@ -102,16 +103,21 @@ def _driver(connection: Connection) -> Driver:
 
 
 @contextmanager
-def _pipeline(driver: Driver) -> Iterator[Driver]:
+def _pipeline(connection: Connection) -> Iterator[Driver]:
+    driver = _driver(connection)
     # At the start of a transaction its BEGIN travels along, too.
-    with _translate_driver_errors(), driver.pipeline():
+    with _translate_driver_errors(connection), driver.pipeline():
         yield driver
 
 
 @contextmanager
-def _translate_driver_errors() -> Iterator[None]:
+def _translate_driver_errors(connection: Connection) -> Iterator[None]:
+    driver = _driver(connection)
     try:
         yield
     except psycopg.Error as fault:
+        if driver.closed:
+            # SQLAlchemy did not see it happen, and would send a rollback after what is gone.
+            connection.invalidate(fault)
         # The values stay out of the message: they may be anybody's.
         raise DBAPIError.instance(None, None, fault, psycopg.Error, hide_parameters=True) from fault

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 
@@ -29,6 +30,13 @@ def write_private(path: Path, content: bytes | str, *, replace: bool = True) -> 
         unfinished.unlink(missing_ok=True)
     _sync_folder(path.parent)
     return True
+
+
+def private_log(path: Path) -> BinaryIO:
+    """Open a file for appending, mode 0600 from its first byte on; one that is there already is given that mode."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "ab")
 
 
 def _sync_folder(folder: Path) -> None:

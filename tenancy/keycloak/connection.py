@@ -10,16 +10,24 @@ What differs from the package, and why (each was measured on a real server):
 
 from __future__ import annotations
 
+import random
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import Any, Protocol, cast
+from types import TracebackType
+from typing import Any, Final, Protocol, Self, TypeVar, cast
 
 import requests
 from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
 from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import ConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, ReadTimeoutError
+from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
+from urllib3.util.timeout import Timeout
 
+from governance.kernel.deadlines import WaitTimeExceeded, breaker_of, current_budget
 from governance.kernel.errors import Conflict, DependencyUnavailable
 from tenancy.keycloak.calls import Call, notify_observers
 from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
@@ -27,6 +35,7 @@ from tenancy.keycloak.messages import (
     ACCOUNT_NOT_AUTHORIZED,
     ALREADY_EXISTS,
     BUSY,
+    CHANGED_MEANWHILE,
     NO_RESPONSE,
     REJECTED,
     RESOURCE_MISSING,
@@ -35,14 +44,35 @@ from tenancy.keycloak.port import Realm
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
+"""For jobs and the command line, who may wait; a request waits for as long as its `WaitBudget` says."""
 TOKEN_FRACTION = 0.9
 """A token is renewed when nine tenths of its life are over; clocks differ."""
 
+RETRY_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds to wait before a write that met another one is sent again, each up to doubled at random."""
+
+_LOST_RACE: Final = re.compile(
+    r"could not (add|remove|delete) \w+ role( or group)? mappings"
+    r"|optimistic|stale ?object|row was updated or deleted|deadlock|could not serialize|lock (wait )?timeout",
+    re.IGNORECASE,
+)
+"""What Keycloak says where two transactions met on one row (Hibernate's and PostgreSQL's words, and its own 400)."""
+
 Json = dict[str, Any]
+ResultT = TypeVar("ResultT")
 
 
 class NoResponse(DependencyUnavailable):
     """The connection broke or timed out. What was asked may have happened or not; the caller looks again."""
+
+    names_server = True
+
+
+class ConcurrentChange(NoResponse):
+    """Another writer changed the same person at the same moment: nothing was done, and asking again may succeed.
+
+    Raised when it happened at every try, and at the first one for a body that was made of what was read before.
+    """
 
 
 class Rejected(Conflict):
@@ -97,6 +127,25 @@ class SecretCredential:
         return {"client_id": self.client_id, "client_secret": self._secret}
 
 
+class _RetryUnlessSilent(Retry):
+    """urllib3's retry, except where the time was over: a server that is frozen would be waited for twice."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        if isinstance(error, ReadTimeoutError):
+            raise error
+        if isinstance(error, ConnectTimeoutError) and _pool is not None:
+            raise MaxRetryError(_pool, url, error) from error
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+
 class RealmConnection(KeycloakOpenIDConnection):
     """One account acting on one realm. Safe for `threads` threads; more wait for a free connection."""
 
@@ -127,6 +176,7 @@ class RealmConnection(KeycloakOpenIDConnection):
         )
         self._credential = credential
         self._read_seconds = read_seconds
+        self._breaker = breaker_of(f"Keycloak {server_url.rstrip('/')}")
         self._home = f"realms/{home_realm or realm}"
         self._issuer = f"{(issued_by or server_url).rstrip('/')}/{self._home}"
         self._token_lock = threading.Lock()
@@ -136,7 +186,7 @@ class RealmConnection(KeycloakOpenIDConnection):
         adapter = HTTPAdapter(
             pool_maxsize=threads,
             pool_block=True,
-            max_retries=Retry(
+            max_retries=_RetryUnlessSilent(
                 total=1,
                 allowed_methods=frozenset({"GET"}),
                 redirect=0,
@@ -183,6 +233,10 @@ class RealmConnection(KeycloakOpenIDConnection):
         """PUT."""
         self._send("PUT", self._realm_path(path), {}, body)
 
+    def replace_as_read(self, path: str, body: Any) -> None:
+        """PUT of what was read, with changes. Raises ConcurrentChange at once: the caller has to read again."""
+        self._send_checked("PUT", self._realm_path(path), {}, body)
+
     def delete(self, path: str, body: Any = None) -> None:
         """DELETE; what is gone already is fine."""
         try:
@@ -216,6 +270,9 @@ class RealmConnection(KeycloakOpenIDConnection):
     # -- one request
 
     def _send(self, method: str, path: str, query: Mapping[str, Any], body: Any = None) -> requests.Response:
+        return retry_concurrent(lambda: self._send_checked(method, path, query, body))
+
+    def _send_checked(self, method: str, path: str, query: Mapping[str, Any], body: Any = None) -> requests.Response:
         bearer = self._valid_token(refused="")
         answer = self._send_once(method, path, query, body, bearer)
         if answer.status_code == requests.codes.unauthorized:
@@ -262,19 +319,37 @@ class RealmConnection(KeycloakOpenIDConnection):
         return bool(self._bearer) and self._bearer != refused and monotonic() < self._renew_at
 
     def _exchange(self, method: str, path: str, **request: Any) -> requests.Response:
+        if not self._breaker.allows:
+            raise NoResponse(NO_RESPONSE)
+        budget = current_budget()
+        seconds = self._read_seconds
+        if budget is not None:
+            try:
+                seconds = min(seconds, budget.begin(self._breaker.server))
+            except WaitTimeExceeded as over:
+                raise NoResponse(NO_RESPONSE) from over
         started = monotonic()
         status: int | None = None
         try:
             answer = self._s.request(
                 method,
                 f"{self.base_url}{path}",
-                timeout=(CONNECT_SECONDS, self._read_seconds),
+                # requests takes urllib3's own object, too; its annotations do not say so.
+                timeout=cast(Any, Timeout(total=seconds, connect=min(CONNECT_SECONDS, seconds))),
                 **request,
             )
             status = answer.status_code
+            self._breaker.answered()
+        except requests.Timeout as silent:
+            self._breaker.timed_out()
+            if budget is not None:
+                budget.ran_out(self._breaker.server)
+            raise NoResponse(NO_RESPONSE) from silent
         except requests.RequestException as broken:
             raise NoResponse(NO_RESPONSE) from broken
         finally:
+            if budget is not None:
+                budget.end()
             notify_observers(
                 Call(
                     self._credential.client_id,
@@ -287,11 +362,26 @@ class RealmConnection(KeycloakOpenIDConnection):
         return answer
 
 
+def retry_concurrent(write: Callable[[], ResultT]) -> ResultT:
+    """What `write` answers, tried again with growing pauses while another writer is in the way.
+
+    Raises ConcurrentChange when that was so each time.
+    """
+    for pause in RETRY_PAUSES:
+        try:
+            return write()
+        except ConcurrentChange:
+            threading.Event().wait(pause * (1 + random.random()))  # noqa: S311 - it decides who goes first
+    return write()
+
+
 def _check_response(answer: requests.Response, asked: str, account: str) -> requests.Response:
     """The answer, when it is a good one; else what its status means."""
     status = answer.status_code
     if status < 400:
         return answer
+    if status in (400, 409, 500, 503) and _LOST_RACE.search(answer.text):
+        raise ConcurrentChange(CHANGED_MEANWHILE, asked=asked)
     if status == 404:
         raise ResourceMissing(RESOURCE_MISSING, asked=asked)
     if status == 409:

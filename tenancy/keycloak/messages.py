@@ -40,6 +40,14 @@ BUSY = message(
     hint_en="Moyai retries automatically.",
 )
 
+CHANGED_MEANWHILE = message(
+    "keycloak.changed_meanwhile",
+    ja="認証サーバ(Keycloak)で同じ対象が同時に変更されています({asked})。",
+    en="Somebody else is changing the same object in Keycloak ({asked}).",
+    hint_ja="しばらくして自動でやり直します。",
+    hint_en="Moyai retries automatically.",
+)
+
 NO_RESPONSE = message(
     "keycloak.no_answer",
     ja="認証サーバ(Keycloak)から応答がありません。",

@@ -31,6 +31,8 @@ from governance.kernel.errors import (
 )
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
+from tenancy.keycloak.connection import NoResponse
+from tenancy.keycloak.messages import NO_RESPONSE
 from tenancy.tenants.commands import RegisterTenant
 from tenancy.tenants.tables import Tenant
 from tests.admin.issuer import Issuer
@@ -74,6 +76,9 @@ def probe_views(web: Flask) -> None:
     def break_down() -> str:
         raise KeyError(SECRET)
 
+    def ask_keycloak() -> str:
+        raise NoResponse(NO_RESPONSE)
+
     wrong = {"code": "432083", "name": 5, "kana": "ヤマガシ", "kind": "city"}
 
     def read_invalid_command() -> str:
@@ -98,6 +103,8 @@ def probe_views(web: Flask) -> None:
             ("/refuse/<kind>", refuse, Permission.PUBLIC),
             ("/trial/tenants/<uuid:tenant_id>", tenant, Permission.SIGNED_IN),
             ("/break", break_down, Permission.PUBLIC),
+            ("/silent", ask_keycloak, Permission.SIGNED_IN),
+            ("/silent/public", lambda: ask_keycloak(), Permission.PUBLIC),
             ("/read", read_invalid_command, Permission.PUBLIC),
             ("/build", build_invalid_command, Permission.PUBLIC),
             ("/directly", build_directly, Permission.PUBLIC),
@@ -118,6 +125,21 @@ def test_each_domain_error_has_its_status_on_pages_and_in_the_api(
     assert (page.status_code, page.content_type) == (status, "text/html; charset=utf-8")
     assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
     assert ("Retry-After" in page.headers) is (status == 503)
+
+
+def test_operators_read_which_server_is_silent_and_others_that_it_is_not_possible_now(
+    operator_tenant: UUID, visitors: Visitors, signed_in: SignIn, stranger: Visit
+) -> None:
+    owner = signed_in(visitors.person(visitors.municipality("432083", "山鹿市"), Role.TENANT_OWNER))
+    auditor = signed_in(visitors.person(operator_tenant, Role.OPERATOR_AUDITOR))
+
+    assert "Keycloak" in auditor.get("/silent").text
+    for page in (owner.get("/silent"), stranger.get("/silent/public"), stranger.get("/api/v1/silent/public")):
+        assert page.status_code == 503
+        assert page.headers["Retry-After"] == "5"
+        assert "Keycloak" not in page.text
+        assert "KEYCLOAK" not in page.text
+    assert stranger.get("/api/v1/silent/public").json["code"] == "service.unavailable"  # type: ignore[index]
 
 
 def test_a_page_says_what_and_what_next_and_a_number_to_quote(stranger: Visit) -> None:

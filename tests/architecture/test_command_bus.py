@@ -41,7 +41,7 @@ PUBLIC_COMMANDS = {"close_session": "Keycloak itself orders it by a signed logou
 def _load_everything() -> None:
     for package in (governance, tenancy, billing, admin):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if ".migrations." not in module.name and not module.name.endswith(("wsgi", "__main__")):
+            if ".migrations." not in module.name and not module.name.endswith(("asgi", "__main__")):
                 importlib.import_module(module.name)
 
 

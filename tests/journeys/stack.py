@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from admin.operations import ports
 from admin.operations.settings import Settings
-from tests.servers import KEPT
+from tests.servers import KEPT, find_free_port_range
 
 OPERATOR = "430005"
-_FIVE = 5
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Stack:
 @contextmanager
 def running_stack(home: Path, *, members: int) -> Iterator[Stack]:
     """Everything started on an empty home and the example taken as far as `members`; stopped at the end."""
-    port = _five_free_ports()
+    port = find_free_port_range()
     stack = Stack(
         Settings(home=home, port=port, public_url=f"http://localhost:{port}", example=True, keycloak_kept=KEPT)
     )
@@ -84,11 +82,3 @@ def running_stack(home: Path, *, members: int) -> Iterator[Stack]:
         yield stack
     finally:
         stack.moyai("down")
-
-
-def _five_free_ports() -> int:
-    for _ in range(50):
-        port = ports.find_free_port()
-        if port < 65000 and all(ports.is_free(port + step) for step in range(_FIVE)):
-            return port
-    raise RuntimeError("no five free ports in a row")

@@ -26,6 +26,7 @@ from admin.operations.settings import Settings
 from admin.operations.status import SystemStatus
 from admin.operations.supervisor import SUPERVISOR, Supervisor, stop_orphans, take_lock
 from governance.kernel.errors import Conflict, DomainError, message
+from governance.kernel.private_files import private_log
 from governance.permissions import Permission
 
 _STOP_SECONDS = 120
@@ -100,7 +101,7 @@ def up(as_json: bool) -> None:
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
     settings.logs.mkdir(exist_ok=True, mode=0o700)
     reading, writing = os.pipe()
-    with log.open("ab") as file:
+    with private_log(log) as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "admin.cli", "supervise", "--report-to", str(writing)],
             env=dict(os.environ) | settings.as_environment(),

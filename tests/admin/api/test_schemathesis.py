@@ -15,7 +15,7 @@ import pytest
 from admin.features import api_routes
 from admin.interface.api_routes import PREFIX
 from admin.operations.keycloak import answers_ok
-from admin.operations.ports import LOOPBACK, find_free_port
+from admin.operations.ports import LOOPBACK
 from admin.operations.readiness import wait_until
 from admin.operations.settings import Settings
 from governance.kernel import clock
@@ -24,6 +24,7 @@ from tests.actors import Actors
 from tests.admin.api.conftest import Caller
 from tests.admin.issuer import Issuer
 from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory
+from tests.servers import find_free_port_range
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 MEMBERS = {code: THIRTEEN[code] for code in ("431001", "434043", "435317")}
@@ -44,10 +45,11 @@ def member(actors: Actors) -> UUID:
 @pytest.fixture
 def served(settings: Settings) -> Iterator[str]:
     """The address of the API over HTTP, in a process of its own, on the test's database."""
-    port = find_free_port()
+    port = find_free_port_range()
     url = f"http://localhost:{port}"
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", LOOPBACK, "--port", str(port)]
-    command += ["--workers", "1", "--blocking-threads", "4", "--no-ws", "--log-level", "warning"]
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--http", "1", "--host", LOOPBACK]
+    command += ["--port", str(port)]
+    command += ["--workers", "1", "--no-ws", "--log-level", "warning"]
     environment = dict(os.environ) | settings.as_environment() | {"MOYAI_PORT": str(port), "MOYAI_PUBLIC_URL": url}
     log = settings.home.parent / "web.log"
     with log.open("wb") as written:

@@ -9,7 +9,6 @@ import pytest
 
 from admin.operations.mail.outbox import MailOutbox
 from governance import approvals
-from governance.approvals.states import Decision
 from governance.audit import queries
 from governance.commands import system_transaction
 from governance.kernel import clock
@@ -65,7 +64,8 @@ def test_approvals_are_listed_until_they_are_decided(moyai: Moyai, actors: Actor
     with system_transaction(OPERATOR) as session:
         approvals.request(session, actors.finance, clock.now(), tenant_id=tenant_id, **about)
         if decided:
-            approvals.decide(session, actors.approver, clock.now(), decision=Decision.APPROVED, **about)
+            decision = approvals.Decision.APPROVED
+            approvals.decide(session, actors.approver, clock.now(), decision=decision, **about)
 
     code, answer, _ = moyai("approval", "list")
 

@@ -26,8 +26,7 @@ from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, DependencyUnavailable, message
-from governance.outbox import JobState
-from governance.outbox.tables import Job
+from governance.outbox import Job, JobState
 from tests import servers
 
 AWAY = message("test.away", ja="試験: 不在", en="test: away")

@@ -7,19 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from admin.operations import ports, services
+from admin.operations import services
 from admin.operations.settings import Settings
 from admin.operations.supervisor import Supervisor
+from tests.servers import find_free_port_range
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings of an empty home whose five ports were free a moment ago."""
-    for _ in range(50):
-        port = ports.find_free_port()
-        if port < 65000 and all(ports.is_free(port + step) for step in range(5)):
-            return Settings(home=tmp_path / "home", port=port, public_url=f"http://localhost:{port}")
-    raise RuntimeError("no five free ports in a row")
+    """Settings of an empty home whose ports were free a moment ago."""
+    port = find_free_port_range()
+    return Settings(home=tmp_path / "home", port=port, public_url=f"http://localhost:{port}")
 
 
 @pytest.fixture

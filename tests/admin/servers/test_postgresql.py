@@ -48,7 +48,8 @@ def test_the_role_that_serves_owns_nothing(postgresql: PostgreSQL, database_name
 def test_each_role_reaches_its_own_database_only(prepared: Settings) -> None:
     server = prepared.embedded_postgresql()
 
-    for role, database in ((APP, KEYCLOAK), (OWNER, KEYCLOAK), (KEYCLOAK, "moyai")):
+    closed = ((APP, KEYCLOAK), (OWNER, KEYCLOAK), (KEYCLOAK, "moyai"), (APP, "postgres"), (OWNER, "template1"))
+    for role, database in closed:
         with pytest.raises(psycopg.OperationalError, match="permission denied"):
             psycopg.connect(libpq(server.url(role, database)))
     for role, database in ((APP, "moyai"), (OWNER, "moyai"), (KEYCLOAK, KEYCLOAK)):

@@ -57,6 +57,33 @@ def test_a_server_that_died_is_started_again(settings: Settings, supervised: Sup
     assert any("starting again" in sentence for sentence in messages)
 
 
+def test_started_processes_get_what_they_need_and_no_other_variable(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SECRET_OF_ANOTHER", "AWS_SECRET_ACCESS_KEY", "MOYAI_MIGRATION_URL", "LD_PRELOAD"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+
+    for service in (services.web(settings), services.worker(settings, is_running=lambda: True)):
+        assert set(service.environment) >= {"PATH", "MOYAI_HOME", "MOYAI_PORT", "https_proxy"}
+        assert "x" not in service.environment.values()
+
+
+def test_logs_are_for_their_owner_alone(settings: Settings, messages: list[str]) -> None:
+    log = settings.logs / "postgresql.log"
+    log.parent.mkdir(parents=True, mode=0o711)
+    log.write_text("of an earlier version")
+    log.chmod(0o644)
+    server = settings.embedded_postgresql()
+    server.initialise()
+    with Supervisor(settings.home, messages.append) as supervisor:
+        supervisor.start(services.postgresql(server))
+        supervisor.await_ready(services.POSTGRESQL)
+
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert log.read_text(encoding="utf-8").startswith("of an earlier version")
+
+
 def test_a_second_supervisor_of_the_same_home_is_refused(settings: Settings, supervised: Supervisor) -> None:
     with pytest.raises(Conflict) as refusal, Supervisor(settings.home, print):
         pass
