@@ -43,7 +43,7 @@ format: $(READY) ## Format the code.
 bench: $(READY) ## Measure, against bare work in the same run; prints ratios with their conditions.
 	@set -e; for story in $(basename $(notdir $(wildcard tests/bench/[a-z]*.py))); do $(IN_VENV)/python -m tests.bench.$$story $(ARGS); done
 
-soak: $(READY) ## The million random splits.
+soak: $(READY) ## The million random splits, and two writers on one person in Keycloak.
 	@set -e; for story in $(basename $(notdir $(wildcard tests/soak/[a-z]*.py))); do $(IN_VENV)/python -m tests.soak.$$story $(ARGS); done
 
 lock: $(READY) ## Resolve the dependencies again after a change in pyproject.toml.

@@ -10,6 +10,7 @@ from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
 from admin.operations.mail.server import local_mail_port
+from admin.operations.person_locks import PersonLocks
 from admin.operations.settings import Settings
 from governance.kernel.errors import Invalid, message
 from tenancy.keycloak.adapter import KeycloakIdentities
@@ -63,12 +64,17 @@ def backend_keys(settings: Settings) -> BackendKeys:
 
 def identities(settings: Settings) -> KeycloakIdentities:
     """The port to Keycloak for this process; make one and share it between threads."""
-    return KeycloakIdentities(settings.keycloak_url, backend_keys(settings))
+    return KeycloakIdentities(
+        settings.keycloak_url, backend_keys(settings), lock_people=PersonLocks(lambda: settings.app_url).hold
+    )
 
 
 def example_passwords(settings: Settings) -> ExamplePasswords:
     """For the example loader; `NotAllowed` unless MOYAI_EXAMPLE is 1."""
-    return ExamplePasswords(settings.keycloak_url, backend_keys(settings), example=settings.example)
+    locks = PersonLocks(lambda: settings.app_url)
+    return ExamplePasswords(
+        settings.keycloak_url, backend_keys(settings), example=settings.example, lock_people=locks.hold
+    )
 
 
 def mail_server(smtp_url: str | None, public_url: str, local_port: int | None) -> dict[str, str]:

@@ -6,7 +6,8 @@ connection, none of them an administrator. One `KeycloakIdentities` per process 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
 from governance.kernel.concurrency import ParallelMap
@@ -37,14 +38,32 @@ from tenancy.keycloak.specification.shared import CLIENTS_CLIENT, PEOPLE_CLIENT,
 
 THREADS = 8
 
+LockPeople = Callable[[Collection[UUID]], AbstractContextManager[None]]
+"""Holds a lock on each of these people while inside."""
+
+
+def no_lock(people: Collection[UUID]) -> AbstractContextManager[None]:
+    """For a process that is the only one to write."""
+    return nullcontext()
+
 
 class KeycloakIdentities:
     """The port's `Identities`. Nothing is asked of the server until something is asked of this."""
 
     def __init__(
-        self, server_url: str, keys: BackendKeys, *, issued_by: str | None = None, threads: int = THREADS
+        self,
+        server_url: str,
+        keys: BackendKeys,
+        *,
+        issued_by: str | None = None,
+        threads: int = THREADS,
+        lock_people: LockPeople = no_lock,
     ) -> None:
-        """`server_url` without `/realms`; `issued_by` where the server calls itself by another address."""
+        """`server_url` without `/realms`; `issued_by` where the server calls itself by another address.
+
+        `lock_people` keeps the other writers of these people out, those in other processes too.
+        """
+        self._lock_people = lock_people
 
         def account(realm: Realm, credential: KeyCredential) -> RealmConnection:
             return RealmConnection(server_url, realm, credential, issued_by=issued_by, threads=threads)
@@ -96,7 +115,8 @@ class KeycloakIdentities:
     def ensure_people(
         self, tenant_id: UUID, people: Sequence[PersonIntent], *, withdraw_from: Collection[str] = ()
     ) -> tuple[EnsureResult[PersonFacts], ...]:
-        return self._members.ensure(tenant_id, people, withdraw_from)
+        with self._lock_people([person.person_id for person in people]):
+            return self._members.ensure(tenant_id, people, withdraw_from)
 
     def ensure_service_clients(
         self, tenant_id: UUID, intents: Sequence[ServiceClientIntent]
@@ -104,7 +124,8 @@ class KeycloakIdentities:
         return self._service_clients.ensure(tenant_id, intents)
 
     def ensure_operator(self, intent: OperatorIntent) -> EnsureResult[OperatorFacts]:
-        return self._operators.ensure(intent)
+        with self._lock_people([intent.person_id]):
+            return self._operators.ensure(intent)
 
     # -- acting
 
@@ -112,9 +133,10 @@ class KeycloakIdentities:
         send_password_mail(self._people[realm], person_id)
 
     def suspend_person(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
-        row = find_user(self._people[realm], str(person_id))
-        if row is not None:
-            withdraw_access(self._people[realm], row)
+        with self._lock_people([person_id]):
+            row = find_user(self._people[realm], str(person_id))
+            if row is not None:
+                withdraw_access(self._people[realm], row)
 
     def log_out(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         self._people[realm].admin.user_logout(user_id(self._people[realm], person_id))
@@ -122,7 +144,8 @@ class KeycloakIdentities:
     # -- withdrawing
 
     def remove_person(self, tenant_id: UUID, person_id: UUID) -> None:
-        self._members.remove(tenant_id, person_id)
+        with self._lock_people([person_id]):
+            self._members.remove(tenant_id, person_id)
 
     def remove_service_client(self, tenant_id: UUID, service_client_id: UUID) -> None:
         self._service_clients.remove(tenant_id, service_client_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from governance.kernel.errors import NotAllowed, message
+from tenancy.keycloak.adapter import LockPeople, no_lock
 from tenancy.keycloak.connection import KeyCredential, RealmConnection
 from tenancy.keycloak.keys import BackendKeys
 from tenancy.keycloak.people import user_id
@@ -25,15 +26,18 @@ EXAMPLE_ONLY = message(
 class ExamplePasswords:
     """Sets passwords that last, without a mail."""
 
-    def __init__(self, server_url: str, keys: BackendKeys, *, example: bool) -> None:
+    def __init__(self, server_url: str, keys: BackendKeys, *, example: bool, lock_people: LockPeople = no_lock) -> None:
         """Refused with `NotAllowed` where the installation does not run the example."""
         if not example:
             raise NotAllowed(EXAMPLE_ONLY)
+        self._lock_people = lock_people
         credential = KeyCredential(PEOPLE_CLIENT, keys.people)
         self._people = {realm: RealmConnection(server_url, realm, credential) for realm in Realm}
 
     def set(self, person_id: UUID, password: str, realm: Realm = Realm.TENANTS) -> None:
         """Give the person this password. `NotFound` without the person, `Conflict` when the policy refuses it."""
         connection = self._people[realm]
-        user = user_id(connection, person_id)
-        connection.replace(f"users/{user}/reset-password", {"type": "password", "value": password, "temporary": False})
+        with self._lock_people([person_id]):
+            user = user_id(connection, person_id)
+            body = {"type": "password", "value": password, "temporary": False}
+            connection.replace(f"users/{user}/reset-password", body)

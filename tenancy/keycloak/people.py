@@ -12,7 +12,15 @@ from governance.kernel.concurrency import ParallelMap
 from governance.kernel.errors import Conflict, Invalid, NotFound
 from governance.permissions import OPERATOR_ROLES
 from tenancy.keycloak.adoption import create_or_adopt
-from tenancy.keycloak.connection import AlreadyExists, NoResponse, RealmConnection, ResourceMissing
+from tenancy.keycloak.connection import (
+    AlreadyExists,
+    ConcurrentChange,
+    NoResponse,
+    RealmConnection,
+    Rejected,
+    ResourceMissing,
+    retry_concurrent,
+)
 from tenancy.keycloak.messages import (
     EMAIL_TAKEN,
     MAIL_NOT_SENT,
@@ -168,11 +176,19 @@ class People:
             )
             changes.append(role)
         for role in sorted((holds & withdraw_from) - person.roles):
-            self._people.delete(f"organizations/{organization}/groups/{groups[role]}/members/{row['id']}")
+            self._leave_idempotently(f"organizations/{organization}/groups/{groups[role]}/members", row["id"])
             changes.append(role)
         if created:
             return EnsureOutcome.CREATED, ()
         return (EnsureOutcome.CHANGED, tuple(changes)) if changes else (EnsureOutcome.KEPT, ())
+
+    def _leave_idempotently(self, members: str, user: str) -> None:
+        """Take the user out of a group. Refused is who has left already, by another writer: that is looked up."""
+        try:
+            self._people.delete(f"{members}/{user}")
+        except Rejected:
+            if any(row["id"] == user for row in self._people.read_pages(members)):
+                raise
 
     @staticmethod
     def _join_idempotently(join: Callable[[], object]) -> None:
@@ -208,7 +224,7 @@ class Operators:
         mappings = f"users/{row['id']}/role-mappings/clients/{client}"
         holds = set() if created else {role["name"] for role in self._reader.read(mappings)}
         if to_grant := intent.roles - holds:
-            self._people.create(mappings, self._catalogue.mapping(to_grant))
+            _map_roles(lambda: self._people.create(mappings, self._catalogue.mapping(to_grant)))
             changes.extend(sorted(to_grant))
         if to_revoke := holds - intent.roles:
             self._people.delete(mappings, self._catalogue.mapping(to_revoke))
@@ -224,6 +240,14 @@ class Operators:
             operator_facts(now, roles),
             tuple(changes),
         )
+
+
+def _map_roles(create: Callable[[], object]) -> None:
+    """Give roles; 409 means that another writer gave one of them at this moment, so the others are still to come."""
+    try:
+        create()
+    except AlreadyExists:
+        create()
 
 
 # ---- both realms ----------------------------------------------------------------------------------------------------
@@ -269,13 +293,24 @@ def ensure_user(
 
 def change_user(connection: RealmConnection, row: Representation, intent: PersonIntent | OperatorIntent) -> list[str]:
     """Write the fields that differ; a person disabled by this is logged out too. Answers their names."""
-    found = operator_facts(row, frozenset()) if isinstance(intent, OperatorIntent) else person_facts(row)
-    changes = person_changes(intent, found)
-    if changes:
-        try:
-            connection.replace(f"users/{row['id']}", merged(_strip_read_only(row), person_body(intent)))
-        except AlreadyExists:
-            raise Conflict(EMAIL_TAKEN, field="email", email=intent.email) from None
+    latest = row
+
+    def write() -> Collection[str]:
+        nonlocal latest
+        found = operator_facts(latest, frozenset()) if isinstance(intent, OperatorIntent) else person_facts(latest)
+        changes = person_changes(intent, found)
+        if changes:
+            body = merged(_strip_read_only(latest), person_body(intent))
+            try:
+                connection.replace_as_read(f"users/{row['id']}", body)
+            except AlreadyExists:
+                raise Conflict(EMAIL_TAKEN, field="email", email=intent.email) from None
+            except ConcurrentChange:
+                latest = connection.read(f"users/{row['id']}")
+                raise
+        return changes
+
+    changes = retry_concurrent(write)
     if "enabled" in changes and not intent.enabled:
         connection.admin.user_logout(row["id"])
     return list(changes)
@@ -283,8 +318,19 @@ def change_user(connection: RealmConnection, row: Representation, intent: Person
 
 def withdraw_access(connection: RealmConnection, row: Representation) -> None:
     """Disable and log out. Either alone leaves a way in or a session listed."""
-    if row["enabled"]:
-        connection.replace(f"users/{row['id']}", {**_strip_read_only(row), "enabled": False})
+    latest = row
+
+    def disable() -> None:
+        nonlocal latest
+        if not latest["enabled"]:
+            return
+        try:
+            connection.replace_as_read(f"users/{row['id']}", {**_strip_read_only(latest), "enabled": False})
+        except ConcurrentChange:
+            latest = connection.read(f"users/{row['id']}")
+            raise
+
+    retry_concurrent(disable)
     connection.admin.user_logout(row["id"])
 
 

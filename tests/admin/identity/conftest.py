@@ -10,7 +10,7 @@ from flask import Flask
 
 from admin.app import create_app
 from admin.operations import ports
-from admin.operations.keycloak_setup import configure, identities
+from admin.operations.keycloak_setup import configure
 from admin.operations.settings import Settings
 from governance.kernel.database import db
 from tenancy.keycloak.adapter import KeycloakIdentities
@@ -41,9 +41,9 @@ def live_settings(installation: Installation) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="package")
-def keycloak(live_settings: Settings) -> Iterator[KeycloakIdentities]:
+def keycloak(installation: Installation, live_settings: Settings) -> Iterator[KeycloakIdentities]:
     """The port to Keycloak."""
-    connected = identities(live_settings)
+    connected = installation.identities()
     yield connected
     connected.close()
 
