@@ -11,10 +11,10 @@ from billing.ledger.tables import LedgerBalance, LedgerEntry, LedgerLine
 from billing.notices.tables import Notice
 from billing.runs.tables import AllocationRun, AllocationShare
 from governance.agreements.tables import Acceptance, AgreementVersion
-from governance.approvals import ApprovalRequest
+from governance.approvals.tables import ApprovalRequest
 from governance.audit.tables import AuditEvent
-from governance.grants import RoleGrant
-from governance.outbox import Job
+from governance.grants.tables import RoleGrant
+from governance.outbox.tables import Job
 from governance.permissions import Permission
 from governance.rules.tables import RuleVersion
 from tenancy.clients.tables import ServiceClient

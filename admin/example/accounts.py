@@ -15,6 +15,7 @@ from admin.example.seed_data import private_key
 from admin.operations.keycloak_setup import example_passwords
 from admin.operations.settings import Settings
 from governance.commands import system_transaction
+from governance.grants import roles_of_people
 from governance.kernel import clock
 from governance.kernel.concurrency import ParallelMap
 from governance.kernel.database import OPERATOR
@@ -25,7 +26,7 @@ from tenancy.clients.queries import service_clients
 from tenancy.clients.states import ClientState
 from tenancy.keycloak.port import Realm, service_client_name
 from tenancy.people.models import MemberDetails
-from tenancy.people.queries import members, roles_of_members
+from tenancy.people.queries import members
 from tenancy.tenants.queries import list_tenants
 
 EXAMPLE_ONLY = message(
@@ -121,7 +122,7 @@ def as_json(accounts: list[Account], clients: list[dict[str, str]]) -> dict[str,
 
 def person_of_role(session: Session, tenant_id: UUID, role: Role) -> UUID:
     """The example's person of the operator who holds this role."""
-    for person_id, roles in roles_of_members(session, tenant_id, clock.now()).items():
+    for person_id, roles in roles_of_people(session, tenant_id, clock.now()).items():
         if role in roles:
             return person_id
     raise LookupError(role)

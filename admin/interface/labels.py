@@ -17,7 +17,7 @@ from billing.costs.states import ItemKind, TaxKind
 from billing.ledger.chart import AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
 from billing.runs.states import RunKind, RunState
-from governance.approvals import Decision
+from governance.approvals.states import Decision
 from governance.audit.writer import AuditOutcome
 from governance.kernel.labels import LabelledEnum
 from governance.kernel.split import Rounding

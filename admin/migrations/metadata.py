@@ -6,11 +6,11 @@ import billing.ledger.tables
 import billing.notices.tables
 import billing.runs.tables  # noqa: F401
 import governance.agreements.tables
-import governance.approvals
+import governance.approvals.tables
 import governance.audit.tables
-import governance.grants
-import governance.idempotency
-import governance.outbox
+import governance.grants.tables
+import governance.idempotency.tables
+import governance.outbox.tables
 import governance.rules.tables  # noqa: F401
 import tenancy.clients.tables
 import tenancy.onboarding.tables

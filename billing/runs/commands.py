@@ -19,7 +19,7 @@ from billing.runs.states import RunKind, RunState
 from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking
 from governance import approvals
 from governance.actors import ActorKind
-from governance.approvals import Decision
+from governance.approvals.states import Decision
 from governance.commands import Command, CommandContext, Result, handles
 from governance.declaration import Input
 from governance.events import Event

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from governance.agreements.queries import acceptance_in_force
+from governance.grants import roles_of_people
 from governance.permissions import Role
 from tenancy.clients.queries import service_clients
 from tenancy.keycloak.port import (
@@ -17,7 +18,7 @@ from tenancy.keycloak.port import (
     PersonIntent,
     ServiceClientIntent,
 )
-from tenancy.people.queries import PRESENT_STATES, members_in_keycloak, roles_of_members
+from tenancy.people.queries import PRESENT_STATES, members_in_keycloak
 from tenancy.quotas.queries import quotas_in_force
 from tenancy.tenants.queries import tenant as find_tenant
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
@@ -78,7 +79,7 @@ def read_intent(session: Session, tenant_id: UUID, *, on: date, now: datetime) -
 
 
 def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[MemberIntent, ...]:
-    roles = roles_of_members(session, tenant_id, now)
+    roles = roles_of_people(session, tenant_id, now)
     return tuple(
         MemberIntent(
             intent=PersonIntent(

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
+from governance.grants import roles_of_people
 from governance.permissions import OPERATOR_ROLES, Permission
 from tenancy.clients.queries import tenants_with_unsynced_clients
 from tenancy.keycloak.port import OperatorIntent
@@ -121,7 +122,7 @@ def operators_to_provision(
     if tenant_id is None:
         return []
     found = people.unsynced_members(session, tenant_id, limit)
-    roles = people.roles_of_members(session, tenant_id, now) if found else {}
+    roles = roles_of_people(session, tenant_id, now) if found else {}
     return [
         (
             member,

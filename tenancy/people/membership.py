@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from governance.grants import RoleGrant
+from governance.grants import select_roles_in_force
 from governance.kernel.models import ReadModel
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
@@ -40,16 +40,15 @@ def membership_status(session: Session, tenant_id: UUID, person_id: UUID, now: d
 
     One statement. Needs a transaction that row-level security lets read the tenant.
     """
-    in_force = and_(
-        RoleGrant.tenant_id == Member.tenant_id,
-        RoleGrant.person_id == Member.person_id,
-        RoleGrant.in_force_on(now),
-    )
+    granted_role = select_roles_in_force(now).subquery()
     tenant = select_tenant_states().subquery()
     rows = session.execute(
-        select(tenant.c.state, tenant.c.is_operator, Member.state, RoleGrant.role)
+        select(tenant.c.state, tenant.c.is_operator, Member.state, granted_role.c.role)
         .join(Member, Member.tenant_id == tenant.c.id)
-        .outerjoin(RoleGrant, in_force)
+        .outerjoin(
+            granted_role,
+            and_(granted_role.c.tenant_id == Member.tenant_id, granted_role.c.person_id == Member.person_id),
+        )
         .where(tenant.c.id == tenant_id, Member.person_id == person_id)
     ).all()
     if not rows:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from governance.grants import RoleGrant
+from governance.grants import roles_of_people
 from governance.kernel.errors import require_found
 from governance.permissions import Role
 from tenancy.people.models import MemberDetails, MemberFacts, MemberToSync
@@ -30,7 +30,7 @@ def members(
     """
     query = select(Member).where(Member.tenant_id == tenant_id).order_by(Member.id)
     query = query.where(Member.state != MemberState.REMOVED if state is None else Member.state == state)
-    roles = roles_of_members(session, tenant_id, now)
+    roles = roles_of_people(session, tenant_id, now)
     return [_to_details(row, roles) for row in session.scalars(query)]
 
 
@@ -39,7 +39,7 @@ def member(session: Session, tenant_id: UUID, member_id: UUID, now: datetime) ->
     named = or_(Member.id == member_id, Member.person_id == member_id)
     found = session.scalars(select(Member).where(Member.tenant_id == tenant_id, named)).first()
     row = require_found(found, what="member", given=member_id, field="member_id")
-    return _to_details(row, roles_of_members(session, tenant_id, now))
+    return _to_details(row, roles_of_people(session, tenant_id, now))
 
 
 def count_present(session: Session, tenant_id: UUID) -> int:
@@ -47,19 +47,6 @@ def count_present(session: Session, tenant_id: UUID) -> int:
     return session.execute(
         select(func.count()).select_from(Member).where(Member.tenant_id == tenant_id, Member.state.in_(PRESENT_STATES))
     ).scalar_one()
-
-
-def roles_of_members(session: Session, tenant_id: UUID, now: datetime) -> dict[UUID, frozenset[Role]]:
-    """The roles in force of everybody of the tenant, by person_id; people without any are absent."""
-    found: dict[UUID, set[Role]] = {}
-    for person_id, role in session.execute(
-        select(RoleGrant.person_id, RoleGrant.role).where(
-            RoleGrant.tenant_id == tenant_id,
-            RoleGrant.in_force_on(now),
-        )
-    ):
-        found.setdefault(person_id, set()).add(Role(role))
-    return {person_id: frozenset(roles) for person_id, roles in found.items()}
 
 
 def owners(session: Session, tenant_id: UUID, now: datetime) -> list[MemberDetails]:

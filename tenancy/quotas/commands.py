@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance import approvals
-from governance.approvals import Decision
+from governance.approvals.states import Decision
 from governance.commands import Command, CommandContext, Result, handles
 from governance.declaration import Input, check
 from governance.events import Event

@@ -18,7 +18,7 @@ from admin.features import api_routes
 from admin.features.commands import COMMAND_MODULES
 from governance import former_names
 from governance.actors import Actor
-from governance.approvals import Decision
+from governance.approvals.states import Decision
 from governance.audit.queries import events
 from governance.commands import collect_commands
 from governance.events import Event

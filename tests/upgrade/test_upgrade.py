@@ -47,13 +47,13 @@ from governance.audit.tables import AuditEvent, AuditSeal
 from governance.audit.writer import AuditOutcome
 from governance.commands import collect_commands
 from governance.events import Event
-from governance.grants import RoleGrant
-from governance.idempotency import IdempotencyKey
+from governance.grants.tables import RoleGrant
+from governance.idempotency.tables import IdempotencyKey
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import IdempotencyKeyReused
 from governance.labels import label
-from governance.outbox import Job
+from governance.outbox.tables import Job
 from governance.permissions import Permission, Role
 from governance.rules.tables import RuleVersion
 from tenancy import directory

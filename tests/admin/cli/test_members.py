@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from governance.grants import roles_of_people
 from governance.kernel.clock import now
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
@@ -27,7 +28,7 @@ def city(factory: Factory) -> UUID:
 
 def _roles(tenant_id: UUID, person_id: str) -> frozenset[Role]:
     with tenant_scope(OPERATOR):
-        return queries.roles_of_members(db.session(), tenant_id, now()).get(UUID(person_id), frozenset())
+        return roles_of_people(db.session(), tenant_id, now()).get(UUID(person_id), frozenset())
 
 
 def _owner(actors: Actors, city: UUID, email: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from admin.operations.mail.outbox import MailOutbox
 from governance import approvals
+from governance.approvals.states import Decision
 from governance.audit import queries
 from governance.commands import system_transaction
 from governance.kernel import clock
@@ -64,8 +65,7 @@ def test_approvals_are_listed_until_they_are_decided(moyai: Moyai, actors: Actor
     with system_transaction(OPERATOR) as session:
         approvals.request(session, actors.finance, clock.now(), tenant_id=tenant_id, **about)
         if decided:
-            decision = approvals.Decision.APPROVED
-            approvals.decide(session, actors.approver, clock.now(), decision=decision, **about)
+            approvals.decide(session, actors.approver, clock.now(), decision=Decision.APPROVED, **about)
 
     code, answer, _ = moyai("approval", "list")
 

@@ -26,7 +26,8 @@ from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, DependencyUnavailable, message
-from governance.outbox import Job, JobState
+from governance.outbox import JobState
+from governance.outbox.tables import Job
 from tests import servers
 
 AWAY = message("test.away", ja="試験: 不在", en="test: away")

@@ -14,7 +14,7 @@ from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound, Stale
 from governance.kernel.ids import new_id
-from governance.outbox import Job
+from governance.outbox.tables import Job
 from governance.permissions import Role
 from tenancy.onboarding.commands import (
     COHORT_COMPLETED,

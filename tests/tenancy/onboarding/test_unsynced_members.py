@@ -12,7 +12,8 @@ from admin.workflows.job_handlers import handlers, onboarding_runner, periodic_t
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
-from governance.outbox import Job, JobState
+from governance.outbox import JobState
+from governance.outbox.tables import Job
 from governance.permissions import Role
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.port import Realm

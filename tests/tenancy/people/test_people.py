@@ -9,13 +9,14 @@ from uuid import UUID
 import pytest
 from flask import Flask
 
-from governance import grants, outbox
+from governance import grants
 from governance.actors import command_line_actor
 from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
+from governance.outbox.tables import Job
 from governance.permissions import Role
 from tenancy.people import queries
 from tenancy.people.commands import AddMember, DisableMember, MemberAdded, add_member, disable_member
@@ -212,7 +213,7 @@ def test_disabling_ends_every_grant_and_leaves_the_job_that_follows(actors: Acto
     with tenant_scope(OPERATOR):
         session = db.session()
         assert queries.member(session, tenant_id, second.member_id, clock.now()).state == MemberState.SUSPENDED
-        job = session.get_one(outbox.Job, job_id)
+        job = session.get_one(Job, job_id)
     assert (job.name, job.payload["person_id"], job.tenant_id) == ("member.withdraw", str(second.person_id), tenant_id)
     assert recorded("member.disabled")[-1].facts == {"grants_ended": 2}
 

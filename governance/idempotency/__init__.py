@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Session
 
 from governance.actors import Actor
 from governance.former_names import former_request
-from governance.kernel.database import TableBase
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import IdempotencyKeyReused, Invalid, message
 from governance.kernel.ids import new_id
@@ -34,22 +31,6 @@ KEY_MALFORMED = message(
     ja="冪等キーは 1〜255 文字の ASCII 文字で指定してください。",
     en="An idempotency key must have 1 to 255 printable ASCII characters.",
 )
-
-
-class IdempotencyKey(TableBase):
-    """A used key, the hash of the request it came with, and the answer (JSON of the command's result)."""
-
-    __tablename__ = "idempotency_key"
-    __table_args__ = (UniqueConstraint("tenant_id", "actor", "command", "key"), UniqueConstraint("tenant_id", "id"))
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
-    actor: Mapped[str]
-    command: Mapped[str]
-    key: Mapped[str]
-    request_hash: Mapped[str]
-    answer: Mapped[str | None]
-    claimed_at: Mapped[datetime]
 
 
 def begin_with_key(session: Session, actor: Actor, command: str, key: str, request: Mapping[str, Any]) -> str | None:

@@ -13,14 +13,13 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, or_, select, update
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
 
 from governance.kernel.application import ApplicationValue
-from governance.kernel.database import TableBase
 from governance.kernel.ids import new_id
 from governance.kernel.models import ReadModel
+from governance.outbox.tables import Job
 
 log = structlog.get_logger(__name__)
 
@@ -35,27 +34,6 @@ class JobState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-
-
-class Job(TableBase):
-    """One call of a job handler to be made after the commit."""
-
-    __tablename__ = "job"
-    __table_args__ = (
-        UniqueConstraint("tenant_id", "id"),
-        Index("ix_job_open", "not_before", postgresql_where="state IN ('queued', 'running')"),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
-    name: Mapped[str]
-    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    state: Mapped[str]
-    attempts: Mapped[int]
-    created_at: Mapped[datetime]
-    not_before: Mapped[datetime]
-    leased_until: Mapped[datetime | None]
-    last_error: Mapped[str | None]
 
 
 class ClaimedJob(ReadModel):

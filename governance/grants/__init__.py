@@ -8,34 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import Select, select, update
+from sqlalchemy.orm import Session
 
-from governance.kernel.database import TableBase
-from governance.kernel.effective_dates import EffectiveDated, interval_check
+from governance.grants.tables import RoleGrant
 from governance.kernel.ids import new_id
 from governance.permissions import Role
-
-
-class RoleGrant(EffectiveDated, TableBase):
-    """A role given to a person in a tenant; in force from `valid_from` until, not including, `valid_until`."""
-
-    __tablename__ = "role_grant"
-    __table_args__ = (
-        UniqueConstraint("tenant_id", "id"),
-        interval_check(),
-        Index(
-            "uq_role_grant_open", "tenant_id", "person_id", "role", unique=True, postgresql_where="valid_until IS NULL"
-        ),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
-    person_id: Mapped[UUID]
-    role: Mapped[str]
-    valid_from: Mapped[datetime] = mapped_column()
-    valid_until: Mapped[datetime | None] = mapped_column()
-    granted_by: Mapped[str]
 
 
 def roles_in_force(session: Session, tenant_id: UUID, person_id: UUID, now: datetime) -> frozenset[Role]:
@@ -48,6 +26,19 @@ def roles_in_force(session: Session, tenant_id: UUID, person_id: UUID, now: date
         )
     )
     return frozenset(Role(role) for role in granted)
+
+
+def select_roles_in_force(now: datetime) -> Select[UUID, UUID, str]:
+    """The roles granted at this instant as rows of tenant_id, person_id and role: for a join with what is theirs."""
+    return select(RoleGrant.tenant_id, RoleGrant.person_id, RoleGrant.role).where(RoleGrant.in_force_on(now))
+
+
+def roles_of_people(session: Session, tenant_id: UUID, now: datetime) -> dict[UUID, frozenset[Role]]:
+    """The roles granted to everybody of the tenant at this instant, by person_id; people without any are absent."""
+    granted: dict[UUID, set[Role]] = {}
+    for row in session.execute(select_roles_in_force(now).where(RoleGrant.tenant_id == tenant_id)):
+        granted.setdefault(row.person_id, set()).add(Role(row.role))
+    return {person_id: frozenset(roles) for person_id, roles in granted.items()}
 
 
 def grant(session: Session, tenant_id: UUID, person_id: UUID, role: Role, now: datetime, granted_by: str) -> bool:

@@ -10,14 +10,14 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, UniqueConstraint, func, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.orm import Session
 
 from governance.actors import Actor
-from governance.kernel.database import TableBase, enum_check
+from governance.approvals.states import Decision
+from governance.approvals.tables import ApprovalRequest
 from governance.kernel.errors import Conflict, NotAllowed, Stale, message, require_found
 from governance.kernel.ids import new_id
-from governance.kernel.labels import LabelledEnum
 from governance.kernel.models import ReadModel
 
 OWN_REQUEST = message(
@@ -39,49 +39,6 @@ DIGEST_STALE = message(
     hint_ja="内容を開き直して、もう一度確認してください。",
     hint_en="Open it again and review it.",
 )
-
-
-class Decision(LabelledEnum):
-    """What another person decided about a request."""
-
-    APPROVED = "approved", "承認", "approved"
-    REJECTED = "rejected", "差し戻し", "rejected"
-
-
-class ApprovalRequest(TableBase):
-    """Somebody asks that something be approved; somebody else decides."""
-
-    __tablename__ = "approval_request"
-    __table_args__ = (
-        UniqueConstraint("tenant_id", "id"),
-        CheckConstraint("decided_by IS NULL OR decided_by <> requested_by", name="decider_is_not_requester"),
-        CheckConstraint(
-            "(decided_by IS NULL) = (decided_at IS NULL) AND (decided_by IS NULL) = (decision IS NULL)",
-            name="decided_whole",
-        ),
-        enum_check("decision", Decision, name="decision_known"),
-        Index(
-            "uq_approval_request_open",
-            "tenant_id",
-            "kind",
-            "subject_id",
-            unique=True,
-            postgresql_where="decision IS NULL",
-        ),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
-    kind: Mapped[str]
-    subject_id: Mapped[UUID]
-    digest: Mapped[str]
-    requested_by: Mapped[str]
-    requested_at: Mapped[datetime]
-    request_reason: Mapped[str]
-    decided_by: Mapped[str | None]
-    decided_at: Mapped[datetime | None]
-    decision: Mapped[str | None]
-    decision_reason: Mapped[str | None]
 
 
 class ApprovalRequestFacts(ReadModel):
