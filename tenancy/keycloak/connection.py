@@ -84,7 +84,10 @@ class ResourceMissing(Conflict):
 
 
 class AlreadyExists(Conflict):
-    """409: something of that name or membership exists. Perhaps it is ours; the caller looks."""
+    """409, or 400 "Duplicate resource error" where two made it at once: something of that name or membership exists.
+
+    Perhaps it is ours; the caller looks.
+    """
 
 
 class AccountNotAuthorized(Conflict):
@@ -384,7 +387,7 @@ def _check_response(answer: requests.Response, asked: str, account: str) -> requ
         raise ConcurrentChange(CHANGED_MEANWHILE, asked=asked)
     if status == 404:
         raise ResourceMissing(RESOURCE_MISSING, asked=asked)
-    if status == 409:
+    if status == 409 or (status == 400 and "Duplicate resource" in answer.text):
         raise AlreadyExists(ALREADY_EXISTS, asked=asked)
     if status == 429 or status >= 500:
         raise NoResponse(BUSY, status=status)

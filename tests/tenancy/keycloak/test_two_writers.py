@@ -122,6 +122,7 @@ def test_a_write_that_loses_every_race_is_tried_later_and_is_not_final(
     [
         ((400, '{"errorMessage": "Password policy not met"}'), Rejected),
         ((409, '{"errorMessage": "User exists with same email"}'), AlreadyExists),
+        ((400, '{"errorMessage": "Duplicate resource error"}'), AlreadyExists),
         ((500, '{"error": "unknown_error"}'), NoResponse),
     ],
 )
