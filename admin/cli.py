@@ -72,7 +72,7 @@ class FeatureGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = cli_commands().get(cmd_name)
-        return None if command is None else load_cli_command(command)
+        return None if command is None else load_cli_command(cmd_name, command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CliCommand:
-    """A top-level command: `package.module:attribute`, and one line of help in both languages. No help: hidden."""
+    """A top-level command, and one line of help in both languages. No help: hidden.
+
+    `target` is `package.module:attribute`, a click command or the `ApiRoutes` from whose declarations it is derived.
+    """
 
     target: str
     help: str
@@ -68,7 +71,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "approvals",
         pages=("pages",),
         api=True,
-        cli={"approval": _cli("approvals.cli:approval", "承認 / Approvals.")},
+        cli={"approval": _cli("approvals.api:routes", "承認 / Approvals.")},
     ),
     Feature(
         "tenants",
@@ -96,13 +99,13 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "quotas",
         pages=("pages", "plan_pages"),
         api=True,
-        cli={"quota": _cli("quotas.cli:quota", "利用プランと利用枠 / Plans and quotas.")},
+        cli={"quota": _cli("quotas.api:routes", "利用プランと利用枠 / Plans and quotas.")},
     ),
     Feature(
         "agreements",
         pages=("pages", "accept_pages"),
         api=True,
-        cli={"agreement": _cli("agreements.cli:agreement", "協定と同意 / Agreements and acceptances.")},
+        cli={"agreement": _cli("agreements.api:routes", "協定と同意 / Agreements and acceptances.")},
     ),
     Feature(
         "cohorts",
@@ -114,26 +117,26 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "onboarding",
         pages=("pages",),
         api=True,
-        cli={"onboarding": _cli("onboarding.cli:onboarding", "参加手続き / Onboardings.")},
+        cli={"onboarding": _cli("onboarding.api:routes", "参加手続き / Onboardings.")},
     ),
     Feature("mails", pages=("pages",), cli={"mail": _cli("mails.cli:mail", "送信控え / Stored emails.")}),
     Feature(
         "drift",
         api=True,
-        cli={"drift": _cli("drift.cli:drift", "意図と認証サーバの違い / Intent against the identity server.")},
+        cli={"drift": _cli("drift.api:routes", "意図と認証サーバの違い / Intent against the identity server.")},
     ),
     Feature(
         "rules",
         pages=("pages",),
         api=True,
-        cli={"rule": _cli("rules.cli:rule", "運用ルール / Rules and the decisions that adopt them.")},
+        cli={"rule": _cli("rules.api:routes", "運用ルール / Rules and the decisions that adopt them.")},
     ),
-    Feature("costs", pages=("pages",), api=True, cli={"cost": _cli("costs.cli:cost", "経費 / Costs.")}),
+    Feature("costs", pages=("pages",), api=True, cli={"cost": _cli("costs.api:routes", "経費 / Costs.")}),
     Feature(
         "allocation",
         pages=("pages",),
         api=True,
-        cli={"allocation": _cli("allocation.cli:allocation", "費用按分 / Cost allocation.")},
+        cli={"allocation": _cli("allocation.compute_cli:allocation", "費用按分 / Cost allocation.")},
     ),
     Feature("notices", pages=("pages",), api=True, cli={"notice": _cli("notices.cli:notice", "納入通知書 / Notices.")}),
     Feature(
@@ -204,11 +207,14 @@ def cli_commands() -> dict[str, CliCommand]:
 
 def all_cli_commands() -> dict[str, click.Command]:
     """Every top-level command by its name, imported now."""
-    return {name: load_cli_command(command) for name, command in cli_commands().items()}
+    return {name: load_cli_command(name, command) for name, command in cli_commands().items()}
 
 
-def load_cli_command(command: CliCommand) -> click.Command:
-    """Import one command."""
-    module, _, name = command.target.partition(":")
-    found: click.Command = getattr(import_module(module), name)
-    return found
+def load_cli_command(name: str, command: CliCommand) -> click.Command:
+    """Import one command, or derive it."""
+    module, _, attribute = command.target.partition(":")
+    found: Any = getattr(import_module(module), attribute)
+    if attribute == "routes":
+        found = import_module("admin.interface.command_line").derive(name, command.help, found)
+    made: click.Command = found
+    return made

@@ -16,10 +16,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from werkzeug.exceptions import NotFound as HTTPNotFound
 from werkzeug.exceptions import UnsupportedMediaType
 
-from governance.declaration import UNEXPECTED_FIELD, InvalidCommand, errors_of
+from governance.declaration import UNEXPECTED_FIELD, Input, InvalidCommand, errors_of
 from governance.kernel.database import db
 from governance.kernel.era import DATE_BOUNDS
 from governance.kernel.errors import DomainError, Invalid, NotFound, message
+from governance.kernel.labels import Label
 from governance.kernel.strict_json import read_json
 from governance.kernel.yen import printable
 from tenancy import directory
@@ -89,7 +90,12 @@ def _strict_uuid(value: object) -> object:
 
 
 # Bounds stand before the validator: pydantic publishes those of the type itself, not those around a function.
-YearParam = Annotated[int, Field(ge=1989, le=2100), BeforeValidator(_strict_integer)]
+YearParam = Annotated[
+    int,
+    Field(ge=1989, le=2100),
+    BeforeValidator(_strict_integer),
+    Input("会計年度", "Fiscal year", hint=Label("", "The year in which it begins on 1 April")),
+]
 DateParam = Annotated[date, Field(ge=DATE_BOUNDS[0], le=DATE_BOUNDS[1]), BeforeValidator(_strict_date)]
 IdParam = Annotated[UUID, BeforeValidator(_strict_uuid)]
 
@@ -111,6 +117,12 @@ class YearPageQuery(PageQuery):
     """A page of what belongs to one fiscal year, or to all of them."""
 
     fiscal_year: YearParam | None = None
+
+
+class NamePageQuery(PageQuery):
+    """A page of what has one name, or of all."""
+
+    name: Annotated[str, Field(max_length=120), Input("名称", "Name")] | None = None
 
 
 def read_query(model: type[M]) -> M:

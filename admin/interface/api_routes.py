@@ -1,6 +1,6 @@
 """API routes, and what every one of them does before and after its own few lines.
 
-`query_route` is for views that answer what a query found; `command_route` needs no view at all: address and body
+`query` and `list` are for functions that return what a query found; `command_route` needs none at all: address and body
 make the order of a command, which decides everything else, the permission too.
 """
 
@@ -23,6 +23,7 @@ from admin.core.errors import RETRY_SECONDS, problem, status_of
 from admin.core.guard import current_actor, requires
 from admin.core.language import current_language
 from admin.interface.api_requests import (
+    PageQuery,
     Query,
     read_body,
     read_key,
@@ -33,10 +34,13 @@ from admin.interface.api_requests import (
     refuse_query,
 )
 from admin.interface.entry_points import EntryPoint
+from admin.interface.paging import page_request, page_response
+from admin.interface.queries import DeclaredQuery, Listing
 from admin.operations.settings import Settings
 from governance.commands import Command, CommandHandler
 from governance.declaration import read_command
 from governance.kernel.errors import Conflict, NotFound, Stale, message
+from governance.kernel.keyset import PageRequest
 from governance.permissions import Permission
 
 PREFIX: Final = "/api/v1"
@@ -109,7 +113,9 @@ class ApiRoutes:
     def __init__(self, tag: Tag, entry_points: Iterable[EntryPoint] = ()) -> None:
         self._tag = tag
         self._routes: list[ApiRoute] = []
-        for entry_point in entry_points:
+        self.queries: list[DeclaredQuery] = []
+        self.entry_points = tuple(entry_points)
+        for entry_point in self.entry_points:
             if (address := entry_point.api) is not None:
                 self.command_route(
                     address.method,
@@ -122,6 +128,50 @@ class ApiRoutes:
 
     def __iter__(self) -> Iterator[ApiRoute]:
         return iter(self._routes)
+
+    def query(
+        self,
+        rule: str,
+        permission: Permission,
+        *,
+        listing: Listing | None = None,
+        etag: str | None = None,
+        content: tuple[str, ...] = ("application/json",),
+    ) -> Callable[[V], V]:
+        """Declare a query: a GET route, and under `cli_query` a command of the command line.
+
+        The function's parameters are the parts of the address (`tenant` is the tenant, by id or code) and, where it
+        takes them, `query` and `part`. It returns a model, rows of a list, or a Response of this `content`. `etag`
+        names the field of the model that is its version.
+        """
+
+        def register(function: V) -> V:
+            query = DeclaredQuery(rule, permission, function, listing=listing, etag=etag)
+            self.queries.append(query)
+            self._routes.append(
+                ApiRoute(
+                    method="GET",
+                    rule=rule,
+                    name=query.name,
+                    view=_query_view(query),
+                    permission=permission,
+                    tag=self._tag,
+                    summary=query.summary,
+                    query=query.query,
+                    response_model=query.response_model,
+                    content=content,
+                )
+            )
+            return function
+
+        return register
+
+    def list(self, rule: str, permission: Permission, schema: str, key: str = "id") -> Callable[[V], V]:
+        """Declare a query whose function returns rows, which the fields in `key` tell apart, or a part of them.
+
+        `schema` is the name of a page of them in the document; the function's docstring says their order.
+        """
+        return self.query(rule, permission, listing=Listing(schema, key))
 
     def query_route(
         self,
@@ -145,7 +195,7 @@ class ApiRoutes:
                     method="GET",
                     rule=rule,
                     name=view.__name__,
-                    view=_query_view(view, hints, query),
+                    view=_hand_written_view(view, hints, query),
                     permission=view.required_permission,  # type: ignore[attr-defined]  # set by `requires`
                     tag=self._tag,
                     summary=_first_line(view),
@@ -303,7 +353,29 @@ def render_locked(refusal: Locked) -> Response:
     return response
 
 
-def _query_view(
+def _query_view(query: DeclaredQuery) -> Callable[..., Response]:
+    @requires(query.permission)
+    def endpoint(**parts: str) -> Response:
+        named = {
+            part: read_tenant(text) if part == "tenant" else read_path_param(query.parts[part], text)
+            for part, text in parts.items()
+        }
+        if query.query is None:
+            refuse_query()
+        given = None if query.query is None else read_query(query.query)
+        with TranslateErrors(named.values()):
+            if isinstance(given, PageQuery) and query.page is not None:
+                return json_response(page_response(query.page, query.find(named, given, page_request(given))))
+            found = query.find(named, given, PageRequest())
+        if isinstance(found, Response):
+            return found
+        return json_response(found, version=None if query.etag is None else getattr(found, query.etag))
+
+    endpoint.__name__ = query.name
+    return endpoint
+
+
+def _hand_written_view(
     view: Callable[..., Any], hints: Mapping[str, Any], query: type[Query] | None
 ) -> Callable[..., Response]:
     permission: Permission = view.required_permission  # type: ignore[attr-defined]  # set by `requires`

@@ -15,16 +15,19 @@ from uuid import UUID
 import click
 from pydantic import BaseModel
 
+from admin.interface.api_requests import Query
+from admin.interface.api_routes import ApiRoutes
 from admin.interface.cli_context import CliContext, app_context
 from admin.interface.entry_points import EntryPoint
-from admin.interface.output import Answer, handle_errors, print_answer
-from admin.interface.paging import command_part, page_options
-from admin.interface.param_types import as_json_option, find_tenant_id, print_result
+from admin.interface.output import Answer, handle_errors, print_answer, tab_separated
+from admin.interface.paging import command_part, next_command_cursor, page_options
+from admin.interface.param_types import as_json_option, find_tenant, find_tenant_id, print_result
 from admin.interface.permitted import PermittedCommand
+from admin.interface.queries import DeclaredQuery, QueryCli, argument_name
 from governance.actors import Actor
 from governance.commands import Command, CommandHandler, Result, system_transaction
 from governance.declaration import DeclaredField, declared_field, read_command
-from governance.kernel.database import OPERATOR
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.kernel.field_type import Control
 from governance.kernel.field_types import PLAIN_TEXT
@@ -48,20 +51,56 @@ _FORMER: Final = "former__"
 
 
 class Transport(Protocol):
-    """How a command reaches Moyai."""
+    """How a command or a query reaches Moyai."""
 
     def execute(self, handler: CommandHandler[Any, Any], command: Command, key: str) -> Result:
         """Execute once per key. Raises what the handler refuses, and DependencyUnavailable."""
+
+    def answer(
+        self,
+        query: DeclaredQuery,
+        parts: Mapping[str, Any],
+        values: Mapping[str, str],
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> BaseModel:
+        """What the query finds: its response model, for a list a page of `limit` rows (all for None) after a cursor.
+
+        `parts` fill the address, `values` are the texts after its question mark. Raises Invalid for those that are
+        wrong, NotFound, and DependencyUnavailable.
+        """
 
 
 class InProcess:
     """Execution in this process, as `actor` or else as the person at the operator's machine."""
 
     def __init__(self, context: CliContext, actor: Actor | None = None) -> None:
-        self._actor = actor or context.actor
+        self._context = context
+        self._actor = actor
+
+    def answer(
+        self,
+        query: DeclaredQuery,
+        parts: Mapping[str, Any],
+        values: Mapping[str, str],
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> BaseModel:
+        with tenant_scope(OPERATOR):
+            given = query.read(values)
+            known = {
+                part: find_tenant(db.session(), text).id if part == "tenant" else text for part, text in parts.items()
+            }
+            found: Any = query.find(known, given, command_part(limit, after))
+            if query.page is not None:
+                found = query.page(items=found.items, next_cursor=next_command_cursor(found))
+            answered: BaseModel = found
+            return answered
 
     def execute(self, handler: CommandHandler[Any, Any], command: Command, key: str) -> Result:
-        result: Result = handler(command, actor=self._actor, key=key)
+        result: Result = handler(command, actor=self._actor or self._context.actor, key=key)
         return result
 
 
@@ -98,13 +137,82 @@ class CommandGroup(click.Group):
         return add
 
 
-def command_group(name: str, help_text: str, entry_points: Iterable[EntryPoint] = ()) -> CommandGroup:
-    """A group with the commands of those entry points whose path begins with its name."""
+def command_group(
+    name: str, help_text: str, entry_points: Iterable[EntryPoint] = (), queries: Iterable[DeclaredQuery] = ()
+) -> CommandGroup:
+    """A group with the commands of those entry points and queries whose path begins with its name."""
     group = CommandGroup(name, help=help_text)
     for entry_point in entry_points:
         if entry_point.cli is not None and entry_point.cli.group == name:
             group.add_command(derive_command(entry_point))
+    for query in queries:
+        if query.cli is not None and query.cli.path.startswith(f"{name} "):
+            group.add_command(derive_query(query))
     return group
+
+
+def derive(name: str, help_text: str, routes: ApiRoutes) -> click.Command:
+    """The top-level command of this name that a feature declares: a query's, or else the group of its commands."""
+    for query in routes.queries:
+        if query.cli is not None and query.cli.path == name:
+            return derive_query(query)
+    return command_group(name, help_text, routes.entry_points, routes.queries)
+
+
+def derive_query(query: DeclaredQuery) -> click.Command:
+    """The click command of a query: positional arguments, an option a filter, `--json`."""
+    cli = query.cli
+    if cli is None:
+        raise ValueError(f"{query.name} has no command line")
+    fields: dict[str, str] = {}
+    arguments = {argument_name(part, kind): part for part, kind in query.parts.items()}
+    params: list[click.Parameter] = [
+        click.Argument([name], type=click.UUID if name.endswith("_id") else None) for name in arguments
+    ]
+    for one in query.filters:
+        if one.name in cli.arguments:
+            name = "code" if one.name == "tenant" else one.name
+            fields[name] = one.name
+            params.append(click.Argument([name], type=_choice(one), required=one.is_required))
+        else:
+            params.append(_option(one, is_required=one.is_required))
+
+    def callback(*, as_json: bool, limit: int | None = None, after: str | None = None, **typed: Any) -> None:
+        parts = {part: typed.pop(name) for name, part in arguments.items()}
+        values = {fields.get(name, name): str(value) for name, value in typed.items() if value is not None}
+        values |= cli.fixed
+        with spelled(), app_context() as context:
+            found = InProcess(context).answer(query, parts, values, limit=limit, after=after)
+        print_answer(_answer(query, cli, found, query.read(values)), as_json)
+        if cli.holds is not None:
+            click.get_current_context().exit(0 if cli.holds(found) else 1)
+
+    made = PermittedCommand(
+        cli.path.rpartition(" ")[2],
+        permission=query.permission,
+        callback=handle_errors(callback),
+        params=params,
+        help="\n".join((f"{cli.ja} / {query.summary}", query.details)),
+    )
+    if query.is_long:
+        made.params += page_options(cli.limit)
+    as_json_option(made)
+    return made
+
+
+def _answer(query: DeclaredQuery, cli: QueryCli, found: Any, asked: Query | None) -> Answer | BaseModel:
+    """What is printed of what a query found."""
+    line = cli.line if callable(cli.line) else tab_separated(*cli.line.split())
+    note = None if cli.note is None else cli.note(found)
+    if query.page is None:
+        answered: BaseModel = found
+        return Answer(found, filter(None, [line(found)]), note) if cli.line else answered
+    beside = {name: getattr(asked, name) for name in cli.repeats}
+    if not query.is_long:
+        return Answer({**beside, cli.rows: found.items}, map(line, found.items), note)
+    if found.next_cursor is not None:
+        note = f"続きがあります / more: --after {found.next_cursor}"
+    return Answer({**beside, cli.rows: found.items, "next_cursor": found.next_cursor}, map(line, found.items), note)
 
 
 def derive_command(entry_point: EntryPoint) -> click.Command:
@@ -271,6 +379,7 @@ def spelled(*, default: str | None = None) -> Iterator[None]:
 def _typed_name(field: str) -> str:
     """The option or argument of the running command that fills this field; the field itself where none does."""
     root, dot, rest = field.partition(".")
+    root = "code" if root == "tenant" else root
     for param in click.get_current_context().command.params:
         if param.name == root:
             name = param.opts[0] if isinstance(param, click.Option) else param.human_readable_name.removesuffix("|-")

@@ -201,8 +201,8 @@ def _responses(route: ApiRoute) -> dict[str, Any]:
 
 def _error_statuses(route: ApiRoute) -> list[str]:
     statuses: set[str] = {"400", "401", "403", "422", "500", "503"}
-    names_tenant = route.query is not None and "tenant" in route.query.model_fields
-    if route.path_params or names_tenant:
+    names_one = route.query is not None and not {"tenant", "name"}.isdisjoint(route.query.model_fields)
+    if route.path_params or names_one:
         statuses.add("404")
     if route.method != "GET":
         statuses |= {"404", "409", "413", "415"}

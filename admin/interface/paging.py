@@ -99,6 +99,11 @@ def command_part(limit: int | None, after: str | None) -> PageRequest:
     return PageRequest(limit, _read_cursor(after, _command_list(), "--after"))
 
 
+def next_command_cursor(found: KeysetPage[Any]) -> str | None:
+    """The cursor of the page after this one, for `--after`; None at the end. Inside the application."""
+    return _sign(found.next_key, _command_list())
+
+
 def page_rows(name: str, found: KeysetPage[ModelT], line: Callable[[ModelT], str], **beside: object) -> Answer:
     """A page as `{name: [model, …], "next_cursor": …}`, or the `line` of each and on standard error the way on.
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import click
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from admin.interface.output import print_json
 from governance.commands import system_transaction
+from governance.declaration import Input
 from governance.kernel.codes import LocalGovernmentCode
 from governance.kernel.database import OPERATOR
+from governance.kernel.labels import Label
 from tenancy import directory
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -21,6 +24,10 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON 
 UNLIMITED: Final = "unlimited"
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+TenantParam = Annotated[str, Field(max_length=36), Input("団体", "Tenant", hint=Label("", "Its id or its code"))]
+"""A tenant in a query, for `find_tenant`."""
 
 
 class DateParam(click.ParamType[date]):

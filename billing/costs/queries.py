@@ -42,13 +42,6 @@ class CostItemFacts(ReadModel):
     withdrawn_reason: str | None
 
 
-class YearCosts(ReadModel):
-    """The costs and deductions of a fiscal year, oldest first, as `moyai cost list` prints them."""
-
-    fiscal_year: int
-    items: tuple[CostItemFacts, ...]
-
-
 def cost_pools(session: Session) -> list[CostPoolFacts]:
     """Every cost pool, by name."""
     return [CostPoolFacts.model_validate(pool) for pool in session.scalars(select(CostPool).order_by(CostPool.name))]

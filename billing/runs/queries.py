@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
+from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -43,9 +44,11 @@ class ShareWorkings(ReadModel):
 
 
 class MemberWorkings(ReadModel):
-    """The workings of one member's share of a run."""
+    """The workings of one member's share of a run. `code` is the member's label in the run."""
 
     tenant_id: UUID
+    code: str
+    name: str
     workings: tuple[WorkingFacts, ...]
 
 
@@ -268,7 +271,7 @@ def workings_of_share(session: Session, tenant_id: UUID, share_id: UUID) -> Shar
 def workings_of_run(session: Session, run_id: UUID) -> list[MemberWorkings]:
     """The workings of all shares of a run that the tenant scope may read, lower label first."""
     found = session.execute(
-        select(AllocationShare.tenant_id, AllocationWorking)
+        select(AllocationShare, AllocationWorking)
         .join(
             AllocationWorking,
             (AllocationWorking.tenant_id == AllocationShare.tenant_id)
@@ -277,10 +280,15 @@ def workings_of_run(session: Session, run_id: UUID) -> list[MemberWorkings]:
         .where(AllocationShare.run_id == run_id)
         .order_by(AllocationShare.label, AllocationWorking.place)
     )
-    lines: dict[UUID, list[WorkingFacts]] = defaultdict(list)
-    for tenant_id, line in found:
-        lines[tenant_id].append(WorkingFacts.model_validate(line))
-    return [MemberWorkings(tenant_id=tenant_id, workings=tuple(workings)) for tenant_id, workings in lines.items()]
+    return [
+        MemberWorkings(
+            tenant_id=share.tenant_id,
+            code=share.label,
+            name=share.name,
+            workings=tuple(WorkingFacts.model_validate(line) for _, line in lines),
+        )
+        for share, lines in groupby(found, lambda row: row[0])
+    ]
 
 
 def _with_shares(session: Session, found: list[AllocationRun]) -> list[RunFacts]:

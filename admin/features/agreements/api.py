@@ -1,14 +1,14 @@
-"""Agreements over the API: the versions, and who accepted which for whom."""
+"""Agreements over the API and the command line: the versions, and who accepted which for whom."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from admin.core.guard import requires
 from admin.features.agreements.entry_points import ENTRY_POINTS
-from admin.interface.api_requests import PageQuery
+from admin.interface.api_requests import NamePageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, paginate
+from admin.interface.queries import cli_query
 from governance.agreements import queries as agreements
 from governance.agreements.queries import AcceptanceFacts, AgreementVersionFacts
 from governance.kernel.database import db
@@ -17,30 +17,31 @@ from governance.permissions import Permission
 routes = ApiRoutes(Tag.AGREEMENTS, ENTRY_POINTS)
 
 
-class AgreementVersionPage(Page[AgreementVersionFacts]):
-    """Versions by agreement, newest first."""
+def _line(version: AgreementVersionFacts) -> str:
+    return f"{version.id}  {version.agreement} v{version.number}  {version.effective_from}  {version.title}"
 
 
-class AcceptancePage(Page[AcceptanceFacts]):
-    """Acceptances, newest first."""
+@routes.list("/agreement-versions", Permission.AGREEMENT_READ, "AgreementVersionPage")
+@cli_query("agreement list", "協定の版の一覧", "versions", _line)
+def list_agreement_versions(query: NamePageQuery) -> Sequence[AgreementVersionFacts]:
+    """List the versions of every agreement, or of one, newest first."""
+    return agreements.versions(db.session(), agreement=query.name)
 
 
-@routes.query_route("/agreement-versions")
-@requires(Permission.AGREEMENT_READ)
-def list_agreement_versions(query: PageQuery) -> AgreementVersionPage:
-    """List every version of every agreement."""
-    return paginate(AgreementVersionPage, agreements.versions(db.session()), lambda row: str(row.id), query)
-
-
-@routes.query_route("/agreement-versions/<version>")
-@requires(Permission.AGREEMENT_READ)
+@routes.query("/agreement-versions/<version>", Permission.AGREEMENT_READ)
+@cli_query("agreement show", "協定の版を見る", line=lambda version: f"{_line(version)}\n{version.text}")
 def get_agreement_version(version: UUID) -> AgreementVersionFacts:
     """Show one version of an agreement with its text."""
     return agreements.version(db.session(), version)
 
 
-@routes.query_route("/tenants/<tenant>/acceptances")
-@requires(Permission.AGREEMENT_READ)
-def list_acceptances(tenant: UUID, query: PageQuery) -> AcceptancePage:
-    """List what a tenant accepted."""
-    return paginate(AcceptancePage, agreements.acceptances(db.session(), tenant), lambda row: str(row.id), query)
+@routes.list("/tenants/<tenant>/acceptances", Permission.AGREEMENT_READ, "AcceptancePage")
+@cli_query(
+    "agreement acceptances",
+    "団体の同意の一覧",
+    "acceptances",
+    "signed_on version_id on_behalf_of signer_title signer_name authority",
+)
+def list_acceptances(tenant: UUID) -> Sequence[AcceptanceFacts]:
+    """List what a tenant accepted, newest first, and who signed."""
+    return agreements.acceptances(db.session(), tenant)

@@ -1,39 +1,31 @@
-"""Allocation over the API: runs with their shares and workings, and a split computed from a case."""
+"""Allocation over the API and the command line: runs with shares and workings, and a split computed from a case."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 from admin.core.guard import requires
 from admin.features.allocation.entry_points import ENTRY_POINTS
-from admin.interface.api_requests import PageQuery, YearPageQuery
+from admin.interface.api_requests import YearPageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_request, page_response, paginate
+from admin.interface.queries import cli_query
 from billing.allocation.calculation import compute
 from billing.allocation.reading import AllocationFile, allocation_input
 from billing.allocation.workings import ComputedAllocation, computed
 from billing.runs import queries as runs
-from billing.runs.queries import MemberWorkings, RunFacts, RunSummary, ShareFacts, ShareWorkings
+from billing.runs.queries import MemberWorkings, RunFacts, RunSummary, ShareFacts, ShareWorkings, WorkingFacts
 from governance.commands import Command
 from governance.kernel.database import db
+from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.keyset import KeysetPage, PageRequest
 from governance.kernel.models import ReadModel
 from governance.kernel.strict_model import SchemaOf
+from governance.kernel.yen import format_amount
 from governance.permissions import Permission
 
 routes = ApiRoutes(Tag.ALLOCATION, ENTRY_POINTS)
-
-
-class RunPage(Page[RunSummary]):
-    """Runs, newest first."""
-
-
-class MemberWorkingsPage(Page[MemberWorkings]):
-    """Workings of a run, member by member."""
-
-
-class SharePage(Page[ShareFacts]):
-    """A member's posted shares, newest first."""
 
 
 class ComputeSplit(Command):
@@ -48,40 +40,73 @@ class ComputedSplit(ReadModel):
     split: ComputedAllocation
 
 
-@routes.query_route("/allocation-runs")
-@requires(Permission.ALLOCATION_READ)
-def list_runs(query: YearPageQuery) -> RunPage:
-    """List allocation runs; a municipality has shares, not runs, and sees none here."""
-    found = runs.run_summaries_page(db.session(), page_request(query), fiscal_year=query.fiscal_year)
-    return page_response(RunPage, found)
+def run_lines(run: RunFacts) -> str:
+    """A run as people read it: its heading, then an amount a line."""
+    amounts = [
+        *((share.code, share.name, share.share_yen) for share in run.shares),
+        ("", "運営者の負担", run.operator_yen),
+        ("", "端数（運営者）", run.operator_residual_yen),
+        ("", "控除", run.deductions_yen),
+        ("", "合計", run.total_yen),
+    ]
+    return "\n".join(
+        [_heading(run), *(f"  {code:<6}  {format_amount(yen):>19}円  {name}" for code, name, yen in amounts)]
+    )
 
 
-@routes.query_route("/allocation-runs/<run>")
-@requires(Permission.ALLOCATION_READ)
+def _heading(run: RunSummary) -> str:
+    year = FiscalYear(run.fiscal_year).label
+    return f"{year} 第{run.number}回  {run.kind.value}  {run.state.value}  {run.digest}"
+
+
+def _share_line(share: ShareFacts) -> str:
+    year = FiscalYear(share.fiscal_year).label
+    return f"{share.id}  {year} 第{share.run_number}回  {share.kind.value}  {format_amount(share.share_yen):>19}円"
+
+
+def _working_lines(workings: Iterable[WorkingFacts]) -> str:
+    return "\n".join(
+        f"  {line.component}  {format_amount(line.pool_yen)}円 × {line.ratio} × {line.weight} ÷ {line.weight_total}"
+        f" = {line.exact_yen}"
+        for line in workings
+    )
+
+
+@routes.list("/allocation-runs", Permission.ALLOCATION_READ, "RunPage")
+@cli_query("allocation runs", "按分の一覧", "runs", lambda run: f"{run.id}  {_heading(run)}")
+def list_runs(query: YearPageQuery, part: PageRequest) -> KeysetPage[RunSummary]:
+    """List allocation runs, newest first; a municipality has shares, not runs, and sees none here."""
+    return runs.run_summaries_page(db.session(), part, fiscal_year=query.fiscal_year)
+
+
+@routes.query("/allocation-runs/<run>", Permission.ALLOCATION_READ)
+@cli_query("allocation run", "按分を1回分見る", line=run_lines)
 def get_run(run: UUID) -> RunFacts:
     """Show one run with its shares."""
     return runs.run_by_id(db.session(), run)
 
 
-@routes.query_route("/allocation-runs/<run>/workings")
-@requires(Permission.ALLOCATION_READ)
-def list_run_workings(run: UUID, query: PageQuery) -> MemberWorkingsPage:
-    """List how each share of a run came about."""
-    runs.run_by_id(db.session(), run)
-    found = runs.workings_of_run(db.session(), run)
-    return paginate(MemberWorkingsPage, found, lambda row: str(row.tenant_id), query)
+@routes.list("/allocation-runs/<run>/workings", Permission.ALLOCATION_READ, "MemberWorkingsPage", "tenant_id")
+@cli_query(
+    "allocation workings",
+    "算定根拠",
+    "members",
+    lambda member: f"{member.code:<6}  {member.name}\n{_working_lines(member.workings)}",
+)
+def list_run_workings(run: UUID) -> Sequence[MemberWorkings]:
+    """List how each share of a run came about, member by member."""
+    return runs.workings_of_run(db.session(), runs.run_by_id(db.session(), run).id)
 
 
-@routes.query_route("/tenants/<tenant>/shares")
-@requires(Permission.ALLOCATION_READ)
-def list_shares(tenant: UUID, query: YearPageQuery) -> SharePage:
-    """List a member's posted shares."""
-    found = runs.shares_of_tenant(db.session(), tenant, query.fiscal_year)
-    return paginate(SharePage, found, lambda row: str(row.id), query)
+@routes.list("/tenants/<tenant>/shares", Permission.ALLOCATION_READ, "SharePage")
+@cli_query("allocation shares", "団体の負担額の一覧", "shares", _share_line)
+def list_shares(tenant: UUID, query: YearPageQuery) -> Sequence[ShareFacts]:
+    """List a member's posted shares, newest first."""
+    return runs.shares_of_tenant(db.session(), tenant, query.fiscal_year)
 
 
-@routes.query_route("/tenants/<tenant>/shares/<share>/workings")
-@requires(Permission.ALLOCATION_READ)
+@routes.query("/tenants/<tenant>/shares/<share>/workings", Permission.ALLOCATION_READ)
+@cli_query("allocation share", "団体の負担額の算定根拠", line=lambda found: _working_lines(found.items))
 def get_share_workings(tenant: UUID, share: UUID) -> ShareWorkings:
     """Show how one share came about."""
     found = runs.share_by_id(db.session(), share)

@@ -1,4 +1,4 @@
-"""`moyai allocation`: the split of costs, computed from a file by the same calculator that serves the console."""
+"""`moyai allocation`: what its declarations do not give, a split computed from a file and all runs of a year."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ from functools import partial
 from typing import BinaryIO, Final
 
 import click
+from sqlalchemy.orm import Session
 
+from admin.features.allocation.api import routes, run_lines
 from admin.features.allocation.entry_points import ENTRY_POINTS
 from admin.interface.command_line import command_group
-from admin.interface.output import handle_errors, print_model
+from admin.interface.output import Answer, handle_errors, print_model
 from admin.interface.permitted import PermittedCommand
 from billing.allocation.calculation import compute
 from billing.allocation.reading import read_allocation_input
 from billing.allocation.workings import computed
+from billing.runs import queries
+from billing.runs.queries import YearSplits
 from governance.kernel.errors import Invalid, message
+from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Permission
 
 MAX_INPUT_BYTES: Final = 16 * 2**20
@@ -27,7 +32,7 @@ TOO_LARGE = message(
 )
 
 
-allocation = command_group("allocation", "費用按分 / Sharing costs.", ENTRY_POINTS)
+allocation = command_group("allocation", "費用按分 / Sharing costs.", ENTRY_POINTS, routes.queries)
 
 
 @allocation.command("compute", cls=PermittedCommand, permission=Permission.ALLOCATION_COMPUTE)
@@ -51,3 +56,13 @@ def compute_allocation(source: BinaryIO, as_json: bool) -> None:
     if len(content) > MAX_INPUT_BYTES:
         raise Invalid(TOO_LARGE, field="--input", most=MAX_INPUT_BYTES)
     print_model(computed(compute(read_allocation_input(content))), as_json=True)
+
+
+@allocation.query("show", Permission.ALLOCATION_READ)
+@click.argument("fiscal_year", type=int)
+def show_year(session: Session, fiscal_year: int) -> Answer:
+    """年度の按分を見る / Every run of a fiscal year, oldest first; a revision shows the whole new split."""
+    found = queries.runs(session, fiscal_year)
+    none_yet = f"{FiscalYear(fiscal_year).label}の按分はまだありません。 / No run of {fiscal_year} yet."
+    splits = YearSplits(fiscal_year=fiscal_year, runs=tuple(run.split for run in found))
+    return Answer(splits, [run_lines(run) for run in found] or [none_yet])

@@ -1,11 +1,11 @@
-"""Pending approvals over the API."""
+"""Pending approvals over the API and the command line. They are decided by people who are signed in."""
 
 from __future__ import annotations
 
-from admin.core.guard import requires
-from admin.interface.api_requests import PageQuery
+from collections.abc import Sequence
+
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, paginate
+from admin.interface.queries import cli_query
 from governance.approvals import ApprovalRequestFacts, pending_requests
 from governance.kernel.database import db
 from governance.permissions import Permission
@@ -13,12 +13,8 @@ from governance.permissions import Permission
 routes = ApiRoutes(Tag.AUDIT)
 
 
-class ApprovalRequestPage(Page[ApprovalRequestFacts]):
-    """Requests that wait, oldest first."""
-
-
-@routes.query_route("/approvals")
-@requires(Permission.OVERVIEW_READ)
-def list_approvals(query: PageQuery) -> ApprovalRequestPage:
-    """List what waits for a decision."""
-    return paginate(ApprovalRequestPage, pending_requests(db.session()), lambda row: str(row.id), query)
+@routes.list("/approvals", Permission.OVERVIEW_READ, "ApprovalRequestPage")
+@cli_query("approval list", "承認待ちの一覧", "approvals", "requested_at kind subject_id requested_by digest")
+def list_approvals() -> Sequence[ApprovalRequestFacts]:
+    """List what waits for a decision, oldest first."""
+    return pending_requests(db.session())

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
-from admin.core.guard import requires
 from admin.interface.api_requests import IdParam, PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_request, page_response
+from admin.interface.queries import cli_query
 from governance.audit import queries
 from governance.audit.queries import AuditEventFacts
 from governance.audit.seal import AuditVerificationReport, verify
+from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.database import db
+from governance.kernel.keyset import KeysetPage, PageRequest
 from governance.permissions import Permission
 
 routes = ApiRoutes(Tag.AUDIT)
@@ -21,35 +24,29 @@ routes = ApiRoutes(Tag.AUDIT)
 class AuditQuery(PageQuery):
     """Which events; each filter narrows."""
 
-    tenant_id: IdParam | None = None
-    event: Event | None = None
-    outcome: str | None = Field(default=None, pattern=r"^(done|denied|refused|failed)$")
-    subject: str | None = Field(default=None, max_length=200)
-    actor: str | None = Field(default=None, max_length=200)
+    tenant_id: Annotated[IdParam, Input("団体", "Tenant", option="tenant-id")] | None = None
+    event: Annotated[Event, Input("操作", "Action")] | None = None
+    outcome: Annotated[str, Field(pattern=r"^(done|denied|refused|failed)$"), Input("結果", "Outcome")] | None = None
+    subject: Annotated[str, Field(max_length=200), Input("対象", "Subject")] | None = None
+    actor: Annotated[str, Field(max_length=200), Input("行った人", "Actor")] | None = None
 
 
-class AuditEventPage(Page[AuditEventFacts]):
-    """Events, newest first."""
-
-
-@routes.query_route("/audit-events")
-@requires(Permission.AUDIT_READ)
-def list_audit_events(query: AuditQuery) -> AuditEventPage:
+@routes.list("/audit-events", Permission.AUDIT_READ, "AuditEventPage")
+@cli_query("audit list", "監査記録を新しい順に見る", "events", "recorded_at outcome event subject actor", limit=50)
+def list_audit_events(query: AuditQuery, part: PageRequest) -> KeysetPage[AuditEventFacts]:
     """List the record, newest first."""
-    found = queries.events_page(
+    return queries.events_page(
         db.session(),
-        page_request(query),
+        part,
         tenant_id=query.tenant_id,
         subject=query.subject,
         outcome=query.outcome,
         event=query.event,
         actor=query.actor,
     )
-    return page_response(AuditEventPage, found)
 
 
-@routes.query_route("/audit-verification")
-@requires(Permission.AUDIT_VERIFY)
+@routes.query("/audit-verification", Permission.AUDIT_VERIFY)
 def get_audit_verification() -> AuditVerificationReport:
     """Recompute every chain of the record that this asker may see."""
     return verify(db.session())

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import click
-from sqlalchemy.orm import Session
 
+from admin.features.audit.api import routes
 from admin.interface.cli_context import app_context
 from admin.interface.command_line import command_group
-from admin.interface.output import Answer, handle_errors, print_json, tab_separated
-from admin.interface.paging import page_rows
+from admin.interface.output import handle_errors, print_json
 from admin.interface.permitted import PermittedCommand
-from governance.audit import queries, seal
+from governance.audit import seal
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
-from governance.kernel.keyset import PageRequest
 from governance.permissions import Permission
 
-audit = command_group("audit", "監査記録 / The audit log.")
+audit = command_group("audit", "監査記録 / The audit log.", queries=routes.queries)
 
 
 @audit.command("verify", cls=PermittedCommand, permission=Permission.AUDIT_VERIFY)
@@ -38,12 +36,3 @@ def verify_audit(as_json: bool) -> None:
         chain_error = report.first_break
         click.echo(f"記録が壊れています / broken: {chain_error.kind} at {chain_error.sequence} of {chain_error.stream}")
     click.get_current_context().exit(0 if report.intact else 1)
-
-
-@audit.query("list", Permission.AUDIT_READ, paged=True, limit=50)
-@click.option("--outcome", type=click.Choice(["done", "denied", "refused", "failed"]), help="Only this outcome.")
-@click.option("--subject", help="Only events about this subject.")
-def list_audit(session: Session, part: PageRequest, outcome: str | None, subject: str | None) -> Answer:
-    """監査記録を新しい順に見る / The newest events first."""
-    found = queries.events_page(session, part, outcome=outcome, subject=subject)
-    return page_rows("events", found, tab_separated("recorded_at", "outcome", "event", "subject", "actor"))

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Annotated, Final
 from uuid import UUID
 
 from flask import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from admin.core.guard import requires
 from admin.features.ledger.entry_points import ENTRY_POINTS
-from admin.interface.api_requests import Query, YearPageQuery, YearParam
+from admin.interface.api_requests import PageQuery, Query, YearPageQuery, YearParam
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_request, page_response, paginate
+from admin.interface.output import tab_separated
+from admin.interface.queries import cli_query
 from billing.ledger import queries
 from billing.ledger.commands import post_entry
 from billing.ledger.export import ExportFormat, export
-from billing.ledger.queries import AccountBalance, EntryFacts, PeriodFacts
+from billing.ledger.queries import AccountBalance, BookTotals, EntryFacts, PeriodFacts
 from billing.ledger.verification import LedgerVerificationReport, verify
+from governance.declaration import Input
 from governance.kernel.database import db
+from governance.kernel.keyset import KeysetPage, PageRequest, key_of
 from governance.permissions import Permission
 
 routes = ApiRoutes(Tag.LEDGER, ENTRY_POINTS)
 
 
-class EntryPage(Page[EntryFacts]):
-    """Entries of one book, newest first."""
+class BooksQuery(PageQuery):
+    """The fiscal year of the books."""
+
+    fiscal_year: YearParam
+
+
+class EntriesQuery(YearPageQuery):
+    """The entries of one fiscal year, or of all of them; `before` leaves out a number and those above it."""
+
+    before: Annotated[int, Field(ge=1, le=2**53), Input("仕訳番号の上限", "Only smaller numbers")] | None = None
 
 
 class EntryResponse(BaseModel):
     """One entry."""
 
     entry: EntryFacts
-
-
-class BalancePage(Page[AccountBalance]):
-    """The trial balance of one book, by year and account; debit positive, whole yen."""
-
-
-class PeriodPage(Page[PeriodFacts]):
-    """Fiscal years of a book, newest first."""
 
 
 class ExportQuery(Query):
@@ -56,46 +59,78 @@ _CONTENT: Final = {
 }
 
 
-@routes.query_route("/tenants/<tenant>/ledger/entries")
-@requires(Permission.LEDGER_READ)
-def list_entries(tenant: UUID, query: YearPageQuery) -> EntryPage:
-    """List the entries of a book."""
-    found = queries.entries_page(db.session(), tenant, page_request(query), fiscal_year=query.fiscal_year)
-    return page_response(EntryPage, found)
+def _entry_lines(found: EntryResponse) -> str:
+    heading = tab_separated("number", "happened_on", "kind", "reference", "memo")
+    return "\n".join([heading(found.entry), *map(tab_separated("account", "account_name", "yen"), found.entry.lines)])
 
 
-@routes.query_route("/tenants/<tenant>/ledger/entries/<entry>")
-@requires(Permission.LEDGER_READ)
+def _imbalance_lines(report: LedgerVerificationReport) -> str:
+    return "\n".join("\t".join(map(str, imbalance.model_dump().values())) for imbalance in report.imbalances)
+
+
+def _verified(report: LedgerVerificationReport) -> str:
+    entries, faults = f"{report.entries:,}", f"{len(report.imbalances):,}"
+    return f"仕訳 {entries} 件、不一致 {faults} 件 / {entries} entries, {faults} imbalances"
+
+
+@routes.list("/ledger/books", Permission.LEDGER_READ, "BookPage")
+@cli_query(
+    "ledger books", "年度の帳簿の一覧", "books", "tenant_id state debit_yen line_count", arguments=["fiscal_year"]
+)
+def list_books(query: BooksQuery, part: PageRequest) -> KeysetPage[BookTotals]:
+    """List the books that have a fiscal year, by the sum of their debit balances (yen)."""
+    return queries.books(db.session(), query.fiscal_year, part)
+
+
+@routes.list("/tenants/<tenant>/ledger/entries", Permission.LEDGER_READ, "EntryPage")
+@cli_query(
+    "ledger entries", "仕訳を新しい順に見る", "entries", "number id happened_on kind reference total_yen memo", limit=50
+)
+def list_entries(tenant: UUID, query: EntriesQuery, part: PageRequest) -> KeysetPage[EntryFacts]:
+    """List the entries of a book, newest first."""
+    if query.before is not None and part.after is None:
+        part = PageRequest(part.limit, key_of(query.before))
+    return queries.entries_page(db.session(), tenant, part, fiscal_year=query.fiscal_year)
+
+
+@routes.query("/tenants/<tenant>/ledger/entries/<entry>", Permission.LEDGER_READ)
+@cli_query("ledger entry", "仕訳を見る", line=_entry_lines)
 def get_entry(tenant: UUID, entry: UUID) -> EntryResponse:
     """Show one entry with its lines."""
     return EntryResponse(entry=queries.entry(db.session(), tenant, entry))
 
 
-@routes.query_route("/tenants/<tenant>/ledger/balances")
-@requires(Permission.LEDGER_READ)
-def list_balances(tenant: UUID, query: YearPageQuery) -> BalancePage:
-    """List what the accounts of a book add up to."""
-    found = queries.balances(db.session(), tenant, query.fiscal_year)
-    return paginate(BalancePage, found, lambda row: f"{row.fiscal_year}/{row.account}", query)
+@routes.list("/tenants/<tenant>/ledger/balances", Permission.LEDGER_READ, "BalancePage", "fiscal_year account")
+@cli_query("ledger balances", "残高試算表を見る", "balances", "fiscal_year account account_name yen line_count")
+def list_balances(tenant: UUID, query: YearPageQuery) -> Sequence[AccountBalance]:
+    """List the trial balance of a book by year and account: debit positive, whole yen."""
+    return queries.balances(db.session(), tenant, query.fiscal_year)
 
 
-@routes.query_route("/tenants/<tenant>/ledger/periods")
-@requires(Permission.LEDGER_READ)
-def list_periods(tenant: UUID, query: YearPageQuery) -> PeriodPage:
-    """List the fiscal years of a book and their states."""
-    found = queries.periods(db.session(), tenant, query.fiscal_year)
-    return paginate(PeriodPage, found, lambda row: str(row.fiscal_year), query)
+@routes.list("/tenants/<tenant>/ledger/periods", Permission.LEDGER_READ, "PeriodPage", "fiscal_year")
+@cli_query("ledger periods", "会計年度の状態を見る", "periods", "fiscal_year state")
+def list_periods(tenant: UUID, query: YearPageQuery) -> Sequence[PeriodFacts]:
+    """List the fiscal years of a book and their states, newest first."""
+    return queries.periods(db.session(), tenant, query.fiscal_year)
 
 
-@routes.query_route("/ledger/verification")
-@requires(Permission.LEDGER_READ)
+@routes.query("/ledger/verification", Permission.LEDGER_READ)
+@cli_query(
+    "ledger verify",
+    "帳簿を明細から検算する",
+    line=_imbalance_lines,
+    note=_verified,
+    holds=lambda report: report.balanced,
+)
 def get_ledger_verification() -> LedgerVerificationReport:
-    """Recompute every balance this asker may see from the lines."""
+    """Recompute every balance this asker may see from the lines.
+
+    The command's exit code is 1 when something does not hold.
+    """
     return verify(db.session())
 
 
-@routes.query_route("/ledger/export", content=("text/plain", "text/csv"))
-@requires(Permission.LEDGER_READ)
+@routes.query("/ledger/export", Permission.LEDGER_READ, content=("text/plain", "text/csv"))
 def export_ledger(query: ExportQuery) -> Response:
     """Answer every entry this asker may see, for hledger, for beancount, or as CSV."""
     pieces = export(db.session(), query.format, query.fiscal_year)

@@ -6,40 +6,41 @@ from uuid import UUID
 
 from flask import Response
 
-from admin.core.guard import requires
 from admin.features.notices.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import YearPageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, page_request, page_response
+from admin.interface.queries import cli_query
 from billing.notices import queries as notices
 from billing.notices.models import NoticeFacts
 from governance.kernel.database import db
+from governance.kernel.era import format_day
+from governance.kernel.keyset import KeysetPage, PageRequest
+from governance.kernel.yen import format_amount
 from governance.permissions import Permission
 
 routes = ApiRoutes(Tag.NOTICES, ENTRY_POINTS)
 
 
-class NoticePage(Page[NoticeFacts]):
-    """Notices by number."""
+def notice_line(notice: NoticeFacts) -> str:
+    """A notice as people read it: number, yen, due day, title, addressee."""
+    due = format_day(notice.due_on) if notice.due_on else "―"
+    return f"{notice.number}  {format_amount(notice.amount_yen):>19}円  {due}  {notice.title}  {notice.addressee}"
 
 
-@routes.query_route("/notices")
-@requires(Permission.NOTICE_READ)
-def list_notices(query: YearPageQuery) -> NoticePage:
-    """List notices."""
-    found = notices.notices_page(db.session(), page_request(query), fiscal_year=query.fiscal_year)
-    return page_response(NoticePage, found)
+@routes.list("/notices", Permission.NOTICE_READ, "NoticePage")
+@cli_query("notice list", "通知書の一覧", "notices", notice_line, arguments=["fiscal_year"], repeats=["fiscal_year"])
+def list_notices(query: YearPageQuery, part: PageRequest) -> KeysetPage[NoticeFacts]:
+    """List the notices of a fiscal year, or of all, by number."""
+    return notices.notices_page(db.session(), part, fiscal_year=query.fiscal_year)
 
 
-@routes.query_route("/notices/<notice>")
-@requires(Permission.NOTICE_READ)
+@routes.query("/notices/<notice>", Permission.NOTICE_READ)
 def get_notice(notice: UUID) -> NoticeFacts:
     """Show one notice."""
     return notices.notice_by_id(db.session(), notice)
 
 
-@routes.query_route("/notices/<notice>/pdf", content=("application/pdf",))
-@requires(Permission.NOTICE_READ)
+@routes.query("/notices/<notice>/pdf", Permission.NOTICE_READ, content=("application/pdf",))
 def get_notice_pdf(notice: UUID) -> Response:
     """Answer the PDF as it was issued."""
     number = notices.notice_by_id(db.session(), notice).number

@@ -1,4 +1,4 @@
-"""`moyai notice`: issue, list and print notices."""
+"""`moyai notice`: what its declarations do not give, a notice shown and printed by its number."""
 
 from __future__ import annotations
 
@@ -7,22 +7,17 @@ from pathlib import Path
 import click
 from sqlalchemy.orm import Session
 
+from admin.features.notices.api import notice_line, routes
 from admin.features.notices.entry_points import ENTRY_POINTS
 from admin.interface.cli_context import app_context
 from admin.interface.command_line import command_group
 from admin.interface.output import Answer, handle_errors
-from admin.interface.paging import page_rows
 from admin.interface.param_types import as_json_option, print_result
 from admin.interface.permitted import PermittedCommand
-from billing.notices.models import NoticeFacts
-from billing.notices.queries import notice_by_number, notice_pdf, notices_page
+from billing.notices.queries import notice_by_number, notice_pdf
 from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR
-from governance.kernel.era import format_day
 from governance.kernel.errors import Conflict, message
-from governance.kernel.fiscal_year import FiscalYear
-from governance.kernel.keyset import PageRequest
-from governance.kernel.yen import format_amount
 from governance.permissions import Permission
 
 FILE_EXISTS = message(
@@ -34,15 +29,7 @@ FILE_EXISTS = message(
 )
 
 
-notice = command_group("notice", "納入通知書 / Notices.", ENTRY_POINTS)
-
-
-@notice.query("list", Permission.NOTICE_READ, paged=True)
-@click.argument("fiscal_year", type=int)
-def list_notices(session: Session, part: PageRequest, fiscal_year: int) -> Answer:
-    """年度の通知書の一覧 / The notices of a fiscal year, by number."""
-    found = notices_page(session, part, fiscal_year=FiscalYear(fiscal_year).year)
-    return page_rows("notices", found, _line, fiscal_year=fiscal_year)
+notice = command_group("notice", "納入通知書 / Notices.", ENTRY_POINTS, routes.queries)
 
 
 @notice.query("show", Permission.NOTICE_READ)
@@ -50,7 +37,7 @@ def list_notices(session: Session, part: PageRequest, fiscal_year: int) -> Answe
 def show(session: Session, number: str) -> Answer:
     """通知書を 1 つ見る / The notice NUMBER, such as 2025-01-431001, with everything printed on it."""
     found = notice_by_number(session, number)
-    return Answer(found, [_line(found), *(f"{label}: {value}" for label, value in found.facts.particulars)])
+    return Answer(found, [notice_line(found), *(f"{label}: {value}" for label, value in found.facts.particulars)])
 
 
 @notice.command("pdf", cls=PermittedCommand, permission=Permission.NOTICE_READ)
@@ -74,8 +61,3 @@ def pdf(number: str, output: Path | None, as_json: bool) -> None:
     except FileExistsError:
         raise Conflict(FILE_EXISTS, field="--output", path=str(path)) from None
     print_result({"file": str(path), "bytes": len(content), "sha256": found.pdf_sha256}, as_json)
-
-
-def _line(notice: NoticeFacts) -> str:
-    due = format_day(notice.due_on) if notice.due_on else "―"
-    return f"{notice.number}  {format_amount(notice.amount_yen):>19}円  {due}  {notice.title}  {notice.addressee}"

@@ -1,14 +1,15 @@
-"""Onboardings over the API: their steps, starting one, deciding a step."""
+"""Onboardings over the API and the command line: their steps, starting one, deciding a step."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from admin.core.guard import requires
 from admin.features.onboarding.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, paginate
+from admin.interface.param_types import TenantParam, find_tenant
+from admin.interface.queries import cli_query
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.onboarding import queries
@@ -17,26 +18,36 @@ from tenancy.onboarding.models import OnboardingView
 routes = ApiRoutes(Tag.ONBOARDING, ENTRY_POINTS)
 
 
-class OnboardingPage(Page[OnboardingView]):
-    """Onboardings."""
+class OnboardingsQuery(PageQuery):
+    """Those of one tenant, finished ones too, or those in progress."""
+
+    tenant: TenantParam | None = None
 
 
-@routes.query_route("/onboardings")
-@requires(Permission.ONBOARDING_READ)
-def list_onboardings_in_progress(query: PageQuery) -> OnboardingPage:
-    """List the onboardings in progress, oldest first."""
-    return paginate(OnboardingPage, queries.onboardings_in_progress(db.session()), lambda row: str(row.id), query)
+def onboarding_text(view: OnboardingView) -> str:
+    """The onboarding in lines: its tenant, state, id and start, then its steps with why they wait or failed."""
+    lines = [f"{view.code or '------'}\t{view.name}\t{view.state}\t{view.id}\t{view.requested_at:%Y-%m-%d %H:%M}"]
+    lines += [f"\t{step.name}\t{step.state}\t{step.why}".rstrip() for step in view.steps]
+    return "\n".join(lines)
 
 
-@routes.query_route("/onboardings/<onboarding>")
-@requires(Permission.ONBOARDING_READ)
+@routes.list("/onboardings", Permission.ONBOARDING_READ, "OnboardingPage")
+@cli_query("onboarding list", "参加手続きの一覧", "onboardings", onboarding_text, arguments=["tenant"])
+def list_onboardings_in_progress(query: OnboardingsQuery) -> Sequence[OnboardingView]:
+    """List the onboardings in progress, oldest first, or every one of a tenant, newest first."""
+    if query.tenant is None:
+        return queries.onboardings_in_progress(db.session())
+    return queries.onboardings_of(db.session(), find_tenant(db.session(), query.tenant, field="tenant").id)
+
+
+@routes.query("/onboardings/<onboarding>", Permission.ONBOARDING_READ)
+@cli_query("onboarding show", "参加手続きを 1 つ見る", line=onboarding_text)
 def get_onboarding(onboarding: UUID) -> OnboardingView:
     """Show one onboarding with its steps."""
     return queries.onboarding(db.session(), onboarding)
 
 
-@routes.query_route("/tenants/<tenant>/onboardings")
-@requires(Permission.ONBOARDING_READ)
-def list_tenant_onboardings(tenant: UUID, query: PageQuery) -> OnboardingPage:
+@routes.list("/tenants/<tenant>/onboardings", Permission.ONBOARDING_READ, "OnboardingPage")
+def list_tenant_onboardings(tenant: UUID) -> Sequence[OnboardingView]:
     """List a tenant's onboardings, newest first."""
-    return paginate(OnboardingPage, queries.onboardings_of(db.session(), tenant), lambda row: str(row.id), query)
+    return queries.onboardings_of(db.session(), tenant)

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import current_app
 
 from admin.bootstrap import settings_of
-from admin.core.guard import current_actor, requires
+from admin.core.guard import current_actor
 from admin.features import all_cli_commands
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.permitted import command_permissions
@@ -29,8 +29,7 @@ class CallerFacts(ReadModel):
     permissions: list[Permission]
 
 
-@routes.query_route("/me")
-@requires(Permission.SIGNED_IN)
+@routes.query("/me", Permission.SIGNED_IN)
 def get_caller() -> CallerFacts:
     """Say who the token stands for and what it may do."""
     actor = current_actor()
@@ -43,15 +42,13 @@ def get_caller() -> CallerFacts:
     )
 
 
-@routes.query_route("/permissions")
-@requires(Permission.PERMISSION_READ)
+@routes.query("/permissions", Permission.PERMISSION_READ)
 def get_permissions() -> PermissionReference:
     """Show every permission with its roles, every address and command with what it asks."""
     return permissions(current_app, command_permissions(all_cli_commands()))
 
 
-@routes.query_route("/status")
-@requires(Permission.DRIFT_READ)
+@routes.query("/status", Permission.DRIFT_READ)
 def get_system_status() -> SystemStatus:
     """Show what runs."""
     return status(settings_of(current_app))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 from flask import Flask
 
 from admin.interface.keycloak_port import PORT
+from admin.operations.settings import Settings
 from billing.costs.queries import cost_items
 from billing.ledger.queries import entries
 from billing.runs.queries import run_by_id
@@ -21,13 +23,18 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Role
 from governance.rules.queries import rule_versions
+from tenancy.keycloak.port import Realm
 from tenancy.people.queries import members
 from tenancy.quotas.queries import dimensions
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors
+from tests.admin.api.conftest import Caller
+from tests.admin.cli.command_line import Moyai
 from tests.admin.empty_keycloak import EmptyKeycloak
+from tests.admin.issuer import Issuer
 from tests.admin.visitors import Visit
 from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory, Visitors
+from tests.servers import PostgreSQL
 
 MEMBERS: Final = {code: THIRTEEN[code] for code in ("431001", "432024", "434434")}
 JOINING: Final = {"432032": ("人吉市", 31108), "435058": ("多良木町", 9076)}
@@ -120,6 +127,23 @@ def sample(web: Flask, factory: Factory, visitors: Visitors, monkeypatch: pytest
 def visit_as(sample: ConsoleSample, signed_in: Callable[[Actor], Visit]) -> Callable[[Role], Visit]:
     """A browser in which the person of this role is signed in."""
     return lambda role: signed_in(sample.people[role])
+
+
+@pytest.fixture
+def moyai(postgresql: PostgreSQL, database_name: str, tmp_path: Path) -> Moyai:
+    home = str(tmp_path / "home")
+    return Moyai({"MOYAI_HOME": home, "DATABASE_URL": postgresql.app_url(database_name), "MOYAI_EXAMPLE": "1"})
+
+
+@pytest.fixture
+def caller_as(web: Flask, settings: Settings, issuer: Issuer, sample: ConsoleSample) -> Callable[[Role], Caller]:
+    def call(role: Role) -> Caller:
+        actor = sample.people[role]
+        realm = Realm.OPERATORS if actor.is_operator else Realm.TENANTS
+        token = issuer.token_of_person(actor.tenant_id, UUID(actor.id), *actor.roles, realm=realm)
+        return Caller(web, settings.public_url, token, actor)
+
+    return call
 
 
 def _agreed(factory: Factory, code: str, name: str, population: int) -> UUID:

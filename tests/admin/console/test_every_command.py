@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -16,7 +15,6 @@ from admin import features
 from admin.features import FEATURES
 from admin.interface.command_forms import CODE_TYPED
 from admin.interface.entry_points import EntryPoint
-from admin.operations.settings import Settings
 from governance.actors import Actor
 from governance.commands import Command, CommandHandler
 from governance.declaration import DeclaredField, declared_field, declared_fields, read_command
@@ -27,13 +25,10 @@ from governance.kernel.field_types import FIELD_TYPES
 from governance.kernel.ids import new_id
 from governance.kernel.labels import LabelledEnum
 from governance.permissions import ROLE_PERMISSIONS, Role
-from tenancy.keycloak.port import Realm
 from tests.admin.api.conftest import Caller
 from tests.admin.cli.command_line import Moyai
 from tests.admin.console.conftest import ConsoleSample
-from tests.admin.issuer import Issuer
 from tests.admin.visitors import Visit
-from tests.servers import PostgreSQL
 
 FOLDER: Final = Path(features.__file__).parent
 CAPTURED: Final = message("test.captured", ja="記録した", en="Captured.")
@@ -119,23 +114,6 @@ def holder(entry_point: EntryPoint) -> Role:
         for role in sorted(Role, key=lambda role: not role.startswith("operator-"))
         if entry_point.handler.permission in ROLE_PERMISSIONS[role] and role.startswith(("operator-", "tenant-"))
     )
-
-
-@pytest.fixture
-def moyai(postgresql: PostgreSQL, database_name: str, tmp_path: Path) -> Moyai:
-    home = str(tmp_path / "home")
-    return Moyai({"MOYAI_HOME": home, "DATABASE_URL": postgresql.app_url(database_name), "MOYAI_EXAMPLE": "1"})
-
-
-@pytest.fixture
-def caller_as(web: Flask, settings: Settings, issuer: Issuer, sample: ConsoleSample) -> Callable[[Role], Caller]:
-    def call(role: Role) -> Caller:
-        actor = sample.people[role]
-        realm = Realm.OPERATORS if actor.is_operator else Realm.TENANTS
-        token = issuer.token_of_person(actor.tenant_id, UUID(actor.id), *actor.roles, realm=realm)
-        return Caller(web, settings.public_url, token, actor)
-
-    return call
 
 
 def test_there_are_entry_points_and_no_command_has_two() -> None:
