@@ -85,15 +85,13 @@ FEATURES: Final[tuple[Feature, ...]] = (
         },
     ),
     Feature(
-        "people", pages=("pages",), api=True, cli={"member": _cli("people.cli:member", "利用者 / People of a tenant.")}
+        "people", pages=("pages",), api=True, cli={"member": _cli("people.api:routes", "利用者 / People of a tenant.")}
     ),
     Feature(
         "clients",
         pages=("pages",),
         api=True,
-        cli={
-            "service-client": _cli("clients.cli:service_client", "API利用者（システム） / Service clients of a tenant.")
-        },
+        cli={"service-client": _cli("clients.api:routes", "API利用者（システム） / Service clients of a tenant.")},
     ),
     Feature(
         "quotas",

@@ -173,41 +173,6 @@ class ApiRoutes:
         """
         return self.query(rule, permission, listing=Listing(schema, key))
 
-    def query_route(
-        self,
-        rule: str,
-        *,
-        response_model: type[BaseModel] | None = None,
-        content: tuple[str, ...] = ("application/json",),
-    ) -> Callable[[V], V]:
-        """Make a function a GET route. Goes above `requires`.
-
-        Its parameters are the parts of the address (`tenant` is the tenant, by id or code) and, where it has one,
-        `query`. It answers a model or a Response; `response_model` says which model the Response holds.
-        """
-
-        def register(view: V) -> V:
-            hints = get_type_hints(view)
-            query = hints.pop("query", None)
-            returned = hints.pop("return")
-            self._routes.append(
-                ApiRoute(
-                    method="GET",
-                    rule=rule,
-                    name=view.__name__,
-                    view=_hand_written_view(view, hints, query),
-                    permission=view.required_permission,  # type: ignore[attr-defined]  # set by `requires`
-                    tag=self._tag,
-                    summary=_first_line(view),
-                    query=query,
-                    response_model=returned if issubclass(returned, BaseModel) else response_model,
-                    content=content,
-                )
-            )
-            return view
-
-        return register
-
     def command_route(
         self,
         method: str,
@@ -372,30 +337,6 @@ def _query_view(query: DeclaredQuery) -> Callable[..., Response]:
         return json_response(found, version=None if query.etag is None else getattr(found, query.etag))
 
     endpoint.__name__ = query.name
-    return endpoint
-
-
-def _hand_written_view(
-    view: Callable[..., Any], hints: Mapping[str, Any], query: type[Query] | None
-) -> Callable[..., Response]:
-    permission: Permission = view.required_permission  # type: ignore[attr-defined]  # set by `requires`
-
-    @requires(permission)
-    def endpoint(**parts: str) -> Response:
-        named: dict[str, Any] = {
-            part: read_tenant(text) if part == "tenant" else read_path_param(hints[part], text)
-            for part, text in parts.items()
-        }
-        given = dict(named)
-        if query is None:
-            refuse_query()
-        else:
-            given["query"] = read_query(query)
-        with TranslateErrors(named.values()):
-            found = view(**given)
-        return found if isinstance(found, Response) else json_response(found)
-
-    endpoint.__name__ = view.__name__
     return endpoint
 
 

@@ -15,7 +15,6 @@ from uuid import UUID
 import click
 from pydantic import BaseModel
 
-from admin.interface.api_requests import Query
 from admin.interface.api_routes import ApiRoutes
 from admin.interface.cli_context import CliContext, app_context
 from admin.interface.entry_points import EntryPoint
@@ -71,6 +70,9 @@ class Transport(Protocol):
         wrong, NotFound, and DependencyUnavailable.
         """
 
+    def tenant_code(self, tenant: str) -> str | None:
+        """The code of the tenant that is named by its code or id; None where it has none."""
+
 
 class InProcess:
     """Execution in this process, as `actor` or else as the person at the operator's machine."""
@@ -99,6 +101,10 @@ class InProcess:
             answered: BaseModel = found
             return answered
 
+    def tenant_code(self, tenant: str) -> str | None:
+        with tenant_scope(OPERATOR):
+            return find_tenant(db.session(), tenant).code
+
     def execute(self, handler: CommandHandler[Any, Any], command: Command, key: str) -> Result:
         result: Result = handler(command, actor=self._actor or self._context.actor, key=key)
         return result
@@ -110,28 +116,22 @@ QueryT = TypeVar("QueryT", bound=Callable[..., Answer | BaseModel])
 class CommandGroup(click.Group):
     """A group of `moyai`, to which `query` adds commands that read."""
 
-    def query(
-        self, name: str, permission: Permission, *, paged: bool = False, limit: int | None = None
-    ) -> Callable[[QueryT], QueryT]:
+    def query(self, name: str, permission: Permission) -> Callable[[QueryT], QueryT]:
         """Add a command that reads; `--json` comes with it.
 
         The function is called with a session that sees all tenants and with what was typed. It returns what is
-        printed. Its docstring is the help text. `paged`: `--limit` (by default `limit`, None for all) and `--after`
-        come with it too, and the function is called with the PageRequest that they make as its second argument.
+        printed. Its docstring is the help text.
         """
 
         def add(function: QueryT) -> QueryT:
             @wraps(function)
             def callback(*, as_json: bool, **typed: Any) -> None:
                 with spelled(), app_context(), system_transaction(OPERATOR) as session:
-                    part = [command_part(typed.pop("limit"), typed.pop("after"))] if paged else []
-                    found = function(session, *part, **typed)
+                    found = function(session, **typed)
                 print_answer(found, as_json)
 
             decorate = self.command(name, cls=PermittedCommand, permission=permission)
-            command = decorate(as_json_option(handle_errors(callback)))
-            if paged:
-                command.params += page_options(limit)
+            decorate(as_json_option(handle_errors(callback)))
             return function
 
         return add
@@ -182,8 +182,12 @@ def derive_query(query: DeclaredQuery) -> click.Command:
         values = {fields.get(name, name): str(value) for name, value in typed.items() if value is not None}
         values |= cli.fixed
         with spelled(), app_context() as context:
-            found = InProcess(context).answer(query, parts, values, limit=limit, after=after)
-        print_answer(_answer(query, cli, found, query.read(values)), as_json)
+            transport = InProcess(context)
+            found = transport.answer(query, parts, values, limit=limit, after=after)
+            asked = dict(query.read(values) or ())
+            if "code" in cli.repeats:
+                asked["code"] = transport.tenant_code(parts["tenant"])
+        print_answer(_answer(query, cli, found, asked), as_json)
         if cli.holds is not None:
             click.get_current_context().exit(0 if cli.holds(found) else 1)
 
@@ -200,14 +204,14 @@ def derive_query(query: DeclaredQuery) -> click.Command:
     return made
 
 
-def _answer(query: DeclaredQuery, cli: QueryCli, found: Any, asked: Query | None) -> Answer | BaseModel:
+def _answer(query: DeclaredQuery, cli: QueryCli, found: Any, asked: Mapping[str, Any]) -> Answer | BaseModel:
     """What is printed of what a query found."""
     line = cli.line if callable(cli.line) else tab_separated(*cli.line.split())
     note = None if cli.note is None else cli.note(found)
     if query.page is None:
         answered: BaseModel = found
         return Answer(found, filter(None, [line(found)]), note) if cli.line else answered
-    beside = {name: getattr(asked, name) for name in cli.repeats}
+    beside = {name: asked[name] for name in cli.repeats}
     if not query.is_long:
         return Answer({**beside, cli.rows: found.items}, map(line, found.items), note)
     if found.next_cursor is not None:

@@ -92,17 +92,8 @@ def print_model(model: BaseModel, as_json: bool) -> None:
             click.echo(f"{name}: {value}")
 
 
-def print_models(name: str, models: Iterable[ModelT], as_json: bool, line: Callable[[ModelT], str]) -> None:
-    """Read models as one JSON object `{name: [model, …]}`, or the `line` of each."""
-    if as_json:
-        print_json({name: list(models)})
-        return
-    for model in models:
-        click.echo(line(model))
-
-
 def tab_separated(*names: str) -> Callable[[BaseModel], str]:
-    """The line of a read model that has these fields between tabs, ― for None: for `print_models`."""
+    """The line of a read model that has these fields between tabs, ― for None."""
 
     def line(model: BaseModel) -> str:
         values = to_jsonable_python([getattr(model, name) for name in names])

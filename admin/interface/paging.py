@@ -11,7 +11,6 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 import click
@@ -21,7 +20,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from admin.core.guard import current_actor
 from admin.interface.api_requests import PageQuery
 from admin.interface.lists import PAGE_SIZE
-from admin.interface.output import Answer
 from admin.operations.settings import Settings
 from governance.kernel.errors import Invalid
 from governance.kernel.keyset import INVALID_CURSOR, KeysetPage, PageRequest
@@ -57,11 +55,6 @@ def page_request(query: PageQuery) -> PageRequest:
 def page_response(page: type[P], found: KeysetPage[Any]) -> P:
     """The page as the API answers it."""
     return page.model_validate({"items": found.items, "next_cursor": _sign(found.next_key, _request_list())})
-
-
-def paginate(page: type[P], rows: Sequence[T], key: Callable[[T], str], query: PageQuery) -> P:
-    """The page of a short list that was read whole, in its order; `key` tells its rows apart."""
-    return page_response(page, page_request(query).page_of_all(rows, key))
 
 
 # ---- pages ----------------------------------------------------------------------------------------------------------
@@ -102,16 +95,6 @@ def command_part(limit: int | None, after: str | None) -> PageRequest:
 def next_command_cursor(found: KeysetPage[Any]) -> str | None:
     """The cursor of the page after this one, for `--after`; None at the end. Inside the application."""
     return _sign(found.next_key, _command_list())
-
-
-def page_rows(name: str, found: KeysetPage[ModelT], line: Callable[[ModelT], str], **beside: object) -> Answer:
-    """A page as `{name: [model, …], "next_cursor": …}`, or the `line` of each and on standard error the way on.
-
-    `beside` stands before the list in the object. Inside the application, whose secret signs the cursor.
-    """
-    cursor = _sign(found.next_key, _command_list())
-    more = None if cursor is None else f"続きがあります / more: --after {cursor}"
-    return Answer({**beside, name: found.items, "next_cursor": cursor}, map(line, found.items), more)
 
 
 # ---- the cursor -----------------------------------------------------------------------------------------------------

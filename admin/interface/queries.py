@@ -33,9 +33,10 @@ class QueryCli:
     """How the command line asks a query: `@cli_query("cost pools", "経費区分の一覧", "pools", "id name")`.
 
     Parts of the address are positional arguments in their order, then the fields of the query in `arguments`; its other
-    fields are options, but for those in `fixed`. A list stands under `rows` in `--json`, after the arguments in
-    `repeats`; `limit` is how many rows of a long list are printed where nobody says. Without `line` a model is printed
-    as `name: value`. `holds` says of a model whether the exit code is 0, `note` what is said on standard error.
+    fields are options, but for those in `fixed`. A list stands under `rows` in `--json`, after what `repeats` names:
+    fields of the query, or `code` of the tenant. `limit` is how many rows of a long list are printed where nobody says.
+    Without `line` a model is printed as `name: value`. `holds` says of a model whether the exit code is 0, `note` what
+    is said on standard error.
     """
 
     path: str

@@ -100,7 +100,7 @@ ALLOWED: Final[dict[Where, re.Pattern[str]]] = {
 
 _SEGMENT: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 _LOG_LEVELS: Final = {"debug", "info", "warning", "error", "exception", "critical"}
-_ROUTES: Final = {"route", "get", "post", "query_route", "command_route", "action_route", "download_route"}
+_ROUTES: Final = {"route", "get", "post", "query", "list", "command_route", "action_route", "download_route"}
 
 
 def retired_in(found: Iterable[Found]) -> list[str]:
@@ -152,9 +152,11 @@ def names_in_python(path: str, source: str) -> Iterator[Found]:
 
 
 def _names_in_call(path: str, call: ast.Call) -> Iterator[Found]:
+    texts = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    if isinstance(call.func, ast.Name) and call.func.id in {"cli", "cli_query"}:
+        yield from (Found(Where.COMMAND_LINE, f"{path}:{call.lineno}", text) for text in texts[:1])
     if not isinstance(call.func, ast.Attribute):
         return
-    texts = [one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
     if call.func.attr in _LOG_LEVELS:
         yield from (Found(Where.LOG_EVENT, f"{path}:{call.lineno}", text) for text in texts[:1])
     elif call.func.attr in _ROUTES:
@@ -232,10 +234,11 @@ def test_no_retired_word_is_in_the_code_or_the_docs() -> None:
         ("admin/core/x.py", 'log.warning("job.not_carried", job=1)\n', Where.LOG_EVENT),
         ("admin/core/x.py", 'log.error("database.away")\n', Where.LOG_EVENT),
         ("admin/core/x.py", '@pages.route("/tenants/<uuid:tenant_id>/move")\ndef x(): ...\n', Where.ADDRESS),
-        ("admin/core/x.py", '@routes.query_route("/tenants/<tenant>/figures")\ndef x(): ...\n', Where.ADDRESS),
+        ("admin/core/x.py", '@routes.list("/tenants/<tenant>/figures")\ndef x(): ...\n', Where.ADDRESS),
         ("admin/core/x.py", '"""A tour of the house."""\n', Where.DOCS),
         ("admin/core/x.py", "x = 1  # through every door\n", Where.DOCS),
         ("admin/core/x.py", '@tenant.command("move")\ndef x(): ...\n', Where.COMMAND_LINE),
+        ("admin/core/x.py", '@cli_query("tenant moves", "x")\ndef x(): ...\n', Where.COMMAND_LINE),
         ("admin/core/x.py", '@click.option("--why")\ndef x(): ...\n', Where.COMMAND_LINE),
         ("billing/x.py", '__tablename__ = "tenant_move"\n', Where.IDENTIFIER),
         ("docs/X.md", "Each room has its tables.\n", Where.DOCS),

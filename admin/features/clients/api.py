@@ -1,14 +1,13 @@
-"""Service clients of a tenant over the API."""
+"""Service clients of a tenant over the API and the command line."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from admin.core.guard import requires
 from admin.features.clients.entry_points import ENTRY_POINTS
-from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, paginate
+from admin.interface.queries import cli_query
 from governance.kernel.database import db
 from governance.permissions import Permission
 from tenancy.clients import queries as clients
@@ -17,20 +16,19 @@ from tenancy.clients.models import ServiceClientDetails
 routes = ApiRoutes(Tag.PEOPLE, ENTRY_POINTS)
 
 
-class ServiceClientPage(Page[ServiceClientDetails]):
-    """Service clients in the order they were registered."""
+def _line(row: ServiceClientDetails) -> str:
+    return f"{row.id}  {row.state:<10}  {row.valid_from}–{row.valid_until or ''}  {row.name}"
 
 
-@routes.query_route("/tenants/<tenant>/service-clients")
-@requires(Permission.CLIENT_READ)
-def list_service_clients(tenant: UUID, query: PageQuery) -> ServiceClientPage:
-    """List the service clients of a tenant, stopped ones too."""
-    found = clients.service_clients(db.session(), tenant, also_stopped=True)
-    return paginate(ServiceClientPage, found, lambda row: str(row.id), query)
+@routes.list("/tenants/<tenant>/service-clients", Permission.CLIENT_READ, "ServiceClientPage")
+@cli_query("service-client list", "API利用者の一覧", "clients", _line, repeats=["code"])
+def list_service_clients(tenant: UUID) -> Sequence[ServiceClientDetails]:
+    """List the service clients of a tenant in the order they were registered, stopped ones too."""
+    return clients.service_clients(db.session(), tenant, also_stopped=True)
 
 
-@routes.query_route("/tenants/<tenant>/service-clients/<client>")
-@requires(Permission.CLIENT_READ)
+@routes.query("/tenants/<tenant>/service-clients/<client>", Permission.CLIENT_READ)
+@cli_query("service-client show", "API利用者を 1 つ見る")
 def get_service_client(tenant: UUID, client: UUID) -> ServiceClientDetails:
-    """Show one service client of a tenant."""
+    """Show one service client of a tenant with its public keys."""
     return clients.service_client(db.session(), tenant, client)

@@ -1,14 +1,16 @@
-"""People of a tenant over the API."""
+"""People of a tenant over the API and the command line."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
-from admin.core.guard import requires
 from admin.features.people.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
-from admin.interface.paging import Page, paginate
+from admin.interface.queries import cli_query
+from governance.declaration import Input
 from governance.kernel import clock
 from governance.kernel.database import db
 from governance.permissions import Permission
@@ -22,23 +24,22 @@ routes = ApiRoutes(Tag.PEOPLE, ENTRY_POINTS)
 class MembersQuery(PageQuery):
     """Which people; without a state everybody but those removed."""
 
-    state: MemberState | None = None
+    state: Annotated[MemberState, Input("状態", "State")] | None = None
 
 
-class MemberPage(Page[MemberDetails]):
-    """People in the order they were added."""
+def _line(row: MemberDetails) -> str:
+    return f"{row.id}  {row.state:<9}  {row.family_name} {row.given_name}  {row.email}  {' '.join(row.roles)}".rstrip()
 
 
-@routes.query_route("/tenants/<tenant>/members")
-@requires(Permission.MEMBER_READ)
-def list_members(tenant: UUID, query: MembersQuery) -> MemberPage:
-    """List the people of a tenant."""
-    found = people.members(db.session(), tenant, clock.now(), state=query.state)
-    return paginate(MemberPage, found, lambda row: str(row.id), query)
+@routes.list("/tenants/<tenant>/members", Permission.MEMBER_READ, "MemberPage")
+@cli_query("member list", "利用者の一覧", "members", _line, repeats=["code"])
+def list_members(tenant: UUID, query: MembersQuery) -> Sequence[MemberDetails]:
+    """List the people of a tenant in the order they were added, with their roles in force."""
+    return people.members(db.session(), tenant, clock.now(), state=query.state)
 
 
-@routes.query_route("/tenants/<tenant>/members/<member>")
-@requires(Permission.MEMBER_READ)
+@routes.query("/tenants/<tenant>/members/<member>", Permission.MEMBER_READ)
+@cli_query("member show", "利用者を 1 人見る")
 def get_member(tenant: UUID, member: UUID) -> MemberDetails:
-    """Show one person of a tenant."""
+    """Show one person of a tenant with the roles in force."""
     return people.member(db.session(), tenant, member, clock.now())

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
-from flask import Response
 from pydantic import Field
 
 from admin.core.guard import requires
 from admin.features.tenants.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
-from admin.interface.api_routes import ApiRoutes, Tag, json_response
-from admin.interface.paging import Page, page_request, page_response, paginate
+from admin.interface.api_routes import ApiRoutes, Tag
+from admin.interface.queries import cli_query
+from governance.declaration import Input
 from governance.kernel import clock
 from governance.kernel.database import db
+from governance.kernel.field_type import Control
+from governance.kernel.keyset import KeysetPage, PageRequest
 from governance.permissions import Permission
 from tenancy.tenants import queries
 from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
@@ -34,63 +38,56 @@ routes = ApiRoutes(Tag.TENANTS, ENTRY_POINTS)
 class TenantsQuery(PageQuery):
     """Which tenants; `words` are looked for in code, name and kana."""
 
-    state: TenantState | None = None
-    kind: TenantKind | None = None
-    cohort: str | None = Field(default=None, max_length=40)
-    words: str = Field(default="", max_length=100)
+    state: Annotated[TenantState, Input("状態", "State")] | None = None
+    kind: Annotated[TenantKind, Input("種別", "Kind")] | None = None
+    cohort: Annotated[str, Field(max_length=40), Input("参加年度グループ", "Cohort")] | None = None
+    words: Annotated[str, Field(max_length=100), Input("語", "Words")] = ""
+    operator: Annotated[bool, Input("運営者も", "The operator too", control=Control.YES_NO)] = True
 
 
-class TenantPage(Page[TenantListItem]):
-    """Tenants by code."""
+def _line(row: TenantListItem) -> str:
+    return f"{row.code or '------'}  {row.state:<12}  {row.name}" + (f"  [{row.cohort}]" if row.cohort else "")
 
 
-class StateChangePage(Page[StateChange]):
-    """State changes, newest first."""
+@routes.list("/tenants", Permission.TENANT_READ, "TenantPage")
+@cli_query("tenant list", "参加団体の一覧（運営者を除く）", "tenants", _line, fixed={"operator": "false"})
+def list_tenants(query: TenantsQuery, part: PageRequest) -> KeysetPage[TenantListItem]:
+    """List tenants by code."""
+    wanted = TenantFilter(
+        state=query.state,
+        kind=query.kind,
+        cohort=query.cohort,
+        words=query.words,
+        includes_operator=query.operator,
+    )
+    return queries.tenants_page(db.session(), part, wanted)
 
 
-class StatisticPage(Page[StatisticRecord]):
-    """The current statistics, by kind, the newest reference date first."""
-
-
-class ContactPage(Page[ContactRecord]):
-    """Contacts by purpose."""
-
-
-@routes.query_route("/tenants")
-@requires(Permission.TENANT_READ)
-def list_tenants(query: TenantsQuery) -> TenantPage:
-    """List tenants."""
-    wanted = TenantFilter(state=query.state, kind=query.kind, cohort=query.cohort, words=query.words)
-    return page_response(TenantPage, queries.tenants_page(db.session(), page_request(query), wanted))
-
-
-@routes.query_route("/tenants/<tenant>", response_model=TenantDetails)
-@requires(Permission.TENANT_READ)
-def get_tenant(tenant: UUID) -> Response:
+@routes.query("/tenants/<tenant>", Permission.TENANT_READ, etag="version")
+def get_tenant(tenant: UUID) -> TenantDetails:
     """Show one tenant, under its ETag."""
-    found = queries.tenant(db.session(), tenant)
-    return json_response(found, version=found.version)
+    return queries.tenant(db.session(), tenant)
 
 
-@routes.query_route("/tenants/<tenant>/state-changes")
-@requires(Permission.TENANT_READ)
-def list_state_changes(tenant: UUID, query: PageQuery) -> StateChangePage:
-    """List how a tenant came to its state."""
-    return paginate(StateChangePage, queries.state_changes(db.session(), tenant), lambda row: str(row.id), query)
+@routes.list("/tenants/<tenant>/state-changes", Permission.TENANT_READ, "StateChangePage")
+@cli_query("tenant state-changes", "状態の履歴", "state_changes", "effective_on from_state to_state reason")
+def list_state_changes(tenant: UUID) -> Sequence[StateChange]:
+    """List how a tenant came to its state, newest first."""
+    return queries.state_changes(db.session(), tenant)
 
 
-@routes.query_route("/tenants/<tenant>/statistics")
-@requires(Permission.TENANT_READ)
-def list_statistics(tenant: UUID, query: PageQuery) -> StatisticPage:
-    """List the current statistics of a tenant."""
-    return paginate(StatisticPage, queries.statistics(db.session(), tenant), lambda row: str(row.id), query)
+@routes.list("/tenants/<tenant>/statistics", Permission.TENANT_READ, "StatisticPage")
+@cli_query("tenant statistics", "統計値の一覧", "statistics", "kind value basis_date source")
+def list_statistics(tenant: UUID) -> Sequence[StatisticRecord]:
+    """List the current statistics of a tenant by kind, the newest reference date first."""
+    return queries.statistics(db.session(), tenant)
 
 
-@routes.query_route("/tenants/<tenant>/contacts")
-@requires(Permission.CONTACT_READ)
-def list_contacts(tenant: UUID, query: PageQuery) -> ContactPage:
-    """List whom to ask at a tenant."""
-    return paginate(ContactPage, queries.contacts(db.session(), tenant), lambda row: str(row.id), query)
+@routes.list("/tenants/<tenant>/contacts", Permission.CONTACT_READ, "ContactPage")
+@cli_query("tenant contacts", "連絡先の一覧", "contacts", "purpose section name email phone")
+def list_contacts(tenant: UUID) -> Sequence[ContactRecord]:
+    """List whom to ask at a tenant, by purpose."""
+    return queries.contacts(db.session(), tenant)
 
 
 routes.command_route("POST", "/tenant-imports", import_tenants)

@@ -8,11 +8,11 @@ from typing import Any, BinaryIO
 import click
 from sqlalchemy.orm import Session
 
+from admin.features.tenants.api import routes
 from admin.features.tenants.entry_points import ENTRY_POINTS
 from admin.interface.cli_context import app_context
 from admin.interface.command_line import command_group
-from admin.interface.output import Answer, handle_errors, print_json, rows, tab_separated
-from admin.interface.paging import page_rows
+from admin.interface.output import handle_errors, print_json
 from admin.interface.param_types import DateParam, as_json_option, find_tenant, print_result
 from admin.interface.permitted import PermittedCommand
 from governance.agreements.queries import acceptance_in_force
@@ -20,19 +20,17 @@ from governance.commands import system_transaction
 from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
-from governance.kernel.keyset import PageRequest
 from governance.permissions import Permission
 from tenancy.people.queries import members
 from tenancy.quotas.queries import plan_in_force, quotas_in_force
 from tenancy.tenants import queries
 from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
 from tenancy.tenants.importing import ImportRefused
-from tenancy.tenants.models import StateChange, StatisticFacts, TenantDetails, TenantListItem
+from tenancy.tenants.models import StateChange, StatisticFacts, TenantDetails
 from tenancy.tenants.municipality_file import MAX_BYTES
-from tenancy.tenants.queries import TenantFilter
-from tenancy.tenants.states import StatisticKind, TenantState
+from tenancy.tenants.states import StatisticKind
 
-tenant = command_group("tenant", "参加団体 / Tenants.", ENTRY_POINTS)
+tenant = command_group("tenant", "参加団体 / Tenants.", ENTRY_POINTS, routes.queries)
 
 
 class TenantOverview(TenantDetails):
@@ -44,15 +42,6 @@ class TenantOverview(TenantDetails):
     quotas: dict[str, int | None]
     accepted: str | None
     state_changes: tuple[StateChange, ...]
-
-
-@tenant.query("list", Permission.TENANT_READ, paged=True)
-@click.option("--state", type=click.Choice([state.value for state in TenantState]), help="Only tenants in this state.")
-@click.option("--cohort", help="Only tenants of this cohort.")
-def list_tenants(session: Session, part: PageRequest, state: str | None, cohort: str | None) -> Answer:
-    """参加団体の一覧 / All participating tenants, by code. For the operator, use `tenant show`."""
-    wanted = TenantFilter(state=None if state is None else TenantState(state), cohort=cohort, includes_operator=False)
-    return page_rows("tenants", queries.tenants_page(session, part, wanted), _line)
 
 
 @tenant.query("show", Permission.TENANT_READ)
@@ -74,30 +63,6 @@ def show_tenant(session: Session, code: str) -> TenantOverview:
         accepted=None if accepted is None else accepted.sha256,
         state_changes=tuple(queries.state_changes(session, details.id)),
     )
-
-
-@tenant.query("state-changes", Permission.TENANT_READ)
-@click.argument("code")
-def list_state_changes(session: Session, code: str) -> Answer:
-    """状態の履歴 / How a tenant came to its state, newest first."""
-    found = queries.state_changes(session, find_tenant(session, code).id)
-    return rows("state_changes", found, tab_separated("effective_on", "from_state", "to_state", "reason"))
-
-
-@tenant.query("statistics", Permission.TENANT_READ)
-@click.argument("code")
-def list_statistics(session: Session, code: str) -> Answer:
-    """統計値の一覧 / The current statistics of a tenant, by kind, the newest reference date first."""
-    found = queries.statistics(session, find_tenant(session, code).id)
-    return rows("statistics", found, tab_separated("kind", "value", "basis_date", "source"))
-
-
-@tenant.query("contacts", Permission.CONTACT_READ)
-@click.argument("code")
-def list_contacts(session: Session, code: str) -> Answer:
-    """連絡先の一覧 / Whom to ask at a tenant, by purpose."""
-    found = queries.contacts(session, find_tenant(session, code).id)
-    return rows("contacts", found, tab_separated("purpose", "section", "name", "email", "phone"))
 
 
 @tenant.command("import", cls=PermittedCommand, permission=Permission.TENANT_IMPORT)
@@ -155,7 +120,3 @@ def import_file(
             click.get_current_context().exit(0 if preview.accepted else 2)
         imported = import_tenants(command, actor=context.actor)
     print_result({"imported": len(imported.tenant_ids), "sha256": imported.sha256}, as_json)
-
-
-def _line(row: TenantListItem) -> str:
-    return f"{row.code or '------'}  {row.state:<12}  {row.name}" + (f"  [{row.cohort}]" if row.cohort else "")
