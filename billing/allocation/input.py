@@ -1,9 +1,8 @@
-"""What an allocation is computed from, and what cannot be shared.
+"""The input of an allocation: amounts in yen, components with their ratios and weights, deductions.
 
-A case is a frozen value that has been checked: who holds one may compute it. Members are labels here (a municipality's
-code, as a rule); whether a code exists and takes part is decided in `tenancy.tenants`, so that anyone can check a split
-without the database. The limits below are wider than the books', whose own bound is `yen.MAX_YEN`: a file may be
-about any sum that a bigint holds.
+`AllocationInput` and `Components` check themselves when they are made, so that computing one never fails. Members are
+labels, as a rule municipality codes; whether such a tenant exists is not checked here, so that anyone can recompute an
+allocation without the database. Amounts may be up to 2**63 - 1 yen; the ledger's own bound (`yen.MAX_YEN`) is lower.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from governance.kernel.yen import MAX_YEN, printable, whole_yen
 MAX_TOTAL_YEN: Final = 2**63 - 1
 MAX_LABEL_LENGTH: Final = 100
 MAX_DENOMINATOR_BITS: Final = 3_000
-"""About 900 digits. Fractions without a common denominator of this size are a mistake, not a rule."""
+"""Bits of the largest common denominator that is accepted (about 900 decimal digits): it bounds time and memory."""
 
 NO_COMPONENT = message(
     "allocation.no_component",
@@ -75,7 +74,7 @@ DEDUCTIONS_EXCEED = message(
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One basis (按分基準): its part of the pool, and the weight of each member in it. No entry is weight 0."""
+    """One basis of an allocation (按分基準): its ratio of the pool, and the weight by member; a missing one is 0."""
 
     name: str
     ratio: Fraction
@@ -84,9 +83,11 @@ class Component:
 
 @dataclass(frozen=True)
 class Components:
-    """The components of a rule with the figures of its members; any number of pools can be shared by one value.
+    """The components of a rule with the weights of its members; independent of the amount to allocate.
 
-    Raises Invalid, naming the field, for anything that would not share a pool exactly.
+    Raises Invalid, naming the field: no component, a name twice or not printable, a ratio outside 0 to 1, ratios that
+    do not add up to 1, a negative weight, weights that are all 0, too large a common denominator. Raises TypeError for
+    a float.
     """
 
     parts: tuple[Component, ...]
@@ -107,12 +108,12 @@ class Components:
 
     @cached_property
     def members(self) -> tuple[str, ...]:
-        """Everyone named in any component, lower code first."""
+        """The members named in any component, in the order of their labels (code points)."""
         return tuple(sorted(set().union(*(part.weights for part in self.parts))))
 
     @cached_property
     def proportions(self) -> Proportions:
-        """What part of any pool falls to each of `members`, in that order."""
+        """The fraction of a pool that each of `members` pays, in that order; they add up to 1."""
         zero = Fraction()
         return Proportions.of(
             [(part.ratio, [part.weights.get(member, zero) for member in self.members]) for part in self.parts]
@@ -121,7 +122,7 @@ class Components:
 
 @dataclass(frozen=True, slots=True)
 class Deduction:
-    """A sum that comes off before anything is shared, such as a grant (交付金); none at all is 0."""
+    """An amount that reduces the total before it is allocated, such as a grant (交付金). `yen` is 0 or more."""
 
     name: str
     yen: int
@@ -129,7 +130,11 @@ class Deduction:
 
 @dataclass(frozen=True)
 class AllocationInput:
-    """One pool to share. Raises Invalid, naming the field, when it cannot be shared."""
+    """One cost pool to allocate: total, smallest unit of a share (both in yen), rounding, components, deductions.
+
+    `operator_ratio` (0 to 1) is what the operator pays of the total after deductions. Raises Invalid, naming the
+    field, for an amount or ratio out of range and for deductions above the total.
+    """
 
     total_yen: int
     unit_yen: int
@@ -152,19 +157,22 @@ class AllocationInput:
 
     @property
     def deductions_yen(self) -> int:
-        """What comes off first, added up."""
+        """The sum of the deductions, in yen."""
         return sum(deduction.yen for deduction in self.deductions)
 
     @property
     def pool_yen(self) -> int:
-        """What the members share: the rest without the operator's part, where an odd yen of that split stays."""
+        """What the members pay together, in yen: total less deductions, less the operator's ratio, rounded down.
+
+        The operator pays the remainder of that rounding.
+        """
         rest_yen = self.total_yen - self.deductions_yen
         of_members = 1 - self.operator_ratio
         return rest_yen * of_members.numerator // of_members.denominator
 
 
 def check_label(given: str, *, field: str) -> None:
-    """Refuse a name that a printed table could not show: blank, too long, with control or invisible characters."""
+    """Raise Invalid for a name that is blank, longer than MAX_LABEL_LENGTH, or has control or invisible characters."""
     hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
     if not given.strip() or len(given) > MAX_LABEL_LENGTH or any(unicodedata.category(c) in hidden for c in given):
         raise Invalid(LABEL, field=field, given=printable(given), most=MAX_LABEL_LENGTH)
@@ -198,7 +206,7 @@ def _frozen(part: Component) -> Component:
 
 
 def _exact(number: Fraction) -> Fraction:
-    """A float here is a bug of the caller, not a refusal: it would make two machines disagree by a yen."""
+    """The number as a Fraction. Raises TypeError for a float, whose rounding could change a share by a yen."""
     if isinstance(number, bool) or not isinstance(number, int | Fraction):
         raise TypeError(f"a ratio or weight is exact, not a {type(number).__name__}")
     return Fraction(number)

@@ -1,7 +1,7 @@
-"""How each share came about (算定根拠): for the console, the notice and an auditor's own reckoning.
+"""The working of each share (算定根拠), as the console, the notice and `moyai allocation compute` show it.
 
-Read off an allocation after it was made; nothing here decides. Each line can be worked out again by hand:
-pool × ratio × weight ÷ weight total is the exact yen, reduced.
+Derived from a finished allocation. Each line can be recomputed by hand: pool × ratio × weight ÷ total weight is the
+exact amount in yen, as a reduced fraction.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from governance.kernel.split import Rounding
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """One member in one component."""
+    """The exact amount of one member in one component."""
 
     member: str
     component: str
     weight: Fraction
-    """The member's figure of the basis (基準値)."""
+    """The member's weight in the component (基準値)."""
     weight_total: Fraction
-    """The same figure of all members."""
+    """The sum of the weights of all members in the component."""
     ratio: Fraction
-    """The component's part of the pool."""
+    """The component's ratio of the pool, 0 to 1."""
     exact_yen: Fraction
-    """What falls to the member before rounding."""
+    """pool_yen × ratio × weight ÷ weight_total, before rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShareWorking:
-    """How one member's exact yen became whole yen."""
+    """One member's rounding from the exact amount to whole yen."""
 
     member: str
     exact_yen: Fraction
-    """All components together, before rounding."""
+    """The sum over all components, before rounding."""
     cut_yen: int
-    """After cutting below the unit, where the policy cuts: each component or their sum."""
+    """Rounded down to the unit: each component, or their sum, as the rounding policy says."""
     rank: int | None
-    """The place, from 1, in the order in which what is left is given out; None where the operator bears it."""
+    """The place, from 1, in the order in which the residual is distributed; None where the operator pays it."""
     adjustment_yen: int
-    """What rounding added to the cut share."""
+    """`share_yen` less `cut_yen`: what the member got of the residual."""
     share_yen: int
 
 
 class ComputedWorking(ReadModel):
-    """One member in one component; exact numbers as text, an integer or a reduced fraction."""
+    """A `Working` as JSON: exact numbers as text, an integer or a reduced fraction such as "2/3"."""
 
     member: str
     component: str
@@ -61,7 +61,7 @@ class ComputedWorking(ReadModel):
 class ComputedAllocation(ReadModel):
     """Shares, operator's part, residual, deductions, workings and digest of one allocation input.
 
-    `shares_yen` maps each member to whole yen, lower code first. The sum of the shares, `operator_yen`,
+    `shares_yen` maps each member to whole yen, in the order of their labels. The sum of the shares, `operator_yen`,
     `operator_residual_yen` and `deductions_yen` is `total_yen`.
     """
 
@@ -75,7 +75,7 @@ class ComputedAllocation(ReadModel):
 
 
 def workings(allocation: Allocation) -> Iterator[Working]:
-    """Every member in every component, components in the order of the case, lower code first; weight 0 included."""
+    """One line per component and member: components as in the input, members by label; weight 0 included."""
     allocation_input = allocation.input
     zero = Fraction()
     for part in allocation_input.components.parts:
@@ -87,7 +87,7 @@ def workings(allocation: Allocation) -> Iterator[Working]:
 
 
 def share_workings(allocation: Allocation) -> tuple[ShareWorking, ...]:
-    """Each member's step from exact to whole yen, lower code first."""
+    """One line per member, by label: the exact amount, the rounded one and the difference."""
     allocation_input = allocation.input
     proportions = allocation_input.components.proportions
     divisor = proportions.denominator * allocation_input.unit_yen
@@ -104,7 +104,7 @@ def share_workings(allocation: Allocation) -> tuple[ShareWorking, ...]:
 
 
 def computed(allocation: Allocation) -> ComputedAllocation:
-    """The allocation with all workings, as the contract of `moyai allocation compute` has it."""
+    """The allocation with all workings, in the form that `moyai allocation compute` prints."""
     return ComputedAllocation(
         shares_yen=allocation.shares_yen,
         operator_yen=allocation.operator_yen,
@@ -127,7 +127,7 @@ def computed(allocation: Allocation) -> ComputedAllocation:
 
 
 def _ranks(allocation: Allocation) -> dict[int, int]:
-    """Places by position, where a policy gives what is left to members in an order."""
+    """Position of a member → its place from 1 in the distribution of the residual; empty where the operator pays it."""
     allocation_input = allocation.input
     parts = allocation_input.components.proportions.totals
     if allocation_input.rounding is Rounding.LARGEST_REMAINDER:

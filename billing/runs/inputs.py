@@ -1,6 +1,6 @@
-"""What a fiscal year's split rests on, read in one place: costs, rules in force, members and their dated figures.
+"""Reads the input of a fiscal year's allocation: costs, the rules in force, members and their statistics.
 
-Reads only. Everything it returns is frozen, so that the decision over it (`preview`) needs no session.
+Everything returned is frozen, so that `preview` computes from it without a database session.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ UNKNOWN_STATISTIC = message(
 
 @dataclass(frozen=True, slots=True)
 class CostsByRule:
-    """The costs of a year that one rule in force shares, and the figures its components ask for.
+    """The costs of a year that one rule allocates, and the statistics that its components use.
 
-    `figures` maps a component's name to each member's figure; a member without one is not in it.
+    `figures` maps a component's name to the statistic of each member by tenant id; a member without one is absent.
     """
 
     rule: RuleVersionFacts
@@ -67,13 +67,13 @@ class CostsByRule:
 
 @dataclass(frozen=True, slots=True)
 class PostedSplit:
-    """What was posted last for the year: the split a revision starts from."""
+    """The last posted allocation of the year, which a revision is compared with. Amounts in yen."""
 
     run_id: UUID
     number: int
     digest: str
     former_members: tuple[TenantFacts, ...]
-    """Who bore a share of it and is no longer among the members."""
+    """Tenants that have a share of it and are not among the members now."""
     shares_yen: Mapping[UUID, int]
     total_yen: int
     operator_yen: int
@@ -83,7 +83,7 @@ class PostedSplit:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Everything a split of one fiscal year rests on."""
+    """The input of one fiscal year's allocation; members by label, costs by the rule's name."""
 
     fiscal_year: FiscalYear
     members: tuple[TenantFacts, ...]
@@ -92,9 +92,10 @@ class Inputs:
 
 
 def read_inputs(session: Session, fiscal_year: FiscalYear, members: Sequence[TenantFacts]) -> Inputs:
-    """Read what the year's split over these members rests on.
+    """Read the input of the year's allocation to these members.
 
-    Raises Conflict when there is no cost, no member, or a pool whose rule nobody adopted for 1 April of the year.
+    Raises Conflict without any cost, without a member, for a cost pool whose rule has no adopted version in force on
+    1 April of the year, and for a rule that names an unknown statistic.
     """
     items = cost_items(session, fiscal_year)
     if not items:
@@ -110,12 +111,12 @@ def read_inputs(session: Session, fiscal_year: FiscalYear, members: Sequence[Ten
 
 
 def label_of(member: TenantFacts) -> str:
-    """What the member is called in a case: its code, or its id where it has none."""
+    """The member's label in an allocation input: its code, or its id where it has none."""
     return member.code or str(member.id)
 
 
 def _posted_split(session: Session, fiscal_year: FiscalYear, members: set[UUID]) -> PostedSplit | None:
-    """The newest posted split of the year."""
+    """The posted run of the year with the highest number; None without one."""
     run = session.scalars(
         select(AllocationRun)
         .where(AllocationRun.fiscal_year == fiscal_year.year, AllocationRun.state == RunState.POSTED)
@@ -147,7 +148,7 @@ def _posted_split(session: Session, fiscal_year: FiscalYear, members: set[UUID])
 def _costs_by_rule(
     session: Session, year: FiscalYear, items: Sequence[CostItemFacts], members: Sequence[TenantFacts]
 ) -> list[CostsByRule]:
-    """The items by the rule that shares them. One rule shares its pools together, so that it rounds once."""
+    """The items by the rule of their pool. A rule allocates all its pools in one calculation, and so rounds once."""
     found = []
     for rule_id in dict.fromkeys(item.pool.rule_id for item in items):
         of_rule = tuple(item for item in items if item.pool.rule_id == rule_id)

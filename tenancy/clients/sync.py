@@ -1,4 +1,4 @@
-"""What onboarding records about a service client, inside its own command."""
+"""Writes to a service client's row by the command that records an onboarding step, in that command's transaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from tenancy.clients.tables import ServiceClient
 
 
 def record_keycloak_id(session: Session, tenant_id: UUID, client_id: UUID, keycloak_id: str) -> None:
-    """Record Keycloak's id of the client; a registered one is active from now on."""
+    """Store the id that Keycloak gave the client, and change the state from registered to active.
+
+    Another state stays as it is; an unknown client is ignored.
+    """
     is_registered = ServiceClient.state == ClientState.REGISTERED
     session.execute(
         update(ServiceClient)

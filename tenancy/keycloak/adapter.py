@@ -48,7 +48,7 @@ def no_lock(people: Collection[UUID]) -> AbstractContextManager[None]:
 
 
 class KeycloakIdentities:
-    """The port's `Identities`. Nothing is asked of the server until something is asked of this."""
+    """The port's `Identities` over Keycloak's Admin REST API. Making one sends no request."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class KeycloakIdentities:
         threads: int = THREADS,
         lock_people: LockPeople = no_lock,
     ) -> None:
-        """`server_url` without `/realms`; `issued_by` where the server calls itself by another address.
+        """`server_url` without `/realms`; `issued_by` is the issuer's base URL where it differs.
 
         `lock_people` keeps the other writers of these people out, those in other processes too.
         """
@@ -82,7 +82,7 @@ class KeycloakIdentities:
         self._operators = Operators(self._people[Realm.OPERATORS], reader, RoleCatalogue(reader))
 
     def close(self) -> None:
-        """Let the threads go."""
+        """End the threads. Requests that are under way are completed."""
         self._parallel.close()
 
     # -- looking

@@ -46,7 +46,7 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
 """For jobs and the command line, who may wait; a request waits for as long as its `WaitBudget` says."""
 TOKEN_FRACTION = 0.9
-"""A token is renewed when nine tenths of its life are over; clocks differ."""
+"""Fraction of a token's lifetime after which it is renewed, because clocks differ."""
 
 RETRY_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds to wait before a write that met another one is sent again, each up to doubled at random."""
@@ -63,7 +63,7 @@ ResultT = TypeVar("ResultT")
 
 
 class NoResponse(DependencyUnavailable):
-    """The connection broke or timed out. What was asked may have happened or not; the caller looks again."""
+    """The connection broke or timed out: whether the request was executed is unknown, and the caller reads again."""
 
     names_server = True
 
@@ -76,26 +76,26 @@ class ConcurrentChange(NoResponse):
 
 
 class Rejected(Conflict):
-    """400: the server will not accept this however often it is asked."""
+    """400: repeating the request would not help."""
 
 
 class ResourceMissing(Conflict):
-    """404. Mostly the caller knows what that means; where nobody does, something went while we worked on it."""
+    """404. Where the caller does not handle it, an object disappeared during the operation."""
 
 
 class AlreadyExists(Conflict):
-    """409, or 400 "Duplicate resource error" where two made it at once: something of that name or membership exists.
+    """409, or 400 "Duplicate resource error" where two created it at once: the name or the membership exists.
 
-    Perhaps it is ours; the caller looks.
+    The caller reads whether Moyai made it.
     """
 
 
 class AccountNotAuthorized(Conflict):
-    """401 or 403: our own account lacks a right or its key is not known. The set-up is wrong, not the request."""
+    """401 or 403: Moyai's own account lacks a role or its key is unknown. `moyai configure` repairs that."""
 
 
 class Credential(Protocol):
-    """How an account proves itself at the token endpoint."""
+    """How an account authenticates at the token endpoint (RFC 6749 section 2.3)."""
 
     client_id: str
 
@@ -297,7 +297,7 @@ class RealmConnection(KeycloakOpenIDConnection):
         )
 
     def _valid_token(self, refused: str) -> str:
-        """The bearer token; renewed when old or when it is the one just refused. One request for all who wait."""
+        """The bearer token, renewed when it is old or is `refused`. Threads that wait share one token request."""
         if self._is_token_usable(refused):
             return self._bearer
         with self._token_lock:
@@ -379,7 +379,7 @@ def retry_concurrent(write: Callable[[], ResultT]) -> ResultT:
 
 
 def _check_response(answer: requests.Response, asked: str, account: str) -> requests.Response:
-    """The answer, when it is a good one; else what its status means."""
+    """The response of a successful request. Raises the error of this module that its status stands for."""
     status = answer.status_code
     if status < 400:
         return answer
@@ -401,7 +401,7 @@ def _is_invalid_client(answer: requests.Response) -> bool:
 
 
 def _error_text(answer: requests.Response) -> str:
-    """The server's own words, short, never a token or a whole page."""
+    """The error text of the response, shortened; never a token or a whole page."""
     try:
         error = answer.json()
     except ValueError:

@@ -38,7 +38,7 @@ from tenancy.keycloak.representations import (
 )
 
 MAX_LENGTH = 255
-"""Keycloak answers 500 to one character more, so it is refused here first."""
+"""Characters of an attribute or name; Keycloak answers 500 to a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class Organizations:
         return groups
 
     def invalidate(self, tenant_id: UUID) -> None:
-        """Another process or person removed the organization: its ids are worth nothing any more."""
+        """Forget the ids of an organization that another process or person has removed."""
         self._ids.pop(tenant_id, None)
         self._groups.pop(tenant_id, None)
 

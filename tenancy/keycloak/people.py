@@ -1,4 +1,4 @@
-"""People of the tenants and of the operator: users named by Moyai's own id, unmanaged, joined to what they may do."""
+"""Users of Keycloak for people of the tenants and of the operator. The username is the person's id in Moyai."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ Representation = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class MembershipSnapshot:
-    """Where the people of a tenant stand, from one look: by username, the members and who is in which group."""
+    """The people of one tenant as found: members by username, and the usernames in each role group."""
 
     members: Mapping[str, Representation]
     holders: Mapping[str, Mapping[str, Representation]]
@@ -192,7 +192,7 @@ class People:
 
     @staticmethod
     def _join_idempotently(join: Callable[[], object]) -> None:
-        """Joining twice is 409 and means joined; a lost answer is asked once more for the same reason."""
+        """Add the user to the organization. 409 means that the user is a member already; a lost answer is repeated."""
         try:
             try:
                 join()
@@ -206,7 +206,7 @@ class Operators:
     """The people of realm `moyai-operators`; their roles are mapped to them directly."""
 
     def __init__(self, people: RealmConnection, reader: RealmConnection, catalogue: RoleCatalogue) -> None:
-        """`reader` tells who holds which role: the account that maps roles may not read the mapping."""
+        """`reader` reads role mappings, which the account that writes them may not read."""
         self._people = people
         self._reader = reader
         self._catalogue = catalogue
@@ -272,7 +272,7 @@ def ensure_user(
     intent: PersonIntent | OperatorIntent,
     require_managed_by_us: Callable[[Representation], None],
 ) -> tuple[Representation, bool]:
-    """The user created, or the one that was there already brought to the intent; and whether it was created now."""
+    """Create the user, or update the existing one to the intent. Returns the user, and whether it was created now."""
     made: list[str] = []
 
     def find() -> Representation | None:
@@ -292,7 +292,7 @@ def ensure_user(
 
 
 def change_user(connection: RealmConnection, row: Representation, intent: PersonIntent | OperatorIntent) -> list[str]:
-    """Write the fields that differ; a person disabled by this is logged out too. Answers their names."""
+    """Write the fields that differ and return their names. Disabling a person also ends their sessions."""
     latest = row
 
     def write() -> Collection[str]:
@@ -317,7 +317,7 @@ def change_user(connection: RealmConnection, row: Representation, intent: Person
 
 
 def withdraw_access(connection: RealmConnection, row: Representation) -> None:
-    """Disable and log out. Either alone leaves a way in or a session listed."""
+    """Disable the user and end their sessions; disabling alone would leave the sessions listed."""
     latest = row
 
     def disable() -> None:

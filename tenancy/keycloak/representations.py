@@ -1,4 +1,4 @@
-"""Between Keycloak's JSON and our frozen words. Pure: no call is made here.
+"""Converts between Keycloak's JSON representations and the port's models. Sends no request.
 
 Only declared fields are compared and written; what else a representation holds (domains, other attributes, mappers a
 person added) goes back to the server as it came.
@@ -43,7 +43,7 @@ def attribute(representation: Mapping[str, Any], name: str) -> str | None:
 
 
 def merged(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
-    """What was found, with the wanted fields put over it; attributes are joined, not replaced."""
+    """The representation as found, overlaid with the declared fields; attributes are merged, not replaced."""
     both = {**found, **wanted}
     both["attributes"] = {
         **(found.get("attributes") or {}),
@@ -81,7 +81,7 @@ def organization_facts(row: Mapping[str, Any]) -> OrganizationFacts:
 
 
 def organization_changes(intent: OrganizationIntent, found: OrganizationFacts) -> dict[str, tuple[object, object]]:
-    """Field by field, what is meant and what was found, where they differ."""
+    """The fields that differ, each with its declared and its found value."""
     return _changed_fields(
         name=(intent.title, found.title),
         enabled=(intent.enabled, found.enabled),
@@ -149,7 +149,7 @@ def operator_facts(row: Mapping[str, Any], roles: frozenset[str]) -> OperatorFac
 def person_changes(
     intent: PersonIntent | OperatorIntent, found: PersonFacts | OperatorFacts
 ) -> dict[str, tuple[object, object]]:
-    """Keycloak keeps e-mail addresses in small letters, so case is no difference."""
+    """The fields that differ. Addresses are compared in lower case, as Keycloak stores them."""
     return _changed_fields(
         email=(intent.email.lower(), found.email),
         family_name=(intent.family_name, found.family_name),

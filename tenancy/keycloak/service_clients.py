@@ -1,4 +1,4 @@
-"""Service clients: a tenant's systems, signing in with their own keys and carrying their tenant in every token."""
+"""Keycloak clients for the systems of tenants: private_key_jwt (RFC 7523), tenant id as a claim in every token."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class ServiceClients:
 
 
 def find_service_clients(connection: RealmConnection, tenant_id: UUID) -> list[dict[str, Any]]:
-    """Every client named as this tenant's. The server searches anywhere in the name, so the beginning is asked here."""
+    """The clients whose client_id begins with the tenant's prefix: the server's search finds it anywhere in the id."""
     prefix = service_client_prefix(tenant_id)
     rows = connection.read_pages("clients", clientId=prefix, search="true")
     return [row for row in rows if row["clientId"].startswith(prefix)]

@@ -1,6 +1,6 @@
-"""What other packages' commands record about a person: Keycloak's id, the password mail, the first sign-in.
+"""Writes to a person's row by the commands of onboarding and of sign-in: Keycloak's id, password mails, activation.
 
-Each function runs inside the caller's command and locks the rows it changes.
+Each function runs in the caller's transaction and locks the rows it changes to its end.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from tenancy.people.tables import Member
 
 
 def lock_member(session: Session, tenant_id: UUID, member_id: UUID) -> MemberToSync:
-    """One person, the row locked (FOR UPDATE) to the end of the transaction. Raises NotFound."""
+    """Read one person and lock the row (FOR UPDATE) to the end of the transaction. Raises NotFound."""
     return MemberToSync.model_validate(member_row(session, tenant_id, member_id))
 
 
 def record_keycloak_id(session: Session, tenant_id: UUID, person_id: UUID, keycloak_id: str) -> MemberToSync:
-    """Record Keycloak's id of the person. Raises NotFound."""
+    """Store the id that Keycloak gave the user; returns the person with it. Raises NotFound."""
     row = row_of_person(session, tenant_id, person_id)
     row.keycloak_id = keycloak_id
     return MemberToSync.model_validate(row)
 
 
 def record_password_mails(session: Session, tenant_id: UUID, person_ids: Collection[UUID], sent_at: datetime) -> None:
-    """Record when the mail in which to set a password was sent, or was about to be sent, to these people."""
+    """Store when Keycloak was asked to mail these people a link to set a password. Unknown people are ignored."""
     session.execute(
         update(Member)
         .where(Member.tenant_id == tenant_id, Member.person_id.in_(person_ids))
@@ -40,7 +40,7 @@ def record_password_mails(session: Session, tenant_id: UUID, person_ids: Collect
 
 
 def activate_invited(session: Session, tenant_id: UUID, person_id: UUID) -> bool:
-    """Make an invited person active; return whether the person was invited until now. Raises NotFound."""
+    """Change the person's state from invited to active. False where it was another state already. Raises NotFound."""
     row = row_of_person(session, tenant_id, person_id)
     if row.state != MemberState.INVITED:
         return False

@@ -1,7 +1,9 @@
-"""Reading a CSV of municipalities, strictly: what two readers could read differently is refused, with its line.
+"""Reads a CSV of municipalities (RFC 4180): its rows, each with its first line's number or the reason it is refused.
 
-UTF-8 with or without BOM, or CP932 as spreadsheets in Japan write it. Names are kept byte for byte. Nothing here knows
-what is registered already; that is `importing`.
+UTF-8 with or without BOM, or CP932 as spreadsheets in Japan write it. Names are kept byte for byte. Refused as
+ambiguous: NUL, a carriage return without a line feed, unclosed quotation marks, unknown or repeated columns, rows of
+another length than the header, cells that a spreadsheet would run as a formula. Comparing the rows with the registered
+tenants is left to `tenancy.tenants.importing`.
 """
 
 from __future__ import annotations
@@ -113,7 +115,7 @@ _STATISTIC_COLUMNS: Final = {
     re.compile(r"fiscal_index"): StatisticKind.FISCAL_INDEX,
 }
 _KINDS: Final = {kind.value: kind for kind in TenantKind} | {
-    # 政令指定都市 is a city, and a special ward of Tokyo has a city's place; neither is a kind of its own here.
+    # 政令指定都市 is a city, and a special ward of Tokyo counts as one (地方自治法283条1項).
     "designated_city": TenantKind.CITY,
     "ward": TenantKind.CITY,
 }
@@ -122,7 +124,7 @@ _KANA: Final = re.compile(r"[ァ-ヺーヽヾ・]+")
 
 @dataclass(frozen=True, slots=True)
 class MunicipalityRow:
-    """One row that reads well: names as they stand in the file, figures as text; `source` empty where not given."""
+    """One valid row: names as in the file, statistics as published decimal text; `source` is empty where not given."""
 
     code: str
     name: str
@@ -135,7 +137,7 @@ class MunicipalityRow:
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """A row of the file by its first line (the header is line 1): what it says, or why it cannot be read."""
+    """A row of the file and the line it begins on (the header is line 1). Exactly one of `row`, `refusal` is None."""
 
     line: int
     code: str
@@ -146,7 +148,7 @@ class ReadRow:
 
 @dataclass(frozen=True, slots=True)
 class MunicipalityFile:
-    """The whole file. `statistic_columns` maps each kind of figure to its column and the year in the column's name."""
+    """The whole file. `statistic_columns`: kind of statistic → its column's name, and the year in that name or None."""
 
     encoding: Encoding
     sha256: str
@@ -155,10 +157,10 @@ class MunicipalityFile:
 
 
 def read_municipalities(content: bytes, encoding: Encoding | None = None) -> MunicipalityFile:
-    """Read the file in the given encoding, or in UTF-8 where it is that and in CP932 where it is not.
+    """Read the file in the given encoding; without one in UTF-8, or in CP932 where it is not valid UTF-8.
 
-    Raises Invalid for what concerns the file as a whole (size, encoding, header, broken quoting); what concerns a row
-    stands in that row.
+    Raises Invalid for what is wrong with the file as a whole (size, encoding, header, quoting, number of rows); what
+    is wrong with one row is that row's `refusal`.
     """
     if len(content) > MAX_BYTES:
         raise Invalid(FILE_TOO_LARGE, field="content", most=MAX_BYTES, given=len(content))
@@ -228,7 +230,7 @@ def _read_header(header: list[str]) -> dict[StatisticKind, tuple[str, int | None
         if kind is not None:
             statistic_columns[kind] = (column, year)
         elif column not in (*_REQUIRED_COLUMNS, NAME_EN, SOURCE, *_IGNORED_COLUMNS):
-            known = ", ".join((*_REQUIRED_COLUMNS, NAME_EN, SOURCE, *(figure.value for figure in StatisticKind)))
+            known = ", ".join((*_REQUIRED_COLUMNS, NAME_EN, SOURCE, *(kind.value for kind in StatisticKind)))
             raise Invalid(COLUMN_UNKNOWN, field="header", given=printable(column), known=known)
     for column in _REQUIRED_COLUMNS:
         if column not in header:

@@ -1,4 +1,4 @@
-"""Rows of tenants, of the cohorts they come in, of the moves they made and of the dated figures known about them."""
+"""Tables of tenants, cohorts, state changes, statistics and contacts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, Te
 
 
 class Cohort(TableBase):
-    """A named group of tenants that come in together (参加年度グループ)."""
+    """A named group of tenants that are onboarded in the same fiscal year (参加年度グループ). `name` is unique."""
 
     __tablename__ = "cohort"
     __table_args__ = (UniqueConstraint("name"),)
@@ -26,7 +26,7 @@ class Cohort(TableBase):
 
 
 class Tenant(TableBase):
-    """A body that takes part. The municipality code is an attribute and not the key, because mergers change it.
+    """An organization that takes part. The municipality code is an attribute, not the key: a merger changes it.
 
     `alias` names the organization in Keycloak and never changes. `version` counts the edits (ETag). `valid_from` is
     the first day of membership, planned or reached; `valid_until` the day after the last. The database itself refuses
@@ -63,7 +63,7 @@ class Tenant(TableBase):
 
 
 class TenantStateChange(TableBase):
-    """One move of a tenant from state to state: when it took effect, who made it and why. Only ever added."""
+    """A change of a tenant's state: from what to what, effective when, by whom and why. Rows are only inserted."""
 
     __tablename__ = "tenant_state_change"
     __table_args__ = (
@@ -83,10 +83,11 @@ class TenantStateChange(TableBase):
 
 
 class Statistic(TableBase):
-    """A figure known about a tenant as of a date, with its source. Only ever added: a correction supersedes.
+    """A published statistic of a tenant as of its basis date, with its source. Rows are only inserted.
 
-    `value` is decimal text exactly as published, because a binary fraction would not be. The chain of corrections of
-    one (kind, basis date) is linear: one first figure, and at most one successor for each.
+    `value` is the decimal text exactly as published; a binary floating-point number would round it. A correction is a
+    row of its own whose `supersedes_id` is the row it corrects. Per tenant, kind and basis date one row supersedes
+    none, and each row has at most one successor.
     """
 
     __tablename__ = "statistic"
@@ -119,7 +120,7 @@ class Statistic(TableBase):
 
 
 class Contact(TableBase):
-    """Whom to ask at a tenant, one for each purpose. Replaced in place: a contact that left is personal data."""
+    """The person to contact at a tenant, one for each purpose. Updated in place: a former person's data do not stay."""
 
     __tablename__ = "contact"
     __table_args__ = (
