@@ -30,8 +30,8 @@ from governance.kernel.yen import printable
 
 INVALID_FIELD: Final = message(
     "input.wrong",
-    ja="入力「{place}」を確かめてください（{problem_ja}）。",
-    en="Check the input {place} ({problem_en}).",
+    ja="「{place}」: {problem_ja}。",
+    en="{place}: {problem_en}.",
 )
 
 CHECKS_ERROR: Final = "checks"
@@ -107,9 +107,15 @@ class DeclaredField:
 
     @property
     def hint(self) -> Label:
-        if self.input.hint is None and (empty := self.input.empty) is not None:
-            return Label(f"空にすると{empty.ja}", f"{empty.en} if empty")
-        return self.input.hint or self.field_type.hint
+        """The field's own hint, else how its type is typed and what an empty field stands for."""
+        if self.input.hint is not None:
+            return self.input.hint
+        # Nobody types a choice: how a name is spelled would only puzzle there.
+        typed = Label("", "") if self.control is Control.SELECT else self.field_type.hint
+        if (empty := self.input.empty) is None:
+            return typed
+        shown = Label(f"空にすると{empty.ja}", f"{empty.en} if empty")
+        return Label(f"{typed.ja}。{shown.ja}", f"{typed.en}; {shown.en}") if typed.ja else shown
 
     @property
     def option(self) -> str:

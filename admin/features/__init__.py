@@ -170,6 +170,7 @@ TENANT_NAVIGATION: Final = (
     NavItem("記録を調べる", "The audit log", "/audit", Permission.AUDIT_READ),
 )
 PARENT_PAGE: Final = {
+    "/allocations/<uuid:run_id>/notices": "/notices",
     "/cohorts": "/onboardings",
     "/mails": "/onboardings",
     "/define-cohort": "/onboardings",
@@ -178,7 +179,7 @@ PARENT_PAGE: Final = {
     "/shares": "/allocations",
     "/quota-requests": "/tenants",
 }
-"""First part of an address without a menu entry of its own → the entry it belongs to."""
+"""URL rule of a page, or first part of an address without a menu entry of its own → the entry it belongs to."""
 
 
 def blueprints() -> Iterator[Blueprint]:

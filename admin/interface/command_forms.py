@@ -269,10 +269,14 @@ def _is_done(entry_point: EntryPoint, command: Command, form: Form) -> bool:
 
 def _worded(error: DomainError, fields: Iterable[DeclaredField]) -> DomainError:
     """An error of pydantic's names the field as the form does: by its label."""
-    labels = {one.name: one.input.label.text(current_language()) for one in fields}
-    if error.message is not INVALID_FIELD or error.field not in labels:
+    one = next((one for one in fields if one.name == error.field), None)
+    if error.message is not INVALID_FIELD or one is None:
         return error
-    return Invalid(INVALID_FIELD, field=error.field, **{**error.facts, "place": labels[error.field]})
+    worded = {"place": one.input.label.text(current_language())}
+    if one.enum is not None:
+        # A form offers labels: the values that pydantic lists mean nothing to its reader.
+        worded |= {"problem_ja": "選択肢から選んでください", "problem_en": "choose one of the options"}
+    return Invalid(INVALID_FIELD, field=error.field, **{**error.facts, **worded})
 
 
 def _digest(page: PageAddress, command: Command) -> str:

@@ -29,7 +29,7 @@ def register_console(
 ) -> None:
     """Register the pages of all features, with the main menu of the operator and of a tenant.
 
-    `parent_page` says, for the first part of an address without a menu entry of its own, which entry it belongs to.
+    `parent_page` says which menu entry a page belongs to, by its URL rule or by the first part of its address.
     """
     init_formats(app)
     init_columns(app)

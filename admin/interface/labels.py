@@ -77,13 +77,6 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "rounding": labels_of(Rounding),
     "quota_source": labels_of(QuotaSource),
     "each": labels_of(QuotaPeriod),
-    "field": {
-        "code": ("団体コード", "code"),
-        "name": ("名称", "name"),
-        "kana": ("フリガナ", "kana"),
-        "name_en": ("英語の名称", "English name"),
-        "valid_from": ("参加開始日", "first day"),
-    },
 }
 """What it is a state or kind of → value → Japanese and English."""
 

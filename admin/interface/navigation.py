@@ -115,7 +115,8 @@ def _build(actor: Actor) -> Navigation:
 def _nav_items(is_operator: bool) -> tuple[MenuEntry, ...]:
     operator_navigation, tenant_navigation, parent_page = current_app.extensions[_MENU]
     first_segment = "/" + request.path.strip("/").split("/")[0].split(".")[0]
-    current_page = parent_page.get(first_segment, first_segment)
+    rule = request.url_rule.rule if request.url_rule is not None else ""
+    current_page = parent_page.get(rule) or parent_page.get(first_segment, first_segment)
     return tuple(
         MenuEntry(either(item.ja, item.en), item.address, current_page == item.address)
         for item in (operator_navigation if is_operator else tenant_navigation)

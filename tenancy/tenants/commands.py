@@ -98,8 +98,8 @@ TENANT_STALE = message(
     "tenant.stale",
     ja="表示のあとに、この団体の内容が変更されました（表示 {given} 版、現在 {current} 版）。",
     en="This tenant has changed since you opened it (then {given}, now {current}).",
-    hint_ja="開き直して、もう一度変更してください。",
-    hint_en="Open it again and repeat the change.",
+    hint_ja="現在の内容を確かめて、もう一度送信してください。",
+    hint_en="Check what it is now, then submit your change again.",
 )
 MEMBERSHIP_BEGAN = message(
     "tenant.membership_began",

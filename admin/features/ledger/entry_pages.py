@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.core.language import current_language
 from admin.features.ledger.entry_points import ENTRY_POINTS
-from admin.interface.command_forms import add_forms
+from admin.interface.command_forms import add_forms, read_form
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
 from billing.ledger import queries
@@ -19,7 +19,6 @@ from billing.ledger.chart import CHART, AccountCode
 from billing.ledger.commands import PostEntry, post_entry
 from billing.ledger.periods import EntryKind
 from billing.ledger.posting import UNBALANCED
-from governance.declaration import InvalidCommand, read_command
 from governance.kernel.errors import Invalid, message
 from governance.permissions import Permission
 from tenancy import directory
@@ -61,8 +60,14 @@ def entry_posting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     if request.method == "POST" and form.step != "enter":
         form.required("memo")
         entered = _lines(form)
-        command = _read(form, tenant_id, entered)
-        if command is not None:
+        command = read_form(
+            form,
+            PostEntry,
+            given={"tenant_id": tenant_id},
+            values={"lines": entered},
+            spell=lambda field: _field_of_lines(form) if field.startswith("lines") else field,
+        )
+        if command is not None and form.is_valid:
             with form.collect_errors("lines=debit_1"):
                 if not form.is_final:
                     debit_yen = sum(line.yen for line in command.lines if line.yen > 0)
@@ -88,19 +93,10 @@ def entry_posting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     )
 
 
-def _read(form: Form, tenant_id: UUID, lines: list[dict[str, Any]]) -> PostEntry | None:
-    """The command of the texts in the form; None where something is wrong, which is then shown at its field."""
-    texts = {name: form.text(name) for name in ("reference", "happened_on", "memo", "kind") if form.text(name).strip()}
-    try:
-        command = read_command(PostEntry, {**texts, "lines": lines}, typed=True, given={"tenant_id": tenant_id})
-    except InvalidCommand as invalid:
-        for error in invalid.errors:
-            if error.field in form.values and form.error(error.field) is None:
-                form.add_error(error)
-            elif form.is_valid:
-                form.add_error(Invalid(error.message, field="debit_1", **error.facts))
-        return None
-    return command if form.is_valid else None
+def _field_of_lines(form: Form) -> str:
+    """The form's field for what is wrong with the lines as a whole: where a line is wrong already, that one."""
+    parts = ("account_", "debit_", "credit_")
+    return next((error.name for error in form.errors if error.name.startswith(parts)), "debit_1")
 
 
 def _lines(form: Form) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from tenancy import directory
 from tenancy.clients.queries import service_clients
 from tenancy.onboarding.queries import onboardings_of
 from tenancy.people.queries import members
-from tenancy.quotas.queries import plan_in_force, quota_requests, quotas_in_force
+from tenancy.quotas.queries import dimensions, plan_in_force, quota_requests, quotas_in_force
 from tenancy.tenants import queries
 from tenancy.tenants.queries import LIST_ORDERS, TenantFilter
 from tenancy.tenants.states import TRANSITIONS, ContactPurpose, TenantKind, TenantState
@@ -159,6 +159,7 @@ def tenant(tenant_id: UUID) -> tuple[str, int]:
         plan=plan_in_force(session(), tenant_id, today),
         quotas=quotas_in_force(session(), tenant_id, today),
         requests=quota_requests(session(), tenant_id)[:10],
+        dimension_labels={one.name: one.label for one in dimensions(session())},
         accepted=accepted,
         versions={version.id: version for version in versions(session())},
         to_accept=[] if found.is_operator else unaccepted(session(), tenant_id, today),
