@@ -15,6 +15,7 @@ from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.kernel.errors import require_found
 from governance.kernel.ids import new_id
+from governance.kernel.labels import Label
 from governance.permissions import Permission, Role
 from tenancy.keycloak.port import Realm
 from tenancy.people.sync import activate_invited
@@ -97,7 +98,7 @@ def close_session(ctx: CommandContext, command: CloseSession) -> SessionClosed:
         ended = ended.where(WebSession.tenant_id == ctx.actor.tenant_id, WebSession.person_id == UUID(ctx.actor.id))
     row = require_found(
         ctx.session.execute(ended.returning(WebSession.tenant_id, WebSession.person_id)).one_or_none(),
-        what="session",
+        what=Label("セッション", "session"),
         given=command.session_id,
     )
     ctx.audit(

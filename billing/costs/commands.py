@@ -142,7 +142,7 @@ class RecordCost(Command):
     def tax_reason_given(tax_kind: TaxKind, tax_reason: str | None) -> None:
         """A charge within the scope of consumption tax says why."""
         if tax_kind is not TaxKind.OUT_OF_SCOPE and tax_reason is None:
-            raise Invalid(TAX_REASON, field="tax_reason", given=tax_kind.value)
+            raise Invalid(TAX_REASON, field="tax_reason", given=tax_kind)
 
     @check("incurred_on", "fiscal_year")
     @staticmethod
@@ -198,7 +198,7 @@ def record_cost(ctx: CommandContext, command: RecordCost) -> CostRecorded:
     """Record one item. Raises Invalid for an amount that is none and NotFound for an unknown pool."""
     pool = require_found(
         ctx.session.scalars(select(CostPool).where(CostPool.name == command.pool)).first(),
-        what="経費区分 / cost pool",
+        what=Label("経費区分", "cost pool"),
         given=command.pool,
         field="pool",
     )
@@ -229,7 +229,7 @@ def withdraw_cost(ctx: CommandContext, command: WithdrawCost) -> CostWithdrawn:
     """Withdraw an item. Runs that were posted keep their yen; the next revision is made without it."""
     item = require_found(
         ctx.session.scalars(select(CostItem).where(CostItem.id == command.item_id).with_for_update()).first(),
-        what="経費 / cost item",
+        what=Label("経費", "cost item"),
         given=command.item_id,
         field="item_id",
     )

@@ -12,6 +12,7 @@ from billing.costs.states import ItemKind, TaxKind
 from billing.costs.tables import CostItem, CostPool
 from governance.kernel.errors import require_found
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
 
 
@@ -65,7 +66,7 @@ def cost_item(session: Session, item_id: UUID) -> CostItemFacts:
         session.execute(
             select(CostItem, CostPool).join(CostPool, CostPool.id == CostItem.pool_id).where(CostItem.id == item_id)
         ).first(),
-        what="経費 / cost item",
+        what=Label("経費", "cost item"),
         given=item_id,
         field="item_id",
     )

@@ -147,7 +147,7 @@ def reverse_entry(ctx: CommandContext, command: ReverseEntry) -> EntryReversed:
     """
     entry = require_found(
         ctx.session.get(LedgerEntry, (command.tenant_id, command.entry_id)),
-        what="仕訳 / entry",
+        what=Label("仕訳", "entry"),
         given=command.entry_id,
         field="entry_id",
     )
@@ -217,7 +217,7 @@ def change_period_state(ctx: CommandContext, command: ChangePeriodState) -> Peri
     period = ctx.session.get(LedgerPeriod, (command.tenant_id, year), populate_existing=True)
     if period is None:
         if command.to is not PeriodState.OPEN:
-            raise not_found(what="会計年度 / fiscal year", given=year, field="fiscal_year")
+            raise not_found(what=Label("会計年度", "fiscal year"), given=year, field="fiscal_year")
         create_period(ctx, command.tenant_id, year)
         before = "none"
     else:

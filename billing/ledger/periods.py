@@ -57,7 +57,7 @@ _TRANSITIONS: Final[dict[PeriodState, frozenset[PeriodState]]] = {
 def transition(current: PeriodState, to: PeriodState) -> PeriodState:
     """The new state, or Conflict."""
     if to not in _TRANSITIONS[current]:
-        raise Conflict(INVALID_TRANSITION, field="to", from_state=current.value, to_state=to.value)
+        raise Conflict(INVALID_TRANSITION, field="to", from_state=current, to_state=to)
     return to
 
 

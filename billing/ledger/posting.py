@@ -1,8 +1,8 @@
-"""Posting: any number of entries into any number of books, in one SQL statement, inside a command's transaction.
+"""Posts journal entries into the books of tenants, in one SQL statement and in the command's transaction.
 
-The statement adds entries, lines and balances together or nothing at all. What it cannot add for want of an account or
-a fiscal year is opened and asked again; what it may not add is refused here first and by the database last. An entry
-whose reference is in its book already is the one that was posted then, if it says the same.
+The statement inserts entries and lines and updates balances, all or none. Where an account or a fiscal year is missing,
+it is created and the statement repeated. The rules are checked here, and again by constraints and triggers of the
+database. A reference is unique in its book: posting the same content again returns the entry that is there.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class PostingLine:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """An entry to be made. `reference` is chosen before the first attempt and is the entry's only one in its book.
+    """An entry to be posted. `reference` is unique in the book; a retry must use the same one.
 
     `fiscal_year` is that of `happened_on`, or the year before where its books are still open (to 31 May).
     """
@@ -92,7 +92,7 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The entry in the book, and whether it had been posted before by the same reference."""
+    """The entry in the book. `repeated`: it had been posted before, under the same reference."""
 
     tenant_id: UUID
     entry_id: UUID
@@ -106,7 +106,7 @@ def post(ctx: CommandContext, postings: Sequence[Posting]) -> list[Posted]:
 
     Raises Invalid (fewer than two lines, a sum other than 0, yen out of bounds, a date outside the year), Closed (the
     year takes no such entry), IdempotencyKeyReused (a reference with another content) and Conflict (reversed already).
-    Call it once in a command: within one call locks are taken in one order, so that postings never wait in a circle.
+    Call it once in a command: one call takes its locks in a fixed order, which excludes deadlocks between postings.
     """
     if not postings:
         return []
@@ -230,7 +230,7 @@ _POST: Final = """
 
 
 def _add(ctx: CommandContext, drafts: Sequence[_Draft]) -> set[UUID]:
-    """Execute the statement; the ids of the entries that are in the book by it."""
+    """Execute the statement. Returns the ids of the entries it inserted."""
     try:
         rows = execute_raw(ctx.session, _POST, _columns(drafts))
     except IntegrityError as refused:
@@ -267,9 +267,9 @@ def _columns(drafts: Sequence[_Draft]) -> dict[str, Any]:
 
 
 def _array(values: Iterable[str]) -> str:
-    """PostgreSQL's array literal of values that need no quotes: ids, numbers, dates, words of our own.
+    """PostgreSQL's array literal of values that need no quotation marks: ids, numbers, dates, enum values.
 
-    psycopg looks at every element to see whether it needs them, which costs more than the rest of the posting.
+    psycopg's own list adapter checks every element for quoting, which takes longer than the rest of the posting.
     """
     return "{" + ",".join(values) + "}"
 
@@ -279,9 +279,10 @@ def _text_array(values: Iterable[str]) -> str:
 
 
 def _post_remaining(ctx: CommandContext, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
-    """Post what the statement did not: the entries posted before by the same reference, by the draft's id.
+    """Handle the drafts that the statement did not insert. Returns draft id → id of the entry posted before.
 
-    The others are posted after what their books lack is opened.
+    The drafts without such an entry are posted after the missing fiscal years and accounts are created. Raises as
+    `post` does.
     """
     found = _posted_before(ctx, drafts)
     missing = [draft for draft in drafts if draft.entry_id not in found]
@@ -290,7 +291,7 @@ def _post_remaining(ctx: CommandContext, drafts: Sequence[_Draft]) -> dict[UUID,
         added = _add(ctx, missing)
         missing = [draft for draft in missing if draft.entry_id not in added]
     if missing:
-        # Somebody was faster: with the same reference, with the same reversal, or by closing the year.
+        # A concurrent transaction posted the same reference or reversal, or closed the year.
         found |= _posted_before(ctx, missing)
         missing = [draft for draft in missing if draft.entry_id not in found]
     if missing:
@@ -300,9 +301,9 @@ def _post_remaining(ctx: CommandContext, drafts: Sequence[_Draft]) -> dict[UUID,
 
 
 def _create_periods_and_accounts(ctx: CommandContext, drafts: Sequence[_Draft]) -> None:
-    """Open the accounts and years that these entries lack.
+    """Create the accounts and fiscal years that these entries need and their books lack.
 
-    Raises NotFound for a tenant that is not there, Closed for a year that does not take them.
+    Raises NotFound for an unknown tenant, Closed for a year that does not accept the entry's kind.
     """
     for tenant_id in sorted({draft.posting.tenant_id for draft in drafts}):
         directory.tenant_by_id(ctx.session, tenant_id)
@@ -319,7 +320,7 @@ def _create_periods_and_accounts(ctx: CommandContext, drafts: Sequence[_Draft]) 
 
 
 def _closed(fiscal_year: int, state: PeriodState) -> Closed:
-    return Closed(YEAR_CLOSED, field="happened_on", fiscal_year=fiscal_year, state=state.value)
+    return Closed(YEAR_CLOSED, field="happened_on", fiscal_year=fiscal_year, state=state)
 
 
 def _states(ctx: CommandContext, years: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], PeriodState]:
@@ -331,7 +332,7 @@ def _states(ctx: CommandContext, years: Sequence[tuple[UUID, int]]) -> dict[tupl
 
 
 def create_period(ctx: CommandContext, tenant_id: UUID, fiscal_year: int) -> None:
-    """Open the fiscal year in the tenant's book unless it is there. Raises Closed when a later year is closed."""
+    """Create the fiscal year, open, in the tenant's book unless it exists. Raises Closed if a later year is closed."""
     closed_year = ctx.session.execute(
         text(
             "SELECT min(fiscal_year) FROM ledger_period"
@@ -351,7 +352,7 @@ def create_period(ctx: CommandContext, tenant_id: UUID, fiscal_year: int) -> Non
 
 
 def _create_accounts(ctx: CommandContext, tenant_ids: Sequence[UUID]) -> None:
-    """Give each book the whole chart, where an account of it is missing."""
+    """Insert the accounts of the chart that a book lacks."""
     ctx.session.execute(
         text(
             """
@@ -374,9 +375,9 @@ def _create_accounts(ctx: CommandContext, tenant_ids: Sequence[UUID]) -> None:
 
 
 def _posted_before(ctx: CommandContext, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
-    """The entries that have these references already, by the draft's id.
+    """Draft id → id of the entry that has its reference in its book already.
 
-    Raises IdempotencyKeyReused unless they say the same.
+    Raises IdempotencyKeyReused where that entry has other content, and Conflict where it reverses the same entry.
     """
     rows = ctx.session.execute(
         text(

@@ -14,6 +14,7 @@ from billing.ledger.chart import AccountCode, AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
 from governance.kernel.errors import not_found
 from governance.kernel.keyset import KeysetPage, PageRequest
+from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
 
 
@@ -110,7 +111,7 @@ def entry(session: Session, tenant_id: UUID, entry_id: UUID) -> EntryFacts:
         {"tenant_id": tenant_id, "entry_id": entry_id},
     ).all()
     if not rows:
-        raise not_found(what="仕訳 / entry", given=entry_id, field="entry_id")
+        raise not_found(what=Label("仕訳", "entry"), given=entry_id, field="entry_id")
     return _with_lines(session, tenant_id, rows)[0]
 
 

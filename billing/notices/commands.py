@@ -109,7 +109,7 @@ def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
     run = run_by_id(ctx.session, command.run_id)
     year = FiscalYear(run.fiscal_year)
     if run.state is not RunState.POSTED:
-        raise Conflict(NOT_POSTED, label=year.label, year=year.year, number=run.number, state=run.state.value)
+        raise Conflict(NOT_POSTED, label=year.label, year=year.year, number=run.number, state=run.state)
     issued = ctx.session.scalars(select(Notice).where(Notice.run_id == run.id).limit(1)).first()
     if issued is not None:
         raise Conflict(

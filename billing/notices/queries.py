@@ -14,6 +14,7 @@ from billing.notices.models import NoticeContent, NoticeFacts
 from billing.notices.tables import Notice
 from governance.kernel.errors import require_found
 from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
+from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
 
 
@@ -86,7 +87,9 @@ def notice_pdf(session: Session, notice_id: UUID) -> bytes:
 
 
 def _find_notice(session: Session, condition: Any, given: str) -> Notice:
-    return require_found(session.scalars(select(Notice).where(condition)).first(), what="通知書 / notice", given=given)
+    return require_found(
+        session.scalars(select(Notice).where(condition)).first(), what=Label("通知書", "notice"), given=given
+    )
 
 
 def _of_year(fiscal_year: int | None) -> list[ColumnElement[bool]]:

@@ -265,7 +265,7 @@ def reject_allocation(ctx: CommandContext, command: RejectAllocation) -> Allocat
 def _run_for_update(session: Session, run_id: UUID) -> AllocationRun:
     return require_found(
         session.scalars(select(AllocationRun).where(AllocationRun.id == run_id).with_for_update()).first(),
-        what="按分 / allocation run",
+        what=Label("按分", "allocation run"),
         given=run_id,
         field="run_id",
     )

@@ -304,7 +304,7 @@ def _allocation_input(costs: CostsByRule, inputs: Inputs) -> AllocationInput:
                 DEDUCTION_WITHOUT_RULE,
                 field="deductions",
                 name=item.name,
-                kind=item.kind.value,
+                kind=item.kind,
                 rule=costs.rule.label,
                 number=costs.rule.number,
             )

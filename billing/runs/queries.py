@@ -19,6 +19,7 @@ from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorkin
 from governance.kernel.errors import require_found
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
+from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
 
 
@@ -189,7 +190,7 @@ def share_by_id(session: Session, share_id: UUID) -> ShareFacts:
     """One share, posted or of a run that waits. Raises NotFound, also for another member's."""
     found = require_found(
         session.scalars(select(AllocationShare).where(AllocationShare.id == share_id)).first(),
-        what="allocation share",
+        what=Label("按分の負担額", "allocation share"),
         given=share_id,
         field="share_id",
     )
@@ -240,7 +241,7 @@ def run_by_id(session: Session, run_id: UUID) -> RunFacts:
     """One run. Raises NotFound, also for whoever may not see it."""
     run = require_found(
         session.scalars(select(AllocationRun).where(AllocationRun.id == run_id)).first(),
-        what="按分 / allocation run",
+        what=Label("按分", "allocation run"),
         given=run_id,
         field="run_id",
     )

@@ -153,7 +153,7 @@ def accept_agreement(ctx: CommandContext, command: AcceptAgreement) -> Agreement
     _lock_tenant(ctx.session, command.tenant_id)
     version = require_found(
         ctx.session.get(AgreementVersion, command.version_id),
-        what="agreement version",
+        what=Label("協定の版", "agreement version"),
         given=command.version_id,
         field="version_id",
     )
@@ -207,4 +207,4 @@ _TENANT = table("tenant", column("id"))
 
 def _lock_tenant(session: Session, tenant_id: UUID) -> None:
     if session.execute(select(_TENANT.c.id).where(_TENANT.c.id == tenant_id).with_for_update()).first() is None:
-        raise not_found(what="tenant", given=tenant_id, field="tenant_id")
+        raise not_found(what=Label("団体", "tenant"), given=tenant_id, field="tenant_id")

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from governance.agreements.tables import Acceptance, Agreement, AgreementVersion
 from governance.kernel.errors import require_found
+from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
 
 
@@ -59,7 +60,9 @@ def versions(session: Session, *, agreement: str | None = None) -> list[Agreemen
 
 def version(session: Session, version_id: UUID) -> AgreementVersionFacts:
     """One version. Raises NotFound."""
-    found = require_found(session.get(AgreementVersion, version_id), what="agreement version", given=version_id)
+    found = require_found(
+        session.get(AgreementVersion, version_id), what=Label("協定の版", "agreement version"), given=version_id
+    )
     return _facts(found, session.get_one(Agreement, found.agreement_id))
 
 

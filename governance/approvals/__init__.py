@@ -18,6 +18,7 @@ from governance.approvals.states import Decision
 from governance.approvals.tables import ApprovalRequest
 from governance.kernel.errors import Conflict, NotAllowed, Stale, message, require_found
 from governance.kernel.ids import new_id
+from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
 
 OWN_REQUEST = message(
@@ -112,11 +113,11 @@ def decide(
             .limit(1)
             .with_for_update()
         ).first(),
-        what="approval request",
+        what=Label("承認の申請", "approval request"),
         given=subject_id,
     )
     if found.decision is not None:
-        raise Conflict(ALREADY_DECIDED, decided_at=found.decided_at, decision=found.decision)
+        raise Conflict(ALREADY_DECIDED, decided_at=found.decided_at, decision=Decision(found.decision))
     if found.requested_by == actor.id:
         raise NotAllowed(OWN_REQUEST)
     if found.digest != digest:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from governance.kernel.errors import Invalid, message
+from governance.kernel.labels import LabelledEnum
 from governance.kernel.yen import printable
 
 CHECK_DIGIT = message(
@@ -40,17 +40,17 @@ NO_SUCH_PREFECTURE = message(
 )
 
 
-class LocalGovernmentKind(StrEnum):
+class LocalGovernmentKind(LabelledEnum):
     """What the number of a body says about it. City or ward, town or village are told apart by lists, not by code."""
 
-    PREFECTURE = "prefecture"
-    CITY = "city"
-    WARD = "ward"
+    PREFECTURE = "prefecture", "都道府県", "prefecture"
+    CITY = "city", "市", "city"
+    WARD = "ward", "行政区", "ward"
     """A ward of a designated city: a district of its city, not a body of its own."""
-    SPECIAL_WARD = "special_ward"
+    SPECIAL_WARD = "special_ward", "特別区", "special ward"
     """A ward of Tokyo, which is a municipality."""
-    TOWN_OR_VILLAGE = "town_or_village"
-    UNION = "union"
+    TOWN_OR_VILLAGE = "town_or_village", "町村", "town or village"
+    UNION = "union", "一部事務組合等", "union"
     """一部事務組合, 広域連合 and the like."""
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType, ModuleType
-from typing import ClassVar, Final, Literal, Self, TypeVar
+from typing import ClassVar, Final, Self, TypeVar
 
-Language = Literal["ja", "en"]
+from governance.kernel.clock import JST
+from governance.kernel.labels import Label, LabelledEnum
+from governance.kernel.labels import Language as Language
 
 FoundT = TypeVar("FoundT")
 
@@ -44,6 +47,9 @@ def collect_messages(modules: Iterable[ModuleType]) -> Mapping[str, Message]:
 
 class DomainError(Exception):
     """Base of all domain errors. `field` names the input at fault, `facts` fill the message's placeholders.
+
+    A fact is shown as people read it: the label of a LabelledEnum's member, a Label in the message's language, several
+    of them joined, an instant in Japan's time; anything else by its text.
 
     Attributes are set once: whoever knows the field by another name raises a new error, made by `at` or `renamed`.
     """
@@ -80,11 +86,14 @@ class DomainError(Exception):
 
     def text(self, language: Language = "ja") -> str:
         """What was wrong, with what was entered and what would be right."""
-        return (self.message.ja if language == "ja" else self.message.en).format(**self.facts)
+        return (self.message.ja if language == "ja" else self.message.en).format(**self._shown(language))
 
     def hint(self, language: Language = "ja") -> str:
         """What to do next; empty where the message says it all."""
-        return (self.message.hint_ja if language == "ja" else self.message.hint_en).format(**self.facts)
+        return (self.message.hint_ja if language == "ja" else self.message.hint_en).format(**self._shown(language))
+
+    def _shown(self, language: Language) -> dict[str, object]:
+        return {name: _shown(fact, language) for name, fact in self.facts.items()}
 
     def __str__(self) -> str:
         return self.text("en")
@@ -149,7 +158,7 @@ NOT_FOUND = message(
 )
 
 
-def not_found(*, what: str, given: object, field: str | None = None) -> NotFound:
+def not_found(*, what: Label, given: object, field: str | None = None) -> NotFound:
     """The refusal of a name or id that finds nothing: `what` was looked for, `given` is what it was looked for by.
 
     `field` names the input at fault, where there is one.
@@ -157,8 +166,20 @@ def not_found(*, what: str, given: object, field: str | None = None) -> NotFound
     return NotFound(NOT_FOUND, field=field, what=what, given=str(given))
 
 
-def require_found(found: FoundT | None, *, what: str, given: object, field: str | None = None) -> FoundT:
+def require_found(found: FoundT | None, *, what: Label, given: object, field: str | None = None) -> FoundT:
     """What a lookup found. Raises NotFound (see `not_found`) for None."""
     if found is None:
         raise not_found(what=what, given=given, field=field)
     return found
+
+
+def _shown(fact: object, language: Language) -> object:
+    if isinstance(fact, LabelledEnum):
+        return fact.label(language)
+    if isinstance(fact, Label):
+        return fact.text(language)
+    if isinstance(fact, tuple):
+        return ("、" if language == "ja" else ", ").join(str(_shown(one, language)) for one in fact)
+    if isinstance(fact, datetime):
+        return fact.astimezone(JST).strftime("%Y-%m-%d %H:%M")
+    return fact

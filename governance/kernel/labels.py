@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
-from governance.kernel.errors import Language
+Language = Literal["ja", "en"]
 
 
 class Label(NamedTuple):
@@ -17,6 +17,10 @@ class Label(NamedTuple):
     def text(self, language: Language) -> str:
         """The wording in one language."""
         return self.ja if language == "ja" else self.en
+
+    def __str__(self) -> str:
+        """Both wordings, for a text that is stored or logged without a reader's language."""
+        return f"{self.ja} / {self.en}"
 
 
 class LabelledEnum(StrEnum):

@@ -253,7 +253,10 @@ def end_rule(ctx: CommandContext, command: EndRule) -> RuleEnded:
 def _version_for_update(session: Session, version_id: UUID) -> tuple[RuleVersion, Rule]:
     """The version and its rule; the rule's row is locked, so that two adoptions of one rule wait for each other."""
     found = require_found(
-        session.get(RuleVersion, version_id), what="ルールの版 / rule version", given=version_id, field="version_id"
+        session.get(RuleVersion, version_id),
+        what=Label("ルールの版", "rule version"),
+        given=version_id,
+        field="version_id",
     )
     rule = session.scalars(select(Rule).where(Rule.id == found.rule_id).with_for_update()).one()
     session.refresh(found)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import not_found, require_found
+from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
 from governance.rules.tables import Rule, RuleVersion
 
@@ -49,7 +50,7 @@ def rule_versions(session: Session, name: str | None = None) -> list[RuleVersion
         .order_by(Rule.name, RuleVersion.number)
     ).all()
     if name is not None and not found:
-        raise not_found(what="運用ルール / rule", given=name, field="name")
+        raise not_found(what=Label("運用ルール", "rule"), given=name, field="name")
     return [_facts(version, rule) for version, rule in found]
 
 
@@ -59,7 +60,7 @@ def version_by_id(session: Session, version_id: UUID) -> RuleVersionFacts:
         session.execute(
             select(RuleVersion, Rule).join(Rule, Rule.id == RuleVersion.rule_id).where(RuleVersion.id == version_id)
         ).first(),
-        what="ルールの版 / rule version",
+        what=Label("ルールの版", "rule version"),
         given=version_id,
         field="version_id",
     )
@@ -70,7 +71,7 @@ def rule_by_name(session: Session, name: str) -> UUID:
     """The id of a rule. Raises NotFound."""
     return require_found(
         session.scalars(select(Rule.id).where(Rule.name == name)).first(),
-        what="運用ルール / rule",
+        what=Label("運用ルール", "rule"),
         given=name,
         field="rule",
     )

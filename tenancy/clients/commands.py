@@ -106,7 +106,7 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
     # Lock the tenant row: it serialises the quota check on its clients.
     tenant = lock_tenant(ctx.session, command.tenant_id)
     if tenant.is_operator or tenant.state in (TenantState.LEAVING, TenantState.LEFT):
-        raise Conflict(CLIENT_OF_NO_MEMBER, field="tenant_id", name=tenant.name, state=tenant.state)
+        raise Conflict(CLIENT_OF_NO_MEMBER, field="tenant_id", name=tenant.name, state=TenantState(tenant.state))
     same_name = select(ServiceClient.id).where(
         ServiceClient.tenant_id == tenant.id,
         ServiceClient.name == command.name,

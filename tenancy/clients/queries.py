@@ -9,6 +9,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from governance.kernel.errors import require_found
+from governance.kernel.labels import Label
 from tenancy.clients.models import ClientAccess, ServiceClientDetails
 from tenancy.clients.states import ClientState
 from tenancy.clients.tables import ServiceClient
@@ -28,7 +29,9 @@ def service_client(session: Session, tenant_id: UUID, client_id: UUID) -> Servic
     """One service client of the tenant. Raises NotFound, also for another tenant's."""
     query = select(ServiceClient).where(ServiceClient.tenant_id == tenant_id, ServiceClient.id == client_id)
     found = session.scalars(query).first()
-    return _to_details(require_found(found, what="service client", given=client_id, field="client_id"))
+    return _to_details(
+        require_found(found, what=Label("API利用者(システム)", "service client"), given=client_id, field="client_id")
+    )
 
 
 def client_access(session: Session, tenant_id: UUID, client_id: UUID, on: date) -> ClientAccess | None:

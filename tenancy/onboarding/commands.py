@@ -175,7 +175,7 @@ def advance_step(ctx: CommandContext, command: AdvanceStep) -> StepAdvanced:
             .where(Onboarding.tenant_id == command.tenant_id, Onboarding.id == command.onboarding_id)
             .with_for_update()
         ).first(),
-        what="onboarding",
+        what=Label("参加手続き", "onboarding"),
         given=command.onboarding_id,
     )
     if onboarding.fence != command.fence:
@@ -244,7 +244,7 @@ def decide_step(ctx: CommandContext, command: DecideStep) -> StepDecided:
     """
     onboarding = require_found(
         ctx.session.scalars(select(Onboarding).where(Onboarding.id == command.onboarding_id).with_for_update()).first(),
-        what="onboarding",
+        what=Label("参加手続き", "onboarding"),
         given=command.onboarding_id,
     )
     step = _step(ctx.session, onboarding, command.step)
@@ -269,7 +269,7 @@ def decide_step(ctx: CommandContext, command: DecideStep) -> StepDecided:
 
 def _begin(ctx: CommandContext, tenant: TenantDetails, cohort_id: UUID | None, digest: str | None) -> UUID:
     if tenant.state not in STARTABLE:
-        raise Conflict(NOT_READY, field="state", name=tenant.name, state=tenant.state.value)
+        raise Conflict(NOT_READY, field="state", name=tenant.name, state=tenant.state)
     if tenant.state is TenantState.AGREED:
         apply_transition(ctx, tenant.id, TenantState.PROVISIONING, reason="参加手続きの開始", effective_on=ctx.today)
     onboarding = Onboarding(
@@ -348,7 +348,7 @@ def _tenant(session: Session, tenant_id: UUID) -> TenantDetails:
     """The tenant, locked. Raises NotFound, also for the operator, which is not onboarded."""
     tenant = lock_tenant(session, tenant_id)
     if tenant.is_operator:
-        raise not_found(what="tenant", given=tenant_id)
+        raise not_found(what=Label("団体", "tenant"), given=tenant_id)
     return tenant
 
 

@@ -17,6 +17,7 @@ from governance.former_names import current_message_code
 from governance.kernel import errors
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import collect_messages, not_found
+from governance.kernel.labels import Label
 from tenancy import directory
 from tenancy.keycloak import messages
 from tenancy.onboarding import step_actions, steps
@@ -41,7 +42,7 @@ def onboardings(session: Session, onboarding_ids: Sequence[UUID]) -> tuple[Onboa
     found = {view.id: view for view in _views(session, rows)}
     for onboarding_id in onboarding_ids:
         if onboarding_id not in found:
-            raise not_found(what="onboarding", given=onboarding_id)
+            raise not_found(what=Label("参加手続き", "onboarding"), given=onboarding_id)
     return tuple(found[onboarding_id] for onboarding_id in onboarding_ids)
 
 

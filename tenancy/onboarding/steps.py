@@ -188,11 +188,11 @@ def next_transition(result: StepResult, *, attempts: int, faults: int, now: date
 def apply_decision(status: StepStatus, choice: StepDecision) -> StepState:
     """What a person's decision makes of a step that waits or failed. Raises Conflict where it may not."""
     if status.state not in (StepState.FAILED, StepState.WAITING):
-        raise Conflict(NOTHING_TO_DECIDE, field="step", step=status.name.value, state=status.state.value)
+        raise Conflict(NOTHING_TO_DECIDE, field="step", step=status.name, state=status.state)
     if choice is StepDecision.SKIP and status.name not in SKIPPABLE:
-        raise Conflict(SKIP_REFUSED, field="choice", step=status.name.value)
+        raise Conflict(SKIP_REFUSED, field="choice", step=status.name)
     if choice is StepDecision.ADOPT and status.name not in ADOPTABLE:
-        raise Conflict(ADOPT_REFUSED, field="choice", step=status.name.value)
+        raise Conflict(ADOPT_REFUSED, field="choice", step=status.name)
     return {
         StepDecision.RETRY: StepState.QUEUED,
         StepDecision.SKIP: StepState.SKIPPED,

@@ -128,14 +128,14 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
     # Lock the tenant row: it serialises the quota check on its people.
     tenant = lock_tenant(ctx.session, command.tenant_id)
     if tenant.state in (TenantState.LEAVING, TenantState.LEFT):
-        raise Conflict(TENANT_GONE, field="tenant_id", name=tenant.name, state=tenant.state)
+        raise Conflict(TENANT_GONE, field="tenant_id", name=tenant.name, state=TenantState(tenant.state))
     possible = OPERATOR_ROLES if tenant.is_operator else TENANT_ROLES
     for role in command.roles:
         if role not in possible:
-            raise Invalid(ROLE_OF_ANOTHER_REALM, field="roles", role=role.value, name=tenant.name)
+            raise Invalid(ROLE_OF_ANOTHER_REALM, field="roles", role=role, name=tenant.name)
         # Being added as a plain member is what the permission itself is about.
         if role is not Role.TENANT_MEMBER and role not in grantable_by(ctx.actor):
-            raise NotAllowed(ROLE_ABOVE_OWN, field="roles", role=role.value)
+            raise NotAllowed(ROLE_ABOVE_OWN, field="roles", role=role)
     if tenant.is_operator and not command.roles:
         raise Invalid(ROLES_MISSING, field="roles")
     same = ctx.session.scalars(
@@ -146,7 +146,7 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
         )
     ).first()
     if same is not None:
-        raise Conflict(ADDRESS_TAKEN, field="email", state=same.state)
+        raise Conflict(ADDRESS_TAKEN, field="email", state=MemberState(same.state))
     if not tenant.is_operator:
         enforce_quota(
             ctx.session, tenant.id, "users", queries.count_present(ctx.session, tenant.id) + 1, today=ctx.today
@@ -181,7 +181,7 @@ def disable_member(ctx: CommandContext, command: DisableMember) -> MemberDisable
     tenant = lock_tenant(ctx.session, command.tenant_id)
     member = member_row(ctx.session, tenant.id, command.member_id)
     if member.state not in queries.PRESENT_STATES:
-        raise Conflict(NOT_PRESENT, field="member_id", state=member.state)
+        raise Conflict(NOT_PRESENT, field="member_id", state=MemberState(member.state))
     if not tenant.is_operator:
         owners = queries.owners(ctx.session, tenant.id, clock.now())
         if [owner.id for owner in owners] == [member.id]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from governance.grants import roles_of_people
 from governance.kernel.errors import require_found
+from governance.kernel.labels import Label
 from governance.permissions import Role
 from tenancy.people.models import MemberDetails, MemberFacts, MemberToSync
 from tenancy.people.states import MemberState
@@ -38,7 +39,7 @@ def member(session: Session, tenant_id: UUID, member_id: UUID, now: datetime) ->
     """One person of the tenant, by id or username in Keycloak. Raises NotFound, also for another tenant's person."""
     named = or_(Member.id == member_id, Member.person_id == member_id)
     found = session.scalars(select(Member).where(Member.tenant_id == tenant_id, named)).first()
-    row = require_found(found, what="member", given=member_id, field="member_id")
+    row = require_found(found, what=Label("利用者", "member"), given=member_id, field="member_id")
     return _to_details(row, roles_of_people(session, tenant_id, now))
 
 

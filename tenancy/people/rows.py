@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from governance.kernel.errors import require_found
+from governance.kernel.labels import Label
 from tenancy.people.tables import Member
 
 
@@ -23,4 +24,4 @@ def row_of_person(session: Session, tenant_id: UUID, person_id: UUID) -> Member:
 
 def _row(session: Session, tenant_id: UUID, condition: ColumnElement[bool], given: UUID) -> Member:
     query = select(Member).where(Member.tenant_id == tenant_id, condition).with_for_update()
-    return require_found(session.scalars(query).first(), what="member", given=given, field="member_id")
+    return require_found(session.scalars(query).first(), what=Label("利用者", "member"), given=given, field="member_id")

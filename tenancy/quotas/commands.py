@@ -309,7 +309,7 @@ def decide_quota(ctx: CommandContext, command: DecideQuota) -> QuotaDecided:
         ctx.session.scalars(
             select(QuotaRequest).where(QuotaRequest.id == command.request_id).with_for_update()
         ).first(),
-        what="quota request",
+        what=Label("利用枠の変更の申請", "quota request"),
         given=command.request_id,
         field="request_id",
     )

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.kernel.errors import not_found, require_found
+from governance.kernel.labels import Label
 from tenancy.quotas.models import DimensionFacts, PlanFacts, QuotaInForce, QuotaRequestFacts
 from tenancy.quotas.states import QuotaRequestState, QuotaSource
 from tenancy.quotas.tables import Plan, PlanQuota, QuotaDimension, QuotaOverride, QuotaRequest, TenantPlan
@@ -31,7 +32,7 @@ def get_plan(session: Session, name: str, on: date) -> PlanFacts:
     """The plan of this name, with what it allows on that day. Raises NotFound."""
     found = _plan_facts(session, session.scalars(select(Plan).where(Plan.name == name)).all(), on)
     if not found:
-        raise not_found(what="plan", given=name, field="plan")
+        raise not_found(what=Label("利用プラン", "plan"), given=name, field="plan")
     return found[0]
 
 
@@ -78,7 +79,7 @@ def quota_request(session: Session, request_id: UUID) -> QuotaRequestFacts:
     """One request. Raises NotFound, also for another tenant's."""
     found = require_found(
         session.scalars(select(QuotaRequest).where(QuotaRequest.id == request_id)).first(),
-        what="quota request",
+        what=Label("利用枠の変更の申請", "quota request"),
         given=request_id,
         field="request_id",
     )

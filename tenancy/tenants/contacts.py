@@ -84,7 +84,10 @@ def remove_contact(ctx: CommandContext, command: RemoveContact) -> ContactRemove
     """Delete the contact for the purpose. Raises NotFound for the tenant and when there is no contact."""
     tenant = tenant_row(ctx.session, command.tenant_id)
     contact = require_found(
-        _contact(ctx.session, tenant.id, command.purpose), what="contact", given=command.purpose.value, field="purpose"
+        _contact(ctx.session, tenant.id, command.purpose),
+        what=Label("連絡先", "contact"),
+        given=command.purpose.value,
+        field="purpose",
     )
     ctx.session.delete(contact)
     ctx.audit(subject=contact.id, tenant_id=tenant.id, purpose=command.purpose.value)

@@ -1,4 +1,7 @@
-"""Who may be registered under which code. Pure, but for the setting of which prefectures are admitted."""
+"""Which kinds of organization may be registered under which code, and of which prefectures.
+
+Reads no database; the admitted prefectures are the setting ADMITTED_PREFECTURES.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ ALL_PREFECTURES: Final = frozenset(f"{number:02}" for number in range(1, 48))
 _KINDS_OF_CODE: Final[dict[LocalGovernmentKind, frozenset[TenantKind]]] = {
     LocalGovernmentKind.PREFECTURE: frozenset({TenantKind.PREFECTURE, TenantKind.ASSOCIATE}),
     LocalGovernmentKind.CITY: frozenset({TenantKind.CITY, TenantKind.ASSOCIATE}),
-    # The law gives a special ward of Tokyo the place of a city (地方自治法 283条).
+    # The provisions on cities apply to the special wards of Tokyo (地方自治法283条1項).
     LocalGovernmentKind.SPECIAL_WARD: frozenset({TenantKind.CITY, TenantKind.ASSOCIATE}),
     LocalGovernmentKind.TOWN_OR_VILLAGE: frozenset({TenantKind.TOWN, TenantKind.VILLAGE, TenantKind.ASSOCIATE}),
     LocalGovernmentKind.UNION: frozenset({TenantKind.UNION, TenantKind.ASSOCIATE}),
@@ -50,11 +53,14 @@ _KINDS_OF_CODE: Final[dict[LocalGovernmentKind, frozenset[TenantKind]]] = {
 _MAY_LACK_A_CODE: Final = frozenset({TenantKind.UNION, TenantKind.COMPANY, TenantKind.ASSOCIATE})
 
 ADMITTED_PREFECTURES: Final = ApplicationValue[frozenset[str] | None]("prefectures", None)
-"""Where organizations that may be registered lie (MOYAI_PREFECTURES); None is the operator's own prefecture."""
+"""Numbers of the prefectures whose organizations may be registered (MOYAI_PREFECTURES); None: the operator's only."""
 
 
 def parse_prefectures(text: str) -> frozenset[str] | None:
-    """What MOYAI_PREFECTURES means: empty is the operator's own, `all`, or numbers such as `43,44`. Raises Invalid."""
+    """The prefectures' numbers in the text of MOYAI_PREFECTURES: `43,44` or `all`; None for an empty text.
+
+    Raises Invalid for anything but two-digit numbers from 01 to 47.
+    """
     if not text:
         return None
     if text == "all":
@@ -68,10 +74,12 @@ def parse_prefectures(text: str) -> frozenset[str] | None:
 def eligible_code(
     code: str | None, kind: TenantKind, *, operator_prefecture: str, field: str = "code"
 ) -> LocalGovernmentCode | None:
-    """The code a body of this kind may be registered under; None where it may have none and none was given.
+    """Parse the code under which an organization of this kind is to be registered.
 
-    Raises Invalid for a code that is none, of another kind of body, of a ward, or
-    of a prefecture that is not admitted.
+    None for a missing code of a kind that may lack one (union, company, associate). Raises Invalid, naming `field`:
+    for a missing code of any other kind, for a text that is not a code with its check digit (see
+    `LocalGovernmentCode.parse`), and for the code of another kind, of a ward of a designated city, or of a prefecture
+    that is not admitted. `operator_prefecture` (two digits) is the one admitted where the setting is empty.
     """
     if code is None:
         if kind in _MAY_LACK_A_CODE:
@@ -81,7 +89,7 @@ def eligible_code(
     if parsed.kind is LocalGovernmentKind.WARD:
         raise Invalid(WARD_NOT_ELIGIBLE, field=field, given=code)
     if kind not in _KINDS_OF_CODE[parsed.kind]:
-        raise Invalid(CODE_OF_ANOTHER_KIND, field=field, given=code, code_kind=parsed.kind.value, kind=kind.value)
+        raise Invalid(CODE_OF_ANOTHER_KIND, field=field, given=code, code_kind=parsed.kind, kind=kind)
     admitted = ADMITTED_PREFECTURES.get() or frozenset({operator_prefecture})
     if parsed.prefecture not in admitted:
         raise Invalid(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from governance.kernel.errors import not_found, require_found
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.labels import Label
 from tenancy.tenants.models import CohortFacts, TenantFacts
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
 from tenancy.tenants.tables import Cohort, Tenant
@@ -20,17 +21,17 @@ _COST_BEARING = [state.value for state in TenantState if STATE_EFFECTS[state].be
 
 def operator(session: Session) -> TenantFacts:
     """The prefecture that runs the platform. Raises NotFound before it is registered."""
-    return _one(session, Tenant.is_operator.is_(True), "operator", "-")
+    return _one(session, Tenant.is_operator.is_(True), Label("運営者", "operator"), "-")
 
 
 def tenant_by_code(session: Session, code: str) -> TenantFacts:
     """The tenant with this municipality code. Raises NotFound."""
-    return _one(session, Tenant.code == code, "tenant", code)
+    return _one(session, Tenant.code == code, Label("団体", "tenant"), code)
 
 
 def tenant_by_id(session: Session, tenant_id: UUID) -> TenantFacts:
     """The tenant of this id. Raises NotFound, also for one that row-level security hides."""
-    return _one(session, Tenant.id == tenant_id, "tenant", str(tenant_id))
+    return _one(session, Tenant.id == tenant_id, Label("団体", "tenant"), str(tenant_id))
 
 
 def tenants_by_id(session: Session, tenant_ids: Collection[UUID]) -> dict[UUID, TenantFacts]:
@@ -98,11 +99,13 @@ _COLUMNS: Final = tuple(name for name in TenantFacts.model_fields if name != "co
 
 def one_cohort(session: Session, query: Select[Cohort], given: str | UUID) -> CohortFacts:
     """The cohort that the query finds. Raises NotFound, naming what was given. For this package's queries."""
-    found = require_found(session.scalars(query).first(), what="cohort", given=given, field="cohort")
+    found = require_found(
+        session.scalars(query).first(), what=Label("参加年度グループ", "cohort"), given=given, field="cohort"
+    )
     return CohortFacts.model_validate(found)
 
 
-def _one(session: Session, condition: ColumnElement[bool], what: str, given: str) -> TenantFacts:
+def _one(session: Session, condition: ColumnElement[bool], what: Label, given: str) -> TenantFacts:
     found = _all(session, condition)
     if not found:
         raise not_found(what=what, given=given)

@@ -13,7 +13,7 @@ from governance.kernel.errors import Conflict, DomainError, Invalid, message
 from tenancy.tenants.eligibility import eligible_code
 from tenancy.tenants.models import ImportPreview, ImportRowPreview
 from tenancy.tenants.municipality_file import Encoding, MunicipalityFile, MunicipalityRow, read_municipalities
-from tenancy.tenants.states import StatisticKind
+from tenancy.tenants.states import StatisticKind, TenantState
 from tenancy.tenants.statistic_values import basis_date
 from tenancy.tenants.tables import Tenant
 
@@ -147,7 +147,11 @@ def examine(
                 )
                 if code is not None and (same := known.get(code.digits)):
                     raise Conflict(
-                        ALREADY_REGISTERED, field="code6", given=code.digits, name=same.name, state=same.state
+                        ALREADY_REGISTERED,
+                        field="code6",
+                        given=code.digits,
+                        name=same.name,
+                        state=TenantState(same.state),
                     )
                 if read.row.code and read.row.code in first_line:
                     raise Conflict(TWICE_IN_FILE, field="code6", given=read.row.code, line=first_line[read.row.code])

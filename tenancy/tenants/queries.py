@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from governance.kernel.errors import require_found
 from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
+from governance.kernel.labels import Label
 from tenancy.tenants.facts import fact_values, one_cohort, select_tenants
 from tenancy.tenants.models import (
     CohortFacts,
@@ -241,7 +242,9 @@ def superseded() -> Exists:
 
 
 def _details(session: Session, query: Select[Tenant, str, str], tenant_id: UUID) -> TenantDetails:
-    row, cohort, _ = require_found(session.execute(query).first(), what="tenant", given=tenant_id, field="tenant_id")
+    row, cohort, _ = require_found(
+        session.execute(query).first(), what=Label("団体", "tenant"), given=tenant_id, field="tenant_id"
+    )
     return _to_details(row, cohort)
 
 

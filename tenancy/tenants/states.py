@@ -103,8 +103,8 @@ def transition(current: TenantState, to: TenantState) -> TenantState:
         raise Conflict(
             NO_SUCH_TRANSITION,
             field="state",
-            from_state=current.value,
-            to_state=to.value,
-            possible=", ".join(sorted(TRANSITIONS[current])),
+            from_state=current,
+            to_state=to,
+            possible=tuple(state for state in TenantState if state in TRANSITIONS[current]),
         )
     return to

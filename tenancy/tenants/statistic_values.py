@@ -43,7 +43,7 @@ def statistic_text(kind: StatisticKind, text: str, *, field: str) -> str:
     form, in_words, in_words_en = _FORMS[kind]
     if not re.fullmatch(form, text):
         raise Invalid(
-            NOT_A_STATISTIC, field=field, given=printable(text), kind=kind.value, form=in_words, form_en=in_words_en
+            NOT_A_STATISTIC, field=field, given=printable(text), kind=kind, form=in_words, form_en=in_words_en
         )
     return text
 

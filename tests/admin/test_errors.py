@@ -30,6 +30,7 @@ from governance.kernel.errors import (
     Stale,
 )
 from governance.kernel.ids import new_id
+from governance.kernel.labels import Label
 from governance.permissions import Permission, Role
 from tenancy.keycloak.connection import NoResponse
 from tenancy.keycloak.messages import NO_RESPONSE
@@ -65,12 +66,12 @@ def probe_views(web: Flask) -> None:
     kinds = {kind.__name__: kind for kind, _ in KINDS}
 
     def refuse(kind: str) -> str:
-        raise kinds[kind](NOT_FOUND, field="code", what="tenant", given="<b>431002</b>")
+        raise kinds[kind](NOT_FOUND, field="code", what=Label("団体", "tenant"), given="<b>431002</b>")
 
     def tenant(tenant_id: UUID) -> str:
         found = db.session.get(Tenant, tenant_id)
         if found is None:
-            raise NotFound(NOT_FOUND, what="tenant", given=str(tenant_id))
+            raise NotFound(NOT_FOUND, what=Label("団体", "tenant"), given=str(tenant_id))
         return found.name
 
     def break_down() -> str:
@@ -145,7 +146,7 @@ def test_operators_read_which_server_is_silent_and_others_that_it_is_not_possibl
 def test_a_page_says_what_and_what_next_and_a_number_to_quote(stranger: Visit) -> None:
     page = stranger.get("/refuse/NotFound")
 
-    assert escape("tenant「<b>431002</b>」は見つかりません。") in page.text
+    assert escape("団体「<b>431002</b>」は見つかりません。") in page.text
     assert "番号や名前を確かめてください。" in page.text
     assert page.headers["X-Request-Id"] in page.text
     assert "<b>" not in page.text

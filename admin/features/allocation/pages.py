@@ -47,6 +47,7 @@ from governance.approvals import requests_about
 from governance.audit.queries import events
 from governance.kernel.errors import not_found
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.labels import Label
 from governance.permissions import Permission
 from governance.rules.queries import rule_versions
 from tenancy import directory
@@ -191,7 +192,7 @@ def share(share_id: UUID) -> tuple[str, int]:
     found = queries.share_by_id(session(), share_id)
     if found.posted_at is None and not current_actor().is_operator:
         # Before it is posted it is the operator's draft.
-        raise not_found(what="allocation share", given=share_id)
+        raise not_found(what=Label("按分の負担額", "allocation share"), given=share_id)
     lines = queries.workings_of_share(session(), found.tenant_id, found.id).items
     parts = [Part(line.component, Fraction(line.exact_yen)) for line in lines]
     title = _made_of(parts)

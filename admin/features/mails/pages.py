@@ -10,6 +10,7 @@ from admin.core.guard import requires
 from admin.interface.pages import render_page, settings
 from admin.operations.mail.outbox import MailOutbox
 from governance.kernel.errors import require_found
+from governance.kernel.labels import Label
 from governance.permissions import Permission
 
 pages = Blueprint("mails", __name__, template_folder="templates")
@@ -27,7 +28,9 @@ def mails() -> tuple[str, int]:
 def mail(mail_id: UUID) -> tuple[str, int]:
     """One mail with its text, shown as text."""
     found = require_found(
-        next((kept for kept in _outbox().mails(limit=10_000) if kept.id == mail_id), None), what="mail", given=mail_id
+        next((kept for kept in _outbox().mails(limit=10_000) if kept.id == mail_id), None),
+        what=Label("メール", "mail"),
+        given=mail_id,
     )
     return render_page("mails/mail", mail=found, body=_outbox().body(mail_id))
 

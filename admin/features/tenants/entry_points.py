@@ -11,14 +11,16 @@ from sqlalchemy.orm import Session
 
 from admin.core.language import current_language, gettext
 from admin.features.audit.pages import names_of_actors
+from admin.interface.cli_context import CliContext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
 from admin.interface.formats import jst_time
 from admin.interface.labels import actor_label, event_label
 from admin.interface.tenant_pages import about_tenant, done, done_url, to_tenant
+from governance.actors import Actor, command_line_actor
 from governance.audit.queries import events
 from governance.audit.writer import AuditOutcome
 from governance.declaration import declared_field
-from governance.kernel.errors import Language, not_found
+from governance.kernel.errors import Language, NotFound, not_found
 from governance.kernel.labels import Label
 from tenancy import directory
 from tenancy.tenants import queries
@@ -27,10 +29,12 @@ from tenancy.tenants.commands import (
     ChangeTenantState,
     EditTenant,
     RecordStatistic,
+    RegisterOperator,
     change_tenant_state,
     edit_tenant,
     record_contact,
     record_statistic,
+    register_operator,
     register_tenant,
     remove_contact,
 )
@@ -108,7 +112,7 @@ def _contact(session: Session, given: Mapping[str, Any], language: Language) -> 
     """The tenant, the purpose, and the contact now. Raises NotFound for the tenant and for an unknown purpose."""
     about = about_tenant(session, given, language)
     if given["purpose"] not in list(ContactPurpose):
-        raise not_found(what="contact", given=given["purpose"])
+        raise not_found(what=Label("連絡先", "contact"), given=given["purpose"])
     purpose = ContactPurpose(given["purpose"])
     now = queries.contact(session, given["tenant_id"], purpose)
     person = f"{now.section} {now.name}" if now else gettext("There is no contact for this purpose.")
@@ -124,7 +128,23 @@ def _to_tenants(given: Mapping[str, Any]) -> tuple[Label, str]:
     return Label("参加団体", "Tenants"), url_for("tenants.tenants")
 
 
+def _registering_actor(context: CliContext, command: RegisterOperator) -> Actor:
+    """Who registers the operator: the person at the machine, of the operator there is, or else of the one to be."""
+    try:
+        # A second operator is refused, and the refusal belongs in the audit log of the one there is.
+        return context.actor
+    except NotFound:
+        return command_line_actor(command.tenant_id)
+
+
 ENTRY_POINTS: Final = (
+    EntryPoint(
+        register_operator,
+        Label("県を運営者として登録する", "Register the prefecture CODE as the operator, before anything else"),
+        Label("登録する", "Register"),
+        cli=cli("operator register", "code", actor=_registering_actor),
+        hidden=frozenset({"tenant_id"}),
+    ),
     EntryPoint(
         register_tenant,
         Label("参加団体を登録する", "Register a tenant"),

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from governance.kernel.errors import not_found
 from governance.kernel.ids import new_id
+from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
 from governance.kernel.private_files import write_private
 
@@ -65,7 +66,7 @@ class MailOutbox:
         try:
             content = self._path(mail_id).read_bytes()
         except FileNotFoundError:
-            raise not_found(what="mail", given=mail_id) from None
+            raise not_found(what=Label("メール", "mail"), given=mail_id) from None
         return email.message_from_bytes(content, policy=email.policy.default)
 
     def _path(self, mail_id: UUID) -> Path:

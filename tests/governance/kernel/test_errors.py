@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from governance.declaration import InvalidCommand
 from governance.kernel.errors import Conflict, Invalid, NotFound, message, not_found, require_found
+from governance.kernel.labels import Label, LabelledEnum
+
+
+class Colour(LabelledEnum):
+    RED = "red", "赤", "red one"
+    BLUE = "blue", "青", "blue one"
+
 
 WRONG = message("test.wrong", ja="{given} は誤りです。", en="{given} is wrong.")
 
@@ -57,8 +66,26 @@ def test_an_invalid_command_renames_each_of_its_errors() -> None:
 
 
 def test_a_lookup_that_finds_nothing_names_what_was_looked_for() -> None:
-    assert require_found(0, what="plan", given="x") == 0
+    assert require_found(0, what=Label("利用プラン", "plan"), given="x") == 0
     with pytest.raises(NotFound) as refused:
-        require_found(None, what="plan", given="trial", field="plan")
+        require_found(None, what=Label("利用プラン", "plan"), given="trial", field="plan")
     assert (refused.value.field, refused.value.text("en")) == ("plan", "The plan “trial” was not found.")
-    assert not_found(what="plan", given=5).facts["given"] == "5"
+    assert not_found(what=Label("利用プラン", "plan"), given=5).facts["given"] == "5"
+
+
+def test_facts_are_worded_in_the_language_of_the_message() -> None:
+    worded = message(
+        "test.worded", ja="{state}から{possible}（{at}、{what}、{count}）", en="{state}: {possible}, {at}, {what}"
+    )
+    refusal = Conflict(
+        worded,
+        state=Colour.RED,
+        possible=(Colour.BLUE, Colour.RED),
+        at=datetime(2026, 3, 31, 15, 30, tzinfo=UTC),
+        what=Label("団体", "tenant"),
+        count=3,
+    )
+
+    assert refusal.text("ja") == "赤から青、赤（2026-04-01 00:30、団体、3）"
+    assert refusal.text("en") == "red one: blue one, red one, 2026-04-01 00:30, tenant"
+    assert refusal.facts["state"] == "red"
