@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from uuid import UUID
@@ -185,8 +187,15 @@ def database_name(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL
 @pytest.fixture
 def database(postgresql: servers.PostgreSQL, database_name: str) -> Iterator[Flask]:
     """An application context on the fresh database, as the application's role. No scope is set: it sees no rows."""
+    with on_database(postgresql.app_url(database_name)) as app:
+        yield app
+
+
+@contextmanager
+def on_database(url: str) -> Iterator[Flask]:
+    """An application context on the database at this address; its connections are closed afterwards."""
     app = Flask("moyai-test")
-    connect(app, postgresql.app_url(database_name))
+    connect(app, url)
     with app.app_context():
         yield app
         db.session.remove()
@@ -218,6 +227,14 @@ def as_operator(operator_tenant: UUID) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What a database held at one moment: the rows of its tables in the form of COPY, the values of its sequences."""
+
+    rows: Mapping[str, bytes]
+    sequences: Mapping[str, int]
+
+
 class KeptDatabase:
     """A database that is brought back to what the migrations left in it: cheaper than a new one by far.
 
@@ -227,21 +244,33 @@ class KeptDatabase:
     def __init__(self, server: servers.PostgreSQL) -> None:
         self._server = server
         self._superuser = self._connected()
-        tables = [name for (name,) in self._superuser.execute(_TABLES).fetchall()]
-        self._seeds = {table: rows for table in tables if (rows := self._rows(table))}
-        self._emptying = ";".join([_TERMINATE_OTHERS, _RESTART, *(f'DELETE FROM "{table}"' for table in tables)])
+        self._tables = [name for (name,) in self._superuser.execute(_TABLES).fetchall()]
+        self._emptying = ";".join([_TERMINATE_OTHERS, _RESTART, *(f'DELETE FROM "{table}"' for table in self._tables)])
+        self._seeds = self.contents()
 
     def empty(self) -> None:
         """Cut off whoever is still connected, and leave the seeds alone."""
+        self.restore(self._seeds)
+
+    def contents(self) -> Contents:
+        """What it holds now, for `restore`."""
+        sequences = self._superuser.execute(_SEQUENCES).fetchall()
+        return Contents({table: rows for table in self._tables if (rows := self._rows(table))}, dict(sequences))
+
+    def restore(self, contents: Contents) -> None:
+        """Cut off whoever is still connected, and leave exactly what `contents` found here before."""
         try:
             self._superuser.execute(self._emptying)
         except psycopg.OperationalError:
             # The test before killed the server, on purpose.
             self._superuser = self._connected()
             self._superuser.execute(self._emptying)
-        for table, rows in self._seeds.items():
-            with self._superuser.cursor() as cursor, cursor.copy(f'COPY "{table}" FROM STDIN') as copy:
-                copy.write(rows)
+        with self._superuser.cursor() as cursor:
+            for table, rows in contents.rows.items():
+                with cursor.copy(f'COPY "{table}" FROM STDIN') as copy:
+                    copy.write(rows)
+            for sequence, value in contents.sequences.items():
+                cursor.execute("SELECT setval(format('%%I', %s::text)::regclass, %s)", (sequence, value))
 
     def _connected(self) -> psycopg.Connection:
         superuser = psycopg.connect(
@@ -257,6 +286,7 @@ class KeptDatabase:
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 _RESTART = "SELECT setval(format('%I', sequencename)::regclass, 1, false) FROM pg_sequences WHERE schemaname = 'public'"
+_SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL"
 _TERMINATE_OTHERS = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 
 from admin.app import create_app
 from admin.operations.settings import Settings
@@ -46,10 +47,17 @@ def settings_of(database_url: str, issuer: Issuer, home: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Every template is compiled once a session, whichever application renders it."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def web(settings: Settings, database: Flask) -> Iterator[Flask]:
+def web(settings: Settings, database: Flask, compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
     """The application with all its blueprints."""
     app = create_app(settings)
+    app.jinja_env.bytecode_cache = compiled_templates
     yield app
     with app.app_context():
         db.session.remove()
@@ -58,10 +66,17 @@ def web(settings: Settings, database: Flask) -> Iterator[Flask]:
 
 @pytest.fixture(scope="session")
 def kept_app(
-    postgresql: PostgreSQL, kept_database: KeptDatabase, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory
+    postgresql: PostgreSQL,
+    kept_database: KeptDatabase,
+    issuer: Issuer,
+    compiled_templates: FileSystemBytecodeCache,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Flask:
     """The application on the kept database, for the tests that leave it as it is: making it takes longer than most."""
-    return create_app(settings_of(postgresql.app_url(KEPT_DATABASE), issuer, tmp_path_factory.mktemp("kept") / "home"))
+    home = tmp_path_factory.mktemp("kept") / "home"
+    app = create_app(settings_of(postgresql.app_url(KEPT_DATABASE), issuer, home))
+    app.jinja_env.bytecode_cache = compiled_templates
+    return app
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from governance.permissions import OPERATOR_ROLES, ROLE_PERMISSIONS, TENANT_ROLES, Permission, Role
 from tests.admin.api.conftest import Caller
+from tests.slow import slow_except
 
 ROUTES = api_routes()
 
@@ -73,7 +74,10 @@ def test_a_stranger_is_asked_for_a_token_everywhere(callers: Callers, municipali
         assert answer.content_type == "application/problem+json"
 
 
-@pytest.mark.parametrize("role", [*sorted(TENANT_ROLES), *sorted(OPERATOR_ROLES)])
+@pytest.mark.parametrize(
+    "role",
+    slow_except({Role.TENANT_FINANCE, Role.OPERATOR_FINANCE}, [*sorted(TENANT_ROLES), *sorted(OPERATOR_ROLES)]),
+)
 def test_a_role_passes_what_it_holds_and_nothing_else(
     callers: Callers, municipalities: tuple[UUID, UUID], role: Role
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -27,12 +28,13 @@ from tenancy.keycloak.port import Realm
 from tenancy.people.queries import members
 from tenancy.quotas.queries import dimensions
 from tenancy.tenants.states import TenantState
-from tests.actors import Actors
+from tests.actors import Actors, seed_operator
 from tests.admin.api.conftest import Caller
 from tests.admin.cli.command_line import Moyai
 from tests.admin.empty_keycloak import EmptyKeycloak
 from tests.admin.issuer import Issuer
 from tests.admin.visitors import Visit
+from tests.conftest import KEPT_DATABASE, Contents, KeptDatabase, on_database
 from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory, Visitors
 from tests.servers import PostgreSQL
 
@@ -68,15 +70,31 @@ def web(kept_web: Flask) -> Flask:
     return kept_web
 
 
+@pytest.fixture(scope="session")
+def kept_sample(postgresql: PostgreSQL, kept_database: KeptDatabase) -> tuple[ConsoleSample, Contents]:
+    """The sample and the rows it consists of: made once a session, since to put them back takes a tenth as long."""
+    kept_database.empty()
+    with on_database(postgresql.app_url(KEPT_DATABASE)), clock.at(IN_FISCAL_YEAR_2025):
+        sample = make_sample(Factory(Actors(seed_operator())), Visitors())
+        return sample, kept_database.contents()
+
+
 @pytest.fixture
-def factory(actors: Actors) -> Iterator[Factory]:
-    """Nobody takes part yet. It is 2 June 2025."""
+def sample(
+    web: Flask,
+    kept_database: KeptDatabase,
+    kept_sample: tuple[ConsoleSample, Contents],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[ConsoleSample]:
+    """Everything the pages show, in the test's database. It is 2 June 2025."""
+    sample, contents = kept_sample
+    kept_database.restore(contents)
+    monkeypatch.setitem(web.extensions, PORT, EmptyKeycloak())
     with clock.at(IN_FISCAL_YEAR_2025):
-        yield Factory(actors)
+        yield deepcopy(sample)
 
 
-@pytest.fixture
-def sample(web: Flask, factory: Factory, visitors: Visitors, monkeypatch: pytest.MonkeyPatch) -> ConsoleSample:
+def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
     """Everything the pages show, made through the commands."""
     actors = factory.actors
     factory.add_members(MEMBERS)
@@ -102,7 +120,6 @@ def sample(web: Flask, factory: Factory, visitors: Visitors, monkeypatch: pytest
         item_id = cost_items(db.session(), FiscalYear(2025))[0].id
         rule_version_id = rule_versions(db.session())[0].id
         entry_id = entries(db.session(), tenant_id, fiscal_year=2025, limit=1)[0].id
-    monkeypatch.setitem(web.extensions, PORT, EmptyKeycloak())
     return ConsoleSample(
         factory,
         people,
