@@ -59,31 +59,44 @@ def web(settings: Settings, database: Flask, compiled_templates: FileSystemBytec
     app = create_app(settings)
     app.jinja_env.bytecode_cache = compiled_templates
     yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    close_connections(app)
 
 
 @pytest.fixture(scope="session")
-def kept_app(
+def make_kept_app(
     postgresql: PostgreSQL,
     kept_database: KeptDatabase,
     issuer: Issuer,
     compiled_templates: FileSystemBytecodeCache,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Flask:
-    """The application on the kept database, for the tests that leave it as it is: making it takes longer than most."""
-    home = tmp_path_factory.mktemp("kept") / "home"
-    app = create_app(settings_of(postgresql.app_url(KEPT_DATABASE), issuer, home))
-    app.jinja_env.bytecode_cache = compiled_templates
-    return app
+) -> Callable[[], Flask]:
+    """Makes applications on the kept database, for several tests each: making one takes longer than most tests."""
+
+    def make() -> Flask:
+        home = tmp_path_factory.mktemp("kept") / "home"
+        app = create_app(settings_of(postgresql.app_url(KEPT_DATABASE), issuer, home))
+        app.jinja_env.bytecode_cache = compiled_templates
+        return app
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def kept_app(make_kept_app: Callable[[], Flask]) -> Flask:
+    """One of them for the tests that leave it as it is."""
+    return make_kept_app()
 
 
 @pytest.fixture
 def kept_web(kept_app: Flask, database: Flask) -> Iterator[Flask]:
     """That application, on an emptied database."""
     yield kept_app
-    with kept_app.app_context():
+    close_connections(kept_app)
+
+
+def close_connections(app: Flask) -> None:
+    """Of the application's engine, after each test."""
+    with app.app_context():
         db.session.remove()
         db.engine.dispose()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import escape
 from http import HTTPStatus
 from uuid import UUID
@@ -36,6 +36,7 @@ from tenancy.keycloak.connection import NoResponse
 from tenancy.keycloak.messages import NO_RESPONSE
 from tenancy.tenants.commands import RegisterTenant
 from tenancy.tenants.tables import Tenant
+from tests.admin.conftest import close_connections
 from tests.admin.issuer import Issuer
 from tests.admin.visitors import Visit
 from tests.factories import Visitors
@@ -60,9 +61,10 @@ class Unrelated(BaseModel):
     figure: int
 
 
-@pytest.fixture(autouse=True)
-def probe_views(web: Flask) -> None:
-    """Views that refuse and break on request."""
+@pytest.fixture(scope="module")
+def probe_app(make_kept_app: Callable[[], Flask]) -> Flask:
+    """An application with views that refuse and break on request."""
+    web = make_kept_app()
     kinds = {kind.__name__: kind for kind, _ in KINDS}
 
     def refuse(kind: str) -> str:
@@ -114,6 +116,14 @@ def probe_views(web: Flask) -> None:
         ):
             web.add_url_rule(f"{prefix}{rule}", f"t{name}{rule}", requires(permission)(view))
     web.add_url_rule("/api/v1/write", "write", requires(Permission.PUBLIC)(write), methods=["POST"])
+    return web
+
+
+@pytest.fixture
+def web(probe_app: Flask, database: Flask) -> Iterator[Flask]:
+    """That application, on an emptied database."""
+    yield probe_app
+    close_connections(probe_app)
 
 
 @pytest.mark.parametrize(("kind", "status"), KINDS)

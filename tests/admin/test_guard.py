@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -31,6 +31,7 @@ from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
 from tenancy.tenants.states import TenantState
 from tenancy.tenants.tables import Tenant
+from tests.admin.conftest import close_connections
 from tests.admin.issuer import Issuer
 from tests.admin.live_app import add_probe_views
 from tests.admin.visitors import Visit
@@ -39,9 +40,20 @@ from tests.factories import Visitors
 SignIn = Callable[[Actor], Visit]
 
 
-@pytest.fixture(autouse=True)
-def probe_views(web: Flask) -> None:
-    add_probe_views(web)
+@pytest.fixture(scope="module")
+def probe_app(make_kept_app: Callable[[], Flask]) -> Flask:
+    """An application with views to try the guard on; `/forgotten` names no permission."""
+    app = make_kept_app()
+    add_probe_views(app)
+    app.add_url_rule("/forgotten", "forgotten", lambda: "open!")
+    return app
+
+
+@pytest.fixture
+def web(probe_app: Flask, database: Flask) -> Iterator[Flask]:
+    """That application, on an emptied database."""
+    yield probe_app
+    close_connections(probe_app)
 
 
 @pytest.fixture
@@ -50,9 +62,8 @@ def municipality(operator_tenant: UUID, visitors: Visitors) -> UUID:
 
 
 def test_a_view_that_names_no_permission_is_closed_to_everybody(
-    web: Flask, municipality: UUID, visitors: Visitors, signed_in: SignIn
+    municipality: UUID, visitors: Visitors, signed_in: SignIn
 ) -> None:
-    web.add_url_rule("/forgotten", "forgotten", lambda: "open!")
     owner = signed_in(visitors.person(municipality, Role.TENANT_OWNER))
 
     answer = owner.get("/forgotten")
