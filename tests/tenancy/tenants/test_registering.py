@@ -62,8 +62,8 @@ def test_a_registered_city_is_an_applicant_and_is_in_the_record(factory: Factory
         ("432148'", TenantKind.CITY, "code.not_a_code", "6 桁"),
         ("401307", TenantKind.CITY, "tenant.another_prefecture", "40"),
         ("431010", TenantKind.CITY, "tenant.ward_not_eligible", "行政区"),
-        ("431001", TenantKind.VILLAGE, "tenant.code_of_another_kind", "village"),
-        ("431001", TenantKind.COMPANY, "tenant.code_of_another_kind", "company"),
+        ("431001", TenantKind.VILLAGE, "tenant.code_of_another_kind", "「村」"),
+        ("431001", TenantKind.COMPANY, "tenant.code_of_another_kind", "「企業」"),
         (None, TenantKind.TOWN, "tenant.code_missing", "6 桁"),
     ],
 )

@@ -58,7 +58,7 @@ def test_a_transition_that_is_not_in_the_table_changes_nothing(factory: Factory)
         factory.change_state(tenant_id, TenantState.ACTIVE)
 
     assert refusal.value.code == "tenant.no_such_transition"
-    assert "screening" in refusal.value.text("ja")
+    assert "審査中" in refusal.value.text("ja")
     assert (rows("tenant"), rows("tenant_state_change")) == (before, [])
 
 
