@@ -45,5 +45,7 @@ class Event(StrEnum):
     LEDGER_REVERSED = "ledger.reversed"
     PERIOD_STATE_CHANGED = "period.state_changed"
     NOTICE_ISSUED = "notice.issued"
+    AUDIT_CHAIN_STARTED = "audit.chain_started"
+    AUDIT_TIPS_RESET = "audit.tips_reset"
     SESSION_OPENED = "session.opened"
     SESSION_CLOSED = "session.closed"

@@ -58,6 +58,7 @@ PERMISSION_LABELS: Final[dict[Permission, LabelPair]] = {
     Permission.RULE_END: ("運用ルールの終了", "set the end date of a version of a rule"),
     Permission.AUDIT_READ: ("監査記録の閲覧", "read the audit log"),
     Permission.AUDIT_VERIFY: ("監査記録の検証", "verify that the audit log is intact"),
+    Permission.AUDIT_SEAL: ("監査記録の封印", "seal the audit log and make its tips anew"),
     Permission.PERMISSION_READ: ("権限表の閲覧", "read permissions, roles, routes and commands"),
     Permission.COST_READ: ("経費の閲覧", "read cost pools and items"),
     Permission.COST_RECORD: ("経費の登録", "record cost items"),
@@ -122,6 +123,8 @@ EVENT_LABELS: Final[dict[Event, LabelPair]] = {
     Event.LEDGER_REVERSED: ("仕訳を取り消した", "ledger reversed"),
     Event.PERIOD_STATE_CHANGED: ("会計年度の状態を変えた", "fiscal year state changed"),
     Event.NOTICE_ISSUED: ("納入通知書を発行した", "notice issued"),
+    Event.AUDIT_CHAIN_STARTED: ("鍵付きの封印を始めた", "keyed audit chain started"),
+    Event.AUDIT_TIPS_RESET: ("監査記録の末尾の控えを作り直した", "tips of the audit log reset"),
     Event.SESSION_OPENED: ("サインインした", "session opened"),
     Event.SESSION_CLOSED: ("サインアウトした", "session closed"),
 }

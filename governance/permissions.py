@@ -57,6 +57,7 @@ class Permission(StrEnum):
     RULE_END = "governance:rule:end"
     AUDIT_READ = "governance:audit:read"
     AUDIT_VERIFY = "governance:audit:verify"
+    AUDIT_SEAL = "governance:audit:seal"
     PERMISSION_READ = "governance:permission:read"
     # billing
     COST_READ = "billing:cost:read"
@@ -156,7 +157,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.SYSTEM: frozenset(
         {_P.OPERATOR_REGISTER, _P.ONBOARDING_START, _P.ONBOARDING_ADVANCE, _P.MEMBER_SYNC, _P.MEMBER_INVITE}
     )
-    | {_P.ALLOCATION_PREPARE, _P.TENANT_CHANGE_STATE, _P.AUDIT_VERIFY}
+    | {_P.ALLOCATION_PREPARE, _P.TENANT_CHANGE_STATE, _P.AUDIT_VERIFY, _P.AUDIT_SEAL}
     | {_P.SERVERS_RUN, _P.KEYCLOAK_CONFIGURE, _P.EXAMPLE_LOAD},
 }
 

@@ -29,6 +29,7 @@ from admin.example.accounts import (
 from admin.example.municipalities import FIRST, SECOND, first_members, second_members
 from admin.operations.keycloak_setup import identities as keycloak_of
 from admin.operations.settings import Settings
+from admin.workflows.audit_sealing import AuditSealer
 from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
 from admin.workflows.job_handlers import handlers, onboarding_runner, provision_operators, worker_actor
 from admin.workflows.jobs import JobWorker, Queue
@@ -203,7 +204,11 @@ class ExampleLoader:
         """Approve the revision that the completed cohort's job prepares; do that job where no worker does."""
         queue = Queue(self._settings.app_url)
         worker = JobWorker(
-            self._app, queue, handlers=handlers(self._identities), run_onboarding=onboarding_runner(self._identities)
+            self._app,
+            queue,
+            handlers=handlers(self._identities),
+            run_onboarding=onboarding_runner(self._identities),
+            seal_audit_log=AuditSealer(self._settings.audit_files, None),
         )
         until = clock.now() + REVISION_TIMEOUT
         while clock.now() < until:

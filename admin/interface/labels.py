@@ -18,6 +18,7 @@ from billing.ledger.chart import AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
 from billing.runs.states import RunKind, RunState
 from governance.approvals.states import Decision
+from governance.audit.findings import AuditFindingKind
 from governance.audit.writer import AuditOutcome
 from governance.kernel.labels import LabelledEnum
 from governance.kernel.split import Rounding
@@ -70,6 +71,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "account_kind": labels_of(AccountKind),
     "period": labels_of(PeriodState),
     "outcome": labels_of(AuditOutcome),
+    "audit_finding": labels_of(AuditFindingKind),
     "decision": labels_of(Decision),
     "request": labels_of(QuotaRequestState),
     "approval": labels_of(ApprovalKind),

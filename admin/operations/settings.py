@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from pydantic_settings import (
 
 from admin.operations import secret_files
 from admin.operations.postgresql import APP, OWNER, ROLES, EmbeddedPostgreSQL
+from governance.audit.files import AuditFiles
 from governance.kernel.errors import Invalid, message
 from tenancy.tenants.eligibility import parse_prefectures
 
@@ -52,6 +54,16 @@ BAD_HOME = message(
     "settings.home",
     ja="{name} の値 {given} はフォルダーではありません。",
     en="{name} is {given}, which is not a folder.",
+)
+BAD_FILE = message(
+    "settings.file",
+    ja="{name} の値 {given} はファイルではありません。",
+    en="{name} is {given}, which is not a file.",
+)
+NO_MAIL_SERVER = message(
+    "settings.no_mail_server",
+    ja="{name} にメールアドレスを指定するときは、SMTP_URL も設定してください。",
+    en="{name} names a mail address, so SMTP_URL must be set too.",
 )
 BAD_COUNT = message(
     "settings.count",
@@ -110,6 +122,23 @@ def _folder(given: str | Path, info: ValidationInfo) -> Path:
     return folder
 
 
+def _file(given: str | Path, info: ValidationInfo) -> Path:
+    file, name = Path(given).absolute(), _variable(info)
+    if file.exists() and not file.is_file():
+        raise Invalid(BAD_FILE, field=name, name=name, given=str(file))
+    return file
+
+
+def _tips_address(given: str, info: ValidationInfo) -> str:
+    name = _variable(info)
+    mail = given.removeprefix("mailto:")
+    is_mail = given != mail and parseaddr(mail)[1] == mail and mail.count("@") == 1
+    if not (given == "syslog" or is_mail or _is_address(given, ("syslog",))):
+        expected = "syslog, syslog://host[:port] / mailto:address"
+        raise Invalid(BAD_URL, field=name, name=name, expected=expected)
+    return given
+
+
 def _web_address(given: str, info: ValidationInfo) -> str:
     name = _variable(info)
     if not _is_address(given, ("http", "https")):
@@ -153,6 +182,8 @@ _Port = Annotated[int, BeforeValidator(_port)]
 _Count = Annotated[int, BeforeValidator(_count)]
 _Switch = Annotated[bool, BeforeValidator(_switch)]
 _Folder = Annotated[Path, BeforeValidator(_folder)]
+_File = Annotated[Path, BeforeValidator(_file)]
+_TipsAddress = Annotated[str, BeforeValidator(_tips_address)]
 _WebAddress = Annotated[str, BeforeValidator(_web_address)]
 _DatabaseAddress = Annotated[str, BeforeValidator(_database_address)]
 _MailAddress = Annotated[str, BeforeValidator(_mail_address)]
@@ -187,6 +218,9 @@ class Settings(BaseSettings):
         default=None, validation_alias="MOYAI_KEYCLOAK_CLIENT_SECRET", repr=False
     )
     smtp_url: _MailAddress | None = Field(default=None, validation_alias="SMTP_URL", repr=False)
+    audit_key_file: _File | None = Field(default=None, validation_alias="MOYAI_AUDIT_KEY_FILE")
+    audit_tips_file: _File | None = Field(default=None, validation_alias="MOYAI_AUDIT_TIPS_FILE")
+    audit_tips_to: _TipsAddress | None = Field(default=None, validation_alias="MOYAI_AUDIT_TIPS_TO")
     java_home: _Folder | None = Field(default=None, validation_alias="JAVA_HOME")
     keycloak_home: _Folder | None = Field(default=None, validation_alias="KEYCLOAK_HOME")
     keycloak_kept: _Folder | None = Field(default=None, validation_alias="MOYAI_KEYCLOAK_KEPT")
@@ -223,6 +257,13 @@ class Settings(BaseSettings):
             raise Invalid(HALF_GIVEN, field=missing, name=missing, other=other)
         return self
 
+    @model_validator(mode="after")
+    def _mail_has_a_server(self) -> Self:
+        if (self.audit_tips_to or "").startswith("mailto:") and self.smtp_url is None:
+            name = variable_of("audit_tips_to")
+            raise Invalid(NO_MAIL_SERVER, field=name, name=name)
+        return self
+
     @property
     def keycloak_port(self) -> int:
         return self.port + 1
@@ -253,6 +294,13 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Private keys of the service accounts; its folder is made by whoever writes the first one, mode 0700."""
         return self.home / "keys"
+
+    @property
+    def audit_files(self) -> AuditFiles:
+        """The key and the tips of the audit log; both stay outside the database."""
+        return AuditFiles(
+            self.audit_key_file or self.keys / "audit.key", self.audit_tips_file or self.home / "audit" / "tips.json"
+        )
 
     @property
     def secrets(self) -> Path:

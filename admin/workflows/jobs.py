@@ -24,7 +24,6 @@ from huey.registry import Message
 from sqlalchemy.orm import Session
 
 from governance import outbox
-from governance.audit.seal import seal
 from governance.commands import system_transaction
 from governance.former_names import current_job_kind
 from governance.kernel import clock
@@ -119,12 +118,14 @@ class JobWorker:
         *,
         handlers: dict[str, Handler],
         run_onboarding: Callable[[UUID], None],
+        seal_audit_log: Callable[[], None],
         periodic_tasks: tuple[Callable[[], None], ...] = (),
     ) -> None:
         self._app = app
         self._queue = queue
         self._handlers = handlers
         self._run_onboarding = run_onboarding
+        self._seal_audit_log = seal_audit_log
         self._periodic_tasks = periodic_tasks
         self._stopping = threading.Event()
         self._dispatched: dict[UUID, float] = {}
@@ -203,8 +204,7 @@ class JobWorker:
                 with self._app.app_context():
                     self.sweep()
                     if time.monotonic() - sealed_at >= SEAL_INTERVAL.total_seconds():
-                        with system_transaction(OPERATOR) as session:
-                            seal(session, clock.now())
+                        self._seal_audit_log()
                         sealed_at = time.monotonic()
                         self._run_periodic()
                 if is_unavailable:

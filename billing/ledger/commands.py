@@ -118,7 +118,9 @@ def post_entry(ctx: CommandContext, command: PostEntry) -> EntryPosted:
     if posted.repeated:
         ctx.mark_noop()
     else:
-        ctx.audit(subject=posted.entry_id, tenant_id=command.tenant_id, reference=command.reference)
+        ctx.audit(
+            subject=posted.entry_id, tenant_id=command.tenant_id, reference=command.reference, **posted.audit_facts
+        )
     return EntryPosted(entry_id=posted.entry_id, reference=posted.reference, fiscal_year=posted.fiscal_year)
 
 
@@ -172,7 +174,9 @@ def reverse_entry(ctx: CommandContext, command: ReverseEntry) -> EntryReversed:
     )
     if posted.repeated:
         raise Conflict(ALREADY_REVERSED, field="entry_id")
-    ctx.audit(subject=posted.entry_id, tenant_id=command.tenant_id, reverses=str(command.entry_id))
+    ctx.audit(
+        subject=posted.entry_id, tenant_id=command.tenant_id, reverses=str(command.entry_id), **posted.audit_facts
+    )
     return EntryReversed(entry_id=posted.entry_id, reverses_id=command.entry_id)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from billing.ledger.chart import CHART, AccountCode
+from billing.ledger.entry_hash import ENTRY_FORM, entry_hash
 from billing.ledger.periods import EntryKind, PeriodState, accepts, year_of
 from governance.commands import CommandContext
 from governance.kernel.digest import digest_of
@@ -92,13 +93,28 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The entry in the book. `repeated`: it had been posted before, under the same reference."""
+    """The entry in the book. `repeated`: it had been posted before, under the same reference.
+
+    `entry_hash` is None for one that had. The audit event of a posting carries `audit_facts`: `ledger verify` finds
+    every entry whose event is not there or says something else.
+    """
 
     tenant_id: UUID
     entry_id: UUID
     reference: str
     fiscal_year: int
-    repeated: bool
+    entry_hash: str | None
+
+    @property
+    def repeated(self) -> bool:
+        return self.entry_hash is None
+
+    @property
+    def audit_facts(self) -> dict[str, Any]:
+        """The entry's id, its hash and the form of the hash; nothing for an entry that had been posted before."""
+        if self.entry_hash is None:
+            return {}
+        return {"entry_id": str(self.entry_id), "entry_form": ENTRY_FORM, "entry_hash": self.entry_hash}
 
 
 def post(ctx: CommandContext, postings: Sequence[Posting]) -> list[Posted]:
@@ -113,14 +129,17 @@ def post(ctx: CommandContext, postings: Sequence[Posting]) -> list[Posted]:
     drafts = [_draft(posting) for posting in postings]
     _refuse_duplicate_reference(drafts)
     added = _add(ctx, drafts)
-    found = {} if len(added) == len(drafts) else _post_remaining(ctx, [d for d in drafts if d.entry_id not in added])
+    found: dict[UUID, UUID] = {}
+    if len(added) < len(drafts):
+        found, later = _post_remaining(ctx, [draft for draft in drafts if draft.entry_id not in added])
+        added |= later
     return [
         Posted(
             draft.posting.tenant_id,
             found.get(draft.entry_id, draft.entry_id),
             draft.posting.reference,
             draft.fiscal_year,
-            repeated=draft.entry_id in found,
+            None if draft.entry_id in found else _hash_of(draft, *added[draft.entry_id]),
         )
         for draft in drafts
     ]
@@ -146,6 +165,24 @@ def _draft(posting: Posting) -> _Draft:
     if difference:
         raise Invalid(UNBALANCED, field="lines", difference=difference)
     return _Draft(posting, new_id(), year_of(posting.happened_on, posting.fiscal_year), _request_hash(posting))
+
+
+def _hash_of(draft: _Draft, number: int, recorded_at: datetime) -> str:
+    posting = draft.posting
+    return entry_hash(
+        tenant_id=posting.tenant_id,
+        entry_id=draft.entry_id,
+        number=number,
+        reference=posting.reference,
+        request_hash=draft.request_hash,
+        kind=posting.kind,
+        fiscal_year=draft.fiscal_year,
+        happened_on=posting.happened_on,
+        recorded_at=recorded_at,
+        reverses_id=posting.reverses_id,
+        memo=posting.memo,
+        lines=[(line.account, line.yen) for line in posting.lines],
+    )
 
 
 def _request_hash(posting: Posting) -> str:
@@ -209,7 +246,7 @@ _POST: Final = """
         WHERE (SELECT all_open FROM ready)
         ORDER BY tenant_id, reference
         ON CONFLICT DO NOTHING
-        RETURNING tenant_id, id, fiscal_year, happened_on
+        RETURNING tenant_id, id, fiscal_year, happened_on, number, recorded_at
     ), line AS (
         INSERT INTO ledger_line (tenant_id, entry_id, line_no, account_id, yen, happened_on)
         SELECT given_line.tenant_id, given_line.entry_id, line_no, account_id, yen, happened_on
@@ -225,12 +262,12 @@ _POST: Final = """
         ON CONFLICT (tenant_id, account_id, fiscal_year) DO UPDATE
             SET yen = kept.yen + EXCLUDED.yen, line_count = kept.line_count + EXCLUDED.line_count
     )
-    SELECT id FROM entry
+    SELECT id, number, recorded_at FROM entry
     """
 
 
-def _add(ctx: CommandContext, drafts: Sequence[_Draft]) -> set[UUID]:
-    """Execute the statement. Returns the ids of the entries it inserted."""
+def _add(ctx: CommandContext, drafts: Sequence[_Draft]) -> dict[UUID, tuple[int, datetime]]:
+    """Execute the statement. Returns number and time of the entries it inserted, by their id."""
     try:
         rows = execute_raw(ctx.session, _POST, _columns(drafts))
     except IntegrityError as refused:
@@ -238,7 +275,7 @@ def _add(ctx: CommandContext, drafts: Sequence[_Draft]) -> set[UUID]:
         if isinstance(refused.orig, Error) and refused.orig.diag.constraint_name == "ledger_entry_needs_its_year":
             raise _closed(drafts[0].fiscal_year, PeriodState.CLOSED) from None
         raise
-    return {entry_id for (entry_id,) in rows}
+    return {entry_id: (number, recorded_at) for entry_id, number, recorded_at in rows}
 
 
 def _columns(drafts: Sequence[_Draft]) -> dict[str, Any]:
@@ -278,12 +315,16 @@ def _text_array(values: Iterable[str]) -> str:
     return _array('"' + value.replace("\\", r"\\").replace('"', r"\"") + '"' for value in values)
 
 
-def _post_remaining(ctx: CommandContext, drafts: Sequence[_Draft]) -> dict[UUID, UUID]:
-    """Handle the drafts that the statement did not insert. Returns draft id → id of the entry posted before.
+def _post_remaining(
+    ctx: CommandContext, drafts: Sequence[_Draft]
+) -> tuple[dict[UUID, UUID], dict[UUID, tuple[int, datetime]]]:
+    """Handle the drafts that the statement did not insert. Returns draft id → id of the entry posted before, and the
+    number and time of the entries inserted now by their id.
 
     The drafts without such an entry are posted after the missing fiscal years and accounts are created. Raises as
     `post` does.
     """
+    added: dict[UUID, tuple[int, datetime]] = {}
     found = _posted_before(ctx, drafts)
     missing = [draft for draft in drafts if draft.entry_id not in found]
     if missing:
@@ -297,7 +338,7 @@ def _post_remaining(ctx: CommandContext, drafts: Sequence[_Draft]) -> dict[UUID,
     if missing:
         _create_periods_and_accounts(ctx, missing)
         raise Conflict(ALREADY_REVERSED, field="entry_id")
-    return found
+    return found, added
 
 
 def _create_periods_and_accounts(ctx: CommandContext, drafts: Sequence[_Draft]) -> None:

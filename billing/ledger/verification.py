@@ -1,13 +1,20 @@
-"""Verification of the books: entries, balances and reversals are recomputed from the lines, in one statement."""
+"""Verification of the books: entries, balances and reversals recomputed from the lines, and held against what else
+says what must stand there: the runs with their shares, and the hashes in the audit log.
+
+Whether the audit log itself is what was written, `governance.audit.verification` says.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from billing.ledger.entry_hash import ENTRY_FORM, entry_hash
+from governance.audit.queries import events_with_fact
 from governance.kernel.database import allow_long_statements
 from governance.kernel.models import ReadModel
 
@@ -17,8 +24,14 @@ class Imbalance(ReadModel):
 
     `kind`: entry_sum (the lines of an entry do not add up to 0), entry_lines (more or fewer lines than the entry
     says), entry_date (a line has another date), line_without_entry, balance and balance_lines (the kept balance, or
-    its number of lines, is not that of the lines), reversal (not the opposite of what it reverses). `subject` is the
-    id of the entry, for a balance that of the account; `expected` and `found` are yen, or numbers of lines.
+    its number of lines, is not that of the lines), reversal (not the opposite of what it reverses).
+
+    run (an account of a book does not hold what a posted run says, its reversals counted), entry_without_run.
+    entry_changed (it is not what its audit event says), entry_missing (an audit event's entry is not there),
+    entry_unrecorded (no audit event says it, although earlier ones are recorded).
+
+    `subject` is the id of the entry, for a balance that of the account, for a run that of the run; `expected` and
+    `found` are yen, or numbers of lines or entries.
     """
 
     kind: str
@@ -90,6 +103,70 @@ _VERIFY: Final = text(
 )
 
 
+# What a posted run adds to each account of each book, as `billing.runs.postings` says, against what its entries and
+# their reversals add. A member's share is visible to the member; the run is the operator's.
+_VERIFY_RUNS: Final = text(
+    """
+    WITH expected AS (
+        SELECT tenant_id, fiscal_year, run_number, run_id, 'receivable' AS code, share_yen - previous_yen AS yen
+        FROM allocation_share WHERE posted_at IS NOT NULL
+        UNION ALL
+        SELECT tenant_id, fiscal_year, run_number, run_id, 'burden', previous_yen - share_yen
+        FROM allocation_share WHERE posted_at IS NOT NULL
+        UNION ALL
+        SELECT run.tenant_id, run.fiscal_year, run.number, run.id, part.code, part.yen
+        FROM allocation_run AS run
+        LEFT JOIN allocation_run AS before ON before.tenant_id = run.tenant_id AND before.id = run.revises_id
+        CROSS JOIN LATERAL (
+            SELECT sum(share_yen - previous_yen) AS yen FROM allocation_share AS share WHERE share.run_id = run.id
+        ) AS shares
+        CROSS JOIN LATERAL (
+            VALUES
+                ('operator_burden', run.operator_yen + run.operator_residual_yen
+                    - coalesce(before.operator_yen + before.operator_residual_yen, 0)),
+                ('municipal_burden', coalesce(shares.yen, 0)),
+                ('deduction', run.deductions_yen - coalesce(before.deductions_yen, 0)),
+                ('shared_cost', coalesce(before.total_yen, 0) - run.total_yen)
+        ) AS part (code, yen)
+        WHERE run.state = 'posted'
+    ), booked AS (
+        SELECT entry.tenant_id, split_part(entry.reference, ':', 2) AS fiscal_year,
+            split_part(entry.reference, ':', 3) AS run_number, account.code, sum(line.yen) AS yen,
+            min(entry.id::text)::uuid AS entry_id
+        FROM ledger_entry AS entry
+        JOIN ledger_entry AS counted
+            ON counted.tenant_id = entry.tenant_id AND (counted.id = entry.id OR counted.reverses_id = entry.id)
+        JOIN ledger_line AS line ON line.tenant_id = counted.tenant_id AND line.entry_id = counted.id
+        JOIN ledger_account AS account ON account.tenant_id = line.tenant_id AND account.id = line.account_id
+        WHERE entry.kind = 'allocation'
+        GROUP BY 1, 2, 3, 4
+    )
+    SELECT CASE WHEN expected.run_id IS NULL THEN 'entry_without_run' ELSE 'run' END AS kind,
+        coalesce(expected.tenant_id, booked.tenant_id) AS tenant_id, coalesce(run_id, entry_id) AS subject,
+        expected.fiscal_year, coalesce(expected.yen, 0) AS expected, coalesce(booked.yen, 0) AS found
+    FROM expected
+    FULL JOIN booked ON booked.tenant_id = expected.tenant_id AND booked.code = expected.code
+        AND booked.fiscal_year = expected.fiscal_year::text AND booked.run_number = expected.run_number::text
+    WHERE coalesce(expected.yen, 0) <> coalesce(booked.yen, 0)
+    ORDER BY 1, 2, 3, expected.code
+    """
+)
+
+_ENTRIES: Final = text(
+    """
+    SELECT entry.*, lines.lines
+    FROM ledger_entry AS entry
+    CROSS JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_array(account.code, line.yen) ORDER BY line.line_no) AS lines
+        FROM ledger_line AS line
+        JOIN ledger_account AS account ON account.tenant_id = line.tenant_id AND account.id = line.account_id
+        WHERE line.tenant_id = entry.tenant_id AND line.entry_id = entry.id
+    ) AS lines
+    ORDER BY entry.number
+    """
+)
+
+
 def verify(session: Session) -> LedgerVerificationReport:
     """Check every book the scope can see. Reads every line: seconds for millions of them. Changes nothing."""
     # The application's statement timeout is meant for pages; verification takes as long as the books are.
@@ -104,11 +181,51 @@ def verify(session: Session) -> LedgerVerificationReport:
             expected=int(row.expected),
             found=int(row.found),
         )
-        for row in rows
+        for row in [*rows, *session.execute(_VERIFY_RUNS)]
         if row.kind != "counted"
-    )
+    ) + tuple(_compare_with_audit_log(session))
     return LedgerVerificationReport(
         balanced=not imbalances,
         entries=next(int(row.found) for row in rows if row.kind == "counted"),
         imbalances=imbalances,
+    )
+
+
+def _compare_with_audit_log(session: Session) -> Iterator[Imbalance]:
+    """Each entry against the hash in its audit event. Entries of versions that recorded none come before all others."""
+    recorded: dict[tuple[UUID, str], tuple[str, str]] = {}
+    for tenant_id, _, facts in events_with_fact(session, "entry_hash"):
+        recorded[tenant_id, facts["entry_id"]] = (facts.get("entry_form", ""), facts["entry_hash"])
+    if not recorded:
+        return
+    begun = False
+    for row in session.execute(_ENTRIES, execution_options={"yield_per": 2_000}):
+        said = recorded.pop((row.tenant_id, str(row.id)), None)
+        begun |= said is not None
+        if said == (ENTRY_FORM, _hash_of(row)) or (said is None and not begun):
+            continue
+        kind = "entry_unrecorded" if said is None else "entry_changed"
+        yield Imbalance(
+            kind=kind, tenant_id=row.tenant_id, subject=row.id, fiscal_year=row.fiscal_year, expected=1, found=0
+        )
+    for tenant_id, entry_id in recorded:
+        yield Imbalance(
+            kind="entry_missing", tenant_id=tenant_id, subject=UUID(entry_id), fiscal_year=None, expected=1, found=0
+        )
+
+
+def _hash_of(row: Row[Any]) -> str:
+    return entry_hash(
+        tenant_id=row.tenant_id,
+        entry_id=row.id,
+        number=row.number,
+        reference=row.reference,
+        request_hash=row.request_hash,
+        kind=row.kind,
+        fiscal_year=row.fiscal_year,
+        happened_on=row.happened_on,
+        recorded_at=row.recorded_at,
+        reverses_id=row.reverses_id,
+        memo=row.memo,
+        lines=row.lines or (),
     )

@@ -236,9 +236,11 @@ def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> Alloc
         .execution_options(synchronize_session=False)
     )
     facts: dict[str, Any] = {"fiscal_year": year.year, "number": run.number, "digest": run.digest}
-    ctx.audit(subject=run.id, total_yen=run.total_yen, entries=len(posted), **facts)
+    entries = {entry.tenant_id: entry.audit_facts for entry in posted}
+    ctx.audit(subject=run.id, total_yen=run.total_yen, entries=len(posted), **facts, **entries.get(run.tenant_id, {}))
     for member in split.members:
-        ctx.audit(subject=run.id, tenant_id=member.id, share_yen=split.shares_yen[member.id], **facts)
+        share_yen = split.shares_yen[member.id]
+        ctx.audit(subject=run.id, tenant_id=member.id, share_yen=share_yen, **facts, **entries.get(member.id, {}))
     return AllocationApproved(run_id=run.id, happened_on=happened_on, entries=len(posted))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, TypedDict, Unpack
 from uuid import UUID
@@ -75,3 +76,13 @@ def events_page(session: Session, part: PageRequest, **filters: Unpack[EventFilt
         query = query.where(AuditEvent.recorded_at < until)
     newest_first = [OrderBy(AuditEvent.id, descending=True)]
     return fetch_page(session, query, newest_first, part, AuditEventFacts.model_validate)
+
+
+def events_with_fact(session: Session, key: str) -> Iterator[tuple[UUID, UUID, dict[str, Any]]]:
+    """Stream, event id and facts of every event of a done command that has this fact, in no order. Reads all events."""
+    found = session.execute(
+        select(AuditEvent.tenant_id, AuditEvent.id, AuditEvent.facts)
+        .where(AuditEvent.facts.has_key(key), AuditEvent.outcome == "done")
+        .execution_options(yield_per=2_000)
+    )
+    return ((tenant_id, event_id, facts) for tenant_id, event_id, facts in found)

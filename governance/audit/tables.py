@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,7 +14,10 @@ from governance.kernel.database import TableBase
 
 
 class AuditEvent(TableBase):
-    """What one command did, or why it did nothing. `facts` hold no personal data; people appear as their uuid."""
+    """What one command did, or why it did nothing. `facts` hold no personal data; people appear as their uuid.
+
+    A trigger sets `recorded_at`, and the time in `id`, to the server's time of the statement.
+    """
 
     __tablename__ = "audit_event"
     __table_args__ = (
@@ -38,13 +41,17 @@ class AuditEvent(TableBase):
 
 
 class AuditSeal(TableBase):
-    """One link of a tenant's hash chain: the event at this place, its hash, and the hash over everything before."""
+    """One link of a tenant's hash chain: the event at this place, its hash, and the hash over everything before.
+
+    `form` says how both hashes were computed: `governance.audit.chain`.
+    """
 
     __tablename__ = "audit_seal"
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
         UniqueConstraint("tenant_id", "sequence"),
         UniqueConstraint("tenant_id", "event_id"),
+        CheckConstraint("form IN (1, 2)", name="form_known"),
         # No foreign key to the event: a seal must be able to outlive an event that somebody deleted.
     )
 
@@ -55,3 +62,4 @@ class AuditSeal(TableBase):
     event_hash: Mapped[str]
     chain_hash: Mapped[str]
     sealed_at: Mapped[datetime]
+    form: Mapped[int] = mapped_column(SmallInteger)

@@ -1,4 +1,4 @@
-"""INSERT statements of audit events. Called by `governance.commands` only."""
+"""INSERT statements of audit events. Called by `governance.commands`, and by the sealer where a chain begins."""
 
 from __future__ import annotations
 
@@ -45,7 +45,12 @@ def insert_statements(
     outcome: AuditOutcome,
     now: datetime,
 ) -> list[PipelinedStatement]:
-    """One INSERT for each event, for the command bus to send with its COMMIT."""
+    """One INSERT for each event, for the command bus to send with its COMMIT.
+
+    The server replaces `recorded_at` and the time in each id by its own. What it keeps of the ids counts up, so that
+    the events of one command stay in the order of `records`.
+    """
+    first_id = new_id().int
     common = {
         "recorded_at": now,
         "actor": actor.id,
@@ -61,14 +66,14 @@ def insert_statements(
             _INSERT_EVENT,
             common
             | {
-                "id": new_id(),
+                "id": UUID(int=first_id + place),
                 "tenant_id": record.tenant_id,
                 "event": record.event.value,
                 "subject": record.subject,
                 "facts": Jsonb(record.facts),
             },
         )
-        for record in records
+        for place, record in enumerate(records)
     ]
 
 

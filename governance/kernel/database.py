@@ -147,7 +147,9 @@ def engine_options(*, statement_timeout_ms: int = BACKGROUND_STATEMENT_MS) -> di
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
-            "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms} -c timezone=UTC",
+            "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
+            # A client that stops inside a transaction holds its locks no longer than this.
+            " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC -c datestyle=ISO",
         },
     }
 

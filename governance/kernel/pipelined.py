@@ -68,6 +68,21 @@ def execute_raw(session: Session, statement: LiteralString, values: Mapping[str,
         return cursor.fetchall() if cursor.description else []
 
 
+def copy_rows(session: Session, query: LiteralString, values: Mapping[str, Any]) -> Iterator[bytes]:
+    """The rows of a query in COPY's text format, one at a time, without their line ends.
+
+    For passes over a whole table: no value is parsed here. Read to the end before another statement is sent. Raises
+    what `session.execute` would.
+    """
+    session.flush()
+    connection = session.connection()
+    with _translate_driver_errors(connection):
+        cursor = _driver(connection).cursor()
+        with cursor.copy(f"COPY ({query}) TO STDOUT", values) as rows:
+            for row in rows:
+                yield bytes(row[:-1])
+
+
 def commit_pipelined(session: Session, *inserts: PipelinedStatement) -> None:
     """Send these INSERTs, none of which reads another's rows, together with COMMIT: one round trip for all.
 

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from admin.app import create_app
+from admin.bootstrap import settings_of
 from admin.features.commands import COMMAND_MODULES
 from admin.migrations.apply import migrate_url
 from admin.operations import keycloak_distribution, ports
@@ -43,6 +44,7 @@ from billing.runs.queries import RunFacts, runs
 from billing.runs.tables import AllocationRun
 from governance import former_names
 from governance.actors import Actor, ActorKind
+from governance.audit.seal import seal
 from governance.audit.tables import AuditEvent, AuditSeal
 from governance.audit.writer import AuditOutcome
 from governance.commands import collect_commands
@@ -354,6 +356,23 @@ def test_every_stored_name_has_a_label_in_both_languages(upgraded: Upgraded, ses
 def assert_label_in_both_languages(name: Permission | Event | Role) -> None:
     assert label(name, "ja")
     assert label(name, "en")
+
+
+def test_the_audit_log_is_sealed_on_with_a_key(upgraded: Upgraded, app: Flask, session: Session, moyai: Moyai) -> None:
+    """The worker's first round: a keyed chain begins in every stream; what was sealed before stays as it was."""
+    session.rollback()
+    sealed = seal(settings_of(app).audit_files)
+
+    code, report, _ = moyai("audit", "verify")
+
+    assert (code, report["findings"], report["unsealed"]) == (0, [], 0)
+    assert len(sealed.tips) == len(upgraded.recorded["audit"]["heads"])
+    unkeyed = select(AuditSeal.tenant_id, AuditSeal.sequence, AuditSeal.chain_hash).where(AuditSeal.form == 1)
+    heads = {
+        str(stream): {"sequence": sequence, "chain_hash": chain_hash}
+        for stream, sequence, chain_hash in session.execute(unkeyed.order_by(AuditSeal.sequence))
+    }
+    assert heads == upgraded.recorded["audit"]["heads"]
 
 
 # -- Keycloak

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from flask import current_app
 from pydantic import Field
 
-from admin.interface.api_requests import IdParam, PageQuery
+from admin.bootstrap import settings_of
+from admin.interface.api_requests import IdParam, PageQuery, Query
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.queries import cli_query
 from governance.audit import queries
+from governance.audit.findings import AuditVerificationReport
 from governance.audit.queries import AuditEventFacts
-from governance.audit.seal import AuditVerificationReport, verify
+from governance.audit.verification import verify
 from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.database import db
@@ -46,7 +49,14 @@ def list_audit_events(query: AuditQuery, part: PageRequest) -> KeysetPage[AuditE
     )
 
 
+class VerificationQuery(Query):
+    """A head that was kept elsewhere (`stream:number:hash`), which must still be a link of its chain."""
+
+    expect: Annotated[str, Field(max_length=200), Input("控えた末尾", "Head kept elsewhere")] | None = None
+
+
 @routes.query("/audit-verification", Permission.AUDIT_VERIFY)
-def get_audit_verification() -> AuditVerificationReport:
-    """Recompute every chain of the record that this asker may see."""
-    return verify(db.session())
+def get_audit_verification(query: VerificationQuery) -> AuditVerificationReport:
+    """Recompute every chain of the record that this asker may see, and compare it with its tips."""
+    expected = [] if query.expect is None else [query.expect]
+    return verify(db.session(), settings_of(current_app).audit_files, expected)

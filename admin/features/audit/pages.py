@@ -13,9 +13,10 @@ from admin.interface.downloads import table_response
 from admin.interface.forms import Form
 from admin.interface.labels import actor_label, event_label, label_of, permission_label
 from admin.interface.lists import query_date, query_enum, query_uuid
-from admin.interface.pages import render_page, session
+from admin.interface.pages import render_page, session, settings
 from admin.interface.paging import next_cursor, query_part
 from governance.audit.queries import AuditEventFacts, EventFilters, events, events_page
+from governance.audit.verification import verify
 from governance.audit.writer import AuditOutcome
 from governance.events import Event
 from governance.kernel.clock import JST
@@ -50,6 +51,19 @@ def audit() -> tuple[str, int]:
         outcomes=list(AuditOutcome),
         query=request.args,
         filter=chosen,
+    )
+
+
+@pages.get("/audit/verification")
+@requires(Permission.AUDIT_VERIFY)
+def verification() -> tuple[str, int]:
+    """Everything recomputed now: what was found, and the head of every stream to note down."""
+    report = verify(session(), settings().audit_files)
+    streams = [finding.stream for finding in report.findings if finding.stream is not None]
+    return render_page(
+        "audit/verification",
+        report=report,
+        tenants=names_of_tenants(session(), [*streams, *(head.stream for head in report.heads)]),
     )
 
 

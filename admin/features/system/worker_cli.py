@@ -13,6 +13,8 @@ from admin.interface.permitted import PermittedCommand
 from admin.operations.mail.outbox import MailOutbox
 from admin.operations.mail.server import LocalMailServer, local_mail_port
 from admin.operations.settings import Settings
+from admin.operations.tip_senders import tip_sender
+from admin.workflows.audit_sealing import AuditSealer
 from admin.workflows.job_handlers import handlers, onboarding_runner, periodic_tasks
 from admin.workflows.jobs import JobWorker, Queue
 from governance.permissions import Permission
@@ -38,6 +40,7 @@ def worker() -> None:
             Queue(settings.app_url),
             handlers=handlers(keycloak),
             run_onboarding=onboarding_runner(keycloak),
+            seal_audit_log=AuditSealer(settings.audit_files, tip_sender(settings)),
             periodic_tasks=periodic_tasks(keycloak),
         ).run()
     finally:

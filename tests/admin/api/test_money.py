@@ -132,7 +132,11 @@ def test_the_audit_log_names_who_used_the_api(callers: Callers, three: Factory) 
     (event,) = events["items"]
     assert finance.actor is not None
     assert (event["actor"], event["request_id"]) == (finance.actor.id, made.headers["X-Request-Id"])
-    assert auditor.get("/audit-verification").json["intact"] is True  # type: ignore[index]
+    verified = auditor.get("/audit-verification").json
+    assert (verified["intact"], verified["findings"]) == (True, [])  # type: ignore[index]
+    expected = auditor.get(f"/audit-verification?expect={three.ids['431001']}:9:{'0' * 64}").json
+    assert [finding["kind"] for finding in expected["findings"]] == ["stream_missing"]  # type: ignore[index]
+    assert auditor.get("/audit-verification?expect=x").status_code == 422
     municipality = callers(Role.TENANT_AUDITOR, of=three.ids["431001"])
     tenants = {event["tenant_id"] for event in municipality.get("/audit-events?limit=200").json["items"]}  # type: ignore[index]
     assert tenants == {str(three.ids["431001"])}

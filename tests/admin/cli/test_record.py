@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from admin.operations.mail.outbox import MailOutbox
+from admin.operations.settings import Settings
 from governance import approvals
 from governance.approvals.states import Decision
 from governance.audit import queries
+from governance.audit.files import AuditFiles
+from governance.audit.seal import seal
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
@@ -48,14 +51,65 @@ def test_the_audit_log_is_read_on_after_a_cursor(moyai: Moyai, factory: Factory)
     assert "--after" in moyai.text("audit", "list", "--limit", "1")[2]
 
 
-def test_an_intact_chain_names_no_break(moyai: Moyai, factory: Factory) -> None:
-    factory.kumamoto_city()
+@pytest.fixture
+def audit_files(tmp_path: Path) -> AuditFiles:
+    """Those of the command line's home."""
+    return Settings.from_environment({"MOYAI_HOME": str(tmp_path / "home")}).audit_files
+
+
+def test_an_intact_log_has_heads_and_no_finding(
+    moyai: Moyai, actors: Actors, factory: Factory, audit_files: AuditFiles
+) -> None:
+    city = factory.kumamoto_city()
+    seal(audit_files)
 
     code, answer, _ = moyai("audit", "verify")
+    heads = [head["text"] for head in answer["heads"]]
 
     assert code == 0
-    assert answer["intact"] is True
-    assert set(answer) == {"intact", "records", "unsealed"}
+    assert (answer["intact"], answer["unsealed"], answer["findings_total"], answer["findings"]) == (True, 0, 0, [])
+    assert {head["stream"] for head in answer["heads"]} == {str(city), str(actors.operator_tenant)}
+    assert moyai("audit", "verify", "--expect", heads[0], "--expect", heads[1])[0] == 0
+    assert "改変はありません" in moyai.text("audit", "verify")[1]
+
+
+def test_a_head_that_is_not_there_is_named_and_one_that_is_none_refused(
+    moyai: Moyai, actors: Actors, audit_files: AuditFiles
+) -> None:
+    seal(audit_files)
+    stream = actors.operator_tenant
+
+    code, answer, _ = moyai("audit", "verify", "--expect", f"{stream}:7:{'0' * 64}")
+
+    assert (code, answer["intact"], answer["findings_total"]) == (1, False, 1)
+    assert answer["findings"] == [{"kind": "stream_cut", "stream": str(stream), "sequence": 3, "last_sequence": 7}]
+    line = moyai.text("audit", "verify", "--expect", f"{stream}:7:{'0' * 64}")[1].splitlines()[0]
+    assert line == f"stream_cut\t{stream} #3–7\t末尾の記録が切り取られている / the end of the stream was cut off"
+    assert moyai.refusal("audit", "verify", "--expect", "x") == (2, "audit.invalid_head", "--expect")
+
+
+def test_lost_tips_are_a_finding_until_they_are_made_anew_which_is_recorded(
+    moyai: Moyai, actors: Actors, audit_files: AuditFiles
+) -> None:
+    seal(audit_files)
+    audit_files.tips_file.unlink()
+    code, answer, _ = moyai("audit", "verify")
+    assert (code, answer["findings"]) == (1, [{"kind": "tips_missing"}])
+
+    code, answer, _ = moyai("audit", "reset-tips", "--reason", "ディスクの交換")
+
+    assert (code, answer) == (0, {"streams": 1, "findings": ["tips_missing"], "findings_total": 1})
+    assert moyai("audit", "verify")[0] == 0
+    with tenant_scope(OPERATOR):
+        (event,) = queries.events(db.session(), event="audit.tips_reset")
+    assert event.facts == {"reason": "ディスクの交換", "findings": ["tips_missing"], "findings_total": 1}
+
+
+def test_tips_are_not_made_without_the_key(moyai: Moyai, actors: Actors, audit_files: AuditFiles) -> None:
+    assert moyai.refusal("audit", "reset-tips", "--reason", "x") == (1, "audit.no_key", None)
+    audit_files.key_file.parent.mkdir(parents=True)
+    audit_files.key_file.write_text("no key")
+    assert moyai.refusal("audit", "reset-tips", "--reason", "x") == (1, "audit.no_key", None)
 
 
 @pytest.mark.parametrize("decided", [False, True])

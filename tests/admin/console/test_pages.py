@@ -9,8 +9,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from admin.bootstrap import settings_of
 from admin.core.guard import permission_of
 from admin.features import blueprints
+from governance.audit.seal import seal
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Permission, Role, permissions_of
 from tests.admin.console.conftest import ConsoleSample
@@ -198,3 +200,19 @@ def _all_rows() -> dict[str, int | str]:
                 text(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} AS t")
             ).scalar_one()
         return found
+
+
+def test_the_verification_names_each_finding_and_every_head(
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit]
+) -> None:
+    visit = visit_as(Role.OPERATOR_AUDITOR)
+    seal(settings_of(web).audit_files)
+    intact = visit.get("/audit/verification").text
+    settings_of(web).audit_files.tips_file.unlink()
+    tampered = visit.get("/audit/verification").text
+
+    assert "改変はありません" in intact
+    assert f"{sample.tenant_id}:" in intact
+    assert "末尾の控えのファイルがない" in tampered
+    assert "改変はありません" not in tampered
+    assert "/audit/verification" in visit.get("/audit").text

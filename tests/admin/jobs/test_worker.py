@@ -21,7 +21,8 @@ from admin.operations import ports
 from admin.operations.readiness import wait_until
 from admin.workflows.jobs import JobWorker, Queue
 from governance import outbox
-from governance.audit.seal import verify
+from governance.audit.files import AuditFiles
+from governance.audit.verification import verify
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
@@ -66,7 +67,13 @@ def queue(postgresql: servers.PostgreSQL, database_name: str) -> Iterator[Queue]
 
 @pytest.fixture
 def worker(database: Flask, queue: Queue, recording: RecordingHandlers) -> JobWorker:
-    return JobWorker(database, queue, handlers={"note": recording.note}, run_onboarding=lambda one: None)
+    return JobWorker(
+        database,
+        queue,
+        handlers={"note": recording.note},
+        run_onboarding=lambda one: None,
+        seal_audit_log=lambda: None,
+    )
 
 
 def _leave(operator_tenant: UUID, number: int, **more: bool) -> UUID:
@@ -183,9 +190,9 @@ def process(
 
 
 def test_the_process_seals_the_audit_log_and_stops_on_sigterm(
-    process: subprocess.Popen[bytes], database: Flask
+    process: subprocess.Popen[bytes], database: Flask, tmp_path: Path
 ) -> None:
-    assert wait_until(_is_sealed, seconds=60)
+    assert wait_until(lambda: _is_sealed(tmp_path), seconds=60)
 
     process.send_signal(signal.SIGTERM)
 
@@ -199,8 +206,9 @@ def test_the_process_outlives_a_database_that_cuts_its_connections(
     postgresql: servers.PostgreSQL,
     database_name: str,
     operator_tenant: UUID,
+    tmp_path: Path,
 ) -> None:
-    assert wait_until(_is_sealed, seconds=60)
+    assert wait_until(lambda: _is_sealed(tmp_path), seconds=60)
     with psycopg.connect(servers.libpq(postgresql.superuser_url), autocommit=True) as administrator:
         administrator.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
@@ -217,7 +225,8 @@ def test_the_process_outlives_a_database_that_cuts_its_connections(
     assert process.poll() is None
 
 
-def _is_sealed() -> bool:
+def _is_sealed(home: Path) -> bool:
+    files = AuditFiles(home / "keys" / "audit.key", home / "audit" / "tips.json")
     with tenant_scope(OPERATOR):
-        found = verify(db.session())
-        return found.records > 0 and found.unsealed == 0
+        found = verify(db.session(), files)
+        return found.intact and found.records > 0 and found.unsealed == 0
