@@ -58,7 +58,7 @@ def test_who_is_disabled_is_asked_to_sign_in_at_the_next_click(browser: Browser,
         security.see("八代市")
         row = security.page.get_by_role("row", name=re.compile(re.escape(disabled.username)))
         security.press(row.get_by_role("link", name=re.compile("停止する")))
-        security.see("利用を停止しますか")
+        security.see("利用者を停止する")
         security.page.get_by_label("理由").fill("異動のため")
         security.press(security.main_button())
         expect(security.page.get_by_role("main")).to_contain_text("停止")

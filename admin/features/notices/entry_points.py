@@ -33,7 +33,7 @@ def _run(session: Session, given: Mapping[str, Any], language: Language) -> Form
 ENTRY_POINTS: Final = (
     EntryPoint(
         issue_notices,
-        Label("通知書を発行する", "Issue the notices"),
+        Label("納入通知書を発行する", "Issue the notices"),
         Label("発行する", "Issue"),
         api=api("POST /allocation-runs/<run>/notices", run="run_id"),
         cli=cli("notice issue", "run_id"),
