@@ -124,8 +124,10 @@ def _filled() -> Iterator[tuple[servers.PostgreSQL, Path, UUID]]:
                     report = verify(db.session())
                 db.session.remove()
                 db.engine.dispose()
-            if not report.balanced or report.entries * 2 != LINES:
-                raise AssertionError(f"the books are not right: {report}")
+            # The runs are there for their shares, which the page reads; the lines are of other entries.
+            wrong = [each for each in report.imbalances if each.kind != "run"]
+            if wrong or report.entries * 2 != LINES:
+                raise AssertionError(f"the books are not right: {report.entries} entries, {wrong[:5]}")
             yield postgresql, folder, operator_id
         finally:
             postgresql.stop()
