@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
-from statistics import median
 from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -179,7 +178,7 @@ def test_with_postgresql_frozen_every_request_is_answered_and_health_does_not_wa
     assert max(waited) < NO_ANSWER_SECONDS
     assert {status for _, status in seen} <= ({503} if whole else {200, 503})
     if whole:
-        assert median(health) < median(waited) / 10
+        assert max(health) < max(waited) / 2
     assert web_server.health("/readyz")[1].json() == {
         "ready": True,
         "postgresql": True,
