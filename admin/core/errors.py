@@ -68,7 +68,7 @@ POSTGRESQL_UNAVAILABLE = message(
     hint_ja="moyai status で確かめてください。送信の途中だった場合は、保存されたかどうかを先に確かめてください。",
     hint_en="Check with `moyai status`. If you were sending something, see first whether it was saved.",
 )
-"""For operators. Others are not told which servers there are."""
+"""For operators. Others learn of no server."""
 
 SERVICE_UNAVAILABLE = message(
     "service.unavailable",

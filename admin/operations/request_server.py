@@ -212,7 +212,7 @@ def _call(application: WsgiApplication, environ: Environ) -> tuple[int, list[tup
 def _headers(scope: Scope) -> dict[str, str]:
     """The headers of the request by their names in lower case. What came twice is joined (RFC 9110, 5.3).
 
-    A name with an underscore is left out: in WSGI it could not be told from the one with a hyphen, and a proxy
+    A name with an underscore is left out: WSGI gives it the same key as the one with a hyphen, and a proxy
     replaces only that one.
     """
     found: dict[str, str] = {}

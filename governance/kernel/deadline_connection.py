@@ -133,7 +133,7 @@ class DeadlineConnection(psycopg.Connection[Row]):
 
 
 def _noting_an_answer(gen: PQGen[RV], breaker: CircuitBreaker) -> PQGen[RV]:
-    """The same waits; the breaker is told as soon as the server has sent something."""
+    """The same waits; the breaker closes as soon as the server has sent something."""
     try:
         wanted = next(gen)
         while True:
