@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import psutil
+
 from admin.operations import keycloak_distribution, ports
 from admin.operations.keycloak import EmbeddedKeycloak
 from admin.operations.postgresql import APP, KEYCLOAK, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL, client_program
@@ -68,8 +70,10 @@ class PostgreSQL:
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """Kill it without warning, as a crash would."""
+        """Kill it without warning, as a crash would. Its backends end by themselves then; they are gone on return."""
+        backends = psutil.Process(self._process.pid).children() if self._process.poll() is None else []
         self._end(signal.SIGKILL)
+        psutil.wait_procs(backends, timeout=30)
 
     def start_again(self) -> None:
         """Start it on the same folder and port after `stop` or `kill`."""
