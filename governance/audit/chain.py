@@ -1,6 +1,6 @@
 """How an event and a link of the chain are hashed, in both forms. Pure: bytes in, hexadecimal text in ASCII out.
 
-Form 1 (version 0.1 and 0.2) is SHA-256 without a key: whoever may write the table can compute it. Form 2 is
+Form 1 (version 0.1) is SHA-256 without a key: whoever may write the table can compute it. Form 2 is
 HMAC-SHA-256 with a key that is not in the database. Rows are hashed as PostgreSQL's COPY prints them: text format, the
 columns in the order of SELECT_SEAL and EVENT_COLUMNS, instants as ISO 8601 in UTC (the session's settings say so).
 """
@@ -41,6 +41,9 @@ SELECT_SEAL: Final = (
     " link.sealed_at"
 )
 """The columns of `audit_seal AS link`, inside COPY. What form 2 hashes of a link is its row after the first one."""
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 _ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPES: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
@@ -117,8 +120,8 @@ def facts_of(event_row: bytes) -> dict[str, Any]:
 
 
 def time_in_id(event_id: UUID) -> datetime:
-    """The time in a UUIDv7, in milliseconds."""
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=event_id.int >> 80)
+    """The time in a UUIDv7, in milliseconds; of an id that is none, at most the last time of the calendar."""
+    return _EPOCH + min(timedelta(milliseconds=event_id.int >> 80), _LAST - _EPOCH)
 
 
 def first_id_at(instant: datetime) -> UUID:

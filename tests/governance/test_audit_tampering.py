@@ -253,7 +253,8 @@ def point_at_another_event(sealed: Sealed) -> None:
 
 TAMPERINGS: Final = [
     # The events.
-    edit("id", "gen_random_uuid()", Kind.EVENT_MISSING),
+    edit("id", "'00000000-0000-4000-8000-000000000000'", Kind.EVENT_MISSING),
+    edit("id", "'ffffffff-ffff-4fff-bfff-ffffffffffff'", Kind.EVENT_MISSING),
     edit("tenant_id", "%(city)s", Kind.EVENT_MISSING),
     edit("recorded_at", "recorded_at - interval '1 microsecond'"),
     edit("actor", "'cli:nobody'"),
