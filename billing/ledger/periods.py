@@ -7,6 +7,7 @@ corrects.
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from governance.kernel.errors import Conflict, Invalid, message
@@ -66,6 +67,7 @@ def accepts(state: PeriodState, kind: EntryKind) -> bool:
     return state is PeriodState.OPEN or (state is PeriodState.CLOSING and kind in ACCEPTED_WHILE_CLOSING)
 
 
+@lru_cache(maxsize=64)
 def year_of(happened_on: date, fiscal_year: int | None) -> int:
     """The fiscal year an entry belongs to: its date's, or the year before in the closing period (出納整理期間).
 

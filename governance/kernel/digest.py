@@ -22,5 +22,5 @@ def _refuse(value: object) -> Any:
 
 
 _ENCODER: Final = json.JSONEncoder(
-    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_refuse
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False, default=_refuse
 )
