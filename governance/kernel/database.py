@@ -140,6 +140,8 @@ def engine_options(*, statement_timeout_ms: int = BACKGROUND_STATEMENT_MS) -> di
         "pool_size": 10,
         "max_overflow": 10,
         "pool_timeout": 1,
+        # Looked up in the catalogue by every new engine otherwise; no column has the type.
+        "use_native_hstore": False,
         "connect_args": {
             "connect_timeout": int(CONNECT_SECONDS),
             # What vanished without a word is closed by our own kernel: idle after 45 s, waiting for an answer after 10.
