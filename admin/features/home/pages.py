@@ -38,6 +38,7 @@ def overview() -> tuple[str, int]:
 def _operator_overview() -> tuple[str, int]:
     by_state = count_by_state(session())
     in_cohorts = count_by_cohort(session())
+    all_cohorts = cohorts(session())
     runs = run_summaries(session(), limit=50)
     posted = next((run for run in runs if run.state is RunState.POSTED), None)
     year = posted.fiscal_year if posted else current_fiscal_year()
@@ -51,12 +52,12 @@ def _operator_overview() -> tuple[str, int]:
         members=by_state.get(TenantState.ACTIVE, 0),
         cohorts=[
             (cohort, in_cohorts.get(cohort.id, {}), sum(in_cohorts.get(cohort.id, {}).values()))
-            for cohort in reversed(cohorts(session()))
+            for cohort in reversed(all_cohorts)
         ],
         next_cohort=next(
             (
                 cohort
-                for cohort in cohorts(session())
+                for cohort in all_cohorts
                 if in_cohorts.get(cohort.id, {}).get(TenantState.AGREED) and may(Permission.COHORT_APPLY)
             ),
             None,
