@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import psycopg
@@ -20,15 +21,16 @@ from xdist.scheduler import LoadScopeScheduling
 
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.migrations.apply import migrate_url
+from governance.kernel import database as database_module
 from governance.kernel.database import OPERATOR, connect, db, tenant_scope
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tests import chromium, servers
 from tests.actors import Actors, seed_operator
 from tests.factories import Factory
+from tests.kept_connections import KEPT_DATABASE, KeptConnection
 from tests.tenancy.keycloak.installation import Installation
 
 _TEMPLATE = "moyai_template"
-KEPT_DATABASE = "moyai_test"
 _numbers = count(1)
 
 _SERVER_GROUPS = {
@@ -75,12 +77,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Grouped
     return GroupedScheduling(config, log)
 
 
-_MARKED_BY_FIXTURE = {"keycloak_server": "keycloak", "browser": "browser"}
+_MARKED_BY_FIXTURE = {
+    "keycloak_server": "keycloak",
+    "browser": "browser",
+    # Servers of the test's own, started and stopped again.
+    "own_postgresql": "slow",
+    "prepared": "slow",
+    "supervised": "slow",
+    "web_server": "slow",
+}
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m picks by these marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks for Keycloak or a browser, and begin with what takes longest, so that no worker waits at last."""
+    """Mark what asks for Keycloak, a browser or servers of its own, and begin with what takes longest."""
     for item in items:
         for fixture, mark in _MARKED_BY_FIXTURE.items():
             if fixture in getattr(item, "fixturenames", ()):
@@ -102,6 +112,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if left_out:
         terminalreporter.section("browser", red=True)
         terminalreporter.line(f"{chromium.MISSING}: {len(left_out)} tests", red=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_connections() -> Iterator[None]:
+    """The engines of this process share the connections to the kept database, one after the other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database_module._DRIVER_MODULE, "connect", KeptConnection.connect)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -184,11 +202,25 @@ def database_name(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture(scope="session")
+def kept_application(postgresql: servers.PostgreSQL) -> Flask:
+    """An application on the kept database, whose engine lasts."""
+    app = Flask("moyai-test")
+    connect(app, postgresql.app_url(KEPT_DATABASE))
+    return app
+
+
 @pytest.fixture
-def database(postgresql: servers.PostgreSQL, database_name: str) -> Iterator[Flask]:
+def database(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL, database_name: str) -> Iterator[Flask]:
     """An application context on the fresh database, as the application's role. No scope is set: it sees no rows."""
-    with on_database(postgresql.app_url(database_name)) as app:
-        yield app
+    if database_name != KEPT_DATABASE:
+        with on_database(postgresql.app_url(database_name)) as app:
+            yield app
+        return
+    kept: Flask = request.getfixturevalue("kept_application")
+    with kept.app_context():
+        yield kept
+        db.session.remove()
 
 
 @contextmanager
@@ -202,16 +234,29 @@ def on_database(url: str) -> Iterator[Flask]:
         db.engine.dispose()
 
 
-@pytest.fixture
-def operator_tenant(database: Flask) -> UUID:
-    """The prefecture (熊本県, 430005) as the operator."""
-    return seed_operator()
+@pytest.fixture(scope="session")
+def kept_actors(postgresql: servers.PostgreSQL, kept_database: KeptDatabase) -> tuple[Actors, Contents]:
+    """The operator with its people, and the rows it consists of: registered once a session."""
+    kept_database.empty()
+    with on_database(postgresql.app_url(KEPT_DATABASE)):
+        return Actors(seed_operator()), kept_database.contents()
 
 
 @pytest.fixture
-def actors(operator_tenant: UUID) -> Actors:
-    """People of the operator, one for each role, and makers of people of a municipality."""
-    return Actors(operator_tenant)
+def actors(request: pytest.FixtureRequest, database: Flask, database_name: str) -> Actors:
+    """The operator (熊本県, 430005): its people, one for each role, and makers of people of a municipality."""
+    if database_name != KEPT_DATABASE:
+        return Actors(seed_operator())
+    kept: KeptDatabase = request.getfixturevalue("kept_database")
+    actors, contents = request.getfixturevalue("kept_actors")
+    kept.restore(contents)
+    return cast(Actors, actors)
+
+
+@pytest.fixture
+def operator_tenant(actors: Actors) -> UUID:
+    """The prefecture as the operator."""
+    return actors.operator_tenant
 
 
 @pytest.fixture
@@ -244,12 +289,10 @@ class KeptDatabase:
     def __init__(self, server: servers.PostgreSQL) -> None:
         self._server = server
         self._superuser = self._connected()
-        self._tables = [name for (name,) in self._superuser.execute(_TABLES).fetchall()]
-        self._emptying = ";".join([_TERMINATE_OTHERS, _RESTART, *(f'DELETE FROM "{table}"' for table in self._tables)])
         self._seeds = self.contents()
 
     def empty(self) -> None:
-        """Cut off whoever is still connected, and leave the seeds alone."""
+        """Cut off whoever is still at work, and leave the seeds alone."""
         self.restore(self._seeds)
 
     def contents(self) -> Contents:
@@ -258,17 +301,19 @@ class KeptDatabase:
         return Contents({table: rows for table in self._tables if (rows := self._rows(table))}, dict(sequences))
 
     def restore(self, contents: Contents) -> None:
-        """Cut off whoever is still connected, and leave exactly what `contents` found here before."""
+        """Cut off whoever is still at work, and leave exactly what `contents` found here before."""
         try:
-            self._superuser.execute(self._emptying)
+            self._superuser.execute(_EMPTY)
         except psycopg.OperationalError:
             # The test before killed the server, on purpose.
             self._superuser = self._connected()
-            self._superuser.execute(self._emptying)
+            self._superuser.execute(_EMPTY)
         with self._superuser.cursor() as cursor:
             for table, rows in contents.rows.items():
                 with cursor.copy(f'COPY "{table}" FROM STDIN') as copy:
                     copy.write(rows)
+            if "audit_event" in contents.rows:
+                cursor.execute(_AS_OF_NOW)
             for sequence, value in contents.sequences.items():
                 cursor.execute("SELECT setval(format('%%I', %s::text)::regclass, %s)", (sequence, value))
 
@@ -277,6 +322,8 @@ class KeptDatabase:
             servers.libpq(self._server.superuser_url), dbname=KEPT_DATABASE, autocommit=True, prepare_threshold=None
         )
         superuser.execute("SET session_replication_role = replica")
+        self._tables = [name for (name,) in superuser.execute(_TABLES).fetchall()]
+        superuser.execute(_create_empty(self._tables))
         return superuser
 
     def _rows(self, table: str) -> bytes:
@@ -285,12 +332,37 @@ class KeptDatabase:
 
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-_RESTART = "SELECT setval(format('%I', sequencename)::regclass, 1, false) FROM pg_sequences WHERE schemaname = 'public'"
+_AS_OF_NOW = """
+    UPDATE audit_event SET recorded_at = recorded_at + shift.by, id = (
+        lpad(to_hex((extract(epoch FROM recorded_at + shift.by) * 1000)::bigint), 12, '0')
+        || right(replace(id::text, '-', ''), 20)
+    )::uuid
+    FROM (SELECT date_trunc('milliseconds', now() - max(recorded_at)) AS by FROM audit_event) AS shift
+"""
+"""An event that waits for its seal for minutes is a finding of the verification."""
+
+_EMPTY = "SELECT pg_temp.empty()"
 _SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL"
-_TERMINATE_OTHERS = (
-    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-)
+
+
+def _create_empty(tables: list[str]) -> str:
+    """A function of the connection, because PostgreSQL keeps the plans of its statements.
+
+    It ends whoever is in a transaction or holds a lock. What is idle stays: it waits in the pool of an application.
+    """
+    deletions = "\n".join(f'IF EXISTS (SELECT FROM "{table}") THEN DELETE FROM "{table}"; END IF;' for table in tables)
+    return f"""
+        CREATE FUNCTION pg_temp.empty() RETURNS void LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM pg_terminate_backend(a.pid, 5000) FROM pg_stat_activity AS a
+            WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
+                AND (a.state <> 'idle'
+                    OR EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid AND l.locktype = 'advisory'));
+            PERFORM setval(format('%I', sequencename)::regclass, 1, false)
+            FROM pg_sequences WHERE schemaname = 'public';
+            {deletions}
+        END $$
+    """
 
 
 def _create_database(server: servers.PostgreSQL, name: str, *, template: str) -> None:

@@ -9,14 +9,16 @@ import pytest
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 
+from admin import bootstrap
 from admin.app import create_app
 from admin.operations.settings import Settings
 from governance.actors import Actor
 from governance.kernel.database import db
 from tests.admin.issuer import Issuer
 from tests.admin.visitors import Visit, visit
-from tests.conftest import KEPT_DATABASE, KeptDatabase
+from tests.conftest import KeptDatabase
 from tests.factories import Visitors
+from tests.kept_connections import KEPT_DATABASE
 from tests.servers import PostgreSQL
 
 PUBLIC_URL = "https://moyai.example.jp"
@@ -89,7 +91,10 @@ def kept_app(make_kept_app: Callable[[], Flask]) -> Flask:
 
 @pytest.fixture
 def kept_web(kept_app: Flask, database: Flask) -> Iterator[Flask]:
-    """That application, on an emptied database."""
+    """That application, on an emptied database and without the audit files of the test before."""
+    files = bootstrap.settings_of(kept_app).audit_files
+    files.key_file.unlink(missing_ok=True)
+    files.tips_file.unlink(missing_ok=True)
     yield kept_app
     close_connections(kept_app)
 

@@ -322,6 +322,7 @@ def test_what_a_browser_refused_to_load_is_logged_without_its_query(
     assert SECRET not in logged
 
 
+@pytest.mark.slow
 def test_a_lost_database_is_a_503_after_one_attempt_of_three_seconds_at_most_and_comes_back(
     postgresql: PostgreSQL, web: Flask, operator_tenant: UUID, visitors: Visitors, signed_in: SignIn
 ) -> None:

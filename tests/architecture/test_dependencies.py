@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import lru_cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def _declared(*groups: str) -> set[str]:
     return {_normal(re.split(r"[\[<>=~!; ]", line, maxsplit=1)[0]) for line in lines}
 
 
+@lru_cache
 def _imports(*folders: str) -> dict[str, str]:
     """Top-level modules of others that the tracked Python below the folders imports, each with one place."""
     listed = subprocess.run(["git", "ls-files", *folders], cwd=ROOT, capture_output=True, text=True, check=True).stdout

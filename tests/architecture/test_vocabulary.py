@@ -202,6 +202,7 @@ def _tracked() -> list[str]:
     return [line for line in found if (ROOT / line).is_file()]
 
 
+@pytest.mark.slow
 def test_no_retired_word_is_in_the_code_or_the_docs() -> None:
     found = (one for path in _tracked() for one in names_in_file(path, (ROOT / path).read_text(encoding="utf-8")))
     assert retired_in(found) == []

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import pytest
 
 from governance.kernel import clock
 from tests.actors import Actors
+from tests.conftest import Contents, KeptDatabase, on_database
 from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory
+from tests.kept_connections import KEPT_DATABASE
+from tests.servers import PostgreSQL
 
 
 @pytest.fixture
@@ -18,10 +22,24 @@ def factory(actors: Actors) -> Iterator[Factory]:
         yield Factory(actors)
 
 
+@pytest.fixture(scope="session")
+def kept_thirteen(
+    postgresql: PostgreSQL, kept_database: KeptDatabase, kept_actors: tuple[Actors, Contents]
+) -> tuple[Factory, Contents]:
+    """Thirteen members, the rule of the example adopted, 24,000,000 yen to share: made once a session."""
+    actors, operator = kept_actors
+    kept_database.restore(operator)
+    factory = Factory(actors)
+    with on_database(postgresql.app_url(KEPT_DATABASE)), clock.at(IN_FISCAL_YEAR_2025):
+        factory.add_members(THIRTEEN)
+        factory.adopt(factory.draft())
+        factory.record(24_000_000)
+        return factory, kept_database.contents()
+
+
 @pytest.fixture
-def thirteen(factory: Factory) -> Factory:
+def thirteen(factory: Factory, kept_database: KeptDatabase, kept_thirteen: tuple[Factory, Contents]) -> Factory:
     """Thirteen members, the rule of the example adopted, 24,000,000 yen to share."""
-    factory.add_members(THIRTEEN)
-    factory.adopt(factory.draft())
-    factory.record(24_000_000)
-    return factory
+    made, contents = kept_thirteen
+    kept_database.restore(contents)
+    return deepcopy(made)

@@ -77,6 +77,7 @@ def test_no_body_asks_for_what_the_address_says(described: dict[str, Any]) -> No
                 assert "tenant_id" not in body["properties"], path
 
 
+@pytest.mark.slow
 def test_the_command_line_prints_what_is_served(web: Flask, settings: Settings) -> None:
     printed = CliRunner().invoke(openapi, ["--json"])
     served = web.test_client().get(f"{PREFIX}/openapi.json", base_url=settings.public_url)

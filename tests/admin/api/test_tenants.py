@@ -6,6 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 import psycopg
+import pytest
 from sqlalchemy import func, select
 
 from governance.audit.tables import AuditEvent
@@ -166,6 +167,7 @@ def test_what_is_absent_and_what_is_another_tenant_s_answer_alike(
         assert owner.get(f"/tenants/{own}/{path}").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_request_that_meets_a_lock_is_answered_with_retry_after(
     callers: Callers, municipalities: tuple[UUID, UUID], postgresql: PostgreSQL, database_name: str
 ) -> None:

@@ -34,8 +34,9 @@ from tests.admin.cli.command_line import Moyai
 from tests.admin.empty_keycloak import EmptyKeycloak
 from tests.admin.issuer import Issuer
 from tests.admin.visitors import Visit
-from tests.conftest import KEPT_DATABASE, Contents, KeptDatabase, on_database
+from tests.conftest import Contents, KeptDatabase, on_database
 from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory, Visitors
+from tests.kept_connections import KEPT_DATABASE
 from tests.servers import PostgreSQL
 
 MEMBERS: Final = {code: THIRTEEN[code] for code in ("431001", "432024", "434434")}

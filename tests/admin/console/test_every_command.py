@@ -29,6 +29,7 @@ from tests.admin.api.conftest import Caller
 from tests.admin.cli.command_line import Moyai
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
+from tests.slow import slow_except
 
 FOLDER: Final = Path(features.__file__).parent
 CAPTURED: Final = message("test.captured", ja="記録した", en="Captured.")
@@ -43,7 +44,11 @@ def entry_points() -> list[EntryPoint]:
 
 
 ENTRY_POINTS: Final = entry_points()
-BY_NAME: Final = pytest.mark.parametrize("entry_point", ENTRY_POINTS, ids=[one.handler.name for one in ENTRY_POINTS])
+BY_NAME: Final = pytest.mark.parametrize(
+    "entry_point",
+    slow_except({"record_cost", "register_tenant"}, ENTRY_POINTS, by=lambda one: one.handler.name),
+    ids=[one.handler.name for one in ENTRY_POINTS],
+)
 
 
 @pytest.fixture

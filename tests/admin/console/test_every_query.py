@@ -18,6 +18,7 @@ from tests.admin.api.conftest import Caller
 from tests.admin.cli.command_line import Moyai
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.empty_keycloak import EmptyKeycloak
+from tests.slow import slow_except
 
 WITHOUT_COMMAND: Final = {
     "list_tenant_onboardings": "`onboarding list CODE` asks the list of all with its filter",
@@ -55,7 +56,11 @@ def queries() -> list[DeclaredQuery]:
 
 
 QUERIES: Final = [query for query in queries() if query.cli is not None]
-BY_NAME: Final = pytest.mark.parametrize("query", QUERIES, ids=[query.name for query in QUERIES])
+BY_NAME: Final = pytest.mark.parametrize(
+    "query",
+    slow_except({"list_costs", "list_tenants"}, QUERIES, by=lambda query: query.name),
+    ids=[query.name for query in QUERIES],
+)
 
 
 def test_every_address_that_reads_has_a_command_or_a_reason() -> None:

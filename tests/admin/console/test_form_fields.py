@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import urlsplit
 
+import pytest
 from flask import Flask
 
 from governance.actors import Actor
@@ -58,6 +59,7 @@ def field_names(web: Flask, sample: ConsoleSample, visits: Iterable[Visit]) -> N
     return found
 
 
+@pytest.mark.slow
 def test_every_form_field_is_as_listed(
     web: Flask, sample: ConsoleSample, visitors: Visitors, signed_in: Callable[[Actor], Visit]
 ) -> None:

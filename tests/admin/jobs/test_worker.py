@@ -189,6 +189,7 @@ def process(
     started.wait()
 
 
+@pytest.mark.slow
 def test_the_process_seals_the_audit_log_and_stops_on_sigterm(
     process: subprocess.Popen[bytes], database: Flask, tmp_path: Path
 ) -> None:
@@ -199,6 +200,7 @@ def test_the_process_seals_the_audit_log_and_stops_on_sigterm(
     assert process.wait(timeout=30) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.own_database
 def test_the_process_outlives_a_database_that_cuts_its_connections(
     process: subprocess.Popen[bytes],

@@ -78,6 +78,7 @@ def test_servers_that_exist_elsewhere_are_used_and_none_is_started(
     assert keycloak_server.server.is_ready()
 
 
+@pytest.mark.slow
 def test_a_database_that_does_not_answer_is_named_and_nothing_is_left_running(settings: Settings) -> None:
     nowhere = f"postgresql+psycopg://moyai_app:hidden-word@127.0.0.1:{ports.find_free_port()}/moyai"
     moyai = Moyai(settings, DATABASE_URL=nowhere, KEYCLOAK_URL="http://localhost:1")
@@ -94,6 +95,7 @@ def test_a_database_that_does_not_answer_is_named_and_nothing_is_left_running(se
     assert moyai("down")[1] == {"stopped": False}
 
 
+@pytest.mark.slow
 def test_status_of_a_home_that_is_not_there_makes_nothing(settings: Settings) -> None:
     code, status, _ = Moyai(settings)("status")
 
@@ -102,6 +104,7 @@ def test_status_of_a_home_that_is_not_there_makes_nothing(settings: Settings) ->
     assert not settings.home.exists()
 
 
+@pytest.mark.slow
 def test_down_where_nothing_runs_is_done_at_once(settings: Settings) -> None:
     code, answer, _ = Moyai(settings)("down")
 
@@ -122,6 +125,7 @@ def test_a_wrong_setting_is_refused_by_its_name(settings: Settings, name: str, g
     assert not settings.home.exists()
 
 
+@pytest.mark.slow
 def test_a_wrong_option_answers_as_an_object_too(settings: Settings) -> None:
     code, answer, _ = Moyai(settings)("status", "--loud")
 

@@ -20,6 +20,8 @@ from admin.operations.settings import Settings
 from admin.operations.supervisor import ALREADY_RUNNING, PORT_TAKEN, SUPERVISOR, Supervisor, stop_orphans
 from governance.kernel.errors import Conflict
 
+pytestmark = pytest.mark.slow
+
 SUPERVISOR_SCRIPT = """
 import sys, threading
 from pathlib import Path

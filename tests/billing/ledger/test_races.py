@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
+import pytest
 from flask import Flask
 from sqlalchemy import text
 
@@ -49,6 +50,7 @@ def proof_of_the_books() -> int:
     return report.entries
 
 
+@pytest.mark.slow
 def test_500_postings_at_once_with_50_repeated_keys_book_every_key_once(
     database: Flask, book: UUID, other_book: UUID, actors: Actors
 ) -> None:

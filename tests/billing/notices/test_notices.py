@@ -41,6 +41,7 @@ def test_each_municipality_is_asked_for_its_share(thirteen: Factory) -> None:
     assert "2025-01-431001" in found
 
 
+@pytest.mark.slow
 def test_the_paper_is_kept_as_it_was_issued(thirteen: Factory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
@@ -58,6 +59,7 @@ def test_the_paper_is_kept_as_it_was_issued(thirteen: Factory) -> None:
     assert run.digest in words
 
 
+@pytest.mark.slow
 def test_a_revision_asks_for_the_difference_only(thirteen: Factory) -> None:
     thirteen.approve(thirteen.prepare())
     thirteen.add_members(EIGHT)
@@ -150,6 +152,7 @@ def test_a_municipality_issues_nothing(thirteen: Factory) -> None:
         issue_notices(IssueNotices(run_id=run.run_id), actor=person)
 
 
+@pytest.mark.slow
 def test_the_database_refuses_to_change_a_notice(thirteen: Factory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)

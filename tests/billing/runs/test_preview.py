@@ -50,6 +50,7 @@ def test_the_example_over_thirteen_is_what_a_clerk_works_out(thirteen: Factory) 
     assert set(split.previous_yen.values()) == {0}
 
 
+@pytest.mark.slow
 def test_the_example_of_the_thirteen_most_populous_and_the_next_eight(factory: Factory) -> None:
     factory.add_members(dict(MOST_POPULOUS[:13]))
     factory.adopt(factory.draft())

@@ -103,6 +103,7 @@ def test_a_run_answers_in_the_form_of_the_contract(thirteen: Factory) -> None:
     assert answer["digest"].startswith("sha256:")
 
 
+@pytest.mark.slow
 def test_a_revision_shows_the_whole_split_and_posts_the_difference(thirteen: Factory) -> None:
     thirteen.approve(thirteen.prepare())
     thirteen.add_members(EIGHT)

@@ -71,6 +71,7 @@ def test_every_posting_carries_the_hash_of_its_entry(posted: Factory) -> None:
     assert report().balanced
 
 
+@pytest.mark.slow
 def test_a_revision_is_held_against_the_run_it_revises(posted: Factory) -> None:
     posted.add_members(dict(list(EIGHT.items())[:2]))
     posted.record(1_000_000)
@@ -117,6 +118,7 @@ def test_an_entry_changed_with_its_balances_is_found(posted: Factory, tamper: An
 
 
 @pytest.mark.parametrize("change", ["memo = memo || ' '", "recorded_at = recorded_at - interval '1 day'"])
+@pytest.mark.slow
 def test_what_an_entry_says_besides_yen_is_covered_too(posted: Factory, tamper: Any, change: str) -> None:
     book = posted.ids[CITY]
     tamper(f"UPDATE ledger_entry SET {change} WHERE tenant_id = %(book)s", book=book)

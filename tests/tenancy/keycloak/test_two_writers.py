@@ -105,6 +105,7 @@ def test_a_write_that_lost_a_race_is_sent_again(
     assert scripted.asked == 4
 
 
+@pytest.mark.slow
 def test_a_write_that_loses_every_race_is_tried_later_and_is_not_final(
     scripted: ScriptedKeycloak, connection: RealmConnection
 ) -> None:
@@ -148,6 +149,7 @@ def test_what_was_made_of_what_was_read_is_not_sent_again_as_it_is(
     assert scripted.asked == 1
 
 
+@pytest.mark.slow
 def test_one_process_at_a_time_writes_a_person(postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("admin.operations.person_locks.LOCK_SECONDS", 1)
     assert LOCK_SECONDS == 10
