@@ -50,6 +50,7 @@ def everything_loaded() -> None:
     _load_everything()
 
 
+@pytest.mark.slow
 def test_nothing_outside_the_command_bus_commits() -> None:
     committing, importing = set(), set()
     for package in PACKAGES:

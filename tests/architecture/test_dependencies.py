@@ -11,6 +11,8 @@ from functools import lru_cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 OURS = {"admin", "tenancy", "billing", "governance", "tests"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -82,16 +84,19 @@ def _unused(declared: set[str], imported: dict[str, str]) -> set[str]:
     return declared - used
 
 
+@pytest.mark.slow
 def test_what_the_product_imports_is_declared() -> None:
     imported = _imports("admin", "tenancy", "billing", "governance")
 
     assert _undeclared(imported, _declared() | _declared("embedded")) == {}
 
 
+@pytest.mark.slow
 def test_what_the_tests_import_is_declared() -> None:
     assert _undeclared(_imports("tests"), _declared() | _declared("embedded", "dev")) == {}
 
 
+@pytest.mark.slow
 def test_every_declared_dependency_is_used() -> None:
     product = _imports("admin", "tenancy", "billing", "governance")
 

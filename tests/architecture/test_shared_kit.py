@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("governance", "tenancy", "billing")
 
@@ -19,6 +21,7 @@ def _functions() -> list[tuple[str, ast.FunctionDef]]:
     ]
 
 
+@pytest.mark.slow
 def test_what_has_a_command_context_takes_the_day_from_it() -> None:
     handlers = [(name, node) for name, node in _functions() if any(arg.arg == "ctx" for arg in node.args.args)]
     asking = {

@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
+import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
@@ -60,6 +61,7 @@ def said() -> dict[Key, str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_text_of_a_page_has_an_entry() -> None:
     known = {key(entry) for entry in entries()}
 

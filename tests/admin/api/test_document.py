@@ -25,6 +25,7 @@ def described() -> dict[str, Any]:
     return document(api_routes())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("uncounted")
 def test_the_document_is_valid_openapi(described: dict[str, Any]) -> None:
     validate(described)

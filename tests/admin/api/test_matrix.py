@@ -47,6 +47,7 @@ def _rows() -> dict[str, tuple[int, int]]:
         }
 
 
+@pytest.mark.slow
 def test_the_list_is_what_is_served(web: Flask) -> None:
     served = {
         (method, route.rule) for route in list_routes(web) if route.rule.startswith(PREFIX) for method in route.methods
@@ -65,6 +66,7 @@ def test_reading_asks_for_a_reading_permission_and_changing_for_another() -> Non
         assert route.permission is not Permission.PUBLIC, route.name
 
 
+@pytest.mark.slow
 def test_a_stranger_is_asked_for_a_token_everywhere(callers: Callers, municipalities: tuple[UUID, UUID]) -> None:
     stranger = callers()
     for route in ROUTES:

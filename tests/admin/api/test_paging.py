@@ -55,6 +55,7 @@ def _pages(caller: Caller, path: str) -> Iterator[dict[str, Any]]:
         address = f"{path}?limit=1&cursor={page['next_cursor']}"
 
 
+@pytest.mark.slow
 def test_pages_together_are_the_list(callers: Callers, posted: Factory) -> None:
     finance = callers(Role.OPERATOR_FINANCE, Role.OPERATOR_AUDITOR)
     for path in LISTS:

@@ -86,6 +86,7 @@ def test_every_role_of_the_operator_reads_every_table(
     assert _row_counts() == before
 
 
+@pytest.mark.slow
 def test_details_show_a_row_and_whatever_is_no_row_is_not_there(
     operator_tenant: UUID, municipality: UUID, visitors: Visitors, signed_in: SignIn
 ) -> None:
@@ -99,6 +100,7 @@ def test_details_show_a_row_and_whatever_is_no_row_is_not_there(
             assert answer.status_code == 404, (page, name)
 
 
+@pytest.mark.slow
 def test_lists_take_whatever_is_asked_of_them(
     operator_tenant: UUID, municipality: UUID, visitors: Visitors, signed_in: SignIn
 ) -> None:

@@ -46,7 +46,7 @@ def entry_points() -> list[EntryPoint]:
 ENTRY_POINTS: Final = entry_points()
 BY_NAME: Final = pytest.mark.parametrize(
     "entry_point",
-    slow_except({"record_cost", "register_tenant"}, ENTRY_POINTS, by=lambda one: one.handler.name),
+    slow_except({"record_cost"}, ENTRY_POINTS, by=lambda one: one.handler.name),
     ids=[one.handler.name for one in ENTRY_POINTS],
 )
 

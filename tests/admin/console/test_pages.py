@@ -17,7 +17,6 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Permission, Role, permissions_of
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
-from tests.slow import slow_except
 
 ROLES: Final = [role for role in Role if role.startswith(("operator-", "tenant-"))]
 
@@ -61,7 +60,8 @@ def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("role", slow_except({Role.TENANT_FINANCE}, ROLES))
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES)
 def test_each_page_answers_each_role_as_the_table_of_permissions_says(
     web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit], role: Role
 ) -> None:
@@ -86,6 +86,7 @@ def test_each_page_answers_each_role_as_the_table_of_permissions_says(
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_a_stranger_is_led_to_the_sign_in_from_every_page(web: Flask, sample: ConsoleSample, stranger: Visit) -> None:
     for endpoint, address in pages(web, sample).items():
         answer = stranger.get(address)
@@ -114,10 +115,8 @@ def test_another_tenants_things_answer_as_if_absent(
         assert "八代市" not in mine.text, endpoint
 
 
-@pytest.mark.parametrize(
-    "role",
-    slow_except((), (Role.OPERATOR_ONBOARDING, Role.OPERATOR_FINANCE, Role.TENANT_OWNER)),
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("role", [Role.OPERATOR_ONBOARDING, Role.OPERATOR_FINANCE, Role.TENANT_OWNER])
 def test_looking_at_every_page_changes_nothing(
     web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit], role: Role
 ) -> None:
@@ -130,6 +129,7 @@ def test_looking_at_every_page_changes_nothing(
     assert _all_rows() == before
 
 
+@pytest.mark.slow
 def test_every_page_has_one_heading_its_language_and_no_inline_style(
     web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit]
 ) -> None:

@@ -13,7 +13,6 @@ import pytest
 from admin.operations import ports
 from admin.operations.settings import Settings
 from tests.servers import Keycloak, PostgreSQL
-from tests.slow import slow_except
 
 WRONG_SETTINGS: Final = (
     ("MOYAI_PORT", "80"),
@@ -112,10 +111,8 @@ def test_down_where_nothing_runs_is_done_at_once(settings: Settings) -> None:
     assert not settings.home.exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "given"),
-    slow_except({("DATABASE_URL", "mysql://root:hidden-word@localhost/moyai")}, WRONG_SETTINGS),
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "given"), WRONG_SETTINGS)
 def test_a_wrong_setting_is_refused_by_its_name(settings: Settings, name: str, given: str) -> None:
     code, answer, _ = Moyai(settings, **{name: given})("status")
 

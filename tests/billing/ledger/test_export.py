@@ -43,6 +43,7 @@ def books_with_everything(book: UUID, other_book: UUID, actors: Actors) -> None:
     post_entry(contribution(company, 10**15, happened_on=date(2025, 4, 1), memo=""), actor=actors.finance)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("books_with_everything")
 @pytest.mark.parametrize("fiscal_year", [None, 2025, 2026, 2030])
 def test_bean_check_accepts_the_books(fiscal_year: int | None, tmp_path: Path) -> None:
@@ -59,6 +60,7 @@ def test_bean_check_accepts_the_books(fiscal_year: int | None, tmp_path: Path) -
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("books_with_everything")
 @pytest.mark.parametrize("fiscal_year", [None, 2025, 2026, 2030])
 @pytest.mark.skipif(shutil.which("hledger") is None, reason="hledger (Debian: hledger) is not installed")

@@ -326,6 +326,7 @@ def test_one_wrong_entry_stops_the_whole_run(book: UUID, other_book: UUID, actor
     assert entries_of(book) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(

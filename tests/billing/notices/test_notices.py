@@ -26,6 +26,7 @@ def issue(factory: Factory, run: AllocationPrepared, **command: object) -> Notic
     return issue_notices(IssueNotices.model_validate({"run_id": run.run_id, **command}), actor=factory.actors.finance)
 
 
+@pytest.mark.slow
 def test_each_municipality_is_asked_for_its_share(thirteen: Factory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)

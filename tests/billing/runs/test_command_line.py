@@ -70,6 +70,7 @@ def test_one_version_is_shown_as_the_list_has_it(factory: Factory) -> None:
     assert moyai("rule", "show", "01900000-0000-7000-8000-000000000000").exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_run_is_listed_and_shown_with_its_shares_and_workings(thirteen: Factory) -> None:
     run = thirteen.prepare()
     assert answer("allocation", "shares", "431001")["shares"] == []
@@ -154,6 +155,7 @@ def test_what_is_no_amount_is_refused_with_the_option_named(thirteen: Factory, g
     assert thirteen.preview().total_yen == 24_000_000
 
 
+@pytest.mark.slow
 def test_notices_are_issued_listed_and_written_as_pdf(thirteen: Factory, tmp_path: Path) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)

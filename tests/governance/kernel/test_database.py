@@ -15,6 +15,7 @@ from tests import servers
 def test_a_connection_that_postgresql_cut_is_replaced_before_anybody_notices(
     database: Flask, postgresql: servers.PostgreSQL
 ) -> None:
+    db.engine.dispose()
     before = _backend()
     with psycopg.connect(servers.libpq(postgresql.superuser_url), autocommit=True) as administrator:
         administrator.execute("SELECT pg_terminate_backend(%s, 5000)", [before])
@@ -23,6 +24,8 @@ def test_a_connection_that_postgresql_cut_is_replaced_before_anybody_notices(
 
 
 def test_a_connection_that_nobody_cut_is_used_again(database: Flask) -> None:
+    db.engine.dispose()  # another test's threads may have left more than one in the pool
+
     assert _backend() == _backend()
 
 

@@ -31,6 +31,7 @@ def _page(part: PageRequest, order: str, descending: bool) -> KeysetPage[TenantL
         return tenants_page(db.session(), part, order=order, descending=descending)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("order", sorted(LIST_ORDERS))
 def test_pages_together_are_the_whole_list_in_its_order(tenants: list[UUID], order: str, descending: bool) -> None:
