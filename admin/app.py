@@ -16,6 +16,7 @@ from admin.core.guard import init_guard
 from admin.core.headers import set_headers
 from admin.core.health import register_health
 from admin.core.language import init_i18n
+from admin.core.rate_limits import init_rate_limits
 from admin.core.request_checks import init_request_checks
 from admin.features import OPERATOR_NAVIGATION, PARENT_PAGE, TENANT_NAVIGATION, api_routes, blueprints
 from admin.features.commands import COMMAND_MODULES
@@ -46,6 +47,7 @@ def create_app(settings: Settings) -> Flask:
     init_i18n(app)
     set_headers(app, settings)
     register_error_handlers(app)
+    init_rate_limits(app, settings)
     init_guard(app, identify_person, identify_bearer)
     csrf_protect(app, settings)
     # Who answers.

@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 from admin.core.csrf import CsrfError
 from admin.core.guard import Identification, is_api
 from admin.core.language import current_language
+from admin.core.rate_limits import TooManyRequests
 from admin.core.request_checks import current_request_id
 from governance.declaration import InvalidCommand
 from governance.kernel.database import db
@@ -48,6 +49,7 @@ STATUS: Final[dict[type[DomainError], HTTPStatus]] = {
     Conflict: HTTPStatus.CONFLICT,
     IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     DependencyUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     DomainError: HTTPStatus.BAD_REQUEST,
 }
 """Class of domain error → HTTP status."""
@@ -106,7 +108,6 @@ HTTP_MESSAGES: Final[dict[int, Message]] = {
         ja="送信された内容の形式（Content-Type）を受け付けられません。",
         en="This Content-Type is not accepted here.",
     ),
-    429: message("http.too_many", ja="要求が多すぎます。", en="There were too many requests."),
 }
 
 
@@ -133,6 +134,8 @@ def _render_domain_error(refusal: DomainError) -> Response:
     response = _render(status, refusal.code, refusal.text(language), refusal.hint(language), refusal.field, errors)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(refusal, TooManyRequests):
+        response.headers["Retry-After"] = str(refusal.facts["seconds"])
     return response
 
 

@@ -21,6 +21,7 @@ from admin.core.csrf import csrf_exempt
 from admin.core.errors import RETRY_SECONDS
 from admin.core.guard import requires
 from admin.core.headers import REPORT_PATH
+from admin.core.rate_limits import RateLimit, limited
 from admin.core.request_checks import MAX_REPORT_BYTES
 from admin.operations.health_listener import readiness
 from governance.kernel.database import db
@@ -63,6 +64,7 @@ def ready() -> tuple[Response, int]:
 
 
 @health.post(REPORT_PATH)
+@limited(RateLimit.REPORT)
 @csrf_exempt("browsers post reports by themselves, without any token")
 @requires(Permission.PUBLIC)
 def csp_report() -> Response:

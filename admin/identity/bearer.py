@@ -5,8 +5,9 @@ from __future__ import annotations
 import structlog
 
 from admin.core.guard import Identification
+from admin.core.rate_limits import RateLimit, caller_address, count_failure
 from admin.identity.persons import parse_uuid, person_actor, read_person
-from admin.identity.tokens import Claims, TokenRejected, TokenVerifier, VerifiedToken
+from admin.identity.tokens import Claims, TokenRejected, TokenVerifier, VerifiedToken, account_named
 from governance.actors import Actor, ActorKind
 from governance.kernel import clock
 from governance.kernel.database import db, tenant_scope
@@ -23,7 +24,8 @@ log = structlog.get_logger(__name__)
 def identify_bearer(token_verifier: TokenVerifier, authorization: str | None) -> Identification:
     """The actor of an Authorization header: anonymous without one, `invalid_token` for a rejected one.
 
-    Why a token was rejected is in the log only.
+    Why a token was rejected is in the log only. Raises TooManyRequests where too many were; a good token
+    never meets it.
     """
     if not authorization:
         return Identification(None)
@@ -33,6 +35,9 @@ def identify_bearer(token_verifier: TokenVerifier, authorization: str | None) ->
             raise TokenRejected("scheme")
         return Identification(_actor_of(token_verifier.verify_access_token(token.strip())))
     except (TokenRejected, NotAllowed) as refused:
+        address = caller_address()
+        count_failure(RateLimit.REFUSED_TOKENS, address)
+        count_failure(RateLimit.REFUSED_TOKENS_OF_ACCOUNT, f"{address} {account_named(token)}")
         log.warning("token.refused", reason=refused.code if isinstance(refused, NotAllowed) else str(refused))
         return Identification(None, "invalid_token")
 

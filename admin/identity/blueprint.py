@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.csrf import csrf_exempt, new_secret
 from admin.core.guard import Identification, actor_or_none, is_api, requires
 from admin.core.language import current_language
+from admin.core.rate_limits import RateLimit, count_failure, limited, refuse_used_up
 from admin.identity import bearer, oidc_login
 from admin.identity.cipher import TextCipher
 from admin.identity.commands import CloseSession, OpenSession, SessionEndReason, close_session, open_session
@@ -109,6 +110,7 @@ def realm_chooser() -> AnyResponse | str:
 
 
 @identity.get("/login/operator")
+@limited(RateLimit.SIGN_IN_START)
 @requires(Permission.PUBLIC)
 def begin_operator() -> AnyResponse:
     """Redirect to the operators' realm."""
@@ -120,6 +122,7 @@ def begin_operator() -> AnyResponse:
 
 
 @identity.get("/login/<code>")
+@limited(RateLimit.SIGN_IN_START)
 @requires(Permission.PUBLIC)
 def begin_municipality(code: str) -> AnyResponse | tuple[str, int]:
     """Redirect to the municipalities' realm for this tenant; for the operator's own code to the operators' realm."""
@@ -136,8 +139,11 @@ def callback() -> AnyResponse:
     """The redirect URI: verify the tokens, open a session, redirect to the address first asked for."""
     services = _services()
     login_state = oidc_login.decrypt_login_state(services.cipher, request.cookies.get(oidc_login.COOKIE))
+    failing = [login_state.state]
     try:
+        refuse_used_up(RateLimit.REFUSED_SIGN_INS, login_state.state)
         authenticated = services.oidc_login.finish(login_state, request.args.to_dict())
+        failing.append(str(authenticated.person.person_id))
         person, actor = authenticated.person, person_actor(authenticated.person)
         if not actor.roles:
             raise NotAllowed(NO_ROLE)
@@ -160,6 +166,9 @@ def callback() -> AnyResponse:
         log.warning(
             "sign_in.refused", code=refused.code, realm=login_state.realm.value, tenant=str(login_state.tenant_id)
         )
+        if isinstance(refused, NotAllowed):
+            for key in failing:
+                count_failure(RateLimit.REFUSED_SIGN_INS, key)
         raise
     log.info("sign_in.done", realm=person.realm.value, tenant=str(person.tenant_id), actor=actor.id)
     answer = redirect(f"{_public_url()}{login_state.back_to}", 303)

@@ -22,6 +22,7 @@ from werkzeug.exceptions import NotFound as HTTPNotFound
 from admin.core.errors import RETRY_SECONDS, problem, status_of
 from admin.core.guard import current_actor, requires
 from admin.core.language import current_language
+from admin.core.rate_limits import RateLimit, limited
 from admin.interface.api_requests import (
     PageQuery,
     Query,
@@ -137,12 +138,13 @@ class ApiRoutes:
         listing: Listing | None = None,
         etag: str | None = None,
         content: tuple[str, ...] = ("application/json",),
+        limit: RateLimit | None = None,
     ) -> Callable[[V], V]:
         """Declare a query: a GET route, and under `cli_query` a command of the command line.
 
         The function's parameters are the parts of the address (`tenant` is the tenant, by id or code) and, where it
         takes them, `query` and `part`. It returns a model, rows of a list, or a Response of this `content`. `etag`
-        names the field of the model that is its version.
+        names the field of the model that is its version, `limit` how often one actor may ask over the API.
         """
 
         def register(function: V) -> V:
@@ -153,7 +155,7 @@ class ApiRoutes:
                     method="GET",
                     rule=rule,
                     name=query.name,
-                    view=_query_view(query),
+                    view=_query_view(query) if limit is None else limited(limit)(_query_view(query)),
                     permission=permission,
                     tag=self._tag,
                     summary=query.summary,

@@ -56,6 +56,7 @@ _STATUS_DESCRIPTIONS: Final = {
     "415": "The body is not application/json in UTF-8.",
     "422": "The input is invalid, or the idempotency key was used with another request.",
     "428": "If-Match is missing.",
+    "429": "Too many requests in a short time; Retry-After says when the next may come.",
     "500": "Something went wrong on our side.",
     "503": "A required server is currently unavailable.",
 }
@@ -200,7 +201,7 @@ def _responses(route: ApiRoute) -> dict[str, Any]:
 
 
 def _error_statuses(route: ApiRoute) -> list[str]:
-    statuses: set[str] = {"400", "401", "403", "422", "500", "503"}
+    statuses: set[str] = {"400", "401", "403", "422", "429", "500", "503"}
     names_one = route.query is not None and not {"tenant", "name"}.isdisjoint(route.query.model_fields)
     if route.path_params or names_one:
         statuses.add("404")

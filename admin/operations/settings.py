@@ -70,6 +70,11 @@ BAD_COUNT = message(
     ja="{name} の値 {given} は 0〜99 の整数にしてください。",
     en="{name} is {given}; it should be a whole number from 0 to 99.",
 )
+BAD_LIMIT = message(
+    "settings.limit",
+    ja="{name} の値 {given} は 1〜100000 の整数にしてください。",
+    en="{name} is {given}; it should be a whole number from 1 to 100000.",
+)
 HALF_GIVEN = message(
     "settings.half_given",
     ja="{name} と {other} は両方とも設定するか、両方とも外してください。",
@@ -113,6 +118,14 @@ def _count(given: object, info: ValidationInfo) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 2):
         raise Invalid(BAD_COUNT, field=name, name=name, given=text)
     return int(text)
+
+
+def _limit(given: object, info: ValidationInfo) -> int:
+    text, name = str(given), _variable(info)
+    limit = int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 0
+    if not 1 <= limit <= 100_000:
+        raise Invalid(BAD_LIMIT, field=name, name=name, given=text)
+    return limit
 
 
 def _folder(given: str | Path, info: ValidationInfo) -> Path:
@@ -180,6 +193,7 @@ def _prefectures(given: str | frozenset[str] | None) -> frozenset[str] | None:
 
 _Port = Annotated[int, BeforeValidator(_port)]
 _Count = Annotated[int, BeforeValidator(_count)]
+_Limit = Annotated[int, BeforeValidator(_limit)]
 _Switch = Annotated[bool, BeforeValidator(_switch)]
 _Folder = Annotated[Path, BeforeValidator(_folder)]
 _File = Annotated[Path, BeforeValidator(_file)]
@@ -194,8 +208,9 @@ class Settings(BaseSettings):
     """The settings in force. Given addresses are None where the embedded server is used.
 
     Addresses have no slash at the end. `proxy_hops` is how many reverse proxies in front may be believed
-    (X-Forwarded-*); 0 believes none. `prefectures` are those whose municipalities may be registered; None is
-    the operator's own. What may hold a password is left out of `repr`.
+    (X-Forwarded-*); 0 believes none. `address_limit` is how many sign-ins one address may begin in a
+    minute. `prefectures` are those whose municipalities may be registered; None is the operator's own. What may
+    hold a password is left out of `repr`.
     """
 
     model_config = SettingsConfigDict(
@@ -225,6 +240,7 @@ class Settings(BaseSettings):
     keycloak_home: _Folder | None = Field(default=None, validation_alias="KEYCLOAK_HOME")
     keycloak_kept: _Folder | None = Field(default=None, validation_alias="MOYAI_KEYCLOAK_KEPT")
     proxy_hops: _Count = Field(default=0, validation_alias="MOYAI_PROXY_HOPS")
+    address_limit: _Limit = Field(default=600, validation_alias="MOYAI_ADDRESS_LIMIT")
     prefectures: _Prefectures = Field(default=None, validation_alias="MOYAI_PREFECTURES")
 
     @classmethod

@@ -11,6 +11,7 @@ from jinja2 import FileSystemBytecodeCache
 
 from admin import bootstrap
 from admin.app import create_app
+from admin.core.rate_limits import reset_rate_limits
 from admin.operations.settings import Settings
 from governance.actors import Actor
 from governance.kernel.database import db
@@ -100,7 +101,8 @@ def kept_web(kept_app: Flask, database: Flask) -> Iterator[Flask]:
 
 
 def close_connections(app: Flask) -> None:
-    """Of the application's engine, after each test."""
+    """Of the application's engine, after each test; and what its rate limits counted is forgotten."""
+    reset_rate_limits(app)
     with app.app_context():
         db.session.remove()
         db.engine.dispose()

@@ -31,6 +31,7 @@ EVERY_ONE = {
     "KEYCLOAK_HOME": "/opt/keycloak",
     "MOYAI_KEYCLOAK_KEPT": "/var/cache/moyai",
     "MOYAI_PROXY_HOPS": "2",
+    "MOYAI_ADDRESS_LIMIT": "900",
     "MOYAI_PREFECTURES": "43,44",
 }
 
@@ -52,7 +53,7 @@ def test_nothing_set_means_the_documented_defaults(monkeypatch: pytest.MonkeyPat
     settings = Settings.from_environment(dict.fromkeys(VARIABLES, ""))
 
     documented = {"MOYAI_HOME": str(Path(".moyai").absolute()), "MOYAI_PORT": "8700", "MOYAI_PROXY_HOPS": "0"}
-    documented |= {"MOYAI_PUBLIC_URL": "http://localhost:8700", "MOYAI_EXAMPLE": "0"}
+    documented |= {"MOYAI_PUBLIC_URL": "http://localhost:8700", "MOYAI_EXAMPLE": "0", "MOYAI_ADDRESS_LIMIT": "600"}
     assert settings.as_environment() == documented
     assert settings.prefectures is None
     assert Settings.from_environment({}, example_default=True).example is True
@@ -66,6 +67,7 @@ def test_nothing_set_means_the_documented_defaults(monkeypatch: pytest.MonkeyPat
         *(("MOYAI_PORT", wrong) for wrong in ("1023", "65531", "8700.0", "８７００", "-1", " 8700", "8_700", "087000")),
         *(("MOYAI_EXAMPLE", wrong) for wrong in ("yes", "true", "2", "１")),
         *(("MOYAI_PROXY_HOPS", wrong) for wrong in ("-1", "100", "1.0", "２", "one")),
+        *(("MOYAI_ADDRESS_LIMIT", wrong) for wrong in ("0", "-1", "100001", "6.5", "６００", "many")),
         *(
             ("MOYAI_PUBLIC_URL", wrong)
             for wrong in ("moyai.example", "ftp://x", "https://", "https://x:0", "http://x?y")

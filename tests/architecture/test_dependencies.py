@@ -35,7 +35,13 @@ NOT_IMPORTED = {
 }
 """Started as programs, found by name, or read by mypy: where, and by which text."""
 
-COMES_WITH = {"jinja2": "flask", "markupsafe": "flask", "pydantic_core": "pydantic", "urllib3": "requests"}
+COMES_WITH = {
+    "jinja2": "flask",
+    "limits": "flask-limiter",
+    "markupsafe": "flask",
+    "pydantic_core": "pydantic",
+    "urllib3": "requests",
+}
 """Imported parts of a declared package's own interface."""
 
 

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, may, requires
 from admin.core.language import either, gettext, ngettext
+from admin.core.rate_limits import RateLimit, limited
 from admin.features.audit.pages import names_of_actors
 from admin.interface.charts import (
     BeforeAfter,
@@ -128,6 +129,7 @@ def allocation(run_id: UUID) -> tuple[str, int]:
 
 
 @pages.get("/allocations/<uuid:run_id>/shares.<any(csv, xlsx):file_kind>")
+@limited(RateLimit.DOWNLOAD)
 @requires(Permission.ALLOCATION_READ)
 def shares_file(run_id: UUID, file_kind: str) -> AnyResponse:
     """Every member's share of a run, in the order of the page, with what the prefecture bears and the total."""

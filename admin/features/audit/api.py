@@ -8,6 +8,7 @@ from flask import current_app
 from pydantic import Field
 
 from admin.bootstrap import settings_of
+from admin.core.rate_limits import RateLimit
 from admin.interface.api_requests import IdParam, PageQuery, Query
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.queries import cli_query
@@ -55,7 +56,7 @@ class VerificationQuery(Query):
     expect: Annotated[str, Field(max_length=200), Input("控えた末尾", "Head kept elsewhere")] | None = None
 
 
-@routes.query("/audit-verification", Permission.AUDIT_VERIFY)
+@routes.query("/audit-verification", Permission.AUDIT_VERIFY, limit=RateLimit.CHECK)
 def get_audit_verification(query: VerificationQuery) -> AuditVerificationReport:
     """Recompute every chain of the record that this asker may see, and compare it with its tips."""
     expected = [] if query.expect is None else [query.expect]

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 
 from admin.core.guard import requires
 from admin.core.language import either, gettext
+from admin.core.rate_limits import RateLimit, limited
 from admin.interface.downloads import table_response
 from admin.interface.forms import Form
 from admin.interface.labels import actor_label, event_label, label_of, permission_label
@@ -55,6 +56,7 @@ def audit() -> tuple[str, int]:
 
 
 @pages.get("/audit/verification")
+@limited(RateLimit.CHECK)
 @requires(Permission.AUDIT_VERIFY)
 def verification() -> tuple[str, int]:
     """Everything recomputed now: what was found, and the head of every stream to note down."""
@@ -68,6 +70,7 @@ def verification() -> tuple[str, int]:
 
 
 @pages.get("/audit.<any(csv, xlsx):file_kind>")
+@limited(RateLimit.DOWNLOAD)
 @requires(Permission.AUDIT_READ)
 def audit_file(file_kind: str) -> Response:
     """What the filters let through, at most 100,000 lines."""

@@ -7,6 +7,7 @@ from typing import Annotated
 from flask import current_app
 from pydantic import Field
 
+from admin.core.rate_limits import RateLimit
 from admin.interface.api_requests import Query
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.keycloak_port import identities_of
@@ -36,7 +37,7 @@ def _summary(found: Drift) -> str:
     return "差分はありません / In sync" if found.in_sync else f"差分 {count} 件 / {count} differences"
 
 
-@routes.query("/drift", Permission.DRIFT_READ)
+@routes.query("/drift", Permission.DRIFT_READ, limit=RateLimit.CHECK)
 @cli_query(
     "drift", "意図との差分を調べる", line=_lines, arguments=["tenant"], note=_summary, holds=lambda found: found.in_sync
 )

@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Response
 from pydantic import BaseModel, Field
 
+from admin.core.rate_limits import RateLimit
 from admin.features.ledger.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery, Query, YearPageQuery, YearParam
 from admin.interface.api_routes import ApiRoutes, Tag
@@ -114,7 +115,7 @@ def list_periods(tenant: UUID, query: YearPageQuery) -> Sequence[PeriodFacts]:
     return queries.periods(db.session(), tenant, query.fiscal_year)
 
 
-@routes.query("/ledger/verification", Permission.LEDGER_READ)
+@routes.query("/ledger/verification", Permission.LEDGER_READ, limit=RateLimit.CHECK)
 @cli_query(
     "ledger verify",
     "帳簿を明細から検算する",
@@ -130,7 +131,7 @@ def get_ledger_verification() -> LedgerVerificationReport:
     return verify(db.session())
 
 
-@routes.query("/ledger/export", Permission.LEDGER_READ, content=("text/plain", "text/csv"))
+@routes.query("/ledger/export", Permission.LEDGER_READ, content=("text/plain", "text/csv"), limit=RateLimit.DOWNLOAD)
 def export_ledger(query: ExportQuery) -> Response:
     """Answer every entry this asker may see, for hledger, for beancount, or as CSV."""
     pieces = export(db.session(), query.format, query.fiscal_year)

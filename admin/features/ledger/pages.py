@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
 from admin.core.language import either, gettext
+from admin.core.rate_limits import RateLimit, limited
 from admin.interface.downloads import table_response
 from admin.interface.forms import Form
 from admin.interface.labels import label_of
@@ -63,6 +64,7 @@ def book(tenant_id: UUID) -> tuple[str, int]:
 
 
 @pages.get("/ledger/<uuid:tenant_id>/entries.<any(csv, xlsx):file_kind>")
+@limited(RateLimit.DOWNLOAD)
 @requires(Permission.LEDGER_READ)
 def book_file(tenant_id: UUID, file_kind: str) -> AnyResponse:
     """Every line of the book's entries of a year, at most 100,000 entries."""

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import Response
 
+from admin.core.rate_limits import RateLimit
 from admin.features.notices.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import YearPageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
@@ -40,7 +41,7 @@ def get_notice(notice: UUID) -> NoticeFacts:
     return notices.notice_by_id(db.session(), notice)
 
 
-@routes.query("/notices/<notice>/pdf", Permission.NOTICE_READ, content=("application/pdf",))
+@routes.query("/notices/<notice>/pdf", Permission.NOTICE_READ, content=("application/pdf",), limit=RateLimit.DOWNLOAD)
 def get_notice_pdf(notice: UUID) -> Response:
     """Answer the PDF as it was issued."""
     number = notices.notice_by_id(db.session(), notice).number

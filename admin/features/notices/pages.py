@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from admin.core.guard import current_actor, may, requires
+from admin.core.rate_limits import RateLimit, limited
 from admin.features.notices.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
 from admin.interface.lists import query_year
@@ -43,6 +44,7 @@ def notices() -> tuple[str, int]:
 
 
 @pages.get("/notices/<uuid:notice_id>.pdf")
+@limited(RateLimit.DOWNLOAD)
 @requires(Permission.NOTICE_READ)
 def notice_paper(notice_id: UUID) -> Response:
     """The PDF as it was issued, byte for byte."""

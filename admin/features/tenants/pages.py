@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, may, requires
 from admin.core.language import current_language, either, gettext
+from admin.core.rate_limits import RateLimit, limited
 from admin.features.audit.pages import names_of_actors
 from admin.features.tenants.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
@@ -115,6 +116,7 @@ _FILE_HEADER: Final = (
 
 
 @pages.get("/tenants.<any(csv, xlsx):file_kind>")
+@limited(RateLimit.DOWNLOAD)
 @requires(Permission.TENANT_READ)
 def tenants_file(file_kind: str) -> Response:
     """The whole of what the list's filters let through."""
