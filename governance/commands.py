@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from sqlalchemy.orm import Session
 
 from governance import outbox
-from governance.actors import Actor
+from governance.actors import Actor, refuse_command_line
 from governance.audit import writer
 from governance.audit.writer import AuditOutcome, AuditRecord
 from governance.declaration import run_checks
@@ -34,7 +34,7 @@ from governance.kernel.application import ApplicationValue
 from governance.kernel.database import TenantScope, db, tenant_scope
 from governance.kernel.errors import DomainError, NotAllowed, message
 from governance.kernel.pipelined import commit_pipelined
-from governance.permissions import Permission
+from governance.permissions import DECISIONS, Permission
 
 log = structlog.get_logger(__name__)
 
@@ -240,6 +240,8 @@ def handles(
 
 def require(actor: Actor, permission: Permission) -> None:
     """Raise NotAllowed unless the actor holds the permission. For reads, which do not go through a handler."""
+    if permission in DECISIONS:
+        refuse_command_line(actor)
     if not actor.may(permission):
         raise NotAllowed(PERMISSION_MISSING, permission=permission.value)
 

@@ -161,6 +161,10 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     | {_P.SERVERS_RUN, _P.KEYCLOAK_CONFIGURE, _P.EXAMPLE_LOAD},
 }
 
+DECISIONS: Final = frozenset({_P.ALLOCATION_APPROVE, _P.ALLOCATION_REJECT, _P.QUOTA_DECIDE})
+"""Permissions to decide what another person asked for. Whoever decides is signed in: never the machine's command line,
+which would be a second name of one person."""
+
 GRANTABLE_BY: Final[dict[Role, frozenset[Role]]] = {
     Role.TENANT_OWNER: frozenset(TENANT_ROLES),
     Role.OPERATOR_ONBOARDING: frozenset({Role.TENANT_OWNER}),

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
-from governance.actors import Actor
+from governance.actors import Actor, refuse_command_line
 from governance.approvals.states import Decision
 from governance.approvals.tables import ApprovalRequest
 from governance.kernel.errors import Conflict, NotAllowed, Stale, message, require_found
@@ -102,9 +102,10 @@ def decide(
 ) -> None:
     """Decide the newest request about the subject. For use inside a command.
 
-    Raises NotFound without one, NotAllowed to its requester, Conflict when already decided, and Stale when `digest`
-    is not what the request was made for.
+    Raises NotFound without one, NotAllowed to its requester and to the machine's command line, Conflict when already
+    decided, and Stale when `digest` is not what the request was made for.
     """
+    refuse_command_line(actor)
     found = require_found(
         session.scalars(
             select(ApprovalRequest)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Annotated, Any, TypedDict, Unpack
 from uuid import UUID
 
 from pydantic import AfterValidator
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from governance.audit.tables import AuditEvent
@@ -76,6 +76,14 @@ def events_page(session: Session, part: PageRequest, **filters: Unpack[EventFilt
         query = query.where(AuditEvent.recorded_at < until)
     newest_first = [OrderBy(AuditEvent.id, descending=True)]
     return fetch_page(session, query, newest_first, part, AuditEventFacts.model_validate)
+
+
+def those_who_acted(session: Session, tenant_id: UUID, actors: Collection[str]) -> set[str]:
+    """Those of these actors by whom the tenant's stream has an event of something done, a sign-in for instance."""
+    found = select(AuditEvent.id).where(
+        AuditEvent.tenant_id == tenant_id, AuditEvent.outcome == "done", AuditEvent.actor == bindparam("actor")
+    )
+    return {actor for actor in actors if session.execute(found.limit(1), {"actor": actor}).first() is not None}
 
 
 def events_with_fact(session: Session, key: str) -> Iterator[tuple[UUID, UUID, dict[str, Any]]]:

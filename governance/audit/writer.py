@@ -61,6 +61,7 @@ def insert_statements(
         "outcome": outcome.value,
         "request_id": request_id.get(),
     }
+    sudo = {} if actor.sudo_uid is None else {"sudo_uid": actor.sudo_uid}
     return [
         (
             _INSERT_EVENT,
@@ -70,7 +71,7 @@ def insert_statements(
                 "tenant_id": record.tenant_id,
                 "event": record.event.value,
                 "subject": record.subject,
-                "facts": Jsonb(record.facts),
+                "facts": Jsonb(record.facts | sudo),
             },
         )
         for place, record in enumerate(records)

@@ -5,6 +5,7 @@ A role counts only when the token names it and a grant here is in force; either 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +14,21 @@ from sqlalchemy.orm import Session
 
 from governance.grants.tables import RoleGrant
 from governance.kernel.ids import new_id
+from governance.kernel.models import ReadModel
 from governance.permissions import Role
+
+
+class GrantFacts(ReadModel):
+    """One grant: in force from `valid_from` until, not including, `valid_until`; None is still open."""
+
+    person_id: UUID
+    role: Role
+    valid_from: datetime
+    valid_until: datetime | None
+    granted_by: str
+
+    def in_force_on(self, instant: datetime) -> bool:
+        return self.valid_from <= instant and (self.valid_until is None or self.valid_until > instant)
 
 
 def roles_in_force(session: Session, tenant_id: UUID, person_id: UUID, now: datetime) -> frozenset[Role]:
@@ -57,6 +72,23 @@ def grant(session: Session, tenant_id: UUID, person_id: UUID, role: Role, now: d
     )
     session.flush()
     return True
+
+
+def were_held_at_once(grants: Iterable[GrantFacts], holders: Mapping[Role, int]) -> bool:
+    """Whether there was an instant at which each of these roles had at least so many holders. Pure."""
+    known = [one for one in grants if one.role in holders]
+
+    def holding(role: Role, at: datetime) -> int:
+        return len({one.person_id for one in known if one.role is role and one.in_force_on(at)})
+
+    # The number of holders only rises when a grant begins.
+    return any(all(holding(role, one.valid_from) >= n for role, n in holders.items()) for one in known)
+
+
+def grants_in_tenant(session: Session, tenant_id: UUID) -> list[GrantFacts]:
+    """Every grant there was in the tenant, in force or ended, in the order they were made."""
+    found = session.scalars(select(RoleGrant).where(RoleGrant.tenant_id == tenant_id).order_by(RoleGrant.id))
+    return list(map(GrantFacts.model_validate, found))
 
 
 def revoke(session: Session, tenant_id: UUID, person_id: UUID, now: datetime, role: Role | None = None) -> int:

@@ -20,6 +20,7 @@ from governance.kernel.labels import Label
 from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.permissions import GRANTABLE_BY, OPERATOR_ROLES, TENANT_ROLES, Permission, Role
 from tenancy.people import queries
+from tenancy.people.operators import refuse_naming_from_command_line
 from tenancy.people.rows import member_row
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
@@ -122,8 +123,9 @@ class MemberDisabled(Result):
 def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
     """Add a person and grant the roles; onboarding creates the person in Keycloak.
 
-    Raises NotFound for the tenant, NotAllowed for a role the actor may not grant, Invalid for a name, address or role
-    that cannot be used, Conflict for an address in use, a tenant that leaves or left, and a full quota of users.
+    Raises NotFound for the tenant, NotAllowed for a role the actor may not grant and where the machine's command line
+    names no more operators, Invalid for a name, address or role that cannot be used, Conflict for an address in use, a
+    tenant that leaves or left, and a full quota of users.
     """
     # Lock the tenant row: it serialises the quota check on its people.
     tenant = lock_tenant(ctx.session, command.tenant_id)
@@ -136,8 +138,10 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
         # Being added as a plain member is what the permission itself is about.
         if role is not Role.TENANT_MEMBER and role not in grantable_by(ctx.actor):
             raise NotAllowed(ROLE_ABOVE_OWN, field="roles", role=role)
-    if tenant.is_operator and not command.roles:
-        raise Invalid(ROLES_MISSING, field="roles")
+    if tenant.is_operator:
+        if not command.roles:
+            raise Invalid(ROLES_MISSING, field="roles")
+        refuse_naming_from_command_line(ctx.session, ctx.actor, tenant.id, ctx.now)
     same = ctx.session.scalars(
         select(Member).where(
             Member.tenant_id == tenant.id,

@@ -20,6 +20,7 @@ from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.onboarding.queries import count_blocked
+from tenancy.people.operators import named_from_command_line
 from tenancy.people.queries import count_present
 from tenancy.quotas.queries import plan_in_force, quotas_in_force
 from tenancy.tenants.queries import cohorts, count_by_cohort, count_by_state
@@ -48,6 +49,8 @@ def _operator_overview() -> tuple[str, int]:
     return render_page(
         "home/overview",
         pending=pending_items(limit=5),
+        operator_id=current_actor().tenant_id,
+        named=named_from_command_line(session(), current_actor().tenant_id, clock.now()),
         by_state=by_state,
         members=by_state.get(TenantState.ACTIVE, 0),
         cohorts=[

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_the_record_says_who_at_the_machine_registered_the_operator(moyai_unused
     _, registered, _ = moyai_unused("operator", "register", *KUMAMOTO)
 
     (event,) = recorded("operator.registered")
-    assert (event.actor, str(event.tenant_id)) == (f"cli:{getpass.getuser()}", registered["tenant_id"])
+    assert (event.actor, str(event.tenant_id)) == (f"cli:{pwd.getpwuid(os.getuid()).pw_name}", registered["tenant_id"])
 
 
 def test_a_person_reads_what_was_registered(moyai_unused: Moyai) -> None:

@@ -168,11 +168,11 @@ def test_the_command_line_does_not_decide_its_own_request(moyai: Moyai) -> None:
     moyai("quota", "assign", "431001", "standard")
     _, asked, _ = moyai("quota", "request", "431001", "users", "9", "--reason", "増員")
 
-    code, _, _ = moyai(
+    refusal = moyai.refusal(
         "quota", "decide", asked["request_id"], "approved", "--digest", asked["digest"], "--reason", "必要"
     )
 
-    assert code == 1
+    assert refusal == (1, "permission.decided_by_people", None)
     assert rows("quota_override") == []
 
 

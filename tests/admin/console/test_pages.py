@@ -15,6 +15,7 @@ from admin.features import blueprints
 from governance.audit.seal import seal
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Permission, Role, permissions_of
+from tests.admin.cli.command_line import Moyai
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
 
@@ -168,6 +169,17 @@ def test_the_example_says_so_on_its_pages(
     monkeypatch.setitem(web.jinja_env.globals, "is_example", True)
 
     assert "例示データ" in visit_as(Role.OPERATOR_FINANCE).get("/").text
+
+
+def test_who_was_named_from_the_command_line_stands_on_every_operators_first_page_and_on_no_other(
+    sample: ConsoleSample, visit_as: Callable[[Role], Visit], moyai: Moyai
+) -> None:
+    named = ("--family-name", "例示", "--given-name", "名指", "--email", "named@pref.example.jp")
+    assert moyai("member", "add", "430005", *named, "--role", "operator-auditor")[0] == 0
+
+    for role in ROLES:
+        shown = "例示 名指" in visit_as(role).get("/", headers={"Accept-Language": "ja"}).text
+        assert shown is role.startswith("operator-"), role
 
 
 def test_a_page_that_asks_nothing_of_anybody_is_not_there(web: Flask) -> None:

@@ -106,7 +106,7 @@ def test_cost_pools_are_listed_with_their_rule(thirteen: Factory) -> None:
 
 def test_allocation_show_answers_as_the_contract_says(thirteen: Factory) -> None:
     prepared = thirteen.prepare()
-    answer("allocation", "approve", prepared.run_id, "--digest", prepared.digest, "--happened-on", "2025-04-01")
+    thirteen.approve(prepared)
 
     shown = answer("allocation", "show", 2025)
 
@@ -119,13 +119,13 @@ def test_allocation_show_answers_as_the_contract_says(thirteen: Factory) -> None
     assert "5,907,051円  熊本市" in moyai("allocation", "show", 2025).stdout
 
 
-def test_the_same_login_does_not_approve_what_it_prepared(thirteen: Factory) -> None:
+def test_the_command_line_does_not_approve_what_it_prepared(thirteen: Factory) -> None:
     prepared = answer("allocation", "prepare", 2025)
 
     refused = moyai("allocation", "approve", prepared["run_id"], "--digest", prepared["digest"], "--json")
 
     assert refused.exit_code == 1
-    assert json.loads(refused.stdout)["error"]["code"] == "approval.own_request"
+    assert json.loads(refused.stdout)["error"]["code"] == "permission.decided_by_people"
     assert book_of(thirteen.actors.operator_tenant) == {}
 
 
