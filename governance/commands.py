@@ -15,26 +15,30 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType, ModuleType
-from typing import Any, Final, Generic, Self, TypeVar, get_type_hints
+from typing import Annotated, Any, Final, Generic, Self, TypeVar, cast, get_type_hints, overload
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 from sqlalchemy.orm import Session
 
-from governance import outbox
+from governance import approvals, outbox
 from governance.actors import Actor, refuse_command_line
 from governance.audit import writer
 from governance.audit.writer import AuditOutcome, AuditRecord
-from governance.declaration import run_checks
+from governance.declaration import Input, run_checks
 from governance.events import Event
 from governance.idempotency import answer_statement, begin_with_key
 from governance.kernel import clock
 from governance.kernel.application import ApplicationValue
 from governance.kernel.database import TenantScope, db, tenant_scope
-from governance.kernel.errors import DomainError, NotAllowed, message
+from governance.kernel.digest import canonical, digest_of
+from governance.kernel.errors import Conflict, DomainError, NotAllowed, Stale, message
+from governance.kernel.field_types import LongLine
+from governance.kernel.labels import Label
+from governance.kernel.locks import advisory_lock
 from governance.kernel.pipelined import commit_pipelined
-from governance.permissions import DECISIONS, Permission
+from governance.permissions import DECISIONS, Permission, SecondPerson
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +49,23 @@ PERMISSION_MISSING = message(
     hint_ja="団体管理者または運営者に権限の付与を依頼してください。",
     hint_en="Ask an owner of your tenant or the operator to grant it.",
 )
+
+
+ALREADY_REQUESTED = message(
+    "approval.already_requested",
+    ja="同じ内容の申請が、すでに承認を待っています。",
+    en="The same is already waiting for approval.",
+    hint_ja="承認待ちの一覧で、その申請を確かめてください。",
+    hint_en="See that request in the list of pending approvals.",
+)
+NOTHING_TO_APPROVE = message(
+    "approval.nothing_to_do",
+    ja="すでにその状態なので、承認するものはありません。",
+    en="It is so already; there is nothing to approve.",
+)
+
+COMMENT: Final = "comment"
+"""The field that a command which needs a second person has besides its own: what its requester says to the decider."""
 
 
 class Command(BaseModel):
@@ -67,8 +88,17 @@ class Result(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class ApprovalRequested(Result):
+    """Nothing has changed yet: the command waits for a second person, who decides about exactly this `digest`."""
+
+    approval_id: UUID
+    digest: str
+    second_person: SecondPerson
+
+
 CommandT = TypeVar("CommandT", bound=Command)
 ResultT = TypeVar("ResultT", bound=Result)
+DoneT = TypeVar("DoneT", bound=Result)
 
 
 @dataclass(slots=True)
@@ -82,6 +112,8 @@ class CommandContext:
     audit_records: list[AuditRecord] = field(default_factory=list)
     jobs: list[UUID] = field(default_factory=list)
     is_noop: bool = False
+    approval: approvals.ApprovalDetails | None = None
+    """The request that a second person approved, while its command runs; the actor is then the decider."""
 
     @property
     def today(self) -> date:
@@ -92,6 +124,8 @@ class CommandContext:
         self, *, subject: UUID | str, tenant_id: UUID | None = None, event: Event | None = None, **facts: Any
     ) -> None:
         """Add an audit event to this transaction. `facts` are JSON values without personal data."""
+        if self.approval is not None:
+            facts = {**facts, "approval": str(self.approval.id)}
         self.audit_records.append(
             AuditRecord(event or self.event, str(subject), tenant_id or self.actor.tenant_id, facts)
         )
@@ -145,9 +179,21 @@ class CommandHandler(Generic[CommandT, ResultT]):
         with tenant_scope(actor.tenant_scope):
             session = db.session()
             session.rollback()
-            answered = begin_with_key(session, actor, self.name, key, command.model_dump(mode="json"))
+            answered = begin_with_key(session, actor, self.name, key, self.request_of(command))
             session.rollback()
-        return None if answered is None else self.result_type.model_validate_json(answered)
+        return None if answered is None else self.read_answer(answered)
+
+    def request_of(self, command: CommandT) -> dict[str, Any]:
+        """The JSON form of the command that a key is bound to."""
+        return command.model_dump(mode="json")
+
+    def read_answer(self, answered: str) -> ResultT:
+        """The result that was stored with a key."""
+        return self.result_type.model_validate_json(answered)
+
+    def run(self, ctx: CommandContext, command: CommandT) -> ResultT:
+        """What a call does inside its transaction: the function itself."""
+        return self.body(ctx, command)
 
     def _execute(self, command: CommandT, actor: Actor, key: str | None) -> ResultT:
         session = db.session()
@@ -156,12 +202,12 @@ class CommandHandler(Generic[CommandT, ResultT]):
         try:
             require(actor, self.permission)
             if key is not None:
-                request = command.model_dump(mode="json")
+                request = self.request_of(command)
                 answered = begin_with_key(session, actor, self.name, key, request)
                 if answered is not None:
                     session.rollback()
-                    return self.result_type.model_validate_json(answered)
-            result = self.body(ctx, command)
+                    return self.read_answer(answered)
+            result = self.run(ctx, command)
             session.flush()
             if not ctx.audit_records and not ctx.is_noop:
                 raise RuntimeError(f"{self.name} changed something without recording it")
@@ -197,6 +243,165 @@ class CommandHandler(Generic[CommandT, ResultT]):
             log.exception("audit.write_failed", command=self.name, outcome=kind.value, code=code)
 
 
+WhoDecides = SecondPerson | Callable[[CommandContext, CommandT], SecondPerson | None]
+"""What a command is about that needs a second person; or a function that says so of each, None for no need."""
+
+
+@dataclass(eq=False)
+class ApprovedCommandHandler(CommandHandler[CommandT, ResultT]):
+    """A handler whose function runs only once a second person has approved: a call stores the command instead.
+
+    So no entry point can do without the second person: whatever calls the handler makes a request. The function is
+    tried at once in a savepoint that is rolled back, so that what would be refused is refused now. `command_type` is
+    the command with a comment for the decider; `stored_type` is the command itself.
+    """
+
+    stored_type: type[CommandT]
+    done_type: type[Result]
+    second_person: WhoDecides[CommandT]
+    when_rejected: Callable[[CommandContext, CommandT], None] | None = None
+
+    def rejected(self, body: Callable[[CommandContext, CommandT], None]) -> Callable[[CommandContext, CommandT], None]:
+        """Decorate what is done to the subject when the command is rejected."""
+        self.when_rejected = body
+        return body
+
+    def request_of(self, command: CommandT) -> dict[str, Any]:
+        dumped = super().request_of(command)
+        if dumped.get(COMMENT) is None:
+            # As it was before the command needed a second person: keys of then give the answer of then.
+            dumped.pop(COMMENT, None)
+        return dumped
+
+    def read_answer(self, answered: str) -> ResultT:
+        try:
+            return cast(ResultT, ApprovalRequested.model_validate_json(answered))
+        except ValidationError:
+            return cast(ResultT, self.done_type.model_validate_json(answered))
+
+    def run(self, ctx: CommandContext, command: CommandT) -> ResultT:
+        comment = getattr(command, COMMENT, None)
+        stored = self.stored_type.model_validate(command.model_dump(exclude={COMMENT}))
+        decides = self.second_person
+        second_person = decides if isinstance(decides, SecondPerson) else decides(ctx, stored)
+        if second_person is None:
+            return self.body(ctx, stored)
+        self._try(ctx, stored)
+        return cast(ResultT, self.request(ctx, stored, second_person, reason=comment or ""))
+
+    def request(
+        self,
+        ctx: CommandContext,
+        command: CommandT,
+        second_person: SecondPerson,
+        *,
+        requested_by: str | None = None,
+        reason: str = "",
+        kind: str | None = None,
+        subject_id: UUID | None = None,
+        digest: str | None = None,
+    ) -> ApprovalRequested:
+        """Store the command for a second person's decision. The same by the same actor gives the request there is.
+
+        `requested_by` is the actor's id unless somebody else wants it. `kind`, `subject_id` and `digest` are given
+        where the request is about something with a digest of its own; else they are made of the command. Raises
+        Conflict when somebody else requested the same.
+        """
+        body = canonical(command.model_dump(mode="json")).decode()
+        digest = digest or _command_digest(self.name, body)
+        kind, subject_id = kind or self.name, subject_id or UUID(digest.removeprefix("sha256:")[:32])
+        requested_by = requested_by or ctx.actor.id
+        advisory_lock(ctx.session, f"approval.{kind}.{subject_id}")
+        waiting = approvals.pending_request_about(ctx.session, kind, subject_id)
+        if waiting is not None:
+            if waiting.requested_by != requested_by:
+                raise Conflict(ALREADY_REQUESTED)
+            ctx.mark_noop()
+            return ApprovalRequested(approval_id=waiting.id, digest=waiting.digest, second_person=second_person)
+        # An owner's request is seen by the tenant that decides it; all others are the operator's own.
+        is_tenants = second_person is SecondPerson.OWNERS
+        tenant_id: UUID = getattr(command, "tenant_id") if is_tenants else ctx.actor.tenant_id  # noqa: B009
+        approval_id = approvals.request(
+            ctx.session,
+            ctx.now,
+            tenant_id=tenant_id,
+            kind=kind,
+            subject_id=subject_id,
+            digest=digest,
+            requested_by=requested_by,
+            reason=reason,
+            command=approvals.StoredCommand(self.name, body, second_person),
+        )
+        ctx.audit(
+            event=Event.APPROVAL_REQUESTED,
+            subject=approval_id,
+            tenant_id=tenant_id,
+            command=self.name,
+            digest=digest,
+            requested_by=requested_by,
+        )
+        return ApprovalRequested(approval_id=approval_id, digest=digest, second_person=second_person)
+
+    def read_stored(self, approval: approvals.ApprovalDetails) -> CommandT:
+        """The command that a request holds. Raises Stale when it is not what the request was made for."""
+        body = canonical(approval.body).decode()
+        if approval.kind == self.name and _command_digest(self.name, body) != approval.digest:
+            raise Stale(approvals.DIGEST_STALE, given=approval.digest, current=_command_digest(self.name, body))
+        return self.stored_type.model_validate_json(body)
+
+    def run_approved(self, ctx: CommandContext, approval: approvals.ApprovalDetails, command: CommandT) -> Result:
+        """Run the function of an approved command in the decider's transaction. Raises what it refuses."""
+        done = CommandContext(ctx.session, ctx.actor, ctx.now, self.event, ctx.audit_records, ctx.jobs)
+        done.approval = approval
+        result: Result = self.body(done, command)
+        if done.is_noop:
+            raise Conflict(NOTHING_TO_APPROVE)
+        return result
+
+    def run_rejected(self, ctx: CommandContext, approval: approvals.ApprovalDetails) -> None:
+        """Do what the rejection means to the subject, where it means anything."""
+        if self.when_rejected is not None:
+            done = CommandContext(ctx.session, ctx.actor, ctx.now, self.event, ctx.audit_records, ctx.jobs)
+            done.approval = approval
+            self.when_rejected(done, self.read_stored(approval))
+
+    def _try(self, ctx: CommandContext, command: CommandT) -> None:
+        """Run the function and undo it, so that what it refuses is refused before anybody is asked."""
+        tried = CommandContext(ctx.session, ctx.actor, ctx.now, self.event)
+        savepoint = ctx.session.begin_nested()
+        try:
+            self.body(tried, command)
+            ctx.session.flush()
+        finally:
+            savepoint.rollback()
+            ctx.session.expunge_all()
+        if tried.is_noop:
+            raise Conflict(NOTHING_TO_APPROVE)
+
+
+def _command_digest(name: str, body: str) -> str:
+    return digest_of({"command": name, "body": body})
+
+
+def _with_comment(command_type: type[CommandT]) -> type[CommandT]:
+    """The command with the field for what its requester says to the decider. Raises ValueError where it has one."""
+    if COMMENT in command_type.model_fields:
+        raise ValueError(f"{command_type.__name__} has a field named {COMMENT} of its own")
+    label = Input(
+        "承認者への説明",
+        "Comment for the decider",
+        Label("なぜ必要か。承認する人に表示されます", "Why it is needed; shown to the person who decides."),
+    )
+    made = create_model(
+        command_type.__name__,
+        __base__=command_type,
+        __module__=command_type.__module__,
+        __doc__=command_type.__doc__,
+        comment=(Annotated[LongLine | None, label], None),
+    )
+    return made
+
+
 def _redacted(command: Command) -> list[str]:
     """The names of the fields given, sorted, without values: a refused command may hold personal data."""
     return sorted(command.model_fields_set)
@@ -222,16 +427,43 @@ def collect_commands(modules: Iterable[ModuleType]) -> Commands:
     return MappingProxyType(found)
 
 
+@overload
 def handles(
     permission: Permission, event: Event
-) -> Callable[[Callable[[CommandContext, CommandT], ResultT]], CommandHandler[CommandT, ResultT]]:
-    """Make a function `(ctx, command) -> result` a handler. Both annotations must be given."""
+) -> Callable[[Callable[[CommandContext, CommandT], ResultT]], CommandHandler[CommandT, ResultT]]: ...
 
-    def register(body: Callable[[CommandContext, CommandT], ResultT]) -> CommandHandler[CommandT, ResultT]:
+
+@overload
+def handles(
+    permission: Permission, event: Event, *, approval: SecondPerson
+) -> Callable[[Callable[[CommandContext, CommandT], DoneT]], ApprovedCommandHandler[CommandT, ApprovalRequested]]: ...
+
+
+@overload
+def handles(
+    permission: Permission, event: Event, *, approval: Callable[[CommandContext, CommandT], SecondPerson | None]
+) -> Callable[
+    [Callable[[CommandContext, CommandT], DoneT]], ApprovedCommandHandler[CommandT, DoneT | ApprovalRequested]
+]: ...
+
+
+def handles(permission: Permission, event: Event, *, approval: Any = None) -> Any:
+    """Make a function `(ctx, command) -> result` a handler. Both annotations must be given.
+
+    With `approval` the command needs a second person: a call stores a request, and the function runs when another
+    person approves it. It is what the command is about, or a function `(ctx, command)` that says so, None for no need.
+    """
+
+    def register(body: Any) -> Any:
         hints = get_type_hints(body)
-        handler: CommandHandler[CommandT, ResultT] = CommandHandler(
-            body, permission, event, hints["command"], hints["return"]
-        )
+        command_type, done_type = hints["command"], hints["return"]
+        handler: CommandHandler[Any, Any]
+        if approval is None:
+            handler = CommandHandler(body, permission, event, command_type, done_type)
+        else:
+            asked = _with_comment(command_type)
+            answer = ApprovalRequested if isinstance(approval, SecondPerson) else done_type
+            handler = ApprovedCommandHandler(body, permission, event, asked, answer, command_type, done_type, approval)
         functools.update_wrapper(handler, body)
         return handler
 

@@ -45,6 +45,8 @@ class Event(StrEnum):
     LEDGER_REVERSED = "ledger.reversed"
     PERIOD_STATE_CHANGED = "period.state_changed"
     NOTICE_ISSUED = "notice.issued"
+    APPROVAL_REQUESTED = "approval.requested"
+    APPROVAL_DECIDED = "approval.decided"
     AUDIT_CHAIN_STARTED = "audit.chain_started"
     AUDIT_TIPS_RESET = "audit.tips_reset"
     SESSION_OPENED = "session.opened"

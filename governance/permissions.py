@@ -55,6 +55,8 @@ class Permission(StrEnum):
     RULE_DRAFT = "governance:rule:draft"
     RULE_ADOPT = "governance:rule:adopt"
     RULE_END = "governance:rule:end"
+    APPROVAL_READ = "governance:approval:read"
+    APPROVAL_DECIDE = "governance:approval:decide"
     AUDIT_READ = "governance:audit:read"
     AUDIT_VERIFY = "governance:audit:verify"
     AUDIT_SEAL = "governance:audit:seal"
@@ -104,6 +106,21 @@ class Role(LabelledEnum):
     SYSTEM = "system", "Moyai自身", "Moyai itself"
 
 
+class SecondPerson(LabelledEnum):
+    """What a command that needs a second person is about: DECIDABLE_BY says which role decides it."""
+
+    MONEY = "money", "お金", "money"
+    RULES = "rules", "ルール", "rules"
+    SETTINGS = "settings", "設定", "settings"
+    ROLES = "roles", "運営者の役割", "operator roles"
+    OWNERS = "owners", "団体管理者", "tenant owners"
+    OWNERS_ABSENT = (
+        "owners-absent",
+        "決定できる団体管理者がいない団体の団体管理者",
+        "owners of a tenant where none can decide",
+    )
+
+
 TENANT_ROLES: Final = frozenset(role for role in Role if role.startswith("tenant-"))
 OPERATOR_ROLES: Final = frozenset(role for role in Role if role.startswith("operator-")) | {Role.BREAK_GLASS}
 
@@ -113,12 +130,14 @@ _MEMBER_READS = frozenset(
     {_P.OVERVIEW_READ, _P.SIGNED_IN, _P.TENANT_READ, _P.PLAN_READ, _P.QUOTA_READ, _P.AGREEMENT_READ, _P.RULE_READ}
 )
 _FINANCE_READS = frozenset({_P.COST_READ, _P.ALLOCATION_READ, _P.ALLOCATION_COMPUTE, _P.LEDGER_READ, _P.NOTICE_READ})
+_APPROVALS = frozenset({_P.APPROVAL_READ, _P.APPROVAL_DECIDE})
 _PEOPLE_READS = frozenset({_P.MEMBER_READ, _P.CLIENT_READ, _P.CONTACT_READ})
 _OPERATOR_READS = (
     _MEMBER_READS
     | _FINANCE_READS
     | _PEOPLE_READS
     | {_P.COHORT_READ, _P.ONBOARDING_READ, _P.DRIFT_READ, _P.PERMISSION_READ, _P.AUDIT_READ, _P.BACKOFFICE_OPEN}
+    | {_P.APPROVAL_READ}
 )
 
 ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
@@ -126,6 +145,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.TENANT_OWNER: _MEMBER_READS
     | _FINANCE_READS
     | _PEOPLE_READS
+    | _APPROVALS
     | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.CLIENT_REGISTER}
     | {_P.QUOTA_REQUEST, _P.AGREEMENT_ACCEPT, _P.AUDIT_READ, _P.ONBOARDING_READ}
     | {_P.CONTACT_RECORD, _P.CONTACT_REMOVE},
@@ -148,8 +168,11 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
         _P.PERIOD_CHANGE_STATE,
     }
     | {_P.RULE_DRAFT, _P.RULE_ADOPT, _P.RULE_END, _P.COST_WITHDRAW, _P.COST_POOL_DEFINE},
-    Role.OPERATOR_APPROVER: _OPERATOR_READS | {_P.ALLOCATION_APPROVE, _P.ALLOCATION_REJECT, _P.QUOTA_DECIDE},
+    Role.OPERATOR_APPROVER: _OPERATOR_READS
+    | _APPROVALS
+    | {_P.ALLOCATION_APPROVE, _P.ALLOCATION_REJECT, _P.QUOTA_DECIDE},
     Role.OPERATOR_SECURITY: _OPERATOR_READS
+    | _APPROVALS
     | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.AUDIT_VERIFY, _P.ONBOARDING_DECIDE}
     | {_P.MAIL_READ},
     Role.OPERATOR_AUDITOR: _OPERATOR_READS | {_P.AUDIT_VERIFY},
@@ -161,7 +184,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     | {_P.SERVERS_RUN, _P.KEYCLOAK_CONFIGURE, _P.EXAMPLE_LOAD},
 }
 
-DECISIONS: Final = frozenset({_P.ALLOCATION_APPROVE, _P.ALLOCATION_REJECT, _P.QUOTA_DECIDE})
+DECISIONS: Final = frozenset({_P.APPROVAL_DECIDE, _P.ALLOCATION_APPROVE, _P.ALLOCATION_REJECT, _P.QUOTA_DECIDE})
 """Permissions to decide what another person asked for. Whoever decides is signed in: never the machine's command line,
 which would be a second name of one person."""
 
@@ -172,6 +195,15 @@ GRANTABLE_BY: Final[dict[Role, frozenset[Role]]] = {
 }
 """Role held → roles one may grant. Nobody grants a role above their own."""
 
+DECIDABLE_BY: Final[dict[Role, frozenset[SecondPerson]]] = {
+    Role.OPERATOR_APPROVER: frozenset(
+        {SecondPerson.MONEY, SecondPerson.RULES, SecondPerson.SETTINGS, SecondPerson.OWNERS_ABSENT}
+    ),
+    Role.OPERATOR_SECURITY: frozenset({SecondPerson.ROLES}),
+    Role.TENANT_OWNER: frozenset({SecondPerson.OWNERS}),
+}
+"""Role held → what one may decide of what somebody else requested."""
+
 SCOPE_PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
     "moyai:quota.read": frozenset({_P.SIGNED_IN, _P.TENANT_READ, _P.PLAN_READ, _P.QUOTA_READ}),
     "moyai:usage.read": frozenset({_P.SIGNED_IN, _P.TENANT_READ}),
@@ -179,6 +211,11 @@ SCOPE_PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
     "moyai:authorize": frozenset({_P.SIGNED_IN}),
 }
 """Scope of a service client → what it may do in its own tenant. A client holds no role."""
+
+
+def decidable_by(roles: frozenset[Role]) -> frozenset[SecondPerson]:
+    """What people with these roles may decide of what others requested."""
+    return frozenset[SecondPerson]().union(*(DECIDABLE_BY.get(role, frozenset()) for role in roles))
 
 
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:

@@ -19,8 +19,10 @@ from playwright.sync_api import Browser
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from admin.features.commands import COMMAND_MODULES
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.migrations.apply import migrate_url
+from governance.commands import COMMANDS, collect_commands
 from governance.kernel import database as database_module
 from governance.kernel.database import OPERATOR, connect, db, tenant_scope
 from tenancy.keycloak.adapter import KeycloakIdentities
@@ -205,9 +207,7 @@ def database_name(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL
 @pytest.fixture(scope="session")
 def kept_application(postgresql: servers.PostgreSQL) -> Flask:
     """An application on the kept database, whose engine lasts."""
-    app = Flask("moyai-test")
-    connect(app, postgresql.app_url(KEPT_DATABASE))
-    return app
+    return _connected(postgresql.app_url(KEPT_DATABASE))
 
 
 @pytest.fixture
@@ -226,12 +226,18 @@ def database(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL, dat
 @contextmanager
 def on_database(url: str) -> Iterator[Flask]:
     """An application context on the database at this address; its connections are closed afterwards."""
-    app = Flask("moyai-test")
-    connect(app, url)
+    app = _connected(url)
     with app.app_context():
         yield app
         db.session.remove()
         db.engine.dispose()
+
+
+def _connected(url: str) -> Flask:
+    app = Flask("moyai-test")
+    connect(app, url)
+    COMMANDS.set(app, collect_commands(COMMAND_MODULES))
+    return app
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ from uuid import UUID
 
 from billing.costs.commands import DefineCostPool, RecordCost, define_cost_pool, record_cost
 from billing.costs.states import ItemKind
-from billing.notices.commands import IssueNotices, issue_notices
+from billing.notices import commands as notice_commands
+from billing.notices.commands import IssueNotices, NoticesIssued
 from billing.runs.commands import (
     AllocationPrepared,
     ApproveAllocation,
@@ -34,7 +35,7 @@ from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from governance.permissions import OPERATOR_ROLES, Role
-from governance.rules.commands import AdoptRule, DraftRule, adopt_rule, draft_rule
+from governance.rules.commands import AdoptRule, DraftRule, RuleAdopted, adopt_rule, draft_rule
 from tenancy import directory
 from tenancy.clients.commands import RegisterClient, register_client
 from tenancy.keycloak.keys import SigningKey
@@ -63,9 +64,12 @@ from tenancy.tenants.commands import (
 from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 from tenancy.tenants.tables import Tenant
 from tests.actors import Actors
+from tests.second_person import approved, directly
 
 IN_FISCAL_YEAR_2025: Final = datetime(2025, 6, 2, 1, 0, tzinfo=UTC)
 """A Monday morning in Japan, within the fiscal year 2025."""
+
+issue_notices = directly(notice_commands.issue_notices, NoticesIssued)
 
 CENSUS_DAY: Final = date(2020, 10, 1)
 CENSUS: Final = "令和2年国勢調査"
@@ -316,12 +320,10 @@ class Factory:
 
     def adopt(self, version_id: UUID, number: str = "令和7年度第1号") -> None:
         """Record the decision of the council."""
-        adopt_rule(
-            AdoptRule(
-                version_id=version_id, decided_by="運営協議会", decision_number=number, decided_on=date(2025, 3, 24)
-            ),
-            actor=self.actors.finance,
+        command = AdoptRule(
+            version_id=version_id, decided_by="運営協議会", decision_number=number, decided_on=date(2025, 3, 24)
         )
+        approved(adopt_rule, command, RuleAdopted, actor=self.actors.finance, by=self.actors.approver)
 
     def record(self, yen: int, kind: ItemKind = ItemKind.COST, name: str = "データ連携基盤運用保守") -> UUID:
         """Record a cost, or a deduction, of the fiscal year 2025."""

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from admin.example.seed_data import private_key
 from admin.operations.keycloak_setup import example_passwords
 from admin.operations.settings import Settings
+from governance.actors import Actor, ActorKind
 from governance.commands import system_transaction
 from governance.grants import roles_of_people
 from governance.kernel import clock
@@ -57,6 +58,16 @@ def require_example_mode(settings: Settings) -> None:
     """Raise NotAllowed where the installation does not run the example."""
     if not settings.example:
         raise NotAllowed(EXAMPLE_ONLY, field="MOYAI_EXAMPLE")
+
+
+def person_of(operator_id: UUID, role: Role) -> Actor:
+    """The operator's person with this role, as after a sign-in. Raises LookupError while there is none."""
+    with system_transaction(OPERATOR) as session:
+        granted = roles_of_people(session, operator_id, clock.now())
+    person_id = next((person_id for person_id, roles in granted.items() if role in roles), None)
+    if person_id is None:
+        raise LookupError(role)
+    return Actor(str(person_id), ActorKind.PERSON, operator_id, frozenset({role}))
 
 
 def create_accounts(settings: Settings) -> list[Account]:
@@ -118,14 +129,6 @@ def client_accounts(settings: Settings) -> list[dict[str, str]]:
 def as_json(accounts: list[Account], clients: list[dict[str, str]]) -> dict[str, Any]:
     """As the contract of the command line has it."""
     return {"accounts": [asdict(account) for account in accounts], "clients": clients}
-
-
-def person_of_role(session: Session, tenant_id: UUID, role: Role) -> UUID:
-    """The example's person of the operator who holds this role."""
-    for person_id, roles in roles_of_people(session, tenant_id, clock.now()).items():
-        if role in roles:
-            return person_id
-    raise LookupError(role)
 
 
 def _people(session: Session) -> list[tuple[MemberDetails, Account]]:

@@ -17,13 +17,15 @@ from uuid import UUID
 
 from flask import Flask
 
+import billing.runs.commands
+import governance.rules.commands
 from admin.bootstrap import create_core
 from admin.core.logs import configure_logs
 from admin.example import seed_data
 from admin.example.accounts import (
     FOLDER,
     create_accounts,
-    person_of_role,
+    person_of,
     require_example_mode,
 )
 from admin.example.municipalities import FIRST, SECOND, first_members, second_members
@@ -43,8 +45,8 @@ from billing.runs.commands import (
 from billing.runs.queries import RunFacts, runs
 from billing.runs.states import RunKind, RunState
 from governance import outbox
-from governance.actors import Actor, ActorKind
-from governance.commands import system_transaction
+from governance.actors import Actor
+from governance.commands import COMMANDS, collect_commands, system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Conflict, message
@@ -71,6 +73,9 @@ NO_REVISION = message(
     hint_en="Check the worker with `moyai status`.",
 )
 
+DECIDED: Final = (governance.rules.commands, billing.runs.commands)
+"""The modules of the commands that one person of the example requests and another approves."""
+
 REVISION_TIMEOUT: Final = timedelta(seconds=60)
 
 Progress = Callable[[str], None]
@@ -84,6 +89,7 @@ def load(settings: Settings, *, members: int, progress: Progress) -> LoadResult:
     keycloak = keycloak_of(settings)
     try:
         with app.app_context():
+            COMMANDS.set(app, collect_commands(DECIDED))
             loaded = ExampleLoader(app, settings, keycloak, progress=progress, wait=time.sleep).load(members)
     finally:
         keycloak.close()
@@ -125,7 +131,11 @@ class ExampleLoader:
         seed_data.seed_cohort(actor, seed_data.FIRST_COHORT, first_members())
         seed_data.seed_cohort(actor, seed_data.SECOND_COHORT, second_members())
         self._seed_tenants(actor, version_id)
-        seed_data.seed_costs(actor)
+        seed_data.seed_costs(
+            actor,
+            finance=person_of(actor.tenant_id, Role.OPERATOR_FINANCE),
+            approver=person_of(actor.tenant_id, Role.OPERATOR_APPROVER),
+        )
         self._onboard(actor, seed_data.FIRST_COHORT[0])
         self._allocate(actor, RunKind.ESTIMATE)
         if members > FIRST:
@@ -160,7 +170,9 @@ class ExampleLoader:
             return
         plan = plan_cohort(self._identities, cohort)
         self._report_plan(plan)
-        applied = apply_plan(self._identities, cohort, plan.digest, actor=actor)
+        # A person applies it: the revision that follows is requested in that name, and another person approves it.
+        person = person_of(actor.tenant_id, Role.OPERATOR_ONBOARDING)
+        applied = apply_plan(self._identities, cohort, plan.digest, actor=person)
         worker = OnboardingWorker(self._identities, actor=worker_actor(), name=f"{socket.gethostname()}:{os.getpid()}")
         views = run_onboardings(
             self._app, worker, applied.onboardings, wait=self._wait, on_stopped=self._report_onboarding
@@ -188,14 +200,15 @@ class ExampleLoader:
         if awaiting is None:
             prepare_allocation(
                 PrepareAllocation(fiscal_year=seed_data.FISCAL_YEAR, kind=kind),
-                actor=self._person(actor, Role.OPERATOR_FINANCE),
+                actor=person_of(actor.tenant_id, Role.OPERATOR_FINANCE),
             )
         self._approve(actor, kind)
 
     def _approve(self, actor: Actor, kind: RunKind) -> None:
         run = next(run for run in self._runs(kind) if run.state is RunState.AWAITING_APPROVAL)
         approve_allocation(
-            ApproveAllocation(run_id=run.id, digest=run.digest), actor=self._person(actor, Role.OPERATOR_APPROVER)
+            ApproveAllocation(run_id=run.id, digest=run.digest),
+            actor=person_of(actor.tenant_id, Role.OPERATOR_APPROVER),
         )
         label = "概算" if kind is RunKind.ESTIMATE else "変更"
         self._progress(f"按分（{label}）を承認し、記帳しました / Allocation ({kind.value}) approved and posted")
@@ -229,11 +242,6 @@ class ExampleLoader:
     def _runs(self, kind: RunKind) -> list[RunFacts]:
         with system_transaction(OPERATOR) as session:
             return [run for run in runs(session, seed_data.FISCAL_YEAR) if run.kind is kind]
-
-    def _person(self, actor: Actor, role: Role) -> Actor:
-        with system_transaction(OPERATOR) as session:
-            person_id = person_of_role(session, actor.tenant_id, role)
-        return Actor(str(person_id), ActorKind.PERSON, actor.tenant_id, frozenset({role}))
 
     # -- telling
 

@@ -17,7 +17,9 @@ from billing.costs.queries import cost_items
 from governance.actors import Actor, command_line_actor, system_actor
 from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
 from governance.agreements.queries import acceptances
-from governance.commands import system_transaction
+from governance.approvals.commands import DecideApproval, decide_approval
+from governance.approvals.states import Decision
+from governance.commands import ApprovalRequested, system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.kernel.fiscal_year import FiscalYear
@@ -219,8 +221,16 @@ def seed_tenant(actor: Actor, tenant: TenantFacts, version_id: UUID, keys: Path,
         )
 
 
-def seed_costs(actor: Actor) -> None:
-    """The rule, adopted by a decision; the pool; the year's costs."""
+def approve(requested: ApprovalRequested, decider: Actor) -> None:
+    """Decide in favour of a request, as another person than its requester."""
+    decide_approval(
+        DecideApproval(approval_id=requested.approval_id, digest=requested.digest, decision=Decision.APPROVED),
+        actor=decider,
+    )
+
+
+def seed_costs(actor: Actor, *, finance: Actor, approver: Actor) -> None:
+    """The rule, adopted by a decision that `finance` records and `approver` approves; the pool; the year's costs."""
     with system_transaction(OPERATOR) as session:
         versions = [version for version in rule_versions(session) if version.name == RULE]
         recorded = {item.name for item in cost_items(session, FiscalYear(FISCAL_YEAR), withdrawn=True)}
@@ -233,15 +243,16 @@ def seed_costs(actor: Actor) -> None:
         # What a visitor drafted since is the visitor's to adopt, as what they withdrew stays withdrawn.
         unadopted = [version.id for version in versions[:1] if version.decision is None]
     for version_id in unadopted:
-        adopt_rule(
+        requested = adopt_rule(
             AdoptRule(
                 version_id=version_id,
                 decided_by="データ連携基盤協議会（例示）",
                 decision_number="令和6年第1号",
                 decided_on=EFFECTIVE,
             ),
-            actor=actor,
+            actor=finance,
         )
+        approve(requested, approver)
     define_cost_pool(DefineCostPool(name=POOL, label="運営費", rule=RULE), actor=actor)
     for name, yen in COSTS:
         if name not in recorded:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import click
     from flask import Blueprint
 
+    from admin.interface.entry_points import EntryPoint
+
 
 @dataclass(frozen=True, slots=True)
 class CliCommand:
@@ -197,6 +199,16 @@ def api_routes() -> list[Any]:
         if feature.api
         for route in import_module(f"admin.features.{feature.name}.api").routes
     ]
+
+
+def entry_points() -> dict[str, EntryPoint]:
+    """Every entry point by the name of its command, imported now."""
+    return {
+        entry_point.handler.name: entry_point
+        for feature in FEATURES
+        if feature.api
+        for entry_point in import_module(f"admin.features.{feature.name}.api").routes.entry_points
+    }
 
 
 def cli_commands() -> dict[str, CliCommand]:

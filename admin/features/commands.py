@@ -11,6 +11,7 @@ import billing.ledger.commands
 import billing.notices.commands
 import billing.runs.commands
 import governance.agreements.commands
+import governance.approvals.commands
 import governance.audit.commands
 import governance.rules.commands
 import tenancy.clients.commands
@@ -25,6 +26,7 @@ import tenancy.tenants.statistics
 
 COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     governance.agreements.commands,
+    governance.approvals.commands,
     governance.audit.commands,
     governance.rules.commands,
     tenancy.clients.commands,

@@ -38,7 +38,7 @@ from admin.interface.entry_points import EntryPoint
 from admin.interface.paging import page_request, page_response
 from admin.interface.queries import DeclaredQuery, Listing
 from admin.operations.settings import Settings
-from governance.commands import Command, CommandHandler
+from governance.commands import ApprovalRequested, ApprovedCommandHandler, Command, CommandHandler
 from governance.declaration import read_command
 from governance.kernel.errors import Conflict, NotFound, Stale, message
 from governance.kernel.keyset import PageRequest
@@ -89,6 +89,8 @@ class ApiRoute:
     response_model: type[BaseModel] | None = None
     content: tuple[str, ...] = ("application/json",)
     requires_if_match: bool = False
+    may_wait: bool = False
+    """Whether the answer may be 202: nothing is done until a second person has approved it."""
 
     @property
     def path_params(self) -> tuple[str, ...]:
@@ -98,6 +100,8 @@ class ApiRoute:
     @property
     def status(self) -> int:
         """The status of success."""
+        if self.response_model is ApprovalRequested:
+            return 202
         return 201 if self.method == "POST" else 200
 
     @property
@@ -209,7 +213,9 @@ class ApiRoutes:
             settings = {name: value(current_app.config["MOYAI"]) for name, value in filled.items()}
             command = read_command(handler.command_type, body, given=known | settings)
             with TranslateErrors(known.values(), versioned=version):
-                return json_response(handler(command, actor=current_actor(), key=key), 201 if method == "POST" else 200)
+                result = handler(command, actor=current_actor(), key=key)
+                done = 201 if method == "POST" else 200
+                return json_response(result, 202 if isinstance(result, ApprovalRequested) else done)
 
         view.__name__ = handler.name
         self._routes.append(
@@ -225,6 +231,7 @@ class ApiRoutes:
                 path_fields=path_fields,
                 response_model=handler.result_type,
                 requires_if_match=version,
+                may_wait=isinstance(handler, ApprovedCommandHandler),
             )
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from flask import Blueprint, redirect, request
+from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
@@ -19,7 +19,7 @@ from admin.core.language import current_language, gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress
 from admin.interface.forms import MAX_LENGTH, NOT_OFFERED, Form
 from admin.interface.pages import render_page, session, settings
-from governance.commands import Command
+from governance.commands import ApprovalRequested, Command
 from governance.declaration import INVALID_FIELD, DeclaredField, InvalidCommand, declared_fields, read_command
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import DomainError, Invalid, Stale
@@ -99,11 +99,18 @@ def _form_view(entry_point: EntryPoint, page: PageAddress) -> Any:
             for error in refusal.errors if isinstance(refusal, InvalidCommand) else (refusal,):
                 form.add_error(_worded(error, asked.fields))
             return asked.render_form(form, is_stale=isinstance(refusal, Stale))
+        if isinstance(result, ApprovalRequested):
+            return to_approval(result)
         return redirect(page.then(command, result), 303)
 
     view.__name__ = page.endpoint
     view.__doc__ = entry_point.handler.__doc__
     return view
+
+
+def to_approval(requested: ApprovalRequested) -> AnyResponse:
+    """Where a form leads whose command waits for a second person: to the request."""
+    return redirect(url_for("approvals.approval", approval_id=requested.approval_id, done="requested"), 303)
 
 
 class _Asked:
@@ -183,7 +190,8 @@ class _Asked:
                 if one.is_required and not one.is_list and not options and self._has_own_choices(one)
             ],
             kept=[one.name for one in self.kept],
-            button=self.entry_point.button.text(self.language),
+            button=self._button(),
+            deciders=self._deciders(),
             page=self.page,
         )
 
@@ -199,7 +207,8 @@ class _Asked:
             intro=self.page.review_intro.text(self.language),
             facts=[*self.about.facts, *entered, *more.facts],
             warnings=[*self.about.warnings, *more.warnings, *unchanged],
-            button=self.entry_point.button.text(self.language),
+            button=self._button(),
+            deciders=self._deciders(),
             page=self.page,
             has_changed=has_changed,
             confirm_text=self._confirm_text(command),
@@ -214,6 +223,12 @@ class _Asked:
         if one.name in self.record:
             shown = f"{one.show(self.record[one.name], self.language, session())} → {shown}"
         return Fact(one.input.label.text(self.language), shown)
+
+    def _button(self) -> str:
+        return gettext("Request approval") if self.entry_point.deciders else self.entry_point.button.text(self.language)
+
+    def _deciders(self) -> str:
+        return gettext(", ").join(role.label(self.language) for role in sorted(self.entry_point.deciders))
 
     def _back(self) -> tuple[str, str] | None:
         if self.page.back is None:

@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 
 from admin.operations.settings import Settings
 from governance.actors import Actor
-from governance.commands import Command, CommandHandler, Result
+from governance.commands import ApprovedCommandHandler, Command, CommandHandler, Result
 from governance.declaration import DeclaredField, declared_fields
 from governance.kernel.errors import Language
 from governance.kernel.labels import Label
+from governance.permissions import DECIDABLE_BY, Role, SecondPerson
 
 _NOTHING: Final = Label("", "")
 
@@ -113,6 +114,8 @@ class EntryPoint:
     """Fields that no person enters, because another field, the actor or the page fills them."""
     filled: Mapping[str, Callable[[Settings], Any]] = field(default_factory=dict)
     """Fields that the installation fills from its settings. Whoever sends one is refused."""
+    about: Callable[[Session, Mapping[str, Any], Language], FormContext] | None = None
+    """What the command is about, for the person who decides it, where it has no derived form that says so."""
     record: Callable[[Session, Mapping[str, Any]], Mapping[str, object]] | None = None
     """The present values of what the command replaces as a whole, by field, its version among the hidden ones.
 
@@ -129,6 +132,14 @@ class EntryPoint:
     def result_type(self) -> type[Result]:
         result_type: type[Result] = self.handler.result_type
         return result_type
+
+    @property
+    def deciders(self) -> frozenset[Role]:
+        """The roles that decide the command, where it always needs a second person."""
+        handler = self.handler
+        if not isinstance(handler, ApprovedCommandHandler) or not isinstance(handler.second_person, SecondPerson):
+            return frozenset()
+        return frozenset(role for role, kinds in DECIDABLE_BY.items() if handler.second_person in kinds)
 
     def fields(self, *, without: Sequence[str] = ()) -> list[DeclaredField]:
         """The fields a person enters, in the order of the command, but for those that an address fills."""

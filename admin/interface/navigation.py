@@ -56,15 +56,12 @@ class ApprovalKind(LabelledEnum):
     QUOTA = "quota", "利用枠の変更", "quota"
 
 
-DECIDED_BY: Final = {
-    ApprovalKind.ALLOCATION: Permission.ALLOCATION_APPROVE,
-    ApprovalKind.QUOTA: Permission.QUOTA_DECIDE,
-}
-"""Kind of request → the permission that decides it."""
+DECIDED_BY: Final = {ApprovalKind.QUOTA: Permission.QUOTA_DECIDE}
+"""Kind of request that a command of its own decides → the permission of that command."""
 
 
 def decidable_kinds() -> list[str]:
-    """The kinds of requests that the one who asks may decide."""
+    """The kinds of requests with a command of their own that the one who asks may decide."""
     return [kind.value for kind, permission in DECIDED_BY.items() if may(permission)]
 
 
@@ -105,7 +102,7 @@ def _build(actor: Actor) -> Navigation:
         tenant=tenant.name if current_language() == "ja" else tenant.name_en or tenant.name,
         person=names.get(actor.id, actor.id),
         roles=gettext(", ").join(role.label(current_language()) for role in sorted(actor.roles)),
-        pending_count=count_pending_for(session, decidable_kinds(), decider_id=actor.id)
+        pending_count=count_pending_for(session, actor, decidable_kinds())
         + (count_blocked(session) if may(Permission.ONBOARDING_DECIDE) else 0),
         items=_nav_items(actor.is_operator),
         is_operator=actor.is_operator,

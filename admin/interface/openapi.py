@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from admin.interface.api_requests import KEY_HEADER
 from admin.interface.api_routes import PREFIX, ApiRoute
+from governance.commands import ApprovalRequested
 
 _JSON: Final = "application/json"
 _PROBLEM: Final = "application/problem+json"
@@ -192,6 +193,8 @@ def _responses(route: ApiRoute) -> dict[str, Any]:
         if route.content == (_JSON,):
             content = {"schema": {"type": "object"}}
         responses[str(route.status)] = {"description": "OK", "content": dict.fromkeys(route.content, content)}
+    if route.may_wait:
+        responses["202"] = ApprovalRequested
     for status in _error_statuses(route):
         responses[status] = {
             "description": _STATUS_DESCRIPTIONS[status],

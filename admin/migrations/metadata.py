@@ -11,6 +11,7 @@ import governance.audit.tables
 import governance.grants.tables
 import governance.idempotency.tables
 import governance.outbox.tables
+import governance.persons.tables
 import governance.rules.tables  # noqa: F401
 import tenancy.clients.tables
 import tenancy.onboarding.tables

@@ -6,7 +6,6 @@ Every book has the same chart; a book's accounts come into being with its first 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from governance.kernel.labels import LabelledEnum
@@ -22,15 +21,15 @@ class AccountKind(LabelledEnum):
     EXPENSE = "expense", "費用", "expense"
 
 
-class AccountCode(StrEnum):
-    """An account of the chart. The words for people stand beside it in CHART."""
+class AccountCode(LabelledEnum):
+    """An account of the chart, which every book has."""
 
-    RECEIVABLE = "receivable"
-    BURDEN = "burden"
-    OPERATOR_BURDEN = "operator_burden"
-    MUNICIPAL_BURDEN = "municipal_burden"
-    DEDUCTION = "deduction"
-    SHARED_COST = "shared_cost"
+    RECEIVABLE = "receivable", "未収負担金", "Receivable"
+    BURDEN = "burden", "負担金", "Burden"
+    OPERATOR_BURDEN = "operator_burden", "県負担額", "Operator-Burden"
+    MUNICIPAL_BURDEN = "municipal_burden", "市町村負担額", "Municipal-Burden"
+    DEDUCTION = "deduction", "控除", "Deduction"
+    SHARED_COST = "shared_cost", "共同利用経費", "Shared-Cost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,15 @@ class ChartAccount:
 
 
 CHART: Final[dict[AccountCode, ChartAccount]] = {
-    # In a municipality's book: what it owes for the year, and the assessment (調定) that makes it owe.
-    AccountCode.RECEIVABLE: ChartAccount("未収負担金", "Receivable", AccountKind.ASSET),
-    AccountCode.BURDEN: ChartAccount("負担金", "Burden", AccountKind.INCOME),
-    # In the operator's book: the year's cost, and who bears it.
-    AccountCode.OPERATOR_BURDEN: ChartAccount("県負担額", "Operator-Burden", AccountKind.EXPENSE),
-    AccountCode.MUNICIPAL_BURDEN: ChartAccount("市町村負担額", "Municipal-Burden", AccountKind.EXPENSE),
-    AccountCode.DEDUCTION: ChartAccount("控除", "Deduction", AccountKind.EXPENSE),
-    AccountCode.SHARED_COST: ChartAccount("共同利用経費", "Shared-Cost", AccountKind.EXPENSE),
+    code: ChartAccount(code.ja, code.en, kind)
+    for code, kind in {
+        # In a municipality's book: what it owes for the year, and the assessment (調定) that makes it owe.
+        AccountCode.RECEIVABLE: AccountKind.ASSET,
+        AccountCode.BURDEN: AccountKind.INCOME,
+        # In the operator's book: the year's cost, and who bears it.
+        AccountCode.OPERATOR_BURDEN: AccountKind.EXPENSE,
+        AccountCode.MUNICIPAL_BURDEN: AccountKind.EXPENSE,
+        AccountCode.DEDUCTION: AccountKind.EXPENSE,
+        AccountCode.SHARED_COST: AccountKind.EXPENSE,
+    }.items()
 }

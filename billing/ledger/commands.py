@@ -21,7 +21,7 @@ from governance.kernel.field_type import Control, FieldType
 from governance.kernel.field_types import FiscalYear, Id, JstDate
 from governance.kernel.labels import Label
 from governance.kernel.yen import MAX_YEN
-from governance.permissions import Permission
+from governance.permissions import Permission, SecondPerson
 
 REVERSAL_OF_REVERSAL = message(
     "ledger.reversal_of_reversal",
@@ -32,6 +32,13 @@ REVERSAL_BEFORE_ENTRY = message(
     "ledger.reversal_before_entry",
     ja="取消日は、取り消す仕訳の日付 {happened_on} 以後にしてください。",
     en="A reversal cannot happen before {happened_on}, the date of what it reverses.",
+)
+ENTRY_OF_RUN = message(
+    "ledger.entry_of_run",
+    ja="費用按分が記帳した仕訳は、取消できません。",
+    en="An entry that an allocation posted is not reversed by hand.",
+    hint_ja="変更の按分を行うと、差額が記帳されます。",
+    hint_en="Prepare a revision of the allocation; it posts the difference.",
 )
 REFERENCE: Final = FieldType(
     name="entry_reference",
@@ -63,8 +70,8 @@ class EntryLine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    account: AccountCode
-    yen: Annotated[int, Field(ge=-MAX_YEN, le=MAX_YEN)]
+    account: Annotated[AccountCode, Input("勘定科目", "Account")]
+    yen: Annotated[int, Field(ge=-MAX_YEN, le=MAX_YEN), Input("額（円、借方が正）", "Yen, debit positive")]
 
 
 class PostEntry(Command):
@@ -98,7 +105,7 @@ class EntryPosted(Result):
     fiscal_year: int
 
 
-@handles(Permission.LEDGER_POST, Event.LEDGER_POSTED)
+@handles(Permission.LEDGER_POST, Event.LEDGER_POSTED, approval=SecondPerson.MONEY)
 def post_entry(ctx: CommandContext, command: PostEntry) -> EntryPosted:
     """Post one entry. The same reference with the same content answers the entry that is there."""
     [posted] = post(
@@ -141,11 +148,12 @@ class EntryReversed(Result):
     reverses_id: UUID
 
 
-@handles(Permission.LEDGER_REVERSE, Event.LEDGER_REVERSED)
+@handles(Permission.LEDGER_REVERSE, Event.LEDGER_REVERSED, approval=SecondPerson.MONEY)
 def reverse_entry(ctx: CommandContext, command: ReverseEntry) -> EntryReversed:
     """Post the opposite of an entry, once.
 
-    Raises NotFound, Conflict (reversed already, or itself a reversal), Closed and Invalid (a date before the entry's).
+    Raises NotFound, Conflict (reversed already, itself a reversal, or a run's entry), Closed and Invalid (a date before
+    the entry's).
     """
     entry = require_found(
         ctx.session.get(LedgerEntry, (command.tenant_id, command.entry_id)),
@@ -155,6 +163,8 @@ def reverse_entry(ctx: CommandContext, command: ReverseEntry) -> EntryReversed:
     )
     if entry.reverses_id is not None:
         raise Conflict(REVERSAL_OF_REVERSAL, field="entry_id")
+    if entry.kind == EntryKind.ALLOCATION:
+        raise Conflict(ENTRY_OF_RUN, field="entry_id")
     if command.happened_on < entry.happened_on:
         raise Invalid(REVERSAL_BEFORE_ENTRY, field="happened_on", happened_on=entry.happened_on.isoformat())
     [posted] = post(
@@ -209,7 +219,7 @@ class PeriodStateChanged(Result):
     state: PeriodState
 
 
-@handles(Permission.PERIOD_CHANGE_STATE, Event.PERIOD_STATE_CHANGED)
+@handles(Permission.PERIOD_CHANGE_STATE, Event.PERIOD_STATE_CHANGED, approval=SecondPerson.MONEY)
 def change_period_state(ctx: CommandContext, command: ChangePeriodState) -> PeriodStateChanged:
     """Move a fiscal year `open ⇄ closing → closed`, after every posting in flight.
 

@@ -25,7 +25,7 @@ from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
-from governance.permissions import Permission
+from governance.permissions import Permission, SecondPerson
 from tenancy import directory
 
 NOT_POSTED = message(
@@ -93,7 +93,7 @@ class NoticesIssued(Result):
     due_on: date | None
 
 
-@handles(Permission.NOTICE_ISSUE, Event.NOTICE_ISSUED)
+@handles(Permission.NOTICE_ISSUE, Event.NOTICE_ISSUED, approval=SecondPerson.MONEY)
 def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
     """Issue the notices of a run. Content, PDF and its SHA-256 are stored and never change.
 

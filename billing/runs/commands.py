@@ -1,8 +1,7 @@
-"""Commands of runs: prepare a split, approve it as another person (which posts it), or reject it."""
+"""Commands of runs: prepare a split, which requests its posting; approve or reject that request as another person."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -19,6 +18,8 @@ from billing.runs.states import RunKind, RunState
 from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking
 from governance import approvals
 from governance.actors import ActorKind
+from governance.approvals import DecisionNotes
+from governance.approvals.commands import settle
 from governance.approvals.states import Decision
 from governance.commands import Command, CommandContext, Result, handles
 from governance.declaration import Input
@@ -30,7 +31,7 @@ from governance.kernel.fiscal_year import FiscalYear as Year
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
-from governance.permissions import Permission
+from governance.permissions import Permission, SecondPerson
 from tenancy import directory
 
 APPROVAL_KIND: Final = "allocation"
@@ -67,6 +68,11 @@ INPUTS_CHANGED = message(
     en="Costs, rules, members or statistics changed after this run was prepared: then {given}, now {current}.",
     hint_ja="この按分を差し戻し、作り直してください。",
     hint_en="Reject this run and prepare a new one.",
+)
+RUN_DECIDED = message(
+    "allocation.run_decided",
+    ja="この按分は、すでに「{state}」です。",
+    en="This run is already {state}.",
 )
 REQUESTED_FOR_ANOTHER = message(
     "allocation.requested_for_another",
@@ -122,6 +128,17 @@ class AllocationApproved(Result):
     happened_on: date
     entries: int
     """How many entries were posted; a book whose amount did not change gets none."""
+
+
+class PostAllocation(Command):
+    """The run with this digest, to be posted. Without `happened_on` the postings count for the day of the approval."""
+
+    run_id: Annotated[Id, Input("按分", "Run")]
+    digest: Annotated[PlainLine, Input("識別値", "Digest")]
+    happened_on: Annotated[
+        JstDate | None,
+        Input("記帳日", "Posting date", empty=Label("承認の日（年度外なら最も近い日）", "the day of the approval")),
+    ] = None
 
 
 class RejectAllocation(Command):
@@ -182,11 +199,11 @@ def prepare_allocation(ctx: CommandContext, command: PrepareAllocation) -> Alloc
     ctx.session.add(run)
     ctx.session.flush()
     _store_shares(ctx.session, run, split)
-    approvals.request(
-        ctx.session,
-        replace(ctx.actor, id=requested_by),
-        ctx.now,
-        tenant_id=run.tenant_id,
+    post_allocation.request(
+        ctx,
+        PostAllocation(run_id=run.id, digest=run.digest),
+        SecondPerson.MONEY,
+        requested_by=requested_by,
         kind=APPROVAL_KIND,
         subject_id=run.id,
         digest=run.digest,
@@ -203,23 +220,18 @@ def prepare_allocation(ctx: CommandContext, command: PrepareAllocation) -> Alloc
     return AllocationPrepared(run_id=run.id, number=run.number, digest=run.digest)
 
 
-@handles(Permission.ALLOCATION_APPROVE, Event.ALLOCATION_APPROVED)
-def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> AllocationApproved:
-    """Compute the run anew, and post it when it comes to what was shown.
+@handles(Permission.ALLOCATION_PREPARE, Event.ALLOCATION_APPROVED, approval=SecondPerson.MONEY)
+def post_allocation(ctx: CommandContext, command: PostAllocation) -> AllocationApproved:
+    """Compute the run anew, and post it when it comes to what was shown. Preparing a run requests it.
 
-    Raises NotFound, NotAllowed (the own run), Conflict (decided already), Stale (another digest, or inputs that
-    moved), Closed (the year takes no postings) and Invalid (a date outside the year).
+    Raises NotFound, Stale (another digest, or inputs that changed), Closed (the year takes no postings) and Invalid (a
+    date outside the year).
     """
     run = _run_for_update(ctx.session, command.run_id)
-    approvals.decide(
-        ctx.session,
-        ctx.actor,
-        ctx.now,
-        kind=APPROVAL_KIND,
-        subject_id=run.id,
-        digest=command.digest,
-        decision=Decision.APPROVED,
-    )
+    if run.state != RunState.AWAITING_APPROVAL:
+        raise Conflict(RUN_DECIDED, field="run_id", state=RunState(run.state))
+    if command.digest != run.digest:
+        raise Stale(approvals.DIGEST_STALE, field="digest", given=command.digest, current=run.digest)
     year = Year(run.fiscal_year)
     split = preview(ctx.session, year.year, directory.members_of_year(ctx.session, year.year))
     if split.digest != run.digest:
@@ -244,24 +256,55 @@ def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> Alloc
     return AllocationApproved(run_id=run.id, happened_on=happened_on, entries=len(posted))
 
 
+@post_allocation.rejected
+def _send_back(ctx: CommandContext, command: PostAllocation) -> None:
+    run = _run_for_update(ctx.session, command.run_id)
+    if run.state != RunState.AWAITING_APPROVAL:
+        raise Conflict(RUN_DECIDED, field="run_id", state=RunState(run.state))
+    run.state = RunState.REJECTED.value
+    run.decided_at = ctx.now
+    reason = "" if ctx.approval is None else ctx.approval.decision_reason
+    ctx.audit(
+        event=Event.ALLOCATION_REJECTED,
+        subject=run.id,
+        fiscal_year=run.fiscal_year,
+        number=run.number,
+        reason=reason,
+    )
+
+
+@handles(Permission.ALLOCATION_APPROVE, Event.ALLOCATION_APPROVED)
+def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> AllocationApproved:
+    """Approve the request to post a run; the posting date is the decider's where the request left it open.
+
+    Raises NotFound, NotAllowed (the own run, or no person), Conflict (decided already), Stale (another digest) and
+    what `post_allocation` refuses.
+    """
+    found = _lock_request(ctx, command.run_id, command.digest, Decision.APPROVED)
+    left_open = {"happened_on": command.happened_on}
+    posted = settle(ctx, found, Decision.APPROVED, DecisionNotes(), left_open=left_open)
+    return AllocationApproved.model_validate(posted)
+
+
 @handles(Permission.ALLOCATION_REJECT, Event.ALLOCATION_REJECTED)
 def reject_allocation(ctx: CommandContext, command: RejectAllocation) -> AllocationRejected:
     """Send a waiting run back with a reason. Nothing is posted. Raises what `approve_allocation` does, but Stale."""
-    run = _run_for_update(ctx.session, command.run_id)
-    approvals.decide(
+    found = _lock_request(ctx, command.run_id, None, Decision.REJECTED)
+    settle(ctx, found, Decision.REJECTED, DecisionNotes(command.reason))
+    return AllocationRejected(run_id=command.run_id)
+
+
+def _lock_request(
+    ctx: CommandContext, run_id: UUID, digest: str | None, decision: Decision
+) -> approvals.ApprovalDetails:
+    run = _run_for_update(ctx.session, run_id)
+    return approvals.lock_for_decision(
         ctx.session,
         ctx.actor,
-        ctx.now,
-        kind=APPROVAL_KIND,
-        subject_id=run.id,
-        digest=run.digest,
-        decision=Decision.REJECTED,
-        reason=command.reason,
+        request_id=approvals.newest_request(ctx.session, APPROVAL_KIND, run.id),
+        digest=run.digest if digest is None else digest,
+        decision=decision,
     )
-    run.state = RunState.REJECTED.value
-    run.decided_at = ctx.now
-    ctx.audit(subject=run.id, fiscal_year=run.fiscal_year, number=run.number, reason=command.reason)
-    return AllocationRejected(run_id=run.id)
 
 
 def _run_for_update(session: Session, run_id: UUID) -> AllocationRun:

@@ -20,7 +20,7 @@ from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
 from governance.kernel.strict_model import SchemaOf
-from governance.permissions import Permission
+from governance.permissions import Permission, SecondPerson
 from governance.rules.cost_sharing import RULE_BODY, CostSharing, read_cost_sharing
 from governance.rules.states import RuleKind
 from governance.rules.tables import Rule, RuleVersion
@@ -168,7 +168,7 @@ def draft_rule(ctx: CommandContext, command: DraftRule) -> RuleDrafted:
     return RuleDrafted(version_id=version.id, number=version.number, body_hash=version.body_hash)
 
 
-@handles(Permission.RULE_ADOPT, Event.RULE_ADOPTED)
+@handles(Permission.RULE_ADOPT, Event.RULE_ADOPTED, approval=SecondPerson.RULES)
 def adopt_rule(ctx: CommandContext, command: AdoptRule) -> RuleAdopted:
     """Bring a drafted version into force by a decision. The version before it ends where this one starts.
 

@@ -279,12 +279,12 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
     ctx.session.flush()
     approvals.request(
         ctx.session,
-        ctx.actor,
         ctx.now,
         tenant_id=tenant.id,
         kind=KIND,
         subject_id=request_id,
         digest=digest,
+        requested_by=ctx.actor.id,
         reason=command.reason,
     )
     ctx.audit(

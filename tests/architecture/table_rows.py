@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 from sqlalchemy import BigInteger, Boolean, Date, DateTime, Integer, LargeBinary, Numeric, SmallInteger, Table, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import JSON
 
 from admin.migrations.metadata import metadata
@@ -78,6 +78,8 @@ def insert(connection: psycopg.Connection[Any], table: str, row: dict[str, Any])
 
 def _value_for(kind: Any) -> Any:
     kind = getattr(kind, "impl", kind)
+    if isinstance(kind, ARRAY):
+        return [_value_for(kind.item_type)]
     if isinstance(kind, Uuid):
         return new_id()
     if isinstance(kind, Boolean):

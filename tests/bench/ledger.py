@@ -32,7 +32,7 @@ from admin.migrations.apply import migrate_url
 from admin.operations import ports
 from admin.operations.postgresql import ROLES, SUPERUSER, EmbeddedPostgreSQL
 from billing.ledger.chart import AccountCode
-from billing.ledger.commands import EntryLine, PostEntry, post_entry
+from billing.ledger.commands import EntryLine, PostEntry
 from billing.ledger.posting import Posting, PostingLine, post
 from billing.ledger.verification import verify
 from governance.actors import Actor, ActorKind
@@ -43,6 +43,7 @@ from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
 from tests.actors import seed_operator
 from tests.bench._conditions import machine
+from tests.billing.ledger.books import post_entry
 from tests.servers import PostgreSQL, libpq
 
 CLIENTS = (1, 8)

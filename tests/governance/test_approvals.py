@@ -34,12 +34,12 @@ def requested(session: Session, actors: Actors) -> UUID:
     subject = new_id()
     approvals.request(
         session,
-        actors.finance,
         clock.now(),
         tenant_id=actors.operator_tenant,
         kind="test",
         subject_id=subject,
         digest="sha256:a",
+        requested_by=actors.finance.id,
     )
     return subject
 
@@ -97,10 +97,10 @@ def test_one_subject_has_one_open_request(session: Session, actors: Actors, requ
     with pytest.raises(IntegrityError, match="uq_approval_request_open"):
         approvals.request(
             session,
-            actors.finance,
             clock.now(),
             tenant_id=actors.operator_tenant,
             kind="test",
             subject_id=requested,
             digest="sha256:b",
+            requested_by=actors.finance.id,
         )

@@ -34,7 +34,9 @@ def main() -> None:
             with Person(browser, stack) as approver:
                 _revision(approver, stack)
             with Person(browser, stack) as finance:
-                _notice(finance, stack, Path(folder))
+                _notices_requested(finance, stack)
+            with Person(browser, stack) as approver:
+                _notices_approved(approver, stack, Path(folder))
             with Person(browser, stack) as owner:
                 owner.sign_in(stack.account("tenant-owner", "431001"), check=False)
                 _take(owner, "6-municipality")
@@ -64,12 +66,22 @@ def _revision(person: Person, stack: Stack) -> None:
     _take(person, "4-allocation")
 
 
-def _notice(person: Person, stack: Stack, folder: Path) -> None:
+def _notices_requested(person: Person, stack: Stack) -> None:
     person.sign_in(stack.account("operator-finance"), check=False)
     person.open("/notices")
     person.main_button().click()
     person.main_button().click()
     person.main_button().click()
+    expect(person.page.get_by_role("status")).to_be_visible()
+
+
+def _notices_approved(person: Person, stack: Stack, folder: Path) -> None:
+    person.sign_in(stack.account("operator-approver"), check=False)
+    person.open("/approvals")
+    person.main_button().click()
+    person.main_button().click()
+    expect(person.page.get_by_role("status")).to_be_visible()
+    person.open("/notices")
     link = person.page.get_by_role("row", name=re.compile("あさぎり町")).get_by_role("link")
     sheet = folder / "notice.pdf"
     sheet.write_bytes(person.fetch(f"{stack.url}{link.get_attribute('href')}"))

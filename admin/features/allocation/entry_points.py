@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from admin.interface.entry_points import EntryPoint, api, cli
-from billing.runs.commands import approve_allocation, prepare_allocation, reject_allocation
+from sqlalchemy.orm import Session
+
+from admin.core.language import gettext
+from admin.interface.entry_points import EntryPoint, Fact, FormContext, api, cli
+from admin.interface.formats import year_label, yen
+from billing.runs.commands import approve_allocation, post_allocation, prepare_allocation, reject_allocation
+from billing.runs.queries import run_by_id
+from governance.kernel.errors import Language
 from governance.kernel.labels import Label
 
+
+def _run(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """The run, and what its posting would come to. Raises NotFound."""
+    run = run_by_id(session, given["run_id"])
+    number = gettext("run %(number)s", number=run.number)
+    return FormContext(
+        [
+            Fact(gettext("Run"), f"{year_label(run.fiscal_year)} {number}"),
+            Fact(gettext("Total cost"), yen(run.total_yen)),
+            Fact(gettext("Municipalities"), yen(sum(share.share_yen for share in run.shares))),
+        ]
+    )
+
+
 ENTRY_POINTS: Final = (
+    EntryPoint(
+        post_allocation,
+        Label("費用按分を記帳する", "Post an allocation"),
+        Label("記帳する", "Post"),
+        about=_run,
+    ),
     EntryPoint(
         prepare_allocation,
         Label("按分を作成し、承認を申請する", "Prepare the year's split and ask for its approval"),

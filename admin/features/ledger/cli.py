@@ -13,7 +13,7 @@ from admin.interface.command_line import InProcess, command_group, read_file, sp
 from admin.interface.output import handle_errors
 from admin.interface.param_types import as_json_option, find_tenant_id, print_result
 from admin.interface.permitted import PermittedCommand
-from billing.ledger.commands import PostEntry, post_entry
+from billing.ledger.commands import post_entry
 from billing.ledger.export import ExportFormat
 from billing.ledger.export import export as export_books
 from governance.commands import system_transaction
@@ -64,16 +64,16 @@ def export(to: str, fiscal_year: int | None, as_json: bool) -> None:
 @as_json_option
 @handle_errors
 def post(code: str, source: BinaryIO, key: str | None, as_json: bool) -> None:
-    """仕訳を記帳する / Post an entry into a tenant's book. Repeating the same reference and content has no effect.
+    """仕訳の記帳を申請する / Request the posting of an entry into a tenant's book; another person approves it.
 
     FILE is JSON as the API takes it: reference, happened_on, lines of account and yen (debit positive, credit
-    negative), and where wanted memo, kind (ordinary, adjustment) and fiscal_year.
+    negative), and where wanted memo, kind (ordinary, adjustment), fiscal_year and comment (for the decider).
     """
     with spelled(default="FILE"), app_context() as context:
         entry = read_json(read_file(source, field="FILE", most=MAX_ENTRY_BYTES))
         if not isinstance(entry, dict):
             raise Invalid(INVALID_ENTRY)
-        command = read_command(PostEntry, entry, given={"tenant_id": find_tenant_id(code)})
+        command = read_command(post_entry.command_type, entry, given={"tenant_id": find_tenant_id(code)})
         key = key or str(new_id())
         posted = InProcess(context).execute(post_entry, command, key)
     click.echo(f"key: {key}", err=True)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
 from admin.core.language import current_language
 from admin.features.ledger.entry_points import ENTRY_POINTS
-from admin.interface.command_forms import add_forms, read_form
+from admin.interface.command_forms import add_forms, read_form, to_approval
 from admin.interface.forms import Form
 from admin.interface.pages import render_page, session
 from billing.ledger import queries
 from billing.ledger.chart import CHART, AccountCode
-from billing.ledger.commands import PostEntry, post_entry
+from billing.ledger.commands import post_entry
 from billing.ledger.periods import EntryKind
 from billing.ledger.posting import UNBALANCED
+from governance.commands import COMMENT
+from governance.declaration import declared_field
 from governance.kernel.errors import Invalid, message
 from governance.permissions import Permission
 from tenancy import directory
@@ -33,6 +35,8 @@ DEBIT_OR_CREDIT = message(
 
 _FORM_ROWS: Final = 6
 """How many lines the form offers; an entry with more is posted through the API or the command line."""
+
+_COMMENT: Final = declared_field(post_entry.command_type, COMMENT)
 
 _KINDS: Final = (EntryKind.ORDINARY, EntryKind.ADJUSTMENT)
 
@@ -55,14 +59,14 @@ def entry_posting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     """Debits and credits, shown added up before they are posted."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     lines = {f"{part}_{row}": "" for row in range(1, _FORM_ROWS + 1) for part in ("account", "debit", "credit")}
-    initial = Form.initial(**lines, reference="", happened_on="", memo="", kind=EntryKind.ORDINARY.value)
+    initial = Form.initial(**lines, reference="", happened_on="", memo="", comment="", kind=EntryKind.ORDINARY.value)
     form = Form.from_request() if request.method == "POST" else initial
     if request.method == "POST" and form.step != "enter":
         form.required("memo")
         entered = _lines(form)
         command = read_form(
             form,
-            PostEntry,
+            post_entry.command_type,
             given={"tenant_id": tenant_id},
             values={"lines": entered},
             spell=lambda field: _field_of_lines(form) if field.startswith("lines") else field,
@@ -78,11 +82,9 @@ def entry_posting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
                         command=command,
                         chart=CHART,
                         debit_yen=debit_yen,
+                        comment=_COMMENT,
                     )
-                posted = post_entry(command, actor=current_actor(), key=form.key)
-                return redirect(
-                    url_for("ledger_entries.entry", tenant_id=tenant_id, entry_id=posted.entry_id, done="posted"), 303
-                )
+                return to_approval(post_entry(command, actor=current_actor(), key=form.key))
     return render_page(
         "ledger/entry_posting",
         form=form,
@@ -90,6 +92,7 @@ def entry_posting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
         rows=range(1, _FORM_ROWS + 1),
         accounts=_accounts(),
         kinds=_KINDS,
+        comment=_COMMENT,
     )
 
 

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.core.language import either, gettext
 from admin.core.rate_limits import RateLimit, limited
+from admin.interface.command_forms import to_approval
 from admin.interface.downloads import table_response
 from admin.interface.forms import Form
 from admin.interface.labels import label_of
@@ -18,9 +19,10 @@ from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
 from billing.ledger import queries
 from billing.ledger.chart import CHART
-from billing.ledger.commands import ChangePeriodState, change_period_state
+from billing.ledger.commands import change_period_state
 from billing.ledger.periods import PeriodState
-from governance.declaration import build_command
+from governance.commands import COMMENT
+from governance.declaration import declared_field, read_command
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.tenants.queries import names_of_tenants
@@ -113,12 +115,12 @@ def period_state_changing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
         form.confirm_text("year_typed", form.text("fiscal_year"))
     if form.is_valid and year is not None and to is not None:
         with form.collect_errors():
-            change_period_state(
-                build_command(ChangePeriodState, tenant_id=tenant_id, fiscal_year=year, to=to),
-                actor=current_actor(),
-                key=form.key,
+            command = read_command(
+                change_period_state.command_type,
+                {"fiscal_year": year, "to": to.value, COMMENT: form.optional(COMMENT)},
+                given={"tenant_id": tenant_id},
             )
-            return redirect(url_for("ledger.book", tenant_id=tenant_id, fiscal_year=year), 303)
+            return to_approval(change_period_state(command, actor=current_actor(), key=form.key))
     return _render_book(tenant_id, form)
 
 
@@ -133,6 +135,7 @@ def _render_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
         "ledger/book",
         form=form,
         initial=Form.initial() if form is None else form,
+        comment=declared_field(change_period_state.command_type, COMMENT),
         tenant=tenant,
         year=year,
         years=sorted({*periods, year}, reverse=True),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
+from werkzeug.test import TestResponse
 
 from governance.kernel import clock
 from governance.permissions import Role
@@ -59,8 +60,7 @@ def test_a_run_goes_from_its_cost_to_the_papers_and_the_books(callers: Callers, 
     assert parts + shown["operator_yen"] + shown["operator_residual_yen"] == shown["total_yen"] == 24_000_000
     assert len(finance.get(f"{run}/workings").json["items"]) == 3  # type: ignore[index]
 
-    issued = finance.send(f"{run}/notices", {})
-    assert issued.status_code == 201, issued.text
+    decide(approver, finance.send(f"{run}/notices", {}))
     own_notices = callers(Role.TENANT_FINANCE, of=three.ids["431001"])
     (notice,) = own_notices.get("/notices?fiscal_year=2025").json["items"]  # type: ignore[index]
     pdf = own_notices.get(f"/notices/{notice['id']}/pdf")
@@ -79,6 +79,17 @@ def test_a_run_goes_from_its_cost_to_the_papers_and_the_books(callers: Callers, 
     assert "434043" not in own_notices.get("/ledger/export?format=hledger").text
 
 
+def decide(approver: Caller, requested: TestResponse) -> None:
+    """What was requested is approved by another person, who read it first."""
+    assert requested.status_code == 202, requested.text
+    address = f"/approvals/{requested.json['approval_id']}"  # type: ignore[index]
+    shown = approver.get(address).json
+    assert shown["decision"] is None  # type: ignore[index]
+    decided = approver.send(f"{address}/decision", {"digest": shown["digest"], "decision": "approved"})  # type: ignore[index]
+    assert decided.status_code == 201, decided.text
+    assert decided.json["result"] == approver.get(address).json["result"] is not None  # type: ignore[index]
+
+
 def test_a_year_is_closed_and_takes_nothing_more(callers: Callers, three: Factory) -> None:
     finance = callers(Role.OPERATOR_FINANCE)
     entry = {
@@ -86,11 +97,10 @@ def test_a_year_is_closed_and_takes_nothing_more(callers: Callers, three: Factor
         "happened_on": "2025-06-02",
         "lines": [{"account": "receivable", "yen": 500}, {"account": "burden", "yen": -500}],
     }
-    posted = finance.send("/tenants/431001/ledger/entries", entry)
-    assert posted.status_code == 201, posted.text
+    approver = callers(Role.OPERATOR_APPROVER)
+    decide(approver, finance.send("/tenants/431001/ledger/entries", entry))
     for state in ("closing", "closed"):
-        moved = finance.send("/tenants/431001/ledger/periods/2025", {"to": state}, method="PUT")
-        assert moved.status_code == 200, moved.text
+        decide(approver, finance.send("/tenants/431001/ledger/periods/2025", {"to": state}, method="PUT"))
 
     late = finance.send("/tenants/431001/ledger/entries", {**entry, "reference": "try-2"})
     unbalanced = finance.send(

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import pytest
 
-from billing.notices.commands import IssueNotices, issue_notices
+from billing.notices.commands import IssueNotices
 from billing.runs.states import RunKind
 from governance.kernel import clock
 from governance.permissions import Role
 from tests.actors import Actors
 from tests.admin.api.conftest import Caller
-from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory
+from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory, issue_notices
 
 Callers = Callable[..., Caller]
 

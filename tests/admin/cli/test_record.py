@@ -117,7 +117,7 @@ def test_approvals_are_listed_until_they_are_decided(moyai: Moyai, actors: Actor
     subject, tenant_id = new_id(), actors.operator_tenant
     about: dict[str, Any] = {"kind": "quota", "subject_id": subject, "digest": "sha256:a"}
     with system_transaction(OPERATOR) as session:
-        approvals.request(session, actors.finance, clock.now(), tenant_id=tenant_id, **about)
+        approvals.request(session, clock.now(), tenant_id=tenant_id, requested_by=actors.finance.id, **about)
         if decided:
             approvals.decide(session, actors.approver, clock.now(), decision=Decision.APPROVED, **about)
 

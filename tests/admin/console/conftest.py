@@ -15,6 +15,7 @@ from flask import Flask
 from admin.interface.keycloak_port import PORT
 from admin.operations.settings import Settings
 from billing.costs.queries import cost_items
+from billing.ledger.commands import post_entry
 from billing.ledger.queries import entries
 from billing.runs.queries import run_by_id
 from governance.actors import Actor
@@ -34,6 +35,7 @@ from tests.admin.cli.command_line import Moyai
 from tests.admin.empty_keycloak import EmptyKeycloak
 from tests.admin.issuer import Issuer
 from tests.admin.visitors import Visit
+from tests.billing.ledger.books import contribution
 from tests.conftest import Contents, KeptDatabase, on_database
 from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory, Visitors
 from tests.kept_connections import KEPT_DATABASE
@@ -62,6 +64,7 @@ class ConsoleSample:
     item_id: UUID
     rule_version_id: UUID
     entry_id: UUID
+    approval_id: UUID
     joining: dict[str, UUID] = field(default_factory=dict)
 
 
@@ -111,6 +114,7 @@ def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
     factory.define_standard(IN_FISCAL_YEAR_2025.date(), label="標準プラン", **dict.fromkeys(names, 100))
     factory.put_on_standard(tenant_id, IN_FISCAL_YEAR_2025.date())
     quota_request_id = factory.request_quota(tenant_id, names[0], 200)
+    requested = post_entry(contribution(other_id, 1_000), actor=actors.finance)
     joining = {code: _agreed(factory, code, *facts) for code, facts in JOINING.items()}
     factory.define_cohort("fy2025-two", "令和7年度参加", *joining.values())
     people = {role: visitors.person(actors.operator_tenant, role) for role in Role if role.startswith("operator-")}
@@ -137,6 +141,7 @@ def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
         item_id,
         rule_version_id,
         entry_id,
+        requested.approval_id,
         joining,
     )
 

@@ -16,6 +16,7 @@ from governance.rules.cost_sharing import read_cost_sharing
 from governance.rules.queries import RuleVersionFacts, rule_versions
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_forms import hidden
+from tests.admin.console.test_record_forms import approve_on_the_page
 from tests.admin.visitors import Visit
 from tests.factories import BODY, IN_FISCAL_YEAR_2025
 
@@ -195,6 +196,10 @@ def test_a_version_is_drafted_from_the_one_in_force_and_adopted_by_a_decision(
     assert 'href="#decided_on"' in early.text
     assert "第1版は" in sure.text
     assert adopted.status_code == 303
+    assert "案（議決前）" in visit.get(page).text
+    approver = visit_as(Role.OPERATOR_APPROVER)
+    assert "第1版" in approver.get(adopted.headers["Location"]).text
+    approve_on_the_page(approver, adopted.headers["Location"])
     assert "施行予定" in visit.get(page).text
     ended, current_version = versions()
     assert str(ended.valid_until) == "2026-04-01"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import update_wrapper
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,10 @@ from admin.features import FEATURES
 from admin.interface.command_forms import CODE_TYPED
 from admin.interface.entry_points import EntryPoint
 from governance.actors import Actor
-from governance.commands import Command, CommandHandler
+from governance.approvals import pending_requests
+from governance.approvals.commands import DecideApproval, decide_approval
+from governance.approvals.states import Decision
+from governance.commands import ApprovedCommandHandler, Command, CommandContext, CommandHandler, Result
 from governance.declaration import DeclaredField, declared_field, declared_fields, read_command
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, message
@@ -25,10 +29,12 @@ from governance.kernel.field_types import FIELD_TYPES
 from governance.kernel.ids import new_id
 from governance.kernel.labels import LabelledEnum
 from governance.permissions import DECISIONS, ROLE_PERMISSIONS, Role
+from tenancy.tenants.tables import Cohort
 from tests.admin.api.conftest import Caller
 from tests.admin.cli.command_line import Moyai
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
+from tests.database_rows import rows
 from tests.slow import slow_except
 
 FOLDER: Final = Path(features.__file__).parent
@@ -82,6 +88,7 @@ def given_fields(entry_point: EntryPoint, sample: ConsoleSample) -> dict[str, An
         "request_id": sample.quota_request_id,
         "entry_id": sample.entry_id,
         "version_id": sample.rule_version_id,
+        "approval_id": sample.approval_id,
         "onboarding_id": new_id(),
         "purpose": "finance",
     }
@@ -311,3 +318,77 @@ def cli_words(entry_point: EntryPoint, texts: dict[str, Any], given: dict[str, A
         else:
             for one in value if isinstance(value, list) else [value]:
                 yield f"{option}={one}"
+
+
+@pytest.fixture
+def carried_out(monkeypatch: pytest.MonkeyPatch) -> Callable[[EntryPoint], None]:
+    """Make the function of an entry point's command one that leaves a row behind, whatever it is given."""
+
+    def prepare(entry_point: EntryPoint) -> None:
+        handler = entry_point.handler
+        assert isinstance(handler, ApprovedCommandHandler)
+
+        def mark(ctx: CommandContext, command: Command) -> Result:
+            ctx.session.add(Cohort(id=new_id(), name="mark", label="mark", fiscal_year=2025, created_at=ctx.now))
+            ctx.audit(subject="mark")
+            return Result()
+
+        monkeypatch.setattr(handler, "body", update_wrapper(mark, handler.body))
+
+    return prepare
+
+
+NEED_TWO: Final = [one for one in ENTRY_POINTS if isinstance(one.handler, ApprovedCommandHandler)]
+
+
+@pytest.mark.parametrize("entry_point", NEED_TWO, ids=[one.handler.name for one in NEED_TWO])
+def test_no_entry_point_carries_out_what_needs_a_second_person(
+    entry_point: EntryPoint,
+    carried_out: Callable[[EntryPoint], None],
+    sample: ConsoleSample,
+    visit_as: Callable[[Role], Visit],
+    caller_as: Callable[[Role], Caller],
+    moyai: Moyai,
+    tmp_path: Path,
+) -> None:
+    carried_out(entry_point)
+    before = len(rows("approval_request"))
+    given = given_fields(entry_point, sample)
+    texts = typed_texts(entry_point, given)
+    command = read_command(entry_point.command_type, texts, typed=True, given=given)
+    asked = 0
+
+    if entry_point.page is not None:
+        data = texts | hidden_texts(entry_point, given) | {"comment": "画面から"}
+        made = visit_as(holder(entry_point)).submit(page_address(entry_point, given), step="apply", key="k", **data)
+        assert made.status_code == 303
+        assert "/approvals/" in made.headers["Location"]
+        asked += 1
+        decide_last(sample, Decision.REJECTED)
+    if entry_point.api is not None:
+        body = command.model_dump(mode="json", exclude=set(entry_point.filled))
+        path = entry_point.api.rule
+        for part, name in entry_point.api.path_params.items():
+            path = path.replace(f"<{part}>", str(body.pop(name)))
+        sent = caller_as(holder(entry_point)).send(path, body, method=entry_point.api.method)
+        assert sent.status_code == 202, sent.text
+        asked += 1
+        decide_last(sample, Decision.REJECTED)
+    if entry_point.cli is not None:
+        words = [*entry_point.cli.path.split(), *cli_words(entry_point, texts, given, tmp_path)]
+        code, answer, stderr = moyai(*words)
+        assert (code, set(answer)) == (0, {"approval_id", "digest", "second_person"}), stderr
+        asked += 1
+
+    assert "mark" not in str(rows("cohort"))
+    assert len(rows("approval_request")) == before + asked
+
+
+def decide_last(sample: ConsoleSample, decision: Decision) -> None:
+    """Decide the newest request as a person who may."""
+    with tenant_scope(OPERATOR):
+        newest = pending_requests(db.session())[-1]
+    decide_approval(
+        DecideApproval(approval_id=newest.id, digest=newest.digest, decision=decision, reason="試験"),
+        actor=sample.people[Role.OPERATOR_APPROVER],
+    )

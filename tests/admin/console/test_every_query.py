@@ -176,6 +176,7 @@ def part_text(query: DeclaredQuery, part: str, sample: ConsoleSample) -> str:
         "share": sample.share_id,
         "entry": sample.entry_id,
         "request": sample.quota_request_id,
+        "approval": sample.approval_id,
         "member": sample.member_id,
         "version": sample.rule_version_id if "rule" in query.rule else sample.version_id,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 
@@ -201,19 +202,44 @@ def test_an_entry_is_added_up_posted_once_and_reversed_by_its_opposite(
 
     assert confirm.text.count("1,000") >= 4
     assert unposted == before
-    assert (first.status_code, second.status_code, other.status_code) == (303, 303, 422)
-    assert 'href="#reference"' in other.text
+    assert (first.status_code, second.status_code, other.status_code) == (303, 303, 303)
+    assert first.headers["Location"] == second.headers["Location"]
+    assert _entries(sample) == before
+    approver = visit_as(Role.OPERATOR_APPROVER)
+    approve_on_the_page(approver, first.headers["Location"])
     assert len(_entries(sample)) == len(before) + 1
+    address_of_other = other.headers["Location"].partition("?")[0]
+    late = approver.submit(f"{address_of_other}/decide", decision="approved", **hidden(approver.get(address_of_other)))
+    assert (late.status_code, len(_entries(sample))) == (409, len(before) + 1)
+    assert "実行できません" in late.text
 
-    page = first.headers["Location"].partition("?")[0]
+    with tenant_scope(OPERATOR):
+        newest = entries(db.session(), sample.tenant_id, fiscal_year=2025, limit=1)[0]
+    page = f"/ledger/{sample.tenant_id}/entries/{newest.id}"
     early = visit.submit(f"{page}/reverse", step="apply", key="r0", happened_on="2025-05-01", reason="誤り")
     reversed_ = visit.submit(f"{page}/reverse", step="apply", key="r1", happened_on="2025-06-02", reason="誤り")
     twice = visit.submit(f"{page}/reverse", step="apply", key="r2", happened_on="2025-06-02", reason="誤り")
 
-    assert (early.status_code, reversed_.status_code, twice.status_code) == (422, 303, 409)
+    assert (early.status_code, reversed_.status_code, twice.status_code) == (422, 303, 303)
+    assert len(_entries(sample)) == len(before) + 1
+    done = approve_on_the_page(approver, reversed_.headers["Location"])
     assert len(_entries(sample)) == len(before) + 2
-    assert "反対の仕訳を記帳しました" in visit.get(reversed_.headers["Location"]).text
+    [result] = [link for link in re.findall(r'href="([^"]+)"', done) if link.endswith("done=reversed")]
+    assert "反対の仕訳を記帳しました" in visit.get(result).text
     assert "この仕訳を取り消す" not in visit.get(page).text
+
+
+def approve_on_the_page(approver: Visit, location: str) -> str:
+    """Approve the request on its page, which shows what would be done. Returns the page afterwards."""
+    address = location.partition("?")[0]
+    page = approver.get(address)
+    assert "承認する" in page.text
+    sent = approver.submit(f"{address}/decide", decision="approved", reason="確認済み", **hidden(page))
+    assert sent.status_code == 303, sent.text
+    done = approver.get(sent.headers["Location"]).text
+    assert "承認しました" in done
+    assert "確認済み" in done
+    return done
 
 
 WRONG_ENTRIES: tuple[tuple[dict[str, str], str], ...] = (

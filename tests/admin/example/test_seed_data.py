@@ -15,7 +15,7 @@ from tests.actors import Actors
 
 
 def test_a_visitors_draft_stays_a_draft_and_a_withdrawn_cost_withdrawn(actors: Actors) -> None:
-    seed_costs(actors.finance)
+    seed_costs(actors.finance, finance=actors.finance, approver=actors.approver)
     with tenant_scope(OPERATOR):
         first = cost_items(db.session(), FiscalYear(FISCAL_YEAR))
     withdraw_cost(WithdrawCost(item_id=first[0].id, reason="二重計上"), actor=actors.finance)
@@ -23,7 +23,7 @@ def test_a_visitors_draft_stays_a_draft_and_a_withdrawn_cost_withdrawn(actors: A
         DraftRule(name=RULE, label="運営費の負担", body=RULE_BODY, valid_from=date(2027, 4, 1)), actor=actors.finance
     )
 
-    seed_costs(actors.finance)
+    seed_costs(actors.finance, finance=actors.finance, approver=actors.approver)
 
     with tenant_scope(OPERATOR):
         assert cost_items(db.session(), FiscalYear(FISCAL_YEAR)) == first[1:]

@@ -5,20 +5,26 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
+from billing.ledger import commands
 from billing.ledger.chart import AccountCode
 from billing.ledger.commands import (
     ChangePeriodState,
     EntryLine,
     EntryPosted,
+    EntryReversed,
+    PeriodStateChanged,
     PostEntry,
-    change_period_state,
-    post_entry,
 )
 from billing.ledger.periods import PeriodState
 from governance.kernel.ids import new_id
 from tests.actors import Actors
+from tests.second_person import directly
 
 DAY = date(2025, 6, 1)
+
+post_entry = directly(commands.post_entry, EntryPosted)
+reverse_entry = directly(commands.reverse_entry, EntryReversed)
+change_period_state = directly(commands.change_period_state, PeriodStateChanged)
 
 
 def contribution(

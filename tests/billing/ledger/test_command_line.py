@@ -15,12 +15,15 @@ from admin.cli import main
 from admin.operations.postgresql import SUPERUSER
 from billing.ledger import queries
 from billing.ledger.periods import PeriodState
+from governance.actors import command_line_actor
+from governance.commands import ApprovalRequested
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from tests import servers
 from tests.actors import Actors
 from tests.billing.ledger.books import close, posted
 from tests.database_rows import recorded, rows
+from tests.second_person import approve, join
 
 ENTRY: dict[str, Any] = {
     "reference": "manual:2025-001",
@@ -66,6 +69,16 @@ def entries(book: UUID) -> list[queries.EntryFacts]:
 def state(book: UUID, fiscal_year: int = 2025) -> PeriodState | None:
     with tenant_scope(OPERATOR):
         return next((one.state for one in queries.periods(db.session(), book, fiscal_year)), None)
+
+
+def approved(actors: Actors, *words: str, given: bytes = b"") -> dict[str, Any]:
+    """The result of what the command line requested and another person approved."""
+    join(command_line_actor(actors.operator_tenant).id, actors.operator_tenant)
+    code, asked = answer(*words, given=given)
+    assert code == 0, asked
+    result = approve(ApprovalRequested.model_validate(asked), actor=actors.approver).result
+    assert result is not None
+    return result
 
 
 def test_books_that_hold_exit_0(book: UUID, actors: Actors) -> None:
@@ -133,23 +146,25 @@ def test_wrong_usage_exits_2_with_nothing_on_standard_output(words: tuple[str, .
     assert (result.exit_code, result.stdout) == (2, "")
 
 
-def test_an_entry_is_posted_from_a_file_as_the_api_takes_it(book: UUID, tmp_path: Path) -> None:
+def test_an_entry_is_posted_from_a_file_as_the_api_takes_it(book: UUID, actors: Actors, tmp_path: Path) -> None:
     path = tmp_path / "entry.json"
-    path.write_bytes(as_file())
+    path.write_bytes(as_file(comment="端数の調整"))
 
-    code, posted_entry = answer("post", "431001", str(path))
+    posted_entry = approved(actors, "post", "431001", str(path))
 
     (entry,) = entries(book)
-    assert (code, posted_entry) == (
-        0,
-        {"entry_id": str(entry.id), "reference": "manual:2025-001", "fiscal_year": 2025},
-    )
+    assert posted_entry == {"entry_id": str(entry.id), "reference": "manual:2025-001", "fiscal_year": 2025}
     assert [(line.account, line.yen) for line in entry.lines] == [("receivable", 1_000), ("burden", -1_000)]
     assert (entry.kind, entry.happened_on.isoformat(), entry.memo) == ("ordinary", "2025-06-01", "令和7年度 負担金")
 
 
-def test_the_same_entry_again_is_the_one_that_is_there_and_another_of_its_name_is_refused(book: UUID) -> None:
+def test_the_same_entry_again_is_the_same_request_and_another_of_its_name_is_refused(
+    book: UUID, actors: Actors
+) -> None:
     assert answer("post", "431001", "-", given=as_file()) == answer("post", "431001", "-", given=as_file())
+    assert rows("ledger_entry") == []
+    approved(actors, "post", "431001", "-", given=as_file())
+    assert refusal("post", "431001", "-", given=as_file())[1] == "approval.nothing_to_do"
     assert refusal("post", "431001", "-", given=as_file(memo="別の内容")) == (
         1,
         "ledger.reference_reused",
@@ -196,9 +211,9 @@ def test_an_entry_is_reversed_once_by_its_opposite(book: UUID, actors: Actors) -
     entry_id = str(posted(actors, book).entry_id)
     words = ("reverse", "431001", entry_id, "--happened-on", "2025-07-01", "--reason", "二重記帳")
 
-    code, undone = answer(*words)
+    undone = approved(actors, *words)
 
-    assert (code, undone["reverses_id"]) == (0, entry_id)
+    assert undone["reverses_id"] == entry_id
     reversal, entry = entries(book)
     assert (str(reversal.id), reversal.memo, str(entry.reversed_by)) == (
         undone["entry_id"],
@@ -225,9 +240,9 @@ def test_a_reversal_that_cannot_be_is_refused_with_what_was_typed(book: UUID, ot
     assert [entry.reversed_by for entry in entries(book)] == [None]
 
 
-def test_a_year_is_opened_closed_and_stays_closed(book: UUID) -> None:
+def test_a_year_is_opened_closed_and_stays_closed(book: UUID, actors: Actors) -> None:
     for to in ("open", "closing", "open", "closing", "closed"):
-        assert answer("period", "431001", "2025", to) == (0, {"fiscal_year": 2025, "state": to})
+        assert approved(actors, "period", "431001", "2025", to) == {"fiscal_year": 2025, "state": to}
         assert state(book) == to
 
     assert refusal("period", "431001", "2025", "open") == (1, "period.no_such_transition", "TO")

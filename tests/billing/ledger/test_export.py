@@ -14,14 +14,14 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from billing.ledger.commands import ReverseEntry, post_entry, reverse_entry
+from billing.ledger.commands import ReverseEntry
 from billing.ledger.export import ExportFormat, export
 from billing.ledger.verification import verify
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy.tenants.states import TenantKind
 from tests import servers
 from tests.actors import Actors
-from tests.billing.ledger.books import DAY, contribution, posted
+from tests.billing.ledger.books import DAY, contribution, post_entry, posted, reverse_entry
 from tests.factories import Factory
 
 

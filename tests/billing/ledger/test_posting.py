@@ -13,15 +13,7 @@ from pydantic import ValidationError
 
 from billing.ledger import queries
 from billing.ledger.chart import AccountCode
-from billing.ledger.commands import (
-    ChangePeriodState,
-    EntryLine,
-    PostEntry,
-    ReverseEntry,
-    change_period_state,
-    post_entry,
-    reverse_entry,
-)
+from billing.ledger.commands import ChangePeriodState, EntryLine, PostEntry, ReverseEntry
 from billing.ledger.periods import ACCEPTED_WHILE_CLOSING, EntryKind, PeriodState, accepts
 from billing.ledger.posting import Posting, PostingLine, post
 from billing.ledger.verification import verify
@@ -33,7 +25,7 @@ from governance.kernel.errors import Closed, Conflict, IdempotencyKeyReused, Inv
 from governance.kernel.ids import new_id
 from governance.permissions import Permission, Role
 from tests.actors import Actors
-from tests.billing.ledger.books import DAY, close, contribution, posted
+from tests.billing.ledger.books import DAY, change_period_state, close, contribution, post_entry, posted, reverse_entry
 
 
 def entries_of(book: UUID) -> list[queries.EntryFacts]:

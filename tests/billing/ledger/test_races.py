@@ -11,20 +11,13 @@ from flask import Flask
 from sqlalchemy import text
 
 from billing.ledger import queries
-from billing.ledger.commands import (
-    ChangePeriodState,
-    PostEntry,
-    ReverseEntry,
-    change_period_state,
-    post_entry,
-    reverse_entry,
-)
+from billing.ledger.commands import ChangePeriodState, PostEntry, ReverseEntry
 from billing.ledger.periods import PeriodState
 from billing.ledger.verification import verify
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Closed, Conflict
 from tests.actors import Actors
-from tests.billing.ledger.books import DAY, close, contribution, posted
+from tests.billing.ledger.books import DAY, change_period_state, close, contribution, post_entry, posted, reverse_entry
 
 
 def at_once(app: Flask, calls: Sequence[Callable[[], object]], threads: int = 16) -> list[object]:

@@ -11,7 +11,7 @@ from pypdf import PdfReader
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from billing.notices.commands import IssueNotices, NoticesIssued, issue_notices
+from billing.notices.commands import IssueNotices, NoticesIssued
 from billing.notices.queries import notice_by_id, notice_by_number, notice_pdf, notices
 from billing.runs.commands import AllocationPrepared
 from billing.runs.states import RunKind
@@ -19,7 +19,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.permissions import Role
 from tests.billing.runs.test_preview import by_hand
-from tests.factories import EIGHT, THIRTEEN, Factory
+from tests.factories import EIGHT, THIRTEEN, Factory, issue_notices
 
 
 def issue(factory: Factory, run: AllocationPrepared, **command: object) -> NoticesIssued:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
 
 from admin.cli import main
+from billing.runs.commands import RejectAllocation, reject_allocation
+from governance.actors import command_line_actor
+from governance.commands import ApprovalRequested
 from tests import servers
 from tests.billing.runs.test_preview import by_hand
 from tests.billing.runs.test_runs import book_of
 from tests.factories import BODY, THIRTEEN, Factory
+from tests.second_person import approve, join
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +41,14 @@ def answer(*words: object, given: bytes | None = None) -> dict[str, Any]:
     return found
 
 
+def approve_of_shell(factory: Factory, requested: dict[str, Any]) -> dict[str, Any]:
+    """Approve what the command line requested, whose account is somebody's. Returns what it gave."""
+    join(command_line_actor(factory.actors.operator_tenant).id, factory.actors.operator_tenant)
+    result = approve(ApprovalRequested.model_validate(requested), actor=factory.actors.approver).result
+    assert result is not None
+    return result
+
+
 def test_a_rule_is_drafted_adopted_and_listed_with_its_decision(factory: Factory) -> None:
     body = json.dumps(BODY).encode()
 
@@ -52,7 +65,9 @@ def test_a_rule_is_drafted_adopted_and_listed_with_its_decision(factory: Factory
         given=body,
     )
     decided = ("--decided-by", "運営協議会", "--number", "令和7年度第1号", "--on", "2025-03-24")
-    answer("rule", "adopt", drafted["version_id"], *decided)
+    requested = answer("rule", "adopt", drafted["version_id"], *decided)
+    assert answer("rule", "list")["rules"][0]["decision"] is None
+    approve_of_shell(factory, requested)
 
     [version] = answer("rule", "list")["rules"]
     assert version["body"] == BODY
@@ -119,13 +134,17 @@ def test_allocation_show_answers_as_the_contract_says(thirteen: Factory) -> None
     assert "5,907,051円  熊本市" in moyai("allocation", "show", 2025).stdout
 
 
-def test_the_command_line_does_not_approve_what_it_prepared(thirteen: Factory) -> None:
-    prepared = answer("allocation", "prepare", 2025)
+@pytest.mark.parametrize("words", [("approve", "--digest"), ("reject", "--reason")])
+def test_the_command_line_decides_no_run(thirteen: Factory, words: tuple[str, str]) -> None:
+    own = answer("allocation", "prepare", 2025)
+    by_itself = moyai("allocation", words[0], own["run_id"], words[1], own["digest"], "--json")
+    reject_allocation(RejectAllocation(run_id=UUID(own["run_id"]), reason="作り直し"), actor=thirteen.actors.approver)
+    prepared = thirteen.prepare()
+    of_another = moyai("allocation", words[0], prepared.run_id, words[1], prepared.digest, "--json")
 
-    refused = moyai("allocation", "approve", prepared["run_id"], "--digest", prepared["digest"], "--json")
-
-    assert refused.exit_code == 1
-    assert json.loads(refused.stdout)["error"]["code"] == "permission.decided_by_people"
+    for refused in (by_itself, of_another):
+        assert refused.exit_code == 1
+        assert json.loads(refused.stdout)["error"]["code"] == "permission.decided_by_people"
     assert book_of(thirteen.actors.operator_tenant) == {}
 
 
@@ -161,7 +180,9 @@ def test_notices_are_issued_listed_and_written_as_pdf(thirteen: Factory, tmp_pat
     thirteen.approve(run)
     file = tmp_path / "notice.pdf"
 
-    issued = answer("notice", "issue", run.run_id, "--issued-on", "2025-06-02")
+    requested = answer("notice", "issue", run.run_id, "--issued-on", "2025-06-02")
+    assert answer("notice", "list", 2025)["notices"] == []
+    issued = approve_of_shell(thirteen, requested)
     listed = answer("notice", "list", 2025)["notices"]
     written = answer("notice", "pdf", "2025-01-431001", "--output", file)
     again = moyai("notice", "pdf", "2025-01-431001", "--output", file)

@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import Executable, text, update
 from sqlalchemy.exc import DBAPIError
 
-from billing.ledger.commands import ChangePeriodState, change_period_state
+from billing.ledger.commands import ChangePeriodState
 from billing.ledger.periods import PeriodState
 from billing.runs.commands import (
     ApproveAllocation,
@@ -33,6 +33,7 @@ from governance.kernel.errors import Closed, Conflict, NotAllowed, NotFound, Sta
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.directory import TenantState
+from tests.billing.ledger.books import change_period_state
 from tests.billing.runs.test_preview import by_hand
 from tests.factories import EIGHT, IN_FISCAL_YEAR_2025, THIRTEEN, Factory
 

@@ -8,16 +8,24 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from sqlalchemy.exc import IntegrityError
 
-from billing.ledger.commands import ReverseEntry, post_entry, reverse_entry
+from billing.ledger import commands
+from billing.ledger.commands import EntryReversed, ReverseEntry
 from billing.ledger.entry_hash import ENTRY_FORM
-from billing.ledger.queries import entries
+from billing.ledger.periods import EntryKind
+from billing.ledger.posting import Posting, PostingLine, post
+from billing.ledger.queries import entries, entry
 from billing.ledger.verification import LedgerVerificationReport, verify
 from billing.runs.states import RunKind
 from governance.audit.queries import events
+from governance.commands import CommandContext, handles
+from governance.events import Event
 from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import Conflict
+from governance.permissions import Permission
 from tests import servers
-from tests.billing.ledger.books import DAY, contribution
+from tests.billing.ledger.books import DAY, contribution, post_entry
 from tests.factories import EIGHT, THIRTEEN, Factory
 
 CITY = "431001"
@@ -81,13 +89,53 @@ def test_a_revision_is_held_against_the_run_it_revises(posted: Factory) -> None:
     assert report(posted.ids[CITY]).balanced
 
 
-def test_an_entry_of_a_run_that_one_person_reversed_is_found(posted: Factory) -> None:
+@handles(Permission.LEDGER_REVERSE, Event.LEDGER_REVERSED)
+def reverse_anything(ctx: CommandContext, command: ReverseEntry) -> EntryReversed:
+    """Post the opposite of an entry, also of a run's."""
+    lines = entry(ctx.session, command.tenant_id, command.entry_id).lines
+    [opposite] = post(
+        ctx,
+        [
+            Posting(
+                tenant_id=command.tenant_id,
+                reference=f"_reversal:{command.entry_id}",
+                happened_on=command.happened_on,
+                lines=tuple(PostingLine(line.account, -line.yen) for line in lines),
+                kind=EntryKind.REVERSAL,
+                reverses_id=command.entry_id,
+            )
+        ],
+    )
+    ctx.audit(subject=opposite.entry_id, tenant_id=command.tenant_id, **opposite.audit_facts)
+    return EntryReversed(entry_id=opposite.entry_id, reverses_id=command.entry_id)
+
+
+def test_an_entry_of_a_run_is_undone_by_a_run_only(posted: Factory) -> None:
+    book = posted.ids[CITY]
+    command = ReverseEntry(tenant_id=book, entry_id=entry_of(book), happened_on=DAY + timedelta(days=1), reason="誤り")
+
+    with pytest.raises(Conflict) as refusal:
+        commands.reverse_entry(command, actor=posted.actors.finance)
+    with pytest.raises(IntegrityError, match="not reversed by hand"):
+        reverse_anything(command, actor=posted.actors.finance)
+
+    assert refusal.value.code == "ledger.entry_of_run"
+    assert report().balanced
+
+
+def test_an_entry_of_a_run_that_was_reversed_all_the_same_is_found(
+    posted: Factory, postgresql: servers.PostgreSQL, database_name: str
+) -> None:
     """The books balance, and say another sum than the share on the notice."""
     book = posted.ids[CITY]
-    reverse_entry(
-        ReverseEntry(tenant_id=book, entry_id=entry_of(book), happened_on=DAY + timedelta(days=1), reason="誤り"),
-        actor=posted.actors.finance,
-    )
+    command = ReverseEntry(tenant_id=book, entry_id=entry_of(book), happened_on=DAY + timedelta(days=1), reason="誤り")
+    url = servers.libpq(postgresql.superuser_url)
+    with psycopg.connect(url, dbname=database_name, autocommit=True) as superuser:
+        superuser.execute("ALTER TABLE ledger_entry DISABLE TRIGGER not_of_run")
+        try:
+            reverse_anything(command, actor=posted.actors.finance)
+        finally:
+            superuser.execute("ALTER TABLE ledger_entry ENABLE TRIGGER not_of_run")
 
     for scope in (OPERATOR, book):
         assert found(scope) == [("run", book), ("run", book)]
@@ -107,8 +155,7 @@ def test_a_share_that_was_changed_is_found(posted: Factory, tamper: Any) -> None
 def test_an_entry_changed_with_its_balances_is_found(posted: Factory, tamper: Any) -> None:
     book = posted.ids[CITY]
     post_entry(contribution(book, 500), actor=posted.actors.finance)
-    entry = entry_of(book)
-    tamper("UPDATE ledger_line SET yen = yen * 2 WHERE entry_id = %(entry)s", entry=entry)
+    tamper("UPDATE ledger_line SET yen = yen * 2 WHERE entry_id = %(entry)s", entry=entry_of(book))
     tamper(
         "UPDATE ledger_balance AS kept SET yen = (SELECT sum(yen) FROM ledger_line AS line"
         " WHERE line.tenant_id = kept.tenant_id AND line.account_id = kept.account_id)"

@@ -16,9 +16,13 @@ from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
-from governance.rules.commands import AdoptRule, DraftRule, EndRule, adopt_rule, draft_rule, end_rule
+from governance.rules import commands
+from governance.rules.commands import AdoptRule, DraftRule, EndRule, RuleAdopted, draft_rule, end_rule
 from governance.rules.queries import RuleVersionFacts, in_force, rule_by_name, rule_versions, version_by_id
 from tests.actors import Actors
+from tests.second_person import directly
+
+adopt_rule = directly(commands.adopt_rule, RuleAdopted)
 
 BODY: dict[str, Any] = {
     "components": [{"name": "均等割", "ratio": 1, "basis": "equal"}],
