@@ -41,6 +41,12 @@ PERMISSION_LABELS: Final[dict[Permission, LabelPair]] = {
     Permission.MEMBER_READ: ("利用者の閲覧", "read members"),
     Permission.MEMBER_ADD: ("利用者の追加", "add a member"),
     Permission.MEMBER_DISABLE: ("利用者の停止", "disable a member and end the sessions"),
+    Permission.MEMBER_RESUME: ("利用者の再開", "resume a suspended member"),
+    Permission.MEMBER_REMOVE: ("利用者の削除", "remove a member for good"),
+    Permission.MEMBER_DECIDE_SYNC: (
+        "認証基盤に登録できない利用者の判断",
+        "retry or skip a member whom Keycloak refused",
+    ),
     Permission.MEMBER_SYNC: (
         "利用者の Keycloak への反映",
         "record that a person is in Keycloak (the worker)",
@@ -109,6 +115,10 @@ EVENT_LABELS: Final[dict[Event, LabelPair]] = {
     Event.MEMBER_SYNCED: ("利用者を Keycloak に反映した", "member created in Keycloak"),
     Event.MEMBER_INVITED: ("パスワード設定メールを送信した", "member invited"),
     Event.MEMBER_DISABLED: ("利用者を停止した", "member disabled"),
+    Event.MEMBER_RESUMED: ("利用者を再開した", "member resumed"),
+    Event.MEMBER_REMOVED: ("利用者を削除した", "member removed"),
+    Event.MEMBER_SYNC_DECIDED: ("登録できない利用者を判断した", "waiting member decided"),
+    Event.MEMBER_ADDRESS_RELEASED: ("利用者のメールアドレスを解放した", "member's address released"),
     Event.CLIENT_REGISTERED: ("API利用者を登録した", "client registered"),
     Event.AGREEMENT_PUBLISHED: ("協定の版を公開した", "agreement published"),
     Event.AGREEMENT_ACCEPTED: ("協定への同意を記録した", "agreement accepted"),

@@ -29,7 +29,7 @@ from tenancy.clients.states import ClientState
 from tenancy.onboarding.models import StepEffect
 from tenancy.onboarding.plan import Action, Target
 from tenancy.onboarding.steps import StepName, StepState
-from tenancy.people.states import MemberState
+from tenancy.people.states import MemberState, SyncProblem
 from tenancy.quotas.states import QuotaPeriod, QuotaRequestState, QuotaSource
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
 
@@ -61,6 +61,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "purpose": labels_of(ContactPurpose),
     "statistic": labels_of(StatisticKind),
     "member": labels_of(MemberState),
+    "sync_problem": labels_of(SyncProblem),
     "client": labels_of(ClientState),
     "run": labels_of(RunState),
     "run_kind": labels_of(RunKind),

@@ -72,7 +72,7 @@ def _compare(intents: Sequence[OnboardingIntent], identities: Identities) -> lis
     def compare(intent: OnboardingIntent) -> tuple[TenantDifference, ...]:
         wanted = TenantIntent(
             intent.organization,
-            tuple(person.intent for person in intent.people),
+            tuple(person.intent for person in intent.people if not person.is_skipped),
             intent.service_clients,
         )
         return tenant_drift(wanted, identities.describe_tenant(intent.tenant_id))

@@ -23,23 +23,28 @@ from governance.actors import Actor, system_actor
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
-from governance.kernel.errors import Conflict, DependencyUnavailable
+from governance.kernel.errors import Conflict, DependencyUnavailable, DomainError
 from tenancy import directory
 from tenancy.keycloak.port import TENANT_ROLE_GROUPS, Identities, Realm
 from tenancy.onboarding.commands import COHORT_COMPLETED, RUN_ONBOARDING, StartOnboarding, start_onboarding
 from tenancy.onboarding.intents import read_intent
-from tenancy.onboarding.step_actions import MAIL_UNKNOWN
+from tenancy.onboarding.step_actions import MAIL_UNKNOWN, sync_problem_of
 from tenancy.onboarding.unsynced_members import (
     INVITE,
     InviteMember,
+    ReleaseAddress,
     SyncMember,
     invite_member,
     operators_to_provision,
+    release_address,
     sync_member,
     tenants_with_unsynced_members,
 )
 from tenancy.onboarding.worker import OnboardingWorker
+from tenancy.people import queries as people
 from tenancy.people.commands import WITHDRAW
+from tenancy.people.states import MemberState
+from tenancy.people.sync import record_sync_problem
 from tenancy.tenants.queries import cohort_by_id
 
 log = structlog.get_logger(__name__)
@@ -69,11 +74,23 @@ def handlers(identities: Identities) -> dict[str, Handler]:
         onboard(UUID(payload["onboarding_id"]))
 
     def withdraw_member(payload: dict[str, Any]) -> None:
-        """Disable the person and end their sessions, then remove them from the role groups. Safe to repeat."""
+        """Disable the person and end their sessions, then remove them from the role groups. Safe to repeat.
+
+        A removed person leaves the organization and the address is released. One who was resumed meanwhile is left.
+        """
         tenant_id, person_id = UUID(payload["tenant_id"]), UUID(payload["person_id"])
         realm = _realm_of(tenant_id)
+        with system_transaction(OPERATOR) as session:
+            state = people.member(session, tenant_id, person_id, clock.now()).state
+        if state in people.PRESENT_STATES:
+            return
         identities.suspend_person(person_id, realm)
-        if realm is Realm.TENANTS:
+        if state is MemberState.REMOVED:
+            if realm is Realm.TENANTS:
+                identities.remove_person(tenant_id, person_id)
+            identities.release_address(person_id, realm)
+            release_address(ReleaseAddress(tenant_id=tenant_id, member_id=person_id), actor=worker_actor())
+        elif realm is Realm.TENANTS:
             with system_transaction(OPERATOR) as session:
                 wanted = read_intent(session, tenant_id, on=clock.today(), now=clock.now()).people
             withdrawn = [one.intent for one in wanted if one.intent.person_id == person_id and not one.intent.enabled]
@@ -104,7 +121,7 @@ def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
 
     def onboard_unsynced_members() -> None:
         with system_transaction(OPERATOR) as session:
-            waiting = tenants_with_unsynced_members(session)
+            waiting = tenants_with_unsynced_members(session, clock.now())
         for tenant_id in waiting:
             start_onboarding(StartOnboarding(tenant_id=tenant_id), actor=worker_actor())
 
@@ -115,11 +132,22 @@ def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
 
 
 def provision_operators(identities: Identities) -> None:
-    """Create the operator's people who are not in Keycloak yet, with the roles they were granted."""
+    """Create the operator's people who are not in Keycloak yet, with the roles they were granted.
+
+    Each by themselves: whom Keycloak refuses waits, and the others are created.
+    """
     with system_transaction(OPERATOR) as session:
         waiting = operators_to_provision(session, clock.now())
     for member, intent in waiting:
-        made = identities.ensure_operator(intent)
+        try:
+            made = identities.ensure_operator(intent)
+        except DependencyUnavailable:
+            raise
+        except DomainError as refused:
+            log.warning("member.not_synced", tenant=str(member.tenant_id), code=refused.code)
+            with system_transaction(OPERATOR) as session:
+                record_sync_problem(session, member.tenant_id, member.person_id, sync_problem_of(refused), clock.now())
+            continue
         sync_member(
             SyncMember(tenant_id=member.tenant_id, member_id=member.id, keycloak_id=made.found.id),
             actor=worker_actor(),

@@ -11,10 +11,19 @@ from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
 from governance.kernel.concurrency import ParallelMap
+from governance.kernel.errors import DomainError
 from tenancy.keycloak.connection import KeyCredential, RealmConnection
 from tenancy.keycloak.keys import BackendKeys
 from tenancy.keycloak.organizations import Organizations, RoleCatalogue
-from tenancy.keycloak.people import Operators, People, find_user, send_password_mail, user_id, withdraw_access
+from tenancy.keycloak.people import (
+    Operators,
+    People,
+    find_user,
+    release_address,
+    send_password_mail,
+    user_id,
+    withdraw_access,
+)
 from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
     EnsureResult,
@@ -116,7 +125,17 @@ class KeycloakIdentities:
         self, tenant_id: UUID, people: Sequence[PersonIntent], *, withdraw_from: Collection[str] = ()
     ) -> tuple[EnsureResult[PersonFacts], ...]:
         with self._lock_people([person.person_id for person in people]):
-            return self._members.ensure(tenant_id, people, withdraw_from)
+            done = self._members.ensure(tenant_id, people, withdraw_from)
+        for one in done:
+            if isinstance(one, DomainError):
+                raise one
+        return tuple(one for one in done if isinstance(one, EnsureResult))
+
+    def ensure_each_person(
+        self, tenant_id: UUID, people: Sequence[PersonIntent]
+    ) -> tuple[EnsureResult[PersonFacts] | DomainError, ...]:
+        with self._lock_people([person.person_id for person in people]):
+            return self._members.ensure(tenant_id, people, ())
 
     def ensure_service_clients(
         self, tenant_id: UUID, intents: Sequence[ServiceClientIntent]
@@ -137,6 +156,12 @@ class KeycloakIdentities:
             row = find_user(self._people[realm], str(person_id))
             if row is not None:
                 withdraw_access(self._people[realm], row)
+
+    def release_address(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
+        with self._lock_people([person_id]):
+            row = find_user(self._people[realm], str(person_id))
+            if row is not None:
+                release_address(self._people[realm], row)
 
     def log_out(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         self._people[realm].admin.user_logout(user_id(self._people[realm], person_id))

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from governance.kernel.concurrency import ParallelMap
-from governance.kernel.errors import Conflict, Invalid, NotFound
+from governance.kernel.errors import Conflict, DependencyUnavailable, DomainError, Invalid, NotFound
 from governance.permissions import OPERATOR_ROLES
 from tenancy.keycloak.adoption import create_or_adopt
 from tenancy.keycloak.connection import (
@@ -40,6 +40,7 @@ from tenancy.keycloak.port import (
     OperatorIntent,
     PersonFacts,
     PersonIntent,
+    released_address,
 )
 from tenancy.keycloak.representations import (
     attribute,
@@ -91,11 +92,19 @@ class People:
         tenant_id: UUID,
         people: Sequence[PersonIntent],
         withdraw_from: Collection[str],
-    ) -> tuple[EnsureResult[PersonFacts], ...]:
+    ) -> tuple[EnsureResult[PersonFacts] | DomainError, ...]:
+        """Each person's result, or in its place what we or Keycloak refuse about that person."""
         for person in people:
-            _validate(person, TENANT_ROLE_GROUPS)
             if person.tenant_id != tenant_id:
                 raise ValueError(f"person {person.person_id} belongs to another tenant")
+        refusals = [_refusal_of(person) for person in people]
+        valid = [person for person, refusal in zip(people, refusals, strict=True) if refusal is None]
+        done = iter(self._ensure_valid(tenant_id, valid, withdraw_from) if valid else ())
+        return tuple(next(done) if refusal is None else refusal for refusal in refusals)
+
+    def _ensure_valid(
+        self, tenant_id: UUID, people: Sequence[PersonIntent], withdraw_from: Collection[str]
+    ) -> tuple[EnsureResult[PersonFacts] | DomainError, ...]:
         in_question = sorted({role for person in people for role in person.roles} | set(withdraw_from))
         usernames = {person.username for person in people}
         try:
@@ -104,13 +113,13 @@ class People:
             # Somebody made the organization or a group anew since its id was read.
             self._organizations.invalidate(tenant_id)
             before = self._take_snapshot(tenant_id, in_question, usernames)
-        done = self._parallel.map(lambda person: self._ensure_one(person, before, set(withdraw_from)), people)
+        done = self._parallel.map(lambda person: self._ensure_or_refuse(person, before, set(withdraw_from)), people)
         after = before
-        if any(outcome is not EnsureOutcome.KEPT for outcome, _ in done):
+        if any(not isinstance(one, DomainError) and one[0] is not EnsureOutcome.KEPT for one in done):
             after = self._take_snapshot(tenant_id, in_question, usernames)
         return tuple(
-            EnsureResult(outcome, self._facts(person, after), changes)
-            for person, (outcome, changes) in zip(people, done, strict=True)
+            one if isinstance(one, DomainError) else EnsureResult(one[0], self._facts(person, after), one[1])
+            for person, one in zip(people, done, strict=True)
         )
 
     def remove(self, tenant_id: UUID, person_id: UUID) -> None:
@@ -147,6 +156,16 @@ class People:
         return person_facts(row, snapshot.groups_of(person.username))
 
     # -- one person
+
+    def _ensure_or_refuse(
+        self, person: PersonIntent, snapshot: MembershipSnapshot, withdraw_from: set[str]
+    ) -> tuple[EnsureOutcome, tuple[str, ...]] | DomainError:
+        try:
+            return self._ensure_one(person, snapshot, withdraw_from)
+        except (DependencyUnavailable, ResourceMissing):
+            raise
+        except DomainError as refusal:
+            return refusal
 
     def _ensure_one(
         self, person: PersonIntent, snapshot: MembershipSnapshot, withdraw_from: set[str]
@@ -316,6 +335,26 @@ def change_user(connection: RealmConnection, row: Representation, intent: Person
     return list(changes)
 
 
+def release_address(connection: RealmConnection, row: Representation) -> None:
+    """Give the user an address that is nobody's. Raises Conflict for a user that Moyai did not make."""
+    if attribute(row, "managed_by") != MANAGED_BY:
+        raise Conflict(PERSON_NOT_OURS, username=row["username"])
+    latest = row
+    free = released_address(UUID(row["username"]))
+
+    def write() -> None:
+        nonlocal latest
+        if latest.get("email") == free:
+            return
+        try:
+            connection.replace_as_read(f"users/{row['id']}", {**_strip_read_only(latest), "email": free})
+        except ConcurrentChange:
+            latest = connection.read(f"users/{row['id']}")
+            raise
+
+    retry_concurrent(write)
+
+
 def withdraw_access(connection: RealmConnection, row: Representation) -> None:
     """Disable the user and end their sessions; disabling alone would leave the sessions listed."""
     latest = row
@@ -355,6 +394,15 @@ def _strip_read_only(row: Representation) -> Representation:
 def _require_managed_by_us(row: Representation, tenant_id: UUID | None) -> None:
     if attribute(row, "managed_by") != MANAGED_BY or attribute(row, "tenant_id") != (tenant_id and str(tenant_id)):
         raise Conflict(PERSON_NOT_OURS, username=row["username"])
+
+
+def _refusal_of(person: PersonIntent) -> Invalid | None:
+    """Why Keycloak is not even asked for the person."""
+    try:
+        _validate(person, TENANT_ROLE_GROUPS)
+    except Invalid as refusal:
+        return refusal
+    return None
 
 
 def _validate(person: PersonIntent | OperatorIntent, known: Collection[str]) -> None:

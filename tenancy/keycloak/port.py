@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from governance.kernel.errors import DomainError
 from governance.permissions import TENANT_ROLES, Role
 
 MANAGED_BY: Final = "moyai"
@@ -297,6 +298,14 @@ class Identities(Protocol):
         `withdraw_from`. When nothing differs: 1 call per role in question, and 1 more unless everybody holds one.
         """
 
+    def ensure_each_person(
+        self, tenant_id: UUID, people: Sequence[PersonIntent]
+    ) -> tuple[EnsureResult[PersonFacts] | DomainError, ...]:
+        """As `ensure_people`, each by themselves: in the place of a person whom Keycloak refuses stands the refusal.
+
+        `DependencyUnavailable` is still raised: it is nobody's own.
+        """
+
     def ensure_service_clients(
         self, tenant_id: UUID, intents: Sequence[ServiceClientIntent]
     ) -> tuple[EnsureResult[ServiceClientFacts], ...]:
@@ -316,6 +325,12 @@ class Identities(Protocol):
     def suspend_person(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         """Disable and log out; both, because Keycloak keeps a disabled person's sessions listed. Safe to repeat."""
 
+    def release_address(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
+        """Give the person an address that is nobody's (`released_address`), so that another may have theirs.
+
+        Safe to repeat; absent is fine.
+        """
+
     def log_out(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         """End every session of the person; each client with a back-channel address is told. Safe to repeat."""
 
@@ -329,6 +344,11 @@ class Identities(Protocol):
 
     def remove_organization(self, tenant_id: UUID) -> None:
         """Delete the tenant's organization and its groups. `Conflict` while members are left; absent is fine."""
+
+
+def released_address(person_id: UUID) -> str:
+    """The address of a person whose own was released: unique, and of a domain that never is (RFC 2606)."""
+    return f"{person_id}@released.invalid"
 
 
 def organization_alias(tenant_id: UUID) -> str:

@@ -23,8 +23,9 @@ from tenancy.onboarding.models import StepOutcome
 from tenancy.onboarding.queries import intents_digest, step_statuses
 from tenancy.onboarding.steps import OnboardingState, StepDecision, StepName, StepResult, StepState
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
-from tenancy.onboarding.unsynced_members import enqueue_invitation
+from tenancy.onboarding.unsynced_members import audit_released_address, enqueue_invitation
 from tenancy.people import sync as people
+from tenancy.people.states import SyncProblem
 from tenancy.tenants.facts import cohort_members
 from tenancy.tenants.models import TenantDetails
 from tenancy.tenants.queries import lock_cohort, lock_tenant, lock_tenants_of_cohort
@@ -139,7 +140,8 @@ class AdvanceStep(Command):
     """The result of one attempt at a step. `reason` and `facts` say why it is not done; `outcome` what was done.
 
     `fence` is the number of the worker's lease. `keycloak_ids` are Keycloak's ids of the people and service clients
-    that were created, by our own id; `mailed` the people to whom a password email was sent.
+    that were created, by our own id; `mailed` the people to whom a password email was sent, `waiting` those whom
+    Keycloak refused, `released` people of any tenant whose address was given up for one of them.
     """
 
     tenant_id: UUID
@@ -152,6 +154,8 @@ class AdvanceStep(Command):
     outcome: StepOutcome | None = None
     keycloak_ids: dict[UUID, str] = Field(default_factory=dict)
     mailed: tuple[UUID, ...] = ()
+    waiting: dict[UUID, SyncProblem] = Field(default_factory=dict)
+    released: tuple[UUID, ...] = ()
 
 
 class StepAdvanced(Result):
@@ -331,6 +335,10 @@ def _mark_synced(ctx: CommandContext, command: AdvanceStep) -> None:
         if command.step is StepName.PEOPLE:
             # The owner's mail is a step of its own; the others are jobs, because fifty mails would delay the steps.
             enqueue_invitation(ctx, member)
+    for person_id, problem in command.waiting.items():
+        people.record_sync_problem(ctx.session, command.tenant_id, person_id, problem, ctx.now)
+    for person_id in command.released:
+        audit_released_address(ctx, person_id)
     if command.mailed:
         people.record_password_mails(ctx.session, command.tenant_id, command.mailed, ctx.now)
 

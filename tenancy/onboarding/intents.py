@@ -17,8 +17,10 @@ from tenancy.keycloak.port import (
     OrganizationIntent,
     PersonIntent,
     ServiceClientIntent,
+    released_address,
 )
-from tenancy.people.queries import PRESENT_STATES, members_in_keycloak
+from tenancy.people.queries import PRESENT_STATES, former_holders, members_in_keycloak
+from tenancy.people.states import SyncProblem
 from tenancy.quotas.queries import quotas_in_force
 from tenancy.tenants.queries import tenant as find_tenant
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
@@ -29,12 +31,19 @@ DISABLED_STATES = (TenantState.LEFT, TenantState.SUSPENDED)
 
 @dataclass(frozen=True, slots=True)
 class MemberIntent:
-    """A person to be in Keycloak. `keycloak_id` is None until synced, `mailed_at` until the password mail was sent."""
+    """A person to be in Keycloak. `keycloak_id` is None until synced, `mailed_at` until the password mail was sent.
+
+    `is_due` is False while the person waits, for instance because the address is somebody else's; `is_skipped` where
+    the operator decided so. `former_holders` are the people, by person_id, who give up this address for the person.
+    """
 
     intent: PersonIntent
     is_owner: bool
     keycloak_id: str | None
     mailed_at: datetime | None
+    is_due: bool = True
+    is_skipped: bool = False
+    former_holders: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +89,14 @@ def read_intent(session: Session, tenant_id: UUID, *, on: date, now: datetime) -
 
 def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[MemberIntent, ...]:
     roles = roles_of_people(session, tenant_id, now)
+    members = members_in_keycloak(session, tenant_id)
+    holders = former_holders(session, [member for member in members if member.keycloak_id is None])
     return tuple(
         MemberIntent(
             intent=PersonIntent(
                 person_id=member.person_id,
                 tenant_id=tenant_id,
-                email=member.email,
+                email=member.email if member.address_released_at is None else released_address(member.person_id),
                 family_name=member.family_name,
                 given_name=member.given_name,
                 enabled=member.state in PRESENT_STATES,
@@ -94,8 +105,11 @@ def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[MemberInt
             is_owner=Role.TENANT_OWNER in roles.get(member.person_id, ()),
             keycloak_id=member.keycloak_id,
             mailed_at=member.password_mail_sent_at,
+            is_due=member.is_due(now),
+            is_skipped=member.sync_problem is SyncProblem.SKIPPED,
+            former_holders=tuple(holders.get(member.person_id, ())),
         )
-        for member in members_in_keycloak(session, tenant_id)
+        for member in members
     )
 
 

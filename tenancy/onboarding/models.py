@@ -33,6 +33,7 @@ class StepOutcome(ReadModel):
     changes: tuple[str, ...] | None = None
     people: int | None = None
     mailed: tuple[UUID, ...] | None = None
+    waiting: tuple[UUID, ...] | None = None
     service_clients: tuple[UUID, ...] | None = None
     quotas: dict[str, int | None] | None = None
     agreement: UUID | None = None

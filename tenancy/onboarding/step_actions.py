@@ -8,15 +8,17 @@ nothing in Moyai's database. Not here: when a step is attempted and what state f
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
 from governance.kernel.errors import DependencyUnavailable, DomainError, Message, message
+from tenancy.keycloak.messages import EMAIL_TAKEN
 from tenancy.keycloak.port import EnsureOutcome, EnsureResult, Identities
 from tenancy.onboarding.intents import MemberIntent, OnboardingIntent
 from tenancy.onboarding.models import StepEffect, StepOutcome
 from tenancy.onboarding.steps import StepName, StepResult
+from tenancy.people.states import SyncProblem
 from tenancy.tenants.states import TenantState
 
 OWNER_MISSING = message(
@@ -32,6 +34,13 @@ CLIENT_MISSING = message(
     en="No service client with its public key has been registered yet.",
     hint_ja="公開鍵を登録すると自動で続きます。使わない団体では、この手順を飛ばせます。",
     hint_en="Register one and onboarding continues automatically, or skip the step for a tenant without systems.",
+)
+OWNER_WAITS = message(
+    "onboarding.owner_waits",
+    ja="団体管理者を認証サーバに登録できないため、待っています（利用者の一覧に理由があります）。",
+    en="No owner could be created in the identity server; the list of people says why.",
+    hint_ja="別のメールアドレスの団体管理者を追加すると、自動で続きます。",
+    hint_en="Add an owner with another address; onboarding then continues automatically.",
 )
 QUOTAS_MISSING = message(
     "onboarding.quotas_missing",
@@ -62,7 +71,7 @@ MAIL_UNKNOWN = message(
 
 
 MISSING_INPUT: Final = frozenset(
-    message.code for message in (OWNER_MISSING, CLIENT_MISSING, QUOTAS_MISSING, AGREEMENT_MISSING)
+    message.code for message in (OWNER_MISSING, OWNER_WAITS, CLIENT_MISSING, QUOTAS_MISSING, AGREEMENT_MISSING)
 )
 """Codes of the reasons for which a step waits for a person to enter something."""
 
@@ -73,6 +82,7 @@ class StepAttempt:
 
     `reason` is a message's code and `facts` its values, where it did not end well; `outcome` is what was done, where it
     did. `keycloak_ids` are Keycloak's ids of people or service clients by our own id; `mailed` are our ids of people.
+    `waiting` are people whom Keycloak refused, `released` people of any tenant whose address was given up.
     """
 
     result: StepResult
@@ -81,6 +91,8 @@ class StepAttempt:
     outcome: StepOutcome | None = None
     keycloak_ids: dict[UUID, str] = field(default_factory=dict)
     mailed: tuple[UUID, ...] = ()
+    waiting: dict[UUID, SyncProblem] = field(default_factory=dict)
+    released: tuple[UUID, ...] = ()
 
 
 def run_step(step: StepName, intent: OnboardingIntent, identities: Identities, *, is_retry: bool) -> StepAttempt:
@@ -115,19 +127,23 @@ def _role_groups(intent: OnboardingIntent, identities: Identities, _: bool) -> S
 def _first_owner(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
     if not intent.owners:
         return _missing_input(OWNER_MISSING)
-    return _people(intent, intent.owners, identities)
+    attempt = _people(intent, [owner for owner in intent.owners if owner.is_due], identities)
+    if any(owner.keycloak_id is not None for owner in intent.owners) or attempt.keycloak_ids:
+        return attempt
+    # The tenant needs one owner; one that waits stops nobody but the tenant that has no other.
+    return replace(attempt, result=StepResult.MISSING, reason=OWNER_WAITS.code, outcome=None)
 
 
 def _other_people(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
     # People who are in Keycloak already are compared by the drift report, so that a run with nothing to do is cheap.
-    to_make = [person for person in intent.others if person.keycloak_id is None]
+    to_make = [person for person in intent.others if person.keycloak_id is None and person.is_due]
     if not to_make:
         return _done(EnsureOutcome.KEPT, people=len(intent.others))
     return _people(intent, to_make, identities)
 
 
 def _password_mail(intent: OnboardingIntent, identities: Identities, is_retry: bool) -> StepAttempt:
-    to_mail = [person for person in intent.owners if person.mailed_at is None]
+    to_mail = owners_to_mail(intent)
     if not to_mail:
         return _done(EnsureOutcome.KEPT)
     if is_retry:
@@ -136,6 +152,11 @@ def _password_mail(intent: OnboardingIntent, identities: Identities, is_retry: b
         identities.send_password_mail(person.intent.person_id)
     mailed = tuple(person.intent.person_id for person in to_mail)
     return StepAttempt(StepResult.DONE, outcome=StepOutcome(effect=StepEffect.SENT, mailed=mailed), mailed=mailed)
+
+
+def owners_to_mail(intent: OnboardingIntent) -> list[MemberIntent]:
+    """The owners in Keycloak to whom no password mail was sent. One who waits has no account to set it for."""
+    return [person for person in intent.owners if person.keycloak_id is not None and person.mailed_at is None]
 
 
 def _service_client(intent: OnboardingIntent, identities: Identities, _: bool) -> StepAttempt:
@@ -179,17 +200,33 @@ STEP_ACTIONS: Final[dict[StepName, Callable[[OnboardingIntent, Identities, bool]
 
 
 def _people(intent: OnboardingIntent, people: Sequence[MemberIntent], identities: Identities) -> StepAttempt:
+    """Each person by themselves: whom Keycloak refuses waits, the others are made."""
+    if not people:
+        return _done(EnsureOutcome.KEPT, people=0)
+    released = tuple(holder for person in people for holder in person.former_holders)
+    for holder in released:
+        identities.release_address(holder)
     wanted = [person.intent for person in people]
-    ensured = identities.ensure_people(intent.tenant_id, wanted)
-    ids = {person.person_id: made.found.id for person, made in zip(wanted, ensured, strict=True)}
-    return _done(_strongest_outcome(ensured), keycloak_ids=ids, people=len(ids))
+    results = list(zip(wanted, identities.ensure_each_person(intent.tenant_id, wanted), strict=True))
+    made = [(person, one) for person, one in results if isinstance(one, EnsureResult)]
+    waiting = {person.person_id: sync_problem_of(one) for person, one in results if isinstance(one, DomainError)}
+    ids = {person.person_id: one.found.id for person, one in made}
+    outcome = _strongest_outcome([one for _, one in made])
+    attempt = _done(outcome, keycloak_ids=ids, people=len(ids), waiting=tuple(sorted(waiting)) or None)
+    return replace(attempt, waiting=waiting, released=released)
+
+
+def sync_problem_of(refusal: DomainError) -> SyncProblem:
+    """What a person waits for whom Keycloak refused with this."""
+    return SyncProblem.ADDRESS_IN_USE if refusal.message is EMAIL_TAKEN else SyncProblem.REFUSED
 
 
 def _strongest_outcome(ensured: Sequence[EnsureResult[Any]]) -> EnsureOutcome:
-    """One outcome for several: created before changed before kept."""
+    """One outcome for several: created before changed before kept, which is also that of none."""
     outcomes = {one.outcome for one in ensured}
     return next(
-        outcome for outcome in (EnsureOutcome.CREATED, EnsureOutcome.CHANGED, EnsureOutcome.KEPT) if outcome in outcomes
+        (outcome for outcome in (EnsureOutcome.CREATED, EnsureOutcome.CHANGED) if outcome in outcomes),
+        EnsureOutcome.KEPT,
     )
 
 

@@ -23,7 +23,7 @@ from tenancy.onboarding.steps import OnboardingState
 from tenancy.onboarding.tables import Onboarding
 from tenancy.people import queries as people
 from tenancy.people.models import MemberToSync
-from tenancy.people.sync import lock_member, record_keycloak_id, record_password_mails
+from tenancy.people.sync import lock_member, record_address_released, record_keycloak_id, record_password_mails
 from tenancy.tenants.facts import operator_id, select_tenant_states
 from tenancy.tenants.states import TenantState
 
@@ -83,6 +83,37 @@ def invite_member(ctx: CommandContext, command: InviteMember) -> MemberInvited:
     return MemberInvited(person_id=member.person_id, is_first=True)
 
 
+class ReleaseAddress(Command):
+    """A person whose address was given up in Keycloak."""
+
+    tenant_id: UUID
+    member_id: UUID
+
+
+class AddressReleased(Result):
+    """The member whose address others may have now."""
+
+    member_id: UUID
+
+
+@handles(Permission.MEMBER_SYNC, Event.MEMBER_ADDRESS_RELEASED)
+def release_address(ctx: CommandContext, command: ReleaseAddress) -> AddressReleased:
+    """Record that Keycloak no longer has the person's address. Only the worker may. Raises NotFound."""
+    member = lock_member(ctx.session, command.tenant_id, command.member_id)
+    if not audit_released_address(ctx, member.person_id):
+        ctx.mark_noop()
+    return AddressReleased(member_id=member.id)
+
+
+def audit_released_address(ctx: CommandContext, person_id: UUID) -> bool:
+    """Record the release in the person's own tenant, not for whom it was. False where it was recorded before."""
+    tenant_id = record_address_released(ctx.session, person_id, ctx.now)
+    if tenant_id is None:
+        return False
+    ctx.audit(subject=person_id, tenant_id=tenant_id, event=Event.MEMBER_ADDRESS_RELEASED)
+    return True
+
+
 def enqueue_invitation(ctx: CommandContext, member: MemberToSync) -> None:
     """Enqueue the job that sends the person the password email, unless one was sent."""
     if member.password_mail_sent_at is None:
@@ -93,12 +124,12 @@ def enqueue_invitation(ctx: CommandContext, member: MemberToSync) -> None:
         )
 
 
-def tenants_with_unsynced_members(session: Session, limit: int = 20) -> list[UUID]:
-    """Ids of at most `limit` tenants on trial or active that have people or service clients that are not in Keycloak.
+def tenants_with_unsynced_members(session: Session, now: datetime, limit: int = 20) -> list[UUID]:
+    """Ids of at most `limit` tenants on trial or active that have people or service clients to be made in Keycloak now.
 
     Those with an onboarding that is not done are left out: it creates them.
     """
-    waiting = union(people.tenants_with_unsynced_members(), tenants_with_unsynced_clients()).subquery()
+    waiting = union(people.tenants_with_unsynced_members(now), tenants_with_unsynced_clients()).subquery()
     tenant = select_tenant_states().subquery()
     unfinished_onboarding = select(Onboarding.id).where(
         Onboarding.tenant_id == tenant.c.id, Onboarding.state != OnboardingState.DONE
@@ -121,7 +152,7 @@ def operators_to_provision(
     tenant_id = operator_id(session)
     if tenant_id is None:
         return []
-    found = people.unsynced_members(session, tenant_id, limit)
+    found = people.unsynced_members(session, tenant_id, now, limit)
     roles = roles_of_people(session, tenant_id, now) if found else {}
     return [
         (

@@ -28,7 +28,7 @@ from tenancy.keycloak.port import Identities
 from tenancy.onboarding.commands import LEASE_LOST, AdvanceStep, StepAdvanced, advance_step
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
 from tenancy.onboarding.queries import step_statuses
-from tenancy.onboarding.step_actions import KEYCLOAK_UNAVAILABLE, StepAttempt, run_step
+from tenancy.onboarding.step_actions import KEYCLOAK_UNAVAILABLE, StepAttempt, owners_to_mail, run_step
 from tenancy.onboarding.steps import OnboardingState, StepName, StepResult, StepState, next_step
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
 
@@ -90,9 +90,7 @@ class OnboardingWorker:
         """Whether Keycloak is reachable, checked before the attempt is counted: the mail is attempted once only."""
         with system_transaction(OPERATOR) as session:
             intent = self._intent(session, lease)
-        if all(owner.mailed_at is not None for owner in intent.owners):
-            return True
-        return self._identities.describe_server().ready
+        return not owners_to_mail(intent) or self._identities.describe_server().ready
 
     def _record_attempt(self, lease: Lease, step: StepName, attempt: StepAttempt) -> StepAdvanced | None:
         try:
@@ -116,6 +114,8 @@ class OnboardingWorker:
                 outcome=attempt.outcome,
                 keycloak_ids=attempt.keycloak_ids,
                 mailed=attempt.mailed,
+                waiting=attempt.waiting,
+                released=attempt.released,
             ),
             actor=self._actor,
         )

@@ -1,4 +1,4 @@
-"""The commands of people: add a member with roles, disable one."""
+"""The commands of people: add a member with roles, disable, resume or remove one, decide about one who waits."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ from governance.permissions import GRANTABLE_BY, OPERATOR_ROLES, TENANT_ROLES, P
 from tenancy.people import queries
 from tenancy.people.operators import refuse_naming_from_command_line
 from tenancy.people.rows import member_row
-from tenancy.people.states import MemberState
+from tenancy.people.states import MemberState, SyncDecision, SyncProblem
 from tenancy.people.tables import Member
 from tenancy.quotas.limits import enforce_quota
+from tenancy.tenants.models import TenantDetails
 from tenancy.tenants.queries import lock_tenant
 from tenancy.tenants.states import TenantState
 
 WITHDRAW: Final = "member.withdraw"
-"""The job that disables a suspended person in Keycloak and logs them out."""
+"""The job that disables a suspended or removed person in Keycloak and logs them out; of a removed one it also releases
+the address.
+"""
 
 ROLE_OF_ANOTHER_REALM = message(
     "member.role_of_another_realm",
@@ -60,8 +63,8 @@ TENANT_GONE = message(
 )
 LAST_OWNER = message(
     "member.last_owner",
-    ja="最後の団体管理者は停止できません。",
-    en="The last owner of a tenant cannot be disabled.",
+    ja="最後の団体管理者は停止も削除もできません。",
+    en="The last owner of a tenant cannot be disabled or removed.",
     hint_ja="先に後任の団体管理者を追加してください。",
     hint_en="Add a successor first.",
 )
@@ -69,6 +72,31 @@ NOT_PRESENT = message(
     "member.not_present",
     ja="この利用者はすでに「{state}」です。",
     en="This member is already {state}.",
+)
+NOT_SUSPENDED = message(
+    "member.not_suspended",
+    ja="停止中の利用者ではありません（状態: {state}）。",
+    en="Only a suspended member can be resumed; this one is {state}.",
+)
+ADDRESS_RELEASED = message(
+    "member.address_released",
+    ja="停止中にメールアドレスが解放されました。新しいメールアドレスを指定してください。",
+    en="The address was released while the member was suspended; give a new one.",
+)
+ADDRESS_KEPT = message(
+    "member.address_kept",
+    ja="メールアドレスは今のまま使えます。新しいメールアドレスは指定できません。",
+    en="The member keeps the present address; a new one cannot be given.",
+)
+NOT_OF_THE_OPERATOR = message(
+    "member.operator_not_resumed",
+    ja="運営者の利用者は再開できません。削除してから、もう一度追加してください。",
+    en="People of the operator are not resumed; remove the person and add them again.",
+)
+NOT_WAITING = message(
+    "member.not_waiting",
+    ja="この利用者は認証基盤への登録を待っていません。",
+    en="This member is not waiting to be created in the identity server.",
 )
 
 
@@ -119,6 +147,79 @@ class MemberDisabled(Result):
     job_id: UUID
 
 
+class ResumeMember(Command):
+    """A suspended person to come back, with roles given anew, because the former ones ended."""
+
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    member_id: Annotated[
+        Id, Input("利用者", "Member", Label("", "The id that `member list` prints, or the username in Keycloak."))
+    ]
+    email: Annotated[
+        MailAddress | None,
+        Input(
+            "新しいメールアドレス",
+            "New email address",
+            Label(
+                "停止中に今のアドレスが解放されたときだけ指定します。",
+                "Only where the present one was released while the member was suspended.",
+            ),
+        ),
+    ] = None
+    roles: Annotated[
+        Roles,
+        Input(
+            "役割",
+            "Roles",
+            Label("付与できる役割だけ", "Only roles you may grant."),
+            empty=Label("閲覧のみ", "read only"),
+            option="role",
+        ),
+    ] = ()
+    reason: Annotated[LongLine, Input("理由", "Reason")]
+
+
+class MemberResumed(Result):
+    """The member who is invited again, and whether the address is a new one."""
+
+    member_id: UUID
+    has_new_address: bool
+
+
+class RemoveMember(Command):
+    """A person to remove for good, and why."""
+
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    member_id: Annotated[
+        Id, Input("利用者", "Member", Label("", "The id that `member list` prints, or the username in Keycloak."))
+    ]
+    reason: Annotated[LongLine, Input("理由", "Reason")]
+
+
+class MemberRemoved(Result):
+    """How many grants ended; `job_id` is the job that closes the account in Keycloak and releases the address."""
+
+    grants_ended: int
+    job_id: UUID
+
+
+class DecideMemberSync(Command):
+    """What to do about a person who is not in Keycloak yet, and why."""
+
+    tenant_id: Annotated[Id, Input("団体", "Tenant")]
+    member_id: Annotated[
+        Id, Input("利用者", "Member", Label("", "The id that `member list` prints, or the username in Keycloak."))
+    ]
+    choice: Annotated[SyncDecision, Input("対応", "Action")]
+    reason: Annotated[LongLine, Input("理由", "Reason")]
+
+
+class MemberSyncDecided(Result):
+    """The member, and what keeps them out of Keycloak now."""
+
+    member_id: UUID
+    sync_problem: SyncProblem | None
+
+
 @handles(Permission.MEMBER_ADD, Event.MEMBER_ADDED)
 def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
     """Add a person and grant the roles; onboarding creates the person in Keycloak.
@@ -131,30 +232,11 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
     tenant = lock_tenant(ctx.session, command.tenant_id)
     if tenant.state in (TenantState.LEAVING, TenantState.LEFT):
         raise Conflict(TENANT_GONE, field="tenant_id", name=tenant.name, state=TenantState(tenant.state))
-    possible = OPERATOR_ROLES if tenant.is_operator else TENANT_ROLES
-    for role in command.roles:
-        if role not in possible:
-            raise Invalid(ROLE_OF_ANOTHER_REALM, field="roles", role=role, name=tenant.name)
-        # Being added as a plain member is what the permission itself is about.
-        if role is not Role.TENANT_MEMBER and role not in grantable_by(ctx.actor):
-            raise NotAllowed(ROLE_ABOVE_OWN, field="roles", role=role)
+    _require_grantable(ctx, tenant, command.roles)
     if tenant.is_operator:
-        if not command.roles:
-            raise Invalid(ROLES_MISSING, field="roles")
         refuse_naming_from_command_line(ctx.session, ctx.actor, tenant.id, ctx.now)
-    same = ctx.session.scalars(
-        select(Member).where(
-            Member.tenant_id == tenant.id,
-            Member.email_key == command.email.lower(),
-            Member.state != MemberState.REMOVED,
-        )
-    ).first()
-    if same is not None:
-        raise Conflict(ADDRESS_TAKEN, field="email", state=MemberState(same.state))
-    if not tenant.is_operator:
-        enforce_quota(
-            ctx.session, tenant.id, "users", queries.count_present(ctx.session, tenant.id) + 1, today=ctx.today
-        )
+    _require_free_address(ctx, tenant, command.email)
+    _enforce_user_quota(ctx, tenant)
     member = Member(
         id=new_id(),
         tenant_id=tenant.id,
@@ -169,10 +251,8 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
     )
     ctx.session.add(member)
     ctx.session.flush()
-    given = set(command.roles) | (set() if tenant.is_operator else {Role.TENANT_MEMBER})
-    for role in sorted(given):
-        grants.grant(ctx.session, tenant.id, member.person_id, role, ctx.now, ctx.actor.id)
-    ctx.audit(subject=member.person_id, tenant_id=tenant.id, roles=[role.value for role in sorted(given)])
+    given = _grant(ctx, tenant, member, command.roles)
+    ctx.audit(subject=member.person_id, tenant_id=tenant.id, roles=given)
     return MemberAdded(member_id=member.id, person_id=member.person_id)
 
 
@@ -186,19 +266,143 @@ def disable_member(ctx: CommandContext, command: DisableMember) -> MemberDisable
     member = member_row(ctx.session, tenant.id, command.member_id)
     if member.state not in queries.PRESENT_STATES:
         raise Conflict(NOT_PRESENT, field="member_id", state=MemberState(member.state))
+    ended, job_id = _withdraw(ctx, tenant, member, MemberState.SUSPENDED)
+    ctx.audit(subject=member.person_id, tenant_id=tenant.id, grants_ended=ended)
+    return MemberDisabled(grants_ended=ended, job_id=job_id)
+
+
+@handles(Permission.MEMBER_RESUME, Event.MEMBER_RESUMED)
+def resume_member(ctx: CommandContext, command: ResumeMember) -> MemberResumed:
+    """Invite a suspended person again; the worker enables the account in Keycloak.
+
+    Raises NotFound, Conflict where the person is not suspended, Invalid where the address was released and none is
+    given, or is kept and another is given, and what adding a member raises for roles, address and quota.
+    """
+    tenant = lock_tenant(ctx.session, command.tenant_id)
+    member = member_row(ctx.session, tenant.id, command.member_id)
+    if member.state != MemberState.SUSPENDED:
+        raise Conflict(NOT_SUSPENDED, field="member_id", state=MemberState(member.state))
+    if tenant.is_operator:
+        # A person of the operator is added anew: who is one of two people is decided there.
+        raise Conflict(NOT_OF_THE_OPERATOR, field="tenant_id")
+    _require_grantable(ctx, tenant, command.roles)
+    if ctx.actor.is_operator and Role.TENANT_OWNER in command.roles:
+        # Who becomes an owner from outside is added, which the tenant's own owners decide.
+        raise NotAllowed(ROLE_ABOVE_OWN, field="roles", role=Role.TENANT_OWNER)
+    was_released = member.address_released_at is not None
+    if command.email is None and was_released:
+        raise Invalid(ADDRESS_RELEASED, field="email")
+    if command.email is not None:
+        if not was_released:
+            raise Invalid(ADDRESS_KEPT, field="email")
+        _require_free_address(ctx, tenant, command.email)
+        member.email, member.email_key = command.email, command.email.lower()
+        member.password_mail_sent_at = None
+    _enforce_user_quota(ctx, tenant)
+    member.state = MemberState.INVITED.value
+    # Not in Keycloak as wanted: whoever is looks the account up by its username and brings it in line.
+    member.keycloak_id = member.sync_problem = member.sync_retry_at = member.address_released_at = None
+    ctx.session.flush()
+    given = _grant(ctx, tenant, member, command.roles)
+    ctx.audit(subject=member.person_id, tenant_id=tenant.id, roles=given, has_new_address=was_released)
+    return MemberResumed(member_id=member.id, has_new_address=was_released)
+
+
+@handles(Permission.MEMBER_REMOVE, Event.MEMBER_REMOVED)
+def remove_member(ctx: CommandContext, command: RemoveMember) -> MemberRemoved:
+    """Remove a person for good: every grant ends now, and a job closes the account and releases the address.
+
+    Raises NotFound, Conflict when the person is removed already, and when no owner would be left.
+    """
+    tenant = lock_tenant(ctx.session, command.tenant_id)
+    member = member_row(ctx.session, tenant.id, command.member_id)
+    if member.state == MemberState.REMOVED:
+        raise Conflict(NOT_PRESENT, field="member_id", state=MemberState.REMOVED)
+    ended, job_id = _withdraw(ctx, tenant, member, MemberState.REMOVED)
+    ctx.audit(subject=member.person_id, tenant_id=tenant.id, grants_ended=ended)
+    return MemberRemoved(grants_ended=ended, job_id=job_id)
+
+
+@handles(Permission.MEMBER_DECIDE_SYNC, Event.MEMBER_SYNC_DECIDED)
+def decide_member_sync(ctx: CommandContext, command: DecideMemberSync) -> MemberSyncDecided:
+    """Retry or skip a person who is not in Keycloak yet; the audit event names the reason.
+
+    Raises NotFound, and Conflict where the person is in Keycloak, suspended or removed, or nothing is to be retried.
+    """
+    member = member_row(ctx.session, command.tenant_id, command.member_id)
+    waits = member.keycloak_id is None and member.state == MemberState.INVITED
+    if not waits or (command.choice is SyncDecision.RETRY and member.sync_problem is None):
+        raise Conflict(NOT_WAITING, field="member_id")
+    before = member.sync_problem
+    member.sync_problem = SyncProblem.SKIPPED.value if command.choice is SyncDecision.SKIP else None
+    member.sync_retry_at = None
+    ctx.audit(
+        subject=member.person_id,
+        tenant_id=member.tenant_id,
+        choice=command.choice.value,
+        before=before,
+        reason=command.reason,
+    )
+    return MemberSyncDecided(
+        member_id=member.id, sync_problem=None if member.sync_problem is None else SyncProblem(member.sync_problem)
+    )
+
+
+def _require_grantable(ctx: CommandContext, tenant: TenantDetails, roles: Roles) -> None:
+    possible = OPERATOR_ROLES if tenant.is_operator else TENANT_ROLES
+    for role in roles:
+        if role not in possible:
+            raise Invalid(ROLE_OF_ANOTHER_REALM, field="roles", role=role, name=tenant.name)
+        # Being added as a plain member is what the permission itself is about.
+        if role is not Role.TENANT_MEMBER and role not in grantable_by(ctx.actor):
+            raise NotAllowed(ROLE_ABOVE_OWN, field="roles", role=role)
+    if tenant.is_operator and not roles:
+        raise Invalid(ROLES_MISSING, field="roles")
+
+
+def _require_free_address(ctx: CommandContext, tenant: TenantDetails, email: str) -> None:
+    """Of this tenant's people only: where else an address is used is nobody's business here."""
+    same = ctx.session.scalars(
+        select(Member).where(
+            Member.tenant_id == tenant.id,
+            Member.email_key == email.lower(),
+            Member.state != MemberState.REMOVED,
+        )
+    ).first()
+    if same is not None:
+        raise Conflict(ADDRESS_TAKEN, field="email", state=MemberState(same.state))
+
+
+def _enforce_user_quota(ctx: CommandContext, tenant: TenantDetails) -> None:
+    if not tenant.is_operator:
+        enforce_quota(
+            ctx.session, tenant.id, "users", queries.count_present(ctx.session, tenant.id) + 1, today=ctx.today
+        )
+
+
+def _grant(ctx: CommandContext, tenant: TenantDetails, member: Member, roles: Roles) -> list[str]:
+    """Grant the roles, and that of a plain member; returns their names."""
+    given = sorted(set(roles) | (set() if tenant.is_operator else {Role.TENANT_MEMBER}))
+    for role in given:
+        grants.grant(ctx.session, tenant.id, member.person_id, role, ctx.now, ctx.actor.id)
+    return [role.value for role in given]
+
+
+def _withdraw(ctx: CommandContext, tenant: TenantDetails, member: Member, state: MemberState) -> tuple[int, UUID]:
+    """End every grant and enqueue the job for Keycloak; returns how many ended. Raises Conflict for the last owner."""
     if not tenant.is_operator:
         owners = queries.owners(ctx.session, tenant.id, clock.now())
         if [owner.id for owner in owners] == [member.id]:
             raise Conflict(LAST_OWNER, field="member_id")
-    member.state = MemberState.SUSPENDED.value
+    member.state = state.value
+    member.sync_problem = member.sync_retry_at = None
     ended = grants.revoke(ctx.session, tenant.id, member.person_id, ctx.now)
     job_id = ctx.enqueue(
         WITHDRAW,
         {"tenant_id": str(tenant.id), "member_id": str(member.id), "person_id": str(member.person_id)},
         tenant_id=tenant.id,
     )
-    ctx.audit(subject=member.person_id, tenant_id=tenant.id, grants_ended=ended)
-    return MemberDisabled(grants_ended=ended, job_id=job_id)
+    return ended, job_id
 
 
 def grantable_by(actor: Actor) -> frozenset[Role]:

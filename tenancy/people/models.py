@@ -7,7 +7,7 @@ from uuid import UUID
 
 from governance.kernel.models import ReadModel
 from governance.permissions import Role
-from tenancy.people.states import MemberState
+from tenancy.people.states import MemberState, SyncProblem
 
 
 class MemberFacts(ReadModel):
@@ -22,10 +22,15 @@ class MemberFacts(ReadModel):
 
 
 class MemberDetails(MemberFacts):
-    """A person of a tenant with the roles in force. `person_id` is the username in Keycloak."""
+    """A person of a tenant with the roles in force. `person_id` is the username in Keycloak.
+
+    `sync_problem` is why they are not in Keycloak yet; `address_released` says that others may have their address now.
+    """
 
     roles: tuple[Role, ...]
     password_mail_sent_at: datetime | None
+    sync_problem: SyncProblem | None
+    address_released: bool
     added_at: datetime
 
 
@@ -33,5 +38,13 @@ class MemberToSync(MemberFacts):
     """A person as Keycloak is to have them: `keycloak_id` is None until they are created there."""
 
     tenant_id: UUID
+    email_key: str
     keycloak_id: str | None
     password_mail_sent_at: datetime | None
+    sync_problem: SyncProblem | None
+    sync_retry_at: datetime | None
+    address_released_at: datetime | None
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether to try to bring the person to Keycloak: nothing stands in the way, or it is time to try again."""
+        return self.sync_problem is None or (self.sync_retry_at is not None and self.sync_retry_at <= now)

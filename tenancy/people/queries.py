@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from governance.grants import roles_of_people
@@ -15,8 +15,9 @@ from governance.kernel.errors import require_found
 from governance.kernel.labels import Label
 from governance.permissions import Role
 from tenancy.people.models import MemberDetails, MemberFacts, MemberToSync
-from tenancy.people.states import MemberState
+from tenancy.people.states import MemberState, SyncProblem
 from tenancy.people.tables import Member
+from tenancy.tenants.facts import select_tenant_states
 
 PRESENT_STATES: Final = (MemberState.INVITED, MemberState.ACTIVE)
 """States of people who are meant to be able to sign in."""
@@ -76,20 +77,50 @@ def members_in_keycloak(session: Session, tenant_id: UUID) -> list[MemberToSync]
     return list(map(MemberToSync.model_validate, session.scalars(query)))
 
 
-def unsynced_members(session: Session, tenant_id: UUID, limit: int) -> list[MemberToSync]:
-    """The tenant's invited people who are not in Keycloak yet, in the order they were added."""
-    query = (
-        select(Member)
-        .where(Member.tenant_id == tenant_id, Member.keycloak_id.is_(None), Member.state == MemberState.INVITED)
-        .order_by(Member.id)
-        .limit(limit)
-    )
+def unsynced_members(session: Session, tenant_id: UUID, now: datetime, limit: int) -> list[MemberToSync]:
+    """The tenant's invited people to be created in Keycloak now, in the order they were added."""
+    query = select(Member).where(Member.tenant_id == tenant_id, *_to_create(now)).order_by(Member.id).limit(limit)
     return list(map(MemberToSync.model_validate, session.scalars(query)))
 
 
-def tenants_with_unsynced_members() -> Select[UUID]:
-    """A SELECT of the ids of tenants with invited people who are not in Keycloak yet, for a larger statement."""
-    return select(Member.tenant_id).where(Member.keycloak_id.is_(None), Member.state == MemberState.INVITED)
+def tenants_with_unsynced_members(now: datetime) -> Select[UUID]:
+    """A SELECT of the ids of tenants with invited people to be created in Keycloak now, for a larger statement."""
+    return select(Member.tenant_id).where(*_to_create(now))
+
+
+def former_holders(session: Session, wanted: Sequence[MemberToSync]) -> dict[UUID, list[UUID]]:
+    """Who has the address of one of these people in Keycloak and gives it up: person_id → person_ids of the others.
+
+    Removed people of any tenant, and suspended people of other tenants; not those of whom only the tenant is suspended,
+    and not the operator's, who are in another realm. In a tenant's scope nobody of another tenant is found.
+    """
+    if not wanted:
+        return {}
+    tenant = select_tenant_states().subquery()
+    query = select(Member.person_id, Member.tenant_id, Member.email_key, Member.state).where(
+        Member.email_key.in_({person.email_key for person in wanted}),
+        Member.keycloak_id.is_not(None),
+        Member.address_released_at.is_(None),
+        Member.state.in_((MemberState.SUSPENDED, MemberState.REMOVED)),
+        Member.tenant_id.in_(select(tenant.c.id).where(~tenant.c.is_operator)),
+    )
+    holders = session.execute(query.order_by(Member.person_id)).all()
+    return {
+        person.person_id: [
+            person_id
+            for person_id, tenant_id, email_key, state in holders
+            if email_key == person.email_key and (state == MemberState.REMOVED or tenant_id != person.tenant_id)
+        ]
+        for person in wanted
+    }
+
+
+def _to_create(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Member.keycloak_id.is_(None),
+        Member.state == MemberState.INVITED,
+        or_(Member.sync_problem.is_(None), Member.sync_retry_at <= now),
+    )
 
 
 def names_of_people(session: Session, person_ids: Collection[str]) -> dict[str, str]:
@@ -111,6 +142,8 @@ def _to_details(row: Member, roles: dict[UUID, frozenset[Role]]) -> MemberDetail
         **dict(MemberFacts.model_validate(row)),
         roles=tuple(sorted(roles.get(row.person_id, ()))),
         password_mail_sent_at=row.password_mail_sent_at,
+        sync_problem=None if row.sync_problem is None else SyncProblem(row.sync_problem),
+        address_released=row.address_released_at is not None,
         added_at=row.added_at,
     )
 

@@ -9,19 +9,27 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.kernel.database import TableBase, enum_check
-from tenancy.people.states import MemberState
+from tenancy.people.states import MemberState, SyncProblem
 
 
 class Member(TableBase):
-    """A person of one tenant. `person_id` is the username in Keycloak, so that no name or address is one."""
+    """A person of one tenant. `person_id` is the username in Keycloak, so that no name or address is one.
+
+    `sync_problem` is why the person is not created in Keycloak; at `sync_retry_at` it is tried again, and where that is
+    empty only after somebody decides. Since `address_released_at` the address is free for others in Keycloak.
+    """
 
     __tablename__ = "member"
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
         UniqueConstraint("tenant_id", "person_id"),
         enum_check("state", MemberState, name="state_known"),
+        enum_check("sync_problem", SyncProblem, name="sync_problem_known"),
+        CheckConstraint("sync_retry_at IS NULL OR sync_problem IS NOT NULL", name="sync_retry_of_problem"),
         CheckConstraint("email_key = lower(email)", name="email_key_folded"),
         # Whoever was removed frees the address for a successor in the same seat.
+        # Who else in Keycloak has an address is asked across tenants.
+        Index("ix_member_email_key", "email_key"),
         Index("uq_member_email", "tenant_id", "email_key", unique=True, postgresql_where="state <> 'removed'"),
     )
 
@@ -35,5 +43,8 @@ class Member(TableBase):
     state: Mapped[str]
     keycloak_id: Mapped[str | None]
     password_mail_sent_at: Mapped[datetime | None]
+    sync_problem: Mapped[str | None]
+    sync_retry_at: Mapped[datetime | None]
+    address_released_at: Mapped[datetime | None]
     added_by: Mapped[str]
     added_at: Mapped[datetime]

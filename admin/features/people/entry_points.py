@@ -17,7 +17,14 @@ from governance.kernel.labels import Label
 from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Role
 from tenancy import directory
 from tenancy.people import queries
-from tenancy.people.commands import add_member, disable_member, grantable_by
+from tenancy.people.commands import (
+    add_member,
+    decide_member_sync,
+    disable_member,
+    grantable_by,
+    remove_member,
+    resume_member,
+)
 
 
 def _grantable_roles(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
@@ -28,7 +35,7 @@ def _grantable_roles(session: Session, given: Mapping[str, Any], language: Langu
 
 
 def _person(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
-    """Who is disabled. Raises NotFound."""
+    """Whom it is about. Raises NotFound."""
     found = queries.member(session, given["tenant_id"], given["member_id"], clock.now())
     tenant = about_tenant(session, given, language)
     roles = gettext(", ").join(role.label(language) for role in found.roles)
@@ -39,6 +46,14 @@ def _person(session: Session, given: Mapping[str, Any], language: Language) -> F
             Fact(gettext("Roles"), roles or "―"),
         ]
     )
+
+
+def _waiting_person(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """Who waits and why. Raises NotFound."""
+    context = _person(session, given, language)
+    found = queries.member(session, given["tenant_id"], given["member_id"], clock.now())
+    why = "―" if found.sync_problem is None else found.sync_problem.label(language)
+    return FormContext([*context.facts, Fact(gettext("Why"), why)])
 
 
 ENTRY_POINTS: Final = (
@@ -78,6 +93,62 @@ ENTRY_POINTS: Final = (
             about=_person,
             is_reviewed=False,
             is_dangerous=True,
+        ),
+    ),
+    EntryPoint(
+        resume_member,
+        Label("停止中の利用者を再開する", "Resume a suspended member"),
+        Label("再開する", "Resume"),
+        api=api("POST /tenants/<tenant>/members/<member>/resumption", tenant="tenant_id", member="member_id"),
+        cli=cli("member resume", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/resume",
+            "member_resuming",
+            then=done("member-resumed"),
+            back=to_tenant,
+            intro=Label(
+                "役割は停止したときに終わっているので、あらためて選びます。",
+                "The former roles have ended; choose them anew.",
+            ),
+            about=_person,
+            choices={"roles": _grantable_roles},
+        ),
+    ),
+    EntryPoint(
+        remove_member,
+        Label("利用者を削除する", "Remove a member"),
+        Label("削除する", "Remove"),
+        api=api("POST /tenants/<tenant>/members/<member>/removal", tenant="tenant_id", member="member_id"),
+        cli=cli("member remove", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/remove",
+            "member_removing",
+            then=done("member-removed"),
+            back=to_tenant,
+            intro=Label(
+                "元に戻せません。すべての役割がただちに終わり、メールアドレスはほかの利用者が使えるようになります。",
+                "This cannot be undone. All roles are revoked now, and the address becomes free for others.",
+            ),
+            about=_person,
+            is_dangerous=True,
+        ),
+    ),
+    EntryPoint(
+        decide_member_sync,
+        Label("登録を待っている利用者を判断する", "Decide about a member who waits"),
+        Label("決定する", "Decide"),
+        api=api("POST /tenants/<tenant>/members/<member>/sync-decision", tenant="tenant_id", member="member_id"),
+        cli=cli("member decide-sync", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/sync-decision",
+            "member_sync_deciding",
+            then=done("member-sync-decided"),
+            back=to_tenant,
+            intro=Label(
+                "この利用者だけの判断です。団体の参加手続きは止まりません。",
+                "This is about the one person; the tenant's onboarding goes on.",
+            ),
+            about=_waiting_person,
         ),
     ),
 )

@@ -61,6 +61,18 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
             "All roles were revoked; the Keycloak account is disabled next.",
         ),
     ),
+    "member-resumed": (
+        Label("利用を再開しました", "Resumed"),
+        Label("認証基盤のアカウントも続けて有効にします。", "The Keycloak account is enabled next."),
+    ),
+    "member-removed": (
+        Label("利用者を削除しました", "Removed"),
+        Label(
+            "認証基盤のアカウントを続けて停止し、メールアドレスを解放します。",
+            "The Keycloak account is disabled next, and the address released.",
+        ),
+    ),
+    "member-sync-decided": (Label("判断を記録しました", "Decision recorded"), _NOTHING),
     "client-registered": (
         Label("API利用者を登録しました", "Registered"),
         Label("参加手続きが、認証基盤に登録します。", "Onboarding registers it in Keycloak."),

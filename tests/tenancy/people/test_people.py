@@ -54,7 +54,7 @@ def test_a_new_owner_is_invited_and_holds_the_grants(actors: Actors, factory: Fa
     with tenant_scope(OPERATOR):
         session = db.session()
         member = queries.member(session, tenant_id, added.person_id, clock.now())
-        assert [one.id for one in queries.unsynced_members(session, tenant_id, 10)] == [added.member_id]
+        assert [one.id for one in queries.unsynced_members(session, tenant_id, clock.now(), 10)] == [added.member_id]
         assert [owner.id for owner in queries.owners(session, tenant_id, clock.now())] == [added.member_id]
     assert (member.id, member.state, member.password_mail_sent_at) == (added.member_id, "invited", None)
     assert _roles(tenant_id, added.person_id) == {Role.TENANT_OWNER, Role.TENANT_MEMBER}
