@@ -54,6 +54,7 @@ from governance.idempotency.tables import IdempotencyKey
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import IdempotencyKeyReused
+from governance.kernel.private_files import write_private
 from governance.labels import label
 from governance.outbox.tables import Job
 from governance.permissions import Permission, Role
@@ -75,10 +76,20 @@ PUBLIC_URL: Final = f"http://localhost:{PORT}"
 TABLES_RENAMED: Final[dict[str, str]] = {"tenant_move": "tenant_state_change"}
 """Former name → present name. Rows keep the names they were written with, `governance.former_names` reads those."""
 
+AUDIT_KEY: Final = "audit_key_made_for_this_dump.hex"
+"""Of a release that seals with a key: the dump holds seals that no other key verifies."""
+AUDIT_TIPS: Final = "tips.json"
+
+SEALER: Final = "seal"
+"""What begins a keyed chain: named where an event names its command, and none itself."""
+
 NO_KEYCLOAK: Final = cast(Identities, None)
 """Building the table of job handlers sends Keycloak no request."""
 
-REPAIRED_FIELDS: Final[dict[str, set[str]]] = {"0.1.0": {"attributes.jwks.string"}}
+REPAIRED_FIELDS: Final[dict[str, set[str]]] = {
+    "0.1.0": {"attributes.jwks.string"},
+    "0.2.0": {"attributes.jwks.string"},
+}
 """Release → fields that `moyai keycloak configure` writes: the new public keys, and changes of the specification."""
 
 
@@ -144,8 +155,16 @@ def upgraded(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL) -> 
 
 @pytest.fixture
 def environment(upgraded: Upgraded, tmp_path: Path) -> dict[str, str]:
-    """Settings of an installation on the upgraded database."""
-    return {"MOYAI_HOME": str(tmp_path / "home"), "DATABASE_URL": upgraded.url}
+    """Settings of an installation on the upgraded database, with the audit log's key and tips where it was keyed."""
+    settings = {"MOYAI_HOME": str(tmp_path / "home"), "DATABASE_URL": upgraded.url}
+    if (key := HERE / upgraded.release / AUDIT_KEY).exists():
+        settings |= {
+            "MOYAI_AUDIT_KEY_FILE": str(tmp_path / "audit.key"),
+            "MOYAI_AUDIT_TIPS_FILE": str(tmp_path / "tips"),
+        }
+        write_private(tmp_path / "audit.key", key.read_text(encoding="ascii"))
+        write_private(tmp_path / "tips", (HERE / upgraded.release / AUDIT_TIPS).read_text(encoding="utf-8"))
+    return settings
 
 
 @pytest.fixture
@@ -345,7 +364,7 @@ def test_every_stored_name_has_a_label_in_both_languages(upgraded: Upgraded, ses
         assert_label_in_both_languages(Role(role))
     keys = session.scalars(select(IdempotencyKey.command)).all()
     commands = {former_names.current_command(name) for name in {event.command for event in events} | set(keys)}
-    assert commands <= set(collect_commands(COMMAND_MODULES))
+    assert commands - {SEALER} <= set(collect_commands(COMMAND_MODULES))
     jobs = {former_names.current_job_kind(name) for name in session.scalars(select(Job.name))}
     assert jobs <= set(handlers(NO_KEYCLOAK))
     assert all(CHART[AccountCode(code)].name for code in session.scalars(select(col(LedgerAccount.code))))
@@ -359,20 +378,20 @@ def assert_label_in_both_languages(name: Permission | Event | Role) -> None:
 
 
 def test_the_audit_log_is_sealed_on_with_a_key(upgraded: Upgraded, app: Flask, session: Session, moyai: Moyai) -> None:
-    """The worker's first round: a keyed chain begins in every stream; what was sealed before stays as it was."""
+    """The worker's first round: every stream is sealed on with a key; what was sealed before stays as it was."""
     session.rollback()
-    sealed = seal(settings_of(app).audit_files)
+    seal(settings_of(app).audit_files)
 
     code, report, _ = moyai("audit", "verify")
 
     assert (code, report["findings"], report["unsealed"]) == (0, [], 0)
-    assert len(sealed.tips) == len(upgraded.recorded["audit"]["heads"])
-    unkeyed = select(AuditSeal.tenant_id, AuditSeal.sequence, AuditSeal.chain_hash).where(AuditSeal.form == 1)
-    heads = {
-        str(stream): {"sequence": sequence, "chain_hash": chain_hash}
-        for stream, sequence, chain_hash in session.execute(unkeyed.order_by(AuditSeal.sequence))
-    }
-    assert heads == upgraded.recorded["audit"]["heads"]
+    keyed = session.scalars(select(AuditSeal.tenant_id).where(AuditSeal.form != 1).distinct())
+    assert {str(stream) for stream in keyed} == set(upgraded.recorded["audit"]["heads"])
+    for stream, head in upgraded.recorded["audit"]["heads"].items():
+        link = select(AuditSeal.chain_hash).where(
+            AuditSeal.tenant_id == UUID(stream), AuditSeal.sequence == head["sequence"]
+        )
+        assert session.scalars(link).all() == [head["chain_hash"]]
 
 
 # -- Keycloak
