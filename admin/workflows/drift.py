@@ -9,7 +9,7 @@ from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.concurrency import MAX_TENANTS, ParallelMap
 from governance.kernel.database import OPERATOR
-from governance.kernel.deadlines import WaitLimits, wait_limits
+from governance.kernel.deadlines import WaitLimits, current_budget, wait_limits
 from governance.kernel.models import ReadModel
 from tenancy import directory
 from tenancy.keycloak.comparison import TenantDifference
@@ -31,7 +31,9 @@ PROVISIONED_STATES: Final = frozenset(
 """States in which everything of a tenant is meant to be in Keycloak. Before them its onboarding shows the progress."""
 
 DRIFT_LIMITS: Final = WaitLimits(one=3.0, total=30.0)
-"""The whole report, whoever asks: at 21 tenants it takes a second, and thousands of them are compared by tenant."""
+"""The whole report on a page or over the API: at 21 tenants it takes a second, thousands are compared by tenant."""
+COMMAND_LINE_LIMITS: Final = WaitLimits(one=10.0, total=60.0)
+"""At the command line: a Keycloak that has just started answers its first requests more slowly than a page may wait."""
 
 ONBOARDING_STATES: Final = frozenset({TenantState.PROVISIONING})
 """States whose Keycloak objects are not reported as orphans, because onboarding is creating them."""
@@ -49,7 +51,7 @@ def find_drift(identities: Identities, code: str | None = None) -> Drift:
 
     Raises NotFound for an unknown code, DependencyUnavailable while Keycloak is away. Needs an application context.
     """
-    with wait_limits(DRIFT_LIMITS):
+    with wait_limits(DRIFT_LIMITS if current_budget() else COMMAND_LINE_LIMITS):
         return _find_drift(identities, code)
 
 

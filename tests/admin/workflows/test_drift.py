@@ -1,0 +1,40 @@
+"""The drift report: how long whoever asks for it may be kept waiting."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Flask
+
+from admin.workflows.drift import COMMAND_LINE_LIMITS, DRIFT_LIMITS, find_drift
+from governance.kernel.deadlines import REQUEST_LIMITS, WaitLimits, current_budget, wait_limits
+from tenancy.keycloak.port import Identities, OrganizationFacts
+from tests.admin.empty_keycloak import EmptyKeycloak
+
+
+class AskedKeycloak(EmptyKeycloak):
+    """Holds nothing, and keeps the limits it was asked under."""
+
+    limits: WaitLimits | None = None
+
+    def find_organizations(self) -> tuple[OrganizationFacts, ...]:
+        budget = current_budget()
+        self.limits = budget.limits if budget else None
+        return ()
+
+
+def test_a_page_waits_as_long_as_the_report_allows(database: Flask) -> None:
+    identities = AskedKeycloak()
+
+    with wait_limits(REQUEST_LIMITS):
+        find_drift(cast(Identities, identities))
+
+    assert identities.limits == DRIFT_LIMITS
+
+
+def test_the_command_line_waits_for_a_keycloak_that_has_just_started(database: Flask) -> None:
+    identities = AskedKeycloak()
+
+    find_drift(cast(Identities, identities))
+
+    assert identities.limits == COMMAND_LINE_LIMITS
