@@ -26,7 +26,7 @@ def initialise(app: Flask, settings: Settings, *, statement_timeout_ms: int = BA
     """
     configure_logs()
     app.config["MOYAI"] = settings
-    connect(app, settings.app_url, statement_timeout_ms=statement_timeout_ms)
+    connect(app, settings.app_url, settings.tenant_url, statement_timeout_ms=statement_timeout_ms)
     ADMITTED_PREFECTURES.set(app, settings.prefectures)
     return app
 

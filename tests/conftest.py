@@ -24,7 +24,7 @@ from admin.migrations import metadata  # noqa: F401 - every table is known befor
 from admin.migrations.apply import migrate_url
 from governance.commands import COMMANDS, collect_commands
 from governance.kernel import database as database_module
-from governance.kernel.database import OPERATOR, connect, db, tenant_scope
+from governance.kernel.database import OPERATOR, connect, db, dispose_engines, tenant_scope
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tests import chromium, servers
 from tests.actors import Actors, seed_operator
@@ -206,15 +206,15 @@ def database_name(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL
 
 @pytest.fixture(scope="session")
 def kept_application(postgresql: servers.PostgreSQL) -> Flask:
-    """An application on the kept database, whose engine lasts."""
-    return _connected(postgresql.app_url(KEPT_DATABASE))
+    """An application on the kept database, whose engines last."""
+    return _connected(postgresql, KEPT_DATABASE)
 
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL, database_name: str) -> Iterator[Flask]:
     """An application context on the fresh database, as the application's role. No scope is set: it sees no rows."""
     if database_name != KEPT_DATABASE:
-        with on_database(postgresql.app_url(database_name)) as app:
+        with on_database(postgresql, database_name) as app:
             yield app
         return
     kept: Flask = request.getfixturevalue("kept_application")
@@ -224,18 +224,18 @@ def database(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL, dat
 
 
 @contextmanager
-def on_database(url: str) -> Iterator[Flask]:
-    """An application context on the database at this address; its connections are closed afterwards."""
-    app = _connected(url)
+def on_database(postgresql: servers.PostgreSQL, name: str) -> Iterator[Flask]:
+    """An application context on the database of this name; its connections are closed afterwards."""
+    app = _connected(postgresql, name)
     with app.app_context():
         yield app
         db.session.remove()
-        db.engine.dispose()
+        dispose_engines()
 
 
-def _connected(url: str) -> Flask:
+def _connected(postgresql: servers.PostgreSQL, name: str) -> Flask:
     app = Flask("moyai-test")
-    connect(app, url)
+    connect(app, postgresql.app_url(name), postgresql.tenant_url(name))
     COMMANDS.set(app, collect_commands(COMMAND_MODULES))
     return app
 
@@ -244,7 +244,7 @@ def _connected(url: str) -> Flask:
 def kept_actors(postgresql: servers.PostgreSQL, kept_database: KeptDatabase) -> tuple[Actors, Contents]:
     """The operator with its people, and the rows it consists of: registered once a session."""
     kept_database.empty()
-    with on_database(postgresql.app_url(KEPT_DATABASE)):
+    with on_database(postgresql, KEPT_DATABASE):
         return Actors(seed_operator()), kept_database.contents()
 
 

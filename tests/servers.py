@@ -14,7 +14,16 @@ import psutil
 
 from admin.operations import keycloak_distribution, ports
 from admin.operations.keycloak import EmbeddedKeycloak
-from admin.operations.postgresql import APP, KEYCLOAK, OWNER, ROLES, SUPERUSER, EmbeddedPostgreSQL, client_program
+from admin.operations.postgresql import (
+    APP,
+    KEYCLOAK,
+    OWNER,
+    ROLES,
+    SUPERUSER,
+    TENANT,
+    EmbeddedPostgreSQL,
+    client_program,
+)
 from admin.operations.readiness import wait_until
 from admin.operations.settings import PORTS_NEEDED
 
@@ -64,6 +73,13 @@ class PostgreSQL:
 
     def app_url(self, database: str) -> str:
         return self.server.url(APP, database)
+
+    def tenant_url(self, database: str) -> str:
+        return self.server.url(TENANT, database)
+
+    def urls(self, database: str) -> dict[str, str]:
+        """The settings that name this database for both of the application's roles."""
+        return {"DATABASE_URL": self.app_url(database), "MOYAI_TENANT_DATABASE_URL": self.tenant_url(database)}
 
     def stop(self) -> None:
         """Stop it in order; nothing happens when it does not run."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from alembic import op
 
 APP_ROLE = "moyai_app"
+TENANT_ROLE = "moyai_tenant"
 
 _SCOPE = "nullif(current_setting('moyai.scope', true), '')"
 
@@ -40,6 +41,51 @@ def protect_machine(table: str) -> None:
     _force(table)
     op.execute(f"CREATE POLICY machinery ON {table} TO {APP_ROLE} USING (true) WITH CHECK (true)")
     _grant(table, append_only=False)
+
+
+def allow_tenants() -> None:
+    """Let the tenants' role use every table with a tenant or for everybody, in a tenant's scope only. Safe to repeat.
+
+    Of a tenant's table it gets what the application's role has; a shared one it may read. In the operator's scope it
+    sees and writes nothing: the restrictive policy holds beside whatever else a table allows. A migration that makes a
+    table, or changes a grant, calls this at its end.
+    """
+    op.execute(
+        f"""
+        DO $do$
+        DECLARE
+            outside CONSTANT text := $scope$ {_SCOPE} IS DISTINCT FROM 'operator' $scope$;
+            app CONSTANT oid := '{APP_ROLE}'::regrole;
+            known record;
+            given record;
+        BEGIN
+            GRANT USAGE ON SCHEMA public TO {TENANT_ROLE};
+            GRANT SELECT ON alembic_version TO {TENANT_ROLE};
+            FOR known IN
+                SELECT polrelid AS id, polrelid::regclass::text AS name, bool_or(polname = 'own_rows') AS of_tenants
+                FROM pg_policy WHERE polname IN ('own_rows', 'everybody_reads') GROUP BY polrelid
+            LOOP
+                EXECUTE format('REVOKE ALL ON %s FROM {TENANT_ROLE}', known.name);
+                FOR given IN
+                    SELECT privilege_type || '' AS what
+                    FROM pg_class, aclexplode(relacl) WHERE pg_class.oid = known.id AND grantee = app
+                    UNION ALL
+                    SELECT format('%s (%I)', privilege_type, attname)
+                    FROM pg_attribute, aclexplode(attacl) WHERE attrelid = known.id AND grantee = app
+                LOOP
+                    IF known.of_tenants OR given.what LIKE 'SELECT%' THEN
+                        EXECUTE format('GRANT %s ON %s TO {TENANT_ROLE}', given.what, known.name);
+                    END IF;
+                END LOOP;
+                EXECUTE format('DROP POLICY IF EXISTS no_operator_scope ON %s', known.name);
+                EXECUTE format(
+                    'CREATE POLICY no_operator_scope ON %1$s AS RESTRICTIVE TO {TENANT_ROLE} '
+                    'USING (%2$s) WITH CHECK (%2$s)', known.name, outside
+                );
+            END LOOP;
+        END $do$
+        """  # noqa: S608 - of constants of this module only
+    )
 
 
 def written_by_operator(table: str, *, shown_when: str | None = None) -> None:

@@ -9,13 +9,20 @@ import psycopg
 
 from admin.operations import keycloak_distribution, services
 from admin.operations.keycloak import EmbeddedKeycloak, answers_ok
-from admin.operations.postgresql import APP, KEYCLOAK, OWNER
-from admin.operations.settings import DATABASE, Settings
+from admin.operations.postgresql import APP, KEYCLOAK, OWNER, TENANT
+from admin.operations.settings import DATABASE, Settings, variable_of
 from admin.operations.supervisor import Progress, Supervisor, stop_orphans
-from governance.kernel.errors import DependencyUnavailable, DomainError, message
+from governance.kernel.errors import DependencyUnavailable, DomainError, Invalid, message
 
 _TIMEOUT_SECONDS = 5
 
+TENANT_ROLE_MISSING = message(
+    "servers.tenant_role_missing",
+    ja="DATABASE_URL を使うときは、MOYAI_TENANT_DATABASE_URL に別の役割（moyai_tenant）の接続先も設定してください。",
+    en="With DATABASE_URL, MOYAI_TENANT_DATABASE_URL must name the same database as another role (moyai_tenant).",
+    hint_ja="役割の作り方は docs/OPERATING.md にあります。",
+    hint_en="docs/OPERATING.md says how to create the role.",
+)
 DATABASE_UNREACHABLE = message(
     "servers.database_unreachable",
     ja="DATABASE_URL の PostgreSQL({where})に接続できません。",
@@ -66,11 +73,12 @@ def bring_up(
         supervisor.await_ready(services.POSTGRESQL)
         database.prepare_roles()
         if settings.database_url_given is None:
-            database.prepare_database(DATABASE, owner=OWNER, guests=(APP,))
+            database.prepare_database(DATABASE, owner=OWNER, guests=(APP, TENANT))
         if keycloak is not None:
             database.prepare_database(KEYCLOAK, owner=KEYCLOAK)
     if settings.database_url_given is not None:
         check_database(settings)
+        check_tenant_role(settings)
     # Keycloak takes the longest, so everything that does not need it happens while it starts. The web needs only the
     # schema and its script; nobody can sign in yet. The worker would try its jobs in vain, so it comes last.
     if keycloak is not None:
@@ -101,6 +109,22 @@ def check_database(settings: Settings) -> str:
         where = psycopg.conninfo.conninfo_to_dict(address)
         named = f"{where.get('host', '')}:{where.get('port', 5432)}/{where.get('dbname', '')}"
         raise DependencyUnavailable(DATABASE_UNREACHABLE, field="DATABASE_URL", where=named) from trouble
+
+
+def check_tenant_role(settings: Settings) -> None:
+    """Raise Invalid where no other role is named for the tenants, DependencyUnavailable where it gets no answer."""
+    address = (settings.tenant_url or "").replace("postgresql+psycopg://", "postgresql://", 1)
+    served_as = psycopg.conninfo.conninfo_to_dict(settings.app_url.replace("postgresql+psycopg://", "postgresql://", 1))
+    wanted = psycopg.conninfo.conninfo_to_dict(address) if address else {}
+    if wanted.get("user") in (None, served_as.get("user")):
+        raise Invalid(TENANT_ROLE_MISSING, field=variable_of("tenant_url_given"))
+    try:
+        psycopg.connect(address, connect_timeout=_TIMEOUT_SECONDS).close()
+    except psycopg.OperationalError as trouble:
+        named = f"{wanted.get('host', '')}:{wanted.get('port', 5432)}/{wanted.get('dbname', '')}"
+        raise DependencyUnavailable(
+            DATABASE_UNREACHABLE, field=variable_of("tenant_url_given"), where=named
+        ) from trouble
 
 
 def check_keycloak(settings: Settings) -> None:

@@ -27,9 +27,12 @@ from governance.kernel.private_files import write_private
 SUPERUSER = "postgres"
 OWNER = "moyai_owner"
 APP = "moyai_app"
+TENANT = "moyai_tenant"
 KEYCLOAK = "keycloak"
-ROLES = (SUPERUSER, OWNER, APP, KEYCLOAK)
-"""postgres administers the server; moyai_owner owns tables and migrates; moyai_app serves; keycloak is Keycloak's."""
+ROLES = (SUPERUSER, OWNER, APP, TENANT, KEYCLOAK)
+"""postgres administers the server; moyai_owner owns tables and migrates; moyai_app serves the operator, moyai_tenant
+one tenant at a time; keycloak is Keycloak's.
+"""
 
 MAX_CONNECTIONS = 100
 _INSTALLATION = "pginstall18"
@@ -158,10 +161,10 @@ class EmbeddedPostgreSQL:
         )
 
     def prepare_roles(self) -> None:
-        """Bring the three roles to their rights and passwords. Safe to repeat."""
+        """Bring the roles to their rights and passwords. Safe to repeat."""
         with self.connect("postgres") as connection:
             there = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
-            for role in (OWNER, APP, KEYCLOAK):
+            for role in (OWNER, APP, TENANT, KEYCLOAK):
                 # Hashed here, so that no log of the server can ever hold the password itself.
                 verifier = connection.pgconn.encrypt_password(
                     self.passwords[role].encode(), role.encode(), b"scram-sha-256"

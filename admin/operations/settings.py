@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from admin.operations import secret_files
-from admin.operations.postgresql import APP, OWNER, ROLES, EmbeddedPostgreSQL
+from admin.operations.postgresql import APP, OWNER, ROLES, TENANT, EmbeddedPostgreSQL
 from governance.audit.files import AuditFiles
 from governance.kernel.errors import Invalid, message
 from tenancy.tenants.eligibility import parse_prefectures
@@ -224,6 +224,9 @@ class Settings(BaseSettings):
     )
     example: _Switch = Field(default=False, validation_alias="MOYAI_EXAMPLE")
     database_url_given: _DatabaseAddress | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
+    tenant_url_given: _DatabaseAddress | None = Field(
+        default=None, validation_alias="MOYAI_TENANT_DATABASE_URL", repr=False
+    )
     migration_url_given: _DatabaseAddress | None = Field(
         default=None, validation_alias="MOYAI_MIGRATION_URL", repr=False
     )
@@ -329,8 +332,18 @@ class Settings(BaseSettings):
 
     @property
     def app_url(self) -> str:
-        """The database as the role that serves requests. Holds a password: never printed, never logged."""
+        """The database as the role that serves the operator. Holds a password: never printed, never logged."""
         return self.database_url_given or self.embedded_postgresql().url(APP, DATABASE)
+
+    @property
+    def tenant_url(self) -> str | None:
+        """The database as the role that serves one tenant at a time. Holds a password.
+
+        None where DATABASE_URL is set and it is not: `app_url` serves all. `moyai up` does not start so.
+        """
+        if self.database_url_given is not None:
+            return self.tenant_url_given
+        return self.embedded_postgresql().url(TENANT, DATABASE)
 
     @property
     def owner_url(self) -> str | None:

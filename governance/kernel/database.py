@@ -22,7 +22,7 @@ from flask import Flask, current_app, has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import CheckConstraint, DateTime, event, text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
@@ -59,8 +59,29 @@ SQLModel.metadata.naming_convention = {
 _tenant_scope: ContextVar[TenantScope | None] = ContextVar("database_scope", default=None)
 
 
+TENANT_ENGINE: Final = "tenant"
+
+
 class TenantScopedSession(FlaskSession):
-    """A session whose every transaction carries the scope that was in force when it began."""
+    """A session whose every transaction carries the scope that was in force when it began.
+
+    Transactions in a tenant's scope, or in none, go over an engine of their own: its database role sees nothing in the
+    operator's scope, whatever SQL is sent (docs/decisions/0022).
+    """
+
+    def get_bind(
+        self,
+        mapper: Any | None = None,
+        clause: Any | None = None,
+        bind: Engine | Connection | None = None,
+        **more: Any,
+    ) -> Engine | Connection:
+        if bind is not None:
+            return bind
+        engines = db.engines
+        if _tenant_scope.get() == OPERATOR or TENANT_ENGINE not in engines:
+            return engines[None]
+        return engines[TENANT_ENGINE]
 
 
 db = SQLAlchemy(metadata=SQLModel.metadata, session_options={"class_": TenantScopedSession, "expire_on_commit": False})
@@ -203,8 +224,21 @@ def current_extensions() -> dict[str, Any]:
     return extensions_of(current_app) if has_app_context() else {}
 
 
-def connect(app: Flask, url: str, *, statement_timeout_ms: int = BACKGROUND_STATEMENT_MS) -> None:
-    """Give the application its engine on `url` (`postgresql+psycopg://`, the application's role)."""
+def connect(
+    app: Flask, url: str, tenant_url: str | None = None, *, statement_timeout_ms: int = BACKGROUND_STATEMENT_MS
+) -> None:
+    """Give the application its engines: on `url` (`postgresql+psycopg://`, the application's role) for the operator's
+    scope, on `tenant_url` (the same database, the tenants' role) for every other. Without it, one engine for all.
+    """
+    options = engine_options(statement_timeout_ms=statement_timeout_ms)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(statement_timeout_ms=statement_timeout_ms)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    if tenant_url is not None:
+        app.config["SQLALCHEMY_BINDS"] = {TENANT_ENGINE: {**options, "url": tenant_url}}
     db.init_app(app)
+
+
+def dispose_engines() -> None:
+    """Close every pooled connection of the application whose context is entered."""
+    for engine in db.engines.values():
+        engine.dispose()

@@ -14,7 +14,7 @@ from admin.app import create_app
 from admin.core.rate_limits import reset_rate_limits
 from admin.operations.settings import Settings
 from governance.actors import Actor
-from governance.kernel.database import db
+from governance.kernel.database import db, dispose_engines
 from tests.admin.issuer import Issuer
 from tests.admin.visitors import Visit, visit
 from tests.conftest import KeptDatabase
@@ -35,16 +35,16 @@ def issuer() -> Iterator[Issuer]:
 @pytest.fixture
 def settings(postgresql: PostgreSQL, database_name: str, issuer: Issuer, tmp_path: Path) -> Settings:
     """An installation on the test's database, whose tokens the tests sign."""
-    return settings_of(postgresql.app_url(database_name), issuer, tmp_path / "home")
+    return settings_of(postgresql.urls(database_name), issuer, tmp_path / "home")
 
 
-def settings_of(database_url: str, issuer: Issuer, home: Path) -> Settings:
+def settings_of(database_urls: dict[str, str], issuer: Issuer, home: Path) -> Settings:
     """An installation on this database, whose tokens the tests sign."""
     return Settings.from_environment(
         {
             "MOYAI_HOME": str(home),
             "MOYAI_PUBLIC_URL": PUBLIC_URL,
-            "DATABASE_URL": database_url,
+            **database_urls,
             "KEYCLOAK_URL": issuer.url,
         }
     )
@@ -77,7 +77,7 @@ def make_kept_app(
 
     def make() -> Flask:
         home = tmp_path_factory.mktemp("kept") / "home"
-        app = create_app(settings_of(postgresql.app_url(KEPT_DATABASE), issuer, home))
+        app = create_app(settings_of(postgresql.urls(KEPT_DATABASE), issuer, home))
         app.jinja_env.bytecode_cache = compiled_templates
         return app
 
@@ -105,7 +105,7 @@ def close_connections(app: Flask) -> None:
     reset_rate_limits(app)
     with app.app_context():
         db.session.remove()
-        db.engine.dispose()
+        dispose_engines()
 
 
 @pytest.fixture

@@ -332,7 +332,8 @@ def test_a_lost_database_is_a_503_after_one_attempt_of_three_seconds_at_most_and
     # The seconds that libpq may wait in each attempt to connect: the clock of a busy machine proves nothing.
     attempts: list[int] = []
     with web.app_context():
-        event.listen(db.engine, "do_connect", lambda *called: attempts.append(called[3]["connect_timeout"]))
+        for engine in db.engines.values():
+            event.listen(engine, "do_connect", lambda *called: attempts.append(called[3]["connect_timeout"]))
     postgresql.kill()
     try:
         for path in ("/database", "/api/v1/database", "/trial/tenants/00000000-0000-7000-8000-000000000000", "/readyz"):

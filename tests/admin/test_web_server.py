@@ -33,7 +33,7 @@ from admin.operations import services
 from admin.operations.readiness import wait_until
 from admin.operations.request_server import BODY_SECONDS, THREADS
 from admin.operations.settings import Settings
-from governance.kernel.database import db
+from governance.kernel.database import db, dispose_engines
 from governance.permissions import Role
 from tests import servers
 from tests.actors import seed_operator
@@ -89,7 +89,7 @@ def web_server() -> Iterator[WebServer]:
                 {
                     "MOYAI_HOME": str(folder / "home"),
                     "MOYAI_PORT": str(port),
-                    "DATABASE_URL": postgresql.app_url("moyai"),
+                    **postgresql.urls("moyai"),
                     "KEYCLOAK_URL": f"http://127.0.0.1:{keycloak.getsockname()[1]}",
                 }
             )
@@ -116,7 +116,7 @@ def _sign_in(settings: Settings) -> str:
         cookie = browser.get_cookie(COOKIE, domain="localhost")
         assert cookie is not None
         db.session.remove()
-        db.engine.dispose()
+        dispose_engines()
     return f"{COOKIE}={cookie.value}"
 
 

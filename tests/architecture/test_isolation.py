@@ -89,6 +89,63 @@ def test_without_a_tenant_no_row_is_seen(two_tenants: TwoTenants, table: str, sc
         assert two_tenants.app.execute(query).fetchone() == (0,)
 
 
+@pytest.fixture(scope="module")
+def as_tenants(two_tenants: TwoTenants, postgresql: servers.PostgreSQL) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to the same database as the tenants' role, over which anything may be said."""
+    url = servers.libpq(postgresql.tenant_url(two_tenants.app.info.dbname))
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("table", sorted(metadata.tables))
+def test_the_tenants_role_sees_and_writes_nothing_in_the_operators_scope(
+    two_tenants: TwoTenants, as_tenants: psycopg.Connection[Any], table: str
+) -> None:
+    """Also where the SQL of a request was bent: whatever it sets, `operator` is no scope of this role."""
+    name = sql.Identifier(table)
+    with as_tenants.transaction(force_rollback=True):
+        as_tenants.execute("SELECT set_config('moyai.scope', 'operator', false)")
+        assert as_tenants.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone() == (0,)
+    for tenant in (two_tenants.a, two_tenants.b):
+        row = row_for(metadata.tables[table], tenant)
+        with as_tenants.transaction(force_rollback=True):
+            as_tenants.execute("SELECT set_config('moyai.scope', 'operator', true)")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                insert(as_tenants, table, row)
+
+
+@pytest.mark.parametrize("table", TENANT_TABLES)
+def test_the_tenants_role_sees_one_tenants_rows_as_the_application_does(
+    two_tenants: TwoTenants, as_tenants: psycopg.Connection[Any], table: str
+) -> None:
+    with as_tenants.transaction(force_rollback=True):
+        as_tenants.execute("SELECT set_config('moyai.scope', %s, true)", (str(two_tenants.a),))
+        query = sql.SQL("SELECT DISTINCT tenant_id FROM {}").format(sql.Identifier(table))
+        assert as_tenants.execute(query).fetchall() == [(two_tenants.a,)]
+
+
+def test_the_tenants_role_cannot_become_another_one(as_tenants: psycopg.Connection[Any]) -> None:
+    for statement in ("SET ROLE moyai_app", "SET ROLE moyai_owner", "SET SESSION AUTHORIZATION moyai_app"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            as_tenants.execute(statement)
+    for machine in ("huey_task", "huey_kv"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            as_tenants.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(machine)))
+    held = as_tenants.execute(
+        "SELECT rolsuper, rolbypassrls, rolcreaterole, EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid)"
+        " FROM pg_roles WHERE rolname = current_user"
+    ).fetchone()
+    assert held == (False, False, False, False)
+
+
+def test_without_its_policy_the_operators_scope_would_show_every_tenant(two_tenants: TwoTenants) -> None:
+    with two_tenants.owner.transaction(force_rollback=True):
+        two_tenants.owner.execute("DROP POLICY no_operator_scope ON member")
+        two_tenants.owner.execute("SET LOCAL ROLE moyai_tenant")
+        two_tenants.owner.execute("SELECT set_config('moyai.scope', 'operator', true)")
+        assert two_tenants.owner.execute("SELECT count(DISTINCT tenant_id) FROM member").fetchone() == (2,)
+
+
 @pytest.mark.parametrize("table", TENANT_TABLES)
 def test_a_tenant_cannot_write_a_row_for_another(two_tenants: TwoTenants, table: str) -> None:
     row = row_for(metadata.tables[table], two_tenants.b)

@@ -30,7 +30,7 @@ from admin.operations.settings import Settings
 from billing.ledger.chart import CHART, AccountCode
 from billing.ledger.verification import verify
 from governance.kernel.codes import check_digit
-from governance.kernel.database import OPERATOR, connect, db, tenant_scope
+from governance.kernel.database import OPERATOR, connect, db, dispose_engines, tenant_scope
 from governance.permissions import Role
 from tenancy.onboarding.steps import StepName
 from tests import servers
@@ -72,7 +72,7 @@ def bench() -> dict[str, Any]:
             {
                 "MOYAI_HOME": str(folder / "home"),
                 "MOYAI_PUBLIC_URL": PUBLIC_URL,
-                "DATABASE_URL": postgresql.app_url("bench"),
+                **postgresql.urls("bench"),
                 # Nobody is asked there: the session is open already.
                 "KEYCLOAK_URL": "http://localhost:1",
             }
@@ -92,7 +92,7 @@ def bench() -> dict[str, Any]:
                 raise AssertionError(f"{answer.status_code}: the overview does not show {MEMBERS:,} members")
         measured = clocked.milliseconds[WARM_UP:]
         with app.app_context():
-            db.engine.dispose()
+            dispose_engines()
         return {
             "what": f"overview with {MEMBERS:,} members and {LINES:,} ledger lines",
             "conditions": f"{machine()}; PostgreSQL {version}, fsync on; {REQUESTS} requests, one after the other, "

@@ -30,7 +30,7 @@ def kept_thirteen(
     actors, operator = kept_actors
     kept_database.restore(operator)
     factory = Factory(actors)
-    with on_database(postgresql.app_url(KEPT_DATABASE)), clock.at(IN_FISCAL_YEAR_2025):
+    with on_database(postgresql, KEPT_DATABASE), clock.at(IN_FISCAL_YEAR_2025):
         factory.add_members(THIRTEEN)
         factory.adopt(factory.draft())
         factory.record(24_000_000)

@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -51,7 +51,7 @@ from governance.commands import collect_commands
 from governance.events import Event
 from governance.grants.tables import RoleGrant
 from governance.idempotency.tables import IdempotencyKey
-from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.database import OPERATOR, db, dispose_engines, tenant_scope
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import IdempotencyKeyReused
 from governance.kernel.private_files import write_private
@@ -102,7 +102,7 @@ class Upgraded:
 
     release: str
     database: str
-    url: str
+    urls: Mapping[str, str]
 
     @cached_property
     def recorded(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def upgraded(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL) -> 
     restore(postgresql, HERE / release / "moyai.sql.gz", database, OWNER)
     try:
         migrate_url(postgresql.owner_url(database))
-        yield Upgraded(release, database, postgresql.app_url(database))
+        yield Upgraded(release, database, postgresql.urls(database))
     finally:
         drop(postgresql, database)
 
@@ -156,7 +156,7 @@ def upgraded(request: pytest.FixtureRequest, postgresql: servers.PostgreSQL) -> 
 @pytest.fixture
 def environment(upgraded: Upgraded, tmp_path: Path) -> dict[str, str]:
     """Settings of an installation on the upgraded database, with the audit log's key and tips where it was keyed."""
-    settings = {"MOYAI_HOME": str(tmp_path / "home"), "DATABASE_URL": upgraded.url}
+    settings = {"MOYAI_HOME": str(tmp_path / "home"), **upgraded.urls}
     if (key := HERE / upgraded.release / AUDIT_KEY).exists():
         settings |= {
             "MOYAI_AUDIT_KEY_FILE": str(tmp_path / "audit.key"),
@@ -174,7 +174,7 @@ def app(environment: dict[str, str]) -> Iterator[Flask]:
     with app.app_context():
         yield app
         db.session.remove()
-        db.engine.dispose()
+        dispose_engines()
 
 
 @pytest.fixture
@@ -440,7 +440,7 @@ def test_keycloak_is_in_sync_after_configure(upgraded: Upgraded, keycloak: serve
             "MOYAI_HOME": str(tmp_path / "home"),
             "MOYAI_PORT": PORT,
             "MOYAI_PUBLIC_URL": PUBLIC_URL,
-            "DATABASE_URL": upgraded.url,
+            **upgraded.urls,
             "KEYCLOAK_URL": keycloak.url,
             "MOYAI_KEYCLOAK_CLIENT_ID": BOOTSTRAP_CLIENT,
             "MOYAI_KEYCLOAK_CLIENT_SECRET": keycloak.administrator_client_secret,

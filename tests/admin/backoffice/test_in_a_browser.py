@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 from admin.app import create_app
 from admin.identity.sessions import COOKIE
 from admin.operations.settings import Settings
-from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.database import OPERATOR, db, dispose_engines, tenant_scope
 from governance.permissions import OPERATOR_ROLES, Role
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
@@ -53,7 +53,7 @@ def page(
             {
                 "MOYAI_HOME": str(tmp_path / "home"),
                 "MOYAI_PUBLIC_URL": address,
-                "DATABASE_URL": postgresql.app_url(database_name),
+                **postgresql.urls(database_name),
                 "KEYCLOAK_URL": issuer.url,
                 "MOYAI_EXAMPLE": "1",
             }
@@ -80,7 +80,7 @@ def page(
         context.close()
     with app.app_context():
         db.session.remove()
-        db.engine.dispose()
+        dispose_engines()
     assert complaints == []
 
 

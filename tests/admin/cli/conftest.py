@@ -15,7 +15,7 @@ from tests.servers import PostgreSQL
 @pytest.fixture
 def moyai_unused(postgresql: PostgreSQL, database: Flask, database_name: str, tmp_path: Path) -> Moyai:
     """An installation that nobody has used yet."""
-    return Moyai({"MOYAI_HOME": str(tmp_path / "home"), "DATABASE_URL": postgresql.app_url(database_name)})
+    return Moyai({"MOYAI_HOME": str(tmp_path / "home"), **postgresql.urls(database_name)})
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def web(kept_web: Flask) -> Flask:
 def kept_sample(postgresql: PostgreSQL, kept_database: KeptDatabase) -> tuple[ConsoleSample, Contents]:
     """The sample and the rows it consists of: made once a session, since to put them back takes a tenth as long."""
     kept_database.empty()
-    with on_database(postgresql.app_url(KEPT_DATABASE)), clock.at(IN_FISCAL_YEAR_2025):
+    with on_database(postgresql, KEPT_DATABASE), clock.at(IN_FISCAL_YEAR_2025):
         sample = make_sample(Factory(Actors(seed_operator())), Visitors())
         return sample, kept_database.contents()
 
@@ -155,7 +155,7 @@ def visit_as(sample: ConsoleSample, signed_in: Callable[[Actor], Visit]) -> Call
 @pytest.fixture
 def moyai(postgresql: PostgreSQL, database_name: str, tmp_path: Path) -> Moyai:
     home = str(tmp_path / "home")
-    return Moyai({"MOYAI_HOME": home, "DATABASE_URL": postgresql.app_url(database_name), "MOYAI_EXAMPLE": "1"})
+    return Moyai({"MOYAI_HOME": home, **postgresql.urls(database_name), "MOYAI_EXAMPLE": "1"})
 
 
 @pytest.fixture

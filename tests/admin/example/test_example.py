@@ -52,7 +52,7 @@ def settings(
     environment = {
         **installation.environment(),
         "MOYAI_HOME": str(installation.home),
-        "DATABASE_URL": postgresql.app_url(database_name),
+        **postgresql.urls(database_name),
         "MOYAI_EXAMPLE": "1",
     }
     with captured_mail(installation, tmp_path):
@@ -73,9 +73,7 @@ def test_the_rule_picks_thirteen_and_then_eight_by_the_census() -> None:
 def test_without_the_example_nothing_is_loaded_and_no_account_listed(
     database: Flask, postgresql: servers.PostgreSQL, database_name: str, tmp_path: Path
 ) -> None:
-    settings = Settings.from_environment(
-        {"MOYAI_HOME": str(tmp_path), "DATABASE_URL": postgresql.app_url(database_name)}
-    )
+    settings = Settings.from_environment({"MOYAI_HOME": str(tmp_path), **postgresql.urls(database_name)})
     for refused in (
         lambda: ExampleLoader(database, settings, None, progress=print, wait=lambda seconds: None),  # type: ignore[arg-type]
         lambda: create_accounts(settings),

@@ -12,7 +12,7 @@ from admin.app import create_app
 from admin.operations import ports
 from admin.operations.keycloak_setup import configure
 from admin.operations.settings import Settings
-from governance.kernel.database import db
+from governance.kernel.database import dispose_engines
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tests.admin.browser import Browser
 from tests.admin.live_app import LiveApp, add_probe_views, served
@@ -58,14 +58,19 @@ def live_app(
     factory: Factory,
 ) -> Iterator[LiveApp]:
     """The application served at its public address, on the test's own database."""
-    settings = live_settings.model_copy(update={"database_url_given": postgresql.app_url(database_name)})
+    settings = live_settings.model_copy(
+        update={
+            "database_url_given": postgresql.app_url(database_name),
+            "tenant_url_given": postgresql.tenant_url(database_name),
+        }
+    )
     app = create_app(settings)
     add_probe_views(app)
     port = int(settings.public_url.rpartition(":")[2])
     with served(app, port):
         yield LiveApp(app, settings.public_url, settings, factory, keycloak)
     with app.app_context():
-        db.engine.dispose()
+        dispose_engines()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from governance.audit.files import AuditFiles
 from governance.audit.verification import verify
 from governance.commands import system_transaction
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.database import OPERATOR, db, dispose_engines, tenant_scope
 from governance.kernel.errors import Conflict, DependencyUnavailable, message
 from governance.outbox import JobState
 from governance.outbox.tables import Job
@@ -174,7 +174,7 @@ def process(
     settings = {
         "MOYAI_HOME": str(tmp_path),
         "MOYAI_PORT": str(ports.find_free_port() - 4),
-        "DATABASE_URL": postgresql.app_url(database_name),
+        **postgresql.urls(database_name),
         "KEYCLOAK_URL": "http://127.0.0.1:9",
     }
     log = tmp_path / "worker.log"
@@ -217,7 +217,7 @@ def test_the_process_outlives_a_database_that_cuts_its_connections(
             [database_name],
         )
     db.session.remove()
-    db.engine.dispose()
+    dispose_engines()
 
     job_id = _leave(operator_tenant, 1)
     Queue(postgresql.app_url(database_name)).dispatch(job_id)

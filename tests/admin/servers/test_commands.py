@@ -54,7 +54,7 @@ def test_servers_that_exist_elsewhere_are_used_and_none_is_started(
 ) -> None:
     moyai = Moyai(
         settings,
-        DATABASE_URL=postgresql.app_url(database_name),
+        **postgresql.urls(database_name),
         MOYAI_MIGRATION_URL=postgresql.owner_url(database_name),
         KEYCLOAK_URL=keycloak_server.url,
     )

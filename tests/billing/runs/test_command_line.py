@@ -25,7 +25,8 @@ from tests.second_person import approve, join
 def environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, postgresql: servers.PostgreSQL, database_name: str
 ) -> None:
-    monkeypatch.setenv("DATABASE_URL", postgresql.app_url(database_name))
+    for name, url in postgresql.urls(database_name).items():
+        monkeypatch.setenv(name, url)
     monkeypatch.setenv("MOYAI_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MOYAI_EXAMPLE", "1")
 
