@@ -127,7 +127,7 @@ class RequestServer:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
-        reserved = 0
+        body = bytearray()
         try:
             limit = self._body_limit(scope["path"], headers)
             stated = headers.get("content-length", "")
@@ -136,36 +136,37 @@ class RequestServer:
                 expected = 0
             if expected > limit:
                 raise _Refused(*_TOO_LARGE)
-            if self._buffered + expected > BUFFERED_BYTES:
-                raise _Refused(*_TOO_BUSY)
-            reserved = expected
-            self._buffered += reserved
-            body = await self._read(receive, limit) if expected else b""
-            if body is None:
+            if expected and not await self._read(receive, limit, body):
                 return  # The caller has gone.
-            status, fields, content = await self._serve(_environ(scope, headers, body))
+            status, fields, content = await self._serve(_environ(scope, headers, bytes(body)))
         except _Refused as refused:
             log.warning("request.refused", status=int(refused.status), path_length=len(scope["path"]))
             status, fields, content = _refusal(refused, headers)
         finally:
-            self._buffered -= reserved
+            self._buffered -= len(body)
         await send({"type": "http.response.start", "status": status, "headers": fields})
         await send({"type": "http.response.body", "body": content, "more_body": False})
 
-    async def _read(self, receive: Receive, limit: int) -> bytes | None:
-        """The whole body; None when the caller hung up. Raises _Refused."""
-        body = bytearray()
+    async def _read(self, receive: Receive, limit: int, body: bytearray) -> bool:
+        """Read the whole body; False when the caller hung up. Raises _Refused.
+
+        What came counts, not what was announced: nobody uses up the space of others by a length.
+        """
         try:
             async with asyncio.timeout(self._body_seconds):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        return None
-                    body += message.get("body", b"")
-                    if len(body) > limit:
+                        return False
+                    more = message.get("body", b"")
+                    if len(body) + len(more) > limit:
                         raise _Refused(*_TOO_LARGE)
+                    if self._buffered + len(more) > BUFFERED_BYTES:
+                        raise _Refused(*_TOO_BUSY)
+                    self._buffered += len(more)
+                    body += more
                     if not message.get("more_body", False):
-                        return bytes(body)
+                        return True
         except TimeoutError:
             raise _Refused(*_TOO_SLOW) from None
 
