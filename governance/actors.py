@@ -20,8 +20,8 @@ DECIDED_BY_PEOPLE = message(
     "permission.decided_by_people",
     ja="この端末のコマンドライン（{actor}）では、承認・却下などの決定はできません。",
     en="The command line of this machine ({actor}) approves and decides nothing.",
-    hint_ja="画面でサインインしてから行ってください。",
-    hint_en="Sign in to the console and decide there.",
+    hint_ja="画面でサインインするか、moyai login で本人としてサインインしてから行ってください。",
+    hint_en="Sign in to the console, or as yourself with `moyai login`, and decide there.",
 )
 
 

@@ -30,6 +30,7 @@ from governance.kernel.errors import (
     DomainError,
     IdempotencyKeyReused,
     Invalid,
+    Language,
     Message,
     NotAllowed,
     NotFound,
@@ -55,6 +56,10 @@ STATUS: Final[dict[type[DomainError], HTTPStatus]] = {
 """Class of domain error → HTTP status."""
 
 RETRY_SECONDS: Final = 5
+
+PREFER_HEADER: Final = "Prefer"
+ALL_LANGUAGES: Final = "all-languages"
+"""The preference (RFC 7240) of a program whose reader's language is not known: a problem has its texts in both."""
 
 DATABASE_UNAVAILABLE = message(
     "database.unavailable",
@@ -125,13 +130,12 @@ def status_of(refusal: DomainError) -> HTTPStatus:
 
 
 def _render_domain_error(refusal: DomainError) -> Response:
-    language = current_language()
     status = status_of(refusal)
     if isinstance(refusal, DependencyUnavailable) and refusal.names_server and not _is_operator():
         log.warning("server.unavailable", code=refusal.code)
         refusal = DependencyUnavailable(SERVICE_UNAVAILABLE)
     errors = refusal.errors if isinstance(refusal, InvalidCommand) else ()
-    response = _render(status, refusal.code, refusal.text(language), refusal.hint(language), refusal.field, errors)
+    response = _render(status, refusal, errors)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     if isinstance(refusal, TooManyRequests):
@@ -158,10 +162,7 @@ def _render_database_unavailable(error: Exception) -> Response:
     if _is_operator():
         url = db.engine.url
         refusal = DependencyUnavailable(POSTGRESQL_UNAVAILABLE, where=f"{url.host}:{url.port or 5432}")
-    language = current_language()
-    response = _render(
-        HTTPStatus.SERVICE_UNAVAILABLE, refusal.code, refusal.text(language), refusal.hint(language), None
-    )
+    response = _render(HTTPStatus.SERVICE_UNAVAILABLE, refusal)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 
@@ -173,48 +174,55 @@ def _is_operator() -> bool:
 
 
 def _render_message(status: HTTPStatus, message: Message) -> Response:
-    error, language = DomainError(message), current_language()
-    return _render(status, error.code, error.text(language), error.hint(language), None)
+    return _render(status, DomainError(message))
 
 
-def _render(
-    status: HTTPStatus, code: str, message: str, hint: str, field: str | None, errors: Sequence[Invalid] = ()
-) -> Response:
+def _render(status: HTTPStatus, refusal: DomainError, errors: Sequence[Invalid] = ()) -> Response:
     if is_api() or request.accept_mimetypes.best == "application/json":
-        return problem(status, code, message, hint, field, errors)
+        return problem(status, refusal, errors)
+    language = current_language()
     page = render_template(
-        "error.html", status=int(status), message=message, hint=hint, number=current_request_id(), field=field
+        "error.html",
+        status=int(status),
+        message=refusal.text(language),
+        hint=refusal.hint(language),
+        number=current_request_id(),
+        field=refusal.field,
     )
     return Response(page, status=int(status), content_type="text/html; charset=utf-8")
 
 
-def problem(
-    status: HTTPStatus,
-    code: str,
-    message: str,
-    hint: str = "",
-    field: str | None = None,
-    errors: Sequence[Invalid] = (),
-) -> Response:
+def problem(status: HTTPStatus, refusal: DomainError, errors: Sequence[Invalid] = ()) -> Response:
     """A refusal as `application/problem+json` (RFC 9457), with our code, the field and the request's number.
 
     `errors` are all that is wrong with a command; the first of them is the problem itself.
     """
+    language = current_language()
     content: dict[str, Any] = {
-        "type": f"urn:moyai:problem:{code}",
+        "type": f"urn:moyai:problem:{refusal.code}",
         "title": status.phrase,
         "status": int(status),
-        "detail": message,
-        "code": code,
+        "detail": refusal.text(language),
+        "code": refusal.code,
         "request_id": current_request_id(),
     }
-    if hint:
+    if hint := refusal.hint(language):
         content["hint"] = hint
-    if field:
-        content["field"] = field
+    if refusal.field:
+        content["field"] = refusal.field
     if len(errors) > 1:
-        language = current_language()
-        content["errors"] = [{"field": e.field, "code": e.code, "detail": e.text(language)} for e in errors]
+        content["errors"] = [
+            {"field": e.field, "code": e.code, "detail": e.text(language)} | _in_all_languages(e) for e in errors
+        ]
+    content |= _in_all_languages(refusal)
     response = Response(json.dumps(content), status=int(status), content_type="application/problem+json")
-    response.headers["Content-Language"] = current_language()
+    response.headers["Content-Language"] = language
     return response
+
+
+def _in_all_languages(refusal: DomainError) -> dict[str, Any]:
+    """The member `texts` where the request prefers it: detail and hint in each language."""
+    if ALL_LANGUAGES not in request.headers.get(PREFER_HEADER, ""):
+        return {}
+    languages: tuple[Language, ...] = ("ja", "en")
+    return {"texts": {name: {"detail": refusal.text(name), "hint": refusal.hint(name)} for name in languages}}

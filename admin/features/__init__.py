@@ -62,6 +62,9 @@ FEATURES: Final[tuple[Feature, ...]] = (
             "supervise": _cli("system.servers_cli:supervise"),
             "worker": _cli("system.worker_cli:worker", "ジョブを処理する / Run jobs."),
             "keycloak": _cli("system.keycloak_cli:keycloak", "認証サーバ / The identity server."),
+            "login": _cli("system.sign_in_cli:login", "本人としてサインインする / Sign in as yourself."),
+            "logout": _cli("system.sign_in_cli:logout", "サインインを終える / End the sign-in."),
+            "whoami": _cli("system.sign_in_cli:whoami", "だれとして操作するかを見る / Say who acts."),
             "permissions": _cli(
                 "system.permissions_cli:permissions", "権限の一覧 / Every permission, its roles, what asks for it."
             ),

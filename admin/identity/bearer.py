@@ -15,7 +15,7 @@ from governance.kernel.errors import NotAllowed
 from governance.permissions import SCOPE_PERMISSIONS, Permission
 from tenancy.clients.queries import client_access
 from tenancy.clients.states import ClientState
-from tenancy.keycloak.port import CONSOLE_CLIENT, Realm, service_client_name
+from tenancy.keycloak.port import PERSON_CLIENTS, Realm, service_client_name
 from tenancy.tenants.states import STATE_EFFECTS
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ def identify_bearer(token_verifier: TokenVerifier, authorization: str | None) ->
 
 def _actor_of(token: VerifiedToken) -> Actor:
     client = str(token.claims.get("azp"))
-    if client == CONSOLE_CLIENT:
+    if client in PERSON_CLIENTS:
         return person_actor(read_person(token))
     if token.realm is Realm.TENANTS and client.startswith("svc-"):
         return _service_client(token.claims, client)

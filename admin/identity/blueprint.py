@@ -20,6 +20,7 @@ from admin.identity.commands import CloseSession, OpenSession, SessionEndReason,
 from admin.identity.oidc_login import OidcLogin
 from admin.identity.persons import person_actor
 from admin.identity.realms import realm_endpoints
+from admin.identity.saved_login import DeviceEndpoints
 from admin.identity.sessions import COOKIE, find_session, new_cookie, sessions_at_keycloak
 from admin.identity.tokens import TokenRejected, TokenVerifier
 from admin.operations.settings import Settings
@@ -28,7 +29,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import DomainError, NotAllowed, NotFound, message
 from governance.permissions import Permission
 from tenancy.keycloak.keys import load_or_create_keys
-from tenancy.keycloak.port import Realm
+from tenancy.keycloak.port import COMMAND_LINE_CLIENT, Realm, organization_alias
 from tenancy.tenants.facts import find_by_code
 from tenancy.tenants.facts import operator_id as find_operator
 
@@ -131,6 +132,28 @@ def begin_municipality(code: str) -> AnyResponse | tuple[str, int]:
     if found is None:
         return _render_chooser(NotFound(UNKNOWN_CODE, field="code", given=code[:20])), 404
     return _redirect_to_keycloak(Realm.OPERATORS if found.is_operator else Realm.TENANTS, found.id)
+
+
+@identity.get("/login/operator/device")
+@limited(RateLimit.SIGN_IN_START)
+@requires(Permission.PUBLIC)
+def device_operator() -> Response:
+    """Where a command line signs an operator in (RFC 8628)."""
+    return _device_endpoints(Realm.OPERATORS, "openid")
+
+
+@identity.get("/login/<code>/device")
+@limited(RateLimit.SIGN_IN_START)
+@requires(Permission.PUBLIC)
+def device_municipality(code: str) -> Response:
+    """Where a command line signs a person of this tenant in; with the operator's own code, one of the operator."""
+    with tenant_scope(OPERATOR):
+        found = find_by_code(db.session(), code)
+    if found is None:
+        raise NotFound(UNKNOWN_CODE, field="code", given=code[:20])
+    if found.is_operator:
+        return device_operator()
+    return _device_endpoints(Realm.TENANTS, f"openid organization:{organization_alias(found.id)}")
 
 
 @identity.get("/login/callback")
@@ -247,6 +270,20 @@ def _redirect_to_keycloak(realm: Realm, tenant_id: UUID) -> AnyResponse:
         path="/",
     )
     return answer
+
+
+def _device_endpoints(realm: Realm, scope: str) -> Response:
+    settings: Settings = current_app.config["MOYAI"]
+    address = realm_endpoints(settings.keycloak_url)[realm]
+    endpoints = DeviceEndpoints(
+        issuer=address.issuer,
+        client_id=COMMAND_LINE_CLIENT,
+        scope=scope,
+        device_authorization_endpoint=address.device_authorization,
+        token_endpoint=address.token,
+        end_session_endpoint=address.end_session,
+    )
+    return Response(endpoints.model_dump_json(), content_type="application/json")
 
 
 def _close_current_session(reason: SessionEndReason) -> None:

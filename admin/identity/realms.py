@@ -27,6 +27,10 @@ class RealmEndpoints:
         return f"{self.issuer}/protocol/openid-connect/token"
 
     @property
+    def device_authorization(self) -> str:
+        return f"{self.issuer}/protocol/openid-connect/auth/device"
+
+    @property
     def keys(self) -> str:
         return f"{self.issuer}/protocol/openid-connect/certs"
 

@@ -22,7 +22,7 @@ from joserfc.errors import JoseError
 from admin.identity.jwks_cache import JwksCache
 from admin.identity.realms import RealmEndpoints
 from governance.kernel import clock
-from tenancy.keycloak.port import CONSOLE_CLIENT, Realm
+from tenancy.keycloak.port import CONSOLE_CLIENT, PERSON_CLIENTS, Realm
 from tenancy.keycloak.representations import API_CLIENT
 
 TOKEN_BYTES: Final = 8 * 1024
@@ -89,7 +89,7 @@ class TokenVerifier:
         """What Keycloak posts when one of its sessions ended (OpenID Connect Back-Channel Logout 1.0)."""
         verified = self._verify(token)
         claims = verified.claims
-        _require(CONSOLE_CLIENT in _audience(claims), "aud")
+        _require(not PERSON_CLIENTS.isdisjoint(_audience(claims)), "aud")
         _require(claims.get("typ") == "Logout", "typ")
         _require(isinstance(claims.get("events"), dict) and LOGOUT_EVENT in claims["events"], "events")
         _require("nonce" not in claims, "nonce")

@@ -12,7 +12,6 @@ from flask_openapi.openapi import OpenAPI
 
 from admin.core.errors import problem
 from admin.core.guard import requires
-from admin.core.language import current_language
 from admin.interface.api_requests import PreconditionRequired
 from admin.interface.api_routes import PREFIX, ApiRoute, Locked, PreconditionFailed, render_locked
 from admin.interface.openapi import document
@@ -52,7 +51,6 @@ def show_document() -> Response:
 
 def _renderer(status: HTTPStatus) -> Callable[[DomainError], Response]:
     def render(refusal: DomainError) -> Response:
-        language = current_language()
-        return problem(status, refusal.code, refusal.text(language), refusal.hint(language), refusal.field)
+        return problem(status, refusal)
 
     return render

@@ -21,7 +21,6 @@ from werkzeug.exceptions import NotFound as HTTPNotFound
 
 from admin.core.errors import RETRY_SECONDS, problem, status_of
 from admin.core.guard import current_actor, requires
-from admin.core.language import current_language
 from admin.core.rate_limits import RateLimit, limited
 from admin.interface.api_requests import (
     PageQuery,
@@ -321,8 +320,7 @@ class Locked(Conflict):
 
 def render_locked(refusal: Locked) -> Response:
     """409 with the time to wait."""
-    language = current_language()
-    response = problem(status_of(refusal), refusal.code, refusal.text(language), refusal.hint(language))
+    response = problem(status_of(refusal), refusal)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 

@@ -6,27 +6,27 @@ the fields' types; an error names the option or argument that was typed. How a c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, BinaryIO, Final, Protocol, TypeVar
-from uuid import UUID
+from typing import Any, BinaryIO, Final, TypeVar
 
 import click
 from pydantic import BaseModel
 
 from admin.interface.api_routes import ApiRoutes
-from admin.interface.cli_context import CliContext, app_context
+from admin.interface.cli_context import app_context
 from admin.interface.entry_points import EntryPoint
 from admin.interface.output import Answer, handle_errors, print_answer, tab_separated
-from admin.interface.paging import command_part, next_command_cursor, page_options
-from admin.interface.param_types import as_json_option, find_tenant, find_tenant_id, print_result
+from admin.interface.paging import page_options
+from admin.interface.param_types import as_json_option, print_result
 from admin.interface.permitted import PermittedCommand
 from admin.interface.queries import DeclaredQuery, QueryCli, argument_name
-from governance.actors import Actor
-from governance.commands import Command, CommandHandler, Result, system_transaction
+from admin.interface.transports import JsonOnly, transport_in_force
+from governance.commands import system_transaction
 from governance.declaration import DeclaredField, declared_field, read_command
-from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.database import OPERATOR
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.kernel.field_type import Control
 from governance.kernel.field_types import PLAIN_TEXT
@@ -47,67 +47,6 @@ NOT_UTF8: Final = message(
 _TENANTS: Final = frozenset({"tenant_id", "tenant_ids"})
 """Fields that refer to tenants, each typed as its code or id."""
 _FORMER: Final = "former__"
-
-
-class Transport(Protocol):
-    """How a command or a query reaches Moyai."""
-
-    def execute(self, handler: CommandHandler[Any, Any], command: Command, key: str) -> Result:
-        """Execute once per key. Raises what the handler refuses, and DependencyUnavailable."""
-
-    def answer(
-        self,
-        query: DeclaredQuery,
-        parts: Mapping[str, Any],
-        values: Mapping[str, str],
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-    ) -> BaseModel:
-        """What the query finds: its response model, for a list a page of `limit` rows (all for None) after a cursor.
-
-        `parts` fill the address, `values` are the texts after its question mark. Raises Invalid for those that are
-        wrong, NotFound, and DependencyUnavailable.
-        """
-
-    def tenant_code(self, tenant: str) -> str | None:
-        """The code of the tenant that is named by its code or id; None where it has none."""
-
-
-class InProcess:
-    """Execution in this process, as `actor` or else as the person at the operator's machine."""
-
-    def __init__(self, context: CliContext, actor: Actor | None = None) -> None:
-        self._context = context
-        self._actor = actor
-
-    def answer(
-        self,
-        query: DeclaredQuery,
-        parts: Mapping[str, Any],
-        values: Mapping[str, str],
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-    ) -> BaseModel:
-        with tenant_scope(OPERATOR):
-            given = query.read(values)
-            known = {
-                part: find_tenant(db.session(), text).id if part == "tenant" else text for part, text in parts.items()
-            }
-            found: Any = query.find(known, given, command_part(limit, after))
-            if query.page is not None:
-                found = query.page(items=found.items, next_cursor=next_command_cursor(found))
-            answered: BaseModel = found
-            return answered
-
-    def tenant_code(self, tenant: str) -> str | None:
-        with tenant_scope(OPERATOR):
-            return find_tenant(db.session(), tenant).code
-
-    def execute(self, handler: CommandHandler[Any, Any], command: Command, key: str) -> Result:
-        result: Result = handler(command, actor=self._actor or self._context.actor, key=key)
-        return result
 
 
 QueryT = TypeVar("QueryT", bound=Callable[..., Answer | BaseModel])
@@ -181,8 +120,7 @@ def derive_query(query: DeclaredQuery) -> click.Command:
         parts = {part: typed.pop(name) for name, part in arguments.items()}
         values = {fields.get(name, name): str(value) for name, value in typed.items() if value is not None}
         values |= cli.fixed
-        with spelled(), app_context() as context:
-            transport = InProcess(context)
+        with spelled(), transport_in_force() as transport:
             found = transport.answer(query, parts, values, limit=limit, after=after)
             asked = dict(query.read(values) or ())
             if "code" in cli.repeats:
@@ -206,6 +144,8 @@ def derive_query(query: DeclaredQuery) -> click.Command:
 
 def _answer(query: DeclaredQuery, cli: QueryCli, found: Any, asked: Mapping[str, Any]) -> Answer | BaseModel:
     """What is printed of what a query found."""
+    if isinstance(found, JsonOnly):
+        return Answer(found, [json.dumps(found.root, ensure_ascii=False, indent=2)])
     line = cli.line if callable(cli.line) else tab_separated(*cli.line.split())
     note = None if cli.note is None else cli.note(found)
     if query.page is None:
@@ -253,22 +193,22 @@ def derive_command(entry_point: EntryPoint) -> click.Command:
 
     def callback(**typed: Any) -> None:
         as_json, key = typed.pop("as_json"), typed.pop("key") or str(new_id())
-        with spelled(), app_context() as context:
+        with spelled(), transport_in_force() as transport:
             texts = _texts([*positional, *fields], typed, has_record=record is not None)
             for cleared in typed.get("clear", ()):
                 if clearable[cleared] in texts:
                     raise click.BadOptionUsage("--clear", f"--{cleared} is given and cleared at the same time")
                 texts[clearable[cleared]] = None
-            given = entry_point.fill(context.settings)
+            given = dict(transport.filled(entry_point))
             for name in _TENANTS & texts.keys():
                 codes = texts.pop(name)
-                given[name] = _tenant_ids(name, codes) if isinstance(codes, list) else find_tenant_id(codes, field=name)
+                is_one = not isinstance(codes, list)
+                ids = [transport.tenant_id(code, field=name) for code in ([codes] if is_one else codes)]
+                given[name] = ids[0] if is_one else ids
             if record is not None:
-                with system_transaction(OPERATOR) as session:
-                    texts = {**record(session, given), **texts}
+                texts = {**transport.record(entry_point, given), **texts}
             command = read_command(entry_point.command_type, texts, typed=True, given=given)
-            actor = address.actor(context, command) if address.actor else None
-            result = InProcess(context, actor).execute(entry_point.handler, command, key)
+            result = transport.execute(entry_point, command, key)
         click.echo(f"key: {key}", err=True)
         print_result(result.model_dump(mode="json"), as_json)
 
@@ -286,10 +226,6 @@ def derive_command(entry_point: EntryPoint) -> click.Command:
 
 def _metavar(one: DeclaredField) -> str:
     return "CODE" if one.name in _TENANTS else one.name.upper()
-
-
-def _tenant_ids(field: str, codes: Iterable[str]) -> list[UUID]:
-    return [find_tenant_id(code, field=field) for code in codes]
 
 
 def _argument(one: DeclaredField) -> click.Argument:

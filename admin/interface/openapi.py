@@ -24,12 +24,27 @@ _JSON: Final = "application/json"
 _PROBLEM: Final = "application/problem+json"
 
 
+class ProblemText(BaseModel):
+    """What was wrong and what to do next, in one language; the hint may be empty."""
+
+    detail: str
+    hint: str
+
+
+class ProblemTexts(BaseModel):
+    """The texts of a problem in both languages."""
+
+    ja: ProblemText
+    en: ProblemText
+
+
 class FieldProblem(BaseModel):
     """One of several things that are wrong with a command."""
 
     field: str
     code: str
     detail: str
+    texts: ProblemTexts | None = None
 
 
 class Problem(BaseModel):
@@ -44,6 +59,7 @@ class Problem(BaseModel):
     hint: str | None = Field(default=None, description="What to do next.")
     field: str | None = Field(default=None, description="The path of the field in the request.")
     errors: list[FieldProblem] | None = Field(default=None, description="Everything that is wrong, where it is more.")
+    texts: ProblemTexts | None = Field(default=None, description="With `Prefer: all-languages`: in both languages.")
 
 
 _STATUS_DESCRIPTIONS: Final = {

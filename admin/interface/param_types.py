@@ -47,9 +47,15 @@ def find_tenant(session: Session, code: str, *, field: str = "CODE") -> director
 
     Raises Invalid for what is neither, NotFound where there is no such tenant.
     """
-    if _ID.fullmatch(code):
-        return directory.tenant_by_id(session, UUID(code))
-    return directory.tenant_by_code(session, LocalGovernmentCode.parse(code, field=field).digits)
+    name = tenant_name(code, field=field)
+    if _ID.fullmatch(name):
+        return directory.tenant_by_id(session, UUID(name))
+    return directory.tenant_by_code(session, name)
+
+
+def tenant_name(text: str, *, field: str = "CODE") -> str:
+    """The id or the six digits of the code that name a tenant. Raises Invalid for what is neither."""
+    return text if _ID.fullmatch(text) else LocalGovernmentCode.parse(text, field=field).digits
 
 
 def find_tenant_id(code: str, *, field: str = "CODE") -> UUID:

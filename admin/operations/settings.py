@@ -209,8 +209,8 @@ class Settings(BaseSettings):
 
     Addresses have no slash at the end. `proxy_hops` is how many reverse proxies in front may be believed
     (X-Forwarded-*); 0 believes none. `address_limit` is how many sign-ins one address may begin in a
-    minute. `prefectures` are those whose municipalities may be registered; None is the operator's own. What may
-    hold a password is left out of `repr`.
+    minute. `prefectures` are those whose municipalities may be registered; None is the operator's own. `remote_url` is
+    the installation where `moyai login` signs in, if not this one. What may hold a password is left out of `repr`.
     """
 
     model_config = SettingsConfigDict(
@@ -222,6 +222,7 @@ class Settings(BaseSettings):
     public_url: _WebAddress = Field(
         default_factory=lambda known: f"http://localhost:{known['port']}", validation_alias="MOYAI_PUBLIC_URL"
     )
+    remote_url: _WebAddress | None = Field(default=None, validation_alias="MOYAI_URL")
     example: _Switch = Field(default=False, validation_alias="MOYAI_EXAMPLE")
     database_url_given: _DatabaseAddress | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
     tenant_url_given: _DatabaseAddress | None = Field(

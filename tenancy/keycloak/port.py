@@ -39,6 +39,12 @@ SERVICE_SCOPES: Final = (
 CONSOLE_CLIENT: Final = "moyai-console"
 """The client of both realms that people sign in with, by its key; its one redirect address is `/login/callback`."""
 
+COMMAND_LINE_CLIENT: Final = "moyai-cli"
+"""The public client of both realms that `moyai login` uses: the device grant (RFC 8628) with PKCE, and nothing else."""
+
+PERSON_CLIENTS: Final = frozenset({CONSOLE_CLIENT, COMMAND_LINE_CLIENT})
+"""The clients whose access tokens stand for a person."""
+
 
 class Realm(StrEnum):
     """The two realms; each person and client lives in exactly one."""

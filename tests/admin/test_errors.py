@@ -28,6 +28,7 @@ from governance.kernel.errors import (
     NotAllowed,
     NotFound,
     Stale,
+    message,
 )
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
@@ -44,6 +45,7 @@ from tests.servers import PostgreSQL
 
 SignIn = Callable[[Actor], Visit]
 SECRET = "a name nobody should read"
+NEEDED = message("if_match.missing", ja="If-Match が必要です。", en="Give If-Match.")
 
 KINDS: list[tuple[type[DomainError], int]] = [
     (Invalid, 422),
@@ -361,7 +363,19 @@ def test_every_kind_of_refusal_is_in_the_table() -> None:
 
 def test_a_problem_can_be_built_by_a_view(web: Flask) -> None:
     with web.test_request_context("/api/v1/x"):
-        answer = problem(HTTPStatus.PRECONDITION_REQUIRED, "if_match.missing", "If-Match が必要です。")
+        answer = problem(HTTPStatus.PRECONDITION_REQUIRED, DomainError(NEEDED))
 
     assert answer.json is not None
     assert (answer.status_code, answer.json["detail"]) == (428, "If-Match が必要です。")
+    assert "texts" not in answer.json
+
+
+def test_a_problem_says_it_in_both_languages_where_that_is_preferred(web: Flask) -> None:
+    headers = {"Prefer": "respond-async, all-languages", "Accept-Language": "en"}
+    with web.test_request_context("/api/v1/x", headers=headers):
+        answer = problem(HTTPStatus.PRECONDITION_REQUIRED, DomainError(NEEDED), [Invalid(NEEDED), Invalid(NEEDED)])
+
+    assert answer.json is not None
+    texts = {"ja": {"detail": "If-Match が必要です。", "hint": ""}, "en": {"detail": "Give If-Match.", "hint": ""}}
+    assert (answer.json["detail"], answer.json["texts"]) == ("Give If-Match.", texts)
+    assert [error["texts"] for error in answer.json["errors"]] == [texts, texts]

@@ -17,6 +17,7 @@ EVERY_ONE = {
     "MOYAI_HOME": "/srv/moyai",
     "MOYAI_PORT": "9100",
     "MOYAI_PUBLIC_URL": "https://moyai.example.jp/moyai",
+    "MOYAI_URL": "https://moyai-kumamoto.example.jp",
     "MOYAI_EXAMPLE": "1",
     "DATABASE_URL": "postgresql+psycopg://moyai_app:hidden-1@db.example:5432/moyai?sslmode=require",
     "MOYAI_TENANT_DATABASE_URL": "postgresql+psycopg://moyai_tenant:hidden-5@db.example:5432/moyai?sslmode=require",

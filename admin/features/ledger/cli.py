@@ -7,13 +7,13 @@ from typing import BinaryIO, Final
 import click
 
 from admin.features.ledger.api import routes
-from admin.features.ledger.entry_points import ENTRY_POINTS
+from admin.features.ledger.entry_points import ENTRY_POINTS, POSTING
 from admin.interface.cli_context import app_context
-from admin.interface.command_line import InProcess, command_group, read_file, spelled
+from admin.interface.command_line import command_group, read_file, spelled
 from admin.interface.output import handle_errors
-from admin.interface.param_types import as_json_option, find_tenant_id, print_result
+from admin.interface.param_types import as_json_option, print_result
 from admin.interface.permitted import PermittedCommand
-from billing.ledger.commands import post_entry
+from admin.interface.transports import transport_in_force
 from billing.ledger.export import ExportFormat
 from billing.ledger.export import export as export_books
 from governance.commands import system_transaction
@@ -69,12 +69,13 @@ def post(code: str, source: BinaryIO, key: str | None, as_json: bool) -> None:
     FILE is JSON as the API takes it: reference, happened_on, lines of account and yen (debit positive, credit
     negative), and where wanted memo, kind (ordinary, adjustment), fiscal_year and comment (for the decider).
     """
-    with spelled(default="FILE"), app_context() as context:
+    with spelled(default="FILE"), transport_in_force() as transport:
         entry = read_json(read_file(source, field="FILE", most=MAX_ENTRY_BYTES))
         if not isinstance(entry, dict):
             raise Invalid(INVALID_ENTRY)
-        command = read_command(post_entry.command_type, entry, given={"tenant_id": find_tenant_id(code)})
+        given = {"tenant_id": transport.tenant_id(code, field="CODE")}
+        command = read_command(POSTING.command_type, entry, given=given)
         key = key or str(new_id())
-        posted = InProcess(context).execute(post_entry, command, key)
+        posted = transport.execute(POSTING, command, key)
     click.echo(f"key: {key}", err=True)
     print_result(posted.model_dump(mode="json"), as_json)

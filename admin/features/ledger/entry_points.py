@@ -18,6 +18,7 @@ from billing.ledger.commands import (
     EntryReversed,
     ReverseEntry,
     change_period_state,
+    post_entry,
     reverse_entry,
 )
 from billing.ledger.queries import entry
@@ -73,3 +74,11 @@ ENTRY_POINTS: Final = (
         cli=cli("ledger period", "tenant_id", "fiscal_year", "to"),
     ),
 )
+
+POSTING: Final = EntryPoint(
+    post_entry,
+    Label("仕訳を記帳する", "Post an entry"),
+    Label("記帳する", "Post"),
+    api=api("POST /tenants/<tenant>/ledger/entries", tenant="tenant_id"),
+)
+"""How an entry that the command line reads from a file reaches the command, in this process or over the API."""

@@ -16,6 +16,7 @@ from tenancy.keycloak.specification.shared import (
     api_scope,
     backend_client,
     closed_built_in_clients,
+    command_line_client,
     console_client,
     sign_in_settings,
 )
@@ -39,6 +40,7 @@ def operators_realm(deployment_config: DeploymentConfig) -> RealmSpecification:
         clients=(
             api_client(roles),
             console_client(deployment_config, optional_scopes=frozenset()),
+            command_line_client(deployment_config, optional_scopes=frozenset()),
             backend_client(deployment_config, PEOPLE_CLIENT, "people", "Moyai: people", {"manage-users"}),
             backend_client(
                 deployment_config,

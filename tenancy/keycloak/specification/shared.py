@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenancy.keycloak.port import CONSOLE_CLIENT, MANAGED_BY
+from tenancy.keycloak.port import COMMAND_LINE_CLIENT, CONSOLE_CLIENT, MANAGED_BY
 from tenancy.keycloak.representations import API_CLIENT
 from tenancy.keycloak.specification.model import (
     REALM_MANAGEMENT,
@@ -187,6 +187,43 @@ def console_client(deployment_config: DeploymentConfig, optional_scopes: frozens
             },
         },
         default_scopes=frozenset({"basic", "acr", "profile", "email", API_CLIENT}),
+        optional_scopes=optional_scopes,
+    )
+
+
+def command_line_client(deployment_config: DeploymentConfig, optional_scopes: frozenset[str]) -> ClientSpecification:
+    """`moyai login` on any machine: the device authorization grant (RFC 8628) with PKCE S256, and no other flow.
+
+    It is public, for a program on everybody's machine keeps no secret, and so it has no address to redirect to.
+    Keycloak asks the person on a page of its own whether the command line may act for them.
+    """
+    url = deployment_config.public_url.rstrip("/")
+    return ClientSpecification(
+        COMMAND_LINE_CLIENT,
+        {
+            "name": "moyai login (Moyai 催合)",
+            "enabled": True,
+            "protocol": "openid-connect",
+            "publicClient": True,
+            "bearerOnly": False,
+            "standardFlowEnabled": False,
+            "implicitFlowEnabled": False,
+            "directAccessGrantsEnabled": False,
+            "serviceAccountsEnabled": False,
+            "fullScopeAllowed": False,
+            "consentRequired": False,
+            "redirectUris": [],
+            "webOrigins": [],
+            "frontchannelLogout": False,
+            "attributes": {
+                "managed_by": MANAGED_BY,
+                "oauth2.device.authorization.grant.enabled": "true",
+                "pkce.code.challenge.method": "S256",
+                "backchannel.logout.url": f"{url}/backchannel-logout",
+                "backchannel.logout.session.required": "true",
+            },
+        },
+        default_scopes=frozenset({"basic", "acr", "profile", API_CLIENT}),
         optional_scopes=optional_scopes,
     )
 

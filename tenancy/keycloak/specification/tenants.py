@@ -21,6 +21,7 @@ from tenancy.keycloak.specification.shared import (
     api_scope,
     backend_client,
     closed_built_in_clients,
+    command_line_client,
     console_client,
     sign_in_settings,
 )
@@ -47,6 +48,7 @@ def tenants_realm(deployment_config: DeploymentConfig) -> RealmSpecification:
         clients=(
             api_client(frozenset(str(role) for role in TENANT_ROLES)),
             console_client(deployment_config, optional_scopes=frozenset({"organization"})),
+            command_line_client(deployment_config, optional_scopes=frozenset({"organization"})),
             backend_client(
                 deployment_config,
                 PEOPLE_CLIENT,

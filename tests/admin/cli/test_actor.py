@@ -132,7 +132,7 @@ def test_the_machine_decides_no_run_of_anybody(
     code, answer, _ = moyai("allocation", name, str(prepared.run_id), option, value)
 
     assert (code, answer["error"]["code"]) == (1, "permission.decided_by_people")
-    assert "Sign in to the console" in answer["error"]["hint"]
+    assert "moyai login" in answer["error"]["hint"]
     assert (rows("approval_request"), rows("ledger_entry")) == (before, [])
 
 

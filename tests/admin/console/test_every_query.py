@@ -27,7 +27,7 @@ WITHOUT_COMMAND: Final = {
     "export_ledger": "`ledger export` writes the books as they come, which may be long",
     "get_audit_verification": "`audit verify` leaves out the break where there is none, as its contract says",
     "get_tenant": "see `tenant show`",
-    "get_caller": "the command line acts as the person at the machine until it can sign in",
+    "get_caller": "`whoami` also says where, and who acts where nobody is signed in",
     "get_permissions": "`permissions` also writes the documents, and is printed without a database",
     "get_system_status": "`status` answers while no server runs",
 }
