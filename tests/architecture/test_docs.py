@@ -10,7 +10,14 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = ("README.md", "README.ja.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+PROMISING: Final = {
+    "README.md": "## What it promises",
+    "README.ja.md": "## 約束",
+    "SECURITY.md": "## What is promised",
+}
+"""Page → the heading over its list of promises."""
+
+PAGES: Final = (*PROMISING, *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 
 
 def _tests_of(path: str) -> set[str]:
@@ -18,16 +25,31 @@ def _tests_of(path: str) -> set[str]:
     return {node.name for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.ja.md"])
-def test_every_promise_names_tests_that_exist(page: str) -> None:
+def _promises_of(page: str) -> dict[str, list[tuple[str, str]]]:
+    """The sentences that `docs/PROMISES.md` quotes from the page, each with (file, function) of its tests."""
+    text = (ROOT / "docs/PROMISES.md").read_text(encoding="utf-8")
+    section = text.split(f"\n## {page}\n")[1].split("\n## ")[0]
+    rows = [line.strip("| ").rpartition(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
+    return {sentence: re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", tests) for sentence, _, tests in rows}
+
+
+def _plain(text: str) -> str:
+    """Without white space: a sentence may be wrapped."""
+    return "".join(text.split())
+
+
+@pytest.mark.parametrize(("page", "heading"), PROMISING.items())
+def test_every_promise_stands_in_its_file_and_names_tests_that_exist(page: str, heading: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    promises = re.split(r"^## ", text, flags=re.MULTILINE)[-1].splitlines()
-    rows = [line for line in promises if line.startswith("| ")][1:]
-    assert len(rows) >= 5
-    for row in rows:
-        named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row)
-        assert named, row
-        assert [name for path, name in named if name not in _tests_of(path)] == []
+    promises = _promises_of(page)
+    listed = [line[2:] for line in text.split(f"\n{heading}\n")[1].split("\n## ")[0].splitlines() if line[:2] == "- "]
+
+    assert len(listed) >= 5
+    assert [sentence for sentence in listed if sentence not in promises] == []
+    assert [sentence for sentence in promises if _plain(sentence) not in _plain(text)] == []
+    assert [sentence for sentence, tests in promises.items() if not tests] == []
+    named = [test for tests in promises.values() for test in tests]
+    assert [name for path, name in named if name not in _tests_of(path)] == []
 
 
 def test_every_path_of_the_tour_exists() -> None:
