@@ -11,6 +11,7 @@ from admin.core.logs import configure_logs
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.operations.settings import Settings
 from governance.kernel.database import BACKGROUND_STATEMENT_MS, connect
+from governance.kernel.installation import IS_EXAMPLE
 from tenancy.tenants.eligibility import ADMITTED_PREFECTURES
 
 
@@ -28,6 +29,7 @@ def initialise(app: Flask, settings: Settings, *, statement_timeout_ms: int = BA
     app.config["MOYAI"] = settings
     connect(app, settings.app_url, settings.tenant_url, statement_timeout_ms=statement_timeout_ms)
     ADMITTED_PREFECTURES.set(app, settings.prefectures)
+    IS_EXAMPLE.set(app, settings.example)
     return app
 
 

@@ -308,7 +308,7 @@ class ApprovedCommandHandler(CommandHandler[CommandT, ResultT]):
         Conflict when somebody else requested the same.
         """
         body = canonical(command.model_dump(mode="json")).decode()
-        digest = digest or _command_digest(self.name, body)
+        digest = digest or _command_digest(self.name, body, second_person)
         kind, subject_id = kind or self.name, subject_id or UUID(digest.removeprefix("sha256:")[:32])
         requested_by = requested_by or ctx.actor.id
         advisory_lock(ctx.session, f"approval.{kind}.{subject_id}")
@@ -345,8 +345,9 @@ class ApprovedCommandHandler(CommandHandler[CommandT, ResultT]):
     def read_stored(self, approval: approvals.ApprovalDetails) -> CommandT:
         """The command that a request holds. Raises Stale when it is not what the request was made for."""
         body = canonical(approval.body).decode()
-        if approval.kind == self.name and _command_digest(self.name, body) != approval.digest:
-            raise Stale(approvals.DIGEST_STALE, given=approval.digest, current=_command_digest(self.name, body))
+        current = _command_digest(self.name, body, approval.second_person)
+        if approval.kind == self.name and current != approval.digest:
+            raise Stale(approvals.DIGEST_STALE, given=approval.digest, current=current)
         return self.stored_type.model_validate_json(body)
 
     def run_approved(self, ctx: CommandContext, approval: approvals.ApprovalDetails, command: CommandT) -> Result:
@@ -379,8 +380,9 @@ class ApprovedCommandHandler(CommandHandler[CommandT, ResultT]):
             raise Conflict(NOTHING_TO_APPROVE)
 
 
-def _command_digest(name: str, body: str) -> str:
-    return digest_of({"command": name, "body": body})
+def _command_digest(name: str, body: str, second_person: SecondPerson | None) -> str:
+    """Binds the decider's role, too: where somebody else has to decide now, the same command is another request."""
+    return digest_of({"command": name, "body": body, "second_person": second_person})
 
 
 def _with_comment(command_type: type[CommandT]) -> type[CommandT]:

@@ -56,10 +56,14 @@ MESSAGE_CODES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class FormerRequest:
-    """How version 0.1.0 named a command and its fields, where it did so differently: `fields` is now → then."""
+    """How version 0.1.0 named a command and its fields, where it did so differently: `fields` is now → then.
+
+    `gone` are fields that the command has no more, with the values they had where nobody gave one.
+    """
 
     command: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    gone: tuple[Mapping[str, Any], ...] = ({},)
 
 
 REQUESTS: Final[Mapping[str, FormerRequest]] = {
@@ -71,6 +75,19 @@ REQUESTS: Final[Mapping[str, FormerRequest]] = {
     "decide_quota": FormerRequest("decide_quota", {"reason": "why"}),
     "close_session": FormerRequest("close_session", {"reason": "why"}),
     "register_tenant": FormerRequest("register_tenant", {"statistics": "figures"}),
+    "issue_notices": FormerRequest(
+        "issue_notices",
+        gone=tuple(
+            {
+                "issuer": None,
+                "revenue_account": "分担金及び負担金",
+                "payable_at": None,
+                "contact": None,
+                "is_example": is_example,
+            }
+            for is_example in (False, True)
+        ),
+    ),
     "open_session": FormerRequest("open_session", {"id_token_encrypted": "id_token_sealed"}),
 }
 """Command → `idempotency_key.command`, and the field names that `request_hash` was computed over."""
@@ -114,9 +131,10 @@ def current_facts(stored: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def former_request(command: str, request: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """The command's name and its JSON form as version 0.1.0 had them, or None where both are as they were."""
+def former_request(command: str, request: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]] | None:
+    """The command's name and its JSON forms as version 0.1.0 had them, or None where both are as they were."""
     former = REQUESTS.get(command)
     if former is None:
         return None
-    return former.command, {former.fields.get(name, name): value for name, value in request.items()}
+    renamed = {former.fields.get(name, name): value for name, value in request.items()}
+    return former.command, [{**renamed, **gone} for gone in former.gone]

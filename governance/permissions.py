@@ -45,6 +45,8 @@ class Permission(StrEnum):
     MEMBER_REMOVE = "tenancy:member:remove"
     MEMBER_RESUME = "tenancy:member:resume"
     MEMBER_DECIDE_SYNC = "tenancy:member:decide-sync"
+    MEMBER_END_ROLE = "tenancy:member:end-role"
+    MEMBER_JOIN_ACCOUNTS = "tenancy:member:join-accounts"
     MEMBER_SYNC = "tenancy:member:sync"
     MEMBER_INVITE = "tenancy:member:invite"
     CLIENT_READ = "tenancy:client:read"
@@ -79,6 +81,7 @@ class Permission(StrEnum):
     LEDGER_REVERSE = "billing:ledger:reverse"
     PERIOD_CHANGE_STATE = "billing:period:change-state"
     NOTICE_READ = "billing:notice:read"
+    NOTICE_SET_ISSUER = "billing:notice:set-issuer"
     NOTICE_ISSUE = "billing:notice:issue"
     # entry points
     OVERVIEW_READ = "platform:overview:read"
@@ -168,6 +171,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
         _P.COST_RECORD,
         _P.ALLOCATION_PREPARE,
         _P.NOTICE_ISSUE,
+        _P.NOTICE_SET_ISSUER,
         _P.LEDGER_POST,
         _P.LEDGER_REVERSE,
         _P.PERIOD_CHANGE_STATE,
@@ -180,7 +184,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     | _APPROVALS
     | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.MEMBER_RESUME, _P.MEMBER_REMOVE, _P.MEMBER_DECIDE_SYNC}
     | {_P.AUDIT_VERIFY, _P.ONBOARDING_DECIDE}
-    | {_P.MAIL_READ},
+    | {_P.MEMBER_JOIN_ACCOUNTS, _P.MEMBER_END_ROLE, _P.MAIL_READ},
     Role.OPERATOR_AUDITOR: _OPERATOR_READS | {_P.AUDIT_VERIFY},
     Role.BREAK_GLASS: _OPERATOR_READS | {_P.MEMBER_DISABLE, _P.ONBOARDING_DECIDE, _P.AUDIT_VERIFY},
     Role.SYSTEM: frozenset(
@@ -209,6 +213,9 @@ DECIDABLE_BY: Final[dict[Role, frozenset[SecondPerson]]] = {
     Role.TENANT_OWNER: frozenset({SecondPerson.OWNERS}),
 }
 """Role held → what one may decide of what somebody else requested."""
+
+EXCLUDED_BY: Final[dict[Role, Role]] = {Role.OPERATOR_APPROVER: Role.OPERATOR_FINANCE}
+"""Role → the role beside which one person's does not count: whoever records money does not approve it, too."""
 
 SCOPE_PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
     "moyai:quota.read": frozenset({_P.SIGNED_IN, _P.TENANT_READ, _P.PLAN_READ, _P.QUOTA_READ}),

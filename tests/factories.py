@@ -17,6 +17,8 @@ from billing.costs.commands import DefineCostPool, RecordCost, define_cost_pool,
 from billing.costs.states import ItemKind
 from billing.notices import commands as notice_commands
 from billing.notices.commands import IssueNotices, NoticesIssued
+from billing.notices.issuer import IssuerSet, SetIssuer, set_issuer
+from billing.notices.states import AddresseeForm, SealForm
 from billing.runs.commands import (
     AllocationPrepared,
     ApproveAllocation,
@@ -70,6 +72,24 @@ IN_FISCAL_YEAR_2025: Final = datetime(2025, 6, 2, 1, 0, tzinfo=UTC)
 """A Monday morning in Japan, within the fiscal year 2025."""
 
 issue_notices = directly(notice_commands.issue_notices, NoticesIssued)
+
+ISSUER: Final = SetIssuer(
+    office="熊本県知事",
+    holder="肥後　太郎",
+    seal=SealForm.OMITTED,
+    addressee_form=AddresseeForm.HEAD,
+    document_symbol="デ戦",
+    budget_title="分担金及び負担金",
+    budget_chapter="負担金",
+    budget_item="総務費負担金",
+    budget_subitem="データ連携基盤負担金",
+    payee="熊本県会計管理者",
+    payable_at="熊本県の指定金融機関",
+    contact="デジタル戦略課",
+)
+
+ALL_BUT_APPROVER: Final = OPERATOR_ROLES - {Role.OPERATOR_APPROVER}
+"""What one person of the operator may hold at most: the approver is somebody else than finance."""
 
 CENSUS_DAY: Final = date(2020, 10, 1)
 CENSUS: Final = "令和2年国勢調査"
@@ -268,7 +288,7 @@ class Factory:
         self, tenant_id: UUID, email: str, *roles: Role, family_name: str = "山田", given_name: str = "花子"
     ) -> MemberAdded:
         """A person who was entered and is in no Keycloak yet."""
-        return add_member(
+        return directly(add_member, MemberAdded)(
             AddMember(tenant_id=tenant_id, family_name=family_name, given_name=given_name, email=email, roles=roles),
             actor=self.actors.security,
         )
@@ -349,7 +369,12 @@ class Factory:
 
     def issue_notices(self, run_id: UUID) -> dict[str, UUID]:
         """A notice for each share of an approved run, by the member's code; marked as an example."""
-        return issue_notices(IssueNotices(run_id=run_id, is_example=True), actor=self.actors.finance).notices
+        self.set_issuer()
+        return issue_notices(IssueNotices(run_id=run_id), actor=self.actors.finance).notices
+
+    def set_issuer(self, issuer: SetIssuer = ISSUER) -> None:
+        """Who issues the notices from here on."""
+        directly(set_issuer, IssuerSet)(issuer, actor=self.actors.finance)
 
 
 def census_population(people: int) -> StatisticInput:

@@ -45,11 +45,17 @@ def join(account: str, tenant_id: UUID, person_id: UUID | None = None) -> UUID:
 
 def approve(requested: ApprovalRequested, *, actor: Actor, key: str | None = None) -> ApprovalDecided:
     """Approve a request as this person."""
-    return decide_approval(
-        DecideApproval(approval_id=requested.approval_id, digest=requested.digest, decision=Decision.APPROVED),
-        actor=actor,
-        key=key,
+    return decide(requested, Decision.APPROVED, actor=actor, key=key)
+
+
+def decide(
+    requested: ApprovalRequested, decision: Decision, *, actor: Actor, key: str | None = None
+) -> ApprovalDecided:
+    """Decide a request as this person, who reviewed it."""
+    command = DecideApproval(
+        approval_id=requested.approval_id, digest=requested.digest, decision=decision, reason="確認した"
     )
+    return decide_approval(command, actor=actor, key=key)
 
 
 def approved(

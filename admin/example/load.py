@@ -17,6 +17,7 @@ from uuid import UUID
 
 from flask import Flask
 
+import billing.notices.issuer
 import billing.runs.commands
 import governance.rules.commands
 from admin.bootstrap import create_core
@@ -30,7 +31,9 @@ from admin.example.accounts import (
 )
 from admin.example.municipalities import FIRST, SECOND, first_members, second_members
 from admin.operations.keycloak_setup import identities as keycloak_of
+from admin.operations.mail.sender import Mailer
 from admin.operations.settings import Settings
+from admin.workflows.announcements import mail_handlers
 from admin.workflows.audit_sealing import AuditSealer
 from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
 from admin.workflows.job_handlers import handlers, onboarding_runner, provision_operators, worker_actor
@@ -73,7 +76,7 @@ NO_REVISION = message(
     hint_en="Check the worker with `moyai status`.",
 )
 
-DECIDED: Final = (governance.rules.commands, billing.runs.commands)
+DECIDED: Final = (governance.rules.commands, billing.notices.issuer, billing.runs.commands)
 """The modules of the commands that one person of the example requests and another approves."""
 
 REVISION_TIMEOUT: Final = timedelta(seconds=60)
@@ -135,6 +138,9 @@ class ExampleLoader:
             actor,
             finance=person_of(actor.tenant_id, Role.OPERATOR_FINANCE),
             approver=person_of(actor.tenant_id, Role.OPERATOR_APPROVER),
+        )
+        seed_data.seed_issuer(
+            person_of(actor.tenant_id, Role.OPERATOR_FINANCE), person_of(actor.tenant_id, Role.OPERATOR_APPROVER)
         )
         self._onboard(actor, seed_data.FIRST_COHORT[0])
         self._allocate(actor, RunKind.ESTIMATE)
@@ -219,7 +225,7 @@ class ExampleLoader:
         worker = JobWorker(
             self._app,
             queue,
-            handlers=handlers(self._identities),
+            handlers=handlers(self._identities) | mail_handlers(Mailer(self._settings)),
             run_onboarding=onboarding_runner(self._identities),
             seal_audit_log=AuditSealer(self._settings.audit_files, None),
         )

@@ -14,6 +14,8 @@ from uuid import UUID
 from admin.example.municipalities import BASIS_DATES, SOURCE, Municipality, as_csv
 from billing.costs.commands import DefineCostPool, RecordCost, define_cost_pool, record_cost
 from billing.costs.queries import cost_items
+from billing.notices.issuer import SetIssuer, issuer_in_force, set_issuer
+from billing.notices.states import AddresseeForm, SealForm
 from governance.actors import Actor, command_line_actor, system_actor
 from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
 from governance.agreements.queries import acceptances
@@ -221,12 +223,36 @@ def seed_tenant(actor: Actor, tenant: TenantFacts, version_id: UUID, keys: Path,
         )
 
 
+ISSUER: Final = SetIssuer(
+    office="例示県知事",
+    holder="例示　太郎",
+    seal=SealForm.OMITTED,
+    addressee_form=AddresseeForm.HEAD,
+    document_symbol="例示",
+    budget_title="分担金及び負担金",
+    budget_chapter="負担金",
+    budget_item="総務費負担金",
+    budget_subitem="データ連携基盤負担金",
+    payee="例示県会計管理者",
+    payable_at="例示県の指定金融機関、指定代理金融機関又は収納代理金融機関",
+    contact="例示県デジタル戦略課（電話番号は例示のため省略）",
+)
+
+
 def approve(requested: ApprovalRequested, decider: Actor) -> None:
     """Decide in favour of a request, as another person than its requester."""
     decide_approval(
         DecideApproval(approval_id=requested.approval_id, digest=requested.digest, decision=Decision.APPROVED),
         actor=decider,
     )
+
+
+def seed_issuer(finance: Actor, approver: Actor) -> None:
+    """Who issues the example's notices, as `finance` requests and `approver` approves it."""
+    with system_transaction(OPERATOR) as session:
+        is_set = issuer_in_force(session) is not None
+    if not is_set:
+        approve(set_issuer(ISSUER, actor=finance), approver)
 
 
 def seed_costs(actor: Actor, *, finance: Actor, approver: Actor) -> None:

@@ -9,6 +9,7 @@ import admin.identity.commands
 import billing.costs.commands
 import billing.ledger.commands
 import billing.notices.commands
+import billing.notices.issuer
 import billing.runs.commands
 import governance.agreements.commands
 import governance.approvals.commands
@@ -17,7 +18,9 @@ import governance.rules.commands
 import tenancy.clients.commands
 import tenancy.onboarding.commands
 import tenancy.onboarding.unsynced_members
+import tenancy.people.accounts
 import tenancy.people.commands
+import tenancy.people.role_ends
 import tenancy.quotas.commands
 import tenancy.tenants.cohorts
 import tenancy.tenants.commands
@@ -32,7 +35,9 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     tenancy.clients.commands,
     tenancy.onboarding.commands,
     tenancy.onboarding.unsynced_members,
+    tenancy.people.accounts,
     tenancy.people.commands,
+    tenancy.people.role_ends,
     tenancy.quotas.commands,
     tenancy.tenants.cohorts,
     tenancy.tenants.commands,
@@ -41,6 +46,7 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     billing.costs.commands,
     billing.ledger.commands,
     billing.notices.commands,
+    billing.notices.issuer,
     billing.runs.commands,
     admin.identity.commands,
 )

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
 import psycopg
-from flask import Response, current_app, request
+from flask import Response, request
 from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import NotFound as HTTPNotFound
@@ -36,7 +36,6 @@ from admin.interface.api_requests import (
 from admin.interface.entry_points import EntryPoint
 from admin.interface.paging import page_request, page_response
 from admin.interface.queries import DeclaredQuery, Listing
-from admin.operations.settings import Settings
 from governance.commands import ApprovalRequested, ApprovedCommandHandler, Command, CommandHandler
 from governance.declaration import read_command
 from governance.kernel.errors import Conflict, NotFound, Stale, message
@@ -127,7 +126,6 @@ class ApiRoutes:
                     entry_point.handler,
                     address.path_params,
                     version=address.has_version,
-                    filled=entry_point.filled,
                 )
 
     def __iter__(self) -> Iterator[ApiRoute]:
@@ -186,15 +184,13 @@ class ApiRoutes:
         path_params: Mapping[str, str] | None = None,
         *,
         version: bool = False,
-        filled: Mapping[str, Callable[[Settings], Any]] | None = None,
     ) -> None:
         """Make a command a route. `path_params` says which field of the command each part of the address fills.
 
-        With `version` the command's version comes in If-Match and a stale one answers 412. `filled` are fields that
-        the installation fills from its settings; no body may have them.
+        With `version` the command's version comes in If-Match and a stale one answers 412.
         """
-        path_params, filled = path_params or {}, filled or {}
-        path_fields = frozenset(path_params.values()) | filled.keys() | ({"version"} if version else set())
+        path_params = path_params or {}
+        path_fields = frozenset(path_params.values()) | ({"version"} if version else set())
 
         @requires(handler.permission)
         def view(**parts: str) -> Response:
@@ -209,8 +205,7 @@ class ApiRoutes:
             # What takes no body may come with an empty one; anything in it is refused below.
             takes_body = bool(set(handler.command_type.model_fields) - path_fields)
             body = read_body() if takes_body or request.content_length else {}
-            settings = {name: value(current_app.config["MOYAI"]) for name, value in filled.items()}
-            command = read_command(handler.command_type, body, given=known | settings)
+            command = read_command(handler.command_type, body, given=known)
             with TranslateErrors(known.values(), versioned=version):
                 result = handler(command, actor=current_actor(), key=key)
                 done = 201 if method == "POST" else 200

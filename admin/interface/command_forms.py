@@ -18,7 +18,7 @@ from admin.core.guard import current_actor, requires
 from admin.core.language import current_language, gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress
 from admin.interface.forms import MAX_LENGTH, NOT_OFFERED, Form
-from admin.interface.pages import render_page, session, settings
+from admin.interface.pages import render_page, session
 from governance.commands import ApprovalRequested, Command
 from governance.declaration import INVALID_FIELD, DeclaredField, InvalidCommand, declared_fields, read_command
 from governance.kernel.digest import digest_of
@@ -84,8 +84,7 @@ def _form_view(entry_point: EntryPoint, page: PageAddress) -> Any:
         if form.step == "enter":
             return asked.render_form(form)
         try:
-            filled = entry_point.fill(settings())
-            command = read_command(entry_point.command_type, texts, typed=True, given={**given, **filled})
+            command = read_command(entry_point.command_type, texts, typed=True, given=given)
             if (not_offered := asked.not_offered(texts)) and not _is_done(entry_point, command, form):
                 raise InvalidCommand(not_offered)
             if not form.is_final:

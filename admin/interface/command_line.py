@@ -199,7 +199,7 @@ def derive_command(entry_point: EntryPoint) -> click.Command:
                 if clearable[cleared] in texts:
                     raise click.BadOptionUsage("--clear", f"--{cleared} is given and cleared at the same time")
                 texts[clearable[cleared]] = None
-            given = dict(transport.filled(entry_point))
+            given: dict[str, Any] = {}
             for name in _TENANTS & texts.keys():
                 codes = texts.pop(name)
                 is_one = not isinstance(codes, list)

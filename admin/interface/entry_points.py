@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from admin.operations.settings import Settings
 from governance.actors import Actor
 from governance.commands import ApprovedCommandHandler, Command, CommandHandler, Result
 from governance.declaration import DeclaredField, declared_fields
@@ -112,8 +111,6 @@ class EntryPoint:
     page: PageAddress | None = None
     hidden: frozenset[str] = field(default_factory=frozenset)
     """Fields that no person enters, because another field, the actor or the page fills them."""
-    filled: Mapping[str, Callable[[Settings], Any]] = field(default_factory=dict)
-    """Fields that the installation fills from its settings. Whoever sends one is refused."""
     about: Callable[[Session, Mapping[str, Any], Language], FormContext] | None = None
     """What the command is about, for the person who decides it, where it has no derived form that says so."""
     record: Callable[[Session, Mapping[str, Any]], Mapping[str, object]] | None = None
@@ -144,14 +141,8 @@ class EntryPoint:
     def fields(self, *, without: Sequence[str] = ()) -> list[DeclaredField]:
         """The fields a person enters, in the order of the command, but for those that an address fills."""
         return [
-            one
-            for one in declared_fields(self.command_type)
-            if one.name not in without and one.name not in self.hidden and one.name not in self.filled
+            one for one in declared_fields(self.command_type) if one.name not in without and one.name not in self.hidden
         ]
-
-    def fill(self, settings: Settings) -> dict[str, Any]:
-        """The fields that the installation fills, with their values."""
-        return {name: value(settings) for name, value in self.filled.items()}
 
 
 def api(address: str, /, *, version: bool = False, **path_params: str) -> ApiAddress:

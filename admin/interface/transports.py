@@ -61,9 +61,6 @@ class Transport(Protocol):
     def tenant_id(self, tenant: str, *, field: str) -> UUID:
         """The id of the tenant that is named by its code or id. Raises Invalid for what is neither, NotFound."""
 
-    def filled(self, entry_point: EntryPoint) -> Mapping[str, Any]:
-        """The fields that the installation fills, where they are known on this side."""
-
     def record(self, entry_point: EntryPoint, given: Mapping[str, Any]) -> Mapping[str, object]:
         """The present values of what the command replaces as a whole, by field. Raises NotFound."""
 
@@ -128,9 +125,6 @@ class InProcess:
 
     def tenant_id(self, tenant: str, *, field: str) -> UUID:
         return find_tenant_id(tenant, field=field)
-
-    def filled(self, entry_point: EntryPoint) -> Mapping[str, Any]:
-        return entry_point.fill(self._context.settings)
 
     def record(self, entry_point: EntryPoint, given: Mapping[str, Any]) -> Mapping[str, object]:
         if entry_point.record is None:
@@ -206,9 +200,6 @@ class OverApi:
     def tenant_id(self, tenant: str, *, field: str) -> UUID:
         return UUID(self._tenant(tenant, field=field)["id"])
 
-    def filled(self, entry_point: EntryPoint) -> Mapping[str, Any]:
-        return {}
-
     def record(self, entry_point: EntryPoint, given: Mapping[str, Any]) -> Mapping[str, object]:
         address = _address(entry_point, self._login)
         path, texts = _path(address, given)
@@ -218,8 +209,7 @@ class OverApi:
 
     def execute(self, entry_point: EntryPoint, command: Command, key: str) -> Result:
         address = _address(entry_point, self._login)
-        # What the installation fills, nobody sends.
-        body = command.model_dump(mode="json", exclude=set(entry_point.filled))
+        body = command.model_dump(mode="json")
         path, texts = _path(address, body)
         for name in address.path_params.values():
             del body[name]

@@ -79,8 +79,7 @@ def example_passwords(settings: Settings) -> ExamplePasswords:
 
 def mail_server(smtp_url: str | None, public_url: str, local_port: int | None) -> dict[str, str]:
     """Keycloak's `smtpServer`: the server of `smtp_url`, else the one on this machine, else none."""
-    sender = f"moyai@{_mail_domain(public_url)}"
-    common = {"from": sender, "fromDisplayName": SENDER_NAME}
+    common = {"from": sender_address(public_url), "fromDisplayName": SENDER_NAME}
     if smtp_url is None:
         if local_port is None:
             return {}
@@ -99,6 +98,11 @@ def mail_server(smtp_url: str | None, public_url: str, local_port: int | None) -
     if parts.username is not None:
         server |= {"user": unquote(parts.username), "password": unquote(parts.password or "")}
     return server
+
+
+def sender_address(public_url: str) -> str:
+    """Who the installation's mails are from."""
+    return f"moyai@{_mail_domain(public_url)}"
 
 
 def _mail_domain(public_url: str) -> str:

@@ -5,9 +5,7 @@ Whoever receives them can hold a later record against them: `moyai audit verify 
 
 from __future__ import annotations
 
-import smtplib
 import socket
-import ssl
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,6 +16,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from admin.operations.keycloak_setup import mail_server
+from admin.operations.mail.sender import deliver
 from admin.operations.settings import Settings
 from governance.audit.files import Tip, TipSender
 
@@ -77,7 +76,7 @@ class MailSender:
             return
         # Also after a failure: a mail server that is down is not asked again at once.
         self._sent_at = time.monotonic()
-        self._deliver(self._mail())
+        deliver(self._server, self._mail())
         self._pending.clear()
 
     def _mail(self) -> EmailMessage:
@@ -89,20 +88,3 @@ class MailSender:
         lines = [str(tip) for _, tip in sorted(self._pending.items())]
         mail.set_content("\n".join(["moyai audit verify --expect TIP", "", *lines, ""]))
         return mail
-
-    def _deliver(self, mail: EmailMessage) -> None:
-        server = self._server
-        host, port = server["host"], int(server["port"])
-        context = ssl.create_default_context()
-        with (
-            smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT_SECONDS, context=context)
-            if server["ssl"] == "true"
-            else smtplib.SMTP(host, port, timeout=_TIMEOUT_SECONDS)
-        ) as connection:
-            connection.ehlo()
-            if server["starttls"] == "true" and connection.has_extn("starttls"):
-                connection.starttls(context=context)
-                connection.ehlo()
-            if server["auth"] == "true":
-                connection.login(server["user"], server["password"])
-            connection.send_message(mail)

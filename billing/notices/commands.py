@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from billing.documents.typeset import typeset
 from billing.notices.due import check_due_day, due_day
+from billing.notices.issuer import issuer_in_force
 from billing.notices.notice_content import Wording, notice_content, number_of
 from billing.notices.tables import Notice
 from billing.runs.queries import run_by_id, workings_of_run
@@ -20,13 +21,13 @@ from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.era import format_day
 from governance.kernel.errors import Conflict, Invalid, message
-from governance.kernel.field_types import Flag, Id, JstDate, PlainLine
+from governance.kernel.field_types import Id, JstDate, PlainLine
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
+from governance.kernel.installation import IS_EXAMPLE
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
 from governance.permissions import Permission, SecondPerson
-from tenancy import directory
 
 NOT_POSTED = message(
     "notice.run_not_posted",
@@ -42,6 +43,13 @@ ALREADY_ISSUED = message(
     hint_ja="発行した通知書は変更できません。額が変わるときは、按分を変更してその通知書を発行してください。",
     hint_en="Notices are never changed; if an amount changes, revise the allocation and issue the notices of that run.",
 )
+NO_ISSUER = message(
+    "notice.no_issuer",
+    ja="通知書の発行者と納付先がまだ定められていないため、発行できません。",
+    en="Who issues the notices and where they are paid is not set yet.",
+    hint_ja="発行者と納付先を申請し、承認を受けてください。",
+    hint_en="Request it on the page of the notices and have it approved.",
+)
 ISSUED_IN_FUTURE = message(
     "notice.issued_in_the_future",
     ja="発行日 {given} はまだ来ていません。",
@@ -50,9 +58,10 @@ ISSUED_IN_FUTURE = message(
 
 
 class IssueNotices(Command):
-    """One notice for each municipality of a posted run. What is left out is worded from the run and the operator.
+    """One notice for each municipality of a posted run.
 
-    `is_example` marks the paper as 例示データ; the installation says whether its data are an example.
+    Who issues it, the budget head and where it is paid are those of the record in force (`SetIssuer`); whether it is
+    marked as 例示データ says the installation.
     """
 
     run_id: Annotated[Id, Input("按分の回", "Run")]
@@ -65,10 +74,6 @@ class IssueNotices(Command):
             empty=Label("14 日以上あとの最初の営業日", "the first business day at least 14 days later"),
         ),
     ] = None
-    issuer: Annotated[
-        PlainLine | None, Input("発行者", "Issuer", empty=Label("運営者の名称", "the operator's name"))
-    ] = None
-    revenue_account: Annotated[PlainLine, Input("歳入科目", "Revenue account")] = "分担金及び負担金"
     claim: Annotated[
         PlainLine | None,
         Input(
@@ -77,12 +82,6 @@ class IssueNotices(Command):
             empty=Label("共同利用基盤の運営経費に係る負担金", "the standard text on the platform's running costs"),
         ),
     ] = None
-    payable_at: Annotated[
-        PlainLine | None,
-        Input("納付場所", "Where to pay", empty=Label("運営者の指定金融機関など", "the operator's designated banks")),
-    ] = None
-    contact: Annotated[PlainLine | None, Input("問い合わせ先", "Contact")] = None
-    is_example: Annotated[Flag, Input("例示データ", "Example")] = False
 
 
 class NoticesIssued(Result):
@@ -97,8 +96,8 @@ class NoticesIssued(Result):
 def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
     """Issue the notices of a run. Content, PDF and its SHA-256 are stored and never change.
 
-    Raises NotFound, Conflict (not posted, or issued already) and Invalid (an issue date in the future, a due date
-    before it or on a holiday).
+    Raises NotFound, Conflict (not posted, issued already, or no issuer is set) and Invalid (an issue date in the
+    future, a due date before it or on a holiday).
     """
     today = ctx.today
     issued_on = command.issued_on or today
@@ -119,7 +118,12 @@ def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
             number=run.number,
             issued_on=format_day(issued.issued_on),
         )
-    wording = _wording(ctx, command, year)
+    issuer = issuer_in_force(ctx.session)
+    if issuer is None:
+        raise Conflict(NO_ISSUER)
+    is_example = IS_EXAMPLE.get()
+    claim = command.claim or f"共同利用基盤の{year.label}運営経費に係る負担金"
+    wording = Wording(issuer=issuer, claim=claim, is_example=is_example)
     workings = {member.tenant_id: member.workings for member in workings_of_run(ctx.session, run.id)}
     notices = {}
     for share in run.shares:
@@ -136,7 +140,7 @@ def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
             amount_yen=share.difference_yen,
             issued_on=issued_on,
             due_on=own_due,
-            is_example=command.is_example,
+            is_example=is_example,
             facts=content.model_dump(mode="json"),
             pdf=pdf,
             pdf_sha256=hashlib.sha256(pdf).hexdigest(),
@@ -150,24 +154,11 @@ def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
             tenant_id=share.tenant_id,
             number=notice.number,
             amount_yen=notice.amount_yen,
+            issuer=issuer.number,
             pdf_sha256=notice.pdf_sha256,
         )
     return NoticesIssued(
         notices=notices,
         issued_on=issued_on,
         due_on=due_on if any(share.difference_yen > 0 for share in run.shares) else None,
-    )
-
-
-def _wording(ctx: CommandContext, command: IssueNotices, year: FiscalYear) -> Wording:
-    operator = directory.operator(ctx.session)
-    claim = command.claim or f"共同利用基盤の{year.label}運営経費に係る負担金"
-    payable_at = command.payable_at or f"{operator.name}の指定金融機関、指定代理金融機関又は収納代理金融機関"
-    return Wording(
-        issuer=command.issuer or operator.name,
-        revenue_account=command.revenue_account,
-        claim=claim,
-        payable_at=payable_at,
-        contact=command.contact,
-        is_example=command.is_example,
     )

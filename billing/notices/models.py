@@ -47,16 +47,20 @@ class NoticeContent(ReadModel):
     """Everything a notice prints, worded in Japanese: the contents of 地方自治法施行令 154条, and the workings.
 
     It is stored as JSON when the notice is issued, and the PDF is set from it. `change` is null for an estimate;
-    `example` is null but on the paper of an example.
+    `example` is null but on the paper of an example. Those issued before 0.3.0 have no
+    `document_number`, `addressed_to` and `seal`.
     """
 
     title: str
     example: str | None
     number: str
+    document_number: str | None = None
     issued_on: str
     addressee: str
+    addressed_to: str | None = None
     code: str
     issuer: str
+    seal: str | None = None
     sentence: str
     amount_label: str
     amount: str

@@ -20,7 +20,9 @@ from billing.documents.formatting import (
     format_unrounded_yen,
     rounding_label,
 )
+from billing.notices.issuer import IssuerFacts
 from billing.notices.models import NoticeContent, NoticeDivision, NoticeLine
+from billing.notices.states import AddresseeForm, SealForm
 from billing.runs.explanation import ShareExplanation
 from billing.runs.queries import ShareFacts, WorkingFacts
 from billing.runs.states import RunKind
@@ -39,14 +41,9 @@ _DEDUCTIONS: Final = {
 class Wording:
     """The wording common to all notices of one run."""
 
-    issuer: str
-    revenue_account: str
-    """歳入科目"""
+    issuer: IssuerFacts
     claim: str
     """納付の請求の事由"""
-    payable_at: str
-    """納付場所"""
-    contact: str | None
     is_example: bool
 
 
@@ -61,25 +58,29 @@ def notice_content(
     """Everything that is printed, worded in Japanese."""
     year = FiscalYear(share.fiscal_year)
     amount_yen = share.difference_yen
+    issuer = wording.issuer
     return NoticeContent(
         title=title_of(share),
         example="例示データ" if wording.is_example else None,
         number=number_of(share),
         issued_on=format_day(issued_on),
+        document_number=f"{issuer.document_symbol}第 {number_of(share)} 号",
         addressee=share.name,
+        addressed_to=addressed_to(share.name, issuer.addressee_form),
         code=share.code,
-        issuer=wording.issuer,
+        issuer=f"{issuer.office}　{issuer.holder}",
+        seal="（公印省略）" if issuer.seal is SealForm.OMITTED else None,
         sentence=_sentence(amount_yen, share.kind),
         amount_label=_amount_label(amount_yen, share.kind),
         amount=format_yen(amount_yen),
         due_on=format_day(due_on) if due_on else NO_VALUE,
         particulars=(
             ("所属年度", year.label),
-            ("歳入科目", wording.revenue_account),
+            ("歳入科目", _budget_head(issuer)),
             ("納付の請求の事由" if amount_yen > 0 else "通知の事由", wording.claim),
             ("按分の回", f"{'概算' if share.kind is RunKind.ESTIMATE else '変更'}（第{share.run_number}回）"),
-            *([("納付場所", wording.payable_at)] if amount_yen > 0 else []),
-            *([("問い合わせ先", wording.contact)] if wording.contact else []),
+            *([("納付先", issuer.payee), ("納付場所", issuer.payable_at)] if amount_yen > 0 else []),
+            ("問い合わせ先", issuer.contact),
         ),
         change=None
         if share.kind is RunKind.ESTIMATE
@@ -96,6 +97,13 @@ def notice_content(
         no_divisions=f"貴団体は{year.label}の負担団体ではなくなったため、負担額は 0 円です。",
         digest=share.digest,
     )
+
+
+def addressed_to(name: str, form: AddresseeForm) -> str:
+    """The addressee as printed: a city, town or village by its head where the record says so."""
+    if form is AddresseeForm.HEAD and name.endswith(("市", "町", "村", "区")):
+        return f"{name}長　様"
+    return f"{name}　御中"
 
 
 def title_of(share: ShareFacts) -> str:
@@ -119,6 +127,16 @@ def _sentence(amount_yen: int, kind: RunKind) -> str:
     if amount_yen == 0:
         return "按分の変更後も、貴団体の負担額に変わりはありません。納付の必要はありません。"
     return "按分の変更により、負担額が次のとおり減額になりました。納付済みの額との差額の取扱いは、別に通知します。"
+
+
+def _budget_head(issuer: IssuerFacts) -> str:
+    parts = (
+        ("款", issuer.budget_title),
+        ("項", issuer.budget_chapter),
+        ("目", issuer.budget_item),
+        ("節", issuer.budget_subitem),
+    )
+    return "　".join(f"（{part}）{name}" for part, name in parts)
 
 
 def _rule_allocation(explanation: ShareExplanation, lines: list[WorkingFacts]) -> NoticeDivision:

@@ -10,7 +10,8 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstr
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from governance.kernel.database import TableBase
+from billing.notices.states import AddresseeForm, SealForm
+from governance.kernel.database import TableBase, enum_check
 
 
 class Notice(TableBase):
@@ -44,3 +45,34 @@ class Notice(TableBase):
     pdf_sha256: Mapped[str]
     issued_at: Mapped[datetime]
     issued_by: Mapped[str]
+
+
+class NoticeIssuer(TableBase):
+    """A version of who issues the notices, the budget head and where they are paid; the newest one is in force."""
+
+    __tablename__ = "notice_issuer"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "number"),
+        CheckConstraint("number > 0", name="number_positive"),
+        enum_check("seal", SealForm, name="seal_known"),
+        enum_check("addressee_form", AddresseeForm, name="addressee_form_known"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    number: Mapped[int]
+    office: Mapped[str]
+    holder: Mapped[str]
+    seal: Mapped[str]
+    addressee_form: Mapped[str]
+    document_symbol: Mapped[str]
+    budget_title: Mapped[str]
+    budget_chapter: Mapped[str]
+    budget_item: Mapped[str]
+    budget_subitem: Mapped[str]
+    payee: Mapped[str]
+    payable_at: Mapped[str]
+    contact: Mapped[str]
+    set_by: Mapped[str]
+    set_at: Mapped[datetime]

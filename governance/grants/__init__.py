@@ -1,6 +1,7 @@
 """Moyai's own grants: which person holds which role in which tenant, from when to when.
 
-A role counts only when the token names it and a grant here is in force; either alone allows nothing.
+A role counts only when the token names it and a grant here is in force; either alone allows nothing. Of two roles that
+exclude each other (EXCLUDED_BY) one person's counts once only, from whichever account.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, String, and_, cast, not_, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from governance.grants.tables import RoleGrant
 from governance.kernel.ids import new_id
 from governance.kernel.models import ReadModel
-from governance.permissions import Role
+from governance.permissions import EXCLUDED_BY, Role
+from governance.persons import is_one_person
 
 
 class GrantFacts(ReadModel):
@@ -33,19 +35,14 @@ class GrantFacts(ReadModel):
 
 def roles_in_force(session: Session, tenant_id: UUID, person_id: UUID, now: datetime) -> frozenset[Role]:
     """The roles Moyai itself has granted the person in this tenant at this instant."""
-    granted = session.scalars(
-        select(RoleGrant.role).where(
-            RoleGrant.tenant_id == tenant_id,
-            RoleGrant.person_id == person_id,
-            RoleGrant.in_force_on(now),
-        )
-    )
-    return frozenset(Role(role) for role in granted)
+    query = select_roles_in_force(now).where(RoleGrant.tenant_id == tenant_id, RoleGrant.person_id == person_id)
+    return frozenset(Role(row.role) for row in session.execute(query))
 
 
 def select_roles_in_force(now: datetime) -> Select[UUID, UUID, str]:
     """The roles granted at this instant as rows of tenant_id, person_id and role: for a join with what is theirs."""
-    return select(RoleGrant.tenant_id, RoleGrant.person_id, RoleGrant.role).where(RoleGrant.in_force_on(now))
+    granted = select(RoleGrant.tenant_id, RoleGrant.person_id, RoleGrant.role)
+    return granted.where(RoleGrant.in_force_on(now), not_(_is_excluded(now)))
 
 
 def roles_of_people(session: Session, tenant_id: UUID, now: datetime) -> dict[UUID, frozenset[Role]]:
@@ -56,9 +53,21 @@ def roles_of_people(session: Session, tenant_id: UUID, now: datetime) -> dict[UU
     return {person_id: frozenset(roles) for person_id, roles in granted.items()}
 
 
+def excluded_roles_of_people(session: Session, tenant_id: UUID, now: datetime) -> dict[UUID, frozenset[Role]]:
+    """The roles that do not count beside another one of the same person, by person_id; people without are absent."""
+    query = select(RoleGrant.person_id, RoleGrant.role).where(RoleGrant.tenant_id == tenant_id)
+    excluded: dict[UUID, set[Role]] = {}
+    for row in session.execute(query.where(RoleGrant.in_force_on(now), _is_excluded(now))):
+        excluded.setdefault(row.person_id, set()).add(Role(row.role))
+    return {person_id: frozenset(roles) for person_id, roles in excluded.items()}
+
+
 def grant(session: Session, tenant_id: UUID, person_id: UUID, role: Role, now: datetime, granted_by: str) -> bool:
     """Grant the role from now on. False when it is in force already. For use inside a command."""
-    if role in roles_in_force(session, tenant_id, person_id, now):
+    granted = select(RoleGrant.id).where(
+        RoleGrant.tenant_id == tenant_id, RoleGrant.person_id == person_id, RoleGrant.role == role.value
+    )
+    if session.scalars(granted.where(RoleGrant.in_force_on(now))).first() is not None:
         return False
     session.add(
         RoleGrant(
@@ -103,3 +112,17 @@ def revoke(session: Session, tenant_id: UUID, person_id: UUID, now: datetime, ro
     if role is not None:
         query = query.where(RoleGrant.role == role.value)
     return len(session.execute(query).all())
+
+
+def _is_excluded(now: datetime) -> ColumnElement[bool]:
+    """Whether the same person holds a role beside which this one does not count."""
+    other = aliased(RoleGrant)
+    person, other_person = cast(RoleGrant.person_id, String), cast(other.person_id, String)
+    beside = select(other.id).where(other.tenant_id == RoleGrant.tenant_id, other.in_force_on(now))
+    beside = beside.where(is_one_person(other_person, person)).correlate(RoleGrant)
+    return or_(
+        *(
+            and_(RoleGrant.role == role.value, beside.where(other.role == by.value).exists())
+            for role, by in EXCLUDED_BY.items()
+        )
+    )

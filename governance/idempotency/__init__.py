@@ -51,7 +51,7 @@ def begin_with_key(session: Session, actor: Actor, command: str, key: str, reque
     if not stored:
         return None
     [(stored_hash, answer)] = stored
-    hashes = {digest_of(request)} if former is None else {digest_of(request), digest_of(former[1])}
+    hashes = {digest_of(request), *(map(digest_of, former[1]) if former is not None else ())}
     if stored_hash not in hashes:
         raise IdempotencyKeyReused(KEY_REUSED, field="Idempotency-Key")
     return str(answer)

@@ -18,10 +18,19 @@ from governance.kernel.field_types import Id, LongLine, MailAddress, PlainLine
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.sorted_unique import SORTED_UNIQUE
-from governance.permissions import GRANTABLE_BY, OPERATOR_ROLES, TENANT_ROLES, Permission, Role
+from governance.permissions import (
+    EXCLUDED_BY,
+    GRANTABLE_BY,
+    OPERATOR_ROLES,
+    TENANT_ROLES,
+    Permission,
+    Role,
+    SecondPerson,
+)
 from tenancy.people import queries
 from tenancy.people.operators import refuse_naming_from_command_line
 from tenancy.people.rows import member_row
+from tenancy.people.second_person import second_person_for
 from tenancy.people.states import MemberState, SyncDecision, SyncProblem
 from tenancy.people.tables import Member
 from tenancy.quotas.limits import enforce_quota
@@ -33,6 +42,8 @@ WITHDRAW: Final = "member.withdraw"
 """The job that disables a suspended or removed person in Keycloak and logs them out; of a removed one it also releases
 the address.
 """
+ANNOUNCE_OWNER: Final = "member.announce-owner"
+"""The job that mails a tenant's people that an owner was added whom none of its owners decided."""
 
 ROLE_OF_ANOTHER_REALM = message(
     "member.role_of_another_realm",
@@ -50,6 +61,13 @@ ROLES_MISSING = message(
     "member.roles_missing",
     ja="運営者の利用者には、役割を 1 つ以上指定してください。",
     en="People of the operator need at least one role.",
+)
+ROLES_EXCLUDE_EACH_OTHER = message(
+    "member.roles_exclude_each_other",
+    ja="「{role}」と「{other}」は、1 人の人が兼ねることはできません。",
+    en="One person cannot be {role} and {other}.",
+    hint_ja="別の人に付与してください。",
+    hint_en="Grant one of them to somebody else.",
 )
 ADDRESS_TAKEN = message(
     "member.address_taken",
@@ -220,9 +238,15 @@ class MemberSyncDecided(Result):
     sync_problem: SyncProblem | None
 
 
-@handles(Permission.MEMBER_ADD, Event.MEMBER_ADDED)
+def _who_decides(ctx: CommandContext, command: AddMember) -> SecondPerson | None:
+    return second_person_for(ctx, command.tenant_id, command.roles)
+
+
+@handles(Permission.MEMBER_ADD, Event.MEMBER_ADDED, approval=_who_decides)
 def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
     """Add a person and grant the roles; onboarding creates the person in Keycloak.
+
+    Roles of the operator, and an owner who is added from outside to a tenant that takes part, need a second person.
 
     Raises NotFound for the tenant, NotAllowed for a role the actor may not grant and where the machine's command line
     names no more operators, Invalid for a name, address or role that cannot be used, Conflict for an address in use, a
@@ -252,6 +276,9 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
     ctx.session.add(member)
     ctx.session.flush()
     given = _grant(ctx, tenant, member, command.roles)
+    if ctx.approval is not None and ctx.approval.second_person is SecondPerson.OWNERS_ABSENT:
+        payload = {"tenant_id": str(tenant.id), "person_id": str(member.person_id)}
+        ctx.enqueue(ANNOUNCE_OWNER, payload, tenant_id=tenant.id)
     ctx.audit(subject=member.person_id, tenant_id=tenant.id, roles=given)
     return MemberAdded(member_id=member.id, person_id=member.person_id)
 
@@ -354,8 +381,13 @@ def _require_grantable(ctx: CommandContext, tenant: TenantDetails, roles: Roles)
         if role not in possible:
             raise Invalid(ROLE_OF_ANOTHER_REALM, field="roles", role=role, name=tenant.name)
         # Being added as a plain member is what the permission itself is about.
-        if role is not Role.TENANT_MEMBER and role not in grantable_by(ctx.actor):
+        # Whoever approves it need not be one who grants: the requester was, when the request was made.
+        is_grantable = ctx.approval is not None or role in grantable_by(ctx.actor)
+        if role is not Role.TENANT_MEMBER and not is_grantable:
             raise NotAllowed(ROLE_ABOVE_OWN, field="roles", role=role)
+    for role, other in EXCLUDED_BY.items():
+        if role in roles and other in roles:
+            raise Invalid(ROLES_EXCLUDE_EACH_OTHER, field="roles", role=role, other=other)
     if tenant.is_operator and not roles:
         raise Invalid(ROLES_MISSING, field="roles")
 

@@ -24,10 +24,12 @@ class MemberFacts(ReadModel):
 class MemberDetails(MemberFacts):
     """A person of a tenant with the roles in force. `person_id` is the username in Keycloak.
 
-    `sync_problem` is why they are not in Keycloak yet; `address_released` says that others may have their address now.
+    `excluded_roles` were granted, but do not count beside another role of the same person. `sync_problem` is why they
+    are not in Keycloak yet; `address_released` says that others may have their address now.
     """
 
     roles: tuple[Role, ...]
+    excluded_roles: tuple[Role, ...]
     password_mail_sent_at: datetime | None
     sync_problem: SyncProblem | None
     address_released: bool

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from governance.grants import roles_of_people
+from governance.grants import excluded_roles_of_people, roles_of_people
 from governance.kernel.errors import require_found
 from governance.kernel.labels import Label
 from governance.permissions import Role
@@ -18,6 +18,8 @@ from tenancy.people.models import MemberDetails, MemberFacts, MemberToSync
 from tenancy.people.states import MemberState, SyncProblem
 from tenancy.people.tables import Member
 from tenancy.tenants.facts import select_tenant_states
+
+_RolesOfPeople = dict[UUID, frozenset[Role]]
 
 PRESENT_STATES: Final = (MemberState.INVITED, MemberState.ACTIVE)
 """States of people who are meant to be able to sign in."""
@@ -32,8 +34,8 @@ def members(
     """
     query = select(Member).where(Member.tenant_id == tenant_id).order_by(Member.id)
     query = query.where(Member.state != MemberState.REMOVED if state is None else Member.state == state)
-    roles = roles_of_people(session, tenant_id, now)
-    return [_to_details(row, roles) for row in session.scalars(query)]
+    roles, excluded = _roles(session, tenant_id, now)
+    return [_to_details(row, roles, excluded) for row in session.scalars(query)]
 
 
 def member(session: Session, tenant_id: UUID, member_id: UUID, now: datetime) -> MemberDetails:
@@ -41,7 +43,7 @@ def member(session: Session, tenant_id: UUID, member_id: UUID, now: datetime) ->
     named = or_(Member.id == member_id, Member.person_id == member_id)
     found = session.scalars(select(Member).where(Member.tenant_id == tenant_id, named)).first()
     row = require_found(found, what=Label("利用者", "member"), given=member_id, field="member_id")
-    return _to_details(row, roles_of_people(session, tenant_id, now))
+    return _to_details(row, *_roles(session, tenant_id, now))
 
 
 def count_present(session: Session, tenant_id: UUID) -> int:
@@ -137,10 +139,15 @@ def names_of_people(session: Session, person_ids: Collection[str]) -> dict[str, 
     return {str(person_id): f"{family_name} {given_name}" for person_id, family_name, given_name in found}
 
 
-def _to_details(row: Member, roles: dict[UUID, frozenset[Role]]) -> MemberDetails:
+def _roles(session: Session, tenant_id: UUID, now: datetime) -> tuple[_RolesOfPeople, _RolesOfPeople]:
+    return roles_of_people(session, tenant_id, now), excluded_roles_of_people(session, tenant_id, now)
+
+
+def _to_details(row: Member, roles: _RolesOfPeople, excluded: _RolesOfPeople) -> MemberDetails:
     return MemberDetails(
         **dict(MemberFacts.model_validate(row)),
         roles=tuple(sorted(roles.get(row.person_id, ()))),
+        excluded_roles=tuple(sorted(excluded.get(row.person_id, ()))),
         password_mail_sent_at=row.password_mail_sent_at,
         sync_problem=None if row.sync_problem is None else SyncProblem(row.sync_problem),
         address_released=row.address_released_at is not None,

@@ -131,7 +131,7 @@ def test_a_hash_over_former_field_names_gives_the_stored_answer(actors: Actors) 
         "valid_from": None,
     }
     command = DecideQuota(request_id=request_id, decision=Decision.APPROVED, digest="sha256:0", reason="必要と認める")
-    assert former_names.former_request("decide_quota", command.model_dump(mode="json")) == ("decide_quota", request)
+    assert former_names.former_request("decide_quota", command.model_dump(mode="json")) == ("decide_quota", [request])
     _store_key(actors.approver, "decide_quota", "k1", request, {"approved": True, "value": 500})
 
     decided = decide_quota(command, actor=actors.approver, key="k1")

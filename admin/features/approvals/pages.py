@@ -21,6 +21,7 @@ from admin.interface.forms import Form
 from admin.interface.labels import label_of
 from admin.interface.navigation import ApprovalKind, decidable_kinds
 from admin.interface.pages import render_page, session
+from governance.actors import COMMAND_LINE_PREFIX
 from governance.approvals import (
     ApprovalDetails,
     ApprovalRequestFacts,
@@ -130,8 +131,8 @@ def _render_approval(approval_id: UUID, form: Form, *, has_changed: bool = False
         found=found,
         title=title_of(found),
         tenant=names_of_tenants(session(), [found.tenant_id]).get(found.tenant_id, ""),
-        requested_by=people.get(found.requested_by, found.requested_by),
-        decided_by=people.get(found.decided_by or "", found.decided_by or ""),
+        requested_by=_name(found.requested_by, people),
+        decided_by=_name(found.decided_by or "", people),
         review=_review(found),
         inputs=[declared_field(DecideApproval, name) for name in _ASKED],
         subject_address=_ADDRESSES[found.kind](found) if found.kind in _ADDRESSES else "",
@@ -177,9 +178,18 @@ def _to_pending_items(found: list[ApprovalRequestFacts]) -> list[PendingItem]:
             title_of(one),
             _ADDRESSES[one.kind](one) if one.kind in _ADDRESSES else url_for("approvals.approval", approval_id=one.id),
             tenants.get(one.tenant_id, ""),
-            people.get(one.requested_by, gettext("automatic")),
+            _name(one.requested_by, people),
             one.requested_at,
             one.request_reason,
         )
         for one in found
     ]
+
+
+def _name(account: str, people: dict[str, str]) -> str:
+    """Who an account is, for people. A tenant does not see the names of the operator's."""
+    if account.startswith("system:"):
+        return gettext("automatic")
+    if not account or account.startswith(COMMAND_LINE_PREFIX):
+        return account
+    return people.get(account) or gettext("a person of the operator")

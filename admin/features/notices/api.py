@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from flask import Response
@@ -12,6 +13,7 @@ from admin.interface.api_requests import YearPageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.queries import cli_query
 from billing.notices import queries as notices
+from billing.notices.issuer import IssuerFacts, IssuerRecord, issuer_record, issuer_versions
 from billing.notices.models import NoticeFacts
 from governance.kernel.database import db
 from governance.kernel.era import format_day
@@ -48,3 +50,21 @@ def get_notice_pdf(notice: UUID) -> Response:
     answered = Response(notices.notice_pdf(db.session(), notice), content_type="application/pdf")
     answered.headers["Content-Disposition"] = f'attachment; filename="notice-{number}.pdf"'
     return answered
+
+
+def _issuer_line(issuer: IssuerFacts) -> str:
+    return f"{issuer.number}  {issuer.office} {issuer.holder}  {issuer.payee}  {issuer.payable_at}"
+
+
+@routes.query("/notice-issuer", Permission.NOTICE_READ)
+@cli_query("notice issuer", "発行者と納付先を見る")
+def get_notice_issuer() -> IssuerRecord:
+    """Show who issues the next notices and where they are paid."""
+    return issuer_record(db.session())
+
+
+@routes.list("/notice-issuer/versions", Permission.NOTICE_READ, "IssuerPage")
+@cli_query("notice issuer-versions", "発行者と納付先の一覧", "versions", _issuer_line)
+def list_issuer_versions() -> Sequence[IssuerFacts]:
+    """List the versions of who issues the notices and where they are paid, newest first; the first one is in force."""
+    return issuer_versions(db.session())

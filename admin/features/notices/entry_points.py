@@ -12,6 +12,7 @@ from admin.core.language import gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
 from admin.interface.formats import year_label, yen
 from billing.notices.commands import issue_notices
+from billing.notices.issuer import issuer_fields, set_issuer
 from billing.runs.queries import run_by_id
 from governance.kernel.errors import Language
 from governance.kernel.labels import Label
@@ -48,6 +49,23 @@ ENTRY_POINTS: Final = (
             ),
             about=_run,
         ),
-        filled={"is_example": lambda settings: settings.example},
+    ),
+    EntryPoint(
+        set_issuer,
+        Label("通知書の発行者と納付先を定める", "Set who issues the notices and where they are paid"),
+        Label("定める", "Set"),
+        api=api("PUT /notice-issuer"),
+        cli=cli("notice set-issuer"),
+        page=PageAddress(
+            "/notices/issuer",
+            "issuer_setting",
+            then=lambda command, result: url_for("notices.notices", issuer=result.number),
+            back=lambda given: (Label("納入通知書", "Notices"), url_for("notices.notices")),
+            intro=Label(
+                "これから発行するすべての通知書に印刷します。発行済みの通知書は変わりません。",
+                "Printed on every notice from here on; those issued stay as they are.",
+            ),
+        ),
+        record=lambda session, given: issuer_fields(session),
     ),
 )

@@ -14,6 +14,7 @@ from admin.interface.lists import query_year
 from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
 from billing.notices import queries
+from billing.notices.issuer import issuer_in_force
 from billing.runs.queries import run_summaries
 from billing.runs.states import RunState
 from governance.permissions import Permission
@@ -40,6 +41,8 @@ def notices() -> tuple[str, int]:
         if may(Permission.NOTICE_ISSUE) and year is None
         else [],
         issued_now=request.args.get("issued", ""),
+        issuer=issuer_in_force(session()) if current_actor().is_operator else None,
+        issuer_set=request.args.get("issuer", ""),
     )
 
 

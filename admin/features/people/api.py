@@ -14,6 +14,7 @@ from governance.declaration import Input
 from governance.kernel import clock
 from governance.kernel.database import db
 from governance.permissions import Permission
+from governance.persons import JoinedAccount, joined_accounts
 from tenancy.people import queries as people
 from tenancy.people.models import MemberDetails
 from tenancy.people.states import MemberState
@@ -43,3 +44,14 @@ def list_members(tenant: UUID, query: MembersQuery) -> Sequence[MemberDetails]:
 def get_member(tenant: UUID, member: UUID) -> MemberDetails:
     """Show one person of a tenant with the roles in force."""
     return people.member(db.session(), tenant, member, clock.now())
+
+
+def _joined_line(row: JoinedAccount) -> str:
+    return f"{row.account}  {row.person_id}  {row.joined_by}"
+
+
+@routes.list("/joined-accounts", Permission.APPROVAL_READ, "JoinedAccountPage")
+@cli_query("member joined-accounts", "結び付けたアカウントの一覧", "accounts", _joined_line)
+def list_joined_accounts() -> Sequence[JoinedAccount]:
+    """List the accounts that were joined to a person, in the order in which that was done."""
+    return joined_accounts(db.session())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from flask import url_for
 from sqlalchemy.orm import Session
 
 from admin.core.guard import current_actor
@@ -15,8 +16,10 @@ from governance.kernel import clock
 from governance.kernel.errors import Language
 from governance.kernel.labels import Label
 from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Role
+from governance.persons import group_of
 from tenancy import directory
 from tenancy.people import queries
+from tenancy.people.accounts import JoinAccounts, account_of, join_accounts
 from tenancy.people.commands import (
     add_member,
     decide_member_sync,
@@ -25,6 +28,7 @@ from tenancy.people.commands import (
     remove_member,
     resume_member,
 )
+from tenancy.people.role_ends import end_role
 
 
 def _grantable_roles(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
@@ -56,7 +60,43 @@ def _waiting_person(session: Session, given: Mapping[str, Any], language: Langua
     return FormContext([*context.facts, Fact(gettext("Why"), why)])
 
 
+def _roles_held(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    found = queries.member(session, given["tenant_id"], given["member_id"], clock.now())
+    return [(role.value, role.label(language)) for role in sorted({*found.roles, *found.excluded_roles})]
+
+
+def _accounts(session: Session, command: JoinAccounts, language: Language) -> FormContext:
+    """Whose the accounts are, with all that the person has after it. Raises NotFound."""
+    given = (("account", command.account), ("other", command.other))
+    group = group_of(session, [account_of(session, text, field) for field, text in given])
+    names = queries.names_of_people(session, group.accounts)
+    shown = [f"{names[account]}（{account}）" if account in names else account for account in sorted(group.accounts)]
+    return FormContext(
+        [Fact(gettext("Accounts of one person"), gettext(", ").join(shown))],
+        [gettext("Nothing takes this back: from here on none of these accounts decides what another one requests.")],
+    )
+
+
 ENTRY_POINTS: Final = (
+    EntryPoint(
+        join_accounts,
+        Label("同じ人のアカウントを結び付ける", "Join the accounts of one person"),
+        Label("結び付ける", "Join"),
+        api=api("POST /joined-accounts"),
+        cli=cli("member join-accounts"),
+        page=PageAddress(
+            "/people/join-accounts",
+            "accounts_joining",
+            then=lambda command, result: url_for("approvals.approvals"),
+            intro=Label(
+                "承認は、申請した人とは別の人が行います。同じ人のアカウントを結び付けておくと、"
+                "一方で申請した内容を、もう一方で承認できません。",
+                "Another person than the requester approves. Once the accounts of one person are joined, "
+                "one of them cannot approve what the other requested.",
+            ),
+            consequences=_accounts,
+        ),
+    ),
     EntryPoint(
         add_member,
         Label("利用者を追加する", "Add a member"),
@@ -69,10 +109,33 @@ ENTRY_POINTS: Final = (
             then=done("member-added"),
             back=to_tenant,
             intro=Label(
-                "本人に、パスワードを設定するメールを送ります。", "The person receives an email to set a password."
+                "本人に、パスワードを設定するメールを送ります。運営者の役割と、参加中の団体に外部から"
+                "追加する団体管理者は、別の人が承認すると追加されます。",
+                "The person receives an email to set a password. Roles of the operator, and an owner added from "
+                "outside to a tenant that takes part, wait for another person's approval.",
             ),
             about=about_tenant,
             choices={"roles": _grantable_roles},
+        ),
+    ),
+    EntryPoint(
+        end_role,
+        Label("運営者の役割を終える", "End a role of the operator's"),
+        Label("役割を終える", "End the role"),
+        api=api("POST /tenants/<tenant>/members/<member>/role-ends", tenant="tenant_id", member="member_id"),
+        cli=cli("member end-role", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/end-role",
+            "role_ending",
+            then=lambda command, result: to_tenant({"tenant_id": command.tenant_id})[1],
+            back=to_tenant,
+            intro=Label(
+                "会計担当と承認者は、1 人の人が兼ねることはできません。"
+                "兼ねている人は、会計担当を終えるまで承認できません。",
+                "One person is not finance and approver. Who holds both approves nothing until finance is ended.",
+            ),
+            about=_person,
+            choices={"role": _roles_held},
         ),
     ),
     EntryPoint(

@@ -11,9 +11,11 @@ from admin.interface.keycloak_port import close_identities, identities_of
 from admin.interface.output import handle_errors
 from admin.interface.permitted import PermittedCommand
 from admin.operations.mail.outbox import MailOutbox
+from admin.operations.mail.sender import Mailer
 from admin.operations.mail.server import LocalMailServer, local_mail_port
 from admin.operations.settings import Settings
 from admin.operations.tip_senders import tip_sender
+from admin.workflows.announcements import mail_handlers
 from admin.workflows.audit_sealing import AuditSealer
 from admin.workflows.job_handlers import handlers, onboarding_runner, periodic_tasks
 from admin.workflows.jobs import JobWorker, Queue
@@ -38,7 +40,7 @@ def worker() -> None:
         JobWorker(
             app,
             Queue(settings.app_url),
-            handlers=handlers(keycloak),
+            handlers=handlers(keycloak) | mail_handlers(Mailer(settings)),
             run_onboarding=onboarding_runner(keycloak),
             seal_audit_log=AuditSealer(settings.audit_files, tip_sender(settings)),
             periodic_tasks=periodic_tasks(keycloak),

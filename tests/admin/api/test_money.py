@@ -29,11 +29,12 @@ def three(actors: Actors) -> Iterator[Factory]:
         factory = Factory(actors)
         factory.add_members(THREE)
         factory.adopt(factory.draft())
+        factory.set_issuer()
         yield factory
 
 
 def test_a_run_goes_from_its_cost_to_the_papers_and_the_books(callers: Callers, three: Factory) -> None:
-    finance, approver = callers(Role.OPERATOR_FINANCE, Role.OPERATOR_APPROVER), callers(Role.OPERATOR_APPROVER)
+    finance, approver = callers(Role.OPERATOR_FINANCE), callers(Role.OPERATOR_APPROVER)
     assert finance.send("/costs", COST).status_code == 201
 
     prepared = finance.send("/allocation-runs", {"fiscal_year": 2025, "kind": "estimate"})

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 import pytest
 
-from billing.notices.commands import IssueNotices
 from billing.runs.states import RunKind
 from governance.kernel import clock
 from governance.permissions import Role
 from tests.actors import Actors
 from tests.admin.api.conftest import Caller
-from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory, issue_notices
+from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory
 
 Callers = Callable[..., Caller]
 
@@ -39,7 +38,7 @@ def posted(actors: Actors) -> Iterator[Factory]:
             factory.record(24_000_000)
             prepared = factory.prepare(kind)
             factory.approve(prepared)
-            issue_notices(IssueNotices(run_id=prepared.run_id, is_example=True), actor=actors.finance)
+            factory.issue_notices(prepared.run_id)
         yield factory
 
 

@@ -19,11 +19,11 @@ from admin.operations.ports import LOOPBACK
 from admin.operations.readiness import wait_until
 from admin.operations.settings import Settings
 from governance.kernel import clock
-from governance.permissions import OPERATOR_ROLES, ROLE_PERMISSIONS, Permission, Role
+from governance.permissions import ROLE_PERMISSIONS, Permission, Role
 from tests.actors import Actors
 from tests.admin.api.conftest import Caller
 from tests.admin.issuer import Issuer
-from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory
+from tests.factories import ALL_BUT_APPROVER, IN_FISCAL_YEAR_2025, THIRTEEN, Factory
 from tests.servers import find_free_port_range
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -66,7 +66,9 @@ def served(settings: Settings) -> Iterator[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "roles", [OPERATOR_ROLES, {Role.TENANT_OWNER, Role.TENANT_MEMBER}], ids=["operator", "tenant_owner"]
+    "roles",
+    [ALL_BUT_APPROVER, {Role.OPERATOR_APPROVER}, {Role.TENANT_OWNER, Role.TENANT_MEMBER}],
+    ids=["operator", "approver", "tenant_owner"],
 )
 def test_every_answer_is_one_that_the_document_names(
     request: pytest.FixtureRequest,

@@ -15,14 +15,14 @@ from admin.app import create_app
 from admin.identity.sessions import COOKIE
 from admin.operations.settings import Settings
 from governance.kernel.database import OPERATOR, db, dispose_engines, tenant_scope
-from governance.permissions import OPERATOR_ROLES, Role
+from governance.permissions import Role
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
 from tests.admin.issuer import Issuer
 from tests.admin.live_app import served
 from tests.admin.visitors import visit
 from tests.chromium import violations
-from tests.factories import Visitors
+from tests.factories import ALL_BUT_APPROVER, Visitors
 from tests.servers import PostgreSQL
 
 pytestmark = pytest.mark.browser
@@ -59,7 +59,7 @@ def page(
             }
         )
     )
-    client = visit(app, address, visitors.person(operator_tenant, *OPERATOR_ROLES))
+    client = visit(app, address, visitors.person(operator_tenant, *ALL_BUT_APPROVER))
     (cookie,) = (one for one in (client._cookies or {}).values() if one.key == COOKIE)
     complaints: list[str] = []
     with served(app, port):

@@ -16,7 +16,7 @@ from admin import features
 from admin.features import FEATURES
 from admin.interface.command_forms import CODE_TYPED
 from admin.interface.entry_points import EntryPoint
-from governance.actors import Actor
+from governance.actors import Actor, ActorKind
 from governance.approvals import pending_requests
 from governance.approvals.commands import DecideApproval, decide_approval
 from governance.approvals.states import Decision
@@ -28,7 +28,7 @@ from governance.kernel.field_type import Control
 from governance.kernel.field_types import FIELD_TYPES
 from governance.kernel.ids import new_id
 from governance.kernel.labels import LabelledEnum
-from governance.permissions import DECISIONS, ROLE_PERMISSIONS, Role
+from governance.permissions import DECIDABLE_BY, DECISIONS, ROLE_PERMISSIONS, Role
 from tenancy.tenants.tables import Cohort
 from tests.admin.api.conftest import Caller
 from tests.admin.cli.command_line import Moyai
@@ -156,8 +156,7 @@ def test_api_command_line_and_form_make_the_same_command(
 ) -> None:
     given = given_fields(entry_point, sample)
     texts = typed_texts(entry_point, given)
-    filled = dict.fromkeys(entry_point.filled, True)
-    expected = read_command(entry_point.command_type, texts, typed=True, given=given | filled)
+    expected = read_command(entry_point.command_type, texts, typed=True, given=given)
 
     if entry_point.page is not None:
         visit = visit_as(holder(entry_point))
@@ -174,7 +173,7 @@ def test_api_command_line_and_form_make_the_same_command(
         assert captured.pop() == expected
 
     if entry_point.api is not None:
-        body = expected.model_dump(mode="json", exclude=set(filled))
+        body = expected.model_dump(mode="json")
         path = entry_point.api.rule
         for part, name in entry_point.api.path_params.items():
             path = path.replace(f"<{part}>", str(body.pop(name)))
@@ -267,7 +266,7 @@ def test_an_unknown_or_given_field_never_reaches_the_command(
     texts = typed_texts(entry_point, given)
     body = read_command(entry_point.command_type, texts, typed=True, given=given).model_dump(mode="json")
     path = entry_point.api.rule
-    again = {name: body.pop(name) for name in entry_point.filled}
+    again: dict[str, Any] = {}
     for part, name in entry_point.api.path_params.items():
         again[name] = body.pop(name)
         path = path.replace(f"<{part}>", str(again[name]))
@@ -338,7 +337,7 @@ def carried_out(monkeypatch: pytest.MonkeyPatch) -> Callable[[EntryPoint], None]
     return prepare
 
 
-NEED_TWO: Final = [one for one in ENTRY_POINTS if isinstance(one.handler, ApprovedCommandHandler)]
+NEED_TWO: Final = [one for one in ENTRY_POINTS if one.deciders]
 
 
 @pytest.mark.parametrize("entry_point", NEED_TWO, ids=[one.handler.name for one in NEED_TWO])
@@ -366,7 +365,7 @@ def test_no_entry_point_carries_out_what_needs_a_second_person(
         asked += 1
         decide_last(sample, Decision.REJECTED)
     if entry_point.api is not None:
-        body = command.model_dump(mode="json", exclude=set(entry_point.filled))
+        body = command.model_dump(mode="json")
         path = entry_point.api.rule
         for part, name in entry_point.api.path_params.items():
             path = path.replace(f"<{part}>", str(body.pop(name)))
@@ -388,7 +387,8 @@ def decide_last(sample: ConsoleSample, decision: Decision) -> None:
     """Decide the newest request as a person who may."""
     with tenant_scope(OPERATOR):
         newest = pending_requests(db.session())[-1]
+    role = next(role for role, kinds in DECIDABLE_BY.items() if newest.second_person in kinds)
     decide_approval(
         DecideApproval(approval_id=newest.id, digest=newest.digest, decision=decision, reason="試験"),
-        actor=sample.people[Role.OPERATOR_APPROVER],
+        actor=Actor(str(new_id()), ActorKind.PERSON, newest.tenant_id, frozenset({role})),
     )

@@ -11,12 +11,12 @@ import pytest
 from flask import Flask
 
 from governance.actors import Actor
-from governance.permissions import OPERATOR_ROLES
+from governance.permissions import OPERATOR_ROLES, Role
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_pages import ROLES, pages
 from tests.admin.visitors import Visit
 from tests.architecture.entry_point_list import Names, assert_as_listed
-from tests.factories import Visitors
+from tests.factories import ALL_BUT_APPROVER, Visitors
 
 EVERY_FORM_HAS: Final = {"csrf_token", "key", "step"}
 
@@ -63,11 +63,11 @@ def field_names(web: Flask, sample: ConsoleSample, visits: Iterable[Visit]) -> N
 def test_every_form_field_is_as_listed(
     web: Flask, sample: ConsoleSample, visitors: Visitors, signed_in: Callable[[Actor], Visit]
 ) -> None:
-    operator = visitors.person(
-        sample.factory.actors.operator_tenant, *(role for role in ROLES if role in OPERATOR_ROLES)
-    )
+    operator_tenant = sample.factory.actors.operator_tenant
+    operator = visitors.person(operator_tenant, *(role for role in ROLES if role in ALL_BUT_APPROVER))
+    approver = visitors.person(operator_tenant, Role.OPERATOR_APPROVER)
     municipal = visitors.person(sample.tenant_id, *(role for role in ROLES if role not in OPERATOR_ROLES))
 
-    now = field_names(web, sample, [signed_in(operator), signed_in(municipal)])
+    now = field_names(web, sample, [signed_in(one) for one in (operator, approver, municipal)])
 
     assert_as_listed("form fields", now)

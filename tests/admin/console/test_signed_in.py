@@ -75,8 +75,7 @@ def test_every_command_is_the_same_over_the_api(
         return
     given = given_fields(entry_point, sample)
     texts = typed_texts(entry_point, given)
-    filled = dict.fromkeys(entry_point.filled, True)
-    expected = read_command(entry_point.command_type, texts, typed=True, given=given | filled)
+    expected = read_command(entry_point.command_type, texts, typed=True, given=given)
     words = [*entry_point.cli.path.split(), *cli_words(entry_point, texts, given, tmp_path)]
     local = moyai(*words)
     captured.clear()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
+from flask import Flask
+from pydantic import ValidationError
 from pypdf import PdfReader
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -17,9 +20,23 @@ from billing.runs.commands import AllocationPrepared
 from billing.runs.states import RunKind
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
+from governance.kernel.installation import IS_EXAMPLE
 from governance.permissions import Role
 from tests.billing.runs.test_preview import by_hand
 from tests.factories import EIGHT, THIRTEEN, Factory, issue_notices
+
+
+@pytest.fixture(autouse=True)
+def issuer(thirteen: Factory) -> None:
+    thirteen.set_issuer()
+
+
+@pytest.fixture
+def example(database: Flask) -> Iterator[None]:
+    """The installation's data are an example."""
+    IS_EXAMPLE.set(database, True)
+    yield
+    IS_EXAMPLE.set(database, False)
 
 
 def issue(factory: Factory, run: AllocationPrepared, **command: object) -> NoticesIssued:
@@ -43,18 +60,18 @@ def test_each_municipality_is_asked_for_its_share(thirteen: Factory) -> None:
 
 
 @pytest.mark.slow
-def test_the_paper_is_kept_as_it_was_issued(thirteen: Factory) -> None:
+def test_the_paper_is_kept_as_it_was_issued(thirteen: Factory, example: None) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
 
-    issued = issue(thirteen, run, is_example=True)
+    issued = issue(thirteen, run)
 
     notice_id = issued.notices["435317"]
     with tenant_scope(thirteen.ids["435317"]):
         notice, pdf = notice_by_id(db.session(), notice_id), notice_pdf(db.session(), notice_id)
     assert hashlib.sha256(pdf).hexdigest() == notice.pdf_sha256
     words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
-    for expected in ("苓北町　御中", "148,293円", "例示データ", "7,114", "令和2年国勢調査", "97985200000/660751"):
+    for expected in ("苓北町長　様", "148,293円", "例示データ", "7,114", "令和2年国勢調査", "97985200000/660751"):
         assert expected in words
     assert notice.facts.digest == run.digest
     assert run.digest in words
@@ -105,17 +122,30 @@ def test_notices_are_issued_once(thirteen: Factory) -> None:
         assert {notice.due_on for notice in notices(db.session())} == {date(2025, 6, 16)}
 
 
-def test_the_order_may_set_the_due_day_and_the_words(thirteen: Factory) -> None:
+def test_the_order_may_set_the_due_day_and_the_claim_and_nothing_else(thirteen: Factory) -> None:
     run = thirteen.prepare()
     thirteen.approve(run)
 
-    issued = issue(thirteen, run, due_on=date(2025, 6, 30), issuer="熊本県知事", contact="デジタル戦略課")
+    issued = issue(thirteen, run, due_on=date(2025, 6, 30), claim="共同利用の負担金")
 
     assert issued.due_on == date(2025, 6, 30)
     with tenant_scope(OPERATOR):
         facts = notice_by_number(db.session(), "2025-01-431001").facts
-    assert facts.issuer == "熊本県知事"
-    assert ("問い合わせ先", "デジタル戦略課") in facts.particulars
+    assert (facts.issuer, facts.seal) == ("熊本県知事　肥後　太郎", "（公印省略）")
+    assert (facts.addressed_to, facts.document_number) == ("熊本市長　様", "デ戦第 2025-01-431001 号")
+    assert facts.example is None
+    assert dict(facts.particulars) == {
+        "所属年度": "令和7年度",
+        "歳入科目": "（款）分担金及び負担金　（項）負担金　（目）総務費負担金　（節）データ連携基盤負担金",
+        "納付の請求の事由": "共同利用の負担金",
+        "按分の回": "概算（第1回）",
+        "納付先": "熊本県会計管理者",
+        "納付場所": "熊本県の指定金融機関",
+        "問い合わせ先": "デジタル戦略課",
+    }
+    for given in ("issuer", "revenue_account", "payable_at", "contact", "is_example", "payee", "seal"):
+        with pytest.raises(ValidationError):
+            issue(thirteen, run, **{given: "x"})
 
 
 @pytest.mark.parametrize("command", [{"due_on": date(2025, 6, 15)}, {"issued_on": date(2025, 6, 3)}])

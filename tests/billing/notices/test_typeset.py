@@ -12,20 +12,19 @@ import pytest
 from pypdf import PdfReader
 
 from billing.documents.typeset import font_folder, typeset
-from billing.notices.notice_content import Wording, notice_content
+from billing.notices.issuer import IssuerFacts
+from billing.notices.notice_content import Wording, addressed_to, notice_content
 from billing.runs.explanation import ShareExplanation
 from billing.runs.queries import ShareFacts, WorkingFacts
 from billing.runs.states import RunKind
 from governance.kernel.errors import Conflict
+from tests.factories import ISSUER
 
 MADE_AT: Final = datetime(2025, 6, 2, 1, 0, tzinfo=UTC)
 VERSION: Final = UUID(int=1)
 WORDING: Final = Wording(
-    issuer="熊本県",
-    revenue_account="分担金及び負担金",
+    issuer=IssuerFacts(**ISSUER.model_dump(), number=1, set_at=MADE_AT, set_by="test"),
     claim="共同利用基盤の令和7年度運営経費に係る負担金",
-    payable_at="熊本県の指定金融機関",
-    contact=None,
     is_example=False,
 )
 LINES: Final = [
@@ -129,7 +128,7 @@ def test_the_text_can_be_read_back_in_japanese() -> None:
 
     for words in (
         "納入通知書",
-        "熊本市　御中",
+        "熊本市長　様",
         "第 2025-01-431001 号",
         "令和7年6月2日（月）",
         "5,734,731円",
@@ -178,7 +177,7 @@ def test_the_same_facts_give_the_same_bytes() -> None:
     "name", ["葛󠄀城市 髙﨑𠮷町", '#strong[x] $a$ <b> "quoted" \\n', "くまもとデータ連携基盤推進協議会", "あさぎり町"]
 )
 def test_a_name_stays_as_it_was_entered(name: str) -> None:
-    assert f"{name}　御中" in text_of(printed(share_with(name=name)))
+    assert addressed_to(name, ISSUER.addressee_form) in text_of(printed(share_with(name=name)))
 
 
 def test_a_name_that_the_font_cannot_show_is_refused_and_not_printed_with_a_hole() -> None:

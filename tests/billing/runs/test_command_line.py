@@ -177,6 +177,7 @@ def test_what_is_no_amount_is_refused_with_the_option_named(thirteen: Factory, g
 
 @pytest.mark.slow
 def test_notices_are_issued_listed_and_written_as_pdf(thirteen: Factory, tmp_path: Path) -> None:
+    thirteen.set_issuer()
     run = thirteen.prepare()
     thirteen.approve(run)
     file = tmp_path / "notice.pdf"

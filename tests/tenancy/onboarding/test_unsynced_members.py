@@ -20,8 +20,9 @@ from tenancy.keycloak.port import Realm
 from tenancy.onboarding.queries import onboardings_in_progress
 from tenancy.onboarding.unsynced_members import INVITE, operators_to_provision, tenants_with_unsynced_members
 from tenancy.onboarding.worker import OnboardingWorker
-from tenancy.people.commands import WITHDRAW, AddMember, DisableMember, add_member, disable_member
+from tenancy.people.commands import WITHDRAW, AddMember, DisableMember, MemberAdded, add_member, disable_member
 from tests.actors import Actors
+from tests.second_person import directly
 from tests.tenancy.keycloak.installation import Installation
 from tests.tenancy.onboarding.applicants import Applicants
 from tests.tenancy.onboarding.findings import Findings
@@ -82,7 +83,7 @@ def test_a_person_of_the_operator_is_made_in_the_operators_realm_once(
     actors: Actors, identities: KeycloakIdentities, installation: Installation, mails: MailOutbox
 ) -> None:
     email = f"{actors.operator_tenant.hex[-8:]}@pref.example"
-    added = add_member(
+    added = directly(add_member, MemberAdded)(
         AddMember(
             tenant_id=actors.operator_tenant,
             family_name="試験",

@@ -28,7 +28,9 @@ def name(tenant_id: UUID, *roles: Role, given_name: str = "花子") -> MemberAdd
     actor = command_line_actor(tenant_id)
     email = f"person-{len(rows('member'))}@pref.example.jp"
     command = AddMember(tenant_id=tenant_id, family_name="県", given_name=given_name, email=email, roles=roles)
-    return add_member(command, actor=actor)
+    added = add_member(command, actor=actor)
+    assert isinstance(added, MemberAdded)
+    return added
 
 
 def sign_in(actors: Actors, person: MemberAdded, *roles: Role) -> None:

@@ -18,13 +18,16 @@ from governance.kernel.errors import Conflict, DomainError, Invalid, NotAllowed,
 from governance.kernel.ids import new_id
 from governance.outbox.tables import Job
 from governance.permissions import Role
-from tenancy.people import queries
-from tenancy.people.commands import AddMember, DisableMember, MemberAdded, add_member, disable_member
+from tenancy.people import commands, queries
+from tenancy.people.commands import AddMember, DisableMember, MemberAdded, disable_member
 from tenancy.people.states import MemberState
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors
 from tests.database_rows import recorded, rows
 from tests.factories import Factory
+from tests.second_person import directly
+
+add_member = directly(commands.add_member, MemberAdded)
 
 
 def _person(tenant_id: UUID, email: str = "hanako@city.kumamoto.lg.jp", *roles: Role) -> AddMember:

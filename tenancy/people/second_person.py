@@ -1,0 +1,39 @@
+"""Who else must agree before a person is given a role. Each command that gives one asks here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+from uuid import UUID
+
+from governance.actors import ActorKind
+from governance.commands import CommandContext
+from governance.permissions import Role, SecondPerson
+from governance.persons import accounts_of_person
+from tenancy.people import queries
+from tenancy.people.states import MemberState
+from tenancy.tenants.queries import lock_tenant
+from tenancy.tenants.states import STATE_EFFECTS, TenantState
+
+TAKING_PART: Final = frozenset({TenantState.TRIAL, TenantState.ACTIVE, TenantState.SUSPENDED, TenantState.LEAVING})
+"""States of a tenant whose people work with the platform: nobody from outside makes an owner of it alone."""
+
+
+def second_person_for(ctx: CommandContext, tenant_id: UUID, roles: Collection[Role]) -> SecondPerson | None:
+    """Who decides that somebody of the tenant gets these roles; None where nobody need be asked.
+
+    Roles of the operator: another of operator-security, but for the machine's command line, which names the first
+    people. An owner of a tenant that takes part, added from outside: one of its owners; where none can decide, the
+    approver. Raises NotFound for the tenant, whose row it locks.
+    """
+    tenant = lock_tenant(ctx.session, tenant_id)
+    if tenant.is_operator:
+        return None if ctx.actor.kind is ActorKind.SYSTEM else SecondPerson.ROLES
+    if Role.TENANT_OWNER not in roles or tenant.state not in TAKING_PART or ctx.actor.tenant_id == tenant.id:
+        return None
+    own = accounts_of_person(ctx.session, ctx.actor.id)
+    can_decide = STATE_EFFECTS[TenantState(tenant.state)].people_sign_in and any(
+        owner.state is MemberState.ACTIVE and str(owner.person_id) not in own
+        for owner in queries.owners(ctx.session, tenant.id, ctx.now)
+    )
+    return SecondPerson.OWNERS if can_decide else SecondPerson.OWNERS_ABSENT
