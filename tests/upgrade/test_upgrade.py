@@ -86,11 +86,12 @@ SEALER: Final = "seal"
 NO_KEYCLOAK: Final = cast(Identities, None)
 """Building the table of job handlers sends Keycloak no request."""
 
-REPAIRED_FIELDS: Final[dict[str, set[str]]] = {
-    "0.1.0": {"attributes.jwks.string"},
-    "0.2.0": {"attributes.jwks.string"},
+REPAIRED: Final[dict[str, set[str]]] = {
+    "0.1.0": {"attributes.jwks.string", "missing client moyai-cli"},
+    "0.2.0": {"attributes.jwks.string", "missing client moyai-cli"},
 }
-"""Release → fields that `moyai keycloak configure` writes: the new public keys, and changes of the specification."""
+"""Release → what `moyai keycloak configure` writes: the new public keys, and changes of the specification (fields and
+missing objects)."""
 
 
 # -- restoring
@@ -458,7 +459,8 @@ def test_keycloak_is_in_sync_after_configure(upgraded: Upgraded, keycloak: serve
     drift_code, drift, _ = moyai("drift")
 
     assert (code, configured.get("in_sync")) == (0, True), (configured, stderr)
-    assert {change["field"] for change in configured["repaired"]} == REPAIRED_FIELDS[upgraded.release]
+    written = {change.get("field", f"{change['kind']} {change['object']}") for change in configured["repaired"]}
+    assert written == REPAIRED[upgraded.release]
     assert drift_code == 0
     assert drift == upgraded.recorded["drift"]
 
