@@ -198,7 +198,7 @@ ENTRY_POINTS: Final = (
     ),
     EntryPoint(
         decide_member_sync,
-        Label("登録を待っている利用者を判断する", "Decide about a member who waits"),
+        Label("登録待ちの利用者への対応を決める", "Decide about a member who waits"),
         Label("決定する", "Decide"),
         api=api("POST /tenants/<tenant>/members/<member>/sync-decision", tenant="tenant_id", member="member_id"),
         cli=cli("member decide-sync", "tenant_id", "member_id"),
