@@ -183,6 +183,7 @@ class RealmConnection(KeycloakOpenIDConnection):
         self._home = f"realms/{home_realm or realm}"
         self._issuer = f"{(issued_by or server_url).rstrip('/')}/{self._home}"
         self._token_lock = threading.Lock()
+        self._connections = threading.BoundedSemaphore(threads)
         self._bearer = ""
         self._renew_at = 0.0
         # Reads may be repeated after a connection that Keycloak closed meanwhile; nothing else is.
@@ -322,6 +323,11 @@ class RealmConnection(KeycloakOpenIDConnection):
         return bool(self._bearer) and self._bearer != refused and monotonic() < self._renew_at
 
     def _exchange(self, method: str, path: str, **request: Any) -> requests.Response:
+        # Who waited for a connection asks only then whether the server is silent: else each would wait in vain anew.
+        with self._connections:
+            return self._exchange_now(method, path, **request)
+
+    def _exchange_now(self, method: str, path: str, **request: Any) -> requests.Response:
         if not self._breaker.allows:
             raise NoResponse(NO_RESPONSE)
         budget = current_budget()
