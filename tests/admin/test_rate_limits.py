@@ -98,6 +98,7 @@ def test_a_refusal_says_what_and_when_in_both_languages(
         assert when in page.text
 
 
+@pytest.mark.slow
 def test_three_hundred_people_of_21_municipalities_behind_one_address_sign_in_within_five_minutes(
     make_web: Callable[..., Flask], operator_tenant: UUID, visitors: Visitors, moving: Clock
 ) -> None:

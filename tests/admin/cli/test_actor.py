@@ -98,6 +98,7 @@ def test_sudo_is_a_fact_of_the_event_and_nothing_more(monkeypatch: pytest.Monkey
     assert "sudo_uid" not in other.facts
 
 
+@pytest.mark.slow  # starts a program four times
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_two_uids_are_two_names_and_neither_decides(process: Process, thirteen: Factory) -> None:
     code, prepared = process("allocation", "prepare", "2025", LOGNAME="alice", USER="alice")
