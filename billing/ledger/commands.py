@@ -20,7 +20,7 @@ from governance.kernel.errors import Conflict, Invalid, message, not_found, requ
 from governance.kernel.field_type import Control, FieldType
 from governance.kernel.field_types import FiscalYear, Id, JstDate
 from governance.kernel.labels import Label
-from governance.kernel.yen import MAX_YEN
+from governance.kernel.yen import MAX_YEN, format_yen, yen_from_form
 from governance.permissions import Permission, SecondPerson
 
 REVERSAL_OF_REVERSAL = message(
@@ -58,6 +58,14 @@ MEMO: Final = FieldType(
     wrong=(("a\x1fb", "input.wrong"), ("a\u2028b", "input.wrong")),
 )
 
+LINE_YEN: Final = FieldType(
+    name="line_yen",
+    read=lambda text: yen_from_form(text, field="", least=-MAX_YEN),
+    show=lambda value, language: format_yen(value),
+    right=("1,000", "-1,000"),
+    wrong=(("12.5", "yen.not_an_amount"),),
+)
+
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9:._/-]{0,119}$"), REFERENCE]
 """An entry's own name in its book, chosen before the first attempt."""
 
@@ -71,7 +79,7 @@ class EntryLine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     account: Annotated[AccountCode, Input("勘定科目", "Account")]
-    yen: Annotated[int, Field(ge=-MAX_YEN, le=MAX_YEN), Input("額（円、借方が正）", "Yen, debit positive")]
+    yen: Annotated[int, Field(ge=-MAX_YEN, le=MAX_YEN), LINE_YEN, Input("額（円、借方が正）", "Yen, debit positive")]
 
 
 class PostEntry(Command):
@@ -94,6 +102,9 @@ class PostEntry(Command):
             "種別",
             "Kind",
             Label("締め作業中の年度には決算整理だけを記帳できます。", "A closing year accepts adjustments only."),
+            choices=lambda session, language: [
+                (kind.value, kind.label(language)) for kind in (EntryKind.ORDINARY, EntryKind.ADJUSTMENT)
+            ],
         ),
     ] = "ordinary"
     fiscal_year: Annotated[FiscalYear | None, Input("会計年度", "Fiscal year")] = None
