@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from admin.features import cli_commands, load_cli_command
-from admin.interface.output import report_usage_error
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -85,6 +84,9 @@ class FeatureGroup(click.Group):
         try:
             code = super().main(given, *rest, **{**named, "standalone_mode": False})
         except click.UsageError as error:
+            # Its imports take six times as long as an answer to --version.
+            from admin.interface.output import report_usage_error
+
             sys.exit(report_usage_error(error, as_json="--json" in given))
         except click.Abort:
             sys.exit(130)
