@@ -98,6 +98,11 @@ class PageAddress:
     is_reviewed: bool = True
     is_dangerous: bool = False
 
+    @property
+    def path_fields(self) -> list[str]:
+        """The fields that the rule's converters fill."""
+        return re.findall(r"<(?:\w+:)?(\w+)>", self.rule)
+
 
 @dataclass(frozen=True, slots=True)
 class EntryPoint:

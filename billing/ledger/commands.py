@@ -79,7 +79,9 @@ class EntryLine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     account: Annotated[AccountCode, Input("勘定科目", "Account")]
-    yen: Annotated[int, Field(ge=-MAX_YEN, le=MAX_YEN), LINE_YEN, Input("額（円、借方が正）", "Yen, debit positive")]
+    yen: Annotated[
+        int, Field(ge=-MAX_YEN, le=MAX_YEN), LINE_YEN, Input("金額（借方は正、貸方は負の▲）", "Yen, debit positive")
+    ]
 
 
 class PostEntry(Command):
@@ -107,7 +109,9 @@ class PostEntry(Command):
             ],
         ),
     ] = "ordinary"
-    fiscal_year: Annotated[FiscalYear | None, Input("会計年度", "Fiscal year")] = None
+    fiscal_year: Annotated[
+        FiscalYear | None, Input("会計年度", "Fiscal year", empty=Label("日付の年度", "that of its date"))
+    ] = None
 
 
 class EntryPosted(Result):

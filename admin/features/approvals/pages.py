@@ -33,6 +33,7 @@ from governance.approvals import (
 from governance.approvals.commands import DecideApproval, decide_approval
 from governance.commands import COMMANDS, ApprovedCommandHandler
 from governance.declaration import declared_field
+from governance.kernel.errors import NotFound
 from governance.labels import label
 from governance.permissions import DECIDABLE_BY, Permission
 from governance.persons import accounts_of_person
@@ -135,7 +136,7 @@ def _render_approval(approval_id: UUID, form: Form, *, has_changed: bool = False
         decided_by=_name(found.decided_by or "", people),
         review=_review(found),
         inputs=[declared_field(DecideApproval, name) for name in _ASKED],
-        subject_address=_ADDRESSES[found.kind](found) if found.kind in _ADDRESSES else "",
+        subject_address=_subject_address(found),
         result_address=_result_address(found),
         deciders=gettext(", ").join(role.label(current_language()) for role in deciders),
         may_decide=may(Permission.APPROVAL_DECIDE) and may_decide(session(), actor, found),
@@ -150,6 +151,21 @@ def _review(found: ApprovalDetails) -> CommandReview | None:
     if handler is None:
         return None
     return review(_entry_point(found), handler.read_stored(found), session(), current_language())
+
+
+def _subject_address(found: ApprovalDetails) -> str:
+    """The page of what the request is about; empty where there is none."""
+    if found.kind in _ADDRESSES:
+        return _ADDRESSES[found.kind](found)
+    handler, known = _handler(found), _entry_point(found)
+    if handler is None or known is None or known.page is None or known.page.back is None:
+        return ""
+    command = handler.read_stored(found)
+    given = {name: getattr(command, name) for name in known.page.path_fields}
+    try:
+        return known.page.back(given)[1] if given else ""
+    except NotFound:
+        return ""
 
 
 def _result_address(found: ApprovalDetails) -> str:

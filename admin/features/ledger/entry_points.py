@@ -24,12 +24,14 @@ from billing.ledger.commands import (
 from billing.ledger.queries import entry
 from governance.kernel.errors import Language
 from governance.kernel.labels import Label
+from tenancy.directory import tenant_by_id
 
 
 def _reversed_entry(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
     """The entry to be reversed. Raises NotFound."""
     found = entry(session, given["tenant_id"], given["entry_id"])
     facts = [
+        Fact(gettext("Tenant"), tenant_by_id(session, found.tenant_id).name),
         Fact(gettext("No."), str(found.number)),
         Fact(gettext("Memo"), found.memo),
         Fact(gettext("Date"), day_text(found.happened_on, language)),

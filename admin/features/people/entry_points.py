@@ -47,7 +47,7 @@ def _person(session: Session, given: Mapping[str, Any], language: Language) -> F
         [
             *tenant.facts,
             Fact(gettext("Person"), f"{found.family_name} {found.given_name} {found.email}"),
-            Fact(gettext("Roles"), roles or "―"),
+            Fact(gettext("Present roles"), roles or "―"),
         ]
     )
 
