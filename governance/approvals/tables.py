@@ -38,7 +38,8 @@ class ApprovalRequest(TableBase):
         ),
         CheckConstraint("(decided_for IS NULL) = (decided_for_reason IS NULL)", name="decided_for_with_reason"),
         CheckConstraint(
-            "decision IS NOT NULL OR (decision_number IS NULL AND decided_for IS NULL AND result IS NULL)",
+            "decision IS NOT NULL"
+            " OR (decision_reason IS NULL AND decision_number IS NULL AND decided_for IS NULL AND result IS NULL)",
             name="open_has_no_decision",
         ),
         enum_check("decision", Decision, name="decision_known"),

@@ -74,6 +74,49 @@ def test_a_whole_entry_is_taken(raw: Raw) -> None:
     assert raw.count("ledger_entry") == 3
 
 
+SET_BY_DATABASE = (
+    "INSERT INTO ledger_entry"
+    " (tenant_id, id, reference, request_hash, kind, fiscal_year, happened_on, line_count, memo, {})"
+    " OVERRIDING SYSTEM VALUE VALUES (%s, %s, 'backdated', '-', 'ordinary', 2025, '2025-06-01', 2, '', {})"
+    " RETURNING recorded_at = statement_timestamp(), recorded_at > now()"
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("recorded_at", "'2025-06-01'"), ("recorded_at", "now()"), ("number", "1")]
+)
+def test_the_application_sets_neither_time_nor_number(raw: Raw, column: str, value: str) -> None:
+    before = raw.count("ledger_entry")
+
+    with pytest.raises(errors.InsufficientPrivilege):
+        raw.connection.execute(SET_BY_DATABASE.format(column, value).encode(), (raw.book, new_id()))
+    assert raw.count("ledger_entry") == before
+
+
+def test_an_entry_has_the_time_of_its_statement_and_not_of_a_transaction_begun_before(raw: Raw) -> None:
+    raw.connection.rollback()
+    raw.connection.execute("SELECT now()")
+    entry_id = raw.entry()
+
+    found = raw.connection.execute(
+        "SELECT recorded_at > now(), recorded_at <= clock_timestamp() FROM ledger_entry WHERE id = %s", (entry_id,)
+    )
+    assert found.fetchone() == (True, True)
+
+
+def test_a_trigger_sets_the_time_of_the_owners_entries_too(
+    raw: Raw, postgresql: servers.PostgreSQL, database_name: str
+) -> None:
+    raw.connection.rollback()
+    owner = servers.libpq(postgresql.owner_url(database_name))
+
+    with psycopg.connect(owner, options="-c moyai.scope=operator") as connection:
+        connection.execute("SELECT now()")
+        statement = SET_BY_DATABASE.format("recorded_at", "'2025-06-01'").encode()
+        assert connection.execute(statement, (raw.book, new_id())).fetchone() == (True, True)
+        connection.rollback()
+
+
 @pytest.mark.parametrize("table", ["ledger_entry", "ledger_line", "ledger_account"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET tenant_id = tenant_id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_what_is_posted_is_not_changed(statement: str, table: str, raw: Raw) -> None:
