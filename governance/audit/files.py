@@ -63,11 +63,13 @@ class AuditFiles:
     tips_file: Path
 
     def read_key(self) -> bytes | None:
-        """The key; None where there is no file. Raises ValueError for a file that holds no key."""
+        """The key; None where there is no file. Raises ValueError for a file that cannot be read or holds no key."""
         try:
             text = self.key_file.read_text(encoding="ascii")
         except FileNotFoundError:
             return None
+        except OSError as fault:
+            raise ValueError(f"{self.key_file.name} cannot be read: {type(fault).__name__}") from None
         key = bytes.fromhex(text.strip())
         if len(key) != _KEY_BYTES:
             raise ValueError(f"{self.key_file.name} holds {len(key)} bytes instead of {_KEY_BYTES}")

@@ -233,6 +233,16 @@ def test_a_file_without_a_key_is_found(actors: Actors, files: AuditFiles, conten
     assert kinds(files) == [AuditFindingKind.KEY_MISSING]
 
 
+def test_a_key_that_cannot_be_read_is_found(actors: Actors, files: AuditFiles) -> None:
+    seal(files)
+    files.key_file.unlink()
+    files.key_file.mkdir()
+
+    with pytest.raises(SealingStopped, match="key_missing"):
+        seal(files)
+    assert kinds(files) == [AuditFindingKind.KEY_MISSING]
+
+
 def test_another_key_cannot_stand_in(actors: Actors, files: AuditFiles, tmp_path: Path) -> None:
     seal(files)
     files.key_file.write_text("00" * 32)

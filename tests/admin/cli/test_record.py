@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from admin.operations.mail.outbox import MailOutbox
 from admin.operations.settings import Settings
+from admin.workflows.audit_sealing import AuditSealer
 from governance import approvals
 from governance.approvals.states import Decision
 from governance.audit import queries
@@ -103,6 +105,35 @@ def test_lost_tips_are_a_finding_until_they_are_made_anew_which_is_recorded(
     with tenant_scope(OPERATOR):
         (event,) = queries.events(db.session(), event="audit.tips_reset")
     assert event.facts == {"reason": "ディスクの交換", "findings": ["tips_missing"], "findings_total": 1}
+
+
+def test_a_lost_key_is_a_finding_until_the_same_key_is_back(
+    moyai: Moyai, actors: Actors, factory: Factory, audit_files: AuditFiles
+) -> None:
+    seal(audit_files)
+    kept = audit_files.key_file.read_text()
+    audit_files.key_file.unlink()
+    sealer = AuditSealer(audit_files, None)
+
+    with capture_logs() as logs:
+        sealer()
+        factory.kumamoto_city()
+        sealer()
+
+    assert [(entry["event"], entry["reason"]) for entry in logs] == [("audit.sealing_stopped", "key_missing")]
+    code, answer, _ = moyai("audit", "verify")
+    assert (code, answer["intact"], answer["findings"]) == (1, False, [{"kind": "key_missing"}])
+    assert answer["unsealed"] > 0
+    line = moyai.text("audit", "verify")[1].splitlines()[0]
+    assert line.startswith("key_missing\t")
+    assert "封印の鍵のファイルがないか、読めない" in line
+    assert moyai.refusal("audit", "reset-tips", "--reason", "x") == (1, "audit.no_key", None)
+    assert not audit_files.key_file.exists()
+
+    audit_files.key_file.write_text(kept)
+    sealer()
+    code, answer, _ = moyai("audit", "verify")
+    assert (code, answer["findings"], answer["unsealed"]) == (0, [], 0)
 
 
 def test_tips_are_not_made_without_the_key(moyai: Moyai, actors: Actors, audit_files: AuditFiles) -> None:
