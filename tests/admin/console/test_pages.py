@@ -231,3 +231,19 @@ def test_the_verification_names_each_finding_and_every_head(
     assert "末尾の控えのファイルがない" in tampered
     assert "改変はありません" not in tampered
     assert "/audit/verification" in visit.get("/audit").text
+
+
+def test_without_the_audit_logs_key_pages_and_changes_go_on_and_the_verification_says_it(
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit]
+) -> None:
+    seal(settings_of(web).audit_files)
+    settings_of(web).audit_files.key_file.unlink()
+
+    sample.factory.record(1_000_000, name="追加")
+    page = visit_as(Role.OPERATOR_AUDITOR).get("/audit/verification")
+
+    assert page.status_code == 200
+    assert "封印の鍵のファイルがないか、読めない" in page.text
+    assert "改変はありません" not in page.text
+    assert "追加" in visit_as(Role.OPERATOR_FINANCE).get("/costs").text
+    assert not settings_of(web).audit_files.key_file.exists()
