@@ -46,9 +46,10 @@ bench: $(READY) ## Measure, against bare work in the same run; prints ratios wit
 soak: $(READY) ## The million random splits, and two writers on one person in Keycloak.
 	@set -e; for story in $(basename $(notdir $(wildcard tests/soak/[a-z]*.py))); do $(IN_VENV)/python -m tests.soak.$$story $(ARGS); done
 
-lock: $(READY) ## Resolve the dependencies again after a change in pyproject.toml.
+lock: $(READY) ## Resolve the dependencies again after a change in pyproject.toml, and list what an installation consists of.
 	$(IN_VENV)/uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+	.ci/bill-of-materials $(VENV)
 
 messages: $(READY) ## Bring the catalogue of texts up to date with the pages; what is new in it, translate.
 	@mkdir -p build
