@@ -4,6 +4,7 @@ PYTHON ?= python3
 MEMBERS ?= 21
 WORKERS ?= 2
 ARGS ?=
+SOAK ?= $(basename $(notdir $(wildcard tests/soak/[a-z]*.py)))
 
 VENV := .venv
 READY := $(VENV)/.ready
@@ -18,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
-	@echo "  MEMBERS=13|21 for run, ARGS='-k words' and WORKERS=2 for the tests, PYTHON=python3.12 for all."
+	@echo "  MEMBERS=13|21 for run, ARGS='-k words' and WORKERS=2 for the tests, SOAK=frozen_servers ARGS=10 for soak, PYTHON=python3.12 for all."
 
 run: $(READY) ## Start everything, carry out the main job on example data, serve until Ctrl-C.
 	$(IN_VENV)/moyai run --members $(MEMBERS)
@@ -43,8 +44,8 @@ format: $(READY) ## Format the code.
 bench: $(READY) ## Measure, against bare work in the same run; prints ratios with their conditions.
 	@set -e; for story in $(basename $(notdir $(wildcard tests/bench/[a-z]*.py))); do $(IN_VENV)/python -m tests.bench.$$story $(ARGS); done
 
-soak: $(READY) ## The million random splits, and two writers on one person in Keycloak.
-	@set -e; for story in $(basename $(notdir $(wildcard tests/soak/[a-z]*.py))); do $(IN_VENV)/python -m tests.soak.$$story $(ARGS); done
+soak: $(READY) ## A million random splits, two writers on one person in Keycloak, frozen servers and half-sent bodies.
+	@set -e; for story in $(SOAK); do $(IN_VENV)/python -m tests.soak.$$story $(ARGS); done
 
 lock: $(READY) ## Resolve the dependencies again after a change in pyproject.toml, and list what an installation consists of.
 	$(IN_VENV)/uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 --generate-hashes \

@@ -70,12 +70,11 @@ class Stack:
 
 
 @contextmanager
-def running_stack(home: Path, *, members: int) -> Iterator[Stack]:
+def running_stack(home: Path, *, members: int, **settings: Any) -> Iterator[Stack]:
     """Everything started on an empty home and the example taken as far as `members`; stopped at the end."""
     port = find_free_port_range()
-    stack = Stack(
-        Settings(home=home, port=port, public_url=f"http://localhost:{port}", example=True, keycloak_kept=KEPT)
-    )
+    own: dict[str, Any] = {"home": home, "port": port, "public_url": f"http://localhost:{port}", "keycloak_kept": KEPT}
+    stack = Stack(Settings(**own, example=True, **settings))
     try:
         stack.moyai("up")
         stack.moyai("example", "load", "--members", str(members))
