@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from admin.operations.request_server import RECEIVED_AT
 from admin.operations.settings import Settings
 from governance.kernel import correlation
 from governance.kernel.deadlines import REQUEST_LIMITS, wait_limits
@@ -34,6 +35,8 @@ MAX_REPORT_BYTES: Final = 16 * 1024
 SESSION_COOKIE: Final = "__Host-moyai-session"
 
 _POSTED_BY_PROGRAMS: Final = frozenset({"/csp-report", "/backchannel-logout"})
+
+_READS: Final = frozenset({"GET", "HEAD"})
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 
@@ -86,7 +89,10 @@ def init_request_checks(app: Flask, settings: Settings) -> None:
         g.request_id_before = correlation.request_id.set(g.request_id)
         structlog.contextvars.clear_contextvars()
         g.wait_limits = ExitStack()
-        g.wait_limits.enter_context(wait_limits(REQUEST_LIMITS))
+        # What waited for a thread has that much less; a read is given up rather than answered too late.
+        received = request.environ.get(RECEIVED_AT, monotonic())
+        until = received + REQUEST_LIMITS.total if request.method in _READS else None
+        g.wait_limits.enter_context(wait_limits(REQUEST_LIMITS, spent=monotonic() - received, until=until))
 
     @app.after_request
     def log_request(response: Response) -> Response:

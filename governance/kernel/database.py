@@ -30,6 +30,7 @@ from sqlalchemy.types import Uuid
 from sqlmodel import SQLModel
 
 from governance.kernel.deadline_connection import CONNECT_SECONDS, STATEMENT_GRACE_SECONDS, DeadlineConnection
+from governance.kernel.deadlines import current_budget
 from governance.kernel.pipelined import Driver, begin_transaction
 
 log = structlog.get_logger(__name__)
@@ -182,6 +183,9 @@ def allow_long_statements(session: Session, seconds: int = LONG_STATEMENT_SECOND
 
     They are waited for only while the server answers others: a frozen one is noticed in two to four seconds.
     """
+    budget = current_budget()
+    if budget is not None:
+        budget.allow_longer()
     connection = session.connection()
     session.execute(text(f"SET LOCAL statement_timeout = {seconds * 1000:d}"))
     driver = connection.connection.driver_connection

@@ -17,7 +17,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import Row
 from psycopg.waiting import READY_R
 
-from governance.kernel.deadlines import CircuitBreaker, WaitTimeExceeded, breaker_of, current_budget
+from governance.kernel.deadlines import CircuitBreaker, WaitBudget, WaitTimeExceeded, breaker_of, current_budget
 
 CONNECT_SECONDS: Final = 3.0
 _PSYCOPG_LEAST_SECONDS: Final = 2
@@ -58,7 +58,8 @@ class DeadlineConnection(psycopg.Connection[Row]):
         # Its own breaker: where only new connections are left unanswered, those that are open go on.
         server = f"PostgreSQL {where}"
         breaker = breaker_of(f"{server} (new connections)")
-        seconds = _begin(breaker, server, CONNECT_SECONDS)
+        budget = current_budget()
+        seconds = _begin(breaker, server, CONNECT_SECONDS, budget)
         parameters["connect_timeout"] = max(_PSYCOPG_LEAST_SECONDS, math.ceil(min(seconds, CONNECT_SECONDS)))
         try:
             connection = super().connect(conninfo, **parameters)
@@ -66,7 +67,8 @@ class DeadlineConnection(psycopg.Connection[Row]):
             _ran_out(breaker, server)
             raise ServerSilent(f"{server} does not answer") from silent
         finally:
-            _end()
+            if budget is not None:
+                budget.end()
         breaker.answered()
         connection._breaker = breaker_of(server)
         connection._parameters = (conninfo, parameters)
@@ -77,8 +79,10 @@ class DeadlineConnection(psycopg.Connection[Row]):
         breaker = self._breaker
         if breaker is None:  # Not connected yet.
             return super().wait(gen, interval, timeout)
+        # A long statement has its own limit: it uses up nothing of the request's, nor do those that follow it.
+        budget = current_budget() if self.long_statement_seconds is None else None
         try:
-            seconds = _begin(breaker, breaker.server, self.own_limit_seconds)
+            seconds = _begin(breaker, breaker.server, self.own_limit_seconds, budget)
         except ServerSilent:
             self._close_inside_a_transaction()
             raise
@@ -100,7 +104,8 @@ class DeadlineConnection(psycopg.Connection[Row]):
                 _ran_out(breaker, breaker.server)
             raise ServerSilent(f"{breaker.server} does not answer") from silent
         finally:
-            _end()
+            if budget is not None:
+                budget.end()
         return found
 
     def rollback(self) -> None:
@@ -145,10 +150,9 @@ def _noting_an_answer(gen: PQGen[RV], breaker: CircuitBreaker) -> PQGen[RV]:
         return cast(RV, done.value)
 
 
-def _begin(breaker: CircuitBreaker, server: str, own_limit: float) -> float:
+def _begin(breaker: CircuitBreaker, server: str, own_limit: float, budget: WaitBudget | None) -> float:
     if not breaker.allows:
         raise ServerSilent(f"{server} does not answer")
-    budget = current_budget()
     if budget is None:
         return own_limit
     try:
@@ -162,9 +166,3 @@ def _ran_out(breaker: CircuitBreaker, server: str) -> None:
     budget = current_budget()
     if budget is not None:
         budget.ran_out(server)
-
-
-def _end() -> None:
-    budget = current_budget()
-    if budget is not None:
-        budget.end()

@@ -41,13 +41,20 @@ class WaitTimeExceeded(Exception):
 class WaitBudget:
     """What is left of the waiting time of one request. Threads that wait side by side use it up once, not each."""
 
-    def __init__(self, limits: WaitLimits) -> None:
+    def __init__(self, limits: WaitLimits, *, spent: float = 0.0, until: float | None = None) -> None:
+        """`spent` seconds are used up already; no wait lasts beyond `until`, by the clock `monotonic`."""
         self.limits = limits
         self._silent: set[str] = set()
-        self._spent = 0.0
+        self._spent = spent
+        self._until = until
         self._waiting = 0
         self._since = 0.0
         self._guard = threading.Lock()
+
+    def allow_longer(self) -> None:
+        """Work that has limits of its own begins: what follows it is not too late because of it."""
+        with self._guard:
+            self._until = None
 
     def begin(self, server: str) -> float:
         """A wait for this server begins; the seconds it may take. Raises WaitTimeExceeded when it should not."""
@@ -56,6 +63,8 @@ class WaitBudget:
             if server in self._silent:
                 raise WaitTimeExceeded
             left = self.limits.total - self._spent - (now - self._since if self._waiting else 0.0)
+            if self._until is not None:
+                left = min(left, self._until - now)
             if left < _SHORTEST_SECONDS:
                 raise WaitTimeExceeded
             if not self._waiting:
@@ -86,9 +95,12 @@ def current_budget() -> WaitBudget | None:
 
 
 @contextmanager
-def wait_limits(limits: WaitLimits) -> Iterator[None]:
-    """Allow the waits inside so much, counted anew, whatever was allowed outside."""
-    token = _budget.set(WaitBudget(limits))
+def wait_limits(limits: WaitLimits, *, spent: float = 0.0, until: float | None = None) -> Iterator[None]:
+    """Allow the waits inside so much, counted anew, whatever was allowed outside. `spent`, `until`: see WaitBudget."""
+    outside = _budget.get()
+    if outside is not None:
+        outside.allow_longer()
+    token = _budget.set(WaitBudget(limits, spent=spent, until=until))
     try:
         yield
     finally:

@@ -324,8 +324,29 @@ class RealmConnection(KeycloakOpenIDConnection):
 
     def _exchange(self, method: str, path: str, **request: Any) -> requests.Response:
         # Who waited for a connection asks only then whether the server is silent: else each would wait in vain anew.
-        with self._connections:
+        self._wait_for_a_connection()
+        try:
             return self._exchange_now(method, path, **request)
+        finally:
+            self._connections.release()
+
+    def _wait_for_a_connection(self) -> None:
+        """Take one of the connections; the wait counts as one for the server. Raises NoResponse where it runs out."""
+        if self._connections.acquire(blocking=False):
+            return
+        budget = current_budget()
+        if budget is None:
+            self._connections.acquire()
+            return
+        try:
+            seconds = budget.begin(self._breaker.server)
+        except WaitTimeExceeded as over:
+            raise NoResponse(NO_RESPONSE) from over
+        try:
+            if not self._connections.acquire(timeout=seconds):
+                raise NoResponse(NO_RESPONSE)
+        finally:
+            budget.end()
 
     def _exchange_now(self, method: str, path: str, **request: Any) -> requests.Response:
         if not self._breaker.allows:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import Any, TypeVar
 
 import pytest
 
 from admin.operations import request_server
-from admin.operations.request_server import Environ, Receive, RequestServer
+from admin.operations.request_server import RECEIVED_AT, Environ, Receive, RequestServer
 
 Result = TypeVar("Result")
 LARGEST = 4 * 1024 * 1024
@@ -84,3 +85,17 @@ def test_all_bodies_together_are_bound_and_their_space_is_given_back(monkeypatch
         return [*statuses, await _post(server, b"y" * 60)]
 
     assert _run(go()) == [503, 200, 200]
+
+
+def test_the_application_reads_when_the_request_had_come_in_whole() -> None:
+    given: list[Environ] = []
+
+    def keep(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        given.append(environ)
+        return _application(environ, start_response)
+
+    server = RequestServer(keep, body_limit=lambda path, headers: LARGEST, threads=1)
+    before = monotonic()
+
+    assert _run(_post(server, b"whole")) == 200
+    assert before <= given[0][RECEIVED_AT] <= monotonic()

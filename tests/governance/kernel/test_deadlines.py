@@ -22,7 +22,14 @@ from admin.operations.readiness import wait_until
 from governance.kernel.concurrency import ParallelMap
 from governance.kernel.database import OPERATOR, allow_long_statements, connect, db, tenant_scope
 from governance.kernel.deadline_connection import ServerSilent
-from governance.kernel.deadlines import CircuitBreaker, WaitBudget, WaitLimits, WaitTimeExceeded, wait_limits
+from governance.kernel.deadlines import (
+    CircuitBreaker,
+    WaitBudget,
+    WaitLimits,
+    WaitTimeExceeded,
+    current_budget,
+    wait_limits,
+)
 from governance.kernel.pipelined import commit_pipelined
 from tests import servers
 
@@ -156,9 +163,12 @@ def test_a_long_statement_may_take_its_time_on_a_server_that_lives_and_not_on_a_
     with wait_limits(SHORT):
         allow_long_statements(db.session())
         db.session.execute(text("SELECT pg_sleep(2.5)"))
+        # It has used up nothing of what the request may wait.
+        assert _answers()
         began = monotonic()
-        with frozen(own_postgresql), pytest.raises(OperationalError):
+        with frozen(own_postgresql), pytest.raises(OperationalError) as silent:
             db.session.execute(text("SELECT 1"))
+        assert "does not answer" in str(silent.value.orig)
         assert monotonic() - began < 5
     db.session.rollback()
 
@@ -198,6 +208,31 @@ def test_waits_side_by_side_use_the_time_up_once() -> None:
     budget._since -= 2
     with pytest.raises(WaitTimeExceeded):
         budget.begin("a server")
+
+
+def test_what_was_waited_before_counts_and_nothing_is_waited_for_beyond_the_end() -> None:
+    budget = WaitBudget(WaitLimits(one=3, total=4), spent=1.5)
+    assert 2.4 < budget.begin("a server") <= 2.5
+    budget.end()
+
+    budget = WaitBudget(WaitLimits(one=3, total=4), until=monotonic() + 1)
+    assert 0.9 < budget.begin("a server") <= 1
+    budget.end()
+    budget = WaitBudget(WaitLimits(one=3, total=4), until=monotonic())
+    with pytest.raises(WaitTimeExceeded):
+        budget.begin("a server")
+
+
+def test_work_with_limits_of_its_own_does_not_make_the_rest_of_the_request_too_late() -> None:
+    with wait_limits(WaitLimits(one=3, total=4), until=monotonic()):
+        request = current_budget()
+        assert request is not None
+        with pytest.raises(WaitTimeExceeded):
+            request.begin("a server")
+        with wait_limits(WaitLimits(one=3, total=30)):
+            """The drift report."""
+        assert request.begin("a server") == 3
+        request.end()
 
 
 def test_a_request_does_not_wait_again_for_the_server_that_let_it_down() -> None:

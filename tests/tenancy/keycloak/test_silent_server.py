@@ -6,10 +6,12 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import monotonic
 from typing import Any
 
 import pytest
 
+from admin.operations.readiness import wait_until
 from governance.kernel.concurrency import ParallelMap
 from governance.kernel.deadlines import WaitLimits, wait_limits
 from tenancy.keycloak.connection import NoResponse, RealmConnection, SecretCredential
@@ -78,3 +80,24 @@ def test_only_as_many_wait_for_a_silent_server_as_there_are_connections(silent: 
 
     assert set(answers) == {"keycloak.no_answer"}
     assert len(silent.asked) == CONNECTIONS
+
+
+def test_whoever_waits_for_a_connection_waits_no_longer_than_the_request_may(silent: SilentServer) -> None:
+    connection = RealmConnection(silent.url, Realm.TENANTS, SecretCredential("moyai", "secret"), threads=1)
+    connection.get_token()
+    others = ParallelMap(1, "other")
+    with wait_limits(WaitLimits(one=6, total=30)):
+        other = others.start(lambda: connection.read("users/1"))
+    assert wait_until(lambda: bool(silent.asked), seconds=10)
+
+    began = monotonic()
+    with wait_limits(WaitLimits(one=3, total=0.5)), pytest.raises(NoResponse):
+        connection.read("users/2")
+    waited = monotonic() - began
+
+    assert not other.done()
+    assert waited < 3
+    silent.close()
+    assert other.exception() is not None
+    others.close()
+    assert not any(path.endswith("users/2") for path in silent.asked)
