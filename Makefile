@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
-	@echo "  MEMBERS=13|21 for run, ARGS='-k words' and WORKERS=2 for the tests, SOAK=frozen_servers ARGS=10 for soak, PYTHON=python3.12 for all."
+	@echo "  MEMBERS=13|21 for run, ARGS='-k words' and WORKERS=2 for the tests, SOAK=first_starts ARGS=3 for soak, PYTHON=python3.12 for all."
 
 run: $(READY) ## Start everything, carry out the main job on example data, serve until Ctrl-C.
 	$(IN_VENV)/moyai run --members $(MEMBERS)
@@ -44,7 +44,7 @@ format: $(READY) ## Format the code.
 bench: $(READY) ## Measure, against bare work in the same run; prints ratios with their conditions.
 	@set -e; for story in $(basename $(notdir $(wildcard tests/bench/[a-z]*.py))); do $(IN_VENV)/python -m tests.bench.$$story $(ARGS); done
 
-soak: $(READY) ## A million random splits, two writers on one person in Keycloak, frozen servers and half-sent bodies.
+soak: $(READY) ## A million random splits, two writers on one person, frozen servers, half-sent bodies, 30 first starts, 20 set-ups.
 	@set -e; for story in $(SOAK); do $(IN_VENV)/python -m tests.soak.$$story $(ARGS); done
 
 lock: $(READY) ## Resolve the dependencies again after a change in pyproject.toml, and list what an installation consists of.
