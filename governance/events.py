@@ -54,6 +54,7 @@ class Event(StrEnum):
     NOTICE_ISSUER_SET = "notice.issuer_set"
     APPROVAL_REQUESTED = "approval.requested"
     APPROVAL_DECIDED = "approval.decided"
+    MAIL_OPENED = "mail.opened"
     AUDIT_CHAIN_STARTED = "audit.chain_started"
     AUDIT_TIPS_RESET = "audit.tips_reset"
     SESSION_OPENED = "session.opened"

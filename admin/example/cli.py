@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -14,8 +14,12 @@ from admin.example.municipalities import FIRST, SECOND
 from admin.interface.cli_context import app_context
 from admin.interface.output import handle_errors, print_json
 from admin.interface.permitted import PermittedCommand
+from admin.operations.mail.commands import ViewMail, view_mail
+from admin.operations.mail.outbox import MailOutbox
 from billing.runs.states import RunState
 from governance.permissions import Permission
+
+_SEARCHED_MAILS: Final = 10_000
 
 
 @click.group()
@@ -56,6 +60,29 @@ def accounts(as_json: bool) -> None:
         return
     for account in found:
         click.echo(f"{account.realm}\t{account.tenant}\t{account.role}\t{account.username}\t{account.password}")
+
+
+@example.command("mails", cls=PermittedCommand, permission=Permission.MAIL_OPEN)
+@click.argument("recipient", required=False)
+@click.option("--limit", type=click.IntRange(1, 200), default=1, show_default=True, help="How many, the newest first.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@handle_errors
+def mails(recipient: str | None, limit: int, as_json: bool) -> None:
+    """届かないメールの本文を読む / Read the text of stored emails, the newest or those to RECIPIENT.
+
+    Each one that is shown is an audit event.
+    """
+    with app_context() as context:
+        require_example_mode(context.settings)
+        outbox, actor = MailOutbox(context.settings.home), context.actor
+        found = [mail for mail in outbox.mails(limit=_SEARCHED_MAILS) if recipient in (None, mail.recipient)][:limit]
+        for mail in found:
+            view_mail(ViewMail(mail_id=mail.id, recipient=mail.recipient), actor=actor)
+    if as_json:
+        print_json({"mails": [mail.model_dump() | {"text": outbox.body(mail.id)} for mail in found]})
+        return
+    for mail in found:
+        click.echo(f"{mail.stored_at:%Y-%m-%d %H:%M:%S}Z\t{mail.recipient}\t{mail.subject}\n\n{outbox.body(mail.id)}")
 
 
 def loaded_json(loaded: LoadResult) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Final
 
 import admin.identity.commands
+import admin.operations.mail.commands
 import billing.costs.commands
 import billing.ledger.commands
 import billing.notices.commands
@@ -49,4 +50,5 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     billing.notices.issuer,
     billing.runs.commands,
     admin.identity.commands,
+    admin.operations.mail.commands,
 )

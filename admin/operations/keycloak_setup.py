@@ -9,7 +9,7 @@ from __future__ import annotations
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
-from admin.operations.mail.server import local_mail_port
+from admin.operations.mail.server import SENDER, LocalMailBox, local_mail_box
 from admin.operations.person_locks import PersonLocks
 from admin.operations.settings import Settings
 from governance.kernel.errors import Invalid, message
@@ -53,7 +53,8 @@ def deployment_config(settings: Settings) -> DeploymentConfig:
     return DeploymentConfig(
         public_url=settings.public_url,
         jwks={name: getattr(keys, name).public_jwks for name in BackendKeys.__slots__},
-        smtp=mail_server(settings.smtp_url, settings.public_url, local_mail_port(settings)),
+        smtp=mail_server(settings.smtp_url, settings.public_url, local_mail_box(settings)),
+        delivers_mail=settings.delivers_mail,
     )
 
 
@@ -77,13 +78,14 @@ def example_passwords(settings: Settings) -> ExamplePasswords:
     )
 
 
-def mail_server(smtp_url: str | None, public_url: str, local_port: int | None) -> dict[str, str]:
+def mail_server(smtp_url: str | None, public_url: str, local: LocalMailBox | None) -> dict[str, str]:
     """Keycloak's `smtpServer`: the server of `smtp_url`, else the one on this machine, else none."""
     common = {"from": sender_address(public_url), "fromDisplayName": SENDER_NAME}
     if smtp_url is None:
-        if local_port is None:
+        if local is None:
             return {}
-        return {**common, "host": "127.0.0.1", "port": str(local_port), "auth": "false", "ssl": "false"}
+        signed_in = {"auth": "true", "user": SENDER, "password": local.password}
+        return {**common, "host": "127.0.0.1", "port": str(local.port), "ssl": "false", **signed_in}
     parts = urlsplit(smtp_url)
     encrypted = parts.scheme == "smtps"
     server = {

@@ -307,6 +307,11 @@ class Settings(BaseSettings):
         return self.keycloak_url_given or f"http://localhost:{self.keycloak_port}"
 
     @property
+    def delivers_mail(self) -> bool:
+        """Whether a mail server is set, so that invitations reach the people they are for."""
+        return self.smtp_url is not None
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 

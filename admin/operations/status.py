@@ -39,6 +39,12 @@ class WorkerStatus(ReadModel):
     jobs_waiting: int | None
 
 
+class MailStatus(ReadModel):
+    """Whether a mail server is set. Without one, mails are stored and invitations reach nobody."""
+
+    delivers: bool
+
+
 class SystemStatus(ReadModel):
     """What runs. `tenants` counts the tenants by state, the operator left out."""
 
@@ -46,6 +52,7 @@ class SystemStatus(ReadModel):
     postgresql: ServerStatus
     keycloak: ServerStatus
     worker: WorkerStatus
+    mail: MailStatus
     tenants: dict[str, int]
 
     @property
@@ -68,6 +75,7 @@ def status(settings: Settings) -> SystemStatus:
         postgresql=database,
         keycloak=_keycloak(settings, records),
         worker=WorkerStatus(ready=records.running(services.WORKER) is not None, jobs_waiting=jobs_waiting),
+        mail=MailStatus(delivers=settings.delivers_mail),
         tenants=tenants,
     )
 

@@ -322,7 +322,7 @@ def _installed() -> Iterator[tuple[Installation, Flask]]:
             try:
                 installation = Installation(keycloak, folder / "home")
                 installation.configure()
-                mail = LocalMailServer(MailOutbox(folder / "mail"), installation.mail_port)
+                mail = LocalMailServer(MailOutbox(folder / "mail"), installation.mail_box)
                 mail.start()
                 try:
                     app = Flask("bench")

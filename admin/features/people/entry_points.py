@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from admin.core.guard import current_actor
 from admin.core.language import gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
+from admin.interface.pages import settings
 from admin.interface.tenant_pages import about_tenant, done, to_tenant
 from governance.kernel import clock
 from governance.kernel.errors import Language
@@ -36,6 +37,14 @@ def _grantable_roles(session: Session, given: Mapping[str, Any], language: Langu
     is_operator = directory.tenant_by_id(session, given["tenant_id"]).is_operator
     roles = grantable_by(current_actor()) & (OPERATOR_ROLES if is_operator else TENANT_ROLES) - {Role.TENANT_MEMBER}
     return [(role.value, role.label(language)) for role in sorted(roles)]
+
+
+def _invited(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """The tenant, and whether an invitation would arrive. Raises NotFound."""
+    installation = settings()
+    warned = not (installation.delivers_mail or installation.example)
+    warnings = [gettext("Invitations do not arrive: no mail server (SMTP_URL) is set.")] if warned else []
+    return FormContext(about_tenant(session, given, language).facts, warnings)
 
 
 def _person(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
@@ -114,7 +123,7 @@ ENTRY_POINTS: Final = (
                 "The person receives an email to set a password. Roles of the operator, and an owner added from "
                 "outside to a tenant that takes part, wait for another person's approval.",
             ),
-            about=about_tenant,
+            about=_invited,
             choices={"roles": _grantable_roles},
         ),
     ),

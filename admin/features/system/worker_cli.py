@@ -12,7 +12,7 @@ from admin.interface.output import handle_errors
 from admin.interface.permitted import PermittedCommand
 from admin.operations.mail.outbox import MailOutbox
 from admin.operations.mail.sender import Mailer
-from admin.operations.mail.server import LocalMailServer, local_mail_port
+from admin.operations.mail.server import LocalMailServer, local_mail_box
 from admin.operations.settings import Settings
 from admin.operations.tip_senders import tip_sender
 from admin.workflows.announcements import mail_handlers
@@ -27,13 +27,13 @@ from governance.permissions import Permission
 def worker() -> None:
     """ジョブを処理する / Process jobs until SIGTERM or Ctrl-C.
 
-    Where no SMTP_URL is set, it also stores the email that Keycloak sends, for the operator to read.
+    Where no SMTP_URL is set, it also stores the email that Keycloak sends.
     """
     settings = Settings.from_environment(os.environ)
     app = create_core(settings)
     keycloak = identities_of(app)
-    mail_port = local_mail_port(settings)
-    mail = None if mail_port is None else LocalMailServer(MailOutbox(settings.home), mail_port)
+    box = local_mail_box(settings)
+    mail = None if box is None else LocalMailServer(MailOutbox(settings.home), box)
     if mail is not None:
         mail.start()
     try:

@@ -1,4 +1,5 @@
-"""Mail where no mail server is set: kept in a folder that the operator's console shows, sent to nobody.
+"""Mail where no mail server is set: Keycloak's is kept in a folder, sent to nobody.
 
-With `SMTP_URL` Keycloak sends through that server and this package has nothing to do.
+The console shows recipient, subject and time; `moyai example mails` prints the text on the machine itself. With
+`SMTP_URL` Keycloak sends through that server and this package has nothing to do.
 """

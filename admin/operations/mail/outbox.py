@@ -1,6 +1,7 @@
 """The folder of stored mails: one file a mail, readable by the installation's operating-system user only.
 
-Whoever has a password mail can set the password, so files are 0600, the folder 0700, and only `body` reads the text.
+Whoever has a password mail can set the password, so files are 0600, the folder 0700, and only `body` reads the text,
+for the command line of this machine.
 """
 
 from __future__ import annotations

@@ -20,12 +20,14 @@ class DeploymentConfig:
     """What differs from one installation to the next.
 
     `public_url` is what browsers see. `jwks` holds the public key set of each account (people, clients, reconciler,
-    console). `smtp` is Keycloak's own `smtpServer`, empty where no mail server is set.
+    console). `smtp` is Keycloak's own `smtpServer`, empty where no mail server is set. `delivers_mail` says whether
+    that server delivers: a link to reset a password is offered only where it reaches its addressee.
     """
 
     public_url: str
     jwks: Mapping[str, str]
     smtp: Mapping[str, str] = field(default_factory=dict)
+    delivers_mail: bool = False
 
 
 @dataclass(frozen=True, slots=True)

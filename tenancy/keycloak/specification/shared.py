@@ -37,7 +37,7 @@ def sign_in_settings(deployment_config: DeploymentConfig) -> Json:
         "loginWithEmailAllowed": True,
         "duplicateEmailsAllowed": False,
         "editUsernameAllowed": False,
-        "resetPasswordAllowed": bool(deployment_config.smtp),
+        "resetPasswordAllowed": deployment_config.delivers_mail,
         "userManagedAccessAllowed": False,
         "internationalizationEnabled": True,
         "supportedLocales": ["en", "ja"],

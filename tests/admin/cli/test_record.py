@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
@@ -23,6 +24,7 @@ from governance.kernel.ids import new_id
 from tests.actors import Actors
 from tests.admin.cli.command_line import Moyai
 from tests.factories import Factory
+from tests.servers import PostgreSQL
 
 
 def test_the_audit_log_is_listed_as_the_query_returns_it(moyai: Moyai, actors: Actors, factory: Factory) -> None:
@@ -174,3 +176,46 @@ def test_stored_mails_are_listed_without_their_text(moyai: Moyai, tmp_path: Path
         "Set your password",
     )
     assert set(mail) == {"id", "recipient", "subject", "stored_at"}
+
+
+MAIL = "To: {}\r\nSubject: Set your password\r\n\r\nhttps://secret.example/{}\r\n"
+
+
+@pytest.fixture
+def example(postgresql: PostgreSQL, database_name: str, operator_tenant: UUID, tmp_path: Path) -> Moyai:
+    """An installation of the example, with its operator."""
+    home = str(tmp_path / "home")
+    return Moyai({"MOYAI_HOME": home, "DATABASE_URL": postgresql.app_url(database_name), "MOYAI_EXAMPLE": "1"})
+
+
+def test_the_text_of_stored_mails_is_printed_on_the_machine_of_the_example_and_recorded(
+    example: Moyai, tmp_path: Path
+) -> None:
+    outbox = MailOutbox(tmp_path / "home")
+    ids = [outbox.store(MAIL.format(to, to).encode()) for to in ("a@example.jp", "b@example.jp", "a@example.jp")]
+
+    code, answer, _ = example("example", "mails", "a@example.jp", "--limit", "5")
+
+    assert code == 0
+    assert [(mail["id"], mail["text"].strip()) for mail in answer["mails"]] == [
+        (str(ids[2]), "https://secret.example/a@example.jp"),
+        (str(ids[0]), "https://secret.example/a@example.jp"),
+    ]
+    with tenant_scope(OPERATOR):
+        opened = queries.events(db.session(), event="mail.opened")
+    assert {(event.subject, event.facts["recipient"]) for event in opened} == {
+        (str(ids[0]), "a@example.jp"),
+        (str(ids[2]), "a@example.jp"),
+    }
+    assert {event.actor.partition(":")[0] for event in opened} == {"cli"}
+    text = example.text("example", "mails")[1]
+    assert text.count("https://") == 1, "the newest one only"
+
+
+def test_outside_the_example_no_stored_mail_is_opened(moyai: Moyai, actors: Actors, tmp_path: Path) -> None:
+    MailOutbox(tmp_path / "home").store(MAIL.format("a@example.jp", "key").encode())
+
+    assert moyai.refusal("example", "mails") == (1, "example.not_here", "MOYAI_EXAMPLE")
+
+    with tenant_scope(OPERATOR):
+        assert queries.events(db.session(), event="mail.opened") == []

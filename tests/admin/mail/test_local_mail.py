@@ -12,10 +12,12 @@ import pytest
 
 from admin.operations import ports
 from admin.operations.mail.outbox import MAX_BYTES, MailOutbox
-from admin.operations.mail.server import LocalMailServer, local_mail_port
+from admin.operations.mail.server import SENDER, LocalMailBox, LocalMailServer, local_mail_box
 from admin.operations.settings import Settings
 from governance.kernel.errors import NotFound
 from governance.kernel.ids import new_id
+
+PASSWORD = "the mail box's own"
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def outbox_folder(tmp_path: Path) -> MailOutbox:
 
 @pytest.fixture
 def server(outbox_folder: MailOutbox) -> Iterator[LocalMailServer]:
-    running = LocalMailServer(outbox_folder, ports.find_free_port())
+    running = LocalMailServer(outbox_folder, LocalMailBox(ports.find_free_port(), PASSWORD))
     running.start()
     yield running
     running.stop()
@@ -40,8 +42,9 @@ def _mail(
     return message
 
 
-def _send(server: LocalMailServer, message: EmailMessage) -> None:
+def _send(server: LocalMailServer, message: EmailMessage, *, user: str = SENDER, password: str = PASSWORD) -> None:
     with smtplib.SMTP("127.0.0.1", server.port, timeout=10) as line:
+        line.login(user, password)
         line.send_message(message)
 
 
@@ -76,6 +79,24 @@ def test_a_mail_that_is_too_large_is_refused_and_not_kept(outbox_folder: MailOut
     assert outbox_folder.mails() == []
 
 
+@pytest.mark.parametrize(("user", "password"), [(SENDER, "guessed"), (SENDER, ""), ("root", PASSWORD)])
+def test_nobody_sends_with_another_name_or_password(
+    outbox_folder: MailOutbox, server: LocalMailServer, user: str, password: str
+) -> None:
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        _send(server, _mail(), user=user, password=password)
+
+    assert outbox_folder.mails() == []
+
+
+def test_nobody_sends_without_signing_in(outbox_folder: MailOutbox, server: LocalMailServer) -> None:
+    with smtplib.SMTP("127.0.0.1", server.port, timeout=10) as line, pytest.raises(smtplib.SMTPException) as refused:
+        line.send_message(_mail())
+
+    assert "530" in str(refused.value)
+    assert outbox_folder.mails() == []
+
+
 def test_an_unknown_mail_is_not_found(outbox_folder: MailOutbox) -> None:
     assert outbox_folder.mails() == []
     with pytest.raises(NotFound):
@@ -85,5 +106,10 @@ def test_an_unknown_mail_is_not_found(outbox_folder: MailOutbox) -> None:
 def test_with_a_mail_server_set_there_is_none_here(tmp_path: Path) -> None:
     home = {"MOYAI_HOME": str(tmp_path), "MOYAI_PORT": "8800"}
 
-    assert local_mail_port(Settings.from_environment(home)) == 8804
-    assert local_mail_port(Settings.from_environment({**home, "SMTP_URL": "smtp://mail.example:25"})) is None
+    box = local_mail_box(Settings.from_environment(home))
+    assert box is not None
+    assert box.port == 8804
+    assert box == local_mail_box(Settings.from_environment(home)), "the password stays"
+    assert box.password not in repr(box)
+    assert stat.S_IMODE((tmp_path / "secrets" / "mail.json").stat().st_mode) == 0o600
+    assert local_mail_box(Settings.from_environment({**home, "SMTP_URL": "smtp://mail.example:25"})) is None

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from admin.operations import ports, tip_senders
 from admin.operations.mail.outbox import MailOutbox
-from admin.operations.mail.server import LocalMailServer
+from admin.operations.mail.server import LocalMailBox, LocalMailServer
 from admin.operations.settings import Settings
 from admin.operations.tip_senders import tip_sender
 from admin.workflows.audit_sealing import AuditSealer
@@ -64,11 +64,12 @@ def test_every_new_tip_is_sent_to_syslog(
 def test_new_tips_are_mailed_once_an_hour(actors: Actors, files: AuditFiles, tmp_path: Path) -> None:
     port = ports.find_free_port()
     outbox = MailOutbox(tmp_path)
-    server = LocalMailServer(outbox, port)
+    server = LocalMailServer(outbox, LocalMailBox(port, "secret"))
     server.start()
     try:
         sealer = AuditSealer(
-            files, sender_to("mailto:kansa@pref.example.lg.jp", tmp_path, SMTP_URL=f"smtp://127.0.0.1:{port}")
+            files,
+            sender_to("mailto:kansa@pref.example.lg.jp", tmp_path, SMTP_URL=f"smtp://keycloak:secret@127.0.0.1:{port}"),
         )
         sealer()
         Factory(actors).kumamoto_city()

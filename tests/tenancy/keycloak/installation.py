@@ -9,6 +9,8 @@ from uuid import UUID
 
 from admin.operations import ports
 from admin.operations.keycloak_setup import mail_server
+from admin.operations.mail.server import LocalMailBox, local_mail_box
+from admin.operations.settings import Settings
 from governance.kernel.ids import new_id
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.configure import ConfigurationResult, configure
@@ -25,19 +27,21 @@ ACCOUNT_KEYS = {"moyai-people": "people", "moyai-clients": "clients", "moyai-rec
 class Installation:
     """A Keycloak, the keys of its accounts in `home`, and its administrator for looking behind the scenes.
 
-    Its mail goes to `mail_port` of this machine, where nobody listens unless a test does.
+    Its mail goes to `mail_box` of this machine, where nobody listens unless a test does.
     """
 
     def __init__(self, server: Keycloak, home: Path) -> None:
         self.server = server
         self.home = home
-        self.mail_port = ports.find_free_port()
+        mail_port = ports.find_free_port()
+        self._home = {"MOYAI_HOME": str(home), "MOYAI_PORT": str(mail_port - 4)}
+        self.mail_box = _mail_box(self._home)
         self.keys: BackendKeys = load_or_create_keys(home / "keys")
         self.administrator = SecretCredential(server.administrator_client_id, server.administrator_client_secret)
 
     def configure(self, *, check: bool = False) -> ConfigurationResult:
         jwks = {name: getattr(self.keys, name).public_jwks for name in BackendKeys.__slots__}
-        deployment_config = DeploymentConfig(PUBLIC_URL, jwks, mail_server(None, PUBLIC_URL, self.mail_port))
+        deployment_config = DeploymentConfig(PUBLIC_URL, jwks, mail_server(None, PUBLIC_URL, self.mail_box))
         return configure(self.server.url, self.administrator, realms(deployment_config), check=check)
 
     def identities(self, through: str | None = None) -> KeycloakIdentities:
@@ -55,14 +59,19 @@ class Installation:
     def environment(self) -> dict[str, str]:
         """The variables with which the command line finds this installation."""
         return {
-            "MOYAI_HOME": str(self.home),
             # The worker's mail server listens four ports above the web.
-            "MOYAI_PORT": str(self.mail_port - 4),
+            **self._home,
             "MOYAI_PUBLIC_URL": PUBLIC_URL,
             "KEYCLOAK_URL": self.server.url,
             "MOYAI_KEYCLOAK_CLIENT_ID": self.server.administrator_client_id,
             "MOYAI_KEYCLOAK_CLIENT_SECRET": self.server.administrator_client_secret,
         }
+
+
+def _mail_box(home: dict[str, str]) -> LocalMailBox:
+    box = local_mail_box(Settings.from_environment(home))
+    assert box is not None
+    return box
 
 
 @dataclass(frozen=True)

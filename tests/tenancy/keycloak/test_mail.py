@@ -16,6 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from admin.operations.keycloak_setup import mail_server
+from admin.operations.mail.server import LocalMailBox
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tests.tenancy.keycloak.installation import Installation, Municipality
 
@@ -35,7 +36,7 @@ class MailCatcher:
 def mail_catcher(installation: Installation) -> Iterator[MailCatcher]:
     """A mail server where Keycloak sends its mail."""
     kept = MailCatcher()
-    server = Controller(kept, hostname="127.0.0.1", port=installation.mail_port)
+    server = Controller(kept, hostname="127.0.0.1", port=installation.mail_box.port)
     server.start()
     yield kept
     server.stop()
@@ -74,13 +75,24 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("smtp_url", "local_port", "expected"),
+    ("smtp_url", "local", "expected"),
     [
         (None, None, {}),
-        (None, 8704, {"host": "127.0.0.1", "port": "8704", "auth": "false", "ssl": "false"}),
+        (
+            None,
+            LocalMailBox(8704, "secret"),
+            {
+                "host": "127.0.0.1",
+                "port": "8704",
+                "ssl": "false",
+                "auth": "true",
+                "user": "keycloak",
+                "password": "secret",
+            },
+        ),
         (
             "smtps://user%40pref:pass%3Aword@mail.example.jp",
-            8704,
+            LocalMailBox(8704, "secret"),
             {
                 "host": "mail.example.jp",
                 "port": "465",
@@ -99,9 +111,9 @@ def claims_of(token: str) -> dict[str, Any]:
     ],
 )
 def test_the_mail_server_is_read_from_the_settings(
-    smtp_url: str | None, local_port: int | None, expected: dict[str, str]
+    smtp_url: str | None, local: LocalMailBox | None, expected: dict[str, str]
 ) -> None:
-    server = mail_server(smtp_url, "https://moyai.pref.example.jp", local_port)
+    server = mail_server(smtp_url, "https://moyai.pref.example.jp", local)
 
     sender = {"from": "moyai@moyai.pref.example.jp", "fromDisplayName": "Moyai 催合"} if expected else {}
     assert server == {**expected, **sender}

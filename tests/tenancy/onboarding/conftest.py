@@ -26,7 +26,7 @@ from tests.tenancy.onboarding.findings import Findings
 def captured_mail(installation: Installation, folder: Path) -> Iterator[MailOutbox]:
     """Every mail Keycloak sends meanwhile."""
     kept = MailOutbox(folder)
-    server = LocalMailServer(kept, installation.mail_port)
+    server = LocalMailServer(kept, installation.mail_box)
     server.start()
     try:
         yield kept
