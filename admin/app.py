@@ -23,6 +23,7 @@ from admin.features.commands import COMMAND_MODULES
 from admin.identity.blueprint import has_keys, identify_bearer, identify_person, register_identity
 from admin.interface.api import register_api
 from admin.interface.console import register_console
+from admin.interface.keycloak_port import identities_of
 from admin.operations.settings import Settings
 from governance.commands import COMMANDS, collect_commands
 from governance.kernel.database import REQUEST_STATEMENT_MS
@@ -51,7 +52,7 @@ def create_app(settings: Settings) -> Flask:
     init_guard(app, identify_person, identify_bearer)
     csrf_protect(app, settings)
     # Who answers.
-    register_identity(app, settings)  # /login /logout /backchannel-logout
+    register_identity(app, settings, lambda: identities_of(app))  # /login /logout /backchannel-logout
     register_console(  # / and every page for people
         app,
         blueprints(),

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
+from admin.identity.token_sessions import remember
 from billing.costs.commands import DefineCostPool, RecordCost, define_cost_pool, record_cost
 from billing.costs.states import ItemKind
 from billing.notices import commands as notice_commands
@@ -41,7 +42,7 @@ from governance.rules.commands import AdoptRule, DraftRule, RuleAdopted, adopt_r
 from tenancy import directory
 from tenancy.clients.commands import RegisterClient, register_client
 from tenancy.keycloak.keys import SigningKey
-from tenancy.keycloak.port import organization_alias
+from tenancy.keycloak.port import Realm, organization_alias
 from tenancy.onboarding.commands import StartOnboarding, start_onboarding
 from tenancy.people.commands import AddMember, MemberAdded, add_member
 from tenancy.people.states import MemberState
@@ -423,6 +424,8 @@ class Visitors:
     def person(self, tenant_id: UUID, *roles: Role, in_token: frozenset[Role] | None = None) -> Actor:
         """A person with these roles granted here; of a municipality always a plain member too.
 
+        Their id is also that of their user in Keycloak and of a session there, which tokens of the tests' issuer name.
+
         `in_token` is what the token names, where that differs: the actor has both in common, as after a sign-in.
         """
         person_id = new_id()
@@ -439,10 +442,13 @@ class Visitors:
                     email=email,
                     email_key=email,
                     state=MemberState.ACTIVE.value,
+                    keycloak_id=str(person_id),
                     added_by="test",
                     added_at=clock.now(),
                 )
             )
             for role in granted:
                 grants.grant(session, tenant_id, person_id, role, clock.now(), "test")
+            realm = Realm.OPERATORS if set(roles) & OPERATOR_ROLES else Realm.TENANTS
+            remember(session, tenant_id, realm, str(person_id), str(person_id), is_live=True)
         return Actor(str(person_id), ActorKind.PERSON, tenant_id, granted if in_token is None else in_token & granted)

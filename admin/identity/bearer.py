@@ -7,6 +7,7 @@ import structlog
 from admin.core.guard import Identification
 from admin.core.rate_limits import RateLimit, caller_address, count_failure
 from admin.identity.persons import parse_uuid, person_actor, read_person
+from admin.identity.token_sessions import PersonTokens
 from admin.identity.tokens import Claims, TokenRejected, TokenVerifier, VerifiedToken, account_named
 from governance.actors import Actor, ActorKind
 from governance.kernel import clock
@@ -21,11 +22,13 @@ from tenancy.tenants.states import STATE_EFFECTS
 log = structlog.get_logger(__name__)
 
 
-def identify_bearer(token_verifier: TokenVerifier, authorization: str | None) -> Identification:
+def identify_bearer(
+    token_verifier: TokenVerifier, authorization: str | None, person_tokens: PersonTokens
+) -> Identification:
     """The actor of an Authorization header: anonymous without one, `invalid_token` for a rejected one.
 
     Why a token was rejected is in the log only. Raises TooManyRequests where too many were; a good token
-    never meets it.
+    never meets it. Raises DependencyUnavailable where Keycloak is to be asked about the token and does not answer.
     """
     if not authorization:
         return Identification(None)
@@ -33,7 +36,7 @@ def identify_bearer(token_verifier: TokenVerifier, authorization: str | None) ->
     try:
         if scheme.lower() != "bearer" or not token:
             raise TokenRejected("scheme")
-        return Identification(_actor_of(token_verifier.verify_access_token(token.strip())))
+        return Identification(_actor_of(token_verifier.verify_access_token(token.strip()), person_tokens))
     except (TokenRejected, NotAllowed) as refused:
         address = caller_address()
         count_failure(RateLimit.REFUSED_TOKENS, address)
@@ -42,10 +45,13 @@ def identify_bearer(token_verifier: TokenVerifier, authorization: str | None) ->
         return Identification(None, "invalid_token")
 
 
-def _actor_of(token: VerifiedToken) -> Actor:
+def _actor_of(token: VerifiedToken, person_tokens: PersonTokens) -> Actor:
     client = str(token.claims.get("azp"))
     if client in PERSON_CLIENTS:
-        return person_actor(read_person(token))
+        person = read_person(token)
+        actor = person_actor(person)
+        person_tokens.require_live(token, person)
+        return actor
     if token.realm is Realm.TENANTS and client.startswith("svc-"):
         return _service_client(token.claims, client)
     raise TokenRejected("azp")

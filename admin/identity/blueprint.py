@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -22,6 +23,7 @@ from admin.identity.persons import person_actor
 from admin.identity.realms import realm_endpoints
 from admin.identity.saved_login import DeviceEndpoints
 from admin.identity.sessions import COOKIE, find_session, new_cookie, sessions_at_keycloak
+from admin.identity.token_sessions import PersonTokens, TokenRecord, end_token_sessions
 from admin.identity.tokens import TokenRejected, TokenVerifier
 from admin.operations.settings import Settings
 from governance.actors import system_actor
@@ -61,16 +63,24 @@ class IdentityServices:
 
     cipher: TextCipher
     token_verifier: TokenVerifier
+    person_tokens: PersonTokens
     oidc_login: OidcLogin
 
 
-def register_identity(app: Flask, settings: Settings) -> None:
-    """Register the addresses and store the identity services in the application."""
+def register_identity(app: Flask, settings: Settings, token_record: Callable[[], TokenRecord]) -> None:
+    """Register the addresses and store the identity services in the application.
+
+    `token_record` gives what Keycloak is asked by, when a token is first to be asked about.
+    """
     realms = realm_endpoints(settings.keycloak_url)
     token_verifier = TokenVerifier(realms)
     key = load_or_create_keys(settings.keys).console
+    person_tokens = PersonTokens(token_record)
     app.extensions["moyai.identity"] = IdentityServices(
-        TextCipher(settings.session_secret), token_verifier, OidcLogin(realms, token_verifier, key, settings.public_url)
+        TextCipher(settings.session_secret),
+        token_verifier,
+        person_tokens,
+        OidcLogin(realms, token_verifier, person_tokens, key, settings.public_url),
     )
     app.register_blueprint(identity)
 
@@ -86,7 +96,8 @@ def identify_person() -> Identification:
 def identify_bearer() -> Identification:
     """The actor of this request's bearer token; cookies are ignored."""
     g.web_session = None
-    return bearer.identify_bearer(_services().token_verifier, request.headers.get("Authorization"))
+    services = _services()
+    return bearer.identify_bearer(services.token_verifier, request.headers.get("Authorization"), services.person_tokens)
 
 
 def has_keys(app: Flask) -> bool:
@@ -166,7 +177,7 @@ def callback() -> AnyResponse:
     try:
         refuse_used_up(RateLimit.REFUSED_SIGN_INS, login_state.state)
         authenticated = services.oidc_login.finish(login_state, request.args.to_dict())
-        failing.append(str(authenticated.person.person_id))
+        failing.append(authenticated.person.sub)
         person, actor = authenticated.person, person_actor(authenticated.person)
         if not actor.roles:
             raise NotAllowed(NO_ROLE)
@@ -177,7 +188,7 @@ def callback() -> AnyResponse:
                 realm=person.realm,
                 sid=authenticated.sid,
                 sub=authenticated.sub,
-                person_id=person.person_id,
+                person_id=UUID(actor.id),
                 roles=person.roles,
                 secret_hash=secret_hash,
                 csrf_secret=new_secret(),
@@ -228,8 +239,10 @@ def backchannel_logout() -> Response:
     except TokenRejected as refused:
         log.warning("logout_token.refused", reason=str(refused))
         raise LogoutTokenRejected(LOGOUT_TOKEN) from refused
+    sid, sub = token.claims.get("sid"), token.claims.get("sub")
+    end_token_sessions(token.realm, sid, sub)
     with tenant_scope(OPERATOR):
-        ended = sessions_at_keycloak(db.session(), token.realm, token.claims.get("sid"), token.claims.get("sub"))
+        ended = sessions_at_keycloak(db.session(), token.realm, sid, sub)
         operator_id = find_operator(db.session()) if ended else None
     if operator_id is None:
         return Response(status=200)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete
 
+from admin.identity.lifetimes import ABSOLUTE
 from admin.identity.tables import WebSession
+from admin.identity.token_sessions import remember
 from governance.actors import ActorKind
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
@@ -19,10 +19,6 @@ from governance.kernel.labels import Label
 from governance.permissions import Permission, Role
 from tenancy.keycloak.port import Realm
 from tenancy.people.sync import activate_invited
-
-IDLE: Final = timedelta(minutes=30)
-ABSOLUTE: Final = timedelta(hours=10)
-"""A session ends after half an hour without a click, and after ten hours in any case."""
 
 
 class OpenSession(Command):
@@ -92,15 +88,21 @@ class SessionClosed(Result):
 
 @handles(Permission.PUBLIC, Event.SESSION_CLOSED)
 def close_session(ctx: CommandContext, command: CloseSession) -> SessionClosed:
-    """End a session: a person one's own, the system any. Raises NotFound for one that is over or somebody else's."""
+    """End a session: a person one's own, the system any. Raises NotFound for one that is over or somebody else's.
+
+    Access tokens of it end too, whether or not the browser goes on to end it at Keycloak.
+    """
     ended = delete(WebSession).where(WebSession.id == command.session_id)
     if ctx.actor.kind is not ActorKind.SYSTEM:
         ended = ended.where(WebSession.tenant_id == ctx.actor.tenant_id, WebSession.person_id == UUID(ctx.actor.id))
     row = require_found(
-        ctx.session.execute(ended.returning(WebSession.tenant_id, WebSession.person_id)).one_or_none(),
+        ctx.session.execute(ended.returning(WebSession)).scalar_one_or_none(),
         what=Label("セッション", "session"),
         given=command.session_id,
     )
+    if command.reason is not SessionEndReason.SIGNED_IN_ANEW:
+        # Signed in anew without a password, the new session has the same sid.
+        remember(ctx.session, row.tenant_id, Realm(row.realm), row.sid, row.sub, is_live=False)
     ctx.audit(
         subject=command.session_id, tenant_id=row.tenant_id, person=str(row.person_id), reason=command.reason.value
     )

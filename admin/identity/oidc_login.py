@@ -20,6 +20,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from admin.identity.cipher import TextCipher
 from admin.identity.persons import PersonClaims, read_person
 from admin.identity.realms import RealmEndpoints
+from admin.identity.token_sessions import PersonTokens
 from admin.identity.tokens import TokenRejected, TokenVerifier
 from governance.kernel.deadlines import breaker_of
 from governance.kernel.errors import DependencyUnavailable, NotAllowed, message
@@ -93,10 +94,16 @@ class OidcLogin:
     """Signs people in at both realms with the console's key."""
 
     def __init__(
-        self, realms: dict[Realm, RealmEndpoints], token_verifier: TokenVerifier, key: SigningKey, public_url: str
+        self,
+        realms: dict[Realm, RealmEndpoints],
+        token_verifier: TokenVerifier,
+        person_tokens: PersonTokens,
+        key: SigningKey,
+        public_url: str,
     ) -> None:
         self._realms = realms
         self._token_verifier = token_verifier
+        self._person_tokens = person_tokens
         self._key = key
         self._public_url = public_url
 
@@ -142,6 +149,8 @@ class OidcLogin:
             if not same or not claims.get("sid"):
                 raise NotAllowed(NOT_OURS)
             person = read_person(access, login_state.tenant_id)
+            # A mapper added to the console's own client could have both tokens name somebody else.
+            self._person_tokens.require_issued(access)
         except (TokenRejected, KeyError) as refused:
             raise NotAllowed(DECLINED, answer=_sanitize(f"token: {refused}")) from refused
         return AuthenticatedIdentity(person, str(claims["sid"]), str(claims["sub"]), str(tokens["id_token"]))

@@ -38,11 +38,11 @@ SUSPENDED = message(
 
 @dataclass(frozen=True, slots=True)
 class PersonClaims:
-    """A person in one tenant, as a verified token named them; `roles` are those of the token only."""
+    """A person in one tenant, as a verified token named them: `sub` is Keycloak's id, `roles` the token's only."""
 
     realm: Realm
     tenant_id: UUID
-    person_id: UUID
+    sub: str
     roles: frozenset[Role]
 
 
@@ -53,28 +53,28 @@ def read_person(token: VerifiedToken, tenant_id: UUID | None = None) -> PersonCl
     that is missing or malformed, NotAllowed where the token does not name the tenant that was given.
     """
     claims = token.claims
-    person_id = parse_uuid(claims.get("preferred_username"), "preferred_username")
     if tenant_id is None:
         tenant_id = _operator() if token.realm is Realm.OPERATORS else _named_tenant(claims)
     alias = organization_alias(tenant_id)
     if token.realm is Realm.TENANTS and organization_in(claims, alias) is None:
         raise NotAllowed(NOT_A_MEMBER)
-    return PersonClaims(token.realm, tenant_id, person_id, roles_in_token(claims, token.realm, alias))
+    return PersonClaims(token.realm, tenant_id, str(claims["sub"]), roles_in_token(claims, token.realm, alias))
 
 
 def person_actor(person: PersonClaims) -> Actor:
     """The person as an actor now, with the roles that token and grants both name; they may be none.
 
-    Raises NotAllowed where the tenant has no such person, or where the state of either lets nobody sign in.
+    The person is the one whose Keycloak id we keep. Raises NotAllowed where the tenant has no such person, or where the
+    state of either lets nobody sign in.
     """
     with tenant_scope(person.tenant_id):
-        membership = membership_status(db.session(), person.tenant_id, person.person_id, clock.now())
+        membership = membership_status(db.session(), person.tenant_id, person.sub, clock.now())
     if membership is None:
         raise NotAllowed(NOT_A_MEMBER)
     if not membership.may_sign_in(person.realm):
         raise NotAllowed(SUSPENDED)
     roles = effective_roles(person.roles, membership.granted)
-    return Actor(str(person.person_id), ActorKind.PERSON, person.tenant_id, roles)
+    return Actor(str(membership.person_id), ActorKind.PERSON, person.tenant_id, roles)
 
 
 def parse_uuid(value: object, claim: str) -> UUID:

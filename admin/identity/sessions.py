@@ -18,9 +18,9 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from admin.core.request_checks import SESSION_COOKIE
-from admin.identity.commands import IDLE
+from admin.identity.lifetimes import IDLE
 from admin.identity.persons import PersonClaims, person_actor
-from admin.identity.tables import WebSession
+from admin.identity.tables import TokenSession, WebSession
 from governance.actors import Actor
 from governance.commands import system_transaction
 from governance.kernel import clock
@@ -74,7 +74,7 @@ def find_session(cookie: str) -> ActiveSession | None:
             return None
         roles = frozenset(Role(role) for role in row.roles)
         try:
-            actor = person_actor(PersonClaims(Realm(row.realm), tenant_id, row.person_id, roles))
+            actor = person_actor(PersonClaims(Realm(row.realm), tenant_id, row.sub, roles))
         except NotAllowed:
             return None
     if now - row.last_seen_at >= TOUCH_INTERVAL:
@@ -89,8 +89,9 @@ def sessions_at_keycloak(session: Session, realm: Realm, sid: str | None, sub: s
 
 
 def delete_expired_sessions(now: datetime) -> int:
-    """Delete the rows of sessions that ran out. No audit event: the sweep does it. Returns how many."""
+    """Delete the rows of sessions that ran out. No audit event: the sweep does it. Returns how many of people's."""
     with system_transaction(OPERATOR) as session:
+        session.execute(delete(TokenSession).where(TokenSession.ends_at <= now))
         gone = delete(WebSession).where(or_(WebSession.ends_at <= now, WebSession.last_seen_at <= now - IDLE))
         return len(session.execute(gone.returning(WebSession.id)).all())
 

@@ -43,3 +43,28 @@ class WebSession(TableBase):
     opened_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+
+
+class TokenSession(TableBase):
+    """A session of Keycloak that a bearer token named, and whether it is live: asked of Keycloak once, then kept here.
+
+    One that ended stays until `ends_at`, so that no token of it is accepted however long it is valid.
+    """
+
+    __tablename__ = "token_session"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "realm", "sid", "sub"),
+        CheckConstraint("realm IN ('moyai', 'moyai-operators')", name="realm_known"),
+        Index("ix_token_session_sid", "realm", "sid"),
+        Index("ix_token_session_sub", "realm", "sub"),
+        Index("ix_token_session_ends_at", "ends_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    realm: Mapped[str]
+    sid: Mapped[str]
+    sub: Mapped[str]
+    is_live: Mapped[bool]
+    ends_at: Mapped[datetime]

@@ -16,6 +16,7 @@ import structlog
 
 from admin.identity.sessions import delete_expired_sessions
 from admin.workflows.jobs import Handler
+from admin.workflows.new_passwords import NewPasswords
 from billing.runs.commands import NOTHING_DIFFERS, NOTHING_TO_REVISE, PrepareAllocation, prepare_allocation
 from billing.runs.inputs import NO_COST
 from billing.runs.states import RunKind
@@ -117,7 +118,10 @@ def handlers(identities: Identities) -> dict[str, Handler]:
 
 
 def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
-    """What the worker runs every few seconds: onboard unsynced members, create operators, delete expired sessions."""
+    """What the worker runs every few seconds.
+
+    Onboard unsynced members, create operators, end sessions of former passwords, delete expired sessions.
+    """
 
     def onboard_unsynced_members() -> None:
         with system_transaction(OPERATOR) as session:
@@ -128,7 +132,12 @@ def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
     def delete_sessions() -> None:
         delete_expired_sessions(clock.now())
 
-    return (onboard_unsynced_members, lambda: provision_operators(identities), delete_sessions)
+    return (
+        onboard_unsynced_members,
+        lambda: provision_operators(identities),
+        delete_sessions,
+        NewPasswords(identities),
+    )
 
 
 def provision_operators(identities: Identities) -> None:

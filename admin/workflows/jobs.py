@@ -127,6 +127,7 @@ class JobWorker:
         self._run_onboarding = run_onboarding
         self._seal_audit_log = seal_audit_log
         self._periodic_tasks = periodic_tasks
+        self._delayed: set[int] = set()
         self._stopping = threading.Event()
         self._dispatched: dict[UUID, float] = {}
 
@@ -216,11 +217,14 @@ class JobWorker:
                 is_unavailable = True
 
     def _run_periodic(self) -> None:
-        for task in self._periodic_tasks:
+        for number, task in enumerate(self._periodic_tasks):
             try:
                 task()
-            except DependencyUnavailable as away:
-                log.warning("worker.periodic_delayed", code=away.code)
+                self._delayed.discard(number)
+            except DomainError as refused:
+                if number not in self._delayed:
+                    log.warning("worker.periodic_delayed", code=refused.code)
+                self._delayed.add(number)
 
     def sweep(self) -> int:
         """Dispatch the ids that are due and not dispatched; returns their number."""

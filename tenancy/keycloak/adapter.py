@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from uuid import UUID
 
 from governance.kernel.concurrency import ParallelMap
@@ -27,6 +28,7 @@ from tenancy.keycloak.people import (
 from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
     EnsureResult,
+    IssuedToken,
     KeycloakTenantFacts,
     OperatorFacts,
     OperatorIntent,
@@ -110,6 +112,15 @@ class KeycloakIdentities:
     def find_service_clients(self) -> tuple[ServiceClientFacts, ...]:
         return self._reader.find_service_clients()
 
+    def has_session(self, realm: Realm, user: str, sid: str) -> bool:
+        return self._reader.has_session(realm, user, sid)
+
+    def was_issued(self, realm: Realm, token: IssuedToken) -> bool:
+        return self._reader.was_issued(realm, token)
+
+    def find_outdated_sessions(self, realm: Realm, since: datetime) -> tuple[str, ...]:
+        return self._reader.find_outdated_sessions(realm, since)
+
     def find_privileges(self) -> tuple[Privilege, ...]:
         return self._reader.find_privileges()
 
@@ -156,6 +167,9 @@ class KeycloakIdentities:
             row = find_user(self._people[realm], str(person_id))
             if row is not None:
                 withdraw_access(self._people[realm], row)
+
+    def end_session(self, realm: Realm, sid: str) -> None:
+        self._people[realm].delete(f"sessions/{sid}")
 
     def release_address(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         with self._lock_people([person_id]):

@@ -274,10 +274,13 @@ class RealmReconciler:
                 if name in ids:
                     self._replace(f"clients/{row['id']}/{kind}-client-scopes/{ids[name]}")
             for name in sorted(present - wanted):
+                is_former = kind == "default" and name in client.former_scopes
                 self._add_difference(
-                    DifferenceKind.FOREIGN,
+                    DifferenceKind.ORPHAN if is_former else DifferenceKind.FOREIGN,
                     f"client {client.client_id}, {kind} scope {name}",
                 )
+                if is_former:
+                    self._delete(f"clients/{row['id']}/default-client-scopes/{ids[name]}")
         for mapper in row.get("protocolMappers") or []:
             self._add_difference(
                 DifferenceKind.FOREIGN,

@@ -35,9 +35,13 @@ class ExamplePasswords:
         self._people = {realm: RealmConnection(server_url, realm, credential) for realm in Realm}
 
     def set(self, person_id: UUID, password: str, realm: Realm = Realm.TENANTS) -> None:
-        """Give the person this password. `NotFound` without the person, `Conflict` when the policy refuses it."""
+        """Give the person this password and end their sessions, which Keycloak would leave open.
+
+        `NotFound` without the person, `Conflict` when the policy refuses the password.
+        """
         connection = self._people[realm]
         with self._lock_people([person_id]):
             user = user_id(connection, person_id)
             body = {"type": "password", "value": password, "temporary": False}
             connection.replace(f"users/{user}/reset-password", body)
+            connection.admin.user_logout(user)

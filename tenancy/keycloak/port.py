@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, Generic, Protocol, TypeVar
 from uuid import UUID
@@ -218,6 +219,20 @@ class KeycloakTenantFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """What an access token of a person says of itself: for which client, to which user and in which session.
+
+    `user` and `token_id` are Keycloak's (`sub` and `jti`), `issued_at` is Unix time in seconds (`iat`).
+    """
+
+    client: str
+    user: str
+    sid: str
+    token_id: str
+    issued_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Privilege:
     """A right to administer the identity server that somebody or something in a realm holds."""
 
@@ -278,6 +293,18 @@ class Identities(Protocol):
     def find_service_clients(self) -> tuple[ServiceClientFacts, ...]:
         """Every client marked as ours or named as a service client, of all tenants, page by page."""
 
+    def has_session(self, realm: Realm, user: str, sid: str) -> bool:
+        """Whether the user with this id of Keycloak's has this session now; False for an unknown user. 1 call."""
+
+    def was_issued(self, realm: Realm, token: IssuedToken) -> bool:
+        """Whether Keycloak recorded that it issued this token to this user in this session, for this client. 1 call."""
+
+    def find_outdated_sessions(self, realm: Realm, since: datetime) -> tuple[str, ...]:
+        """Sessions (`sid`) that began before their person set the password of now, of those who did since then.
+
+        Compared by the second, in which Keycloak keeps a session's beginning. 1 call, and 1 for each of the people.
+        """
+
     def find_privileges(self) -> tuple[Privilege, ...]:
         """Who holds a management role in our realms, besides the backend's own accounts. There should be nobody."""
 
@@ -330,6 +357,9 @@ class Identities(Protocol):
 
     def suspend_person(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         """Disable and log out; both, because Keycloak keeps a disabled person's sessions listed. Safe to repeat."""
+
+    def end_session(self, realm: Realm, sid: str) -> None:
+        """End one session; each client of it with a back-channel address is told. One that is over stays so."""
 
     def release_address(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         """Give the person an address that is nobody's (`released_address`), so that another may have theirs.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,15 @@ from governance.kernel.concurrency import ParallelMap
 from governance.kernel.errors import DependencyUnavailable
 from tenancy.keycloak.connection import RealmConnection
 from tenancy.keycloak.organizations import find_organizations
-from tenancy.keycloak.port import KeycloakTenantFacts, OrganizationFacts, Privilege, ServerFacts, ServiceClientFacts
+from tenancy.keycloak.port import (
+    IssuedToken,
+    KeycloakTenantFacts,
+    OrganizationFacts,
+    Privilege,
+    Realm,
+    ServerFacts,
+    ServiceClientFacts,
+)
 from tenancy.keycloak.representations import (
     organization_facts,
     person_facts,
@@ -19,9 +28,12 @@ from tenancy.keycloak.representations import (
 )
 from tenancy.keycloak.service_clients import find_service_clients
 from tenancy.keycloak.specification.model import REALM_MANAGEMENT
-from tenancy.keycloak.specification.shared import BACKEND_CLIENTS
+from tenancy.keycloak.specification.shared import BACKEND_CLIENTS, PASSWORD_EVENTS, TOKEN_EVENTS
 
 ORGANIZATION_PAGE_SIZE = 100
+EVENT_PAGE_SIZE = 100
+CLOCK_SECONDS = 60
+"""An event is looked for from so long before the token's own time."""
 
 
 class KeycloakReader:
@@ -63,6 +75,43 @@ class KeycloakReader:
     def find_service_clients(self) -> tuple[ServiceClientFacts, ...]:
         rows = self._tenants.read_pages("clients", clientId="svc-", search="true")
         return tuple(service_client_facts(row) for row in rows if row["clientId"].startswith("svc-"))
+
+    def has_session(self, realm: Realm, user: str, sid: str) -> bool:
+        sessions = self._of(realm).find(f"users/{user}/sessions")
+        return sessions is not None and any(row["id"] == sid for row in sessions)
+
+    def was_issued(self, realm: Realm, token: IssuedToken) -> bool:
+        rows = self._of(realm).read_pages(
+            "events",
+            page=EVENT_PAGE_SIZE,
+            type=TOKEN_EVENTS,
+            client=token.client,
+            user=token.user,
+            dateFrom=(token.issued_at - CLOCK_SECONDS) * 1000,
+        )
+        return any(
+            row.get("sessionId") == token.sid and (row.get("details") or {}).get("token_id") == token.token_id
+            for row in rows
+        )
+
+    def find_outdated_sessions(self, realm: Realm, since: datetime) -> tuple[str, ...]:
+        connection = self._of(realm)
+        rows = connection.read_pages(
+            "events", page=EVENT_PAGE_SIZE, type=PASSWORD_EVENTS, dateFrom=int(since.timestamp() * 1000)
+        )
+        set_at: dict[str, int] = {}
+        for row in rows:
+            if (row.get("details") or {}).get("credential_type", "password") == "password" and "userId" in row:
+                set_at[row["userId"]] = max(row["time"], set_at.get(row["userId"], 0))
+        return tuple(
+            session["id"]
+            for user, at in set_at.items()
+            for session in connection.find(f"users/{user}/sessions") or ()
+            if session["start"] // 1000 < at // 1000
+        )
+
+    def _of(self, realm: Realm) -> RealmConnection:
+        return self._tenants if realm is Realm.TENANTS else self._operators
 
     def find_privileges(self) -> tuple[Privilege, ...]:
         return (*self._privileges(self._tenants), *self._privileges(self._operators))

@@ -21,6 +21,7 @@ from tenancy.tenants.states import STATE_EFFECTS, TenantState
 class MembershipStatus(ReadModel):
     """A person in a tenant at one instant, with the roles Moyai granted."""
 
+    person_id: UUID
     tenant_state: TenantState
     is_operator: bool
     member_state: MemberState
@@ -35,26 +36,35 @@ class MembershipStatus(ReadModel):
         )
 
 
-def membership_status(session: Session, tenant_id: UUID, person_id: UUID, now: datetime) -> MembershipStatus | None:
-    """The person's status with the tenant, or None when the tenant has no such person.
+def membership_status(session: Session, tenant_id: UUID, keycloak_id: str, now: datetime) -> MembershipStatus | None:
+    """The status with the tenant of the person whose user in Keycloak has this id, or None where there is none.
 
     One statement. Needs a transaction that row-level security lets read the tenant.
     """
     granted_role = select_roles_in_force(now).subquery()
     tenant = select_tenant_states().subquery()
     rows = session.execute(
-        select(tenant.c.state, tenant.c.is_operator, Member.state, granted_role.c.role)
+        select(Member.person_id, tenant.c.state, tenant.c.is_operator, Member.state, granted_role.c.role)
         .join(Member, Member.tenant_id == tenant.c.id)
         .outerjoin(
             granted_role,
             and_(granted_role.c.tenant_id == Member.tenant_id, granted_role.c.person_id == Member.person_id),
         )
-        .where(tenant.c.id == tenant_id, Member.person_id == person_id)
+        .where(tenant.c.id == tenant_id, Member.tenant_id == tenant_id, Member.keycloak_id == keycloak_id)
     ).all()
     if not rows:
         return None
-    state, is_operator, member_state, _ = rows[0]
+    person_id, state, is_operator, member_state, _ = rows[0]
     granted = frozenset(Role(role) for *_, role in rows if role is not None)
     return MembershipStatus(
-        tenant_state=state, is_operator=is_operator, member_state=MemberState(member_state), granted=granted
+        person_id=person_id,
+        tenant_state=state,
+        is_operator=is_operator,
+        member_state=MemberState(member_state),
+        granted=granted,
     )
+
+
+def tenants_of_user(session: Session, keycloak_id: str) -> list[UUID]:
+    """The tenants that have a person whose user in Keycloak has this id, removed people included."""
+    return list(session.scalars(select(Member.tenant_id).where(Member.keycloak_id == keycloak_id)))

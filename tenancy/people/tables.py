@@ -15,6 +15,7 @@ from tenancy.people.states import MemberState, SyncProblem
 class Member(TableBase):
     """A person of one tenant. `person_id` is the username in Keycloak, so that no name or address is one.
 
+    `keycloak_id` is the user's id there, by which a token names the person (`sub`); None until the user is made.
     `sync_problem` is why the person is not created in Keycloak; at `sync_retry_at` it is tried again, and where that is
     empty only after somebody decides. Since `address_released_at` the address is free for others in Keycloak.
     """
@@ -27,6 +28,7 @@ class Member(TableBase):
         enum_check("sync_problem", SyncProblem, name="sync_problem_known"),
         CheckConstraint("sync_retry_at IS NULL OR sync_problem IS NOT NULL", name="sync_retry_of_problem"),
         CheckConstraint("email_key = lower(email)", name="email_key_folded"),
+        Index("uq_member_keycloak_id", "keycloak_id", "tenant_id", unique=True),
         # Whoever was removed frees the address for a successor in the same seat.
         # Who else in Keycloak has an address is asked across tenants.
         Index("ix_member_email_key", "email_key"),

@@ -1,5 +1,7 @@
 """An issuer of tokens under the tests' own control: both realms' key sets over real HTTP, and tokens signed with them.
 
+It answers as Keycloak does when it is asked which tokens it issued.
+
 For what a real Keycloak cannot be asked to do: sign a token with the wrong audience, or one that has no end. Whether
 Keycloak's own tokens pass is tried in tests/admin/identity.
 """
@@ -11,6 +13,7 @@ import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 from joserfc import jwt
@@ -25,23 +28,34 @@ KEYS = {realm: RSAKey.generate_key(2048, {"kid": f"key-of-{realm}", "use": "sig"
 
 
 class Issuer:
-    """Serves `/realms/<realm>/protocol/openid-connect/certs`. Use it in a `with`."""
+    """Serves the key sets, the token endpoint of the backend's accounts, and the events. Use it in a `with`."""
 
     def __init__(self) -> None:
         self.asked = 0
         self.is_away = False
         self.whose: dict[str, Any] = {}
         """Claims that every token carries besides, for instance whose it is."""
+        self._issued: dict[str, Mapping[str, Any]] = {}
         issuer = self
 
         class Answer(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.asked += 1
-                realm = next((realm for realm in Realm if self.path.startswith(f"/realms/{realm.value}/")), None)
-                if issuer.is_away or realm is None:
+                place = urlsplit(self.path)
+                realm = next((realm for realm in Realm if place.path.startswith(f"/realms/{realm.value}/")), None)
+                if issuer.is_away or (realm is None and not place.path.endswith("/events")):
                     self.send_error(503)
-                    return
-                body = json.dumps({"keys": [KEYS[realm].as_dict(private=False)]}).encode()
+                elif realm is None:
+                    self._answer(issuer.events(**dict(parse_qsl(place.query))))
+                else:
+                    self._answer({"keys": [KEYS[realm].as_dict(private=False)]})
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self._answer({"access_token": "of a backend account", "expires_in": 300})
+
+            def _answer(self, value: object) -> None:
+                body = json.dumps(value).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -66,9 +80,21 @@ class Issuer:
     def name(self, realm: Realm) -> str:
         return f"{self.url}/realms/{realm.value}"
 
-    def sign(self, claims: Mapping[str, Any], realm: Realm = Realm.TENANTS, **header: Any) -> str:
-        """Exactly these claims; `None` leaves one out."""
+    def events(self, client: str, user: str, **others: str) -> list[dict[str, Any]]:
+        """The events of tokens that were issued to this user for this client."""
+        return [
+            {"sessionId": claims.get("sid"), "details": {"token_id": token_id}}
+            for token_id, claims in self._issued.items()
+            if (claims.get("azp"), claims.get("sub")) == (client, user)
+        ]
+
+    def sign(
+        self, claims: Mapping[str, Any], realm: Realm = Realm.TENANTS, *, is_issued: bool = True, **header: Any
+    ) -> str:
+        """Exactly these claims; `None` leaves one out. A token that is not issued is one whose maker has only a key."""
         kept = {name: value for name, value in claims.items() if value is not None}
+        if is_issued and isinstance(kept.get("jti"), str):
+            self._issued[kept["jti"]] = kept
         key = KEYS[realm]
         return jwt.encode({"alg": "RS256", "kid": key.kid, "typ": "JWT", **header}, kept, key)
 
@@ -89,14 +115,14 @@ class Issuer:
         return usual | self.whose | more
 
     def token_of_person(self, tenant_id: UUID, person_id: UUID, *roles: Role, realm: Realm = Realm.TENANTS) -> str:
-        """An access token of a person with these roles of that tenant, or of the operator."""
+        """An access token of a person of `Visitors` with these roles of that tenant, or of the operator."""
         access = {"moyai-api": {"roles": [role.value for role in roles]}}
         if realm is Realm.OPERATORS:
             named: dict[str, Any] = {"resource_access": access}
         else:
             alias = organization_alias(tenant_id)
             named = {"organization": {alias: {"tenant_id": [str(tenant_id)], "resource_access": access}}}
-        return self.sign(self.claims(realm, preferred_username=str(person_id), **named), realm)
+        return self.sign(self.claims(realm, sub=str(person_id), sid=str(person_id), **named), realm)
 
     def token_of_client(self, tenant_id: UUID, client_id: UUID, *scopes: str) -> str:
         """An access token of a tenant's service client."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import count
 from typing import Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
@@ -18,10 +22,21 @@ from admin.core.csrf import csrf_field
 from admin.core.guard import current_actor, requires
 from admin.operations.keycloak_setup import example_passwords
 from admin.operations.settings import Settings
+from governance.commands import system_transaction
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Permission, Role
 from tenancy.keycloak.adapter import KeycloakIdentities
-from tenancy.keycloak.port import TENANT_ROLE_GROUPS, OperatorIntent, OrganizationIntent, PersonIntent, Realm
+from tenancy.keycloak.keys import ASSERTION_TYPE, load_or_create_keys
+from tenancy.keycloak.port import (
+    CONSOLE_CLIENT,
+    TENANT_ROLE_GROUPS,
+    OperatorIntent,
+    OrganizationIntent,
+    PersonIntent,
+    Realm,
+    organization_alias,
+)
+from tenancy.people.sync import record_keycloak_id
 from tenancy.tenants.tables import Tenant
 from tests.admin.browser import Browser, forms
 from tests.factories import Factory
@@ -62,23 +77,19 @@ class LiveApp:
         """A person of a municipality with roles granted here and, unless said otherwise, the same in Keycloak."""
         person = self._member(tenant_id, roles, Realm.TENANTS)
         in_token = frozenset(map(str, roles)) if roles_in_keycloak is None else roles_in_keycloak
-        self.identities.ensure_people(
-            tenant_id,
-            [
-                PersonIntent(
-                    person.person_id, tenant_id, person.email, "山田", "花子", in_token & frozenset(TENANT_ROLE_GROUPS)
-                )
-            ],
+        groups = in_token & frozenset(TENANT_ROLE_GROUPS)
+        (made,) = self.identities.ensure_people(
+            tenant_id, [PersonIntent(person.person_id, tenant_id, person.email, "山田", "花子", groups)]
         )
-        self._set_password(person)
+        self._record(person, made.found.id)
         return person
 
     def operator(self, *roles: Role, roles_in_keycloak: frozenset[str] | None = None) -> Person:
         """A person of the operator."""
         person = self._member(self.factory.actors.operator_tenant, roles, Realm.OPERATORS)
         in_token = frozenset(map(str, roles)) if roles_in_keycloak is None else roles_in_keycloak
-        self.identities.ensure_operator(OperatorIntent(person.person_id, person.email, "県庁", "太郎", in_token))
-        self._set_password(person)
+        made = self.identities.ensure_operator(OperatorIntent(person.person_id, person.email, "県庁", "太郎", in_token))
+        self._record(person, made.found.id)
         return person
 
     def login_path(self, person: Person) -> str:
@@ -98,12 +109,55 @@ class LiveApp:
         form.fields.update(username=person.email, password=PASSWORD)
         return browser.post(form.action, form.fields)
 
+    def access_token(self, person: Person, browser: Browser | None = None, *, password: str = PASSWORD) -> str:
+        """An access token as the console gets it, by the same steps, but for none of its sessions.
+
+        With a browser that is signed in, it is of that session of Keycloak.
+        """
+        browser = browser or Browser()
+        issuer = f"{self.settings.keycloak_url}/realms/{person.realm}"
+        verifier = secrets.token_urlsafe(48)
+        digest = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        scope = "openid"
+        if person.realm is Realm.TENANTS:
+            scope += f" organization:{organization_alias(person.tenant_id)}"
+        callback = f"{self.url}/login/callback"
+        asked = {"client_id": CONSOLE_CLIENT, "response_type": "code", "redirect_uri": callback, "scope": scope}
+        asked |= {"state": "s", "nonce": "n", "code_challenge": digest, "code_challenge_method": "S256"}
+        answer = browser.get(f"{issuer}/protocol/openid-connect/auth?{urlencode(asked)}", follow=False)
+        if answer.status_code == 200:
+            form = next(form for form in forms(answer.text) if "password" in form.fields)
+            form.fields.update(username=person.email, password=password)
+            answer = browser.post(form.action, form.fields, follow=False)
+        key = load_or_create_keys(self.settings.keys).console
+        exchanged = httpx.post(
+            f"{issuer}/protocol/openid-connect/token",
+            data={
+                "grant_type": "authorization_code",
+                "code": httpx.URL(answer.headers["location"]).params["code"],
+                "redirect_uri": callback,
+                "code_verifier": verifier,
+                "client_id": CONSOLE_CLIENT,
+                "client_assertion_type": ASSERTION_TYPE,
+                "client_assertion": key.assertion(CONSOLE_CLIENT, issuer),
+            },
+        )
+        assert exchanged.status_code == 200, exchanged.text
+        return str(exchanged.json()["access_token"])
+
+    def asks(self, token: str) -> int:
+        """The status of the API's answer to whoever has this token."""
+        return httpx.get(f"{self.url}/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code
+
     def _member(self, tenant_id: UUID, roles: tuple[Role, ...], realm: Realm) -> Person:
         email = f"person-{next(_numbers)}-{tenant_id.hex[-12:]}@example.jp"
         added = self.factory.add_person(tenant_id, email, *roles)
         return Person(tenant_id, added.member_id, added.person_id, email, realm)
 
-    def _set_password(self, person: Person) -> None:
+    def _record(self, person: Person, keycloak_id: str) -> None:
+        """As the worker does for who was made in Keycloak; and a password, as the person would set one."""
+        with system_transaction(OPERATOR) as session:
+            record_keycloak_id(session, person.tenant_id, person.person_id, keycloak_id)
         example_passwords(self.settings).set(person.person_id, PASSWORD, person.realm)
 
 

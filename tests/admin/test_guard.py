@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from admin.app import create_app
 from admin.core.guard import list_routes
-from admin.identity.commands import ABSOLUTE, IDLE
+from admin.identity.lifetimes import ABSOLUTE, IDLE
 from admin.identity.sessions import COOKIE, delete_expired_sessions
 from admin.identity.tables import WebSession
 from admin.operations.settings import Settings
@@ -165,7 +165,8 @@ def test_roles_at_the_top_of_a_municipal_token_are_not_read(
     other = visitors.municipality("432091", "菊池市")
     for tenant_id in (municipality, other):
         claims = issuer.claims(
-            preferred_username=owner.id,
+            sub=owner.id,
+            sid=owner.id,
             resource_access={"moyai-api": {"roles": ["tenant-owner", "operator-security"]}},
             organization={f"t-{tenant_id.hex[-8:]}": {"tenant_id": [str(tenant_id)]}},
         )
@@ -183,7 +184,7 @@ def test_a_token_for_several_tenants_is_for_none(
 ) -> None:
     owner = visitors.person(municipality, Role.TENANT_OWNER)
     both = {f"t-{tenant.hex[-8:]}": {"tenant_id": [str(tenant)]} for tenant in (municipality, new_id())}
-    token = issuer.sign(issuer.claims(preferred_username=owner.id, organization=both))
+    token = issuer.sign(issuer.claims(sub=owner.id, sid=owner.id, organization=both))
 
     assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 

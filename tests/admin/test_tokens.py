@@ -7,7 +7,7 @@ import hmac
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
@@ -16,13 +16,23 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from werkzeug.test import TestResponse
 
+from admin.core.rate_limits import reset_rate_limits
 from admin.identity.jwks_cache import BACKOFF_SECONDS, JwksCache
+from admin.identity.lifetimes import ABSOLUTE
+from admin.identity.oidc_login import KEYCLOAK_AWAY
+from admin.identity.persons import PersonClaims
 from admin.identity.realms import realm_endpoints
+from admin.identity.sessions import delete_expired_sessions
+from admin.identity.tables import TokenSession
+from admin.identity.token_sessions import PersonTokens, end_token_sessions
 from admin.identity.tokens import TokenRejected, TokenVerifier, VerifiedToken
+from admin.interface.keycloak_port import PORT
 from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.errors import DependencyUnavailable
 from governance.kernel.ids import new_id
 from governance.permissions import Role
-from tenancy.keycloak.port import Realm, organization_alias
+from tenancy.keycloak.port import IssuedToken, Realm, organization_alias
 from tests.admin.issuer import KEYS, Issuer
 from tests.admin.live_app import add_probe_views
 from tests.admin.visitors import Visit
@@ -80,6 +90,8 @@ def _without_end(issuer: Issuer) -> str:
     return issuer.sign(issuer.claims(exp=None))
 
 
+UNISSUED: Final = "not issued"
+
 FORGERIES: dict[str, Forge] = {
     "no signature": _unsigned,
     "HS256 with the public key": _signed_with_the_public_key,
@@ -117,13 +129,32 @@ FORGERIES: dict[str, Forge] = {
     "over the size": _with(filler="x" * 8_192),
     "another client": _with(azp="account-console"),
     "one of our own accounts": _with(azp="moyai-people"),
-    "a person without our id": _with(preferred_username="yamada"),
+    "a session that nobody opened": _with(sid=str(new_id())),
+    "no session": _with(sid=None),
+    "a token that Keycloak has no record of": _with(jti=UNISSUED),
+    "no number": _with(jti=None),
+    "a session that is a list": _with(sid=["a"]),
     "a person without a tenant": _with(organization={}),
-    "somebody else": _with(preferred_username=str(new_id())),
+    "somebody else": _with(sub=str(new_id())),
     "a tenant by alias alone": _with(organization={"t-00000000": {}}),
     "a service client without a tenant": _with(azp=f"svc-00000000-{new_id()}"),
     "empty": lambda issuer: "",
 }
+
+
+class Sessions:
+    """A Keycloak that answers only whether somebody has a session; it counts how often it is asked."""
+
+    def __init__(self, *live: tuple[str, str]) -> None:
+        self.live = set(live)
+        self.asked: list[tuple[str, str]] = []
+
+    def has_session(self, realm: Realm, user: str, sid: str) -> bool:
+        self.asked.append((user, sid))
+        return (user, sid) in self.live
+
+    def was_issued(self, realm: Realm, token: IssuedToken) -> bool:
+        return token.token_id != UNISSUED
 
 
 @pytest.fixture
@@ -142,6 +173,7 @@ def probe_views(web: Flask) -> None:
 
 
 def test_every_forged_or_misdirected_token_is_refused_alike(
+    web: Flask,
     probe_views: None,
     municipality: UUID,
     visitors: Visitors,
@@ -153,8 +185,11 @@ def test_every_forged_or_misdirected_token_is_refused_alike(
     alias = organization_alias(municipality)
     # Besides what is wrong with it, each token is a real person's: only the one check can refuse it.
     monkeypatch.setattr(
-        issuer, "whose", {"preferred_username": owner.id, "organization": {alias: {"tenant_id": [str(municipality)]}}}
+        issuer,
+        "whose",
+        {"sub": owner.id, "sid": owner.id, "organization": {alias: {"tenant_id": [str(municipality)]}}},
     )
+    monkeypatch.setitem(web.extensions, PORT, Sessions())
 
     def ask(token: str) -> TestResponse:
         return stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}".encode().decode("latin-1")})
@@ -162,11 +197,138 @@ def test_every_forged_or_misdirected_token_is_refused_alike(
     assert ask(issuer.sign(issuer.claims())).status_code == 200
     bodies = set()
     for name, forge in FORGERIES.items():
+        reset_rate_limits(web)
         answer = ask(forge(issuer))
         assert answer.status_code == 401, name
         bodies.add((answer.text.replace(answer.headers["X-Request-Id"], ""), answer.headers["WWW-Authenticate"]))
 
     assert len(bodies) == 1
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_keycloak_is_asked_once_about_a_session_that_was_not_opened_here(
+    web: Flask,
+    probe_views: None,
+    municipality: UUID,
+    visitors: Visitors,
+    issuer: Issuer,
+    stranger: Visit,
+    monkeypatch: pytest.MonkeyPatch,
+    is_live: bool,
+) -> None:
+    owner, other = visitors.person(municipality, Role.TENANT_OWNER), visitors.person(municipality)
+    sessions = Sessions((owner.id, "of-owner")) if is_live else Sessions()
+    monkeypatch.setitem(web.extensions, PORT, sessions)
+
+    def ask(sub: str) -> int:
+        named = {organization_alias(municipality): {"tenant_id": [str(municipality)]}}
+        token = issuer.sign(issuer.claims(sub=sub, sid="of-owner", organization=named))
+        return stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code
+
+    for _ in range(3):
+        assert ask(owner.id) == (200 if is_live else 401)
+    assert sessions.asked == [(owner.id, "of-owner")]
+    assert ask(other.id) == 401, "the session of somebody else"
+    assert ask(owner.id) == (200 if is_live else 401), "which ends nothing"
+
+
+def test_while_keycloak_is_away_only_sessions_that_are_known_pass(
+    web: Flask,
+    probe_views: None,
+    municipality: UUID,
+    visitors: Visitors,
+    issuer: Issuer,
+    stranger: Visit,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
+    known = issuer.token_of_person(municipality, UUID(owner.id))
+    unknown = issuer.sign(jwt.decode(known, KEYS[Realm.TENANTS]).claims | {"sid": "another"})
+
+    class Away:
+        def has_session(self, realm: Realm, user: str, sid: str) -> bool:
+            raise DependencyUnavailable(KEYCLOAK_AWAY)
+
+        was_issued = Sessions().was_issued
+
+    monkeypatch.setitem(web.extensions, PORT, Away())
+
+    answers = [stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}) for token in (known, unknown)]
+    assert [answer.status_code for answer in answers] == [200, 503]
+
+
+def test_keycloak_is_asked_once_about_each_token(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[IssuedToken] = []
+
+    class Record(Sessions):
+        def was_issued(self, realm: Realm, token: IssuedToken) -> bool:
+            asked.append(token)
+            return super().was_issued(realm, token)
+
+    monkeypatch.setattr("admin.identity.token_sessions.MAX_ISSUED", 2)
+    tokens = PersonTokens(Record)
+    one, two, three = (VerifiedToken(Realm.TENANTS, issuer.claims()) for _ in range(3))
+    forged = VerifiedToken(Realm.TENANTS, {**one.claims, "sub": "somebody else", "jti": UNISSUED})
+
+    for token in (one, one, two, one):
+        assert tokens.require_issued(token).token_id == token.claims["jti"]
+    assert len(asked) == 2
+    for _ in range(2):
+        with pytest.raises(TokenRejected, match="jti"):
+            tokens.require_issued(forged)
+    assert len(asked) == 4
+    tokens.require_issued(three)
+    tokens.require_issued(one)
+    assert len(asked) == 6, "the oldest was forgotten"
+
+
+def test_what_ended_stays_ended_and_is_forgotten_when_no_token_of_it_can_be_left(
+    issuer: Issuer, municipality: UUID, visitors: Visitors
+) -> None:
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
+    person = PersonClaims(Realm.TENANTS, municipality, owner.id, frozenset())
+    sessions = Sessions((owner.id, "one"))
+    tokens = PersonTokens(lambda: sessions)
+
+    def is_live(sid: str) -> bool:
+        try:
+            tokens.require_live(VerifiedToken(Realm.TENANTS, issuer.claims(sub=owner.id, sid=sid)), person)
+        except TokenRejected:
+            return False
+        return True
+
+    assert is_live("one")
+    end_token_sessions(Realm.TENANTS, "one", None)
+    assert not is_live("one")
+    assert is_live(owner.id)
+    end_token_sessions(Realm.TENANTS, None, owner.id)
+    assert not is_live(owner.id)
+
+    assert sessions.asked == [(owner.id, "one")]
+    with tenant_scope(OPERATOR):
+        assert db.session.query(TokenSession).count() == 2
+    delete_expired_sessions(clock.now() + ABSOLUTE)
+    with tenant_scope(OPERATOR):
+        assert db.session.query(TokenSession).count() == 0
+
+
+def test_a_session_that_ends_while_keycloak_is_asked_about_it_does_not_count_afterwards(
+    issuer: Issuer, municipality: UUID, visitors: Visitors
+) -> None:
+    owner = visitors.person(municipality, Role.TENANT_OWNER)
+    person = PersonClaims(Realm.TENANTS, municipality, owner.id, frozenset())
+    token = VerifiedToken(Realm.TENANTS, issuer.claims(sub=owner.id, sid="one"))
+
+    class EndsMeanwhile(Sessions):
+        def has_session(self, realm: Realm, user: str, sid: str) -> bool:
+            end_token_sessions(realm, sid, user)
+            return True
+
+    tokens = PersonTokens(EndsMeanwhile)
+
+    for _ in range(2):
+        with pytest.raises(TokenRejected, match="sid"):
+            tokens.require_live(token, person)
 
 
 def test_a_token_that_is_right_passes_until_five_seconds_after_its_end(

@@ -48,7 +48,7 @@ def visit(app: Flask, public_url: str, actor: Actor | None, *, in_token: frozens
         OpenSession(
             realm=Realm.OPERATORS if actor.is_operator else Realm.TENANTS,
             sid=str(new_id()),
-            sub=str(new_id()),
+            sub=actor.id,
             person_id=UUID(actor.id),
             roles=actor.roles if in_token is None else in_token,
             secret_hash=secret_hash,

@@ -53,13 +53,15 @@ class ClientScope:
 class ClientSpecification:
     """A client. `roles` are its own; `management_roles` are what its service account may do in this realm.
 
-    `default_scopes` None leaves the scopes as they are: Keycloak's own clients.
+    `default_scopes` None leaves the scopes as they are: Keycloak's own clients. `former_scopes` are default scopes that
+    an earlier version gave the client and that are taken from it again.
     """
 
     client_id: str
     settings: Json
     default_scopes: frozenset[str] | None = None
     optional_scopes: frozenset[str] = frozenset()
+    former_scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     management_roles: frozenset[str] = frozenset()
 

@@ -21,6 +21,29 @@ BACKEND_CLIENTS = (PEOPLE_CLIENT, CLIENTS_CLIENT, RECONCILER_CLIENT)
 
 BROWSER_FLOW = "moyai-browser"
 
+TOKEN_EVENTS = ("CODE_TO_TOKEN", "REFRESH_TOKEN", "OAUTH2_DEVICE_CODE_TO_TOKEN")
+"""Keycloak's events of issuing an access token to a person, each with the token's number."""
+
+PASSWORD_EVENTS = ("UPDATE_PASSWORD", "UPDATE_CREDENTIAL")
+"""Keycloak's events of a person's new password; the second one is also of other credentials, which it names."""
+
+_RECORDED = """
+AUTHREQID_TO_TOKEN CLIENT_DELETE CLIENT_INITIATED_ACCOUNT_LINKING CLIENT_LOGIN CLIENT_REGISTER CLIENT_UPDATE
+CODE_TO_TOKEN CUSTOM_REQUIRED_ACTION DELETE_ACCOUNT EXECUTE_ACTIONS EXECUTE_ACTION_TOKEN FEDERATED_IDENTITY_LINK
+FEDERATED_IDENTITY_OVERRIDE_LINK GRANT_CONSENT IDENTITY_PROVIDER_FIRST_LOGIN IDENTITY_PROVIDER_LINK_ACCOUNT
+IDENTITY_PROVIDER_LOGIN IDENTITY_PROVIDER_POST_LOGIN IMPERSONATE INVITE_ORG JWT_AUTHORIZATION_GRANT LOGIN LOGOUT
+OAUTH2_DEVICE_AUTH OAUTH2_DEVICE_CODE_TO_TOKEN OAUTH2_DEVICE_VERIFY_USER_CODE OAUTH2_EXTENSION_GRANT REFRESH_TOKEN
+REGISTER REMOVE_CREDENTIAL REMOVE_FEDERATED_IDENTITY REMOVE_TOTP RESET_PASSWORD RESTART_AUTHENTICATION REVOKE_GRANT
+SEND_IDENTITY_PROVIDER_LINK SEND_RESET_PASSWORD SEND_VERIFY_EMAIL TOKEN_EXCHANGE UPDATE_CONSENT UPDATE_CREDENTIAL
+UPDATE_EMAIL UPDATE_PASSWORD UPDATE_PROFILE UPDATE_TOTP VERIFY_EMAIL VERIFY_PROFILE
+"""
+RECORDED_EVENTS = (
+    *(f"{name}{outcome}" for name in _RECORDED.split() for outcome in ("", "_ERROR")),
+    "USER_DISABLED_BY_PERMANENT_LOCKOUT",
+    "USER_DISABLED_BY_TEMPORARY_LOCKOUT",
+)
+"""What Keycloak records of people and clients: what it records by itself, and refreshed tokens."""
+
 _ONE_YEAR_AND_A_DAY = 366 * 24 * 60 * 60
 """Logs are kept for a year at least."""
 
@@ -58,6 +81,7 @@ def sign_in_settings(deployment_config: DeploymentConfig) -> Json:
         "refreshTokenMaxReuse": 0,
         "actionTokenGeneratedByAdminLifespan": 86400,
         "eventsEnabled": True,
+        "enabledEventTypes": list(RECORDED_EVENTS),
         "eventsExpiration": _ONE_YEAR_AND_A_DAY,
         "adminEventsEnabled": True,
         "adminEventsDetailsEnabled": True,
@@ -186,8 +210,10 @@ def console_client(deployment_config: DeploymentConfig, optional_scopes: frozens
                 "backchannel.logout.revoke.offline.tokens": "true",
             },
         },
-        default_scopes=frozenset({"basic", "acr", "profile", "email", API_CLIENT}),
+        # Without `profile` and `email`: a token names the person by `sub` alone.
+        default_scopes=frozenset({"basic", "acr", API_CLIENT}),
         optional_scopes=optional_scopes,
+        former_scopes=frozenset({"profile", "email"}),
     )
 
 
@@ -223,7 +249,7 @@ def command_line_client(deployment_config: DeploymentConfig, optional_scopes: fr
                 "backchannel.logout.session.required": "true",
             },
         },
-        default_scopes=frozenset({"basic", "acr", "profile", API_CLIENT}),
+        default_scopes=frozenset({"basic", "acr", API_CLIENT}),
         optional_scopes=optional_scopes,
     )
 

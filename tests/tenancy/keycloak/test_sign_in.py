@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import httpx
@@ -48,10 +49,23 @@ def test_the_token_names_one_tenant_and_the_persons_roles_there(
     assert claim["id"] == identities.ensure_organization(municipality.organization).found.id
     assert list(tokens.access["organization"]) == [alias]
     assert tokens.access["aud"] == "moyai-api"
-    assert tokens.access["preferred_username"] == owner.username
+    assert tokens.access["sub"] == identities.describe_tenant(municipality.tenant_id).people[0].id
     assert "realm_access" not in tokens.access
     assert "resource_access" not in tokens.access
     assert tokens.identity["sid"] == tokens.access["sid"]
+
+
+def test_no_token_tells_a_name_or_an_address(
+    installation: Installation, municipality: Municipality, owner: PersonIntent
+) -> None:
+    tokens = Browser(installation).sign_in(
+        owner.email, PASSWORD, f"openid organization:{municipality.organization.alias}"
+    )
+
+    for claims in (tokens.access, tokens.identity):
+        text = json.dumps(claims, ensure_ascii=False)
+        assert not any(personal in text for personal in (owner.email, owner.family_name, owner.given_name))
+        assert {"name", "given_name", "family_name", "email", "preferred_username"}.isdisjoint(claims)
 
 
 def test_a_plain_member_has_the_tenant_and_no_role(
@@ -192,6 +206,17 @@ def test_a_service_clients_token_names_its_tenant_and_its_scopes_alone(
     identities.ensure_service_clients(municipality.tenant_id, [replace(intent, enabled=False)])
     with pytest.raises(httpx.HTTPStatusError):
         claims_of_service_client(installation, intent.client_id, key)
+
+
+def test_a_new_password_ends_the_sessions(
+    installation: Installation, passwords: ExamplePasswords, owner: PersonIntent
+) -> None:
+    browser = Browser(installation)
+    tokens = browser.sign_in(owner.email, PASSWORD, "openid")
+
+    passwords.set(owner.person_id, f"{PASSWORD} 2")
+
+    assert browser.refresh(tokens).status_code == 400
 
 
 def test_passwords_are_set_for_the_example_only_and_by_the_policy(

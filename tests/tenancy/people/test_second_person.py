@@ -28,6 +28,7 @@ from tenancy.people.commands import ANNOUNCE_OWNER, AddMember, MemberAdded, add_
 from tenancy.people.membership import membership_status
 from tenancy.people.role_ends import EndRole, end_role
 from tenancy.people.states import MemberState
+from tenancy.people.sync import record_keycloak_id
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors
 from tests.database_rows import recorded, rows
@@ -260,8 +261,9 @@ def test_who_holds_both_keeps_finance_until_it_ends(actors: Actors, factory: Fac
 
     assert roles_of(actors.operator_tenant, finance.person_id) == {Role.OPERATOR_FINANCE}
     assert roles_of(actors.operator_tenant, approver.person_id) == frozenset()
-    with tenant_scope(OPERATOR):
-        status = membership_status(db.session(), actors.operator_tenant, approver.person_id, clock.now())
+    with system_transaction(OPERATOR) as session:
+        record_keycloak_id(session, actors.operator_tenant, approver.person_id, "approver-at-keycloak")
+        status = membership_status(session, actors.operator_tenant, "approver-at-keycloak", clock.now())
     assert status is not None
     assert status.granted == frozenset()
 
