@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -45,6 +46,9 @@ UNKNOWN_CODE = message(
     en="No tenant has the code “{given}”. Check the six digits.",
 )
 NO_OPERATOR = message("sign_in.no_operator", ja="運営者がまだ登録されていません。", en="No operator is registered yet.")
+PASSKEY_ACTION: Final = "webauthn-register"
+"""Keycloak's name for adding a passkey (WebAuthn), as `kc_action`."""
+
 NO_ROLE = message(
     "sign_in.no_role",
     ja="有効な役割が付与されていません。",
@@ -167,6 +171,15 @@ def device_municipality(code: str) -> Response:
     return _device_endpoints(Realm.TENANTS, f"openid organization:{organization_alias(found.id)}")
 
 
+@identity.get("/login/passkey")
+@limited(RateLimit.SIGN_IN_START)
+@requires(Permission.SIGNED_IN)
+def add_passkey() -> AnyResponse:
+    """Redirect to Keycloak to add a passkey, which is then as good as the code of an app."""
+    session = g.web_session
+    return _redirect_to_keycloak(session.realm, session.tenant_id, action=PASSKEY_ACTION)
+
+
 @identity.get("/login/callback")
 @requires(Permission.PUBLIC)
 def callback() -> AnyResponse:
@@ -264,13 +277,14 @@ class LogoutTokenRejected(DomainError):
 # ---- below ----------------------------------------------------------------------------------------------------------
 
 
-def _redirect_to_keycloak(realm: Realm, tenant_id: UUID) -> AnyResponse:
+def _redirect_to_keycloak(realm: Realm, tenant_id: UUID, *, action: str | None = None) -> AnyResponse:
     login_state, address = _services().oidc_login.begin(
         realm,
         tenant_id,
         _local_path(request.args.get("next")) or "/",
         language=current_language(),
         anew="again" in request.args,
+        action=action,
     )
     answer = redirect(address, 303)
     answer.set_cookie(

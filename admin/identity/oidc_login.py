@@ -108,13 +108,26 @@ class OidcLogin:
         self._public_url = public_url
 
     def begin(
-        self, realm: Realm, tenant_id: UUID, back_to: str, *, language: str, anew: bool = False
+        self,
+        realm: Realm,
+        tenant_id: UUID,
+        back_to: str,
+        *,
+        language: str,
+        anew: bool = False,
+        action: str | None = None,
     ) -> tuple[LoginState, str]:
-        """A new sign-in and the address to redirect to. `anew` asks for the password again (prompt=login)."""
+        """A new sign-in and the address to redirect to.
+
+        `anew` asks for the password again (prompt=login); `action` is what Keycloak has the person do after the sign-in
+        (`kc_action`).
+        """
         login_state = LoginState(
             realm, tenant_id, secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48), back_to
         )
         more = {"nonce": login_state.nonce, "ui_locales": language} | ({"prompt": "login"} if anew else {})
+        if action is not None:
+            more["kc_action"] = action
         with self._client(realm, tenant_id) as client:
             address, _ = client.create_authorization_url(
                 self._realms[realm].authorize, state=login_state.state, code_verifier=login_state.verifier, **more

@@ -55,6 +55,7 @@ def deployment_config(settings: Settings) -> DeploymentConfig:
         jwks={name: getattr(keys, name).public_jwks for name in BackendKeys.__slots__},
         smtp=mail_server(settings.smtp_url, settings.public_url, local_mail_box(settings)),
         delivers_mail=settings.delivers_mail,
+        requires_second_factor=settings.requires_second_factor,
     )
 
 

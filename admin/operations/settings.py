@@ -60,6 +60,13 @@ BAD_FILE = message(
     ja="{name} の値 {given} はファイルではありません。",
     en="{name} is {given}, which is not a file.",
 )
+SECOND_FACTOR_REQUIRED = message(
+    "settings.second_factor_required",
+    ja="{name} を 0 にできるのは、例示データの環境（MOYAI_EXAMPLE=1）だけです。",
+    en="{name} may be 0 in the example (MOYAI_EXAMPLE=1) only.",
+    hint_ja="実際の運用では、運営者と団体管理者に二要素認証が必要です。",
+    hint_en="A real installation requires a second factor of operators and owners.",
+)
 NO_MAIL_SERVER = message(
     "settings.no_mail_server",
     ja="{name} にメールアドレスを指定するときは、SMTP_URL も設定してください。",
@@ -224,6 +231,7 @@ class Settings(BaseSettings):
     )
     remote_url: _WebAddress | None = Field(default=None, validation_alias="MOYAI_URL")
     example: _Switch = Field(default=False, validation_alias="MOYAI_EXAMPLE")
+    second_factor_given: _Switch | None = Field(default=None, validation_alias="MOYAI_SECOND_FACTOR")
     database_url_given: _DatabaseAddress | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
     tenant_url_given: _DatabaseAddress | None = Field(
         default=None, validation_alias="MOYAI_TENANT_DATABASE_URL", repr=False
@@ -278,6 +286,13 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _second_factor_is_required(self) -> Self:
+        if self.second_factor_given is False and not self.example:
+            name = variable_of("second_factor_given")
+            raise Invalid(SECOND_FACTOR_REQUIRED, field=name, name=name)
+        return self
+
+    @model_validator(mode="after")
     def _mail_has_a_server(self) -> Self:
         if (self.audit_tips_to or "").startswith("mailto:") and self.smtp_url is None:
             name = variable_of("audit_tips_to")
@@ -305,6 +320,11 @@ class Settings(BaseSettings):
     def keycloak_url(self) -> str:
         """The address of Keycloak for browsers and for Moyai, without a slash at the end; issuers begin with it."""
         return self.keycloak_url_given or f"http://localhost:{self.keycloak_port}"
+
+    @property
+    def requires_second_factor(self) -> bool:
+        """Whether operators and owners sign in with a second factor only: always, but for the example."""
+        return not self.example if self.second_factor_given is None else self.second_factor_given
 
     @property
     def delivers_mail(self) -> bool:

@@ -45,6 +45,12 @@ class MailStatus(ReadModel):
     delivers: bool
 
 
+class SecondFactorStatus(ReadModel):
+    """Whether operators and owners sign in with a second factor only."""
+
+    required: bool
+
+
 class SystemStatus(ReadModel):
     """What runs. `tenants` counts the tenants by state, the operator left out."""
 
@@ -53,6 +59,7 @@ class SystemStatus(ReadModel):
     keycloak: ServerStatus
     worker: WorkerStatus
     mail: MailStatus
+    second_factor: SecondFactorStatus
     tenants: dict[str, int]
 
     @property
@@ -76,6 +83,7 @@ def status(settings: Settings) -> SystemStatus:
         keycloak=_keycloak(settings, records),
         worker=WorkerStatus(ready=records.running(services.WORKER) is not None, jobs_waiting=jobs_waiting),
         mail=MailStatus(delivers=settings.delivers_mail),
+        second_factor=SecondFactorStatus(required=settings.requires_second_factor),
         tenants=tenants,
     )
 

@@ -21,6 +21,7 @@ from tenancy.keycloak.people import (
     People,
     find_user,
     release_address,
+    reset_second_factor,
     send_password_mail,
     user_id,
     withdraw_access,
@@ -179,6 +180,10 @@ class KeycloakIdentities:
 
     def log_out(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         self._people[realm].admin.user_logout(user_id(self._people[realm], person_id))
+
+    def reset_second_factor(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> int:
+        with self._lock_people([person_id]):
+            return reset_second_factor(self._people[realm], person_id)
 
     # -- withdrawing
 

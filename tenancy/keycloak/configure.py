@@ -120,7 +120,8 @@ class RealmReconciler:
         if not self._realm_exists():
             return
         self._compare_user_profile()
-        LoginFlow(self._realm, self._specification, self._add_difference, self._apply).compare()
+        for flow in self._specification.flows:
+            LoginFlow(self._realm, flow, self._add_difference, self._apply).compare()
         self._compare_settings()
         self._compare_client_scopes()
         self._compare_clients()
@@ -134,8 +135,9 @@ class RealmReconciler:
         if self._realm.find("") is not None:
             return True
         self._add_difference(DifferenceKind.MISSING, f"realm {self._specification.realm}")
-        # The flow named in the settings does not exist yet; it is set when it does.
-        settings = {name: value for name, value in self._specification.settings.items() if name != "browserFlow"}
+        # The flows named in the settings do not exist yet; they are set when they do.
+        bindings = {flow.binding for flow in self._specification.flows}
+        settings = {name: value for name, value in self._specification.settings.items() if name not in bindings}
         body = {"realm": str(self._specification.realm), **settings}
         return self._apply(lambda: self._realm.admin.create_realm(body))
 

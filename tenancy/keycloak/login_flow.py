@@ -1,4 +1,4 @@
-"""The browser's login flow: Keycloak builds it step by step, so it is compared and built apart from the settings."""
+"""An authentication flow: Keycloak builds it step by step, so it is compared and built apart from the settings."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from urllib.parse import quote
 
 from tenancy.keycloak.comparison import DifferenceKind
 from tenancy.keycloak.connection import RealmConnection
-from tenancy.keycloak.specification.model import Execution, RealmSpecification
-
-BUILT_IN_FLOW = "browser"
+from tenancy.keycloak.specification.model import Execution, Flow
 
 
 class DifferenceCallback(Protocol):
@@ -26,18 +24,19 @@ class DifferenceCallback(Protocol):
 
 
 class LoginFlow:
-    """The specified flow against the realm's."""
+    """A specified flow against the realm's."""
 
     def __init__(
         self,
         realm: RealmConnection,
-        specification: RealmSpecification,
+        flow: Flow,
         add_difference: DifferenceCallback,
         apply: Callable[[Callable[[], object]], bool],
     ) -> None:
         self._realm = realm
-        self._alias = specification.browser_flow
-        self._wanted = specification.browser_steps
+        self._flow = flow
+        self._alias = flow.alias
+        self._wanted = flow.steps
         self._add_difference = add_difference
         self._apply = apply
 
@@ -60,8 +59,8 @@ class LoginFlow:
             self._apply(self._rebuild)
             return
         for row, (_, step) in zip(found, wanted, strict=True):
+            resource = f"flow {self._alias}, step {step.provider}"
             if row["requirement"] != step.requirement:
-                resource = f"flow {self._alias}, step {step.provider}"
                 self._add_difference(
                     DifferenceKind.CHANGED,
                     resource,
@@ -71,21 +70,35 @@ class LoginFlow:
                 )
                 changed = {**row, "requirement": step.requirement}
                 self._apply(partial(self._realm.replace, self._path(self._alias, "executions"), changed))
+            self._compare_config(resource, row, step)
+
+    def _compare_config(self, resource: str, row: dict[str, Any], step: Execution) -> None:
+        stored = row.get("authenticationConfig")
+        found = self._realm.read(f"authentication/config/{stored}") if stored else {}
+        present = found.get("config") or {}
+        if not step.config or step.config.items() <= present.items():
+            return
+        self._add_difference(DifferenceKind.CHANGED, resource, "config", dict(step.config), present)
+        if stored:
+            body = {**found, "config": {**present, **step.config}}
+            self._apply(partial(self._realm.replace, f"authentication/config/{stored}", body))
+        else:
+            self._apply(partial(self._configure, row, step))
 
     def _rebuild(self) -> None:
-        # A flow in use cannot be deleted; for this moment people sign in by Keycloak's own.
-        self._realm.replace("", {**self._realm.read(""), "browserFlow": BUILT_IN_FLOW})
+        # A flow in use cannot be deleted; for this moment Keycloak's own is in its place.
+        self._realm.replace("", {**self._realm.read(""), self._flow.binding: self._flow.built_in})
         ids = {row["alias"]: row["id"] for row in self._realm.read("authentication/flows")}
         self._realm.delete(f"authentication/flows/{ids[self._alias]}")
         self._build()
-        self._realm.replace("", {**self._realm.read(""), "browserFlow": self._alias})
+        self._realm.replace("", {**self._realm.read(""), self._flow.binding: self._alias})
 
     def _build(self) -> None:
         self._realm.create(
             "authentication/flows",
             {
                 "alias": self._alias,
-                "description": "User name and password, then a second factor where the person has one",
+                "description": self._flow.description,
                 "providerId": "basic-flow",
                 "topLevel": True,
                 "builtIn": False,
@@ -97,6 +110,13 @@ class LoginFlow:
                 self._path(self._alias, "executions"),
                 {**row, "requirement": step.requirement},
             )
+            if step.config:
+                self._configure(row, step)
+
+    def _configure(self, row: dict[str, Any], step: Execution) -> None:
+        # The alias of a step's configuration is unique in the realm.
+        body = {"alias": f"{self._alias} {row['id']}", "config": dict(step.config)}
+        self._realm.create(f"authentication/executions/{row['id']}/config", body)
 
     def _add(self, parent: str, steps: Sequence[Execution]) -> None:
         for step in steps:

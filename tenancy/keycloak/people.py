@@ -53,6 +53,12 @@ from tenancy.keycloak.representations import (
 
 PASSWORD_MAIL_SECONDS = 24 * 60 * 60
 
+SECOND_FACTORS = frozenset({"otp", "webauthn", "webauthn-passwordless", "recovery-authn-codes"})
+"""Kinds of credentials at Keycloak that are asked for besides a password, or instead of one."""
+
+SET_UP_SECOND_FACTOR = "CONFIGURE_TOTP"
+"""Keycloak's action in which a person sets up TOTP before the sign-in goes on."""
+
 
 Representation = dict[str, Any]
 
@@ -384,6 +390,26 @@ def send_password_mail(connection: RealmConnection, person_id: UUID) -> None:
         if failed.facts.get("status") == 500:
             raise Conflict(MAIL_NOT_SENT) from failed
         raise
+
+
+def reset_second_factor(connection: RealmConnection, person_id: UUID) -> int:
+    """Remove the person's second factors and require a new one; without that the next sign-in would need none."""
+    user = user_id(connection, person_id)
+    factors = [row["id"] for row in connection.read(f"users/{user}/credentials") if row["type"] in SECOND_FACTORS]
+
+    def require_anew() -> None:
+        row = connection.read(f"users/{user}")
+        actions = [*row.get("requiredActions", ())]
+        if SET_UP_SECOND_FACTOR not in actions:
+            body = {**_strip_read_only(row), "requiredActions": [*actions, SET_UP_SECOND_FACTOR]}
+            connection.replace_as_read(f"users/{user}", body)
+
+    # Required first: were the removal to fail, the person would only be asked for one factor more.
+    retry_concurrent(require_anew)
+    for factor in factors:
+        connection.delete(f"users/{user}/credentials/{factor}")
+    connection.admin.user_logout(user)
+    return len(factors)
 
 
 def _strip_read_only(row: Representation) -> Representation:

@@ -100,6 +100,11 @@ class PersonIntent:
     def username(self) -> str:
         return str(self.person_id)
 
+    @property
+    def needs_second_factor(self) -> bool:
+        """Whether the person signs in with a second factor only, where the installation requires one."""
+        return Role.TENANT_OWNER in self.roles
+
 
 @dataclass(frozen=True, slots=True)
 class OperatorIntent:
@@ -175,6 +180,8 @@ class PersonFacts:
     tenant_id: str | None
     managed_by: str | None
     groups: frozenset[str] | None = None
+    needs_second_factor: bool | None = None
+    """None of whom an earlier version made: Keycloak then asks for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +376,12 @@ class Identities(Protocol):
 
     def log_out(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         """End every session of the person; each client with a back-channel address is told. Safe to repeat."""
+
+    def reset_second_factor(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> int:
+        """Remove every second factor of the person, have a new one set up at the next sign-in, and log out.
+
+        Returns how many were removed. Safe to repeat. `NotFound` without the person.
+        """
 
     # -- withdrawing, for compensation and for tenants that leave
 

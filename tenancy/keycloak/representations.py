@@ -25,6 +25,13 @@ from tenancy.keycloak.port import (
 
 Json = dict[str, Any]
 
+SECOND_FACTOR = "second_factor"
+"""The attribute of a tenant's people that says whether they need a second factor; without one they do.
+
+Keycloak's own condition on roles does not see those of organization groups (26.7.4).
+"""
+REQUIRED, OPTIONAL = "required", "optional"
+
 API_CLIENT = "moyai-api"
 """The client whose roles are the roles of Moyai, and the audience of every token Moyai accepts."""
 
@@ -109,6 +116,7 @@ def person_body(intent: PersonIntent | OperatorIntent) -> Json:
     attributes = {"managed_by": [MANAGED_BY]}
     if isinstance(intent, PersonIntent):
         attributes["tenant_id"] = [str(intent.tenant_id)]
+        attributes[SECOND_FACTOR] = [REQUIRED if intent.needs_second_factor else OPTIONAL]
     return {
         "username": intent.username,
         "email": intent.email.lower(),
@@ -120,6 +128,7 @@ def person_body(intent: PersonIntent | OperatorIntent) -> Json:
 
 
 def person_facts(row: Mapping[str, Any], groups: frozenset[str] | None = None) -> PersonFacts:
+    second_factor = attribute(row, SECOND_FACTOR)
     return PersonFacts(
         id=row["id"],
         username=row["username"],
@@ -130,6 +139,7 @@ def person_facts(row: Mapping[str, Any], groups: frozenset[str] | None = None) -
         tenant_id=attribute(row, "tenant_id"),
         managed_by=attribute(row, "managed_by"),
         groups=groups,
+        needs_second_factor=None if second_factor is None else second_factor != OPTIONAL,
     )
 
 
@@ -150,11 +160,15 @@ def person_changes(
     intent: PersonIntent | OperatorIntent, found: PersonFacts | OperatorFacts
 ) -> dict[str, tuple[object, object]]:
     """The fields that differ. Addresses are compared in lower case, as Keycloak stores them."""
+    second_factor = {}
+    if isinstance(intent, PersonIntent) and isinstance(found, PersonFacts) and found.needs_second_factor is not None:
+        second_factor = {SECOND_FACTOR: (intent.needs_second_factor, found.needs_second_factor)}
     return _changed_fields(
         email=(intent.email.lower(), found.email),
         family_name=(intent.family_name, found.family_name),
         given_name=(intent.given_name, found.given_name),
         enabled=(intent.enabled, found.enabled),
+        **second_factor,
     )
 
 

@@ -19,6 +19,7 @@ EVERY_ONE = {
     "MOYAI_PUBLIC_URL": "https://moyai.example.jp/moyai",
     "MOYAI_URL": "https://moyai-kumamoto.example.jp",
     "MOYAI_EXAMPLE": "1",
+    "MOYAI_SECOND_FACTOR": "0",
     "DATABASE_URL": "postgresql+psycopg://moyai_app:hidden-1@db.example:5432/moyai?sslmode=require",
     "MOYAI_TENANT_DATABASE_URL": "postgresql+psycopg://moyai_tenant:hidden-5@db.example:5432/moyai?sslmode=require",
     "MOYAI_MIGRATION_URL": "postgresql+psycopg://moyai_owner:hidden-2@db.example/moyai",
@@ -68,6 +69,7 @@ def test_nothing_set_means_the_documented_defaults(monkeypatch: pytest.MonkeyPat
     [
         *(("MOYAI_PORT", wrong) for wrong in ("1023", "65531", "8700.0", "８７００", "-1", " 8700", "8_700", "087000")),
         *(("MOYAI_EXAMPLE", wrong) for wrong in ("yes", "true", "2", "１")),
+        *(("MOYAI_SECOND_FACTOR", wrong) for wrong in ("no", "false", "0")),
         *(("MOYAI_PROXY_HOPS", wrong) for wrong in ("-1", "100", "1.0", "２", "one")),
         *(("MOYAI_ADDRESS_LIMIT", wrong) for wrong in ("0", "-1", "100001", "6.5", "６００", "many")),
         *(
@@ -93,6 +95,13 @@ def test_a_value_that_cannot_be_is_refused_by_the_name_of_its_variable(variable:
     assert refusal.value.field == variable
     assert variable in str(refusal.value)
     assert "hidden" not in str(refusal.value)
+
+
+def test_only_the_example_goes_without_a_second_factor() -> None:
+    for given, required in (({}, True), ({"MOYAI_SECOND_FACTOR": "1"}, True), ({"MOYAI_EXAMPLE": "0"}, True)):
+        assert Settings.from_environment(given).requires_second_factor is required
+    for given, required in (({}, False), ({"MOYAI_SECOND_FACTOR": "0"}, False), ({"MOYAI_SECOND_FACTOR": "1"}, True)):
+        assert Settings.from_environment({"MOYAI_EXAMPLE": "1", **given}).requires_second_factor is required
 
 
 def test_half_of_the_administrator_names_the_missing_half() -> None:

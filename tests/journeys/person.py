@@ -50,11 +50,12 @@ class Person:
 
     def sign_in(self, account: Account, *, check: bool = True) -> Self:
         """From the first page through Keycloak's real one, and back; each page on the way is looked at."""
-        self._type_in(account, check=check)
+        self.give_password(account, check=check)
         self.see("概要", check=check)
         return self
 
-    def _type_in(self, account: Account, *, check: bool) -> None:
+    def give_password(self, account: Account, *, check: bool) -> None:
+        """From the first page to Keycloak's, and name and password there."""
         page = self.page
         self.open("/")
         self.see("サインイン", check=check)

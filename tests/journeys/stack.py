@@ -40,12 +40,15 @@ class Stack:
         self._accounts: dict[tuple[str, str], Account] = {}
         self.url = settings.public_url
 
-    def moyai(self, *words: str) -> dict[str, Any]:
-        """What a command answers with --json. Fails with what it said when its exit code is not 0."""
+    def moyai(self, *words: str, **changed: object) -> dict[str, Any]:
+        """What a command answers with --json. Fails with what it said when its exit code is not 0.
+
+        `changed` are settings that differ for this command.
+        """
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("MOYAI_", "KC_"))}
         done = subprocess.run(
             [sys.executable, "-m", "admin.cli", *words, "--json"],
-            env=kept | self.settings.as_environment(),
+            env=kept | self.settings.model_copy(update=changed).as_environment(),
             capture_output=True,
             text=True,
             check=False,

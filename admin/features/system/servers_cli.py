@@ -216,6 +216,8 @@ def _print_status(statuses: SystemStatus) -> None:
         click.echo(f"{part:<12}{'準備完了 ready' if ready else '応答なし does not answer'}  {more or ''}".rstrip())
     if not statuses.mail.delivers:
         click.echo(f"{'mail':<12}SMTP_URL がないため、招待メールは届きません  no SMTP_URL: invitations do not arrive")
+    if not statuses.second_factor.required:
+        click.echo(f"{'sign-in':<12}二要素認証なしでサインインできます（例示）  no second factor required (example)")
     for state, count in statuses.tenants.items():
         click.echo(f"{'tenants':<12}{state} {count}")
 

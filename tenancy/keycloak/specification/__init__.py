@@ -10,6 +10,7 @@ from tenancy.keycloak.specification.model import (
     ClientSpecification,
     DeploymentConfig,
     Execution,
+    Flow,
     RealmSpecification,
 )
 from tenancy.keycloak.specification.operators import operators_realm
@@ -20,6 +21,7 @@ __all__ = [
     "ClientSpecification",
     "DeploymentConfig",
     "Execution",
+    "Flow",
     "RealmSpecification",
     "realms",
 ]

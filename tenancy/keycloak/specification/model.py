@@ -22,21 +22,35 @@ class DeploymentConfig:
     `public_url` is what browsers see. `jwks` holds the public key set of each account (people, clients, reconciler,
     console). `smtp` is Keycloak's own `smtpServer`, empty where no mail server is set. `delivers_mail` says whether
     that server delivers: a link to reset a password is offered only where it reaches its addressee.
+    `requires_second_factor` says whether operators and owners sign in with a second factor only.
     """
 
     public_url: str
     jwks: Mapping[str, str]
     smtp: Mapping[str, str] = field(default_factory=dict)
     delivers_mail: bool = False
+    requires_second_factor: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One step of the login, or a group of steps (then `steps` is not empty and `provider` is its title)."""
+    """One step of a flow, or a group of steps (then `steps` is not empty and `provider` is its title)."""
 
     provider: str
     requirement: Requirement
     steps: tuple[Execution, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """An authentication flow. `binding` is the realm setting that names it, `built_in` Keycloak's own in its place."""
+
+    alias: str
+    binding: Literal["browserFlow", "resetCredentialsFlow"]
+    built_in: str
+    description: str
+    steps: tuple[Execution, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,6 @@ class RealmSpecification:
     realm: Realm
     settings: Json
     user_profile: tuple[Json, ...]
-    browser_flow: str
-    browser_steps: tuple[Execution, ...]
+    flows: tuple[Flow, ...]
     client_scopes: tuple[ClientScope, ...]
     clients: tuple[ClientSpecification, ...]

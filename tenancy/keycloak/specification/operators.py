@@ -7,8 +7,6 @@ from tenancy.keycloak.port import Realm
 from tenancy.keycloak.representations import API_CLIENT
 from tenancy.keycloak.specification.model import DeploymentConfig, Json, RealmSpecification
 from tenancy.keycloak.specification.shared import (
-    BROWSER_FLOW,
-    BROWSER_STEPS,
     PEOPLE_CLIENT,
     RECONCILER_CLIENT,
     USER_PROFILE,
@@ -18,6 +16,7 @@ from tenancy.keycloak.specification.shared import (
     closed_built_in_clients,
     command_line_client,
     console_client,
+    sign_in_flows,
     sign_in_settings,
 )
 
@@ -34,8 +33,7 @@ def operators_realm(deployment_config: DeploymentConfig) -> RealmSpecification:
             "adminPermissionsEnabled": False,
         },
         user_profile=USER_PROFILE,
-        browser_flow=BROWSER_FLOW,
-        browser_steps=BROWSER_STEPS,
+        flows=sign_in_flows(deployment_config, of_everybody=True),
         client_scopes=(api_scope(_role_mapper(), roles=roles),),
         clients=(
             api_client(roles),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tenancy.keycloak.port import COMMAND_LINE_CLIENT, CONSOLE_CLIENT, MANAGED_BY
-from tenancy.keycloak.representations import API_CLIENT
+from tenancy.keycloak.representations import API_CLIENT, OPTIONAL, SECOND_FACTOR
 from tenancy.keycloak.specification.model import (
     REALM_MANAGEMENT,
     ClientScope,
     ClientSpecification,
     DeploymentConfig,
     Execution,
+    Flow,
     Json,
 )
 
@@ -20,6 +21,7 @@ BACKEND_CLIENTS = (PEOPLE_CLIENT, CLIENTS_CLIENT, RECONCILER_CLIENT)
 """The only holders of management roles there are in our realms."""
 
 BROWSER_FLOW = "moyai-browser"
+RESET_FLOW = "moyai-reset"
 
 TOKEN_EVENTS = ("CODE_TO_TOKEN", "REFRESH_TOKEN", "OAUTH2_DEVICE_CODE_TO_TOKEN")
 """Keycloak's events of issuing an access token to a person, each with the token's number."""
@@ -88,30 +90,70 @@ def sign_in_settings(deployment_config: DeploymentConfig) -> Json:
         "attributes": {"adminEventsExpiration": str(_ONE_YEAR_AND_A_DAY)},
         "smtpServer": dict(deployment_config.smtp),
         "browserFlow": BROWSER_FLOW,
+        "resetCredentialsFlow": RESET_FLOW,
     }
 
 
-BROWSER_STEPS = (
-    Execution("auth-cookie", "ALTERNATIVE"),
-    Execution(
-        "moyai-browser forms",
-        "ALTERNATIVE",
-        (
-            # User name and password on one page. Keycloak's organization step would list, before any password, where
-            # a person belongs.
-            Execution("auth-username-password-form", "REQUIRED"),
-            Execution(
-                "moyai-browser second factor",
-                "CONDITIONAL",
-                (
-                    Execution("conditional-user-configured", "REQUIRED"),
-                    Execution("auth-otp-form", "ALTERNATIVE"),
-                    Execution("webauthn-authenticator", "ALTERNATIVE"),
-                ),
+_SECOND_FACTOR = f"{BROWSER_FLOW} second factor"
+
+
+def sign_in_flows(deployment_config: DeploymentConfig, *, of_everybody: bool) -> tuple[Flow, ...]:
+    """How people sign in, and how they set a new password by themselves.
+
+    Whoever has a second factor is asked for it. Where the installation requires one, whoever has none sets up TOTP
+    (RFC 6238) at the sign-in: everybody, or all whose attribute does not say that they need none. A passkey may be
+    added afterwards and is then as good.
+    """
+    enrolment = [
+        Execution("conditional-sub-flow-executed", "REQUIRED", config=_NOT_ASKED),
+        # A person without the factor cannot pass this step; Keycloak then has it set up before it lets them in.
+        Execution("auth-otp-form", "REQUIRED"),
+    ]
+    if not of_everybody:
+        needed = {"attribute_name": SECOND_FACTOR, "attribute_expected_value": OPTIONAL, "not": "true"}
+        enrolment.insert(1, Execution("conditional-user-attribute", "REQUIRED", config=needed))
+    forms = [
+        # User name and password on one page. Keycloak's organization step would list, before any password, where
+        # a person belongs.
+        Execution("auth-username-password-form", "REQUIRED"),
+        Execution(
+            _SECOND_FACTOR,
+            "CONDITIONAL",
+            (
+                Execution("conditional-user-configured", "REQUIRED"),
+                Execution("auth-otp-form", "ALTERNATIVE"),
+                Execution("webauthn-authenticator", "ALTERNATIVE"),
             ),
         ),
-    ),
-)
+    ]
+    if deployment_config.requires_second_factor:
+        forms.append(Execution(f"{BROWSER_FLOW} enrolment", "CONDITIONAL", tuple(enrolment)))
+    return (
+        Flow(
+            BROWSER_FLOW,
+            "browserFlow",
+            "browser",
+            "User name and password, then a second factor where the person has one or must have one",
+            (
+                Execution("auth-cookie", "ALTERNATIVE"),
+                Execution(f"{BROWSER_FLOW} forms", "ALTERNATIVE", tuple(forms)),
+            ),
+        ),
+        Flow(
+            RESET_FLOW,
+            "resetCredentialsFlow",
+            "reset credentials",
+            "A new password by a mailed link; no second factor is replaced, and the person signs in afterwards",
+            (
+                Execution("reset-credentials-choose-user", "REQUIRED"),
+                Execution("reset-credential-email", "REQUIRED", config={"force-login": "true"}),
+                Execution("reset-password", "REQUIRED"),
+            ),
+        ),
+    )
+
+
+_NOT_ASKED = {"flow_to_check": _SECOND_FACTOR, "check_result": "not-executed"}
 
 
 def _attribute(name: str, *, seen_by_person: bool, **validations: Json) -> Json:
@@ -142,6 +184,7 @@ USER_PROFILE = (
     _attribute("lastName", seen_by_person=True, **{"person-name-prohibited-characters": {}}),
     _attribute("tenant_id", seen_by_person=False),
     _attribute("managed_by", seen_by_person=False),
+    _attribute(SECOND_FACTOR, seen_by_person=False),
 )
 
 

@@ -11,8 +11,6 @@ from tenancy.keycloak.specification.model import (
     RealmSpecification,
 )
 from tenancy.keycloak.specification.shared import (
-    BROWSER_FLOW,
-    BROWSER_STEPS,
     CLIENTS_CLIENT,
     PEOPLE_CLIENT,
     RECONCILER_CLIENT,
@@ -23,6 +21,7 @@ from tenancy.keycloak.specification.shared import (
     closed_built_in_clients,
     command_line_client,
     console_client,
+    sign_in_flows,
     sign_in_settings,
 )
 
@@ -38,8 +37,7 @@ def tenants_realm(deployment_config: DeploymentConfig) -> RealmSpecification:
             "adminPermissionsEnabled": False,
         },
         user_profile=USER_PROFILE,
-        browser_flow=BROWSER_FLOW,
-        browser_steps=BROWSER_STEPS,
+        flows=sign_in_flows(deployment_config, of_everybody=False),
         client_scopes=(
             api_scope(),
             _organization_scope(),

@@ -31,7 +31,6 @@ def live_settings(installation: Installation) -> Iterator[Settings]:
         installation.environment()
         | {
             "MOYAI_PUBLIC_URL": f"http://localhost:{ports.find_free_port()}",
-            "MOYAI_EXAMPLE": "1",
             "DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1/none",
         }
     )

@@ -12,6 +12,7 @@ import pytest
 
 from admin.operations import ports
 from admin.operations.settings import Settings
+from tests.admin.cli.command_line import Moyai as CommandLine
 from tests.servers import Keycloak, PostgreSQL
 
 WRONG_SETTINGS: Final = (
@@ -100,7 +101,31 @@ def test_status_of_a_home_that_is_not_there_makes_nothing(settings: Settings) ->
 
     assert code == 3
     assert [status[part]["ready"] for part in ("web", "postgresql", "keycloak", "worker")] == [False] * 4
+    assert status["mail"] == {"delivers": False}
     assert not settings.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "lines"),
+    [
+        ({}, {"mail"}),
+        ({"SMTP_URL": "smtp://mail.example"}, set()),
+        ({"MOYAI_EXAMPLE": "1"}, {"mail", "sign-in"}),
+        ({"MOYAI_EXAMPLE": "1", "MOYAI_SECOND_FACTOR": "1"}, {"mail"}),
+    ],
+)
+def test_status_says_where_invitations_do_not_arrive_and_no_second_factor_is_required(
+    settings: Settings, given: dict[str, str], lines: set[str]
+) -> None:
+    environment = {**settings.as_environment(), "MOYAI_EXAMPLE": "0", **given}
+
+    said = dict(line.split(None, 1) for line in CommandLine(environment).text("status")[1].splitlines())
+    status = CommandLine(environment)("status")[1]
+
+    assert said.keys() & {"mail", "sign-in"} == lines
+    assert "招待メールは届きません" in said.get("mail", "招待メールは届きません")
+    assert status["mail"]["delivers"] is ("mail" not in lines)
+    assert status["second_factor"]["required"] is ("sign-in" not in lines)
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ class Installation:
     def __init__(self, server: Keycloak, home: Path) -> None:
         self.server = server
         self.home = home
+        self.requires_second_factor = False
         mail_port = ports.find_free_port()
         self._home = {"MOYAI_HOME": str(home), "MOYAI_PORT": str(mail_port - 4)}
         self.mail_box = _mail_box(self._home)
@@ -41,7 +42,8 @@ class Installation:
 
     def configure(self, *, check: bool = False) -> ConfigurationResult:
         jwks = {name: getattr(self.keys, name).public_jwks for name in BackendKeys.__slots__}
-        deployment_config = DeploymentConfig(PUBLIC_URL, jwks, mail_server(None, PUBLIC_URL, self.mail_box))
+        smtp = mail_server(None, PUBLIC_URL, self.mail_box)
+        deployment_config = DeploymentConfig(PUBLIC_URL, jwks, smtp, requires_second_factor=self.requires_second_factor)
         return configure(self.server.url, self.administrator, realms(deployment_config), check=check)
 
     def identities(self, through: str | None = None) -> KeycloakIdentities:
@@ -61,6 +63,9 @@ class Installation:
         return {
             # The worker's mail server listens four ports above the web.
             **self._home,
+            # So that people sign in without a second factor, but where a test requires one.
+            "MOYAI_EXAMPLE": "1",
+            "MOYAI_SECOND_FACTOR": str(int(self.requires_second_factor)),
             "MOYAI_PUBLIC_URL": PUBLIC_URL,
             "KEYCLOAK_URL": self.server.url,
             "MOYAI_KEYCLOAK_CLIENT_ID": self.server.administrator_client_id,

@@ -46,6 +46,7 @@ def _person(intent: PersonIntent) -> PersonFacts:
         tenant_id=str(intent.tenant_id),
         managed_by="moyai",
         groups=intent.roles,
+        needs_second_factor=intent.needs_second_factor,
     )
 
 
@@ -120,6 +121,12 @@ def test_a_tenant_that_is_not_there_misses_everything() -> None:
             None,
         ),
         (replace(AS_MEANT, people=(replace(_person(OWNER), family_name="別"),)), "changed", "person", "family_name"),
+        (
+            replace(AS_MEANT, people=(replace(_person(OWNER), needs_second_factor=False),)),
+            "changed",
+            "person",
+            "second_factor",
+        ),
         (replace(AS_MEANT, people=(replace(_person(OWNER), managed_by=None),)), "foreign", "person", None),
         (replace(AS_MEANT, people=(replace(_person(OWNER), tenant_id="another"),)), "foreign", "person", None),
         (replace(AS_MEANT, people=(replace(_person(OWNER), groups=frozenset()),)), "missing", "person", None),
