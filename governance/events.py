@@ -35,6 +35,7 @@ class Event(StrEnum):
     MEMBER_ADDRESS_RELEASED = "member.address-released"
     MEMBER_ROLE_ENDED = "member.role_ended"
     MEMBER_ACCOUNTS_JOINED = "member.accounts_joined"
+    MEMBER_FACTOR_RESET = "member.factor_reset"
     CLIENT_REGISTERED = "client.registered"
     AGREEMENT_PUBLISHED = "agreement.published"
     AGREEMENT_ACCEPTED = "agreement.accepted"

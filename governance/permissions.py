@@ -49,6 +49,7 @@ class Permission(StrEnum):
     MEMBER_JOIN_ACCOUNTS = "tenancy:member:join-accounts"
     MEMBER_SYNC = "tenancy:member:sync"
     MEMBER_INVITE = "tenancy:member:invite"
+    MEMBER_RESET_FACTOR = "tenancy:member:reset-factor"
     CLIENT_READ = "tenancy:client:read"
     CLIENT_REGISTER = "tenancy:client:register"
     DRIFT_READ = "tenancy:drift:read"
@@ -120,6 +121,7 @@ class SecondPerson(LabelledEnum):
     RULES = "rules", "ルール", "rules"
     SETTINGS = "settings", "設定", "settings"
     ROLES = "roles", "運営者の役割", "operator roles"
+    FACTORS = "second-factors", "二要素認証の再設定", "resets of a second factor"
     OWNERS = "owners", "団体管理者", "tenant owners"
     OWNERS_ABSENT = (
         "owners-absent",
@@ -184,8 +186,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.OPERATOR_SECURITY: _OPERATOR_READS
     | _APPROVALS
     | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.MEMBER_RESUME, _P.MEMBER_REMOVE, _P.MEMBER_DECIDE_SYNC}
-    | {_P.AUDIT_VERIFY, _P.ONBOARDING_DECIDE}
-    | {_P.MEMBER_JOIN_ACCOUNTS, _P.MEMBER_END_ROLE, _P.MAIL_READ},
+    | {_P.MEMBER_JOIN_ACCOUNTS, _P.MEMBER_END_ROLE, _P.MEMBER_RESET_FACTOR}
+    | {_P.AUDIT_VERIFY, _P.ONBOARDING_DECIDE, _P.MAIL_READ},
     Role.OPERATOR_AUDITOR: _OPERATOR_READS | {_P.AUDIT_VERIFY},
     Role.BREAK_GLASS: _OPERATOR_READS | {_P.MEMBER_DISABLE, _P.ONBOARDING_DECIDE, _P.AUDIT_VERIFY},
     Role.SYSTEM: frozenset(
@@ -208,9 +210,12 @@ GRANTABLE_BY: Final[dict[Role, frozenset[Role]]] = {
 
 DECIDABLE_BY: Final[dict[Role, frozenset[SecondPerson]]] = {
     Role.OPERATOR_APPROVER: frozenset(
-        {SecondPerson.MONEY, SecondPerson.RULES, SecondPerson.SETTINGS, SecondPerson.OWNERS_ABSENT}
+        {
+            *(SecondPerson.MONEY, SecondPerson.RULES, SecondPerson.SETTINGS, SecondPerson.OWNERS_ABSENT),
+            SecondPerson.FACTORS,
+        }
     ),
-    Role.OPERATOR_SECURITY: frozenset({SecondPerson.ROLES}),
+    Role.OPERATOR_SECURITY: frozenset({SecondPerson.ROLES, SecondPerson.FACTORS}),
     Role.TENANT_OWNER: frozenset({SecondPerson.OWNERS}),
 }
 """Role held → what one may decide of what somebody else requested."""

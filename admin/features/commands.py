@@ -22,6 +22,7 @@ import tenancy.onboarding.unsynced_members
 import tenancy.people.accounts
 import tenancy.people.commands
 import tenancy.people.role_ends
+import tenancy.people.second_factor
 import tenancy.quotas.commands
 import tenancy.tenants.cohorts
 import tenancy.tenants.commands
@@ -39,6 +40,7 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     tenancy.people.accounts,
     tenancy.people.commands,
     tenancy.people.role_ends,
+    tenancy.people.second_factor,
     tenancy.quotas.commands,
     tenancy.tenants.cohorts,
     tenancy.tenants.commands,

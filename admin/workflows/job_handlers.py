@@ -44,6 +44,7 @@ from tenancy.onboarding.unsynced_members import (
 from tenancy.onboarding.worker import OnboardingWorker
 from tenancy.people import queries as people
 from tenancy.people.commands import WITHDRAW
+from tenancy.people.second_factor import RESET_FACTOR
 from tenancy.people.states import MemberState
 from tenancy.people.sync import record_sync_problem
 from tenancy.tenants.queries import cohort_by_id
@@ -109,9 +110,14 @@ def handlers(identities: Identities) -> dict[str, Handler]:
             except DependencyUnavailable:
                 raise Conflict(MAIL_UNKNOWN) from None
 
+    def reset_factor(payload: dict[str, Any]) -> None:
+        """Remove the second factors, require a new one, log out. Safe to repeat."""
+        identities.reset_second_factor(UUID(payload["person_id"]), _realm_of(UUID(payload["tenant_id"])))
+
     return {
         RUN_ONBOARDING: handle_onboarding,
         WITHDRAW: withdraw_member,
+        RESET_FACTOR: reset_factor,
         INVITE: invite,
         COHORT_COMPLETED: revise_shares,
     }

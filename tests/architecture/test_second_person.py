@@ -25,6 +25,7 @@ NEEDED: Final = {
     "set_issuer": SecondPerson.SETTINGS,
     "end_role": SecondPerson.ROLES,
     "join_accounts": SecondPerson.ROLES,
+    "reset_factor": SecondPerson.FACTORS,
 }
 
 ASKED_OF_EACH: Final = {"add_member"}

@@ -1,12 +1,17 @@
-"""A second factor as its owner meets it: an app set up at the first sign-in, and a passkey added to it."""
+"""A second factor as its owner meets it: an app set up at the first sign-in, a passkey added, both lost and reset."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Dialog, expect
 
+from admin.operations.readiness import wait_until
+from tenancy.keycloak.connection import KeyCredential, RealmConnection
+from tenancy.keycloak.keys import load_or_create_keys
+from tenancy.keycloak.port import Realm
 from tests.admin.second_factor import code
 from tests.journeys.person import Person
 from tests.journeys.stack import Account, Stack
@@ -20,6 +25,13 @@ def required(stack: Stack) -> Iterator[None]:
     stack.moyai("keycloak", "configure", second_factor_given=True)
     yield
     stack.moyai("keycloak", "configure")
+    # For whoever signs in as one of them afterwards.
+    people = KeyCredential("moyai-people", load_or_create_keys(stack.settings.keys).people)
+    connection = RealmConnection(stack.settings.keycloak_url, Realm.OPERATORS, people)
+    for user in connection.read_pages("users"):
+        for credential in connection.read(f"users/{user['id']}/credentials"):
+            if credential["type"] != "password":
+                connection.delete(f"users/{user['id']}/credentials/{credential['id']}")
 
 
 def test_an_auditor_sets_up_an_app_at_the_first_sign_in_and_then_a_passkey(browser: Browser, stack: Stack) -> None:
@@ -46,6 +58,53 @@ def test_an_auditor_sets_up_an_app_at_the_first_sign_in_and_then_a_passkey(brows
         again.page.locator("#otp").fill(code(secret, steps=1))
         again.page.locator("#kc-login").click()
         again.see("概要", check=False)
+
+
+def test_a_lost_factor_is_reset_by_two_people_and_set_up_anew(browser: Browser, stack: Stack) -> None:
+    lost = stack.account("operator-onboarding")
+    tenant_id = stack.moyai("tenant", "show", lost.tenant)["id"]
+    with Person(browser, stack) as person:
+        former = _set_up_app(person, lost)
+
+        with Person(browser, stack) as security:
+            _set_up_app(security, stack.account("operator-security"))
+            security.open(f"/tenants/{tenant_id}")
+            row = security.page.get_by_role("row", name=re.compile(re.escape(lost.username)))
+            security.press(row.get_by_role("link", name=re.compile("二要素認証を再設定させる")))
+            security.see("二要素認証を再設定させる")
+            security.page.get_by_label("理由").fill("端末を紛失したため")
+            security.press(security.main_button())
+            security.see("二要素認証を再設定させる")
+            security.press(security.main_button())
+            expect(security.page.get_by_role("main")).to_contain_text("まだ何も変わっていません")
+            security.check_page()
+            request = security.page.url
+
+        person.open("/")
+        person.see("概要", check=False)
+        with Person(browser, stack) as approver:
+            _set_up_app(approver, stack.account("operator-approver"))
+            approver.page.goto(request)
+            approver.see("二要素認証を再設定させる")
+            approver.press(approver.page.get_by_role("button", name="承認する"))
+            expect(approver.page.get_by_role("main")).to_contain_text("承認と同時に実行しました")
+            approver.check_page()
+
+        # The worker does it, and the session ends.
+        _wait_for_sign_out(person)
+
+    with Person(browser, stack) as again:
+        assert _set_up_app(again, lost) != former
+
+
+def _wait_for_sign_out(person: Person) -> None:
+    """Open the first page until the session has ended."""
+
+    def is_out() -> bool:
+        person.open("/")
+        return person.page.get_by_role("heading", level=1).inner_text() == "サインイン"
+
+    assert wait_until(is_out, seconds=30)
 
 
 def _set_up_app(person: Person, account: Account) -> str:

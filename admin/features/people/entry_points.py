@@ -30,6 +30,7 @@ from tenancy.people.commands import (
     resume_member,
 )
 from tenancy.people.role_ends import end_role
+from tenancy.people.second_factor import reset_factor
 
 
 def _grantable_roles(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
@@ -221,6 +222,27 @@ ENTRY_POINTS: Final = (
                 "This is about the one person; the tenant's onboarding goes on.",
             ),
             about=_waiting_person,
+        ),
+    ),
+    EntryPoint(
+        reset_factor,
+        Label("二要素認証を再設定させる", "Reset the second factor"),
+        Label("再設定させる", "Reset"),
+        api=api("POST /tenants/<tenant>/members/<member>/factor-reset", tenant="tenant_id", member="member_id"),
+        cli=cli("member reset-factor", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/reset-factor",
+            "factor_reset",
+            then=done("factor-reset"),
+            back=to_tenant,
+            intro=Label(
+                "登録されている認証アプリとパスキーをすべて消し、セッションを終わらせます。"
+                "本人は、次のサインインで新しく設定します。",
+                "Removes every authenticator app and passkey and ends the sessions. "
+                "The person sets up a new one at the next sign-in.",
+            ),
+            about=_person,
+            is_dangerous=True,
         ),
     ),
 )

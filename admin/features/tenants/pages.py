@@ -73,6 +73,13 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
         ),
     ),
     "member-sync-decided": (Label("判断を記録しました", "Decision recorded"), _NOTHING),
+    "factor-reset": (
+        Label("二要素認証の再設定を受け付けました", "Second factor reset"),
+        Label(
+            "登録されていた認証アプリとパスキーは、まもなく消えます。本人は次のサインインで新しく設定します。",
+            "Authenticator apps and passkeys are removed shortly; the person sets up a new one at the next sign-in.",
+        ),
+    ),
     "client-registered": (
         Label("API利用者を登録しました", "Registered"),
         Label("参加手続きが、認証基盤に登録します。", "Onboarding registers it in Keycloak."),

@@ -65,6 +65,7 @@ COMMANDS: Final = (
     "set_issuer",
     "join_accounts",
     "end_role",
+    "reset_factor",
     "add_member",
     "change_period_state",
 )
@@ -133,6 +134,7 @@ def acts(sample: ConsoleSample) -> list[Act]:
     issuer = ISSUER.model_dump(mode="json") | {"payee": "別の納付先"}
     joined = {"account": auditor.id, "other": "cli:taro", "reason": "同じ人"}
     role = {"role": "operator-auditor", "reason": "異動"}
+    lost = {"reason": "端末を紛失したため"}
     named = {"family_name": "例示", "given_name": "二郎", "email": "new@pref.example.jp"}
     lines = [{"account": "receivable", "yen": 1_000}, {"account": "burden", "yen": -1_000}]
     slip = {"reference": "one-person", "happened_on": "2025-06-01", "lines": lines, "memo": "負担金"}
@@ -177,6 +179,13 @@ def acts(sample: ConsoleSample) -> list[Act]:
             "POST",
             f"/tenants/{operator}/members/{auditor.id}/role-ends",
             role,
+        ),
+        Act(
+            "reset_factor",
+            ("member", "reset-factor", "430005", auditor.id, *options(lost)),
+            "POST",
+            f"/tenants/{operator}/members/{auditor.id}/factor-reset",
+            lost,
         ),
         Act(
             "add_member",
