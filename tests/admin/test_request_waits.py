@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from typing import Any
+from uuid import UUID
 
+import psycopg
 import pytest
-from flask import Flask
+from flask import Flask, request_finished
+from sqlalchemy import text
 
 from admin.core.request_checks import init_request_checks
 from admin.operations.request_server import RECEIVED_AT
 from admin.operations.settings import Settings
+from governance.kernel.database import db
 from governance.kernel.deadlines import WaitBudget, current_budget
+from governance.permissions import Role
+from tests import servers
+from tests.admin.conftest import PUBLIC_URL
+from tests.admin.visitors import visit
+from tests.factories import Visitors
 
 BudgetOf = Callable[[str, float], WaitBudget]
 
@@ -54,3 +64,23 @@ def test_a_read_waits_for_nothing_later_than_four_seconds_after_it_came_and_a_wr
     assert read._until is not None
     assert 3 < read._until - monotonic() <= 3.5
     assert write._until is None
+
+
+def test_a_page_whose_read_cannot_be_rolled_back_is_answered_all_the_same(
+    web: Flask, operator_tenant: UUID, visitors: Visitors, postgresql: servers.PostgreSQL
+) -> None:
+    auditor = visit(web, PUBLIC_URL, visitors.person(operator_tenant, Role.OPERATOR_AUDITOR))
+    ended: list[int] = []
+
+    def end_connection(sender: Flask, **_: Any) -> None:
+        """The answer is made, and its read transaction is still open."""
+        pid = db.session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with psycopg.connect(servers.libpq(postgresql.superuser_url), autocommit=True) as superuser:
+            superuser.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        ended.append(pid)
+
+    with request_finished.connected_to(end_connection, web):
+        answer = auditor.get("/tenants")
+
+    assert (answer.status_code, len(ended)) == (200, 1)
+    assert auditor.get("/tenants").status_code == 200

@@ -166,7 +166,7 @@ def test_a_person_changed_by_hand_is_brought_back_and_a_role_withdrawn_where_ask
     installation: Installation, identities: KeycloakIdentities, municipality: Municipality
 ) -> None:
     municipality.onboard(identities)
-    person = municipality.person("tenant-owner")
+    person = municipality.person("tenant-finance")
     found = identities.ensure_people(municipality.tenant_id, [person])[0].found
     by_hand = installation.as_administrator()
     by_hand.replace(f"users/{found.id}", {**by_hand.read(f"users/{found.id}"), "lastName": "別人", "enabled": False})
@@ -174,7 +174,7 @@ def test_a_person_changed_by_hand_is_brought_back_and_a_role_withdrawn_where_ask
     back = identities.ensure_people(municipality.tenant_id, [person])[0]
     plain = replace(person, roles=frozenset())
     kept = identities.ensure_people(municipality.tenant_id, [plain])[0]
-    withdrawn = identities.ensure_people(municipality.tenant_id, [plain], withdraw_from=["tenant-owner"])[0]
+    withdrawn = identities.ensure_people(municipality.tenant_id, [plain], withdraw_from=["tenant-finance"])[0]
 
     assert (back.outcome, set(back.changes)) == (EnsureOutcome.CHANGED, {"family_name", "enabled"})
     assert (back.found.family_name, back.found.enabled) == ("美里", True)
