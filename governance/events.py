@@ -58,5 +58,7 @@ class Event(StrEnum):
     MAIL_OPENED = "mail.opened"
     AUDIT_CHAIN_STARTED = "audit.chain_started"
     AUDIT_TIPS_RESET = "audit.tips_reset"
+    BACKUP_STARTED = "backup.started"
+    BACKUP_RESTORED = "backup.restored"
     SESSION_OPENED = "session.opened"
     SESSION_CLOSED = "session.closed"

@@ -96,6 +96,8 @@ PERMISSION_LABELS: Final[dict[Permission, LabelPair]] = {
     Permission.BACKOFFICE_OPEN: ("管理台帳の閲覧", "open the operator's back office"),
     Permission.SERVERS_RUN: ("サーバーの起動と停止", "run, start and stop the servers"),
     Permission.KEYCLOAK_CONFIGURE: ("Keycloakの設定", "apply the specification of the realms"),
+    Permission.BACKUP_TAKE: ("バックアップの取得と検査", "take and check a backup"),
+    Permission.BACKUP_RESTORE: ("バックアップからの復元", "restore a backup"),
     Permission.EXAMPLE_LOAD: ("例示データの投入", "load the example"),
     Permission.SIGNED_IN: ("サインイン済み", "anybody who is signed in"),
     Permission.PUBLIC: ("公開", "anybody"),
@@ -152,6 +154,8 @@ EVENT_LABELS: Final[dict[Event, LabelPair]] = {
     Event.MAIL_OPENED: ("送信控えの本文を開いた", "stored email opened"),
     Event.AUDIT_CHAIN_STARTED: ("鍵付きの封印を始めた", "keyed audit chain started"),
     Event.AUDIT_TIPS_RESET: ("監査記録の末尾の控えを作り直した", "tips of the audit log reset"),
+    Event.BACKUP_STARTED: ("バックアップの取得を始めた", "backup started"),
+    Event.BACKUP_RESTORED: ("バックアップから復元した", "backup restored"),
     Event.SESSION_OPENED: ("サインインした", "session opened"),
     Event.SESSION_CLOSED: ("サインアウトした", "session closed"),
 }

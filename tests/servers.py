@@ -16,6 +16,7 @@ from admin.operations import keycloak_distribution, ports
 from admin.operations.keycloak import EmbeddedKeycloak
 from admin.operations.postgresql import (
     APP,
+    BACKUP,
     KEYCLOAK,
     OWNER,
     ROLES,
@@ -76,6 +77,9 @@ class PostgreSQL:
 
     def tenant_url(self, database: str) -> str:
         return self.server.url(TENANT, database)
+
+    def backup_url(self, database: str) -> str:
+        return self.server.url(BACKUP, database)
 
     def urls(self, database: str) -> dict[str, str]:
         """The settings that name this database for both of the application's roles."""

@@ -59,6 +59,10 @@ FEATURES: Final[tuple[Feature, ...]] = (
             "up": _cli("system.servers_cli:up", "すべてを背後で起動する / Start all in the background."),
             "down": _cli("system.servers_cli:down", "起動したものを停止する / Stop what was started."),
             "status": _cli("system.servers_cli:status", "動いているかを見る / See what runs."),
+            "backup": _cli("system.backup_cli:backup", "全体のバックアップを取る / Save all into a folder."),
+            "restore": _cli(
+                "system.backup_cli:restore", "バックアップから復元する / Restore a backup into an empty MOYAI_HOME."
+            ),
             "supervise": _cli("system.servers_cli:supervise"),
             "worker": _cli("system.worker_cli:worker", "ジョブを処理する / Run jobs."),
             "keycloak": _cli("system.keycloak_cli:keycloak", "認証サーバ / The identity server."),

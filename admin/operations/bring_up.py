@@ -12,7 +12,7 @@ from admin.operations.keycloak import EmbeddedKeycloak, answers_ok
 from admin.operations.postgresql import APP, KEYCLOAK, OWNER, TENANT
 from admin.operations.settings import DATABASE, Settings, variable_of
 from admin.operations.supervisor import Progress, Supervisor, stop_orphans
-from governance.kernel.errors import DependencyUnavailable, DomainError, Invalid, message
+from governance.kernel.errors import Conflict, DependencyUnavailable, DomainError, Invalid, message
 
 _TIMEOUT_SECONDS = 5
 
@@ -29,6 +29,13 @@ DATABASE_UNREACHABLE = message(
     en="PostgreSQL at DATABASE_URL ({where}) cannot be reached.",
     hint_ja="サーバーの状態と DATABASE_URL を確かめるか、外して同梱の PostgreSQL を使ってください。",
     hint_en="Check the server and DATABASE_URL, or unset it to use the PostgreSQL that comes with Moyai.",
+)
+RESTORE_UNFINISHED = message(
+    "servers.restore_unfinished",
+    ja="{home} への復元が途中で切れたままです。",
+    en="A restore into {home} was cut off.",
+    hint_ja="moyai down のあと {home} を空にし、moyai restore をもう一度実行してください。",
+    hint_en="Run `moyai down`, empty {home}, and run `moyai restore` again.",
 )
 KEYCLOAK_UNREACHABLE = message(
     "servers.keycloak_unreachable",
@@ -54,6 +61,8 @@ def bring_up(
     Servers that the settings name are only checked for readiness. Raises Conflict, Invalid or
     DependencyUnavailable; what was started by then is stopped by the supervisor.
     """
+    if settings.restore_marker.exists():
+        raise Conflict(RESTORE_UNFINISHED, home=settings.home)
     database = settings.embedded_postgresql() if settings.needs_postgresql else None
     stop_orphans(settings.home, database, progress)
     web = services.web(settings)
@@ -61,7 +70,7 @@ def bring_up(
     planned = [web, worker]
     if database is not None:
         planned.append(services.postgresql(database))
-    keycloak = _embedded_keycloak(settings, progress) if settings.needs_keycloak else None
+    keycloak = embedded_keycloak(settings, progress) if settings.needs_keycloak else None
     if keycloak is not None:
         planned.append(services.keycloak(keycloak))
     supervisor.check_ports(planned, base=settings.port)
@@ -133,7 +142,8 @@ def check_keycloak(settings: Settings) -> None:
         raise DependencyUnavailable(KEYCLOAK_UNREACHABLE, field="KEYCLOAK_URL", where=settings.keycloak_url)
 
 
-def _embedded_keycloak(settings: Settings, progress: Progress) -> EmbeddedKeycloak:
+def embedded_keycloak(settings: Settings, progress: Progress) -> EmbeddedKeycloak:
+    """The embedded Keycloak as the settings have it, its distribution fetched and built where it is not kept."""
     java = keycloak_distribution.java_home(settings.java_home)
     distribution = keycloak_distribution.prepare(
         settings.distributions_folder, java=java, given=settings.keycloak_home, progress=progress

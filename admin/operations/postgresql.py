@@ -29,14 +29,19 @@ OWNER = "moyai_owner"
 APP = "moyai_app"
 TENANT = "moyai_tenant"
 KEYCLOAK = "keycloak"
-ROLES = (SUPERUSER, OWNER, APP, TENANT, KEYCLOAK)
+BACKUP = "moyai_backup"
+ROLES = (SUPERUSER, OWNER, APP, TENANT, KEYCLOAK, BACKUP)
 """postgres administers the server; moyai_owner owns tables and migrates; moyai_app serves the operator, moyai_tenant
-one tenant at a time; keycloak is Keycloak's.
+one tenant at a time; keycloak is Keycloak's; moyai_backup reads all rows of both databases and writes none.
 """
 
 MAX_CONNECTIONS = 100
 _INSTALLATION = "pginstall18"
 _PID_FILE = "postmaster.pid"
+_MAY_READ = (
+    "GRANT SELECT ON ALL {kind} IN SCHEMA public TO {reader}",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON {kind} TO {reader}",
+)
 
 CLOSED_FOLDER = message(
     "servers.closed_folder",
@@ -164,15 +169,16 @@ class EmbeddedPostgreSQL:
         """Bring the roles to their rights and passwords. Safe to repeat."""
         with self.connect("postgres") as connection:
             there = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
-            for role in (OWNER, APP, TENANT, KEYCLOAK):
+            for role in (OWNER, APP, TENANT, KEYCLOAK, BACKUP):
                 # Hashed here, so that no log of the server can ever hold the password itself.
                 verifier = connection.pgconn.encrypt_password(
                     self.passwords[role].encode(), role.encode(), b"scram-sha-256"
                 ).decode()
-                statement = sql.SQL("{verb} ROLE {role} LOGIN {denied} PASSWORD {verifier}").format(
+                statement = sql.SQL("{verb} ROLE {role} LOGIN {denied} {all_rows} PASSWORD {verifier}").format(
                     verb=sql.SQL("ALTER" if role in there else "CREATE"),
                     role=sql.Identifier(role),
-                    denied=sql.SQL("NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"),
+                    denied=sql.SQL("NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION"),
+                    all_rows=sql.SQL("BYPASSRLS" if role == BACKUP else "NOBYPASSRLS"),
                     verifier=sql.Literal(verifier),
                 )
                 connection.execute(statement)
@@ -181,16 +187,25 @@ class EmbeddedPostgreSQL:
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
 
     def prepare_database(self, name: str, *, owner: str, guests: tuple[str, ...] = ()) -> None:
-        """Create database `name` where there is none; only its owner and `guests` may connect. Safe to repeat."""
+        """Create database `name` where there is none. Safe to repeat.
+
+        Its owner, `guests` and the role for backups may connect, nobody else. The last may read whatever the owner has
+        made there, and whatever it makes later.
+        """
         with self.connect("postgres") as connection:
             database = sql.Identifier(name)
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
             if found is None:
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, sql.Identifier(owner)))
             connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
-            for guest in guests:
+            for guest in (*guests, BACKUP):
                 allow = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(guest))
                 connection.execute(allow)
+        with self.connect(name) as connection:
+            names = {"owner": sql.Identifier(owner), "reader": sql.Identifier(BACKUP)}
+            for kind in ("TABLES", "SEQUENCES"):
+                for statement in _MAY_READ:
+                    connection.execute(sql.SQL(statement).format(kind=sql.SQL(kind), **names))
 
     def _run(self, program: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
         command = self._command(program, arguments)

@@ -25,7 +25,10 @@ READY_PATH = "/readyz"
 _MAIL_PORT_OFFSET = 4
 HEADER_MILLISECONDS = 10_000
 # What sets things up stays with the process that sets them up: nothing that serves may change tables or realms.
-_NOT_FOR_SERVING = ("MOYAI_MIGRATION_URL", "MOYAI_KEYCLOAK_CLIENT_ID", "MOYAI_KEYCLOAK_CLIENT_SECRET")
+_NOT_FOR_SERVING = (
+    *("MOYAI_MIGRATION_URL", "MOYAI_BACKUP_URL"),
+    *("MOYAI_KEYCLOAK_CLIENT_ID", "MOYAI_KEYCLOAK_CLIENT_SECRET"),
+)
 
 
 _KEPT_VARIABLES = frozenset(

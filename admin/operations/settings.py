@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from admin.operations import secret_files
-from admin.operations.postgresql import APP, OWNER, ROLES, TENANT, EmbeddedPostgreSQL
+from admin.operations.postgresql import APP, BACKUP, KEYCLOAK, OWNER, ROLES, TENANT, EmbeddedPostgreSQL
 from governance.audit.files import AuditFiles
 from governance.kernel.errors import Invalid, message
 from tenancy.tenants.eligibility import parse_prefectures
@@ -239,6 +239,7 @@ class Settings(BaseSettings):
     migration_url_given: _DatabaseAddress | None = Field(
         default=None, validation_alias="MOYAI_MIGRATION_URL", repr=False
     )
+    backup_url_given: _DatabaseAddress | None = Field(default=None, validation_alias="MOYAI_BACKUP_URL", repr=False)
     keycloak_url_given: _WebAddress | None = Field(default=None, validation_alias="KEYCLOAK_URL")
     keycloak_client_id: str | None = Field(default=None, validation_alias="MOYAI_KEYCLOAK_CLIENT_ID")
     keycloak_client_secret: str | None = Field(
@@ -348,6 +349,11 @@ class Settings(BaseSettings):
         )
 
     @property
+    def restore_marker(self) -> Path:
+        """A file that is there while a backup is restored into this home: what is in it is not whole then."""
+        return self.home / "restore.unfinished"
+
+    @property
     def secrets(self) -> Path:
         return self.home / "secrets"
 
@@ -377,6 +383,18 @@ class Settings(BaseSettings):
         if self.database_url_given is not None:
             return self.migration_url_given
         return self.embedded_postgresql().url(OWNER, DATABASE)
+
+    @property
+    def backup_url(self) -> str | None:
+        """The database as the role that reads every row, for backups; None when that is not ours to know."""
+        if self.database_url_given is not None:
+            return self.backup_url_given
+        return self.embedded_postgresql().url(BACKUP, DATABASE)
+
+    @property
+    def keycloak_backup_url(self) -> str | None:
+        """The embedded Keycloak's database as the same role; None where Keycloak is not ours."""
+        return self.embedded_postgresql().url(BACKUP, KEYCLOAK) if self.needs_keycloak else None
 
     @property
     def needs_postgresql(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from governance.kernel.labels import LabelledEnum
@@ -36,6 +37,12 @@ class AuditFindingKind(LabelledEnum):
     """The stream ends before the number that its tip outside the database says."""
     TIP_DIFFERS = "tip_differs", "控えと異なる封印がある", "a seal differs from the tip kept outside the database"
     EXPECTED_DIFFERS = "expected_differs", "指定された控えと異なる", "the stream differs from the given head"
+    GIVEN_UP = (
+        "given_up",
+        "バックアップからの復元で失われた範囲の控えと異なる",
+        "differs from a head that a restore from a backup gave up",
+    )
+    """The head is later than the backup from which the installation was restored: true only if somebody did restore."""
     BACKDATED = "backdated", "過去の日時で挿入された記録がある", "an event was inserted into the past"
     """Without a seal and older than any honest transaction could have made it; the sealer refuses it."""
     POSTDATED = "postdated", "未来の日時の記録がある", "an event is dated in the future"
@@ -87,6 +94,14 @@ class AuditHead(ReadModel):
     text: str
 
 
+class AuditRestore(ReadModel):
+    """A restore from a backup, as its audit event says it: when, and when the backup was taken."""
+
+    event_id: UUID
+    recorded_at: datetime
+    taken_at: datetime
+
+
 class AuditVerificationReport(ReadModel):
     """What `verify` found: `intact` is True without a finding.
 
@@ -100,3 +115,5 @@ class AuditVerificationReport(ReadModel):
     findings_total: int
     findings: tuple[AuditFinding, ...]
     heads: tuple[AuditHead, ...]
+    restores: tuple[AuditRestore, ...]
+    """Oldest first; in the operator's stream, so that a tenant's scope sees none."""

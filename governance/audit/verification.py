@@ -6,18 +6,26 @@ Reads what the scope can see and changes nothing. Each finding says the stream a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from governance.audit import chain
 from governance.audit.chain import GENESIS
 from governance.audit.files import AuditFiles, Tip, Tips, TipsUnreadable
-from governance.audit.findings import AuditFinding, AuditFindingKind, AuditHead, AuditVerificationReport
+from governance.audit.findings import (
+    AuditFinding,
+    AuditFindingKind,
+    AuditHead,
+    AuditRestore,
+    AuditVerificationReport,
+)
 from governance.audit.seal import MAX_AGE
 from governance.events import Event
 from governance.kernel.database import OPERATOR, allow_long_statements
@@ -39,6 +47,17 @@ _Watched = tuple[int, bytes, AuditFindingKind]
 
 _NO_EVENT: Final = b"\\N\t"
 _KEYED: Final = str(chain.KEYED_FORM).encode()
+
+_RESTORES: Final = text(
+    "SELECT id, recorded_at, facts FROM audit_event WHERE event = :event AND outcome = 'done' ORDER BY id"
+)
+
+
+class _RestoreFacts(BaseModel):
+    """What of a restore's facts the verification needs: stream → number of its last seal in the backup."""
+
+    taken_at: datetime
+    heads: dict[str, int]
 
 
 def parse_head(given: str) -> tuple[UUID, int, str]:
@@ -87,6 +106,16 @@ class _Verification:
         for tip in self._known_tips.values():
             self._watch(tip.stream, tip.sequence, tip.chain_hash, AuditFindingKind.TIP_DIFFERS)
         self._ends: dict[UUID, tuple[int, bytes, datetime]] = {}
+        self._restores: list[AuditRestore] = []
+        self._heads_of_restores: list[Mapping[str, int]] = []
+        for row in session.execute(_RESTORES, {"event": Event.BACKUP_RESTORED.value}):
+            # What somebody else wrote there does not stop the verification, which finds it.
+            with suppress(ValidationError):
+                facts = _RestoreFacts.model_validate(row.facts)
+                self._restores.append(
+                    AuditRestore(event_id=row.id, recorded_at=row.recorded_at, taken_at=facts.taken_at)
+                )
+                self._heads_of_restores.append(facts.heads)
 
     def _read(self, files: AuditFiles) -> Tips:
         """Read the key, and return the tips. Neither is there before the first sealing with a key."""
@@ -125,6 +154,10 @@ class _Verification:
     def _watch(self, stream: UUID, sequence: int, chain_hash: str, kind: AuditFindingKind) -> None:
         self._watched.setdefault(str(stream).encode(), []).append((sequence, chain_hash.encode(), kind))
 
+    def is_given_up(self, stream: UUID, sequence: int) -> bool:
+        """Whether a restore says that the stream ended before this number in its backup."""
+        return any(sequence > heads.get(str(stream), 0) for heads in self._heads_of_restores)
+
     def expect(self, heads: Sequence[tuple[UUID, int, str]]) -> None:
         for stream, sequence, chain_hash in heads:
             self._watch(stream, sequence, chain_hash, AuditFindingKind.EXPECTED_DIFFERS)
@@ -159,7 +192,9 @@ class _Verification:
             id_of_stream = UUID(tenant_id.decode())
             if id_of_stream not in self._ends:
                 last = max(sequence for sequence, _, _ in self._watched[tenant_id])
-                self.found(AuditFindingKind.STREAM_MISSING, id_of_stream, 1, last)
+                given_up = all(self.is_given_up(id_of_stream, number) for number, _, _ in self._watched[tenant_id])
+                kind = AuditFindingKind.GIVEN_UP if given_up else AuditFindingKind.STREAM_MISSING
+                self.found(kind, id_of_stream, 1, last)
 
     def _end(self, stream: _StreamCheck) -> None:
         """Compare the end of a stream with what is known of it outside."""
@@ -167,8 +202,12 @@ class _Verification:
         self._is_key_needed |= stream.is_keyed
         self._ends[stream.id] = (stream.sequence, stream.chain_hash, chain.parse_copy_time(stream.sealed_at))
         beyond = [sequence for sequence in stream.watched if sequence > stream.sequence]
-        if beyond:
-            self.found(AuditFindingKind.STREAM_CUT, stream.id, stream.sequence + 1, max(beyond))
+        for sequence in beyond:
+            if self.is_given_up(stream.id, sequence):
+                self.found(AuditFindingKind.GIVEN_UP, stream.id, sequence)
+        cut = [sequence for sequence in beyond if not self.is_given_up(stream.id, sequence)]
+        if cut:
+            self.found(AuditFindingKind.STREAM_CUT, stream.id, stream.sequence + 1, max(cut))
         # Keyed chains begin everywhere in one transaction, whose tips are written after it.
         if not stream.is_keyed and self._known_tips:
             self.found(AuditFindingKind.CHAIN_NOT_STARTED, stream.id, stream.sequence)
@@ -226,6 +265,7 @@ class _Verification:
                 )
                 for stream, (sequence, chain_hash, sealed_at) in sorted(self._ends.items())
             ),
+            restores=tuple(self._restores),
         )
 
 
@@ -276,7 +316,8 @@ class _StreamCheck:
             self._found(AuditFindingKind.EVENT_CHANGED, sequence, event_id=event_id)
         for hash_there, kind in self.watched.get(sequence, ()):
             if hash_there != linked:
-                self._found(kind, sequence)
+                is_given_up = self._verification.is_given_up(self.id, sequence)
+                self._found(AuditFindingKind.GIVEN_UP if is_given_up else kind, sequence)
         self.events += has_event
         self.sequence, self.chain_hash, self.sealed_at = sequence, linked, sealed_at
 

@@ -31,7 +31,7 @@ def write_private(path: Path, content: bytes | str, *, replace: bool = True) -> 
             return False
     finally:
         unfinished.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return True
 
 
@@ -50,8 +50,8 @@ def private_lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _sync_folder(folder: Path) -> None:
-    """The new name outlives a power cut only once its folder is on the disk (fsync(2))."""
+def sync_folder(folder: Path) -> None:
+    """Put a folder on the disk: a new name in it outlives a power cut only from then on (fsync(2))."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from admin.features.audit.api import routes
@@ -29,6 +31,7 @@ NO_KEY = message(
     hint_en="Restore the file of the key from the backup.",
 )
 
+_INSTANT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 audit = command_group("audit", "監査記録 / The audit log.", queries=routes.queries)
 
@@ -55,6 +58,11 @@ def verify_audit(expect: tuple[str, ...], as_json: bool) -> None:
     else:
         for finding in report.findings:
             click.echo(_line(finding))
+        for restore in report.restores:
+            click.echo(
+                f"{restore.recorded_at:{_INSTANT}} に {restore.taken_at:{_INSTANT}} のバックアップから復元"
+                " / restored then from the backup of the second time"
+            )
         if report.intact:
             click.echo(f"記録 {report.records} 件に改変はありません(封印待ち {report.unsealed} 件) / intact")
         else:

@@ -102,6 +102,8 @@ HAND_WRITTEN = [
     ("ledger", "export", "--format", "hledger"),
     ("audit", "verify"),
     ("audit", "reset-tips", "--reason", "理由"),
+    ("backup", "b"),
+    ("restore", "b"),
     ("tenant", "show", "430005"),
     ("mail", "list"),
     ("notice", "show", "2025-01-431001"),

@@ -8,7 +8,7 @@ import stat
 import psycopg
 import pytest
 
-from admin.operations.postgresql import APP, KEYCLOAK, OWNER
+from admin.operations.postgresql import APP, BACKUP, KEYCLOAK, OWNER, TENANT
 from admin.operations.settings import Settings
 from admin.operations.supervisor import Supervisor
 from tests.servers import PostgreSQL, libpq
@@ -29,10 +29,10 @@ def test_the_roles_of_moyai_have_no_right_beyond_their_own(postgresql: PostgreSQ
         rights = connection.execute(
             "SELECT rolname, rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication"
             " FROM pg_roles WHERE rolname = ANY(%s) ORDER BY rolname",
-            ([OWNER, APP, KEYCLOAK],),
+            ([OWNER, APP, TENANT, KEYCLOAK],),
         ).fetchall()
 
-    assert rights == [(KEYCLOAK, False), (APP, False), (OWNER, False)]
+    assert rights == [(KEYCLOAK, False), (APP, False), (OWNER, False), (TENANT, False)]
 
 
 def test_the_role_that_serves_owns_nothing(postgresql: PostgreSQL, database_name: str) -> None:
@@ -48,11 +48,18 @@ def test_the_role_that_serves_owns_nothing(postgresql: PostgreSQL, database_name
 def test_each_role_reaches_its_own_database_only(prepared: Settings) -> None:
     server = prepared.embedded_postgresql()
 
-    closed = ((APP, KEYCLOAK), (OWNER, KEYCLOAK), (KEYCLOAK, "moyai"), (APP, "postgres"), (OWNER, "template1"))
+    closed = [(APP, KEYCLOAK), (OWNER, KEYCLOAK), (KEYCLOAK, "moyai"), (APP, "postgres"), (OWNER, "template1")]
+    closed += [(BACKUP, "postgres"), (BACKUP, "template1")]
     for role, database in closed:
         with pytest.raises(psycopg.OperationalError, match="permission denied"):
             psycopg.connect(libpq(server.url(role, database)))
-    for role, database in ((APP, "moyai"), (OWNER, "moyai"), (KEYCLOAK, KEYCLOAK)):
+    for role, database in (
+        (APP, "moyai"),
+        (OWNER, "moyai"),
+        (KEYCLOAK, KEYCLOAK),
+        (BACKUP, "moyai"),
+        (BACKUP, KEYCLOAK),
+    ):
         psycopg.connect(libpq(server.url(role, database))).close()
 
 
