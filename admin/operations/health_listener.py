@@ -1,15 +1,19 @@
-"""`/healthz` and `/readyz` on a port of their own, so that they are answered whatever the requests wait for.
+"""`/healthz` and `/readyz` on a port of their own: a program that the web server starts beside itself.
 
-One thread of the web server's process listens; PostgreSQL is asked over a connection that nothing else uses, within
-three seconds. Each process of several that share the port answers for itself (SO_REUSEPORT).
+PostgreSQL is asked over a connection that nothing else uses, within three seconds. The web server writes to standard
+input (`admin.operations.health_process`): first, on one line, where to listen and whom to ask, then a line a second
+that says whether it holds Keycloak's keys. Of several processes that share the port each answers for itself.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic
@@ -17,8 +21,13 @@ from typing import Any, Final
 
 import psycopg
 
-from admin.operations.ports import LOOPBACK
 from governance.kernel.deadline_connection import DeadlineConnection
+
+LISTENING: Final = "listening"
+"""What the program prints once it listens; otherwise it prints why not."""
+
+SILENT_SECONDS: Final = 10.0
+"""A web server that has not written for so long is not alive, though its process may be there."""
 
 _ANSWER_SECONDS: Final = 2.0
 _KEPT_SECONDS: Final = 1.0
@@ -47,13 +56,6 @@ class PostgresqlProbe:
                 self._asked_at = monotonic()
             return self._version
 
-    def close(self) -> None:
-        """Close the connection."""
-        with self._guard:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
     def _ask(self) -> str | None:
         try:
             if self._connection is None or self._connection.closed:
@@ -75,14 +77,35 @@ def readiness(schema: str | None, *, has_keys: bool) -> tuple[dict[str, object],
     return body, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
 
 
-class HealthListener:
-    """Answers on 127.0.0.1:`port` from `start` to `stop`."""
+class Heartbeat:
+    """What the web server said last, and when."""
 
-    def __init__(self, port: int, probe: PostgresqlProbe, has_keys: Callable[[], bool]) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        """`clock` gives seconds, from whatever beginning."""
+        self._clock = clock
+        self._heard_at = clock()
+        self.has_keys = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it said something within the last ten seconds."""
+        return self._clock() - self._heard_at < SILENT_SECONDS
+
+    def follow(self, lines: Iterable[str]) -> None:
+        """Take in each line, "1" where it holds Keycloak's keys; returns when there is none to come."""
+        for line in lines:
+            self._heard_at = self._clock()
+            self.has_keys = line.strip() == "1"
+
+
+class HealthListener:
+    """Answers at an IP address and port of this machine from `start` until the process ends."""
+
+    def __init__(self, address: str, port: int, probe: PostgresqlProbe, heartbeat: Heartbeat) -> None:
+        self._address = address
         self._port = port
         self._probe = probe
-        self._has_keys = has_keys
-        self._server: ThreadingHTTPServer | None = None
+        self._heartbeat = heartbeat
 
     def start(self) -> None:
         """Listen. Raises OSError where the port is another's."""
@@ -106,22 +129,18 @@ class HealthListener:
             def log_message(self, format: str, *args: Any) -> None:
                 """Nothing: a proxy asks every few seconds."""
 
-        self._server = _SharedPortServer((LOOPBACK, self._port), Answer)
-        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
-
-    def stop(self) -> None:
-        """Stop listening."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-        self._probe.close()
+        server = _SharedPortServer((self._address, self._port), Answer)
+        threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
 
     def _answer(self, path: str) -> tuple[dict[str, object], int]:
         if path == "/healthz":
-            return {"alive": True}, HTTPStatus.OK
+            alive = self._heartbeat.is_alive
+            return {"alive": alive}, HTTPStatus.OK if alive else HTTPStatus.SERVICE_UNAVAILABLE
         if path == "/readyz":
-            return readiness(self._probe.schema_version(), has_keys=self._has_keys())
+            body, status = readiness(self._probe.schema_version(), has_keys=self._heartbeat.has_keys)
+            if not self._heartbeat.is_alive:
+                return {**body, "ready": False}, HTTPStatus.SERVICE_UNAVAILABLE
+            return body, status
         return {"status": 404}, HTTPStatus.NOT_FOUND
 
 
@@ -132,3 +151,26 @@ class _SharedPortServer(ThreadingHTTPServer):
     def server_bind(self) -> None:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         super().server_bind()
+
+
+def main() -> None:
+    """Answer until standard input ends, as it does with the process at its other end."""
+    # Ctrl-C goes to every process of the group; the web server ends in its own order, and this one with it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start = json.loads(sys.stdin.readline())
+    heartbeat = Heartbeat()
+    listener = HealthListener(start["address"], start["port"], PostgresqlProbe(start["url"]), heartbeat)
+    try:
+        listener.start()
+    except OSError as failure:
+        sys.stdout.write(f"{failure}\n")
+        return
+    sys.stdout.write(f"{LISTENING}\n")
+    sys.stdout.flush()
+    heartbeat.follow(sys.stdin)
+    # A question to a frozen PostgreSQL may be waiting; nobody waits for its answer any more.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -31,7 +31,7 @@ _NOT_FOR_SERVING = (
 )
 
 
-_KEPT_VARIABLES = frozenset(
+KEPT_VARIABLES = frozenset(
     {
         *("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONPATH"),
         # How the servers named by the settings are reached and known: proxies, certificates, libpq's own files.
@@ -130,5 +130,5 @@ def worker(settings: Settings, *, is_running: Callable[[], bool]) -> ServiceSpec
 
 def _service_environment(settings: Settings) -> dict[str, str]:
     """Settings, and of our own environment what a process needs to run and to reach the servers; no secret beside."""
-    kept = {name: text for name, text in os.environ.items() if name.upper() in _KEPT_VARIABLES}
+    kept = {name: text for name, text in os.environ.items() if name.upper() in KEPT_VARIABLES}
     return {name: text for name, text in (kept | settings.as_environment()).items() if name not in _NOT_FOR_SERVING}

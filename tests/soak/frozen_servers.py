@@ -122,9 +122,9 @@ class Installation:
         of_operator = ("/", "/tenants", "/ledger", "/audit", "/allocations", "/costs", "/onboardings")
         of_tenant = ("/", "/notices", "/ledger", "/allocations")
         of_strangers = ("/login", self.login_path, "/readyz", "/healthz")
-        # One person may ask for drift twelve times a minute.
+        # One person may ask for drift twelve times a minute; a plan is read before it is asked for again.
         drift = [Client((_DRIFT,), bearer, pause=10)]
-        plans = [Client((_PLAN,), self.operator, pause=1) for _ in range(2)]
+        plans = [Client((_PLAN,), self.operator, pause=5) for _ in range(2)]
         reports = [Client(("/api/v1/tenants", "/api/v1/me"), bearer) for _ in range(2)]
         operators = [Client(of_operator[n:] + of_operator[:n], self.auditor) for n in range(5)]
         tenants = [Client(of_tenant[n:] + of_tenant[:n], self.owner) for n in range(4)]
