@@ -22,7 +22,7 @@ from xdist.scheduler import LoadScopeScheduling
 from admin.features.commands import COMMAND_MODULES
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.migrations.apply import migrate_url
-from admin.operations.postgresql import OWNER
+from admin.operations.postgresql import APP, OWNER, TENANT
 from governance.commands import COMMANDS, collect_commands
 from governance.kernel import database as database_module
 from governance.kernel.database import OPERATOR, connect, db, dispose_engines, tenant_scope
@@ -140,7 +140,7 @@ def postgresql() -> Iterator[servers.PostgreSQL]:
         server = servers.start_postgresql(Path(folder))
         try:
             _create_database(server, _TEMPLATE, template="template0")
-            server.server.prepare_database(_TEMPLATE, owner=OWNER)
+            server.server.prepare_database(_TEMPLATE, owner=OWNER, guests=(APP, TENANT))
             migrate_url(server.owner_url(_TEMPLATE))
             yield server
         finally:

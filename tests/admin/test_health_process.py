@@ -79,9 +79,9 @@ def test_it_ends_with_the_process_that_it_answers_for(postgresql: PostgreSQL, da
         [
             sys.executable,
             "-c",
-            "import json, sys, time; from admin.operations.health_process import HealthProcess;"
+            "import json, sys, threading; from admin.operations.health_process import HealthProcess;"
             "HealthProcess(**json.load(sys.stdin), has_keys=lambda: True).start(); print('started', flush=True);"
-            "time.sleep(60)",
+            "threading.Event().wait()",
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
