@@ -310,8 +310,9 @@ def _unsealed(session: Session, streams: list[_Stream], now: datetime, limit: in
         f"""
         {_SELECT_STREAM}
         FROM unnest(%(streams)s::uuid[], %(first_ids)s::uuid[], %(earliest)s::timestamptz[])
-            AS stream (id, first_id, earliest)
-        WHERE EXISTS (SELECT {_UNSEALED})
+            AS stream (id, first_id, earliest),
+            -- LIMIT keeps it a look into each stream: as a join, every round would read the whole log.
+            LATERAL (SELECT {_UNSEALED} LIMIT 1) AS one
         ORDER BY stream.id
         """,
         {

@@ -64,7 +64,7 @@ def bench() -> dict[str, Any]:
         connect(app, server.app_url("bench"))
         with app.app_context():
             _prepare(server, files)
-            seconds_sealing, sealed = _seal(files)
+            seconds_sealing, sealed = _seal(server, files)
             (first, report), (second, _) = _timed(files), _timed(files)
             _superuser(
                 server,
@@ -115,9 +115,12 @@ def _superuser(server: PostgreSQL, statement: str) -> None:
         superuser.execute(statement)
 
 
-def _seal(files: AuditFiles) -> tuple[float, int]:
+def _seal(server: PostgreSQL, files: AuditFiles) -> tuple[float, int]:
     start, sealed = time.perf_counter(), 0
     while count := seal(files).sealed:
+        if not sealed:
+            # As autovacuum does within a minute, which a worker takes for what is sealed here in a second.
+            _superuser(server, "ANALYZE audit_seal")
         sealed += count
     return time.perf_counter() - start, sealed
 
