@@ -44,7 +44,7 @@ format: $(READY) ## Format the code.
 bench: $(READY) ## Measure, against bare work in the same run; prints ratios with their conditions.
 	@set -e; for story in $(basename $(notdir $(wildcard tests/bench/[a-z]*.py))); do $(IN_VENV)/python -m tests.bench.$$story $(ARGS); done
 
-soak: $(READY) ## A million random splits, two writers on one person, frozen servers, half-sent bodies, 30 first starts, 20 set-ups.
+soak: $(READY) ## A million random splits, two writers on one person, frozen servers, half-sent bodies, 30 first starts, 20 set-ups, 200 clients.
 	@set -e; for story in $(SOAK); do $(IN_VENV)/python -m tests.soak.$$story $(ARGS); done
 
 lock: $(READY) ## Resolve the dependencies again after a change in pyproject.toml, and list what an installation consists of.

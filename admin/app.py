@@ -16,13 +16,16 @@ from admin.core.guard import init_guard
 from admin.core.headers import set_headers
 from admin.core.health import register_health
 from admin.core.language import init_i18n
+from admin.core.metrics import note_endpoints
 from admin.core.rate_limits import init_rate_limits
 from admin.core.request_checks import init_request_checks
-from admin.features import OPERATOR_NAVIGATION, PARENT_PAGE, TENANT_NAVIGATION, api_routes, blueprints
+from admin.features import api_routes, blueprints
 from admin.features.commands import COMMAND_MODULES
+from admin.features.menu import OPERATOR_MENU, TENANT_MENU
 from admin.identity.blueprint import has_keys, identify_bearer, identify_person, register_identity
 from admin.interface.api import register_api
 from admin.interface.console import register_console
+from admin.interface.kept_forms import init_kept_forms, keep_after_end, keep_of_former_session
 from admin.interface.keycloak_port import identities_of
 from admin.operations.settings import Settings
 from governance.commands import COMMANDS, collect_commands
@@ -44,22 +47,19 @@ def create_app(settings: Settings) -> Flask:
     )
     COMMANDS.set(app, collect_commands(COMMAND_MODULES))
     # What a request passes, in this order; answers pass it backwards.
+    note_endpoints(app)
     init_request_checks(app, settings)
     init_i18n(app)
     set_headers(app, settings)
     register_error_handlers(app)
     init_rate_limits(app, settings)
-    init_guard(app, identify_person, identify_bearer)
-    csrf_protect(app, settings)
+    init_guard(app, identify_person, identify_bearer, keep_after_end)
+    csrf_protect(app, settings, keep_of_former_session)
+    init_kept_forms(app)
     # Who answers.
     register_identity(app, settings, lambda: identities_of(app))  # /login /logout /backchannel-logout
-    register_console(  # / and every page for people
-        app,
-        blueprints(),
-        operator_navigation=OPERATOR_NAVIGATION,
-        tenant_navigation=TENANT_NAVIGATION,
-        parent_page=PARENT_PAGE,
-    )
+    # / and every page for people
+    register_console(app, blueprints(), operator_menu=OPERATOR_MENU, tenant_menu=TENANT_MENU)
     register_health(app, has_keys)  # /healthz /readyz /csp-report
     register_api(app, api_routes())  # /api/v1/…
     register_backoffice(app)  # /backoffice/…

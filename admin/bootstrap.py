@@ -10,8 +10,10 @@ from flask import Flask
 from admin.core.logs import configure_logs
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.operations.settings import Settings
+from admin.operations.trust import trust
 from governance.kernel.database import BACKGROUND_STATEMENT_MS, connect
 from governance.kernel.installation import IS_EXAMPLE
+from governance.webhooks.signing import WEBHOOK_KEY
 from tenancy.tenants.eligibility import ADMITTED_PREFECTURES
 
 
@@ -25,11 +27,13 @@ def initialise(app: Flask, settings: Settings, *, statement_timeout_ms: int = BA
 
     `statement_timeout_ms` is how long PostgreSQL may take over one statement.
     """
+    trust(settings)
     configure_logs()
     app.config["MOYAI"] = settings
     connect(app, settings.app_url, settings.tenant_url, statement_timeout_ms=statement_timeout_ms)
     ADMITTED_PREFECTURES.set(app, settings.prefectures)
     IS_EXAMPLE.set(app, settings.example)
+    WEBHOOK_KEY.set(app, settings.audit_files.read_key)
     return app
 
 

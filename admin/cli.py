@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from admin.features import cli_commands, load_cli_command
+from governance.kernel.start import require_own_packages
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -89,6 +90,7 @@ class FeatureGroup(click.Group):
 
             sys.exit(report_usage_error(error, as_json="--json" in given))
         except click.Abort:
+            click.echo("中断しました / interrupted", err=True)
             sys.exit(130)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -113,4 +115,5 @@ def _create_app(settings: Settings) -> Flask:
 
 
 if __name__ == "__main__":
+    require_own_packages()
     main(prog_name="moyai")

@@ -20,7 +20,7 @@ DECIDED_BY_PEOPLE = message(
     "permission.decided_by_people",
     ja="この端末のコマンドライン（{actor}）では、承認・却下などの決定はできません。",
     en="The command line of this machine ({actor}) approves and decides nothing.",
-    hint_ja="画面でサインインするか、moyai login で本人としてサインインしてから行ってください。",
+    hint_ja="画面でログインするか、moyai login で本人としてログインしてから行ってください。",
     hint_en="Sign in to the console, or as yourself with `moyai login`, and decide there.",
 )
 
@@ -41,6 +41,8 @@ class Actor:
     roles: frozenset[Role]
     by_scope: frozenset[Permission] = frozenset()
     """What a service client's scopes allow; a client has no roles, and a person no scopes."""
+    of_operator: bool = False
+    """Whether it is a service client of the operator's, which acts for all tenants as far as its scopes go."""
     sudo_uid: int | None = None
     """The SUDO_UID of a command line: recorded as a fact of its audit events, and trusted for nothing."""
 
@@ -60,7 +62,7 @@ class Actor:
 
     @property
     def is_operator(self) -> bool:
-        return self.kind is ActorKind.SYSTEM or bool(self.roles & OPERATOR_ROLES)
+        return self.kind is ActorKind.SYSTEM or self.of_operator or bool(self.roles & OPERATOR_ROLES)
 
     @property
     def tenant_scope(self) -> TenantScope:

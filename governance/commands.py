@@ -9,13 +9,14 @@ A handler makes no remote call: it would hold row locks for as long as the other
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType, ModuleType
-from typing import Annotated, Any, Final, Generic, Self, TypeVar, cast, get_type_hints, overload
+from typing import Annotated, Any, ClassVar, Final, Generic, Self, TypeVar, cast, get_type_hints, overload
 from uuid import UUID
 
 import structlog
@@ -38,14 +39,15 @@ from governance.kernel.field_types import LongLine
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
 from governance.kernel.pipelined import commit_pipelined
+from governance.labels import permission_wording
 from governance.permissions import DECISIONS, Permission, SecondPerson
 
 log = structlog.get_logger(__name__)
 
 PERMISSION_MISSING = message(
     "permission.missing",
-    ja="この操作（{permission}）を行う権限がありません。",
-    en="You do not hold the permission {permission}.",
+    ja="「{permission}」を行う権限がありません。",
+    en="You do not hold the permission to {permission}.",
     hint_ja="団体管理者または運営者に権限の付与を依頼してください。",
     hint_en="Ask an owner of your tenant or the operator to grant it.",
 )
@@ -64,6 +66,9 @@ NOTHING_TO_APPROVE = message(
     en="It is so already; there is nothing to approve.",
 )
 
+Precondition = Callable[[Session], None]
+"""What must hold of the object a command edits, just before it is edited: raises a DomainError otherwise."""
+
 COMMENT: Final = "comment"
 """The field that a command which needs a second person has besides its own: what its requester says to the decider."""
 
@@ -76,6 +81,9 @@ class Command(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    added_later: ClassVar[frozenset[str]] = frozenset()
+    """Fields that an earlier version did not have: while they are null, keys used with that version still match."""
+
     @model_validator(mode="after")
     def _run_checks(self) -> Self:
         run_checks(self)
@@ -83,9 +91,18 @@ class Command(BaseModel):
 
 
 class Result(BaseModel):
-    """What a command returns. Stored as JSON with the idempotency key and returned again for the same key."""
+    """What a command returns. Stored as JSON with the idempotency key and returned again for the same key.
+
+    The fields of `shown_once` are not stored: the same key gives their defaults.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shown_once: ClassVar[frozenset[str]] = frozenset()
+
+    def to_store(self) -> str:
+        """The JSON that is kept with an idempotency key or a request for approval."""
+        return self.model_dump_json(exclude=set(self.shown_once))
 
 
 class ApprovalRequested(Result):
@@ -150,24 +167,52 @@ class CommandHandler(Generic[CommandT, ResultT]):
     event: Event
     command_type: type[CommandT]
     result_type: type[ResultT]
+    edits: str | None = field(default=None, kw_only=True)
+    """The object that the command changes, by its fields: `plan {name}`. Commands that edit one wait for each other."""
 
     @property
     def name(self) -> str:
         return self.body.__name__
 
-    def __call__(self, command: CommandT, *, actor: Actor, key: str | None = None) -> ResultT:
+    def __call__(
+        self, command: CommandT, *, actor: Actor, key: str | None = None, precondition: Precondition | None = None
+    ) -> ResultT:
         """Execute the command for the actor, once per `key`.
 
-        Returns the stored result for a key used before. Raises NotAllowed without the permission, IdempotencyKeyReused
-        when the key was used with another request, RuntimeError inside another command, and whatever the function
-        raises; then nothing is committed but the audit event of the failure.
+        Returns the stored result for a key used before. `precondition` is asked in the command's transaction, while no
+        other command may edit the object. Raises NotAllowed without the permission, IdempotencyKeyReused when the key
+        was used with another request, RuntimeError inside another command or for a precondition of a command that
+        `edits` nothing, and whatever the precondition or the function raises; then nothing is committed but the audit
+        event of the failure.
         """
         if _in_command.get():
             raise RuntimeError(f"{self.name} is called inside another command")
+        if precondition is not None and self.edits is None:
+            raise RuntimeError(f"{self.name} edits no object")
         token = _in_command.set(True)
         try:
             with tenant_scope(actor.tenant_scope):
-                return self._execute(command, actor, key)
+                return self._execute(command, actor, key, precondition)
+        finally:
+            _in_command.reset(token)
+
+    def try_out(self, command: CommandT, *, actor: Actor) -> None:
+        """Run the command and undo it all: nothing is stored, recorded or dispatched.
+
+        Raises what a call would raise, so that a form's review refuses what carrying it out would refuse.
+        """
+        token = _in_command.set(True)
+        try:
+            with tenant_scope(actor.tenant_scope):
+                session = db.session()
+                session.rollback()
+                try:
+                    require(actor, self.permission)
+                    self.lock_object(session, command)
+                    self.run(CommandContext(session, actor, clock.now(), self.event), command)
+                    session.flush()
+                finally:
+                    session.rollback()
         finally:
             _in_command.reset(token)
 
@@ -185,7 +230,8 @@ class CommandHandler(Generic[CommandT, ResultT]):
 
     def request_of(self, command: CommandT) -> dict[str, Any]:
         """The JSON form of the command that a key is bound to."""
-        return command.model_dump(mode="json")
+        dumped = command.model_dump(mode="json")
+        return {name: value for name, value in dumped.items() if value is not None or name not in command.added_later}
 
     def read_answer(self, answered: str) -> ResultT:
         """The result that was stored with a key."""
@@ -195,7 +241,12 @@ class CommandHandler(Generic[CommandT, ResultT]):
         """What a call does inside its transaction: the function itself."""
         return self.body(ctx, command)
 
-    def _execute(self, command: CommandT, actor: Actor, key: str | None) -> ResultT:
+    def lock_object(self, session: Session, command: Command) -> None:
+        """Wait for the other commands that edit the object of this one, where it edits any, and keep them out."""
+        if self.edits is not None:
+            advisory_lock(session, f"object.{self.edits.format_map(vars(command))}")
+
+    def _execute(self, command: CommandT, actor: Actor, key: str | None, precondition: Precondition | None) -> ResultT:
         session = db.session()
         session.rollback()
         ctx = CommandContext(session, actor, clock.now(), self.event)
@@ -207,6 +258,11 @@ class CommandHandler(Generic[CommandT, ResultT]):
                 if answered is not None:
                     session.rollback()
                     return self.read_answer(answered)
+            self.lock_object(session, command)
+            if precondition is not None:
+                precondition(session)
+                # Rows as the precondition read them are not locked: the function reads its own.
+                session.expunge_all()
             result = self.run(ctx, command)
             session.flush()
             if not ctx.audit_records and not ctx.is_noop:
@@ -215,7 +271,7 @@ class CommandHandler(Generic[CommandT, ResultT]):
                 ctx.audit_records, actor, self.name, self.permission, AuditOutcome.DONE, ctx.now
             )
             if key is not None:
-                answer = result.model_dump_json()
+                answer = result.to_store()
                 statements.append(answer_statement(actor, self.name, key, request, answer, ctx.now))
             commit_pipelined(session, *statements)
         except DomainError as refusal:
@@ -354,6 +410,7 @@ class ApprovedCommandHandler(CommandHandler[CommandT, ResultT]):
         """Run the function of an approved command in the decider's transaction. Raises what it refuses."""
         done = CommandContext(ctx.session, ctx.actor, ctx.now, self.event, ctx.audit_records, ctx.jobs)
         done.approval = approval
+        self.lock_object(ctx.session, command)
         result: Result = self.body(done, command)
         if done.is_noop:
             raise Conflict(NOTHING_TO_APPROVE)
@@ -431,41 +488,50 @@ def collect_commands(modules: Iterable[ModuleType]) -> Commands:
 
 @overload
 def handles(
-    permission: Permission, event: Event
+    permission: Permission, event: Event, *, edits: str | None = None
 ) -> Callable[[Callable[[CommandContext, CommandT], ResultT]], CommandHandler[CommandT, ResultT]]: ...
 
 
 @overload
 def handles(
-    permission: Permission, event: Event, *, approval: SecondPerson
+    permission: Permission, event: Event, *, approval: SecondPerson, edits: str | None = None
 ) -> Callable[[Callable[[CommandContext, CommandT], DoneT]], ApprovedCommandHandler[CommandT, ApprovalRequested]]: ...
 
 
 @overload
 def handles(
-    permission: Permission, event: Event, *, approval: Callable[[CommandContext, CommandT], SecondPerson | None]
+    permission: Permission,
+    event: Event,
+    *,
+    approval: Callable[[CommandContext, CommandT], SecondPerson | None],
+    edits: str | None = None,
 ) -> Callable[
     [Callable[[CommandContext, CommandT], DoneT]], ApprovedCommandHandler[CommandT, DoneT | ApprovalRequested]
 ]: ...
 
 
-def handles(permission: Permission, event: Event, *, approval: Any = None) -> Any:
+def handles(permission: Permission, event: Event, *, approval: Any = None, edits: str | None = None) -> Any:
     """Make a function `(ctx, command) -> result` a handler. Both annotations must be given.
 
     With `approval` the command needs a second person: a call stores a request, and the function runs when another
     person approves it. It is what the command is about, or a function `(ctx, command)` that says so, None for no need.
+    `edits` names the object that the command changes, with the command's fields in braces.
     """
 
     def register(body: Any) -> Any:
         hints = get_type_hints(body)
         command_type, done_type = hints["command"], hints["return"]
+        if edits is not None and (unknown := set(re.findall(r"{(\w+)}", edits)) - command_type.model_fields.keys()):
+            raise ValueError(f"{body.__name__} edits {edits}, and has no {sorted(unknown)}")
         handler: CommandHandler[Any, Any]
         if approval is None:
-            handler = CommandHandler(body, permission, event, command_type, done_type)
+            handler = CommandHandler(body, permission, event, command_type, done_type, edits=edits)
         else:
             asked = _with_comment(command_type)
             answer = ApprovalRequested if isinstance(approval, SecondPerson) else done_type
-            handler = ApprovedCommandHandler(body, permission, event, asked, answer, command_type, done_type, approval)
+            handler = ApprovedCommandHandler(
+                body, permission, event, asked, answer, command_type, done_type, approval, edits=edits
+            )
         functools.update_wrapper(handler, body)
         return handler
 
@@ -477,7 +543,7 @@ def require(actor: Actor, permission: Permission) -> None:
     if permission in DECISIONS:
         refuse_command_line(actor)
     if not actor.may(permission):
-        raise NotAllowed(PERMISSION_MISSING, permission=permission.value)
+        raise NotAllowed(PERMISSION_MISSING, permission=permission_wording(permission))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from governance.kernel.labels import LabelledEnum
+from governance.kernel.labels import Label, LabelledEnum
 
 
 class Permission(StrEnum):
@@ -52,6 +52,7 @@ class Permission(StrEnum):
     MEMBER_RESET_FACTOR = "tenancy:member:reset-factor"
     CLIENT_READ = "tenancy:client:read"
     CLIENT_REGISTER = "tenancy:client:register"
+    CLIENT_STOP = "tenancy:client:stop"
     DRIFT_READ = "tenancy:drift:read"
     # governance
     AGREEMENT_READ = "governance:agreement:read"
@@ -66,6 +67,13 @@ class Permission(StrEnum):
     AUDIT_READ = "governance:audit:read"
     AUDIT_VERIFY = "governance:audit:verify"
     AUDIT_SEAL = "governance:audit:seal"
+    WEBHOOK_READ = "governance:webhook:read"
+    WEBHOOK_CREATE = "governance:webhook:create"
+    WEBHOOK_CHANGE_ADDRESS = "governance:webhook:change-address"
+    WEBHOOK_ISSUE_SECRET = "governance:webhook:issue-secret"  # noqa: S105 - a permission, no secret
+    WEBHOOK_CHANGE_STATE = "governance:webhook:change-state"
+    WEBHOOK_RESEND = "governance:webhook:resend"
+    RETENTION_APPLY = "governance:retention:apply"
     PERMISSION_READ = "governance:permission:read"
     # billing
     COST_READ = "billing:cost:read"
@@ -103,11 +111,11 @@ class Role(LabelledEnum):
 
     TENANT_OWNER = "tenant-owner", "団体管理者", "tenant owner"
     TENANT_USER_ADMIN = "tenant-user-admin", "利用者管理担当", "user administrator of a tenant"
-    TENANT_CLIENT_ADMIN = "tenant-client-admin", "API利用者管理担当", "client administrator of a tenant"
+    TENANT_CLIENT_ADMIN = "tenant-client-admin", "連携システム管理担当", "client administrator of a tenant"
     TENANT_FINANCE = "tenant-finance", "会計担当（団体）", "finance of a tenant"
     TENANT_AUDITOR = "tenant-auditor", "監査担当（団体）", "auditor of a tenant"
     TENANT_MEMBER = "tenant-member", "利用者", "member"
-    OPERATOR_ONBOARDING = "operator-onboarding", "参加手続き担当（県）", "onboarding, operator"
+    OPERATOR_ONBOARDING = "operator-onboarding", "参加手続担当（県）", "onboarding, operator"
     OPERATOR_FINANCE = "operator-finance", "会計担当（県）", "finance, operator"
     OPERATOR_APPROVER = "operator-approver", "承認者（県）", "approver, operator"
     OPERATOR_SECURITY = "operator-security", "セキュリティ担当（県）", "security, operator"
@@ -120,7 +128,7 @@ class SecondPerson(LabelledEnum):
     """What a command that needs a second person is about: DECIDABLE_BY says which role decides it."""
 
     MONEY = "money", "お金", "money"
-    RULES = "rules", "ルール", "rules"
+    RULES = "rules", "規程", "rules"
     SETTINGS = "settings", "設定", "settings"
     ROLES = "roles", "運営者の役割", "operator roles"
     FACTORS = "second-factors", "二要素認証の再設定", "resets of a second factor"
@@ -148,7 +156,7 @@ _OPERATOR_READS = (
     | _FINANCE_READS
     | _PEOPLE_READS
     | {_P.COHORT_READ, _P.ONBOARDING_READ, _P.DRIFT_READ, _P.PERMISSION_READ, _P.AUDIT_READ, _P.BACKOFFICE_OPEN}
-    | {_P.APPROVAL_READ}
+    | {_P.APPROVAL_READ, _P.WEBHOOK_READ}
 )
 
 ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
@@ -189,13 +197,15 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     | _APPROVALS
     | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.MEMBER_RESUME, _P.MEMBER_REMOVE, _P.MEMBER_DECIDE_SYNC}
     | {_P.MEMBER_JOIN_ACCOUNTS, _P.MEMBER_END_ROLE, _P.MEMBER_RESET_FACTOR}
-    | {_P.AUDIT_VERIFY, _P.ONBOARDING_DECIDE, _P.MAIL_READ},
+    | {_P.AUDIT_VERIFY, _P.ONBOARDING_DECIDE, _P.MAIL_READ, _P.CLIENT_REGISTER, _P.CLIENT_STOP}
+    | {_P.WEBHOOK_CREATE, _P.WEBHOOK_CHANGE_ADDRESS, _P.WEBHOOK_ISSUE_SECRET, _P.WEBHOOK_CHANGE_STATE}
+    | {_P.WEBHOOK_RESEND},
     Role.OPERATOR_AUDITOR: _OPERATOR_READS | {_P.AUDIT_VERIFY},
     Role.BREAK_GLASS: _OPERATOR_READS | {_P.MEMBER_DISABLE, _P.ONBOARDING_DECIDE, _P.AUDIT_VERIFY},
     Role.SYSTEM: frozenset(
         {_P.OPERATOR_REGISTER, _P.ONBOARDING_START, _P.ONBOARDING_ADVANCE, _P.MEMBER_SYNC, _P.MEMBER_INVITE}
     )
-    | {_P.ALLOCATION_PREPARE, _P.TENANT_CHANGE_STATE, _P.AUDIT_VERIFY, _P.AUDIT_SEAL}
+    | {_P.ALLOCATION_PREPARE, _P.TENANT_CHANGE_STATE, _P.AUDIT_VERIFY, _P.AUDIT_SEAL, _P.RETENTION_APPLY}
     | {_P.SERVERS_RUN, _P.KEYCLOAK_CONFIGURE, _P.EXAMPLE_LOAD, _P.MAIL_OPEN, _P.BACKUP_TAKE, _P.BACKUP_RESTORE},
 }
 
@@ -225,13 +235,57 @@ DECIDABLE_BY: Final[dict[Role, frozenset[SecondPerson]]] = {
 EXCLUDED_BY: Final[dict[Role, Role]] = {Role.OPERATOR_APPROVER: Role.OPERATOR_FINANCE}
 """Role → the role beside which one person's does not count: whoever records money does not approve it, too."""
 
-SCOPE_PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
+TENANT_SCOPES: Final[dict[str, frozenset[Permission]]] = {
+    "moyai:tenants.read": frozenset({_P.SIGNED_IN, _P.TENANT_READ, _P.ONBOARDING_READ}),
     "moyai:quota.read": frozenset({_P.SIGNED_IN, _P.TENANT_READ, _P.PLAN_READ, _P.QUOTA_READ}),
     "moyai:usage.read": frozenset({_P.SIGNED_IN, _P.TENANT_READ}),
-    "moyai:usage.write": frozenset({_P.SIGNED_IN}),
-    "moyai:authorize": frozenset({_P.SIGNED_IN}),
+    "moyai:people.read": frozenset({_P.SIGNED_IN, _P.MEMBER_READ, _P.CLIENT_READ, _P.CONTACT_READ}),
+    "moyai:agreements.read": frozenset({_P.SIGNED_IN, _P.AGREEMENT_READ}),
+    "moyai:rules.read": frozenset({_P.SIGNED_IN, _P.RULE_READ}),
+    "moyai:costs.read": frozenset({_P.SIGNED_IN, _P.COST_READ}),
+    "moyai:allocation.read": frozenset({_P.SIGNED_IN, _P.ALLOCATION_READ}),
+    "moyai:ledger.read": frozenset({_P.SIGNED_IN, _P.LEDGER_READ}),
+    "moyai:notices.read": frozenset({_P.SIGNED_IN, _P.NOTICE_READ}),
+    "moyai:audit.read": frozenset({_P.SIGNED_IN, _P.AUDIT_READ}),
 }
-"""Scope of a service client → what it may do in its own tenant. A client holds no role."""
+"""Scope of a municipality's service client → what it may do in its own tenant: it reads. A client holds no role."""
+
+OPERATOR_SCOPES: Final[dict[str, frozenset[Permission]]] = TENANT_SCOPES | {
+    "moyai:tenants.read": TENANT_SCOPES["moyai:tenants.read"] | {_P.COHORT_READ},
+    "moyai:tenants.write": frozenset(
+        {_P.SIGNED_IN, _P.TENANT_REGISTER, _P.TENANT_EDIT, _P.STATISTIC_RECORD, _P.CONTACT_RECORD, _P.CONTACT_REMOVE}
+    ),
+    "moyai:costs.write": frozenset({_P.SIGNED_IN, _P.COST_RECORD}),
+    "moyai:drift.read": frozenset({_P.SIGNED_IN, _P.DRIFT_READ}),
+}
+"""Scope of a service client of the operator's → what it may do, for all tenants. None decides, nor requests what a
+second person decides."""
+
+
+SCOPE_LABELS: Final[dict[str, Label]] = {
+    "moyai:tenants.read": Label("参加団体の閲覧", "read tenants"),
+    "moyai:tenants.write": Label("参加団体の登録・変更", "register and edit tenants"),
+    "moyai:quota.read": Label("利用枠の閲覧", "read quotas"),
+    "moyai:usage.read": Label("利用量の閲覧", "read usage"),
+    "moyai:people.read": Label("利用者と連絡先の閲覧", "read people and contacts"),
+    "moyai:agreements.read": Label("協定と同意の閲覧", "read agreements and acceptances"),
+    "moyai:rules.read": Label("負担金算定規程の閲覧", "read cost-sharing rules"),
+    "moyai:costs.read": Label("経費の閲覧", "read costs"),
+    "moyai:costs.write": Label("経費の登録", "record costs"),
+    "moyai:allocation.read": Label("費用按分の閲覧", "read allocations"),
+    "moyai:ledger.read": Label("元帳の閲覧", "read the ledger"),
+    "moyai:notices.read": Label("納入通知書の閲覧", "read notices"),
+    "moyai:audit.read": Label("監査記録の閲覧", "read the audit log"),
+    "moyai:drift.read": Label("差分の確認", "read drift"),
+    "moyai:usage.write": Label("利用量の報告", "report usage"),
+    "moyai:authorize": Label("利用可否の照会", "ask whether something may be used"),
+}
+"""What a scope allows, in words; also those that versions before 0.3 gave."""
+
+
+def scope_wording(scope: str) -> Label:
+    """What a scope allows, as people read it; the scope itself where it has no label."""
+    return SCOPE_LABELS.get(scope, Label(scope, scope))
 
 
 def decidable_by(roles: frozenset[Role]) -> frozenset[SecondPerson]:

@@ -17,8 +17,8 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, sync_playwright
 
-_CHROMIUM: Final = "/usr/bin/chromium"
-_ARGUMENTS: Final = (
+CHROMIUM: Final = "/usr/bin/chromium"
+ARGUMENTS: Final = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -31,18 +31,18 @@ _ARGUMENTS: Final = (
 
 _RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 
-MISSING: Final = f"LEFT OUT: tests in a browser need Chromium at {_CHROMIUM} (Debian: apt-get install chromium)"
+MISSING: Final = f"LEFT OUT: tests in a browser need Chromium at {CHROMIUM} (Debian: apt-get install chromium)"
 
 
 @contextmanager
 def started() -> Iterator[Browser]:
     """Headless Chromium. Where there is none the test is left out; in CI that is a failure."""
-    if not Path(_CHROMIUM).exists():
+    if not Path(CHROMIUM).exists():
         if os.environ.get("CI") == "true":
             pytest.fail(MISSING)
         pytest.skip(MISSING)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
         browser.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,10 @@ from tests.actors import Actors, seed_operator
 from tests.factories import Factory
 from tests.kept_connections import KEPT_DATABASE, KeptConnection
 from tests.tenancy.keycloak.installation import Installation
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in the background of a script. Ctrl-C is tested, here and in the programs that tests start, which inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _TEMPLATE = "moyai_template"
 _numbers = count(1)

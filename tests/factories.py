@@ -40,7 +40,7 @@ from governance.kernel.ids import new_id
 from governance.permissions import OPERATOR_ROLES, Role
 from governance.rules.commands import AdoptRule, DraftRule, RuleAdopted, adopt_rule, draft_rule
 from tenancy import directory
-from tenancy.clients.commands import RegisterClient, register_client
+from tenancy.clients.commands import ClientRegistered, RegisterClient, register_client
 from tenancy.keycloak.keys import SigningKey
 from tenancy.keycloak.port import Realm, organization_alias
 from tenancy.onboarding.commands import StartOnboarding, start_onboarding
@@ -296,7 +296,7 @@ class Factory:
 
     def add_service_client(self, tenant_id: UUID, name: str = "システム") -> UUID:
         """A system of the tenant's with a key of its own."""
-        return register_client(
+        return directly(register_client, ClientRegistered)(
             RegisterClient(
                 tenant_id=tenant_id,
                 name=name,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from admin.operations import keycloak_distribution, ports
+from admin.operations import keycloak_distribution
 from admin.operations.keycloak import EmbeddedKeycloak
 from admin.operations.postgresql import (
     APP,
@@ -26,10 +26,10 @@ from admin.operations.postgresql import (
     client_program,
 )
 from admin.operations.readiness import wait_until
-from admin.operations.settings import PORTS_NEEDED
+from admin.operations.unprivileged import NO_CAPABILITY, command_as, searching_capability, server_user
+from tests.ports import find_free_port
 
 KEPT = Path(__file__).parents[1] / ".moyai-test"
-_ATTEMPTS = 5
 
 
 def libpq(url: str) -> str:
@@ -37,13 +37,24 @@ def libpq(url: str) -> str:
     return url.replace("postgresql+psycopg://", "postgresql://", 1)
 
 
-def find_free_port_range() -> int:
-    """The first of as many free ports in a row as an installation takes."""
-    for _ in range(50):
-        port = ports.find_free_port()
-        if port < 65000 and all(ports.is_free(port + step) for step in range(PORTS_NEEDED)):
-            return port
-    raise RuntimeError(f"no {PORTS_NEEDED} free ports in a row")
+def own_unprivileged(*folders: Path) -> None:
+    """Make these folders those of the user as whom `unprivileged` runs a command."""
+    user = server_user()
+    if user is not None:
+        for folder in folders:
+            os.chown(folder, user.uid, user.gid)
+
+
+def unprivileged(command: list[str], *owned: Path) -> list[str]:
+    """The command for a user who is not root, as a real installation needs it; the folders `owned` become that user's.
+
+    As root it runs as `nobody`, who may read what stands in closed folders; otherwise as whoever runs the tests.
+    """
+    own_unprivileged(*owned)
+    user = server_user()
+    if user is None:
+        return command
+    return command_as(user, searching_capability() or NO_CAPABILITY, command)
 
 
 class PostgreSQL:
@@ -119,17 +130,9 @@ class PostgreSQL:
 def start_postgresql(folder: Path, port: int | None = None, *, durable: bool = False) -> PostgreSQL:
     """A new PostgreSQL 18 in `folder`; without `port`, on one that is free. `durable` is for measuring."""
     passwords = {role: secrets.token_urlsafe(18) for role in ROLES}
-    for attempt in range(_ATTEMPTS):
-        server = EmbeddedPostgreSQL(folder, port or ports.find_free_port(), passwords, durable=durable)
-        server.initialise()
-        try:
-            running = PostgreSQL(server)
-        except RuntimeError:
-            # A port chosen a moment ago may have been taken since; anything else fails again and is told.
-            if port is not None or attempt == _ATTEMPTS - 1:
-                raise
-            continue
-        break
+    server = EmbeddedPostgreSQL(folder, port or find_free_port(), passwords, durable=durable)
+    server.initialise()
+    running = PostgreSQL(server)
     server.prepare_roles()
     server.prepare_database(KEYCLOAK, owner=KEYCLOAK)
     return running
@@ -211,28 +214,21 @@ def start_keycloak(postgresql: PostgreSQL, folder: Path) -> Keycloak:
     distribution = keycloak_distribution.prepare(KEPT, java=java, progress=lambda text: print(text, flush=True))
     tables = FreshTables(postgresql.server, KEPT / f"{distribution.name}-tables")
     secret = tables.restore() or secrets.token_urlsafe(18)
-    for attempt in range(_ATTEMPTS):
-        port = ports.find_free_port()
-        server = EmbeddedKeycloak(
-            distribution=distribution,
-            java=java,
-            url=f"http://localhost:{port}",
-            port=port,
-            management_port=ports.find_free_port(),
-            jdbc_url=postgresql.server.jdbc_url,
-            database_password=postgresql.server.passwords[KEYCLOAK],
-            bootstrap_client_id="moyai-bootstrap",
-            bootstrap_client_secret=secret,
-        )
-        try:
-            running = Keycloak(server, folder / "keycloak.log")
-        except RuntimeError as trouble:
-            if "Address already in use" not in str(trouble) or attempt == _ATTEMPTS - 1:
-                raise
-            continue
-        tables.store(secret)
-        return running
-    raise AssertionError("the loop returns or raises")
+    port = find_free_port()
+    server = EmbeddedKeycloak(
+        distribution=distribution,
+        java=java,
+        url=f"http://localhost:{port}",
+        port=port,
+        management_port=find_free_port(),
+        jdbc_url=postgresql.server.jdbc_url,
+        database_password=postgresql.server.passwords[KEYCLOAK],
+        bootstrap_client_id="moyai-bootstrap",
+        bootstrap_client_secret=secret,
+    )
+    running = Keycloak(server, folder / "keycloak.log")
+    tables.store(secret)
+    return running
 
 
 class FreshTables:

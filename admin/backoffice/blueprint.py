@@ -37,7 +37,7 @@ def register_backoffice(app: Flask) -> None:
     )
     admin = Admin(
         app,
-        name="Moyai 管理用画面",
+        name="Moyai 台帳（照会用）",
         endpoint=ENDPOINT,
         url=URL,
         index_view=IndexView(name="一覧", endpoint=ENDPOINT, url=URL),

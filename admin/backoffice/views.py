@@ -28,6 +28,7 @@ from governance.kernel.database import db
 from governance.kernel.era import format_day
 from governance.kernel.errors import DomainError, NotAllowed
 from governance.kernel.yen import format_amount
+from governance.labels import permission_wording
 from governance.permissions import Permission
 from tenancy.onboarding.commands import DecideStep, decide_step
 from tenancy.onboarding.steps import StepDecision, StepName
@@ -109,7 +110,7 @@ class TableView(ModelView):  # type: ignore[misc]  # Flask-Admin brings types th
         if name not in self.named_actions_permissions:
             raise HTTPNotFound
         if not self.is_action_allowed(name):
-            raise NotAllowed(PERMISSION_MISSING, permission=self.named_actions_permissions[name].value)
+            raise NotAllowed(PERMISSION_MISSING, permission=permission_wording(self.named_actions_permissions[name]))
         return super().action_view()
 
     def is_action_allowed(self, name: str) -> bool:
@@ -158,7 +159,8 @@ class MembersView(TableView):
         _run_for_each(
             whom,
             lambda one: disable_member(
-                DisableMember(tenant_id=one[0], member_id=one[1], reason="管理用画面からの停止"), actor=current_actor()
+                DisableMember(tenant_id=one[0], member_id=one[1], reason="台帳（照会用）からの停止"),
+                actor=current_actor(),
             ),
         )
 
@@ -168,7 +170,7 @@ class StepsView(TableView):
 
     named_actions_permissions: ClassVar = {"retry": Permission.ONBOARDING_DECIDE}
 
-    @action("retry", "選んだ手順をやり直す", "選んだ手順をもう一度実行します。よろしいですか。")  # type: ignore[untyped-decorator]
+    @action("retry", "選んだ手順を再実行する", "選んだ手順をもう一度実行します。よろしいですか。")  # type: ignore[untyped-decorator]
     def retry(self, ids: list[str]) -> None:
         """Run `decide_step` with retry for each."""
         which = [(row.onboarding_id, row.name) for row in map(self.get_one, ids)]
@@ -179,7 +181,7 @@ class StepsView(TableView):
                     onboarding_id=one[0],
                     step=StepName(one[1]),
                     choice=StepDecision.RETRY,
-                    reason="管理用画面からのやり直し",
+                    reason="台帳（照会用）からの再実行",
                 ),
                 actor=current_actor(),
             ),

@@ -13,10 +13,11 @@ import secrets
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from flask import Flask, g, request
+from flask import Flask, g, redirect, request
 from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import actor_or_none, is_api
+from admin.core.guard import KeepForm, actor_or_none, is_api
 from admin.operations.settings import Settings
 from governance.kernel.errors import DomainError, message
 
@@ -87,24 +88,30 @@ def csrf_field() -> Markup:
     return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, csrf_token())
 
 
-def csrf_protect(app: Flask, settings: Settings) -> None:
-    """Check the token before every unsafe method; registered after the guard, which finds the session."""
+def csrf_protect(app: Flask, settings: Settings, keep_form: KeepForm) -> None:
+    """Check the token before every unsafe method; registered after the guard, which finds the session.
+
+    `keep_form` keeps a form of an earlier session of the same person: it is shown again, with a token of this one.
+    """
     app.jinja_env.globals["csrf_token"] = csrf_token
     app.jinja_env.globals["csrf_field"] = csrf_field
 
     @app.before_request
-    def check_csrf_token() -> None:
+    def check_csrf_token() -> AnyResponse | None:
         if request.method in _SAFE or is_api() or request.endpoint is None:
-            return
+            return None
         if hasattr(app.view_functions[request.endpoint], _EXEMPT_ATTRIBUTE):
-            return
+            return None
         origin = request.headers.get("Origin")
         if origin is not None and origin != settings.public_url:
             raise CsrfError(CSRF_FAILED)
         session = _current_session()
         token = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD) or ""
-        if session is None or not token_matches(session.csrf_secret, token):
-            raise CsrfError(CSRF_FAILED)
+        if session is not None and token_matches(session.csrf_secret, token):
+            return None
+        if session is not None and (form_address := keep_form()):
+            return redirect(form_address, 303)
+        raise CsrfError(CSRF_FAILED)
 
 
 def _current_session() -> Any:

@@ -6,21 +6,22 @@ bug is a 500 with the request id and without its text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
-from flask import Flask, Response, g, json, render_template, request
-from sqlalchemy.exc import InterfaceError, OperationalError
+from flask import Flask, Response, current_app, g, json, render_template, request
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
 
 from admin.core.csrf import CsrfError
-from admin.core.guard import Identification, is_api
+from admin.core.guard import Identification, actor_or_none, is_api, permission_of
 from admin.core.language import current_language
 from admin.core.rate_limits import TooManyRequests
 from admin.core.request_checks import current_request_id
+from governance.commands import PERMISSION_MISSING
 from governance.declaration import InvalidCommand
 from governance.kernel.database import db
 from governance.kernel.errors import (
@@ -37,6 +38,9 @@ from governance.kernel.errors import (
     Stale,
     message,
 )
+from governance.kernel.labels import Label
+from governance.labels import PERMISSION_LABELS
+from governance.permissions import OPERATOR_ROLES, ROLE_PERMISSIONS, TENANT_ROLES, Role
 
 log = structlog.get_logger(__name__)
 
@@ -57,9 +61,40 @@ STATUS: Final[dict[type[DomainError], HTTPStatus]] = {
 
 RETRY_SECONDS: Final = 5
 
+REFUSAL_FRAME: Final = "moyai.refusals.frame"
+"""Extension of the application: renders a template inside the frame of whoever asks, or gives None for a stranger."""
+
+_FRAMED: Final = frozenset(
+    {
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
+"""Refusals shown with the navigation. The others may mean that what the navigation reads is away."""
+
 PREFER_HEADER: Final = "Prefer"
 ALL_LANGUAGES: Final = "all-languages"
 """The preference (RFC 7240) of a program whose reader's language is not known: a problem has its texts in both."""
+
+ROLE_MISSING = message(
+    "page.role_missing",
+    ja="「{action}」を行う権限がありません。",
+    en="You may not: {action}.",
+    hint_ja="この権限があるのは、{roles}です。必要な場合は、その担当者に依頼してください。",
+    hint_en="It belongs to: {roles}. Ask one of them where you need it.",
+)
+"""PERMISSION_MISSING on a page, in words and with the roles that may."""
+
+OPERATORS_ONLY = message(
+    "page.operators_only",
+    ja="「{action}」は、運営者（県）の担当者が行います。",
+    en="This is for people of the operator: {action}.",
+    hint_ja="必要な場合は、県の担当者にご連絡ください。",
+    hint_en="Contact the operator where you need it.",
+)
 
 DATABASE_UNAVAILABLE = message(
     "database.unavailable",
@@ -88,20 +123,20 @@ INTERNAL_ERROR = message(
     "failure",
     ja="処理中に問題が起きました。",
     en="Something went wrong on our side.",
-    hint_ja="問い合わせ番号を添えて、運営者にお知らせください。",
+    hint_ja="問合せ番号を添えて、運営者にお知らせください。",
     hint_en="Please contact the operator and quote the number below.",
 )
 HTTP_MESSAGES: Final[dict[int, Message]] = {
     400: message("http.bad_request", ja="要求を読み取れませんでした。", en="The request could not be read."),
     401: message(
         "http.unauthorized",
-        ja="サインインしていないか、トークンが有効ではありません。",
+        ja="ログインしていないか、トークンが有効ではありません。",
         en="You are not signed in, or the token is not valid.",
     ),
     403: message("http.forbidden", ja="この操作は許可されていません。", en="This is not permitted."),
     404: message(
         "http.not_found",
-        ja="お探しのページは見つかりません。",
+        ja="お探しのページが見つかりません。",
         en="The page was not found.",
         hint_ja="アドレスを確かめてください。",
         hint_en="Check the address.",
@@ -181,8 +216,9 @@ def _render(status: HTTPStatus, refusal: DomainError, errors: Sequence[Invalid] 
     if is_api() or request.accept_mimetypes.best == "application/json":
         return problem(status, refusal, errors)
     language = current_language()
-    page = render_template(
-        "error.html",
+    refusal = _in_words(refusal)
+    page = _render_page(
+        status,
         status=int(status),
         message=refusal.text(language),
         hint=refusal.hint(language),
@@ -190,6 +226,35 @@ def _render(status: HTTPStatus, refusal: DomainError, errors: Sequence[Invalid] 
         field=refusal.field,
     )
     return Response(page, status=int(status), content_type="text/html; charset=utf-8")
+
+
+def _render_page(code: HTTPStatus, **values: Any) -> str:
+    """The refusal inside the navigation where there is one to show, otherwise by itself."""
+    frame: Callable[..., str | None] | None = current_app.extensions.get(REFUSAL_FRAME)
+    if frame is not None and code in _FRAMED:
+        try:
+            if (page := frame("error.html", **values)) is not None:
+                return page
+        except (SQLAlchemyError, DomainError) as failure:
+            # The refusal is what is to be said, not that its frame could not be read.
+            log.warning("refusal.frame_failed", exc_info=failure)
+    return render_template("error.html", frame="interface/plain.html", **values)
+
+
+def _in_words(refusal: DomainError) -> DomainError:
+    """The refusal as a page says it: where the page's own permission is missing, with the roles that have it."""
+    if refusal.message is not PERMISSION_MISSING or request.endpoint is None:
+        return refusal
+    # Who asks is looked up after this: for another refusal the database may be what is away.
+    permission, actor = permission_of(current_app, request.endpoint), actor_or_none()
+    if permission is None or actor is None or actor.may(permission):
+        return refusal
+    action = Label(*PERMISSION_LABELS[permission])
+    offered = OPERATOR_ROLES - {Role.BREAK_GLASS} if actor.is_operator else TENANT_ROLES
+    roles = tuple(role for role in Role if role in offered and permission in ROLE_PERMISSIONS[role])
+    if roles:
+        return NotAllowed(ROLE_MISSING, action=action, roles=roles)
+    return NotAllowed(OPERATORS_ONLY, action=action)
 
 
 def problem(status: HTTPStatus, refusal: DomainError, errors: Sequence[Invalid] = ()) -> Response:

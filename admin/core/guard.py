@@ -21,6 +21,8 @@ from governance.actors import Actor
 from governance.commands import PERMISSION_MISSING
 from governance.kernel.database import tenant_scope
 from governance.kernel.errors import NotAllowed
+from governance.kernel.labels import Label
+from governance.labels import permission_wording
 from governance.permissions import Permission
 
 log = structlog.get_logger(__name__)
@@ -39,9 +41,13 @@ class Identification(NamedTuple):
     actor: Actor | None
     token_error: str = ""
     """For a bearer token that was refused: the word for `WWW-Authenticate`, never what was wrong with it in detail."""
+    ended: str = ""
+    """For a cookie whose session is over: why, as a word for the address of the sign-in."""
 
 
 Identify = Callable[[], Identification]
+KeepForm = Callable[[], str | None]
+"""Keeps what a request sent that is not carried out; returns the address of its form, None where it kept nothing."""
 
 
 def requires(permission: Permission) -> Callable[[V], V]:
@@ -84,8 +90,11 @@ def is_api() -> bool:
     return request.path.startswith(API_PREFIX)
 
 
-def init_guard(app: Flask, identify_person: Identify, identify_bearer: Identify) -> None:
-    """Register the guard to run before every view."""
+def init_guard(app: Flask, identify_person: Identify, identify_bearer: Identify, keep_form: KeepForm) -> None:
+    """Register the guard to run before every view.
+
+    `keep_form` keeps the form of a request whose session has ended.
+    """
 
     @app.before_request
     def guard() -> AnyResponse | None:
@@ -98,15 +107,15 @@ def init_guard(app: Flask, identify_person: Identify, identify_bearer: Identify)
         permission = permission_of(app, request.endpoint)
         if permission is None:
             log.error("route.permission_missing", endpoint=request.endpoint)
-            raise NotAllowed(PERMISSION_MISSING, permission="-")
+            raise NotAllowed(PERMISSION_MISSING, permission=Label("この画面の利用", "use this page"))
         if permission is Permission.PUBLIC:
             return None
         found = _identify_once()
         if found.actor is None:
-            return _require_sign_in(found.token_error)
+            return _require_sign_in(found, keep_form)
         if not found.actor.may(permission):
             log.warning("permission.denied", permission=permission.value, endpoint=request.endpoint)
-            raise NotAllowed(PERMISSION_MISSING, permission=permission.value)
+            raise NotAllowed(PERMISSION_MISSING, permission=permission_wording(permission))
         scopes.enter_context(tenant_scope(found.actor.tenant_scope))
         return None
 
@@ -163,14 +172,20 @@ def _identify_once() -> Identification:
     return found
 
 
-def _require_sign_in(token_error: str) -> AnyResponse:
+def _require_sign_in(found: Identification, keep_form: KeepForm) -> AnyResponse:
     if is_api():
         facts: dict[str, str | None] = {"realm": "moyai"}
-        if token_error:
-            facts["error"] = token_error
+        if found.token_error:
+            facts["error"] = found.token_error
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", facts))
-    next_path = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    sign_in_url = current_app.url_for("identity.realm_chooser", next=next_path if next_path != "/" else None)
+    next_path, ended = "/", found.ended
+    if request.method == "GET":
+        next_path = request.full_path.rstrip("?")
+    elif ended and (form_address := keep_form()):
+        next_path, ended = form_address, f"{ended}-kept"
+    sign_in_url = current_app.url_for(
+        "identity.realm_chooser", next=next_path if next_path != "/" else None, ended=ended or None
+    )
     if request.headers.get("HX-Request") == "true":
         # A fragment must not become a login page inside a table: the whole page goes there.
         return Response(status=401, headers={"HX-Redirect": sign_in_url})

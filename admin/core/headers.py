@@ -19,6 +19,8 @@ _ONE_YEAR: Final = 365 * 24 * 60 * 60
 PATH_SOURCES: Final[dict[str, dict[str, str]]] = {
     # Bootstrap 4 draws its check boxes and arrows with images inside its style sheet.
     "/backoffice/": {"img-src": "data:"},
+    # Swagger UI draws its arrows with images inside its style sheet.
+    "/api-reference": {"img-src": "data:"},
 }
 """Path → directive → sources allowed besides `'self'`, each with its reason."""
 

@@ -16,6 +16,7 @@ from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from admin.operations.ports import reachable
 from admin.operations.request_server import RECEIVED_AT
 from admin.operations.settings import Settings
 from governance.kernel import correlation
@@ -78,7 +79,10 @@ def init_request_checks(app: Flask, settings: Settings) -> None:
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     app.config["MAX_FORM_PARTS"] = 1_000
     # Nothing is ever built from Host; a foreign one is refused all the same, and this machine may ask for our health.
-    app.config["TRUSTED_HOSTS"] = [urlsplit(settings.public_url).hostname, "localhost", "127.0.0.1"]
+    app.config["TRUSTED_HOSTS"] = [
+        urlsplit(settings.public_url).hostname,
+        *("localhost", "127.0.0.1", reachable(settings.bind)),
+    ]
     app.json = StrictJSON(app)
 
     @app.before_request

@@ -38,7 +38,7 @@ def example() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @handle_errors
 def load(members: str, as_json: bool) -> None:
-    """例示データで参加手続きから按分まで行う / Load the example, from onboarding to allocation. Safe to repeat."""
+    """例示データで参加手続から按分まで行う / Load the example, from onboarding to allocation. Safe to repeat."""
     with app_context() as context:
         require_example_mode(context.settings)
         loaded = load_example(
@@ -52,7 +52,7 @@ def load(members: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @handle_errors
 def accounts(as_json: bool) -> None:
-    """サインインできる例示の利用者 / Who can sign in to the example, with passwords and keys."""
+    """ログインできる例示の利用者 / Who can sign in to the example, with passwords and keys."""
     with app_context() as context:
         found, clients = create_accounts(context.settings), client_accounts(context.settings)
     if as_json:

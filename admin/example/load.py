@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Final
 from uuid import UUID
 
@@ -42,8 +43,10 @@ from admin.workflows.onboarding_together import Sleep, run_onboardings
 from billing.runs.commands import (
     ApproveAllocation,
     PrepareAllocation,
+    SubmitAllocation,
     approve_allocation,
     prepare_allocation,
+    submit_allocation,
 )
 from billing.runs.queries import RunFacts, runs
 from billing.runs.states import RunKind, RunState
@@ -53,6 +56,7 @@ from governance.commands import COMMANDS, collect_commands, system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Conflict, message
+from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Role
 from tenancy.keycloak.port import Identities
 from tenancy.onboarding.models import OnboardingView
@@ -63,9 +67,9 @@ from tenancy.tenants.states import TenantState
 
 STUCK = message(
     "example.stuck",
-    ja="参加手続きが止まっています: {steps}",
+    ja="参加手続が止まっています: {steps}",
     en="Onboarding is blocked: {steps}",
-    hint_ja="画面で理由を確かめ、やり直してください。",
+    hint_ja="画面で理由を確かめ、再実行してください。",
     hint_en="See the reason on the onboarding page and retry there.",
 )
 NO_REVISION = message(
@@ -124,34 +128,41 @@ class ExampleLoader:
         self._progress = progress
         self._wait = wait
 
+    @cached_property
+    def _year(self) -> seed_data.ExampleYear:
+        """The example's fiscal year, which does not change while it is loaded."""
+        return seed_data.example_year()
+
     def load(self, members: int) -> LoadResult:
         """Bring 13 municipalities in, or all 21. Raises what a command refuses, and Unreachable."""
         self._progress("例示データを準備します / Preparing the example")
         actor = seed_data.seed_operator()
         seed_data.seed_operator_people(actor)
         provision_operators(self._identities)
-        version_id = seed_data.seed_agreement_and_plan(actor)
-        seed_data.seed_cohort(actor, seed_data.FIRST_COHORT, first_members())
-        seed_data.seed_cohort(actor, seed_data.SECOND_COHORT, second_members())
+        year = self._year
+        version_id = seed_data.seed_agreement_and_plan(actor, year)
+        seed_data.seed_cohort(actor, year.first_cohort, first_members())
+        seed_data.seed_cohort(actor, year.second_cohort, second_members())
         self._seed_tenants(actor, version_id)
         seed_data.seed_costs(
             actor,
             finance=person_of(actor.tenant_id, Role.OPERATOR_FINANCE),
             approver=person_of(actor.tenant_id, Role.OPERATOR_APPROVER),
+            year=year,
         )
         seed_data.seed_issuer(
             person_of(actor.tenant_id, Role.OPERATOR_FINANCE), person_of(actor.tenant_id, Role.OPERATOR_APPROVER)
         )
-        self._onboard(actor, seed_data.FIRST_COHORT[0])
+        self._onboard(actor, year.first_cohort[0])
         self._allocate(actor, RunKind.ESTIMATE)
         if members > FIRST:
-            self._onboard(actor, seed_data.SECOND_COHORT[0])
+            self._onboard(actor, year.second_cohort[0])
             self._approve_revision(actor)
         create_accounts(self._settings)
         with system_transaction(OPERATOR) as session:
             return LoadResult(
                 active=count_by_state(session).get(TenantState.ACTIVE, 0),
-                runs=tuple(runs(session, seed_data.FISCAL_YEAR)),
+                runs=tuple(runs(session, year.year)),
             )
 
     def _seed_tenants(self, actor: Actor, version_id: UUID) -> None:
@@ -164,7 +175,8 @@ class ExampleLoader:
                 found[municipality.code],
                 version_id,
                 keys,
-                more_people=place < seed_data.WITH_MORE_PEOPLE,
+                place=place,
+                year=self._year,
             )
         self._progress(f"{FIRST + SECOND} 団体を登録しました / {FIRST + SECOND} municipalities registered")
 
@@ -176,7 +188,7 @@ class ExampleLoader:
             return
         plan = plan_cohort(self._identities, cohort)
         self._report_plan(plan)
-        # A person applies it: the revision that follows is requested in that name, and another person approves it.
+        # A person applies it; the revision that follows is a draft, which finance submits.
         person = person_of(actor.tenant_id, Role.OPERATOR_ONBOARDING)
         applied = apply_plan(self._identities, cohort, plan.digest, actor=person)
         worker = OnboardingWorker(self._identities, actor=worker_actor(), name=f"{socket.gethostname()}:{os.getpid()}")
@@ -205,7 +217,7 @@ class ExampleLoader:
         awaiting = next((run for run in done if run.state is RunState.AWAITING_APPROVAL), None)
         if awaiting is None:
             prepare_allocation(
-                PrepareAllocation(fiscal_year=seed_data.FISCAL_YEAR, kind=kind),
+                PrepareAllocation(fiscal_year=self._year.year, kind=kind),
                 actor=person_of(actor.tenant_id, Role.OPERATOR_FINANCE),
             )
         self._approve(actor, kind)
@@ -216,11 +228,11 @@ class ExampleLoader:
             ApproveAllocation(run_id=run.id, digest=run.digest),
             actor=person_of(actor.tenant_id, Role.OPERATOR_APPROVER),
         )
-        label = "概算" if kind is RunKind.ESTIMATE else "変更"
+        label = "当初" if kind is RunKind.ESTIMATE else "変更"
         self._progress(f"按分（{label}）を承認し、記帳しました / Allocation ({kind.value}) approved and posted")
 
     def _approve_revision(self, actor: Actor) -> None:
-        """Approve the revision that the completed cohort's job prepares; do that job where no worker does."""
+        """Submit and approve the revision that the completed cohort's job drafts; do that job where no worker does."""
         queue = Queue(self._settings.app_url)
         worker = JobWorker(
             self._app,
@@ -231,11 +243,17 @@ class ExampleLoader:
         )
         until = clock.now() + REVISION_TIMEOUT
         while clock.now() < until:
-            states = {run.state for run in self._runs(RunKind.REVISION)}
-            if RunState.AWAITING_APPROVAL in states:
+            found = {run.state: run for run in self._runs(RunKind.REVISION)}
+            if (draft := found.get(RunState.DRAFT)) is not None:
+                submit_allocation(
+                    SubmitAllocation(run_id=draft.id, digest=draft.digest),
+                    actor=person_of(actor.tenant_id, Role.OPERATOR_FINANCE),
+                )
+                continue
+            if RunState.AWAITING_APPROVAL in found:
                 self._approve(actor, RunKind.REVISION)
                 return
-            if RunState.POSTED in states:
+            if RunState.POSTED in found:
                 return
             with system_transaction(OPERATOR) as session:
                 due = outbox.due(session, clock.now())
@@ -247,7 +265,7 @@ class ExampleLoader:
 
     def _runs(self, kind: RunKind) -> list[RunFacts]:
         with system_transaction(OPERATOR) as session:
-            return [run for run in runs(session, seed_data.FISCAL_YEAR) if run.kind is kind]
+            return [run for run in runs(session, self._year.year) if run.kind is kind]
 
     # -- telling
 
@@ -274,9 +292,9 @@ def share_table(loaded: LoadResult) -> list[str]:
     before = {share.code: share.share_yen for share in first.shares}
     lines = [
         "",
-        f"負担額 令和{seed_data.FISCAL_YEAR - 2018}年度（例示データ、円） / "
-        f"Shares of the fiscal year {seed_data.FISCAL_YEAR} (example, yen)",
-        f"{'code':<8}{'概算 estimate':>14}{'現在 now':>14}  団体",
+        f"負担額 {FiscalYear(last.fiscal_year).label}（例示データ、円） / "
+        f"Shares of the fiscal year {last.fiscal_year} (example, yen)",
+        f"{'code':<8}{'当初 estimate':>14}{'現在 now':>14}  団体",
     ]
     lines += [
         f"{share.code:<8}{before.get(share.code, 0):>16,}{share.share_yen:>16,}  {share.name}" for share in last.shares

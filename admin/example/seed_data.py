@@ -6,6 +6,7 @@ Safe to repeat: each piece is looked for by its natural key first.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -47,29 +48,73 @@ from tenancy.tenants.commands import (
     register_operator,
 )
 from tenancy.tenants.models import TenantFacts
-from tenancy.tenants.queries import list_tenants
+from tenancy.tenants.queries import cohorts, list_tenants
 from tenancy.tenants.states import TenantState
 
-FISCAL_YEAR: Final = 2025
 COST_YEN: Final = 24_000_000
 
 OPERATOR_CODE: Final = "430005"
 OPERATOR_DOMAIN: Final = "kumamoto-pref.example"
 OPERATOR_ACCOUNTS: Final = (
-    (Role.OPERATOR_ONBOARDING, "参加"),
-    (Role.OPERATOR_FINANCE, "会計"),
-    (Role.OPERATOR_APPROVER, "承認"),
-    (Role.OPERATOR_SECURITY, "安全"),
-    (Role.OPERATOR_AUDITOR, "監査"),
+    (Role.OPERATOR_ONBOARDING, ("肥後", "花子")),
+    (Role.OPERATOR_FINANCE, ("阿蘇", "一郎")),
+    (Role.OPERATOR_APPROVER, ("天草", "恵子")),
+    (Role.OPERATOR_SECURITY, ("球磨", "健")),
+    (Role.OPERATOR_AUDITOR, ("菊池", "正")),
 )
 """One person a role. The break-glass role is given by nobody; its person is set up by hand."""
 
-FIRST_COHORT: Final = ("r6", "令和6年度参加（例示データ）", 2024)
-SECOND_COHORT: Final = ("r7", "令和7年度参加（例示データ）", FISCAL_YEAR)
+FAMILY_NAMES: Final = ("松本", "坂本", "森", "上田", "髙木", "荒木", "古閑", "緒方", "宮﨑", "本田", "白石")
+GIVEN_NAMES: Final = ("さくら", "大輔", "裕子", "誠", "真由美", "健太", "陽子")
+"""Of those who look after a municipality: by its place in the list, so that the next one's is another."""
+
+MARK: Final = "（例示データ）"
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleYear:
+    """The fiscal year that the example lives in, and what is named after it."""
+
+    fiscal_year: FiscalYear
+
+    @property
+    def year(self) -> int:
+        return self.fiscal_year.year
+
+    @property
+    def before(self) -> FiscalYear:
+        """The year in which the first thirteen came in."""
+        return FiscalYear(self.year - 1)
+
+    @property
+    def effective(self) -> date:
+        """The first day of agreement, plan and rule."""
+        return self.before.starts_on
+
+    @property
+    def first_cohort(self) -> tuple[str, str, int]:
+        """Name, label and fiscal year."""
+        return _cohort(self.before)
+
+    @property
+    def second_cohort(self) -> tuple[str, str, int]:
+        """Name, label and fiscal year."""
+        return _cohort(self.fiscal_year)
+
+
+def _cohort(year: FiscalYear) -> tuple[str, str, int]:
+    return f"r{year.year - 2018}", f"{year.label}参加{MARK}", year.year
+
+
+def example_year() -> ExampleYear:
+    """The year of the example that is there already; before there is one, the fiscal year of today."""
+    with system_transaction(OPERATOR) as session:
+        years = [cohort.fiscal_year for cohort in cohorts(session) if cohort.label.endswith(f"参加{MARK}")]
+    return ExampleYear(FiscalYear(max(years)) if years else FiscalYear.of(clock.today()))
+
 
 AGREEMENT: Final = "shared-use"
 AGREEMENT_TEXT: Final = Path(__file__).with_name("agreement.ja.txt")
-EFFECTIVE: Final = date(2024, 4, 1)
 
 PLAN: Final = "standard"
 QUOTAS: Final = {"api_calls": 1_000_000, "storage_gib": 100, "users": 200, "service_clients": 5}
@@ -122,18 +167,22 @@ def seed_operator_people(actor: Actor) -> None:
     """One person for each role of the operator."""
     with system_transaction(OPERATOR) as session:
         known = {member.email for member in members(session, actor.tenant_id, clock.now())}
-    for role, given_name in OPERATOR_ACCOUNTS:
+    for role, (family_name, given_name) in OPERATOR_ACCOUNTS:
         email = f"{role.value}@{OPERATOR_DOMAIN}"
         if email not in known:
             add_member(
                 AddMember(
-                    tenant_id=actor.tenant_id, family_name="例示", given_name=given_name, email=email, roles=(role,)
+                    tenant_id=actor.tenant_id,
+                    family_name=family_name,
+                    given_name=f"{given_name}（例示）",
+                    email=email,
+                    roles=(role,),
                 ),
                 actor=actor,
             )
 
 
-def seed_agreement_and_plan(actor: Actor) -> UUID:
+def seed_agreement_and_plan(actor: Actor, year: ExampleYear) -> UUID:
     """The agreement's first version and the plan; answers the version."""
     published = publish_agreement(
         PublishAgreement(
@@ -141,11 +190,11 @@ def seed_agreement_and_plan(actor: Actor) -> UUID:
             title="データ連携基盤の共同利用に関する協定（例示）",
             language="ja",
             text=AGREEMENT_TEXT.read_text(encoding="utf-8"),
-            effective_from=EFFECTIVE,
+            effective_from=year.effective,
         ),
         actor=actor,
     )
-    define_plan(DefinePlan(name=PLAN, label="標準", quotas=dict(QUOTAS), valid_from=EFFECTIVE), actor=actor)
+    define_plan(DefinePlan(name=PLAN, label="標準", quotas=dict(QUOTAS), valid_from=year.effective), actor=actor)
     return published.version_id
 
 
@@ -169,10 +218,13 @@ def seed_cohort(actor: Actor, cohort: tuple[str, str, int], municipalities: Sequ
         )
 
 
-def seed_tenant(actor: Actor, tenant: TenantFacts, version_id: UUID, keys: Path, *, more_people: bool) -> None:
+def seed_tenant(
+    actor: Actor, tenant: TenantFacts, version_id: UUID, keys: Path, *, place: int, year: ExampleYear
+) -> None:
     """Everything one tenant's onboarding needs: agreed, on a plan, an owner, a system with its key, an acceptance.
 
-    The private half of the system's key is kept in `keys`, as its owner would keep it.
+    `place` is its place in the list of municipalities. The private half of the system's key is kept in `keys`, as its
+    owner would keep it.
     """
     with system_transaction(OPERATOR) as session:
         present = {member.email for member in members(session, tenant.id, clock.now())}
@@ -186,15 +238,18 @@ def seed_tenant(actor: Actor, tenant: TenantFacts, version_id: UUID, keys: Path,
                 ChangeTenantState(tenant_id=tenant.id, to=to, reason="例示データ"), actor=actor
             ).state
     if not has_plan:
-        assign_plan(AssignPlan(tenant_id=tenant.id, plan=PLAN, valid_from=EFFECTIVE), actor=actor)
-    people: list[tuple[str, str, tuple[Role, ...]]] = [("owner", "管理", (Role.TENANT_OWNER,))]
-    if more_people:
-        people += [("finance", "会計", (Role.TENANT_FINANCE,)), ("member", "職員", ())]
-    for mailbox, given_name, roles in people:
+        assign_plan(AssignPlan(tenant_id=tenant.id, plan=PLAN, valid_from=year.effective), actor=actor)
+    people: list[tuple[str, tuple[Role, ...]]] = [("owner", (Role.TENANT_OWNER,))]
+    if place < WITH_MORE_PEOPLE:
+        people += [("finance", (Role.TENANT_FINANCE,)), ("member", ())]
+    for number, (mailbox, roles) in enumerate(people):
+        family_name, given_name = _name_of(place + number * 5)
         email = f"{mailbox}@{tenant.code}.example"
         if email not in present:
             add_member(
-                AddMember(tenant_id=tenant.id, family_name="例示", given_name=given_name, email=email, roles=roles),
+                AddMember(
+                    tenant_id=tenant.id, family_name=family_name, given_name=given_name, email=email, roles=roles
+                ),
                 actor=actor,
             )
     if not has_client:
@@ -203,7 +258,7 @@ def seed_tenant(actor: Actor, tenant: TenantFacts, version_id: UUID, keys: Path,
                 tenant_id=tenant.id,
                 name="データ連携（例示）",
                 jwks=_key(keys, tenant.code or str(tenant.id)).public_jwks,
-                scopes=("moyai:authorize", "moyai:quota.read", "moyai:usage.read", "moyai:usage.write"),
+                scopes=("moyai:quota.read", "moyai:usage.read"),
             ),
             actor=actor,
         )
@@ -213,19 +268,23 @@ def seed_tenant(actor: Actor, tenant: TenantFacts, version_id: UUID, keys: Path,
             AcceptAgreement(
                 tenant_id=tenant.id,
                 version_id=version_id,
-                signer_name=f"例示 太郎（{tenant.name}）",
+                signer_name="熊本 太郎（例示）",
                 signer_title=head,
                 on_behalf_of=tenant.name,
                 authority=head,
-                signed_on=EFFECTIVE,
+                signed_on=year.effective,
             ),
             actor=actor,
         )
 
 
+def _name_of(place: int) -> tuple[str, str]:
+    return FAMILY_NAMES[place % len(FAMILY_NAMES)], f"{GIVEN_NAMES[place % len(GIVEN_NAMES)]}（例示）"
+
+
 ISSUER: Final = SetIssuer(
     office="例示県知事",
-    holder="例示　太郎",
+    holder="熊本　太郎（例示）",
     seal=SealForm.OMITTED,
     addressee_form=AddresseeForm.HEAD,
     document_symbol="例示",
@@ -255,14 +314,14 @@ def seed_issuer(finance: Actor, approver: Actor) -> None:
         approve(set_issuer(ISSUER, actor=finance), approver)
 
 
-def seed_costs(actor: Actor, *, finance: Actor, approver: Actor) -> None:
+def seed_costs(actor: Actor, *, finance: Actor, approver: Actor, year: ExampleYear) -> None:
     """The rule, adopted by a decision that `finance` records and `approver` approves; the pool; the year's costs."""
     with system_transaction(OPERATOR) as session:
         versions = [version for version in rule_versions(session) if version.name == RULE]
-        recorded = {item.name for item in cost_items(session, FiscalYear(FISCAL_YEAR), withdrawn=True)}
+        recorded = {item.name for item in cost_items(session, year.fiscal_year, withdrawn=True)}
     if not versions:
         drafted = draft_rule(
-            DraftRule(name=RULE, label="運営費の負担（例示）", body=RULE_BODY, valid_from=EFFECTIVE), actor=actor
+            DraftRule(name=RULE, label="運営費の負担（例示）", body=RULE_BODY, valid_from=year.effective), actor=actor
         )
         unadopted = [drafted.version_id]
     else:
@@ -273,8 +332,8 @@ def seed_costs(actor: Actor, *, finance: Actor, approver: Actor) -> None:
             AdoptRule(
                 version_id=version_id,
                 decided_by="データ連携基盤協議会（例示）",
-                decision_number="令和6年第1号",
-                decided_on=EFFECTIVE,
+                decision_number=f"{year.before.label.removesuffix('度')}第1号",
+                decided_on=year.effective,
             ),
             actor=finance,
         )
@@ -284,7 +343,11 @@ def seed_costs(actor: Actor, *, finance: Actor, approver: Actor) -> None:
         if name not in recorded:
             record_cost(
                 RecordCost(
-                    fiscal_year=FISCAL_YEAR, pool=POOL, name=name, yen=yen, source="令和7年度 当初予算（例示データ）"
+                    fiscal_year=year.year,
+                    pool=POOL,
+                    name=name,
+                    yen=yen,
+                    source=f"{year.fiscal_year.label} 当初予算{MARK}",
                 ),
                 actor=actor,
             )

@@ -1,8 +1,9 @@
-"""The one explicit list of features: what each adds to the console, the API, the command line and the navigation.
+"""The one explicit list of features: what each adds to the console, the API and the command line.
 
 A feature is a folder named after its subject: `pages*.py` (a Flask blueprint called `pages`), `api.py` (its
 `ApiRoutes`, called `routes`), `cli*.py` (click groups), `templates/`. Nothing registers itself by being imported:
-what is not listed here does not exist. The list holds names only, so that `moyai --help` imports no feature.
+what is not listed here does not exist. The list holds names only, so that `moyai --help` imports no feature. Where a
+feature's pages stand in the menu is said in `menu.py` beside it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
-
-from admin.interface.menu import NavItem
-from governance.permissions import Permission
 
 if TYPE_CHECKING:
     import click
@@ -50,6 +48,7 @@ def _cli(target: str, help: str = "") -> CliCommand:
 FEATURES: Final[tuple[Feature, ...]] = (
     Feature(
         "system",
+        pages=("pages",),
         api=True,
         cli={
             "run": _cli(
@@ -64,10 +63,15 @@ FEATURES: Final[tuple[Feature, ...]] = (
                 "system.backup_cli:restore", "バックアップから復元する / Restore a backup into an empty MOYAI_HOME."
             ),
             "supervise": _cli("system.servers_cli:supervise"),
+            "web": _cli("system.processes_cli:web", "画面と API を提供する / Serve pages and API."),
+            "migrate": _cli(
+                "system.processes_cli:migrate", "表を最新の版にする / Bring the tables to the newest version."
+            ),
             "worker": _cli("system.worker_cli:worker", "ジョブを処理する / Run jobs."),
-            "keycloak": _cli("system.keycloak_cli:keycloak", "認証サーバ / The identity server."),
-            "login": _cli("system.sign_in_cli:login", "本人としてサインインする / Sign in as yourself."),
-            "logout": _cli("system.sign_in_cli:logout", "サインインを終える / End the sign-in."),
+            "keycloak": _cli("system.keycloak_cli:keycloak", "認証サービス / The identity server."),
+            "keys": _cli("system.keys_cli:keys", "Moyai の鍵 / The keys of Moyai's own accounts."),
+            "login": _cli("system.sign_in_cli:login", "本人としてログインする / Sign in as yourself."),
+            "logout": _cli("system.sign_in_cli:logout", "ログインを終える / End the sign-in."),
             "whoami": _cli("system.sign_in_cli:whoami", "だれとして操作するかを見る / Say who acts."),
             "permissions": _cli(
                 "system.permissions_cli:permissions", "権限の一覧 / Every permission, its roles, what asks for it."
@@ -76,11 +80,15 @@ FEATURES: Final[tuple[Feature, ...]] = (
         },
     ),
     Feature("home", pages=("pages",)),
+    Feature("search", pages=("pages",)),
     Feature(
         "approvals",
         pages=("pages",),
         api=True,
-        cli={"approval": _cli("approvals.api:routes", "承認 / Approvals.")},
+        cli={
+            "task": _cli("approvals.api:routes", "対応待ち / What waits for you."),
+            "approval": _cli("approvals.api:routes", "承認 / Approvals."),
+        },
     ),
     Feature(
         "tenants",
@@ -100,7 +108,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "clients",
         pages=("pages",),
         api=True,
-        cli={"service-client": _cli("clients.api:routes", "API利用者（システム） / Service clients of a tenant.")},
+        cli={"service-client": _cli("clients.api:routes", "連携システム / Service clients of a tenant.")},
     ),
     Feature(
         "quotas",
@@ -118,25 +126,26 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "cohorts",
         pages=("pages",),
         api=True,
-        cli={"cohort": _cli("cohorts.cli:cohort", "参加年度グループ / Cohorts: define, plan and apply.")},
+        cli={"cohort": _cli("cohorts.cli:cohort", "参加期 / Cohorts: define, plan and apply.")},
     ),
     Feature(
         "onboarding",
         pages=("pages",),
         api=True,
-        cli={"onboarding": _cli("onboarding.api:routes", "参加手続き / Onboardings.")},
+        cli={"onboarding": _cli("onboarding.api:routes", "参加手続 / Onboardings.")},
     ),
     Feature("mails", pages=("pages",), cli={"mail": _cli("mails.cli:mail", "送信控え / Stored emails.")}),
     Feature(
         "drift",
+        pages=("pages",),
         api=True,
-        cli={"drift": _cli("drift.api:routes", "意図と認証サーバの違い / Intent against the identity server.")},
+        cli={"drift": _cli("drift.api:routes", "意図と認証サービスの違い / Intent against the identity server.")},
     ),
     Feature(
         "rules",
         pages=("pages",),
         api=True,
-        cli={"rule": _cli("rules.api:routes", "運用ルール / Rules and the decisions that adopt them.")},
+        cli={"rule": _cli("rules.api:routes", "負担金算定規程 / Rules and the decisions that adopt them.")},
     ),
     Feature("costs", pages=("pages",), api=True, cli={"cost": _cli("costs.api:routes", "経費 / Costs.")}),
     Feature(
@@ -153,42 +162,14 @@ FEATURES: Final[tuple[Feature, ...]] = (
         cli={"ledger": _cli("ledger.cli:ledger", "元帳 / The ledger.")},
     ),
     Feature("audit", pages=("pages",), api=True, cli={"audit": _cli("audit.cli:audit", "監査記録 / The audit log.")}),
+    Feature(
+        "webhooks",
+        pages=("pages",),
+        api=True,
+        cli={"webhook": _cli("webhooks.api:routes", "監査記録の送信先 / Webhooks: receivers of events.")},
+    ),
     Feature("example", cli={"example": CliCommand("admin.example.cli:example", "例示データ / Example data.")}),
 )
-
-
-OPERATOR_NAVIGATION: Final = (
-    NavItem("概要", "Overview", "/", Permission.OVERVIEW_READ),
-    NavItem("参加手続きを進める", "Onboard members", "/onboardings", Permission.ONBOARDING_READ),
-    NavItem("参加団体を調べる", "Look up tenants", "/tenants", Permission.TENANT_READ),
-    NavItem("経費を登録する", "Record the costs", "/costs", Permission.COST_READ),
-    NavItem("ルールを定める", "Set the rules", "/rules", Permission.RULE_READ),
-    NavItem("負担額を決める", "Decide the shares", "/allocations", Permission.ALLOCATION_READ),
-    NavItem("通知を出す", "Send notices", "/notices", Permission.NOTICE_READ),
-    NavItem("帳簿を確かめる", "Check the books", "/ledger", Permission.LEDGER_READ),
-    NavItem("記録を調べる", "Search the audit log", "/audit", Permission.AUDIT_READ),
-)
-TENANT_NAVIGATION: Final = (
-    NavItem("概要", "Overview", "/", Permission.OVERVIEW_READ),
-    NavItem("自団体の情報", "Our tenant", "/tenants", Permission.TENANT_READ),
-    NavItem("参加手続きを進める", "Onboarding", "/onboardings", Permission.ONBOARDING_READ),
-    NavItem("負担額を確かめる", "Our shares", "/allocations", Permission.ALLOCATION_READ),
-    NavItem("負担のルール", "The rules", "/rules", Permission.RULE_READ),
-    NavItem("納入通知書", "Notices", "/notices", Permission.NOTICE_READ),
-    NavItem("帳簿を確かめる", "Our book", "/ledger", Permission.LEDGER_READ),
-    NavItem("記録を調べる", "The audit log", "/audit", Permission.AUDIT_READ),
-)
-PARENT_PAGE: Final = {
-    "/allocations/<uuid:run_id>/notices": "/notices",
-    "/cohorts": "/onboardings",
-    "/mails": "/onboardings",
-    "/define-cohort": "/onboardings",
-    "/agreements": "/tenants",
-    "/plans": "/tenants",
-    "/shares": "/allocations",
-    "/quota-requests": "/tenants",
-}
-"""URL rule of a page, or first part of an address without a menu entry of its own → the entry it belongs to."""
 
 
 def blueprints() -> Iterator[Blueprint]:

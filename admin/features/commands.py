@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Final
 
 import admin.identity.commands
+import admin.operations.key_commands
 import admin.operations.mail.commands
 import billing.costs.commands
 import billing.ledger.commands
@@ -15,7 +16,9 @@ import billing.runs.commands
 import governance.agreements.commands
 import governance.approvals.commands
 import governance.audit.commands
+import governance.retention.commands
 import governance.rules.commands
+import governance.webhooks.commands
 import tenancy.clients.commands
 import tenancy.onboarding.commands
 import tenancy.onboarding.unsynced_members
@@ -33,7 +36,9 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     governance.agreements.commands,
     governance.approvals.commands,
     governance.audit.commands,
+    governance.retention.commands,
     governance.rules.commands,
+    governance.webhooks.commands,
     tenancy.clients.commands,
     tenancy.onboarding.commands,
     tenancy.onboarding.unsynced_members,
@@ -52,5 +57,6 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     billing.notices.issuer,
     billing.runs.commands,
     admin.identity.commands,
+    admin.operations.key_commands,
     admin.operations.mail.commands,
 )

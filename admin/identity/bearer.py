@@ -1,4 +1,4 @@
-"""Bearer tokens of the API (RFC 6750): of a person, or of a tenant's service client."""
+"""Bearer tokens of the API (RFC 6750): of a person, or of a service client of a tenant or of the operator."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import structlog
 
 from admin.core.guard import Identification
 from admin.core.rate_limits import RateLimit, caller_address, count_failure
-from admin.identity.persons import parse_uuid, person_actor, read_person
+from admin.identity.persons import operator_tenant, parse_uuid, person_actor, read_person
 from admin.identity.token_sessions import PersonTokens
-from admin.identity.tokens import Claims, TokenRejected, TokenVerifier, VerifiedToken, account_named
+from admin.identity.tokens import TokenRejected, TokenVerifier, VerifiedToken, account_named
 from governance.actors import Actor, ActorKind
 from governance.kernel import clock
 from governance.kernel.database import db, tenant_scope
 from governance.kernel.errors import NotAllowed
-from governance.permissions import SCOPE_PERMISSIONS, Permission
+from governance.permissions import OPERATOR_SCOPES, TENANT_SCOPES, Permission
 from tenancy.clients.queries import client_access
 from tenancy.clients.states import ClientState
 from tenancy.keycloak.port import PERSON_CLIENTS, Realm, service_client_name
@@ -52,26 +52,32 @@ def _actor_of(token: VerifiedToken, person_tokens: PersonTokens) -> Actor:
         actor = person_actor(person)
         person_tokens.require_live(token, person)
         return actor
-    if token.realm is Realm.TENANTS and client.startswith("svc-"):
-        return _service_client(token.claims, client)
+    if client.startswith("svc-"):
+        return _service_client(token, client)
     raise TokenRejected("azp")
 
 
-def _service_client(claims: Claims, client: str) -> Actor:
-    """The service client of the token with the scopes that token and row both name; both must be in force."""
-    tenant_id = parse_uuid(claims.get("tenant_id"), "tenant_id")
+def _service_client(token: VerifiedToken, client: str) -> Actor:
+    """The service client of the token with the scopes that token and row both name; both must be in force.
+
+    The operator's are those of the operators' realm, and no client of the tenants' realm is one of them: the backend
+    writes clients there, and must not be able to write one that reads everything.
+    """
+    is_operators = token.realm is Realm.OPERATORS
+    tenant_id = operator_tenant() if is_operators else parse_uuid(token.claims.get("tenant_id"), "tenant_id")
     client_id = parse_uuid(client[-36:], "azp")
     if client != service_client_name(tenant_id, client_id):
         raise TokenRejected("azp")
     with tenant_scope(tenant_id):
         found = client_access(db.session(), tenant_id, client_id, clock.today())
-    if found is None:
+    if found is None or found.is_operators is not is_operators:
         raise TokenRejected("client")
     is_running = found.state is not ClientState.STOPPED and found.is_in_force
     if not is_running or not STATE_EFFECTS[found.tenant_state].clients_get_tokens:
         raise TokenRejected("client")
-    scopes = set(str(claims.get("scope", "")).split()) & found.scopes
+    known = OPERATOR_SCOPES if is_operators else TENANT_SCOPES
+    scopes = set(str(token.claims.get("scope", "")).split()) & found.scopes
     allowed: set[Permission] = set()
-    for name in scopes & SCOPE_PERMISSIONS.keys():
-        allowed |= SCOPE_PERMISSIONS[name]
-    return Actor(str(client_id), ActorKind.CLIENT, tenant_id, frozenset(), frozenset(allowed))
+    for name in scopes & known.keys():
+        allowed |= known[name]
+    return Actor(str(client_id), ActorKind.CLIENT, tenant_id, frozenset(), frozenset(allowed), of_operator=is_operators)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,33 +19,76 @@ from admin.core.rate_limits import RateLimit, count_failure, limited, refuse_use
 from admin.identity import bearer, oidc_login
 from admin.identity.cipher import TextCipher
 from admin.identity.commands import CloseSession, OpenSession, SessionEndReason, close_session, open_session
+from admin.identity.kept_keys import DatabaseKeyStore
 from admin.identity.oidc_login import OidcLogin
 from admin.identity.persons import person_actor
 from admin.identity.realms import realm_endpoints
+from admin.identity.remembered import COOKIE as REMEMBERED
+from admin.identity.remembered import remember, remembered_tenant
 from admin.identity.saved_login import DeviceEndpoints
-from admin.identity.sessions import COOKIE, find_session, new_cookie, sessions_at_keycloak
+from admin.identity.sessions import COOKIE, find_ended_session, find_session, new_cookie, sessions_at_keycloak
 from admin.identity.token_sessions import PersonTokens, TokenRecord, end_token_sessions
 from admin.identity.tokens import TokenRejected, TokenVerifier
+from admin.operations.keys import backend_keys
 from admin.operations.settings import Settings
 from governance.actors import system_actor
+from governance.kernel.codes import LocalGovernmentCode
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import DomainError, NotAllowed, NotFound, message
+from governance.kernel.labels import Label
+from governance.kernel.yen import printable
 from governance.permissions import Permission
-from tenancy.keycloak.keys import load_or_create_keys
-from tenancy.keycloak.port import COMMAND_LINE_CLIENT, Realm, organization_alias
-from tenancy.tenants.facts import find_by_code
+from tenancy.keycloak.port import COMMAND_LINE_CLIENT, FIRST_SIGN_IN, Realm, organization_alias
+from tenancy.tenants.facts import find_by_code, find_by_id, find_by_name, tenant_by_id
 from tenancy.tenants.facts import operator_id as find_operator
+from tenancy.tenants.models import TenantFacts
+from tenancy.tenants.municipality_directory import Municipality, code_typed, municipalities, name_of, search
+from tenancy.tenants.states import STATE_EFFECTS
 
 log = structlog.get_logger(__name__)
 
 identity = Blueprint("identity", __name__, template_folder="templates")
 
-UNKNOWN_CODE = message(
+NO_SIGN_IN = message(
     "sign_in.unknown_code",
-    ja="団体コード「{given}」の参加団体は見つかりません。6 桁の団体コードを確かめてください。",
-    en="No tenant has the code “{given}”. Check the six digits.",
+    ja="{given}の方は、いまログインできません。",
+    en="{given}: you cannot log in right now.",
+    hint_ja="団体が違うときは、選び直してください。合っているときは、所属する団体の団体管理者または県の担当者にお問い合わせください。",
+    hint_en="If this is not your organization, choose again. If it is, ask one of its owners or the prefecture.",
 )
+"""One answer for every reason: not registered, not admitted yet, suspended, left."""
+NO_MATCH = message(
+    "sign_in.not_found",
+    ja="「{given}」に当てはまる団体が見つかりません。",
+    en="No organization matches “{given}”.",
+    hint_ja="市町村名、フリガナ、または 6 桁の団体コードを入力してください。例: 山鹿市、ヤマガ、432083",
+    hint_en="Enter the name or its kana in Japanese, or the six-digit code, such as 432083.",
+)
+YOUR_ORGANIZATION = Label("この団体", "This organization")
+OF_CODE = Label("団体コード {code} の団体", "The organization with the code {code}")
 NO_OPERATOR = message("sign_in.no_operator", ja="運営者がまだ登録されていません。", en="No operator is registered yet.")
+ENDED: Final = {
+    "idle": Label(
+        "30分操作がなかったため、ログアウトしました。もう一度ログインすると、続きから始められます。",
+        "You were logged out because nothing was done for 30 minutes. Log in again to go on where you were.",
+    ),
+    "idle-kept": Label(
+        "30分操作がなかったため、ログアウトしました。入力した内容は保存してあります。もう一度ログインしてください。",
+        "You were logged out because nothing was done for 30 minutes. What you had entered is kept: log in again.",
+    ),
+    "ended": Label(
+        "ログアウトされています。もう一度ログインしてください。利用が停止されたときは、ログインできません。",
+        "You are logged out. Log in again. Where your access was suspended, you cannot.",
+    ),
+    "ended-kept": Label(
+        "ログインの有効時間が過ぎたため、ログアウトしました。入力した内容は保存してあります。もう一度ログインしてください。",
+        "You were logged out because your login had lasted long enough. What you had entered is kept: log in again.",
+    ),
+}
+"""Why somebody is asked to log in again, by the word in the address."""
+_MAX_WORDS: Final = 60
+_MAX_OFFERED: Final = 200
+"""A page lists no more of them to choose from; the search finds all."""
 PASSKEY_ACTION: Final = "webauthn-register"
 """Keycloak's name for adding a passkey (WebAuthn), as `kc_action`."""
 
@@ -77,8 +120,8 @@ def register_identity(app: Flask, settings: Settings, token_record: Callable[[],
     `token_record` gives what Keycloak is asked by, when a token is first to be asked about.
     """
     realms = realm_endpoints(settings.keycloak_url)
-    token_verifier = TokenVerifier(realms)
-    key = load_or_create_keys(settings.keys).console
+    token_verifier = TokenVerifier(realms, DatabaseKeyStore(settings.session_secret))
+    key = backend_keys(settings).console
     person_tokens = PersonTokens(token_record)
     app.extensions["moyai.identity"] = IdentityServices(
         TextCipher(settings.session_secret),
@@ -94,7 +137,9 @@ def identify_person() -> Identification:
     cookie = request.cookies.get(COOKIE)
     session = None if not cookie else find_session(cookie)
     g.web_session = session
-    return Identification(None if session is None else session.actor)
+    if session is not None:
+        return Identification(session.actor)
+    return Identification(None, ended=_why_ended(cookie) if cookie else "")
 
 
 def identify_bearer() -> Identification:
@@ -115,14 +160,33 @@ def has_keys(app: Flask) -> bool:
 
 @identity.get("/login")
 @requires(Permission.PUBLIC)
-def realm_chooser() -> AnyResponse | str:
-    """The choice of realm; with `?code=` redirects to that municipality's sign-in."""
-    code = request.args.get("code", "").strip()
-    if code:
-        return redirect(
-            url_for("identity.begin_municipality", code=code[:20], next=_local_path(request.args.get("next"))), 303
-        )
-    return _render_chooser()
+def realm_chooser() -> AnyResponse | str | tuple[str, int]:
+    """The choice of one's organization, by `?q=` (a name, kana or code; `code` in earlier versions).
+
+    One that is found alone leads on to its sign-in, several are offered, none is a 404 with what to enter.
+    """
+    words = (request.args.get("q") or request.args.get("code") or "").strip()[:_MAX_WORDS]
+    if not words:
+        return _render_chooser()
+    try:
+        code = code_typed(words)
+        if code is not None:
+            return _to_sign_in(LocalGovernmentCode.parse(code).digits)
+        found = search(_offered(), words)
+        if len(found) == 1:
+            return _to_sign_in(found[0].code)
+        if not found:
+            with tenant_scope(OPERATOR):
+                tenant = find_by_name(db.session(), words)
+            if tenant is None:
+                raise NotFound(NO_MATCH, field="q", given=printable(words))
+            # A body without a code, a union for instance, is known to whoever writes its whole name.
+            return redirect(
+                url_for("identity.begin_first", tenant_id=tenant.id, next=_local_path(request.args.get("next"))), 303
+            )
+    except DomainError as refusal:
+        return _render_chooser(refusal, words=words), 404
+    return _render_chooser(words=words, found=found)
 
 
 @identity.get("/login/operator")
@@ -141,11 +205,26 @@ def begin_operator() -> AnyResponse:
 @limited(RateLimit.SIGN_IN_START)
 @requires(Permission.PUBLIC)
 def begin_municipality(code: str) -> AnyResponse | tuple[str, int]:
-    """Redirect to the municipalities' realm for this tenant; for the operator's own code to the operators' realm."""
+    """Redirect to the municipalities' realm for this tenant; for the operator's own code to the operators' realm.
+
+    A code under which nobody signs in now, for whatever reason, gets one answer: 404.
+    """
+    try:
+        found = _tenant_of_code(code)
+    except DomainError as refusal:
+        return _render_chooser(refusal, words=code[:_MAX_WORDS]), 404
+    return _redirect_to_keycloak(Realm.OPERATORS if found.is_operator else Realm.TENANTS, found.id)
+
+
+@identity.get(f"{FIRST_SIGN_IN}<uuid:tenant_id>")
+@limited(RateLimit.SIGN_IN_START)
+@requires(Permission.PUBLIC)
+def begin_first(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
+    """The sign-in of the tenant with this id: where the mailed link to a password ends."""
     with tenant_scope(OPERATOR):
-        found = find_by_code(db.session(), code)
-    if found is None:
-        return _render_chooser(NotFound(UNKNOWN_CODE, field="code", given=code[:20])), 404
+        found = find_by_id(db.session(), tenant_id)
+    if found is None or not STATE_EFFECTS[found.state].people_sign_in:
+        return _render_chooser(NotFound(NO_SIGN_IN, given=YOUR_ORGANIZATION.text(current_language()))), 404
     return _redirect_to_keycloak(Realm.OPERATORS if found.is_operator else Realm.TENANTS, found.id)
 
 
@@ -162,10 +241,7 @@ def device_operator() -> Response:
 @requires(Permission.PUBLIC)
 def device_municipality(code: str) -> Response:
     """Where a command line signs a person of this tenant in; with the operator's own code, one of the operator."""
-    with tenant_scope(OPERATOR):
-        found = find_by_code(db.session(), code)
-    if found is None:
-        raise NotFound(UNKNOWN_CODE, field="code", given=code[:20])
+    found = _tenant_of_code(code)
     if found.is_operator:
         return device_operator()
     return _device_endpoints(Realm.TENANTS, f"openid organization:{organization_alias(found.id)}")
@@ -221,6 +297,7 @@ def callback() -> AnyResponse:
     answer = redirect(f"{_public_url()}{login_state.back_to}", 303)
     answer.set_cookie(COOKIE, cookie, secure=True, httponly=True, samesite="Lax", path="/")
     _delete_cookie(answer, oidc_login.COOKIE)
+    remember(answer, services.cipher, person.tenant_id)
     return answer
 
 
@@ -277,7 +354,40 @@ class LogoutTokenRejected(DomainError):
 # ---- below ----------------------------------------------------------------------------------------------------------
 
 
+def _why_ended(cookie: str) -> str:
+    """The word of `ENDED` for a cookie without a session in force."""
+    ended = find_ended_session(cookie)
+    return "idle" if ended is not None and ended.is_idle else "ended"
+
+
+def _tenant_of_code(code: str) -> TenantFacts:
+    """The tenant of this code whose people may sign in now. Raises Invalid for no code, NotFound for any other."""
+    parsed = LocalGovernmentCode.parse(code[:_MAX_WORDS])
+    with tenant_scope(OPERATOR):
+        found = find_by_code(db.session(), parsed.digits)
+    if found is None or not STATE_EFFECTS[found.state].people_sign_in:
+        language = current_language()
+        named = name_of(_offered(), parsed) or OF_CODE.text(language).format(code=parsed)
+        raise NotFound(NO_SIGN_IN, field="code", given=named)
+    return found
+
+
+def _offered() -> tuple[Municipality, ...]:
+    """The municipalities to choose from; none before an operator is registered."""
+    with tenant_scope(OPERATOR):
+        operator_tenant_id = find_operator(db.session())
+        if operator_tenant_id is None:
+            return ()
+        return municipalities(db.session(), tenant_by_id(db.session(), operator_tenant_id))
+
+
+def _to_sign_in(code: str) -> AnyResponse:
+    return redirect(url_for("identity.begin_municipality", code=code, next=_local_path(request.args.get("next"))), 303)
+
+
 def _redirect_to_keycloak(realm: Realm, tenant_id: UUID, *, action: str | None = None) -> AnyResponse:
+    # A dead address would be the browser's own error page; ours says what is up and when to come back.
+    _services().oidc_login.require_reachable(realm)
     login_state, address = _services().oidc_login.begin(
         realm,
         tenant_id,
@@ -323,12 +433,22 @@ def _close_current_session(reason: SessionEndReason) -> None:
         log.info("session.not_found")
 
 
-def _render_chooser(refusal: DomainError | None = None) -> str:
+def _render_chooser(refusal: DomainError | None = None, *, words: str = "", found: Sequence[Municipality] = ()) -> str:
+    language = current_language()
+    remembered = None
+    if not refusal and not words and "other" not in request.args:
+        remembered = remembered_tenant(_services().cipher, request.cookies.get(REMEMBERED))
+    offered = _offered()
     return render_template(
         "identity/choose.html",
         back_to=_local_path(request.args.get("next")),
-        code=request.view_args.get("code", "") if request.view_args else "",
-        problem=None if refusal is None else refusal.text(current_language()),
+        words=words,
+        found=found,
+        offered=offered if len(offered) <= _MAX_OFFERED else (),
+        remembered=remembered,
+        ended=ENDED.get(request.args.get("ended", "")),
+        problem=None if refusal is None else refusal.text(language),
+        hint=None if refusal is None else refusal.hint(language),
     )
 
 

@@ -38,7 +38,7 @@ INSECURE_ADDRESS = message(
 )
 KEYCLOAK_UNREACHABLE = message(
     "login.keycloak_unreachable",
-    ja="認証サーバ（{where}）に接続できません。",
+    ja="認証サービス（{where}）に接続できません。",
     en="The identity server ({where}) cannot be reached.",
     hint_ja="ネットワークを確かめて、もう一度実行してください。",
     hint_en="Check the network and try again.",
@@ -52,12 +52,12 @@ CODE_EXPIRED = message(
 )
 PERSON_DECLINED = message(
     "login.denied",
-    ja="画面でサインインが許可されませんでした。",
+    ja="画面でログインが許可されませんでした。",
     en="The sign-in was denied on the page.",
 )
 LOGIN_DECLINED = message(
     "login.declined",
-    ja="認証サーバがサインインを受け付けませんでした（{answer}）。",
+    ja="認証サービスがログインを受け付けませんでした（{answer}）。",
     en="The identity server did not accept the sign-in ({answer}).",
 )
 

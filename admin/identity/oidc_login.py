@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -24,33 +25,35 @@ from admin.identity.token_sessions import PersonTokens
 from admin.identity.tokens import TokenRejected, TokenVerifier
 from governance.kernel.deadlines import breaker_of
 from governance.kernel.errors import DependencyUnavailable, NotAllowed, message
-from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
+from tenancy.keycloak.keys import ASSERTION_TYPE, Signer
 from tenancy.keycloak.port import CONSOLE_CLIENT, Realm, organization_alias
 
 COOKIE: Final = "__Host-moyai-sign-in"
 SECONDS: Final = 600
 TIMEOUT: Final = (1.0, 3.0)
 """Seconds to connect and to read; a person is waiting."""
+_ANSWERED_SECONDS: Final = 10.0
+"""So long a realm that has answered counts as there."""
 
 KEYCLOAK_AWAY = message(
     "sign_in.keycloak_away",
-    ja="ただいま認証サーバに接続できないため、サインインできません。",
-    en="You cannot sign in right now: the identity server is unavailable.",
-    hint_ja="しばらくしてから、もう一度お試しください。サインイン済みの方はそのままお使いいただけます。",
-    hint_en="Try again in a moment. People who are already signed in can continue.",
+    ja="認証サービスに接続できないため、いまはログインできません。",
+    en="You cannot log in right now: the identity service is unavailable.",
+    hint_ja="1分ほど待ってから、もう一度お試しください。すでにログインしている方は、そのままお使いいただけます。",
+    hint_en="Try again in about a minute. People who are already logged in can go on.",
 )
 NOT_OURS = message(
     "sign_in.not_ours",
-    ja="サインインの手続きを確認できませんでした。",
+    ja="ログインの手続を確認できませんでした。",
     en="This sign-in does not match one that was started here.",
-    hint_ja="時間がたちすぎたか、別の画面でサインインを始めた可能性があります。もう一度サインインしてください。",
+    hint_ja="時間がたちすぎたか、別の画面でログインを始めた可能性があります。もう一度ログインしてください。",
     hint_en="It may have taken too long, or another sign-in was started since. Please sign in again.",
 )
 DECLINED = message(
     "sign_in.declined",
-    ja="認証サーバがサインインを受け付けませんでした（{answer}）。",
+    ja="認証サービスがログインを受け付けませんでした（{answer}）。",
     en="The identity server did not accept the sign-in ({answer}).",
-    hint_ja="団体コードを確かめて、もう一度サインインしてください。",
+    hint_ja="団体コードを確かめて、もう一度ログインしてください。",
     hint_en="Check the municipality code and sign in again.",
 )
 
@@ -98,7 +101,7 @@ class OidcLogin:
         realms: dict[Realm, RealmEndpoints],
         token_verifier: TokenVerifier,
         person_tokens: PersonTokens,
-        key: SigningKey,
+        key: Signer,
         public_url: str,
     ) -> None:
         self._realms = realms
@@ -106,6 +109,7 @@ class OidcLogin:
         self._person_tokens = person_tokens
         self._key = key
         self._public_url = public_url
+        self._answered_at: dict[Realm, float] = {}
 
     def begin(
         self,
@@ -133,6 +137,28 @@ class OidcLogin:
                 self._realms[realm].authorize, state=login_state.state, code_verifier=login_state.verifier, **more
             )
         return login_state, str(address)
+
+    def require_reachable(self, realm: Realm) -> None:
+        """Raise DependencyUnavailable where the realm does not answer: a browser sent there would see no page of ours.
+
+        One that answered a moment ago is not asked again.
+        """
+        if time.monotonic() - self._answered_at.get(realm, -_ANSWERED_SECONDS) < _ANSWERED_SECONDS:
+            return
+        breaker = breaker_of(f"Keycloak {self._realms[realm].keycloak_url}")
+        if not breaker.allows:
+            raise DependencyUnavailable(KEYCLOAK_AWAY)
+        try:
+            answer = requests.get(self._realms[realm].keys, timeout=TIMEOUT)
+        except requests.Timeout as silent:
+            breaker.timed_out()
+            raise DependencyUnavailable(KEYCLOAK_AWAY) from silent
+        except requests.RequestException as away:
+            raise DependencyUnavailable(KEYCLOAK_AWAY) from away
+        breaker.answered()
+        if answer.status_code >= 500:
+            raise DependencyUnavailable(KEYCLOAK_AWAY)
+        self._answered_at[realm] = time.monotonic()
 
     def finish(self, login_state: LoginState, answer: dict[str, str]) -> AuthenticatedIdentity:
         """Exchange the code and verify both tokens.

@@ -54,7 +54,7 @@ def read_person(token: VerifiedToken, tenant_id: UUID | None = None) -> PersonCl
     """
     claims = token.claims
     if tenant_id is None:
-        tenant_id = _operator() if token.realm is Realm.OPERATORS else _named_tenant(claims)
+        tenant_id = operator_tenant() if token.realm is Realm.OPERATORS else _named_tenant(claims)
     alias = organization_alias(tenant_id)
     if token.realm is Realm.TENANTS and organization_in(claims, alias) is None:
         raise NotAllowed(NOT_A_MEMBER)
@@ -85,7 +85,8 @@ def parse_uuid(value: object, claim: str) -> UUID:
         raise TokenRejected(claim) from None
 
 
-def _operator() -> UUID:
+def operator_tenant() -> UUID:
+    """The operator's own tenant. Raises TokenRejected before it is registered."""
     with tenant_scope(OPERATOR):
         tenant_id = operator_id(db.session())
     if tenant_id is None:

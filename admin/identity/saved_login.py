@@ -25,25 +25,25 @@ EARLY_SECONDS: Final = 10.0
 
 NOT_PRIVATE = message(
     "login.file_not_private",
-    ja="サインインのファイル {path} を、ほかの利用者が読めるか、ほかの利用者が所有しています。",
+    ja="ログインのファイル {path} を、ほかの利用者が読めるか、ほかの利用者が所有しています。",
     en="The sign-in file {path} is readable or owned by others.",
-    hint_ja="moyai logout で消して、もう一度サインインしてください。",
+    hint_ja="moyai logout で消して、もう一度ログインしてください。",
     hint_en="Remove it with `moyai logout` and sign in again.",
 )
 UNREADABLE = message(
     "login.file_unreadable",
-    ja="サインインのファイル {path} を読めません。",
+    ja="ログインのファイル {path} を読めません。",
     en="The sign-in file {path} cannot be read.",
-    hint_ja="moyai logout で消して、もう一度サインインしてください。",
+    hint_ja="moyai logout で消して、もう一度ログインしてください。",
     hint_en="Remove it with `moyai logout` and sign in again.",
 )
 
 
 LOGIN_ENDED = message(
     "login.ended",
-    ja="{server} へのサインインは終了しています。",
+    ja="{server} へのログインは終了しています。",
     en="You are no longer signed in at {server}.",
-    hint_ja="moyai login でもう一度サインインしてください。サインインをやめるには moyai logout を実行してください。",
+    hint_ja="moyai login でもう一度ログインしてください。ログインをやめるには moyai logout を実行してください。",
     hint_en="Sign in again with `moyai login`, or leave with `moyai logout`.",
 )
 

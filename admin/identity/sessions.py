@@ -14,13 +14,13 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from admin.core.request_checks import SESSION_COOKIE
-from admin.identity.lifetimes import IDLE
+from admin.identity.lifetimes import ENDED_KEPT, IDLE
 from admin.identity.persons import PersonClaims, person_actor
-from admin.identity.tables import TokenSession, WebSession
+from admin.identity.tables import EndedSession, TokenSession, WebSession
 from governance.actors import Actor
 from governance.commands import system_transaction
 from governance.kernel import clock
@@ -31,6 +31,7 @@ from tenancy.keycloak.port import Realm
 
 COOKIE: Final = SESSION_COOKIE
 TOUCH_INTERVAL: Final = timedelta(minutes=1)
+_MAX_ENDED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,56 @@ def find_session(cookie: str) -> ActiveSession | None:
     return ActiveSession(row.id, tenant_id, Realm(row.realm), row.csrf_secret, row.id_token_encrypted, actor)
 
 
+@dataclass(frozen=True, slots=True)
+class EndedSessionFacts:
+    """Whose session a cookie was of. It lets nobody in."""
+
+    tenant_id: UUID
+    person_id: UUID
+    csrf_secret: str
+    is_idle: bool
+    """Whether nothing was done for too long; otherwise it had lasted as long as any may."""
+
+
+def find_ended_session(cookie: str) -> EndedSessionFacts | None:
+    """The session of this cookie where it ran out, within the last hours; None for one in force, ended or unknown."""
+    tenant_id = _parse_tenant_id(cookie)
+    if tenant_id is None:
+        return None
+    now = clock.now()
+    with tenant_scope(tenant_id):
+        session = db.session()
+        of_cookie = (WebSession.tenant_id == tenant_id, WebSession.secret_hash == _hash(cookie))
+        row = session.scalar(select(WebSession).where(*of_cookie, _ran_out(now)))
+        if row is not None:
+            return EndedSessionFacts(tenant_id, row.person_id, row.csrf_secret, row.ends_at > now)
+        kept = session.scalar(
+            select(EndedSession).where(
+                EndedSession.tenant_id == tenant_id,
+                EndedSession.secret_hash == _hash(cookie),
+                EndedSession.ended_at > now - ENDED_KEPT,
+            )
+        )
+    return None if kept is None else EndedSessionFacts(tenant_id, kept.person_id, kept.csrf_secret, kept.is_idle)
+
+
+def csrf_secrets_of_ended(tenant_id: UUID, person_id: UUID) -> Sequence[str]:
+    """The CSRF secrets of this person's sessions that ran out within the last hours, the latest first."""
+    now = clock.now()
+    mine = (WebSession.tenant_id == tenant_id, WebSession.person_id == person_id)
+    kept = (EndedSession.tenant_id == tenant_id, EndedSession.person_id == person_id)
+    with tenant_scope(tenant_id):
+        session = db.session()
+        still = session.scalars(select(WebSession.csrf_secret).where(*mine, _ran_out(now)).limit(_MAX_ENDED)).all()
+        swept = session.scalars(
+            select(EndedSession.csrf_secret)
+            .where(*kept, EndedSession.ended_at > now - ENDED_KEPT)
+            .order_by(EndedSession.ended_at.desc())
+            .limit(_MAX_ENDED)
+        ).all()
+    return [*still, *swept]
+
+
 def sessions_at_keycloak(session: Session, realm: Realm, sid: str | None, sub: str | None) -> Sequence[UUID]:
     """Our sessions that came from one of Keycloak's (`sid`), or all of one person (`sub`). In the operator's scope."""
     which = WebSession.sid == sid if sid else WebSession.sub == sub
@@ -89,11 +140,31 @@ def sessions_at_keycloak(session: Session, realm: Realm, sid: str | None, sub: s
 
 
 def delete_expired_sessions(now: datetime) -> int:
-    """Delete the rows of sessions that ran out. No audit event: the sweep does it. Returns how many of people's."""
+    """Delete the rows of sessions that ran out, and what was remembered of them too long ago.
+
+    No audit event: the sweep does it. Returns how many of people's ran out.
+    """
     with system_transaction(OPERATOR) as session:
         session.execute(delete(TokenSession).where(TokenSession.ends_at <= now))
-        gone = delete(WebSession).where(or_(WebSession.ends_at <= now, WebSession.last_seen_at <= now - IDLE))
-        return len(session.execute(gone.returning(WebSession.id)).all())
+        session.execute(delete(EndedSession).where(EndedSession.ended_at <= now - ENDED_KEPT))
+        gone = session.scalars(delete(WebSession).where(_ran_out(now)).returning(WebSession)).all()
+        session.add_all(
+            EndedSession(
+                id=row.id,
+                tenant_id=row.tenant_id,
+                person_id=row.person_id,
+                secret_hash=row.secret_hash,
+                csrf_secret=row.csrf_secret,
+                is_idle=row.ends_at > now,
+                ended_at=min(row.ends_at, row.last_seen_at + IDLE),
+            )
+            for row in gone
+        )
+        return len(gone)
+
+
+def _ran_out(now: datetime) -> ColumnElement[bool]:
+    return or_(WebSession.ends_at <= now, WebSession.last_seen_at <= now - IDLE)
 
 
 def _touch(row: WebSession, now: datetime) -> None:

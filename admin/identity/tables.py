@@ -68,3 +68,50 @@ class TokenSession(TableBase):
     sub: Mapped[str]
     is_live: Mapped[bool]
     ends_at: Mapped[datetime]
+
+
+class EndedSession(TableBase):
+    """A session that ran out, for some hours: whose it was, so that what was typed into it is kept for that person.
+
+    It lets nobody in; `csrf_secret` tells a form of ours from another site's.
+    """
+
+    __tablename__ = "ended_session"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "secret_hash"),
+        CheckConstraint("length(secret_hash) = 64", name="secret_hash_whole"),
+        Index("ix_ended_session_ended_at", "ended_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    person_id: Mapped[UUID]
+    secret_hash: Mapped[str]
+    csrf_secret: Mapped[str]
+    is_idle: Mapped[bool]
+    ended_at: Mapped[datetime]
+
+
+class KeptForm(TableBase):
+    """What a person sent of a form that is not carried out yet, and the page it was answered with.
+
+    `address` is the form's own, `form_key` what makes a second click the first one; `content_encrypted` is for
+    `admin.identity.kept_forms` alone.
+    """
+
+    __tablename__ = "kept_form"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "person_id", "address", "form_key"),
+        Index("ix_kept_form_expires_at", "expires_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    person_id: Mapped[UUID]
+    address: Mapped[str]
+    form_key: Mapped[str]
+    content_encrypted: Mapped[str]
+    kept_at: Mapped[datetime]
+    expires_at: Mapped[datetime]

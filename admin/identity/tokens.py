@@ -20,6 +20,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from admin.identity.jwks_cache import JwksCache
+from admin.identity.kept_keys import KeyStore
 from admin.identity.realms import RealmEndpoints
 from governance.kernel import clock
 from tenancy.keycloak.port import CONSOLE_CLIENT, PERSON_CLIENTS, Realm
@@ -48,11 +49,11 @@ class VerifiedToken:
 
 
 class TokenVerifier:
-    """Verifies tokens of both realms. Thread-safe."""
+    """Verifies tokens of both realms. Thread-safe. `store` keeps the realms' keys beyond this process."""
 
-    def __init__(self, realms: Mapping[Realm, RealmEndpoints]) -> None:
+    def __init__(self, realms: Mapping[Realm, RealmEndpoints], store: KeyStore) -> None:
         self._realms = {address.issuer: realm for realm, address in realms.items()}
-        self._jwks_caches = {realm: JwksCache(address.keys) for realm, address in realms.items()}
+        self._jwks_caches = {realm: JwksCache(address.keys, store) for realm, address in realms.items()}
         self._verified: OrderedDict[bytes, tuple[VerifiedToken, float]] = OrderedDict()
         self._lock = threading.Lock()
 

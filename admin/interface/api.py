@@ -10,10 +10,13 @@ from flask import Flask, Response, current_app, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.openapi import OpenAPI
 
+from admin.bootstrap import settings_of
 from admin.core.errors import problem
 from admin.core.guard import requires
 from admin.interface.api_requests import PreconditionRequired
-from admin.interface.api_routes import PREFIX, ApiRoute, Locked, PreconditionFailed, render_locked
+from admin.interface.api_routes import PREFIX, ApiRoute, Locked, edited_objects, render_locked
+from admin.interface.deprecation import announce_deprecations
+from admin.interface.edited_objects import EDITED_OBJECTS, PreconditionFailed
 from admin.interface.openapi import document
 from governance.kernel.errors import DomainError
 from governance.permissions import Permission
@@ -35,6 +38,8 @@ def register_api(app: Flask, routes: Sequence[ApiRoute]) -> None:
         register(route.rule, endpoint=route.name)(route.view)
     api.get("/openapi.json", endpoint="document")(show_document)
     app.extensions[ROUTES] = tuple(routes)
+    app.extensions[EDITED_OBJECTS] = edited_objects(routes)
+    announce_deprecations(app, {f"api.{route.name}": route.deprecation for route in routes if route.deprecation})
     app.register_api(api)
     app.register_error_handler(Locked, render_locked)
     app.register_error_handler(PreconditionFailed, _renderer(HTTPStatus.PRECONDITION_FAILED))
@@ -45,7 +50,9 @@ def register_api(app: Flask, routes: Sequence[ApiRoute]) -> None:
 def show_document() -> Response:
     """The OpenAPI document; made once."""
     if _DOCUMENT not in current_app.extensions:
-        current_app.extensions[_DOCUMENT] = document(current_app.extensions[ROUTES])
+        current_app.extensions[_DOCUMENT] = document(
+            current_app.extensions[ROUTES], settings_of(current_app).public_url
+        )
     return jsonify(current_app.extensions[_DOCUMENT])
 
 

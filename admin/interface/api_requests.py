@@ -51,9 +51,11 @@ IF_MATCH_MISSING = message(
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CODE = re.compile(r"[0-9]{6}")
+CODE_OR_ID: Final = rf"^({_CODE.pattern}|{_UUID.pattern})$"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEAR = re.compile(r"[0-9]{4}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+NAME: Final = f"^{_NAME.pattern}$"
 _ETAG = re.compile(r'"([0-9]{1,9})"')
 
 M = TypeVar("M", bound=BaseModel)
@@ -96,7 +98,12 @@ YearParam = Annotated[
     BeforeValidator(_strict_integer),
     Input("会計年度", "Fiscal year", hint=Label("", "The year in which it begins on 1 April")),
 ]
-DateParam = Annotated[date, Field(ge=DATE_BOUNDS[0], le=DATE_BOUNDS[1]), BeforeValidator(_strict_date)]
+DateParam = Annotated[
+    date,
+    # JSON Schema has no least date (RFC 3339 says the format alone): the years of DATE_BOUNDS as a pattern.
+    Field(ge=DATE_BOUNDS[0], le=DATE_BOUNDS[1], json_schema_extra={"pattern": "^(1989|199[0-9]|20[0-9]{2}|2100)-"}),
+    BeforeValidator(_strict_date),
+]
 IdParam = Annotated[UUID, BeforeValidator(_strict_uuid)]
 
 
@@ -106,10 +113,13 @@ class Query(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+LimitParam = Annotated[int, Field(ge=1, le=200), BeforeValidator(_strict_integer)]
+
+
 class PageQuery(Query):
     """A page of a list: how many, and from where (`next_cursor` of the page before)."""
 
-    limit: Annotated[int, Field(ge=1, le=200), BeforeValidator(_strict_integer)] = 50
+    limit: LimitParam = 50
     cursor: Annotated[str, Field(max_length=500)] | None = None
 
 

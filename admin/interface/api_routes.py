@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Final, TypeVar, get_args, get_type_hints
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
 import psycopg
-from flask import Response, request
+from flask import Response, current_app, request
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import NotFound as HTTPNotFound
 
@@ -33,6 +33,8 @@ from admin.interface.api_requests import (
     read_version,
     refuse_query,
 )
+from admin.interface.deprecation import Deprecation
+from admin.interface.edited_objects import EDITED_OBJECTS, PreconditionFailed, etag_of, read_if_match
 from admin.interface.entry_points import EntryPoint
 from admin.interface.paging import page_request, page_response
 from admin.interface.queries import DeclaredQuery, Listing
@@ -40,6 +42,7 @@ from governance.commands import ApprovalRequested, ApprovedCommandHandler, Comma
 from governance.declaration import read_command
 from governance.kernel.errors import Conflict, NotFound, Stale, message
 from governance.kernel.keyset import PageRequest
+from governance.kernel.labels import LabelledEnum
 from governance.permissions import Permission
 
 PREFIX: Final = "/api/v1"
@@ -53,21 +56,21 @@ RESOURCE_LOCKED = message(
 )
 
 
-class Tag(StrEnum):
+class Tag(LabelledEnum):
     """What the addresses are grouped by in the document."""
 
-    TENANTS = "tenants"
-    PEOPLE = "people and service clients"
-    ONBOARDING = "onboarding"
-    QUOTAS = "plans and quotas"
-    AGREEMENTS = "agreements"
-    RULES = "rules"
-    COSTS = "costs"
-    ALLOCATION = "allocation"
-    NOTICES = "notices"
-    LEDGER = "ledger"
-    AUDIT = "audit"
-    SYSTEM = "system"
+    TENANTS = "tenants", "参加団体とその連絡先・統計値", "Tenants with their contacts, statistics and states."
+    PEOPLE = "people and service clients", "利用者と連携システム", "Who may sign in, and which systems may call."
+    ONBOARDING = "onboarding", "参加手続", "How tenants are taken in, step by step, and cohorts."
+    QUOTAS = "plans and quotas", "利用プランと利用枠", "What each tenant may use, and requests to change it."
+    AGREEMENTS = "agreements", "協定", "Agreements with their versions, and who accepted them."
+    RULES = "rules", "規程", "Rules of cost sharing with their versions."
+    COSTS = "costs", "経費", "Costs of a fiscal year, by pool."
+    ALLOCATION = "allocation", "費用按分", "How a year's costs are shared, with the workings."
+    NOTICES = "notices", "納入通知書", "Notices of contributions, also as PDF."
+    LEDGER = "ledger", "元帳", "Entries, balances and fiscal years of the books."
+    AUDIT = "audit", "監査記録", "What was done, by whom, and that nobody changed the record."
+    SYSTEM = "system", "システム", "Who calls, what runs, and what waits for a decision."
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,17 @@ class ApiRoute:
     requires_if_match: bool = False
     may_wait: bool = False
     """Whether the answer may be 202: nothing is done until a second person has approved it."""
+    may_conflict: bool = False
+    """Whether a GET is refused in some states of what it asks about (409)."""
+    path_types: Mapping[str, Any] = field(default_factory=dict)
+    """The type of what each part of the address names, with its limits."""
+    declared: DeclaredQuery | None = None
+    """The query that a GET answers."""
+    handler: CommandHandler[Any, Any] | None = None
+    """The command that the route executes."""
+    label_ja: str = ""
+    """What it does, in Japanese."""
+    deprecation: Deprecation | None = None
 
     @property
     def path_params(self) -> tuple[str, ...]:
@@ -126,6 +140,8 @@ class ApiRoutes:
                     entry_point.handler,
                     address.path_params,
                     version=address.has_version,
+                    label_ja=entry_point.label.ja,
+                    deprecation=address.deprecation,
                 )
 
     def __iter__(self) -> Iterator[ApiRoute]:
@@ -140,12 +156,16 @@ class ApiRoutes:
         etag: str | None = None,
         content: tuple[str, ...] = ("application/json",),
         limit: RateLimit | None = None,
+        ja: str = "",
+        deprecation: Deprecation | None = None,
+        may_conflict: bool = False,
     ) -> Callable[[V], V]:
         """Declare a query: a GET route, and under `cli_query` a command of the command line.
 
         The function's parameters are the parts of the address (`tenant` is the tenant, by id or code) and, where it
         takes them, `query` and `part`. It returns a model, rows of a list, or a Response of this `content`. `etag`
-        names the field of the model that is its version, `limit` how often one actor may ask over the API.
+        names the field of the model that is its version, `limit` how often one actor may ask over the API. `ja` is its
+        label where no `cli_query` gives one. `may_conflict` says that it is refused (409) in some states.
         """
 
         def register(function: V) -> V:
@@ -163,18 +183,32 @@ class ApiRoutes:
                     query=query.query,
                     response_model=query.response_model,
                     content=content,
+                    path_types=query.parts,
+                    declared=query,
+                    may_conflict=may_conflict,
+                    label_ja=ja if query.cli is None else query.cli.ja,
+                    deprecation=deprecation,
                 )
             )
             return function
 
         return register
 
-    def list(self, rule: str, permission: Permission, schema: str, key: str = "id") -> Callable[[V], V]:
+    def list(
+        self,
+        rule: str,
+        permission: Permission,
+        schema: str,
+        key: str = "id",
+        *,
+        ja: str = "",
+        deprecation: Deprecation | None = None,
+    ) -> Callable[[V], V]:
         """Declare a query whose function returns rows, which the fields in `key` tell apart, or a part of them.
 
         `schema` is the name of a page of them in the document; the function's docstring says their order.
         """
-        return self.query(rule, permission, listing=Listing(schema, key))
+        return self.query(rule, permission, listing=Listing(schema, key), ja=ja, deprecation=deprecation)
 
     def command_route(
         self,
@@ -184,10 +218,13 @@ class ApiRoutes:
         path_params: Mapping[str, str] | None = None,
         *,
         version: bool = False,
+        label_ja: str = "",
+        deprecation: Deprecation | None = None,
     ) -> None:
         """Make a command a route. `path_params` says which field of the command each part of the address fills.
 
-        With `version` the command's version comes in If-Match and a stale one answers 412.
+        With `version` the command's version must come in If-Match. Of any other command that edits an object If-Match
+        may name the object's ETag. Where it is no longer current the answer is 412.
         """
         path_params = path_params or {}
         path_fields = frozenset(path_params.values()) | ({"version"} if version else set())
@@ -206,8 +243,13 @@ class ApiRoutes:
             takes_body = bool(set(handler.command_type.model_fields) - path_fields)
             body = read_body() if takes_body or request.content_length else {}
             command = read_command(handler.command_type, body, given=known)
+            edited: DeclaredQuery | None = current_app.extensions[EDITED_OBJECTS].get(handler.name)
+            precondition = None
+            if edited is not None and not version:
+                named = {part: known[path_params[part]] for part in edited.parts}
+                precondition = read_if_match(edited, named, creates=method == "PUT" and edited.rule == rule)
             with TranslateErrors(known.values(), versioned=version):
-                result = handler(command, actor=current_actor(), key=key)
+                result = handler(command, actor=current_actor(), key=key, precondition=precondition)
                 done = 201 if method == "POST" else 200
                 return json_response(result, 202 if isinstance(result, ApprovalRequested) else done)
 
@@ -220,17 +262,21 @@ class ApiRoutes:
                 view=view,
                 permission=handler.permission,
                 tag=self._tag,
-                summary=_first_line(handler.body),
+                summary=_first_sentence(handler.body),
                 command_model=handler.command_type,
                 path_fields=path_fields,
                 response_model=handler.result_type,
                 requires_if_match=version,
                 may_wait=isinstance(handler, ApprovedCommandHandler),
+                path_types=_types_of_parts(handler.command_type, path_params),
+                handler=handler,
+                label_ja=label_ja,
+                deprecation=deprecation,
             )
         )
 
     def action_route(
-        self, rule: str, command_model: type[Command], path_params: Mapping[str, str] | None = None
+        self, rule: str, command_model: type[Command], path_params: Mapping[str, str] | None = None, *, ja: str
     ) -> Callable[[Callable[[Any, str], BaseModel]], Callable[[Any, str], BaseModel]]:
         """Make a function of an order and a key a POST route: for what is composed above the commands.
 
@@ -263,9 +309,11 @@ class ApiRoutes:
                     view=endpoint,
                     permission=permission,
                     tag=self._tag,
-                    summary=_first_line(view),
+                    summary=_first_sentence(view),
                     command_model=command_model,
                     path_fields=path_fields,
+                    path_types=_types_of_parts(command_model, path_params),
+                    label_ja=ja,
                     response_model=get_type_hints(view)["return"],
                 )
             )
@@ -274,11 +322,32 @@ class ApiRoutes:
         return register
 
 
-def json_response(value: BaseModel, status: int = 200, *, version: int | None = None) -> Response:
-    """A model as JSON; with `version`, under an ETag."""
+def edited_objects(routes: Iterable[ApiRoute]) -> dict[str, DeclaredQuery]:
+    """The query that answers the object each command edits, by the name of the command's route.
+
+    The command declares that it edits one (`@handles(…, edits="plan {name}")`); over the API the object is what GET
+    answers at the longest beginning of the command's address that answers one object.
+    Raises ValueError for a command that edits an object which no address answers.
+    """
+    routes = tuple(routes)
+    single = {one.rule: one.declared for one in routes if one.declared is not None and one.declared.is_object}
+    found = {}
+    for route in routes:
+        if route.handler is not None and route.handler.edits is not None:
+            steps = route.rule.split("/")
+            beginnings = ("/".join(steps[:length]) for length in range(len(steps), 0, -1))
+            query = next((single[rule] for rule in beginnings if rule in single), None)
+            if query is None:
+                raise ValueError(f"{route.method} {route.rule} edits {route.handler.edits}, which no address answers")
+            found[route.name] = query
+    return found
+
+
+def json_response(value: BaseModel, status: int = 200, *, etag: str | None = None) -> Response:
+    """A model as JSON; with `etag`, under it."""
     response = Response(value.model_dump_json(), status=status, content_type="application/json")
-    if version is not None:
-        response.set_etag(str(version))
+    if etag is not None:
+        response.set_etag(etag)
     return response
 
 
@@ -299,12 +368,6 @@ class TranslateErrors:
             raise PreconditionFailed(failure.message, field="If-Match", **failure.facts) from None
         if isinstance(failure, OperationalError) and isinstance(failure.orig, psycopg.errors.LockNotAvailable):
             raise Locked(RESOURCE_LOCKED) from None
-
-
-class PreconditionFailed(Stale):
-    """The version in If-Match is no longer the present one: 412."""
-
-    kind = "version_passed"
 
 
 class Locked(Conflict):
@@ -336,7 +399,8 @@ def _query_view(query: DeclaredQuery) -> Callable[..., Response]:
             found = query.find(named, given, PageRequest())
         if isinstance(found, Response):
             return found
-        return json_response(found, version=None if query.etag is None else getattr(found, query.etag))
+        is_edited = query in current_app.extensions[EDITED_OBJECTS].values()
+        return json_response(found, etag=etag_of(query, found) if is_edited else None)
 
     endpoint.__name__ = query.name
     return endpoint
@@ -353,5 +417,14 @@ def _read_path_param(part: str, command_model: type[Command], field: str, text: 
     return read_path_param(kind, text)
 
 
-def _first_line(view: Any) -> str:
-    return str(view.__doc__ or "").strip().splitlines()[0]
+def _types_of_parts(command_model: type[Command], path_params: Mapping[str, str]) -> dict[str, Any]:
+    return {part: _type_of(command_model.model_fields[name]) for part, name in path_params.items()}
+
+
+def _type_of(field: FieldInfo) -> Any:
+    return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+
+
+def _first_sentence(view: Any) -> str:
+    """What an operation does. What its function raises is Python's, and said by the statuses."""
+    return str(view.__doc__ or "").strip().splitlines()[0].partition(". ")[0].rstrip(".") + "."

@@ -34,7 +34,7 @@ CLI_DATABASE_UNAVAILABLE = message(
 )
 NOT_OVER_API = message(
     "cli.not_over_api",
-    ja="このコマンドは、運営者の端末そのものを操作するものです。{server} にサインインしている間は実行できません。",
+    ja="このコマンドは、運営者の端末そのものを操作するものです。{server} にログインしている間は実行できません。",
     en="This command is for the operator's machine itself; it does not run while you are signed in at {server}.",
     hint_ja="運営者の端末で、moyai logout のあとに実行してください。",
     hint_en="Run it on the operator's machine after `moyai logout`.",

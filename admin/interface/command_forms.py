@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any, Final, TypeVar
 
 from flask import Blueprint, redirect, request, url_for
@@ -16,14 +17,20 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
 from admin.core.language import current_language, gettext
+from admin.interface.command_review import if_approved_today
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress
-from admin.interface.forms import MAX_LENGTH, NOT_OFFERED, Form
+from admin.interface.forms import MAX_LENGTH, NOT_OFFERED, Form, new_name
+from admin.interface.kept_forms import restored_form
+from admin.interface.lists import current_fiscal_year, year_options
 from admin.interface.pages import render_page, session
 from governance.commands import ApprovalRequested, Command
 from governance.declaration import INVALID_FIELD, DeclaredField, InvalidCommand, declared_fields, read_command
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import DomainError, Invalid, Stale
+from governance.kernel.era import format_day
+from governance.kernel.errors import DomainError, Invalid, Language, Stale
 from governance.kernel.field_type import Control
+from governance.kernel.field_types import FISCAL_YEAR, SLUG
+from tenancy.tenants.cohorts import COHORT_NAME
 
 MAX_FILE_LENGTH: Final = 1_000_000
 SHOWN_DIGEST: Final = "shown_digest"
@@ -59,6 +66,7 @@ def read_form(
     and `spell` gives the form's field for the path of an error in them.
     """
     values = values or {}
+    form.labels |= _labels(declared_fields(command_type))
     filled = {*(given or {}), *values}
     fields = [one for one in declared_fields(command_type) if one.name not in filled]
     try:
@@ -78,9 +86,10 @@ def _form_view(entry_point: EntryPoint, page: PageAddress) -> Any:
         # Outside the form's own errors: an address about what is not there is a 404, whatever was typed.
         asked = _Asked(entry_point, page, given)
         if request.method == "GET":
-            return asked.render_form(asked.initial())
+            return asked.render_form(restored_form() or asked.initial())
         form = Form.from_request()
-        texts = _texts(form, [*asked.fields, *asked.kept])
+        form.labels |= _labels(asked.fields)
+        texts = _texts(form, [*asked.fields, *asked.kept, *asked.named])
         if form.step == "enter":
             return asked.render_form(form)
         try:
@@ -88,6 +97,8 @@ def _form_view(entry_point: EntryPoint, page: PageAddress) -> Any:
             if (not_offered := asked.not_offered(texts)) and not _is_done(entry_point, command, form):
                 raise InvalidCommand(not_offered)
             if not form.is_final:
+                if page.is_tried and not _is_done(entry_point, command, form):
+                    entry_point.handler.try_out(command, actor=current_actor())
                 return asked.render_review(form, command)
             if _has_changed(entry_point, page, command, form):
                 return asked.render_review(form, command, has_changed=True)
@@ -120,7 +131,11 @@ class _Asked:
         self.language = current_language()
         self.about = page.about(session(), given, self.language) if page.about else FormContext()
         self.record = self._present_record()
-        self.fields = entry_point.fields(without=tuple(given))
+        left_out = page.left_out(session(), given) if page.left_out else ()
+        asked = entry_point.fields(without=(*given, *left_out))
+        self.named = [one for one in asked if is_name_for_programs(one) and one.name not in page.choices]
+        """Names for programs, which the form makes and keeps hidden."""
+        self.fields = [one for one in asked if one not in self.named]
         self.kept = [
             one
             for one in declared_fields(entry_point.command_type)
@@ -133,12 +148,17 @@ class _Asked:
     def initial(self) -> Form:
         """What is proposed: what the page knows, else the address's query, the field's own proposal, its default."""
         known = dict(self.record) | dict(self.page.start(session(), self.given) if self.page.start else {})
-        return Form.initial(**{one.name: _proposed(one, known) for one in [*self.fields, *self.kept]})
+        fields = [*self.fields, *self.kept]
+        made = {one.name: _proposed(one, known) or new_name() for one in self.named}
+        values = {one.name: _as_typed(_proposed(one, known), self.language) for one in fields}
+        return Form.initial(**values, **made)
 
     def options(self, one: DeclaredField) -> Sequence[tuple[str, str]]:
         """Value and wording of each choice that this actor has for the field."""
         if one.name in self.page.choices:
             return self.page.choices[one.name](session(), self.given, self.language)
+        if one.field_type.name == FISCAL_YEAR.name:
+            return year_options(self.language)
         return one.options(session(), self.language)
 
     def _has_own_choices(self, one: DeclaredField) -> bool:
@@ -188,7 +208,7 @@ class _Asked:
                 for one, options in inputs
                 if one.is_required and not one.is_list and not options and self._has_own_choices(one)
             ],
-            kept=[one.name for one in self.kept],
+            kept=[one.name for one in [*self.kept, *self.named]],
             button=self._button(),
             deciders=self._deciders(),
             page=self.page,
@@ -196,8 +216,9 @@ class _Asked:
 
     def render_review(self, form: Form, command: Command, *, has_changed: bool = False) -> tuple[str, int]:
         more = self.page.consequences(session(), command, self.language) if self.page.consequences else FormContext()
-        form.values[SHOWN_DIGEST] = _digest(self.page, command)
-        entered = [self._fact(one, command) for one in self.fields if not self._is_unchanged(one, command)]
+        form.values[SHOWN_DIGEST] = _digest(self.entry_point, self.page, command)
+        resolved = self.entry_point.resolved_values(session(), command)
+        entered = [self._fact(one, command, resolved) for one in self.fields if not self._is_unchanged(one, command)]
         unchanged = () if entered or not self.record else (gettext("There are no changes."),)
         return render_page(
             "interface/command_review",
@@ -206,6 +227,8 @@ class _Asked:
             intro=self.page.review_intro.text(self.language),
             facts=[*self.about.facts, *entered, *more.facts],
             warnings=[*self.about.warnings, *more.warnings, *unchanged],
+            tables=more.tables,
+            actions=more.actions,
             button=self._button(),
             deciders=self._deciders(),
             page=self.page,
@@ -216,9 +239,13 @@ class _Asked:
     def _is_unchanged(self, one: DeclaredField, command: Command) -> bool:
         return one.name in self.record and self.record[one.name] == getattr(command, one.name)
 
-    def _fact(self, one: DeclaredField, command: Command) -> Fact:
-        """A field as it was read; of a record's field what it was, too."""
-        shown = one.show(getattr(command, one.name), self.language, session())
+    def _fact(self, one: DeclaredField, command: Command, resolved: Mapping[str, object]) -> Fact:
+        """A field as it was read, an empty one as what it comes to today; of a record's field what it was, too."""
+        value = getattr(command, one.name)
+        shown = one.show(value, self.language, session())
+        if value is None and resolved.get(one.name) is not None:
+            shown = one.show(resolved[one.name], self.language, session())
+            shown = if_approved_today(shown, self.language) if self.entry_point.deciders else shown
         if one.name in self.record:
             shown = f"{one.show(self.record[one.name], self.language, session())} → {shown}"
         return Fact(one.input.label.text(self.language), shown)
@@ -236,6 +263,16 @@ class _Asked:
         return label.text(self.language), address
 
 
+def is_name_for_programs(one: DeclaredField) -> bool:
+    """Whether a form makes the field itself: a stable name that only programs use."""
+    return one.field_type.name in (SLUG.name, COHORT_NAME.name) and one.is_required and one.input.choices is None
+
+
+def _labels(fields: Iterable[DeclaredField]) -> dict[str, str]:
+    """What a form calls these fields."""
+    return {one.name: one.input.label.text(current_language()) for one in fields}
+
+
 def _proposed(one: DeclaredField, known: Mapping[str, object]) -> object:
     if one.name in known:
         return known[one.name]
@@ -244,9 +281,14 @@ def _proposed(one: DeclaredField, known: Mapping[str, object]) -> object:
     if one.input.start is not None:
         return one.input.start()
     if one.info.is_required():
-        return ""
+        return current_fiscal_year() if one.field_type.name == FISCAL_YEAR.name else ""
     default = one.info.get_default(call_default_factory=True, validated_data={})
     return ",".join(map(str, default)) if isinstance(default, tuple) else default
+
+
+def _as_typed(value: object, language: Language) -> object:
+    """A stored value as a person would type it: a date as pages show it, 令和7年4月1日（火）."""
+    return format_day(value) if isinstance(value, date) and language == "ja" else value
 
 
 def _texts(form: Form, fields: Iterable[DeclaredField]) -> dict[str, Any]:
@@ -273,7 +315,9 @@ def _texts(form: Form, fields: Iterable[DeclaredField]) -> dict[str, Any]:
 def _has_changed(entry_point: EntryPoint, page: PageAddress, command: Command, form: Form) -> bool:
     """Whether what was confirmed is no longer what would be done. What was done with this key already stays done."""
     shown = form.values.pop(SHOWN_DIGEST, "")
-    return bool(shown) and shown != _digest(page, command) and not _is_done(entry_point, command, form)
+    if not shown or _is_done(entry_point, command, form):
+        return False
+    return shown != _digest(entry_point, page, command)
 
 
 def _is_done(entry_point: EntryPoint, command: Command, form: Form) -> bool:
@@ -293,8 +337,8 @@ def _worded(error: DomainError, fields: Iterable[DeclaredField]) -> DomainError:
     return Invalid(INVALID_FIELD, field=error.field, **{**error.facts, **worded})
 
 
-def _digest(page: PageAddress, command: Command) -> str:
+def _digest(entry_point: EntryPoint, page: PageAddress, command: Command) -> str:
     """The digest of the command and of the figures shown with it, in one language so that both agree."""
     more = page.consequences(session(), command, "en") if page.consequences else FormContext()
-    shown = [list(one) for one in more.facts], list(more.warnings)
-    return digest_of({"command": command.model_dump(mode="json"), "shown": shown})
+    resolved = {name: str(value) for name, value in entry_point.resolved_values(session(), command).items()}
+    return digest_of({"command": command.model_dump(mode="json"), "shown": more.digested, "resolved": resolved})

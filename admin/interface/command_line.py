@@ -116,7 +116,8 @@ def derive_query(query: DeclaredQuery) -> click.Command:
         else:
             params.append(_option(one, is_required=one.is_required))
 
-    def callback(*, as_json: bool, limit: int | None = None, after: str | None = None, **typed: Any) -> None:
+    def callback(*, as_json: bool, **typed: Any) -> None:
+        limit, after = (typed.pop("limit"), typed.pop("after")) if query.is_long else (None, None)
         parts = {part: typed.pop(name) for name, part in arguments.items()}
         values = {fields.get(name, name): str(value) for name, value in typed.items() if value is not None}
         values |= cli.fixed

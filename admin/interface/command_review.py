@@ -13,27 +13,18 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from admin.interface.entry_points import EntryPoint, Fact, FormContext
+from admin.interface.entry_points import EntryPoint, Fact, FormContext, ReviewTable
 from governance.commands import Command
 from governance.declaration import DeclaredField, declared_fields
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import Language, NotFound
+from governance.kernel.errors import DomainError, Language, NotFound
 from governance.kernel.field_types import ID
 from tenancy import directory
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewTable:
-    """A field of several rows: what it is called, its columns, and the cells as people read them."""
-
-    label: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
 @dataclass(slots=True)
 class CommandReview:
-    """A command as its decider reads it. `digest` is that of what the entry point adds: figures that may change."""
+    """A command as its decider reads it. `digest` is that of what may change: figures, and what stands there now."""
 
     facts: list[Fact] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -41,15 +32,21 @@ class CommandReview:
     digest: str = ""
 
 
-def review(entry_point: EntryPoint | None, command: Command, session: Session, language: Language) -> CommandReview:
-    """What the command is about, each of its fields, and what else its confirm page shows."""
+def review(
+    entry_point: EntryPoint | None, command: Command, session: Session, language: Language, *, is_open: bool = True
+) -> CommandReview:
+    """What the command is about, each of its fields, and what else its confirm page shows.
+
+    While the request `is_open`, a field that changes something shows what stands there now, too.
+    """
     made = CommandReview()
     given = {name: getattr(command, name) for name in type(command).model_fields}
     about = _about(entry_point, given, session, language)
     made.facts += about.facts
     made.warnings += about.warnings
     hidden = frozenset() if entry_point is None else entry_point.hidden
-    record = _record(entry_point, given, session)
+    present = {} if entry_point is None or not is_open else dict(entry_point.present_values(session, given))
+    resolved = _resolved(entry_point, command, session) if is_open else {}
     for one in declared_fields(type(command)):
         value = given[one.name]
         if one.name in hidden:
@@ -62,15 +59,24 @@ def review(entry_point: EntryPoint | None, command: Command, session: Session, l
             made.tables.append(_table(one, value, language))
         else:
             shown = one.show(value, language, session)
-            if one.name in record and record[one.name] != value:
-                shown = f"{one.show(record[one.name], language, session)} → {shown}"
+            if one.name in present and present[one.name] != value:
+                shown = f"{one.show(present[one.name], language, session)} → {shown}"
+            if value is None and resolved.get(one.name) is not None:
+                shown = if_approved_today(one.show(resolved[one.name], language, session), language)
             made.facts.append(Fact(one.input.label.text(language), shown))
     more = _consequences(entry_point, command, session, language)
     made.facts += more.facts
     made.warnings += more.warnings
+    made.tables += more.tables
     same = _consequences(entry_point, command, session, "en")
-    made.digest = digest_of([[list(one) for one in same.facts], list(same.warnings)])
+    before = {name: str(value) for name, value in (*present.items(), *resolved.items())}
+    made.digest = digest_of([same.digested, before])
     return made
+
+
+def if_approved_today(shown: str, language: Language) -> str:
+    """A value that an empty field comes to where another person still decides: that of the day of the decision."""
+    return f"{shown}（本日承認された場合）" if language == "ja" else f"{shown} (if approved today)"
 
 
 def _about(entry_point: EntryPoint | None, given: dict[str, Any], session: Session, language: Language) -> FormContext:
@@ -84,15 +90,6 @@ def _about(entry_point: EntryPoint | None, given: dict[str, Any], session: Sessi
         return FormContext(warnings=[gone.text(language)])
 
 
-def _record(entry_point: EntryPoint | None, given: dict[str, Any], session: Session) -> dict[str, object]:
-    if entry_point is None or entry_point.record is None:
-        return {}
-    try:
-        return dict(entry_point.record(session, given))
-    except NotFound:
-        return {}
-
-
 def _consequences(
     entry_point: EntryPoint | None, command: Command, session: Session, language: Language
 ) -> FormContext:
@@ -100,8 +97,17 @@ def _consequences(
         return FormContext()
     try:
         return entry_point.page.consequences(session, command, language)
-    except NotFound as gone:
-        return FormContext(warnings=[gone.text(language)])
+    except DomainError as refused:
+        # What an approval would meet now. The request can still be sent back.
+        return FormContext(warnings=[refused.text(language)])
+
+
+def _resolved(entry_point: EntryPoint | None, command: Command, session: Session) -> dict[str, object]:
+    try:
+        return {} if entry_point is None else dict(entry_point.resolved_values(session, command))
+    except DomainError:
+        # Why it cannot be done today is among the consequences.
+        return {}
 
 
 def _named(one: DeclaredField, value: Any, session: Session, language: Language) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from flask import Blueprint, Flask, Response, abort, send_file
 
 from admin.core.guard import requires
+from admin.interface.audit_rows import init_audit_rows
 from admin.interface.columns import init_columns
 from admin.interface.formats import init_formats
 from admin.interface.labels import init_labels
-from admin.interface.menu import NavItem
+from admin.interface.menu import Menu
 from admin.interface.navigation import init_navigation
 from admin.interface.pages import settings
 from admin.operations import assets
@@ -19,22 +20,13 @@ from governance.permissions import Permission
 interface = Blueprint("interface", __name__, template_folder="templates", static_folder="static")
 
 
-def register_console(
-    app: Flask,
-    blueprints: Iterable[Blueprint],
-    *,
-    operator_navigation: tuple[NavItem, ...],
-    tenant_navigation: tuple[NavItem, ...],
-    parent_page: Mapping[str, str],
-) -> None:
-    """Register the pages of all features, with the main menu of the operator and of a tenant.
-
-    `parent_page` says which menu entry a page belongs to, by its URL rule or by the first part of its address.
-    """
+def register_console(app: Flask, blueprints: Iterable[Blueprint], *, operator_menu: Menu, tenant_menu: Menu) -> None:
+    """Register the pages of all features, with the menu of the operator's people and that of a municipality's."""
     init_formats(app)
     init_columns(app)
     init_labels(app)
-    init_navigation(app, app.config["MOYAI"], operator_navigation, tenant_navigation, parent_page)
+    init_audit_rows(app)
+    init_navigation(app, app.config["MOYAI"], operator_menu, tenant_menu)
     app.register_blueprint(interface)
     for blueprint in blueprints:
         app.register_blueprint(blueprint)

@@ -8,16 +8,17 @@ one is a function of its declaration: what is shown beside the form (`about`), w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy.orm import Session
 
+from admin.interface.deprecation import Deprecation
 from governance.actors import Actor
 from governance.commands import ApprovedCommandHandler, Command, CommandHandler, Result
 from governance.declaration import DeclaredField, declared_fields
-from governance.kernel.errors import Language
+from governance.kernel.errors import Language, NotFound
 from governance.kernel.labels import Label
 from governance.permissions import DECIDABLE_BY, Role, SecondPerson
 
@@ -32,11 +33,40 @@ class Fact(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewTable:
+    """Several rows on a confirm page: what they are, the columns' names, and the cells as people read them.
+
+    `links` has an address for each row, that of its first cell; none for rows that lead nowhere. `yen` are the places
+    of columns of numbers, counted from 0.
+    """
+
+    label: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    links: Sequence[str] = ()
+    yen: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class FormContext:
-    """What a page shows beside the form: facts to compare with, and warnings, in the language of the request."""
+    """What a page shows beside the form: facts to compare with, warnings and tables, in the language of the request.
+
+    `actions` are the label and the address of what a reader may want to do first.
+    """
 
     facts: Sequence[Fact] = ()
     warnings: Sequence[str] = ()
+    tables: Sequence[ReviewTable] = ()
+    actions: Sequence[tuple[str, str]] = ()
+
+    @property
+    def digested(self) -> list[object]:
+        """What a confirmation is bound to: all of it but the addresses."""
+        return [
+            [list(one) for one in self.facts],
+            list(self.warnings),
+            [[table.label, [list(row) for row in table.rows]] for table in self.tables],
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +77,7 @@ class ApiAddress:
     rule: str
     path_params: Mapping[str, str]
     has_version: bool = False
+    deprecation: Deprecation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +109,8 @@ class PageAddress:
     proposes) and `choices` (of one field, in place of the field's own) are given the session and those fields;
     `consequences` and `confirm_text` (what must be typed on the confirm page; empty for nothing) the session and the
     whole command; `then` the command and its result, and gives an address. `meanwhile` says what was done to a record
-    that changed while it was edited. Without `is_reviewed` the form has no confirm page: it is sent at once.
+    that changed while it was edited. `left_out` names the fields that this object does not ask for, given the session
+    and the address's fields. Without `is_reviewed` the form has no confirm page: it is sent at once.
     """
 
     rule: str
@@ -95,8 +127,11 @@ class PageAddress:
     )
     confirm_text: Callable[[Session, Any], str] | None = None
     meanwhile: Callable[[Session, Mapping[str, Any]], Sequence[Fact]] | None = None
+    left_out: Callable[[Session, Mapping[str, Any]], Collection[str]] | None = None
     is_reviewed: bool = True
     is_dangerous: bool = False
+    is_tried: bool = True
+    """Whether 確認 tries the command and undoes it, so that it refuses what 登録 would refuse."""
 
     @property
     def path_fields(self) -> list[str]:
@@ -125,10 +160,28 @@ class EntryPoint:
     stays as it is, and `--clear` empties it. Given the session and the fields that the address fills.
     """
 
+    resolved: Callable[[Session, Any], Mapping[str, object]] | None = None
+    """What fields that were left empty come to if it is done today, by field, given the session and the command."""
+
+    before: Callable[[Session, Mapping[str, Any]], Mapping[str, object]] | None = None
+    """The present values of what the command changes, by field, where it replaces no `record`: for who decides it."""
+
+    def resolved_values(self, session: Session, command: Command) -> Mapping[str, object]:
+        """What the command's empty fields come to today. Raises what the command would refuse."""
+        return {} if self.resolved is None else self.resolved(session, command)
+
     @property
     def command_type(self) -> type[Command]:
         command_type: type[Command] = self.handler.command_type
         return command_type
+
+    def present_values(self, session: Session, given: Mapping[str, Any]) -> Mapping[str, object]:
+        """What stands there now, by field of the command; empty where nothing does. Given all fields of a command."""
+        read = self.record or self.before
+        try:
+            return {} if read is None else read(session, given)
+        except NotFound:
+            return {}
 
     @property
     def result_type(self) -> type[Result]:
@@ -150,13 +203,15 @@ class EntryPoint:
         ]
 
 
-def api(address: str, /, *, version: bool = False, **path_params: str) -> ApiAddress:
+def api(
+    address: str, /, *, version: bool = False, deprecation: Deprecation | None = None, **path_params: str
+) -> ApiAddress:
     """`api("POST /costs/<item>/withdrawal", item="item_id")`. With `version` the record's version is in If-Match."""
     method, _, rule = address.partition(" ")
     missing = set(re.findall(r"<(\w+)>", rule)) ^ set(path_params)
     if missing:
         raise ValueError(f"{address}: {sorted(missing)} must stand both in the address and in the fields it fills")
-    return ApiAddress(method, rule, path_params, version)
+    return ApiAddress(method, rule, path_params, version, deprecation)
 
 
 def cli(path: str, *arguments: str, actor: Callable[[Any, Any], Actor] | None = None) -> CliAddress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from calendar import month_name
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +14,7 @@ from markupsafe import Markup, escape
 
 from admin.core.language import current_language, either
 from governance.kernel.clock import JST
-from governance.kernel.era import format_day
+from governance.kernel.era import era_of, format_day
 from governance.kernel.errors import Language
 from governance.kernel.field_types import UNLIMITED
 from governance.kernel.fiscal_year import FiscalYear
@@ -46,7 +47,7 @@ def yen(value: int | None, language: Language | None = None) -> str:
         return NO_VALUE
     if (language or current_language()) == "ja":
         return f"{format_amount(value)}円"
-    return f"{'▲' if value < 0 else ''}¥{abs(value):,}"
+    return f"{'−' if value < 0 else ''}¥{abs(value):,}"
 
 
 def count(number: int | None) -> str:
@@ -66,10 +67,13 @@ def limit_in(quotas: Mapping[str, int | None], dimension: str) -> str:
 
 def percent(share: Fraction | None) -> str:
     """A ratio to one decimal, half up: 18.0%, below zero ▲18.0%."""
-    if share is None:
-        return NO_VALUE
-    tenths = rounded_tenths(share * 100)
-    return f"{'▲' if tenths < 0 else ''}{abs(tenths) // 10}.{abs(tenths) % 10}%"
+    return NO_VALUE if share is None else f"{tenths(share * 100)}%"
+
+
+def tenths(value: Fraction) -> str:
+    """A number to one decimal, half up: 6.9, below zero ▲6.9."""
+    number = rounded_tenths(value)
+    return f"{'▲' if number < 0 else ''}{abs(number) // 10:,}.{abs(number) % 10}"
 
 
 def rounded_tenths(value: Fraction) -> int:
@@ -86,6 +90,11 @@ def exact(text: str) -> str:
         return format_amount(value.numerator)
     hundredths = abs(value.numerator) * 100 // value.denominator
     return f"{'▲' if value < 0 else ''}{hundredths // 100:,}.{hundredths % 100:02}…"
+
+
+def exact_yen(value: Fraction) -> str:
+    """Exact yen with their unit, cut off after two decimals: 5,049,095.23…円, or ¥5,049,095.23…."""
+    return f"{exact(str(value))}円" if current_language() == "ja" else f"¥{exact(str(value))}"
 
 
 def day_text(day: date, language: Language | None = None) -> str:
@@ -135,16 +144,32 @@ def elapsed(span: timedelta | None) -> str:
     return "".join(pieces[:2]) if hours else "".join(pieces)
 
 
-def year_label(year: int) -> str:
+def year_label(year: int, language: Language | None = None) -> str:
     """令和7年度, or FY2025 in English."""
-    return FiscalYear(year).label if current_language() == "ja" else f"FY{year}"
+    return FiscalYear(year).label if (language or current_language()) == "ja" else f"FY{year}"
+
+
+def entry_reference(reference: str) -> str:
+    """The reference of an entry as people read it: R7-負担金-02 for the second run of 令和7年度; one typed stays."""
+    found = _RUN_REFERENCE.fullmatch(reference)
+    if found is None:
+        return reference
+    year = FiscalYear(int(found[1]))
+    if current_language() != "ja":
+        return f"FY{year.year} contribution {int(found[2]):02}"
+    era = era_of(year.last_day)
+    number = year.year - era.first_day.year + 1
+    return f"{era.letter}{number}-負担金-{int(found[2]):02}"
+
+
+_RUN_REFERENCE: Final = re.compile(r"allocation:([0-9]{4}):([0-9]{1,6})")
 
 
 def short_digest(digest: str | None) -> Markup | str:
-    """The first twelve letters of a digest, the whole behind it."""
+    """The first eight letters of a digest, the whole behind it."""
     if not digest:
         return NO_VALUE
-    return Markup('<abbr class="code" title="{}">{}</abbr>').format(digest, digest.removeprefix("sha256:")[:12])
+    return Markup('<abbr class="code" title="{}">{}</abbr>').format(digest, digest.removeprefix("sha256:")[:8])
 
 
 def code(text: Any) -> Markup | str:
@@ -172,5 +197,6 @@ def init_formats(app: Flask) -> None:
         elapsed=elapsed,
         year_label=year_label,
         short_digest=short_digest,
+        entry_reference=entry_reference,
         code=code,
     )

@@ -6,13 +6,15 @@ first one again. What is right is decided by the commands; here their refusals f
 
 from __future__ import annotations
 
+import secrets
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, TypeVar
 
-from flask import request
+from flask import g, request
 
 from admin.core.errors import status_of
 from admin.core.language import current_language
@@ -39,8 +41,21 @@ CONFIRMATION_MISMATCH = message(
 REQUIRED = message("form.needed", ja="入力してください。", en="This field is required.")
 
 MAX_LENGTH: Final = 2_000
+_SENT_FORM: Final = "sent_form"
+
+
+def new_name() -> str:
+    """A stable name for programs, for what a form defines: nobody types it. 40 random bits."""
+    return f"n{secrets.token_hex(5)}"
+
 
 T = TypeVar("T")
+
+
+def key_of_answer() -> str:
+    """The key that the form of this request has in its answer; empty where none was read."""
+    form: Form | None = g.get(_SENT_FORM)
+    return "" if form is None else form.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +65,8 @@ class FieldError:
     name: str
     message: str
     hint: str = ""
+    label: str = ""
+    """What the form calls the field; empty where the message says it."""
 
 
 @dataclass
@@ -61,6 +78,10 @@ class Form:
     step: str = "enter"
     errors: list[FieldError] = field(default_factory=list)
     status: int = 200
+    labels: dict[str, str] = field(default_factory=dict)
+    """What the form calls its fields, for the summary of errors."""
+    is_restored: bool = False
+    """Whether it holds what its person sent before and did not carry out."""
 
     @classmethod
     def initial(cls, **values: object) -> Form:
@@ -72,7 +93,9 @@ class Form:
         """The form of this request, byte for byte as typed."""
         values = {name: text.replace("\r\n", "\n") for name, text in request.form.items()}
         key = values.pop("key", "") or str(new_id())
-        return cls(values, key[:100], values.pop("step", "confirm"))
+        form = cls(values, key[:100], values.pop("step", "confirm"))
+        setattr(g, _SENT_FORM, form)
+        return form
 
     @property
     def is_valid(self) -> bool:
@@ -112,8 +135,9 @@ class Form:
         text = self.text(name)
         if not text:
             return None
-        if text.isascii() and text.isdigit() and len(text) <= 15:
-            return int(text)
+        digits = unicodedata.normalize("NFKC", text).strip().replace(",", "")
+        if digits.isascii() and digits.isdigit() and len(digits) <= 15:
+            return int(digits)
         self.add_error(Invalid(NOT_A_NUMBER, field=name, given=printable(text)))
         return None
 
@@ -150,7 +174,8 @@ class Form:
             refusal, self.key = Conflict(ALREADY_SUBMITTED), str(new_id())
         language = current_language()
         name = refusal.field if refusal.field in self.values else ""
-        self.errors.append(FieldError(name or "", refusal.text(language), refusal.hint(language)))
+        said, label = refusal.text(language), self.labels.get(name or "", "")
+        self.errors.append(FieldError(name or "", said, refusal.hint(language), "" if label in said else label))
         self.status = int(status_of(refusal))
         self.step = "enter"
 

@@ -11,7 +11,8 @@ from typing import Final, Protocol
 from flask import Flask
 
 from admin.core.language import either, gettext
-from admin.interface.navigation import ApprovalKind
+from admin.workflows.joining import JoiningState, JoiningTaskName
+from admin.workflows.waiting import ApprovalKind, TaskKind, TaskSection
 from billing.allocation.bases import Basis
 from billing.costs.states import ItemKind, TaxKind
 from billing.ledger.chart import AccountKind
@@ -23,13 +24,17 @@ from governance.audit.writer import AuditOutcome
 from governance.kernel.labels import LabelledEnum
 from governance.kernel.split import Rounding
 from governance.labels import EVENT_LABELS, PERMISSION_LABELS, LabelPair
-from governance.permissions import Role
+from governance.permissions import Role, scope_wording
 from governance.rules.states import RuleState
+from governance.webhooks.states import DeliveryProblem, WebhookState
 from tenancy.clients.states import ClientState
+from tenancy.keycloak.comparison import DifferenceKind
 from tenancy.onboarding.models import StepEffect
 from tenancy.onboarding.plan import Action, Target
-from tenancy.onboarding.steps import StepName, StepState
+from tenancy.onboarding.steps import StepDecision, StepName, StepState
 from tenancy.people.states import MemberState, SyncProblem
+from tenancy.quotas.labels import dimension_wording, unit_wording
+from tenancy.quotas.models import DimensionFacts, QuotaInForce
 from tenancy.quotas.states import QuotaPeriod, QuotaRequestState, QuotaSource
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
 
@@ -53,6 +58,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "tenant": labels_of(TenantState),
     "kind": labels_of(TenantKind),
     "step": labels_of(StepName),
+    "step_decision": labels_of(StepDecision),
     # Of a step and of an onboarding as a whole, which is in one of the same states.
     "progress": labels_of(StepState),
     "action": labels_of(Action),
@@ -80,16 +86,24 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "rounding": labels_of(Rounding),
     "quota_source": labels_of(QuotaSource),
     "each": labels_of(QuotaPeriod),
+    "joining": labels_of(JoiningState),
+    "joining_task": labels_of(JoiningTaskName),
+    "task": labels_of(TaskKind),
+    "task_section": labels_of(TaskSection),
+    "difference": labels_of(DifferenceKind),
+    "webhook": labels_of(WebhookState),
+    "delivery_problem": labels_of(DeliveryProblem),
 }
 """What it is a state or kind of → value → Japanese and English."""
 
 TONES: Final[dict[str, frozenset[str]]] = {
     "good": frozenset({"active", "done", "posted", "approved", "accepted", "create", "in_force"}),
-    "bad": frozenset({"failed", "suspended", "denied", "rejected", "stopped"}),
-    "warn": frozenset({"waiting", "awaiting_approval", "refused", "leaving", "closing", "change"}),
-    "info": frozenset({"running", "provisioning", "invited", "queued", "screening", "agreed", "draft", "coming"}),
+    "bad": frozenset({"failed", "suspended", "denied", "rejected", "stopped", "ended"}),
+    "warn": frozenset({"waiting", "awaiting_approval", "refused", "leaving", "closing", "change", "paused", "invited"}),
+    "info": frozenset({"running", "provisioning", "screening"}),
 }
-"""How a badge looks for which values. The word always stands in it, so that no colour says anything alone."""
+"""How a badge looks for which values: ○ done, × stopped, ！ waits for somebody, ● goes on. The others, such as what has
+not begun, are a grey outline. The word always stands in it, so that no colour says anything alone."""
 
 
 def label_of(value: str | None, thing: str) -> str:
@@ -113,9 +127,32 @@ def role_label(value: str) -> str:
     return _label(labels_of(Role), value)
 
 
+def roles_label(values: Iterable[str]) -> str:
+    """The words of a person's roles; that of a plain user only where there is no other."""
+    found = list(values)
+    shown = [value for value in found if value != Role.TENANT_MEMBER] or found
+    return gettext(", ").join(map(role_label, shown))
+
+
 def permission_label(value: str) -> str:
     """A permission's word."""
     return _label({str(permission): words for permission, words in PERMISSION_LABELS.items()}, value)
+
+
+def scope_label(value: str) -> str:
+    """What a scope of a service client allows."""
+    return either(*scope_wording(value))
+
+
+def dimension_label(of: DimensionFacts | QuotaInForce) -> str:
+    """What a dimension of quotas is called."""
+    name = of.name if isinstance(of, DimensionFacts) else of.dimension
+    return either(*dimension_wording(name, of.label))
+
+
+def unit_label(unit: str) -> str:
+    """The unit of a dimension."""
+    return either(*unit_wording(unit))
 
 
 def tone(value: str | None) -> str:
@@ -134,15 +171,17 @@ def named(rows: Iterable[Named]) -> list[tuple[str, str]]:
 
 
 def actor_label(kind: str, actor: str) -> str:
-    """Who acted, where no name is to be seen: Moyai itself, somebody at the operator's machine, or another's person."""
-    part = actor.partition(":")[2]
+    """Who acted, where no name is to be seen: Moyai itself, who administers its machine, a system, or the prefecture.
+
+    A municipality sees the names of its own people only; whoever else acted for it belongs to the operator.
+    """
     if kind == "system":
         if actor.startswith("cli:"):
-            return gettext("the operator's machine (%(part)s)", part=part)
-        return gettext("Moyai (%(part)s)", part=part)
+            return gettext("the system administrator")
+        return gettext("Moyai (automatic)")
     if kind == "client":
         return gettext("a service client")
-    return gettext("a person of another tenant")
+    return gettext("a person of the prefecture")
 
 
 def init_labels(app: Flask) -> None:
@@ -151,7 +190,11 @@ def init_labels(app: Flask) -> None:
         label_of=label_of,
         event_label=event_label,
         role_label=role_label,
+        roles_label=roles_label,
         permission_label=permission_label,
+        scope_label=scope_label,
+        dimension_label=dimension_label,
+        unit_label=unit_label,
         tone=tone,
         actor_label=actor_label,
     )

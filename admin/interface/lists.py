@@ -11,9 +11,11 @@ from uuid import UUID
 
 from flask import request, url_for
 
+from admin.interface.formats import year_label
+from admin.interface.page_endpoint import page_endpoint
 from governance.kernel.clock import today
 from governance.kernel.era import parse_day
-from governance.kernel.errors import DomainError
+from governance.kernel.errors import DomainError, Language
 from governance.kernel.fiscal_year import FiscalYear
 
 PAGE_SIZE: Final = 50
@@ -68,10 +70,19 @@ def current_fiscal_year() -> int:
     return FiscalYear.of(today()).year
 
 
+def year_options(language: Language | None = None) -> list[tuple[str, str]]:
+    """The fiscal years that a form offers, the newest first: two to come, this one and twenty before."""
+    present = current_fiscal_year()
+    return [(str(year), year_label(year, language)) for year in range(present + 2, present - 21, -1)]
+
+
 def current_url_with(**changes: object) -> str:
-    """This page's address with these parts of its query changed; None takes a part away. The list starts anew."""
+    """This page's address with these parts of its query changed; None takes a part away. The list starts anew.
+
+    Where nothing is at the address, the first page's.
+    """
     query: dict[str, object] = {name: text for name, text in request.args.items() if name != "cursor"}
-    return url_with_query(request.endpoint or "", query | changes, **(request.view_args or {}))
+    return url_with_query(page_endpoint() or "home.overview", query | changes, **(request.view_args or {}))
 
 
 def url_with_query(endpoint: str, query: Mapping[str, object], **path_values: Any) -> str:

@@ -1,68 +1,71 @@
-"""The navigation of each page: who is signed in, what is pending, and the main menu."""
+"""The frame of each page: who is signed in, what is pending, the menu with its open group, and the way back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, g, render_template, request
 
+from admin.core.errors import REFUSAL_FRAME
 from admin.core.guard import actor_or_none, current_actor, may
 from admin.core.language import current_language, either, gettext
 from admin.interface.lists import current_url_with, url_with_query
-from admin.interface.menu import NavItem
+from admin.interface.menu import Group, Menu, Place
+from admin.interface.own_tasks import own_waiting
 from admin.operations import assets
 from admin.operations.settings import Settings
+from admin.workflows.waiting import count_waiting
 from governance.actors import Actor
-from governance.approvals import count_pending_for
-from governance.kernel.database import db
-from governance.kernel.labels import LabelledEnum
-from governance.permissions import Permission
+from governance.kernel import clock
+from governance.kernel.database import db, tenant_scope
+from governance.kernel.labels import Label
 from tenancy import directory
-from tenancy.onboarding.queries import count_blocked
 from tenancy.people.queries import names_of_people
 
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """One entry of the main menu as this request shows it."""
+    """One link of the menu as this request shows it. `current` is what `aria-current` says: page, true or nothing."""
 
     label: str
     address: str
-    is_current: bool
+    current: str
+
+
+@dataclass(frozen=True, slots=True)
+class MenuGroup:
+    """One group of the menu: its own link, and its places where it is open and has more than one."""
+
+    link: MenuEntry
+    icon: str
+    is_open: bool
+    waiting: int | None
+    places: tuple[MenuEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Navigation:
-    """What every page shows around its content. `pending_count` counts what this person can decide."""
+    """What every page shows around its content. `pending_count` is how many things wait for this person.
+
+    `group` is the open group as the first of the breadcrumbs, where the page is below one.
+    """
 
     product: str
     tenant: str
     person: str
     roles: str
     pending_count: int
-    items: tuple[MenuEntry, ...]
+    groups: tuple[MenuGroup, ...]
+    foot: tuple[MenuEntry, ...]
+    group: MenuEntry | None
+    shown_at: datetime
     is_operator: bool
 
 
 _MENU: Final = "moyai.console.menu"
-
-
-class ApprovalKind(LabelledEnum):
-    """What a request for approval is about; `kind` of its row."""
-
-    ALLOCATION = "allocation", "費用按分", "allocation"
-    QUOTA = "quota", "利用枠の変更", "quota"
-
-
-DECIDED_BY: Final = {ApprovalKind.QUOTA: Permission.QUOTA_DECIDE}
-"""Kind of request that a command of its own decides → the permission of that command."""
-
-
-def decidable_kinds() -> list[str]:
-    """The kinds of requests with a command of their own that the one who asks may decide."""
-    return [kind.value for kind, permission in DECIDED_BY.items() if may(permission)]
 
 
 def navigation() -> Navigation:
@@ -73,15 +76,10 @@ def navigation() -> Navigation:
     return built
 
 
-def init_navigation(
-    app: Flask,
-    settings: Settings,
-    operator_navigation: tuple[NavItem, ...],
-    tenant_navigation: tuple[NavItem, ...],
-    parent_page: Mapping[str, str],
-) -> None:
-    """Make the navigation known to the templates."""
-    app.extensions[_MENU] = (operator_navigation, tenant_navigation, parent_page)
+def init_navigation(app: Flask, settings: Settings, operator_menu: Menu, tenant_menu: Menu) -> None:
+    """Make the navigation known to the templates, and give refusals its frame."""
+    app.extensions[_MENU] = (operator_menu, tenant_menu)
+    app.extensions[REFUSAL_FRAME] = render_framed
     script = assets.script_below(settings.home)
     app.jinja_env.globals.update(
         navigation=navigation,
@@ -94,29 +92,70 @@ def init_navigation(
     )
 
 
+def menu_of(app: Flask, *, is_operator: bool) -> Menu:
+    """The menu of the operator's people, or that of a municipality's."""
+    operator_menu, tenant_menu = app.extensions[_MENU]
+    menu: Menu = operator_menu if is_operator else tenant_menu
+    return menu
+
+
+def render_framed(template: str, **values: Any) -> str | None:
+    """A page inside the frame of whoever asks, also where the guard refused; None for somebody who is not signed in."""
+    actor = actor_or_none()
+    if actor is None:
+        return None
+    with tenant_scope(actor.tenant_scope):
+        return render_template(template, frame="interface/base.html", **values)
+
+
 def _build(actor: Actor) -> Navigation:
     session = db.session()
     tenant = directory.tenant_by_id(session, actor.tenant_id)
     names = names_of_people(session, [actor.id])
+    pending_count = count_waiting(own_waiting(), actor, clock.now())
+    menu = menu_of(current_app, is_operator=actor.is_operator)
+    here = _place(menu, actor)
+    groups = [_group(group, here, actor, pending_count) for group in menu.groups if any(map(_is_shown, group.places))]
+    below = next((group for group in groups if group.is_open and len(group.places) > 1), None)
     return Navigation(
         product=gettext("Moyai"),
         tenant=tenant.name if current_language() == "ja" else tenant.name_en or tenant.name,
         person=names.get(actor.id, actor.id),
         roles=gettext(", ").join(role.label(current_language()) for role in sorted(actor.roles)),
-        pending_count=count_pending_for(session, actor, decidable_kinds())
-        + (count_blocked(session) if may(Permission.ONBOARDING_DECIDE) else 0),
-        items=_nav_items(actor.is_operator),
+        pending_count=pending_count,
+        groups=tuple(groups),
+        foot=tuple(_entry(place.label, place, here, actor) for place in menu.foot if _is_shown(place)),
+        group=below.link if below is not None and request.path != below.link.address else None,
+        shown_at=clock.now(),
         is_operator=actor.is_operator,
     )
 
 
-def _nav_items(is_operator: bool) -> tuple[MenuEntry, ...]:
-    operator_navigation, tenant_navigation, parent_page = current_app.extensions[_MENU]
-    first_segment = "/" + request.path.strip("/").split("/")[0].split(".")[0]
-    rule = request.url_rule.rule if request.url_rule is not None else ""
-    current_page = parent_page.get(rule) or parent_page.get(first_segment, first_segment)
-    return tuple(
-        MenuEntry(either(item.ja, item.en), item.address, current_page == item.address)
-        for item in (operator_navigation if is_operator else tenant_navigation)
-        if may(item.permission)
+def _place(menu: Menu, actor: Actor) -> Place | None:
+    """The place of this request's page; None for an address where nothing is."""
+    if request.endpoint is None:
+        return None
+    about: UUID | None = (request.view_args or {}).get("tenant_id")
+    return menu.place_of(request.endpoint, is_own=about == actor.tenant_id)
+
+
+def _group(group: Group, here: Place | None, actor: Actor, pending_count: int) -> MenuGroup:
+    shown = [place for place in group.places if _is_shown(place)]
+    is_open = here in group.places
+    return MenuGroup(
+        link=_entry(group.label, shown[0], here if len(shown) == 1 else None, actor),
+        icon=group.icon,
+        is_open=is_open,
+        waiting=pending_count if group.counts_waiting else None,
+        places=tuple(_entry(place.label, place, here, actor) for place in shown) if is_open and len(shown) > 1 else (),
     )
+
+
+def _entry(label: Label, place: Place, here: Place | None, actor: Actor) -> MenuEntry:
+    address = place.address.format(tenant=actor.tenant_id)
+    current = "" if place is not here else "page" if request.path == address else "true"
+    return MenuEntry(either(*label), address, current)
+
+
+def _is_shown(place: Place) -> bool:
+    return may(place.permission)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -16,10 +18,23 @@ from governance.commands import system_transaction
 from governance.declaration import Input
 from governance.kernel.codes import LocalGovernmentCode
 from governance.kernel.database import OPERATOR
+from governance.kernel.errors import Conflict, message
 from governance.kernel.labels import Label
 from tenancy import directory
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+
+
+def output_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--output`, the file that a command writes; `default` is its name in the present folder."""
+    return click.option(
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=Path(default),
+        show_default=True,
+        help="The file to write.",
+    )
+
 
 UNLIMITED: Final = "unlimited"
 
@@ -71,3 +86,22 @@ def print_result(result: dict[str, Any], as_json: bool) -> None:
         return
     for key, value in result.items():
         click.echo(f"{key}: {UNLIMITED if value is None and key == 'value' else value}")
+
+
+FILE_EXISTS = message(
+    "cli.file_exists",
+    ja="{path} はすでにあります。",
+    en="{path} already exists.",
+    hint_ja="別の名前を --output で指定してください。",
+    hint_en="Give another name with --output.",
+)
+
+
+def write_new(path: Path, content: bytes) -> str:
+    """Write a file that is not there yet; answers its path. Raises Conflict for one that is."""
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise Conflict(FILE_EXISTS, field="--output", path=str(path)) from None
+    return str(path)

@@ -108,11 +108,17 @@ class DeclaredQuery:
         self.response_model: type[BaseModel] | None = self.page or (None if returned is Response else returned)
 
     @property
+    def is_object(self) -> bool:
+        """Whether it answers one object, as it is: what a command may edit."""
+        return self.listing is None and self.query is None and self.response_model is not None
+
+    @property
     def filters(self) -> list[DeclaredField]:
         """The fields of the query that a person may type, in their order."""
         fixed = () if self.cli is None else self.cli.fixed
         fields = () if self.query is None else declared_fields(self.query)
-        return [one for one in fields if one.name not in PageQuery.model_fields and one.name not in fixed]
+        paging = () if self.listing is None else PageQuery.model_fields
+        return [one for one in fields if one.name not in paging and one.name not in fixed]
 
     def read(self, values: Mapping[str, str]) -> Query | None:
         """The query of these texts. Raises InvalidCommand with every error at once."""

@@ -15,7 +15,7 @@ from governance.commands import COMMANDS, Commands
 from governance.events import Event
 from governance.kernel.models import ReadModel
 from governance.labels import label
-from governance.permissions import ROLE_PERMISSIONS, Permission, Role
+from governance.permissions import OPERATOR_SCOPES, ROLE_PERMISSIONS, TENANT_SCOPES, Permission, Role
 
 GENERATED_BELOW: Final = "<!-- Below this line the page is written by `moyai permissions --write-docs`. -->"
 
@@ -110,6 +110,13 @@ def glossary_tables(commands: Commands) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _allowed(permissions: frozenset[Permission] | None) -> str:
+    """The permissions of a scope, but for the one that every signed-in caller has; a dash for no such scope."""
+    if permissions is None:
+        return "—"
+    return ", ".join(f"`{one.value}`" for one in sorted(permissions - {Permission.SIGNED_IN}))
+
+
 def permission_matrix() -> str:
     """docs/PERMISSIONS.md: which role holds which permission, one row a permission."""
     roles = list(Role)
@@ -125,4 +132,9 @@ def permission_matrix() -> str:
     for permission in Permission:
         marks = ["●" if permission in ROLE_PERMISSIONS[role] else "" for role in roles]
         lines.append(f"| `{permission.value}` {label(permission, 'ja')} | " + " | ".join(marks) + " |")
+    lines += ["", "## Scopes of programs", "", "A service client of a municipality reads its own tenant, one of the"]
+    lines += ["operator's all; besides its scope a program may only ask who it is. No scope decides anything."]
+    lines += ["", "| scope | municipality's | operator's |", "|---|---|---|"]
+    for scope in sorted(OPERATOR_SCOPES):
+        lines.append(f"| `{scope}` | {_allowed(TENANT_SCOPES.get(scope))} | {_allowed(OPERATOR_SCOPES[scope])} |")
     return "\n".join(lines) + "\n"

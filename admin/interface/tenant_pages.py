@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from flask import url_for
 from sqlalchemy.orm import Session
@@ -25,6 +25,22 @@ def to_tenant(given: Mapping[str, Any]) -> tuple[Label, str]:
     """The link back to the tenant's page."""
     name = directory.tenant_by_id(db.session(), given["tenant_id"]).name
     return Label(name, name), url_for("tenants.tenant", tenant_id=given["tenant_id"])
+
+
+def to_part(endpoint: str, label: Label) -> Callable[[Mapping[str, Any]], tuple[Label, str]]:
+    """The link back to a part of the tenant's page, such as its people."""
+
+    def back(given: Mapping[str, Any]) -> tuple[Label, str]:
+        name = directory.tenant_by_id(db.session(), given["tenant_id"]).name
+        address = url_for(endpoint, tenant_id=given["tenant_id"])
+        return Label(f"{name} {label.ja}", f"{name}: {label.en}"), address
+
+    return back
+
+
+to_people: Final = to_part("tenants.tenant_people", Label("利用者", "people"))
+to_systems: Final = to_part("tenants.tenant_systems", Label("連携システム", "systems"))
+to_quotas: Final = to_part("tenants.tenant_quotas", Label("利用枠", "quotas"))
 
 
 def done(action: str) -> Callable[[Any, Any], str]:

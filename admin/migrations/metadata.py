@@ -12,7 +12,8 @@ import governance.grants.tables
 import governance.idempotency.tables
 import governance.outbox.tables
 import governance.persons.tables
-import governance.rules.tables  # noqa: F401
+import governance.rules.tables
+import governance.webhooks.tables  # noqa: F401
 import tenancy.clients.tables
 import tenancy.onboarding.tables
 import tenancy.people.tables

@@ -9,9 +9,13 @@ import psycopg
 
 from admin.operations import keycloak_distribution, services
 from admin.operations.keycloak import EmbeddedKeycloak, answers_ok
+from admin.operations.keys import backend_keys
+from admin.operations.pooling import check_pooling
 from admin.operations.postgresql import APP, KEYCLOAK, OWNER, TENANT
+from admin.operations.schema import check_schema
 from admin.operations.settings import DATABASE, Settings, variable_of
 from admin.operations.supervisor import Progress, Supervisor, stop_orphans
+from admin.operations.trust import find_tls_problem, trust
 from governance.kernel.errors import Conflict, DependencyUnavailable, DomainError, Invalid, message
 
 _TIMEOUT_SECONDS = 5
@@ -25,7 +29,7 @@ TENANT_ROLE_MISSING = message(
 )
 DATABASE_UNREACHABLE = message(
     "servers.database_unreachable",
-    ja="DATABASE_URL の PostgreSQL({where})に接続できません。",
+    ja="DATABASE_URL の PostgreSQL（{where}）に接続できません。",
     en="PostgreSQL at DATABASE_URL ({where}) cannot be reached.",
     hint_ja="サーバーの状態と DATABASE_URL を確かめるか、外して同梱の PostgreSQL を使ってください。",
     hint_en="Check the server and DATABASE_URL, or unset it to use the PostgreSQL that comes with Moyai.",
@@ -39,7 +43,7 @@ RESTORE_UNFINISHED = message(
 )
 KEYCLOAK_UNREACHABLE = message(
     "servers.keycloak_unreachable",
-    ja="KEYCLOAK_URL の Keycloak({where})に接続できません。",
+    ja="KEYCLOAK_URL の Keycloak（{where}）に接続できません。",
     en="Keycloak at KEYCLOAK_URL ({where}) cannot be reached.",
     hint_ja="サーバーの状態と KEYCLOAK_URL を確かめるか、外して同梱の Keycloak を使ってください。",
     hint_en="Check the server and KEYCLOAK_URL, or unset it to use the Keycloak that comes with Moyai.",
@@ -51,18 +55,29 @@ def bring_up(
     settings: Settings,
     progress: Progress,
     *,
-    migrate: Callable[[str], None],
+    migrate: Callable[[str], object],
     while_starting: Callable[[], None] = lambda: None,
+    replace_keys: bool = False,
 ) -> None:
     """Start and prepare everything; when it returns, pages are served and jobs run.
 
     `migrate` brings the database at a URL of its owner to the newest schema. `while_starting` is called while Keycloak
     starts: for work of the caller that does not need Keycloak.
+    `replace_keys` lets the realms lose keys that this host does not have.
     Servers that the settings name are only checked for readiness. Raises Conflict, Invalid or
     DependencyUnavailable; what was started by then is stopped by the supervisor.
     """
     if settings.restore_marker.exists():
         raise Conflict(RESTORE_UNFINISHED, home=settings.home)
+    trust(settings)
+    # A key file that is missing or wrong is named before anything is started.
+    _ = settings.session_secret
+    backend_keys(settings)
+    if settings.keycloak_url_given is not None:
+        # Imported where it is needed: python-keycloak takes as long as half a server.
+        from admin.operations.keycloak_setup import check_mail
+
+        check_mail(settings)
     database = settings.embedded_postgresql() if settings.needs_postgresql else None
     stop_orphans(settings.home, database, progress)
     web = services.web(settings)
@@ -88,11 +103,13 @@ def bring_up(
     if settings.database_url_given is not None:
         check_database(settings)
         check_tenant_role(settings)
+        check_pooling(settings)
     # Keycloak takes the longest, so everything that does not need it happens while it starts. The web needs only the
     # schema and its script; nobody can sign in yet. The worker would try its jobs in vain, so it comes last.
     if keycloak is not None:
         supervisor.start(services.keycloak(keycloak))
     _migrate(settings, progress, migrate)
+    check_schema(settings)
     _fetch_script(settings, progress)
     supervisor.start(web)
     importlib.import_module("admin.operations.keycloak_setup")
@@ -102,7 +119,7 @@ def bring_up(
         supervisor.await_ready(services.KEYCLOAK)
     else:
         check_keycloak(settings)
-    _configure(settings, progress)
+    _configure(settings, progress, replace_keys=replace_keys)
     supervisor.start(worker)
     supervisor.await_ready(services.WORKER)
 
@@ -137,8 +154,10 @@ def check_tenant_role(settings: Settings) -> None:
 
 
 def check_keycloak(settings: Settings) -> None:
-    """Raises DependencyUnavailable when the Keycloak of the settings does not answer."""
+    """Raises DependencyUnavailable when the Keycloak of the settings does not answer, and says what TLS lacks."""
     if not answers_ok(f"{settings.keycloak_url}/realms/master", seconds=_TIMEOUT_SECONDS):
+        if (problem := find_tls_problem(settings.keycloak_url)) is not None:
+            raise DependencyUnavailable(problem, field="KEYCLOAK_URL", where=settings.keycloak_url)
         raise DependencyUnavailable(KEYCLOAK_UNREACHABLE, field="KEYCLOAK_URL", where=settings.keycloak_url)
 
 
@@ -165,7 +184,7 @@ def embedded_keycloak(settings: Settings, progress: Progress) -> EmbeddedKeycloa
     )
 
 
-def _migrate(settings: Settings, progress: Progress, migrate: Callable[[str], None]) -> None:
+def _migrate(settings: Settings, progress: Progress, migrate: Callable[[str], object]) -> None:
     if settings.owner_url is None:
         progress("スキーマ … MOYAI_MIGRATION_URL がないため変更しません / schema left alone: no MOYAI_MIGRATION_URL")
         return
@@ -173,17 +192,18 @@ def _migrate(settings: Settings, progress: Progress, migrate: Callable[[str], No
     progress("スキーマ … 最新です / schema is up to date")
 
 
-def _configure(settings: Settings, progress: Progress) -> None:
-    from admin.operations.keycloak_setup import configure
+def _configure(settings: Settings, progress: Progress, *, replace_keys: bool) -> None:
+    from admin.operations.keycloak_setup import check_keys, configure
 
     if settings.keycloak_administrator is None:
         progress(
             "レルム … 管理クライアントの指定がないため変更しません / realms left alone: no administrator client named"
         )
+        check_keys(settings)
         return
-    configured = configure(settings)
+    configured = configure(settings, replace_keys=replace_keys)
     progress(
-        f"レルム … 定義どおりです(書き込み {configured.writes} 件)/ realms as specified ({configured.writes} writes)"
+        f"レルム … 定義どおりです（書き込み {configured.writes} 件）/ realms as specified ({configured.writes} writes)"
     )
 
 

@@ -1,8 +1,9 @@
-"""`/healthz` and `/readyz` on a port of their own: a program that the web server starts beside itself.
+"""`/healthz`, `/readyz` and `/metrics` on a port of their own: a program that the web server starts beside itself.
 
-PostgreSQL is asked over a connection that nothing else uses, within three seconds. The web server writes to standard
+PostgreSQL is asked over connections that nothing else uses, within three seconds. The web server writes to standard
 input (`admin.operations.health_process`): first, on one line, where to listen and whom to ask, then a line a second
-that says whether it holds Keycloak's keys. Of several processes that share the port each answers for itself.
+that says whether it holds Keycloak's keys. Of several processes that share the port each answers for itself; in the
+metrics their requests add up.
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ from typing import Any, Final
 
 import psycopg
 
+from admin.operations.metrics.scrape import CONTENT_TYPE, Scraper, ScrapeSources
+from admin.operations.ports import family
+from admin.operations.schema_version import newest_version
 from governance.kernel.deadline_connection import DeadlineConnection
 
 LISTENING: Final = "listening"
 """What the program prints once it listens; otherwise it prints why not."""
+
+METRICS_PATH: Final = "/metrics"
 
 SILENT_SECONDS: Final = 10.0
 """A web server that has not written for so long is not alive, though its process may be there."""
@@ -71,9 +77,19 @@ class PostgresqlProbe:
 
 
 def readiness(schema: str | None, *, has_keys: bool) -> tuple[dict[str, object], int]:
-    """The body and status of `/readyz`: what is there and what is not, and nothing else."""
-    ready = schema is not None
-    body: dict[str, object] = {"ready": ready, "postgresql": ready, "schema": schema, "keycloak_keys_held": has_keys}
+    """The body and status of `/readyz`: what is there and what is not, and nothing else.
+
+    A database that was migrated past this code is not ready for it: whoever sends requests here is to stop.
+    """
+    wanted = newest_version()
+    ready = schema == wanted
+    body: dict[str, object] = {
+        "ready": ready,
+        "postgresql": schema is not None,
+        "schema": schema,
+        "schema_of_code": wanted,
+        "keycloak_keys_held": has_keys,
+    }
     return body, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
 
 
@@ -101,7 +117,10 @@ class Heartbeat:
 class HealthListener:
     """Answers at an IP address and port of this machine from `start` until the process ends."""
 
-    def __init__(self, address: str, port: int, probe: PostgresqlProbe, heartbeat: Heartbeat) -> None:
+    def __init__(
+        self, address: str, port: int, probe: PostgresqlProbe, heartbeat: Heartbeat, scraper: Scraper | None = None
+    ) -> None:
+        self._scraper = scraper
         self._address = address
         self._port = port
         self._probe = probe
@@ -115,10 +134,16 @@ class HealthListener:
             timeout = _CALLER_SECONDS
 
             def do_GET(self) -> None:
-                body, status = listener._answer(self.path.partition("?")[0])
-                content = json.dumps(body).encode()
+                path, scraper = self.path.partition("?")[0], listener._scraper
+                if path == METRICS_PATH and scraper is not None and scraper.answers(self.client_address[0]):
+                    self._send(HTTPStatus.OK, CONTENT_TYPE, scraper.content())
+                    return
+                body, status = listener._answer(path)
+                self._send(status, "application/json", json.dumps(body).encode())
+
+            def _send(self, status: int, content_type: str, content: bytes) -> None:
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(content)))
                 self.send_header("Cache-Control", "no-store")
                 if status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -129,7 +154,8 @@ class HealthListener:
             def log_message(self, format: str, *args: Any) -> None:
                 """Nothing: a proxy asks every few seconds."""
 
-        server = _SharedPortServer((self._address, self._port), Answer)
+        listening = type("Listening", (_SharedPortServer,), {"address_family": family(self._address)})
+        server = listening((self._address, self._port), Answer)
         threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
 
     def _answer(self, path: str) -> tuple[dict[str, object], int]:
@@ -141,6 +167,8 @@ class HealthListener:
             if not self._heartbeat.is_alive:
                 return {**body, "ready": False}, HTTPStatus.SERVICE_UNAVAILABLE
             return body, status
+        if path == METRICS_PATH and self._scraper is not None:
+            return {"status": 403}, HTTPStatus.FORBIDDEN
         return {"status": 404}, HTTPStatus.NOT_FOUND
 
 
@@ -159,7 +187,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     start = json.loads(sys.stdin.readline())
     heartbeat = Heartbeat()
-    listener = HealthListener(start["address"], start["port"], PostgresqlProbe(start["url"]), heartbeat)
+    sources = start["metrics"]
+    scraper = None
+    if sources is not None:
+        scraper = Scraper(ScrapeSources(**sources), start["url"], lambda: heartbeat.is_alive)
+    listener = HealthListener(start["address"], start["port"], PostgresqlProbe(start["url"]), heartbeat, scraper)
     try:
         listener.start()
     except OSError as failure:
@@ -168,6 +200,8 @@ def main() -> None:
     sys.stdout.write(f"{LISTENING}\n")
     sys.stdout.flush()
     heartbeat.follow(sys.stdin)
+    if scraper is not None:
+        scraper.end()
     # A question to a frozen PostgreSQL may be waiting; nobody waits for its answer any more.
     os._exit(0)
 

@@ -1,4 +1,4 @@
-"""The process beside the web server that answers `/healthz` and `/readyz` on their own port.
+"""The process beside the web server that answers `/healthz`, `/readyz` and `/metrics` on their own port.
 
 A process of its own, because sixteen threads that render pages share one interpreter lock: a thread among them answered
 after a third of a second while two processors were busy. Once a second the web server tells it that it lives, and
@@ -7,6 +7,7 @@ whether it holds Keycloak's keys; when it ends, in whatever way, its end of the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from typing import Final
 
 from admin.operations.health_listener import LISTENING
+from admin.operations.metrics.scrape import ScrapeSources
 from admin.operations.services import KEPT_VARIABLES
 
 BEAT_SECONDS: Final = 1.0
@@ -25,9 +27,22 @@ _END_SECONDS: Final = 5.0
 class HealthProcess:
     """Runs `admin.operations.health_listener` from `start` to `stop`, for the process that it is part of."""
 
-    def __init__(self, address: str, port: int, url: str, has_keys: Callable[[], bool]) -> None:
-        """It listens at `address` and `port`, and asks PostgreSQL at `url` (SQLAlchemy's, the application's role)."""
-        self._start = {"address": address, "port": port, "url": url}
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        url: str,
+        has_keys: Callable[[], bool],
+        *,
+        metrics: ScrapeSources | None = None,
+        sample: Callable[[], None] = lambda: None,
+    ) -> None:
+        """It listens at `address` and `port`, and asks PostgreSQL at `url` (SQLAlchemy's, the application's role).
+
+        Without `metrics` it has no `/metrics`. `sample` is called once a second, in a thread of this process.
+        """
+        self._start = {"address": address, "port": port, "url": url, "metrics": metrics and metrics.as_json()}
+        self._sample = sample
         self._has_keys = has_keys
         self._process: subprocess.Popen[str] | None = None
         self._over = threading.Event()
@@ -62,6 +77,9 @@ class HealthProcess:
 
     def _beat(self) -> None:
         while not self._over.is_set():
+            # A folder that is not there for a moment is no reason to be silent.
+            with contextlib.suppress(OSError):
+                self._sample()
             try:
                 self._say("1" if self._has_keys() else "0")
             except (OSError, ValueError):

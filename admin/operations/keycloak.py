@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from admin.operations import keycloak_distribution
 from admin.operations.ports import LOOPBACK
 from admin.operations.postgresql import KEYCLOAK
+from tenancy.keycloak.theme import THEMES_FOLDER
 
 # Keycloak opens as many connections as it finds useful; the rest of PostgreSQL's hundred are ours.
 _MAX_CONNECTIONS = 20
@@ -44,6 +45,8 @@ class EmbeddedKeycloak:
             "http-port": str(self.port),
             "http-management-port": str(self.management_port),
             "hostname": self.url,
+            # Read where it lies: a new version of Moyai brings its own theme, and nothing is built anew for it.
+            "spi-theme--folder--dir": str(THEMES_FOLDER),
             "db-pool-max-size": str(_MAX_CONNECTIONS),
             # Events stand in its database; in the log they would name people and their addresses. Health says "down"
             # on every question until it is up.

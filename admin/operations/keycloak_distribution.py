@@ -49,7 +49,7 @@ NOT_BUILT = message(
     "servers.keycloak_not_built",
     ja="Keycloak を準備できませんでした。理由: {answer}",
     en="Keycloak could not be built: {answer}",
-    hint_ja="空き容量(約 1 GB)と JAVA_HOME を確かめてください。",
+    hint_ja="空き容量（約 1 GB）と JAVA_HOME を確かめてください。",
     hint_en="Check the free space (about 1 GB) and JAVA_HOME.",
 )
 NOT_JAVA = message(

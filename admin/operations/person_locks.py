@@ -27,7 +27,7 @@ PERSON_BUSY = message(
     "keycloak.person_busy",
     ja="同じ利用者を別の処理が変更しています。",
     en="The same person is being changed by another process.",
-    hint_ja="しばらくして自動でやり直します。",
+    hint_ja="しばらくして自動で再実行します。",
     hint_en="Moyai retries automatically.",
 )
 
@@ -46,14 +46,14 @@ class PersonLocks:
         Raises DependencyUnavailable when another process holds one for ten seconds, or PostgreSQL does not answer.
         """
         address = self._database_url().replace("postgresql+psycopg://", "postgresql://", 1)
-        options = f"-c lock_timeout={LOCK_SECONDS}s"
         try:
-            connection = DeadlineConnection.connect(address, autocommit=True, options=options)
+            connection = DeadlineConnection.connect(address, autocommit=True)
         except psycopg.OperationalError as away:
             raise DependencyUnavailable(PERSON_BUSY) from away
         connection.own_limit_seconds = LOCK_SECONDS + 3
         try:
             try:
+                connection.execute(f"SET lock_timeout = '{LOCK_SECONDS:d}s'")
                 connection.execute(_LOCK, [sorted(str(person) for person in people)])
             except psycopg.OperationalError as taken:
                 raise DependencyUnavailable(PERSON_BUSY) from taken

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,29 @@ from pathlib import Path
 import psutil
 
 from admin.operations.readiness import wait_until
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""By which somebody asks us to stop: Ctrl-C, a service manager, a terminal that closes."""
+
+
+@contextlib.contextmanager
+def stop_signals_held() -> Iterator[None]:
+    """Signals to stop that come meanwhile take effect at the end: what is begun inside is known to whoever ends it.
+
+    Only the main thread is interrupted by signals; in another one this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    former = {one: signal.signal(one, lambda number, frame: came.append(number)) for one in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for one, handler in former.items():
+            signal.signal(one, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 def process_start_time(pid: int) -> str | None:

@@ -39,6 +39,9 @@ BODY_SECONDS: Final = 9.5
 RECEIVED_AT: Final = "moyai.received_at"
 """The key of the environment under which stands when the request had come in whole, by the clock `monotonic`."""
 
+ENDPOINT: Final = "moyai.endpoint"
+"""The key under which the application notes, for `observe`, the template of the address that was asked for."""
+
 BUFFERED_BYTES: Final = 64 * 1024 * 1024
 """All bodies that are being read or served, together."""
 
@@ -49,6 +52,8 @@ Environ = dict[str, Any]
 WsgiApplication = Callable[[Environ, Any], Iterable[bytes]]
 BodyLimit = Callable[[str, Mapping[str, str]], int]
 """(path, headers in lower case) → the largest body in bytes."""
+Observe = Callable[[Environ | None, str, int, float], None]
+"""(what the application was called with, None where it was not; method, status, seconds since the headers came)."""
 
 
 class Beside(Protocol):
@@ -89,12 +94,14 @@ class RequestServer:
         *,
         body_limit: BodyLimit,
         beside: Beside | None = None,
+        observe: Observe = lambda environ, method, status, seconds: None,
         threads: int = THREADS,
         body_seconds: float = BODY_SECONDS,
         waiting_requests: int = WAITING_REQUESTS,
     ) -> None:
-        """`beside` is started before the first request and stopped after the last."""
+        """`beside` is started before the first request and stopped after the last; `observe` gets every answer."""
         self._application = application
+        self._observe = observe
         self._body_limit = body_limit
         self._beside = beside
         self._body_seconds = body_seconds
@@ -103,6 +110,11 @@ class RequestServer:
         # Both are touched by the event loop only.
         self._at_once = 0
         self._buffered = 0
+
+    @property
+    def at_once(self) -> int:
+        """How many requests are being worked on or wait for a thread."""
+        return self._at_once
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -129,8 +141,10 @@ class RequestServer:
                 return
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        came = monotonic()
         headers = _headers(scope)
         body = bytearray()
+        environ: Environ | None = None
         try:
             limit = self._body_limit(scope["path"], headers)
             stated = headers.get("content-length", "")
@@ -141,14 +155,17 @@ class RequestServer:
                 raise _Refused(*_TOO_LARGE)
             if expected and not await self._read(receive, limit, body):
                 return  # The caller has gone.
-            status, fields, content = await self._serve(_environ(scope, headers, bytes(body)))
+            environ = _environ(scope, headers, bytes(body))
+            status, fields, content = await self._serve(environ)
         except _Refused as refused:
             log.warning("request.refused", status=int(refused.status), path_length=len(scope["path"]))
             status, fields, content = _refusal(refused, headers)
         finally:
             self._buffered -= len(body)
+        seconds = monotonic() - came
         await send({"type": "http.response.start", "status": status, "headers": fields})
         await send({"type": "http.response.body", "body": content, "more_body": False})
+        self._observe(environ, scope["method"], status, seconds)
 
     async def _read(self, receive: Receive, limit: int, body: bytearray) -> bool:
         """Read the whole body; False when the caller hung up. Raises _Refused.
@@ -182,7 +199,8 @@ class RequestServer:
         def run() -> tuple[int, list[tuple[bytes, bytes]], bytes]:
             if monotonic() - came > WAITING_SECONDS:
                 raise _Refused(*_TOO_BUSY)
-            return _call(self._application, {**environ, RECEIVED_AT: came})
+            environ[RECEIVED_AT] = came
+            return _call(self._application, environ)
 
         try:
             return await asyncio.wrap_future(self._threads.start(run))

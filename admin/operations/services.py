@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from admin.operations.keycloak import EmbeddedKeycloak, answers_ok
-from admin.operations.ports import LOOPBACK
+from admin.operations.metrics.folder import FOLDER_VARIABLE, prepare_folder
+from admin.operations.ports import LOOPBACK, reachable
 from admin.operations.postgresql import EmbeddedPostgreSQL
 from admin.operations.settings import Settings
 
@@ -24,6 +25,8 @@ NAMES = (POSTGRESQL, KEYCLOAK, WEB, WORKER)
 READY_PATH = "/readyz"
 _MAIL_PORT_OFFSET = 4
 HEADER_MILLISECONDS = 10_000
+_KILL_SECONDS = 15
+"""After a signal to stop: longer than any request takes, and less than `ServiceSpec.stop_seconds`."""
 # What sets things up stays with the process that sets them up: nothing that serves may change tables or realms.
 _NOT_FOR_SERVING = (
     *("MOYAI_MIGRATION_URL", "MOYAI_BACKUP_URL"),
@@ -45,7 +48,7 @@ KEPT_VARIABLES = frozenset(
 class ServiceSpec:
     """One process: its command, its readiness check, its stop signal.
 
-    `ports` are those it will listen on, on 127.0.0.1. `remove_stale_files` runs before every start and removes what
+    `ports` are those it will listen on, at `address`. `remove_stale_files` runs before every start and removes what
     a killed predecessor left.
     """
 
@@ -57,6 +60,7 @@ class ServiceSpec:
     is_ready: Callable[[], bool]
     version: Callable[[], str | None]
     folder: Path
+    address: str = LOOPBACK
     ready_seconds: float = 60
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 20
@@ -97,20 +101,31 @@ def keycloak(server: EmbeddedKeycloak) -> ServiceSpec:
 
 
 def web(settings: Settings) -> ServiceSpec:
-    """The web server: one process of granian, whose event loop takes requests in and hands them to threads of ours."""
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", LOOPBACK, "--port", str(settings.port)]
+    """The web server: processes of granian, whose event loops take requests in and hand them to threads of ours.
+
+    Several share the port; one of them that ends is started again by granian's own process.
+    """
+    command = [sys.executable, "-m", "granian", "--interface", "asgi"]
+    command += ["--host", settings.bind, "--port", str(settings.port)]
     # HTTP/2 is the proxy's business; here it would let one connection begin two hundred requests.
     command += ["--http", "1", "--http1-header-read-timeout", str(HEADER_MILLISECONDS)]
-    command += ["--workers", "1", "--no-ws", "--log-level", "warning", "admin.asgi:app"]
+    command += ["--workers", str(settings.web_processes), "--workers-kill-timeout", str(_KILL_SECONDS)]
+    command += ["--no-ws", "--log-level", "warning"]
+    if settings.web_processes > 1:
+        # One alone ends with its process, which whoever started it sees.
+        command.append("--respawn-failed-workers")
+    command.append("admin.asgi:app")
     return ServiceSpec(
         name=WEB,
         label="Web",
         command=lambda: command,
-        environment=_service_environment(settings),
+        environment=_service_environment(settings) | {FOLDER_VARIABLE: str(settings.web_metrics_folder)},
         ports=(settings.port, settings.health_port),
-        is_ready=lambda: answers_ok(f"http://{LOOPBACK}:{settings.port}{READY_PATH}"),
+        is_ready=lambda: answers_ok(f"http://{reachable(settings.bind)}:{settings.port}{READY_PATH}"),
         version=lambda: None,
         folder=settings.home,
+        address=settings.bind,
+        remove_stale_files=lambda: prepare_folder(settings.web_metrics_folder),
     )
 
 

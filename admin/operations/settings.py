@@ -6,12 +6,14 @@ installation are not settings: they are made in `MOYAI_HOME/secrets` and read wh
 
 from __future__ import annotations
 
+import ipaddress
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 from pydantic_settings import (
@@ -23,6 +25,7 @@ from pydantic_settings import (
 )
 
 from admin.operations import secret_files
+from admin.operations.ports import LOOPBACK
 from admin.operations.postgresql import APP, BACKUP, KEYCLOAK, OWNER, ROLES, TENANT, EmbeddedPostgreSQL
 from governance.audit.files import AuditFiles
 from governance.kernel.errors import Invalid, message
@@ -32,6 +35,16 @@ DATABASE = "moyai"
 POSTGRESQL_FOLDER = "postgresql"
 _DEFAULT_PORT = 8700
 PORTS_NEEDED = 6
+WEB_SECRETS = "web"
+SESSION_SECRET_NAME = "secret_key"  # noqa: S105 - the name it has in the file of secrets
+_SESSION_SECRET_FILE = "session.secret"  # noqa: S105 - a file name
+_SECRET_CHARACTERS = 32
+_MOST_OF = {"web_processes": 32, "web_threads": 19}
+"""Threads stay below the connections that one process may hold to a role: 20."""
+_A_YEAR = 366
+_MOST_LOG_DAYS = 3660
+_POSTGRESQL_PORT = 5432
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _DATABASE_SCHEME = "postgresql+psycopg"
 _BOOTSTRAP_CLIENT = "moyai-bootstrap"
 
@@ -67,6 +80,13 @@ SECOND_FACTOR_REQUIRED = message(
     hint_ja="実際の運用では、運営者と団体管理者に二要素認証が必要です。",
     hint_en="A real installation requires a second factor of operators and owners.",
 )
+BAD_CA_FILE = message(
+    "settings.ca_file",
+    ja="{name} の値 {given} は、認証局の証明書（PEM）のファイルではありません。",
+    en="{name} is {given}, which is no file of certificates of a certification authority (PEM).",
+    hint_ja="サーバーの証明書ではなく、それを発行した認証局の証明書を指定してください。",
+    hint_en="Name the certificate of the authority that issued the servers' certificates, not theirs.",
+)
 NO_MAIL_SERVER = message(
     "settings.no_mail_server",
     ja="{name} にメールアドレスを指定するときは、SMTP_URL も設定してください。",
@@ -77,10 +97,52 @@ BAD_COUNT = message(
     ja="{name} の値 {given} は 0〜99 の整数にしてください。",
     en="{name} is {given}; it should be a whole number from 0 to 99.",
 )
+BAD_ADDRESS = message(
+    "settings.bind",
+    ja="{name} の値 {given} は IP アドレスではありません。",
+    en="{name} is {given}, which is not an IP address.",
+    hint_ja="例: 127.0.0.1、10.0.0.5、::1。すべてのアドレスは 0.0.0.0 です。",
+    hint_en="Such as 127.0.0.1, 10.0.0.5 or ::1; 0.0.0.0 is all addresses.",
+)
+BAD_WEB_COUNT = message(
+    "settings.web_count",
+    ja="{name} の値 {given} は 1〜{most} の整数にしてください。",
+    en="{name} is {given}; it should be a whole number from 1 to {most}.",
+)
+BAD_NETWORKS = message(
+    "settings.networks",
+    ja="{name} の値 {given} はネットワークの並びではありません。",
+    en="{name} is {given}, which is no list of networks.",
+    hint_ja="例: 127.0.0.0/8,::1/128,10.0.5.9/32。コンマで区切ります。",
+    hint_en="Such as 127.0.0.0/8,::1/128,10.0.5.9/32, separated by commas.",
+)
+BAD_LOG_DAYS = message(
+    "settings.log_days",
+    ja="{name} の値 {given} は {least}〜{most} の整数にしてください。",
+    en="{name} is {given}; it should be a whole number from {least} to {most}.",
+    hint_ja="記録（ログ）は 1 年以上保存します。",
+    hint_en="Logs are kept for a year at least.",
+)
 BAD_LIMIT = message(
     "settings.limit",
     ja="{name} の値 {given} は 1〜100000 の整数にしてください。",
     en="{name} is {given}; it should be a whole number from 1 to 100000.",
+)
+SECRET_MISSING = message(
+    "settings.session_secret_missing",
+    ja="セッションの秘密のファイル {path} がありません。",
+    en="The file of the session secret, {path}, is missing.",
+    hint_ja="フォルダーが接続されているか確かめるか、ほかのサーバーから写してください。"
+    "最初のサーバーでは moyai keys create で作ります。",
+    hint_en="Check that its folder is mounted, or copy it from another host. "
+    "On the first host `moyai keys create` makes it.",
+)
+SECRET_UNREADABLE = message(
+    "settings.session_secret_unreadable",
+    ja="{path} はセッションの秘密として使えません。{least} 文字以上の ASCII の 1 行にしてください。",
+    en="{path} is no session secret: it should be one line of at least {least} ASCII characters.",
+    hint_ja="ほかのサーバーの同じファイルに置き換えてください。",
+    hint_en="Replace it with the same file of another host.",
 )
 HALF_GIVEN = message(
     "settings.half_given",
@@ -135,6 +197,45 @@ def _limit(given: object, info: ValidationInfo) -> int:
     return limit
 
 
+def _log_days(given: object, info: ValidationInfo) -> int:
+    text, name = str(given), _variable(info)
+    days = int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
+    if not _A_YEAR <= days <= _MOST_LOG_DAYS:
+        raise Invalid(BAD_LOG_DAYS, field=name, name=name, given=text, least=_A_YEAR, most=_MOST_LOG_DAYS)
+    return days
+
+
+def _web_count(given: object, info: ValidationInfo) -> int:
+    text, name = str(given), _variable(info)
+    most = _MOST_OF[info.field_name or ""]
+    count = int(text) if text.isascii() and text.isdigit() and len(text) <= 2 else 0
+    if not 1 <= count <= most:
+        raise Invalid(BAD_WEB_COUNT, field=name, name=name, given=text, most=most)
+    return count
+
+
+def _networks(given: str | tuple[Network, ...], info: ValidationInfo) -> tuple[Network, ...]:
+    if isinstance(given, tuple):
+        return given
+    name = _variable(info)
+    try:
+        # Strict: an address with bits beyond its network is more often a slip than a wish.
+        return tuple(ipaddress.ip_network(one) for one in given.split(","))
+    except ValueError as no_network:
+        raise Invalid(BAD_NETWORKS, field=name, name=name, given=given) from no_network
+
+
+def _bind_address(given: str, info: ValidationInfo) -> str:
+    name = _variable(info)
+    try:
+        address = ipaddress.ip_address(given)
+    except ValueError as no_address:
+        raise Invalid(BAD_ADDRESS, field=name, name=name, given=given) from no_address
+    if "%" in given:
+        raise Invalid(BAD_ADDRESS, field=name, name=name, given=given)
+    return str(address)
+
+
 def _folder(given: str | Path, info: ValidationInfo) -> Path:
     folder, name = Path(given).absolute(), _variable(info)
     if folder.exists() and not folder.is_dir():
@@ -172,10 +273,42 @@ def _database_address(given: str, info: ValidationInfo) -> str:
     for plain in ("postgresql://", "postgres://"):
         if given.startswith(plain):
             given = f"{_DATABASE_SCHEME}://{given.removeprefix(plain)}"
-    if not _is_address(given, (_DATABASE_SCHEME,), query_allowed=True):
+    given = _with_hosts_in_query(given)
+    if not (_is_address(given, (_DATABASE_SCHEME,), query_allowed=True) or _names_hosts_in_query(given)):
         # The value is not repeated: it may hold a password.
         raise Invalid(BAD_URL, field=name, name=name, expected=f"{_DATABASE_SCHEME}://role:password@host:port/database")
     return given
+
+
+def _with_hosts_in_query(given: str) -> str:
+    """A libpq URL that names several hosts, as SQLAlchemy takes them too: `role@/database?host=a,b&port=1,2`."""
+    scheme, separator, rest = given.partition("://")
+    authority, slash, tail = rest.partition("/")
+    login, at, hosts = authority.rpartition("@")
+    if "," not in hosts:
+        return given
+    pairs = [urlsplit(f"//{host}") for host in hosts.split(",")]
+    try:
+        names = ",".join(pair.hostname or "" for pair in pairs)
+        ports = ",".join(str(_POSTGRESQL_PORT if pair.port is None else pair.port) for pair in pairs)
+    except ValueError:
+        return given
+    query = f"host={names}&port={ports}"
+    return f"{scheme}{separator}{login}{at}{slash or '/'}{tail}{'&' if '?' in tail else '?'}{query}"
+
+
+def _names_hosts_in_query(given: str) -> bool:
+    """Whether the query names hosts, or the folder of a socket, as many ports as hosts, and nothing else does."""
+    try:
+        parts = urlsplit(given)
+        query = parse_qs(parts.query, keep_blank_values=True)
+        if parts.scheme != _DATABASE_SCHEME or parts.hostname or parts.port or parts.fragment:
+            return False
+    except ValueError:
+        return False
+    hosts = ",".join(query.get("host", [])).split(",")
+    ports = ",".join(query.get("port", [])).split(",") if "port" in query else []
+    return all(hosts) and all(port.isascii() and port.isdigit() for port in ports) and len(ports) in (0, 1, len(hosts))
 
 
 def _mail_address(given: str, info: ValidationInfo) -> str:
@@ -183,6 +316,26 @@ def _mail_address(given: str, info: ValidationInfo) -> str:
     if not _is_address(given, ("smtp", "smtps")):
         raise Invalid(BAD_URL, field=name, name=name, expected="smtp[s]://[user:password@]host:port")
     return given
+
+
+def _mail_from(given: str, info: ValidationInfo) -> str:
+    name = _variable(info)
+    local, _, domain = given.partition("@")
+    if parseaddr(given)[1] != given or not given.isascii() or not local or "." not in domain.strip("."):
+        raise Invalid(BAD_URL, field=name, name=name, expected="name@host.example")
+    return given
+
+
+def _ca_file(given: str | Path, info: ValidationInfo) -> Path:
+    file, name = Path(given).absolute(), _variable(info)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cafile=file)
+    except (OSError, ValueError) as unreadable:
+        raise Invalid(BAD_CA_FILE, field=name, name=name, given=str(file)) from unreadable
+    if context.cert_store_stats()["x509_ca"] == 0:
+        raise Invalid(BAD_CA_FILE, field=name, name=name, given=str(file))
+    return file
 
 
 def _is_address(text: str, schemes: tuple[str, ...], *, query_allowed: bool = False) -> bool:
@@ -200,6 +353,12 @@ def _prefectures(given: str | frozenset[str] | None) -> frozenset[str] | None:
 
 _Port = Annotated[int, BeforeValidator(_port)]
 _Count = Annotated[int, BeforeValidator(_count)]
+_LogDays = Annotated[int, BeforeValidator(_log_days)]
+_WebCount = Annotated[int, BeforeValidator(_web_count)]
+_MailFrom = Annotated[str, BeforeValidator(_mail_from)]
+_CaFile = Annotated[Path, BeforeValidator(_ca_file)]
+_Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
+_BindAddress = Annotated[str, BeforeValidator(_bind_address)]
 _Limit = Annotated[int, BeforeValidator(_limit)]
 _Switch = Annotated[bool, BeforeValidator(_switch)]
 _Folder = Annotated[Path, BeforeValidator(_folder)]
@@ -214,10 +373,12 @@ _Prefectures = Annotated[frozenset[str] | None, NoDecode, BeforeValidator(_prefe
 class Settings(BaseSettings):
     """The settings in force. Given addresses are None where the embedded server is used.
 
-    Addresses have no slash at the end. `proxy_hops` is how many reverse proxies in front may be believed
+    Addresses have no slash at the end. `bind` is the IP address where web and health are answered; `web_threads` is for
+    each of `web_processes`. `proxy_hops` is how many reverse proxies in front may be believed
     (X-Forwarded-*); 0 believes none. `address_limit` is how many sign-ins one address may begin in a
-    minute. `prefectures` are those whose municipalities may be registered; None is the operator's own. `remote_url` is
-    the installation where `moyai login` signs in, if not this one. What may hold a password is left out of `repr`.
+    minute. `metrics_from` are the networks whose callers are answered `/metrics`. `log_days` is how long rotated logs
+    are kept. `prefectures` are those whose municipalities may be registered; None is the operator's own. `remote_url`
+    is the installation where `moyai login` signs in, if not this one. What may hold a password is left out of `repr`.
     """
 
     model_config = SettingsConfigDict(
@@ -246,14 +407,25 @@ class Settings(BaseSettings):
         default=None, validation_alias="MOYAI_KEYCLOAK_CLIENT_SECRET", repr=False
     )
     smtp_url: _MailAddress | None = Field(default=None, validation_alias="SMTP_URL", repr=False)
+    keys_dir: _Folder | None = Field(default=None, validation_alias="MOYAI_KEYS_DIR")
+    session_secret_file: _File | None = Field(default=None, validation_alias="MOYAI_SESSION_SECRET_FILE")
+    mail_from: _MailFrom | None = Field(default=None, validation_alias="MOYAI_MAIL_FROM")
+    ca_file: _CaFile | None = Field(default=None, validation_alias="MOYAI_CA_FILE")
     audit_key_file: _File | None = Field(default=None, validation_alias="MOYAI_AUDIT_KEY_FILE")
     audit_tips_file: _File | None = Field(default=None, validation_alias="MOYAI_AUDIT_TIPS_FILE")
     audit_tips_to: _TipsAddress | None = Field(default=None, validation_alias="MOYAI_AUDIT_TIPS_TO")
     java_home: _Folder | None = Field(default=None, validation_alias="JAVA_HOME")
     keycloak_home: _Folder | None = Field(default=None, validation_alias="KEYCLOAK_HOME")
     keycloak_kept: _Folder | None = Field(default=None, validation_alias="MOYAI_KEYCLOAK_KEPT")
+    bind: _BindAddress = Field(default=LOOPBACK, validation_alias="MOYAI_BIND")
+    web_processes: _WebCount = Field(default=1, validation_alias="MOYAI_WEB_PROCESSES")
+    web_threads: _WebCount = Field(default=16, validation_alias="MOYAI_WEB_THREADS")
     proxy_hops: _Count = Field(default=0, validation_alias="MOYAI_PROXY_HOPS")
     address_limit: _Limit = Field(default=600, validation_alias="MOYAI_ADDRESS_LIMIT")
+    metrics_from: _Networks = Field(
+        default="127.0.0.0/8,::1/128", validation_alias="MOYAI_METRICS_FROM", validate_default=True
+    )
+    log_days: _LogDays = Field(default=_A_YEAR, validation_alias="MOYAI_LOG_DAYS")
     prefectures: _Prefectures = Field(default=None, validation_alias="MOYAI_PREFECTURES")
 
     @classmethod
@@ -314,8 +486,13 @@ class Settings(BaseSettings):
 
     @property
     def health_port(self) -> int:
-        """Where `/healthz` and `/readyz` are answered whatever the web's threads wait for."""
+        """Where `/healthz`, `/readyz` and `/metrics` are answered whatever the web's threads wait for."""
         return self.port + 5
+
+    @property
+    def web_metrics_folder(self) -> Path:
+        """Where the web processes on this port keep what they count; emptied when the first of them starts."""
+        return self.home / "run" / f"web-metrics-{self.port}"
 
     @property
     def keycloak_url(self) -> str:
@@ -338,8 +515,8 @@ class Settings(BaseSettings):
 
     @property
     def keys(self) -> Path:
-        """Private keys of the service accounts; its folder is made by whoever writes the first one, mode 0700."""
-        return self.home / "keys"
+        """Folder of the keys of the service accounts and of the audit log; made with the first one, mode 0700."""
+        return self.keys_dir or self.home / "keys"
 
     @property
     def audit_files(self) -> AuditFiles:
@@ -406,9 +583,32 @@ class Settings(BaseSettings):
         return self.keycloak_url_given is None
 
     @property
+    def session_secret_path(self) -> Path | None:
+        """The file of the session secret that hosts share; None where this home keeps its own."""
+        if self.session_secret_file is not None or self.keys_dir is None:
+            return self.session_secret_file
+        return self.keys_dir / _SESSION_SECRET_FILE
+
+    @property
     def session_secret(self) -> str:
-        """The key that signs what Flask signs; the same for every process of this home."""
-        return secret_files.load_or_create(self.secrets, "web", ["secret_key"])["secret_key"]
+        """The key that signs what Flask signs; the same for every process of this installation, on every host.
+
+        Made the first time where this home keeps its own. Raises Invalid for a shared file that is missing, or that
+        holds no secret.
+        """
+        path = self.session_secret_path
+        if path is None:
+            return secret_files.load_or_create(self.secrets, WEB_SECRETS, [SESSION_SECRET_NAME])[SESSION_SECRET_NAME]
+        name = variable_of("session_secret_file" if self.session_secret_file else "keys_dir")
+        try:
+            secret = path.read_text(encoding="ascii").strip()
+        except FileNotFoundError as missing:
+            raise Invalid(SECRET_MISSING, field=name, path=str(path)) from missing
+        except (OSError, ValueError):
+            secret = ""
+        if len(secret) < _SECRET_CHARACTERS or len(secret.split()) != 1:
+            raise Invalid(SECRET_UNREADABLE, field=name, path=str(path), least=_SECRET_CHARACTERS)
+        return secret
 
     @property
     def keycloak_administrator(self) -> KeycloakAdministrator | None:
@@ -449,4 +649,6 @@ def _written(value: object) -> str:
         return "1" if value else "0"
     if isinstance(value, frozenset):
         return ",".join(sorted(value))
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return str(value)

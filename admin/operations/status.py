@@ -7,9 +7,10 @@ import psycopg
 from admin.operations import services
 from admin.operations.bring_up import check_database
 from admin.operations.keycloak import answers_ok
-from admin.operations.ports import LOOPBACK
+from admin.operations.ports import LOOPBACK, reachable
 from admin.operations.processes import PidFiles
 from admin.operations.settings import POSTGRESQL_FOLDER, Settings
+from admin.operations.trust import trust
 from governance.kernel.deadline_connection import DeadlineConnection
 from governance.kernel.errors import DependencyUnavailable
 from governance.kernel.models import ReadModel
@@ -74,6 +75,7 @@ def status(settings: Settings) -> SystemStatus:
     Keycloak tells its version to administrators only, so the embedded one's is that of the distribution it was
     started from; the version of another Keycloak is None.
     """
+    trust(settings)
     records = PidFiles(settings.home / "run")
     database = _database(settings)
     jobs_waiting, tenants = _counts(settings) if database.ready else (None, {})
@@ -89,7 +91,7 @@ def status(settings: Settings) -> SystemStatus:
 
 
 def _web(settings: Settings) -> str:
-    return f"http://{LOOPBACK}:{settings.health_port}{services.READY_PATH}"
+    return f"http://{reachable(settings.bind)}:{settings.health_port}{services.READY_PATH}"
 
 
 def _database(settings: Settings) -> ServerStatus:

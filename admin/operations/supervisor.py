@@ -20,24 +20,25 @@ from types import TracebackType
 from typing import IO
 
 from admin.operations import ports, processes
+from admin.operations.log_process import LogProcess
 from admin.operations.postgresql import EmbeddedPostgreSQL
 from admin.operations.processes import PidFiles, ProcessRecord
 from admin.operations.readiness import wait_until
 from admin.operations.services import NAMES, ServiceSpec
 from governance.kernel.errors import Conflict, message
-from governance.kernel.private_files import private_log
 
 SUPERVISOR = "supervisor"
 _POLL_SECONDS = 0.2
 _RESTART_DELAYS_SECONDS = (0.2, 1.0, 3.0, 10.0, 30.0)
 _STABLE_SECONDS = 60.0
 _LOG_TAIL_LINES = 3
+_LOG_SECONDS = 2.0
 
 Progress = Callable[[str], None]
 
 ALREADY_RUNNING = message(
     "servers.already_running",
-    ja="{home} の Moyai はすでに動いています(プロセス {pid})。",
+    ja="{home} の Moyai はすでに動いています（プロセス {pid}）。",
     en="Moyai is already running on {home} (process {pid}).",
     hint_ja="止めるには moyai down、もう一つ動かすには MOYAI_HOME と MOYAI_PORT を変えてください。",
     hint_en="Stop it with `moyai down`, or change MOYAI_HOME and MOYAI_PORT to run another.",
@@ -80,6 +81,7 @@ class Supervisor:
         self._progress = progress
         self._records = PidFiles(home / "run")
         self._running: list[_RunningService] = []
+        self._logs: dict[str, LogProcess] = {}
         self._guard = threading.Lock()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
@@ -94,15 +96,24 @@ class Supervisor:
         if self._lock is None:
             holder = self._records.running(SUPERVISOR)
             raise Conflict(ALREADY_RUNNING, home=str(self._home), pid=holder.pid if holder else "?")
-        self._records.write(ProcessRecord.of(SUPERVISOR, os.getpid()))
-        self._watcher.start()
+        try:
+            with processes.stop_signals_held():
+                self._records.write(ProcessRecord.of(SUPERVISOR, os.getpid()))
+                self._watcher.start()
+        except BaseException:
+            # Stopped before the block was entered: nobody would leave it.
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, what: BaseException | None, at: TracebackType | None) -> None:
         self._stopping.set()
-        self._watcher.join()
+        if self._watcher.ident is not None:
+            self._watcher.join()
         for one in reversed(self._running):
             self._stop(one)
+        for log in self._logs.values():
+            log.close()
         self._records.remove(SUPERVISOR)
         if self._lock is not None:
             self._lock.close()
@@ -111,13 +122,13 @@ class Supervisor:
         """Refuse, before anything is started, when a port is taken; names the port, its holder and the setting."""
         for service in services:
             for port in service.ports:
-                if not ports.is_free(port):
+                if not ports.is_free(port, service.address):
                     holder = ports.port_owner(port) or "another process"
                     raise Conflict(PORT_TAKEN, port=port, label=service.label, holder=holder, base=base)
 
     def start(self, service: ServiceSpec) -> None:
         """Start a child; `await_ready` says when it serves."""
-        with self._guard:
+        with processes.stop_signals_held(), self._guard:
             self._running.append(self._spawn(service))
 
     def await_ready(self, name: str) -> None:
@@ -129,6 +140,7 @@ class Supervisor:
         )
         if not ready or one.process.poll() is not None:
             log = self._log_file(one.service)
+            self._logs[name].wait_until_written(seconds=_LOG_SECONDS)
             raise Conflict(NOT_STARTED, label=one.service.label, answer=_tail_log(log), log=str(log))
         with self._guard:
             one.was_ready = True
@@ -147,17 +159,19 @@ class Supervisor:
 
     def _spawn(self, service: ServiceSpec) -> _RunningService:
         service.remove_stale_files()
-        with private_log(self._log_file(service)) as log:
-            process = subprocess.Popen(
-                service.command(),
-                cwd="/",
-                env=dict(service.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # A group of its own: Ctrl-C in the terminal reaches only us, and we stop the children in order.
-                start_new_session=True,
-            )
+        if service.name not in self._logs:
+            self._logs[service.name] = LogProcess(self._log_file(service))
+        log = self._logs[service.name].descriptor
+        process = subprocess.Popen(
+            service.command(),
+            cwd="/",
+            env=dict(service.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # A group of its own: Ctrl-C in the terminal reaches only us, and we stop the children in order.
+            start_new_session=True,
+        )
         facts = {"politely": service.stop_signal.name, "seconds": str(service.stop_seconds)}
         if version := service.version():
             facts["version"] = version
@@ -178,9 +192,11 @@ class Supervisor:
         self._records.remove(one.service.name)
 
     def _watch(self) -> None:
-        """Start again what died after it had been ready, with growing pauses, until we leave."""
+        """Until we leave start again what died after it had been ready, with growing pauses, and the logs' writers."""
         while not self._stopping.wait(_POLL_SECONDS):
             with self._guard:
+                for log in self._logs.values():
+                    log.restart_if_ended()
                 for place, one in enumerate(self._running):
                     if one.was_ready and one.process.poll() is not None:
                         self._running[place] = self._restart(one)
@@ -247,7 +263,7 @@ def stop_orphans(home: Path, database: EmbeddedPostgreSQL | None, progress: Prog
             records.remove(name)
     pid = database.find_orphan() if database is not None else None
     if pid is not None:
-        progress(f"前回残された PostgreSQL({pid})を停止します / stopping PostgreSQL({pid}), left by the last run")
+        progress(f"前回残された PostgreSQL（{pid}）を停止します / stopping PostgreSQL({pid}), left by the last run")
         processes.stop_process(ProcessRecord.of("postgresql", pid), stop_signal=signal.SIGINT, seconds=30)
         ended += 1
     return ended

@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from admin.operations.keycloak_setup import mail_server
+from admin.operations.keycloak_setup import mail_server, sender_address
 from admin.operations.mail.sender import deliver
 from admin.operations.settings import Settings
 from governance.audit.files import Tip, TipSender
@@ -34,7 +34,7 @@ def tip_sender(settings: Settings) -> TipSender | None:
     if target is None:
         return None
     if target.startswith("mailto:"):
-        server = mail_server(settings.smtp_url, settings.public_url, None)
+        server = mail_server(settings.smtp_url, sender_address(settings), None)
         return MailSender(server, target.removeprefix("mailto:"))
     return SyslogSender(target)
 

@@ -34,6 +34,7 @@ class ShareChange(ReadModel):
     after_yen: int
     name: str = Field(exclude=True)
     is_joining: bool = Field(exclude=True)
+    tenant_id: UUID = Field(exclude=True)
 
 
 class CohortPlan(ReadModel):
@@ -128,6 +129,7 @@ def _shares(session: Session, cohort_intents: CohortIntents) -> tuple[tuple[Shar
             code=member.code,
             name=member.name,
             is_joining=member.id in joining,
+            tenant_id=member.id,
             before_yen=before.get(member.id, 0),
             after_yen=after.shares_yen[member.id],
         )

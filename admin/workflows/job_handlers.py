@@ -14,17 +14,18 @@ from uuid import UUID
 
 import structlog
 
+from admin.identity.kept_forms import delete_expired_forms
 from admin.identity.sessions import delete_expired_sessions
 from admin.workflows.jobs import Handler
 from admin.workflows.new_passwords import NewPasswords
-from billing.runs.commands import NOTHING_DIFFERS, NOTHING_TO_REVISE, PrepareAllocation, prepare_allocation
+from billing.runs.commands import NOTHING_DIFFERS, NOTHING_TO_REVISE, DraftRevision, draft_revision
 from billing.runs.inputs import NO_COST
-from billing.runs.states import RunKind
 from governance.actors import Actor, system_actor
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Conflict, DependencyUnavailable, DomainError
+from governance.outbox import INPUT_ENTERED
 from tenancy import directory
 from tenancy.keycloak.port import TENANT_ROLE_GROUPS, Identities, Realm
 from tenancy.onboarding.commands import COHORT_COMPLETED, RUN_ONBOARDING, StartOnboarding, start_onboarding
@@ -41,9 +42,10 @@ from tenancy.onboarding.unsynced_members import (
     sync_member,
     tenants_with_unsynced_members,
 )
-from tenancy.onboarding.worker import OnboardingWorker
+from tenancy.onboarding.worker import OnboardingWorker, wake
 from tenancy.people import queries as people
 from tenancy.people.commands import WITHDRAW
+from tenancy.people.invitations import invitations
 from tenancy.people.second_factor import RESET_FACTOR
 from tenancy.people.states import MemberState
 from tenancy.people.sync import record_sync_problem
@@ -75,6 +77,13 @@ def handlers(identities: Identities) -> dict[str, Handler]:
     def handle_onboarding(payload: dict[str, Any]) -> None:
         onboard(UUID(payload["onboarding_id"]))
 
+    def wake_onboarding(payload: dict[str, Any]) -> None:
+        """Run the tenant's onboarding where a step of it waited for what was entered. Safe to repeat."""
+        with system_transaction(OPERATOR) as session:
+            onboarding_id = wake(session, UUID(payload["tenant_id"]), clock.now())
+        if onboarding_id is not None:
+            onboard(onboarding_id)
+
     def withdraw_member(payload: dict[str, Any]) -> None:
         """Disable the person and end their sessions, then remove them from the role groups. Safe to repeat.
 
@@ -105,8 +114,12 @@ def handlers(identities: Identities) -> dict[str, Handler]:
         command = InviteMember(tenant_id=tenant_id, member_id=UUID(payload["member_id"]))
         invited = invite_member(command, actor=worker_actor())
         if invited.is_first:
+            with system_transaction(OPERATOR) as session:
+                known = invitations(session, tenant_id, [invited.person_id])
             try:
-                identities.send_password_mail(invited.person_id, _realm_of(tenant_id))
+                identities.send_password_mail(
+                    invited.person_id, _realm_of(tenant_id), invitation=known.get(invited.person_id)
+                )
             except DependencyUnavailable:
                 raise Conflict(MAIL_UNKNOWN) from None
 
@@ -116,6 +129,7 @@ def handlers(identities: Identities) -> dict[str, Handler]:
 
     return {
         RUN_ONBOARDING: handle_onboarding,
+        INPUT_ENTERED: wake_onboarding,
         WITHDRAW: withdraw_member,
         RESET_FACTOR: reset_factor,
         INVITE: invite,
@@ -137,6 +151,7 @@ def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
 
     def delete_sessions() -> None:
         delete_expired_sessions(clock.now())
+        delete_expired_forms(clock.now())
 
     return (
         onboard_unsynced_members,
@@ -175,19 +190,12 @@ def _realm_of(tenant_id: UUID) -> Realm:
 
 
 def revise_shares(payload: dict[str, Any]) -> None:
-    """Prepare the revision of the cohort's fiscal year where a run of it is posted; another person approves it.
-
-    It is requested in the name of whoever applied the cohort, so that this person cannot approve it.
-    """
+    """Draft the revision of the cohort's fiscal year where a run of it is posted; finance reviews and submits it."""
     with system_transaction(OPERATOR) as session:
         cohort = cohort_by_id(session, UUID(payload["cohort_id"]))
     try:
-        prepare_allocation(
-            PrepareAllocation(
-                fiscal_year=cohort.fiscal_year, kind=RunKind.REVISION, requested_for=payload["requested_for"]
-            ),
-            actor=worker_actor(),
-            key=f"cohort.completed:{cohort.id}",
+        draft_revision(
+            DraftRevision(fiscal_year=cohort.fiscal_year), actor=worker_actor(), key=f"cohort.completed:{cohort.id}"
         )
     except Conflict as refused:
         if refused.message not in (NOTHING_TO_REVISE, NOTHING_DIFFERS, NO_COST):

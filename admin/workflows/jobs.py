@@ -1,4 +1,4 @@
-"""The worker: runs jobs after their commit, continues onboardings, seals the audit log.
+"""The worker: runs jobs after their commit, continues onboardings, seals the audit log, delivers its events.
 
 The queue (Huey on PostgreSQL) transports ids only; rows of the table `job` hold payload and state. The sweep dispatches
 an id again that was lost; an id that arrives twice finds its row taken. While PostgreSQL or Keycloak cannot be reached,
@@ -31,6 +31,7 @@ from governance.kernel.correlation import request_id
 from governance.kernel.database import OPERATOR, db
 from governance.kernel.deadline_connection import DeadlineConnection
 from governance.kernel.errors import DependencyUnavailable, DomainError
+from governance.webhooks import delivery
 from tenancy.onboarding import queries as onboardings
 
 log = structlog.get_logger(__name__)
@@ -62,7 +63,7 @@ class _JsonSerializer:
 
 
 class Queue:
-    """The queue of ids of jobs and onboardings. Any process may put an id in; workers take them out."""
+    """The queue of ids of jobs, onboardings and webhooks. Any process may put an id in; workers take them out."""
 
     def __init__(self, database_url: str) -> None:
         """`database_url` is SQLAlchemy's, as the application's role; nothing is connected to before it is needed."""
@@ -81,8 +82,10 @@ class Queue:
         )
         self._run_job: Callable[[UUID], None] | None = None
         self._run_onboarding: Callable[[UUID], None] | None = None
+        self._deliver: Callable[[UUID], None] | None = None
         self._job = self.huey.task(name="job")(self._on_job)
         self._onboarding = self.huey.task(name="onboarding")(self._on_onboarding)
+        self._webhook = self.huey.task(name="webhook")(self._on_webhook)
 
     def dispatch(self, job_id: UUID) -> None:
         """Put a job's id into the queue; the outbox's `Dispatcher`."""
@@ -91,9 +94,18 @@ class Queue:
     def enqueue_onboarding(self, onboarding_id: UUID) -> None:
         self._onboarding(str(onboarding_id))
 
-    def serve(self, *, run_job: Callable[[UUID], None], run_onboarding: Callable[[UUID], None]) -> None:
+    def enqueue_webhook(self, webhook_id: UUID) -> None:
+        self._webhook(str(webhook_id))
+
+    def serve(
+        self,
+        *,
+        run_job: Callable[[UUID], None],
+        run_onboarding: Callable[[UUID], None],
+        deliver: Callable[[UUID], None],
+    ) -> None:
         """Register the functions that are called with ids taken out by this process."""
-        self._run_job, self._run_onboarding = run_job, run_onboarding
+        self._run_job, self._run_onboarding, self._deliver = run_job, run_onboarding, deliver
 
     def _on_job(self, job_id: str) -> None:
         if self._run_job is not None:
@@ -103,12 +115,16 @@ class Queue:
         if self._run_onboarding is not None:
             self._run_onboarding(UUID(onboarding_id))
 
+    def _on_webhook(self, webhook_id: str) -> None:
+        if self._deliver is not None:
+            self._deliver(UUID(webhook_id))
+
 
 class JobWorker:
     """One worker process: its threads, its periodic tasks, its shutdown.
 
-    `handlers` run the jobs by their kind, `run_onboarding` continues the onboarding of an id, `periodic_tasks` are
-    called every few seconds.
+    `handlers` run the jobs by their kind, `run_onboarding` continues the onboarding of an id, `deliver` sends what
+    waits for the webhook of an id (None: another process does), `periodic_tasks` are called every few seconds.
     """
 
     def __init__(
@@ -119,12 +135,14 @@ class JobWorker:
         handlers: dict[str, Handler],
         run_onboarding: Callable[[UUID], None],
         seal_audit_log: Callable[[], None],
+        deliver: Callable[[UUID], None] | None = None,
         periodic_tasks: tuple[Callable[[], None], ...] = (),
     ) -> None:
         self._app = app
         self._queue = queue
         self._handlers = handlers
         self._run_onboarding = run_onboarding
+        self._deliver = deliver
         self._seal_audit_log = seal_audit_log
         self._periodic_tasks = periodic_tasks
         self._delayed: set[int] = set()
@@ -134,7 +152,7 @@ class JobWorker:
     def run(self) -> None:
         """Run until SIGTERM or Ctrl-C. Running jobs may then finish within SHUTDOWN_TIMEOUT_SECONDS."""
         logging.getLogger("huey").setLevel(logging.ERROR)
-        self._queue.serve(run_job=self.run_job, run_onboarding=self._handle_onboarding)
+        self._queue.serve(run_job=self.run_job, run_onboarding=self._handle_onboarding, deliver=self.deliver)
         outbox.DISPATCHER.set(self._app, self._queue)
         loop = threading.Thread(target=self._run_loop, name="periodic", daemon=True)
         loop.start()
@@ -194,6 +212,19 @@ class JobWorker:
             request_id.reset(token)
             self._dispatched.pop(onboarding_id, None)
 
+    def deliver(self, webhook_id: UUID) -> None:
+        token = request_id.set(str(webhook_id))
+        try:
+            with self._app.app_context():
+                if self._deliver is not None:
+                    self._deliver(webhook_id)
+        except Exception as fault:
+            # Its row says what is delivered; the next round finds it when its lease has run out.
+            log.warning("webhook.interrupted", webhook=str(webhook_id), error=type(fault).__name__)
+        finally:
+            request_id.reset(token)
+            self._dispatched.pop(webhook_id, None)
+
     # -- periodic tasks
 
     def _run_loop(self) -> None:
@@ -229,7 +260,7 @@ class JobWorker:
     def sweep(self) -> int:
         """Dispatch the ids that are due and not dispatched; returns their number."""
         with system_transaction(OPERATOR) as session:
-            jobs, due = _due(session)
+            jobs, due, unsent = _due(session)
         recently = time.monotonic() - DISPATCH_TIMEOUT.total_seconds()
         self._dispatched = {which: when for which, when in self._dispatched.items() if when > recently}
         lost = [job for job in jobs if job not in self._dispatched]
@@ -238,10 +269,14 @@ class JobWorker:
         idle = [onboarding_id for _, onboarding_id in due if onboarding_id not in self._dispatched]
         for onboarding_id in idle:
             self._queue.enqueue_onboarding(onboarding_id)
-        self._dispatched.update(dict.fromkeys([*lost, *idle], time.monotonic()))
-        return len(lost) + len(idle)
+        behind = [webhook_id for webhook_id in unsent if webhook_id not in self._dispatched]
+        for webhook_id in behind:
+            self._queue.enqueue_webhook(webhook_id)
+        self._dispatched.update(dict.fromkeys([*lost, *idle, *behind], time.monotonic()))
+        return len(lost) + len(idle) + len(behind)
 
 
-def _due(session: Session) -> tuple[list[UUID], list[tuple[UUID, UUID]]]:
+def _due(session: Session) -> tuple[list[UUID], list[tuple[UUID, UUID]], list[UUID]]:
+    """Ids of jobs, onboardings with their tenants, and webhooks."""
     now = clock.now()
-    return outbox.due(session, now - DISPATCH_TIMEOUT), onboardings.due(session, now)
+    return outbox.due(session, now - DISPATCH_TIMEOUT), onboardings.due(session, now), delivery.due(session, now)

@@ -32,12 +32,12 @@ NO_COMPONENT = message(
 )
 RATIO_SUM = message(
     "allocation.ratio_sum",
-    ja="按分割合の合計は 1 でなければなりません（現在の合計: {given}）。",
+    ja="按分割合の合計を 100％（1）にしてください（現在の合計: {given}）。",
     en="The ratios must add up to exactly 1; they add up to {given}.",
 )
 RATIO_RANGE = message(
     "allocation.ratio_range",
-    ja="割合は 0 以上 1 以下で指定してください（指定された値: {given}）。",
+    ja="割合は 0％ から 100％（0 から 1）までで指定してください（指定された値: {given}）。",
     en="A ratio must be between 0 and 1; {given} is not.",
 )
 NO_WEIGHT = message(

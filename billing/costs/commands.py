@@ -69,10 +69,10 @@ class DefineCostPool(Command):
     rule: Annotated[
         str,
         Input(
-            "按分するルール",
+            "按分する規程",
             "Rule",
             choices=rule_choices,
-            none=Label("先にルールを起案します。", "Draft a rule first."),
+            none=Label("先に規程を起案します。", "Draft a rule first."),
         ),
     ]
 
@@ -224,7 +224,7 @@ def record_cost(ctx: CommandContext, command: RecordCost) -> CostRecorded:
     return CostRecorded(item_id=item.id)
 
 
-@handles(Permission.COST_WITHDRAW, Event.COST_WITHDRAWN)
+@handles(Permission.COST_WITHDRAW, Event.COST_WITHDRAWN, edits="cost {item_id}")
 def withdraw_cost(ctx: CommandContext, command: WithdrawCost) -> CostWithdrawn:
     """Withdraw an item. Runs that were posted keep their yen; the next revision is made without it."""
     item = require_found(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from uuid import UUID
 
@@ -71,6 +72,12 @@ def cost_item(session: Session, item_id: UUID) -> CostItemFacts:
         field="item_id",
     )
     return _item(*found)
+
+
+def names_of_items(session: Session, item_ids: Collection[str]) -> dict[str, str]:
+    """The names of those of these items that the scope shows, withdrawn or not, by id as text."""
+    found = session.execute(select(CostItem.id, CostItem.name).where(CostItem.id.in_(map(UUID, item_ids))))
+    return {str(item_id): name for item_id, name in found}
 
 
 def _item(item: CostItem, pool: CostPool) -> CostItemFacts:

@@ -13,7 +13,7 @@ NO_VALUE: Final = "―"
 _BASES: Final = {
     "equal": "均等",
     "equal_by_kind": "団体の区分ごとに均等",
-    "fixed": "運用ルールに定める割合",
+    "fixed": "負担金算定規程に定める割合",
     "statistic:population": "人口（人）",
     "statistic:households": "世帯数（世帯）",
     "statistic:area_km2": "面積（km²）",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import text
-from sqlmodel import select
+from sqlmodel import col, select
 
 from billing.ledger.chart import AccountCode
 from billing.ledger.periods import EntryKind, PeriodState, transition
@@ -103,7 +103,7 @@ class PostEntry(Command):
         Input(
             "種別",
             "Kind",
-            Label("締め作業中の年度には決算整理だけを記帳できます。", "A closing year accepts adjustments only."),
+            Label("締切作業中の年度には決算整理だけを記帳できます。", "A closing year accepts adjustments only."),
             choices=lambda session, language: [
                 (kind.value, kind.label(language)) for kind in (EntryKind.ORDINARY, EntryKind.ADJUSTMENT)
             ],
@@ -163,7 +163,7 @@ class EntryReversed(Result):
     reverses_id: UUID
 
 
-@handles(Permission.LEDGER_REVERSE, Event.LEDGER_REVERSED, approval=SecondPerson.MONEY)
+@handles(Permission.LEDGER_REVERSE, Event.LEDGER_REVERSED, approval=SecondPerson.MONEY, edits="entry {entry_id}")
 def reverse_entry(ctx: CommandContext, command: ReverseEntry) -> EntryReversed:
     """Post the opposite of an entry, once.
 
@@ -200,7 +200,11 @@ def reverse_entry(ctx: CommandContext, command: ReverseEntry) -> EntryReversed:
     if posted.repeated:
         raise Conflict(ALREADY_REVERSED, field="entry_id")
     ctx.audit(
-        subject=posted.entry_id, tenant_id=command.tenant_id, reverses=str(command.entry_id), **posted.audit_facts
+        subject=posted.entry_id,
+        tenant_id=command.tenant_id,
+        reverses=str(command.entry_id),
+        reason=command.reason,
+        **posted.audit_facts,
     )
     return EntryReversed(entry_id=posted.entry_id, reverses_id=command.entry_id)
 
@@ -234,7 +238,12 @@ class PeriodStateChanged(Result):
     state: PeriodState
 
 
-@handles(Permission.PERIOD_CHANGE_STATE, Event.PERIOD_STATE_CHANGED, approval=SecondPerson.MONEY)
+@handles(
+    Permission.PERIOD_CHANGE_STATE,
+    Event.PERIOD_STATE_CHANGED,
+    approval=SecondPerson.MONEY,
+    edits="period {tenant_id} {fiscal_year}",
+)
 def change_period_state(ctx: CommandContext, command: ChangePeriodState) -> PeriodStateChanged:
     """Move a fiscal year `open ⇄ closing → closed`, after every posting in flight.
 
@@ -250,14 +259,65 @@ def change_period_state(ctx: CommandContext, command: ChangePeriodState) -> Peri
         create_period(ctx, command.tenant_id, year)
         before = "none"
     else:
-        before = period.state
-        period.state = transition(PeriodState(period.state), command.to).value
-        period.changed_at = ctx.now
-    ctx.audit(
-        subject=f"{command.tenant_id}/{year}",
-        tenant_id=command.tenant_id,
-        fiscal_year=year,
-        from_state=before,
-        to_state=command.to.value,
-    )
+        before = _move_period(ctx, period, command.to)
+    _audit_period(ctx, command.tenant_id, year, before, command.to)
     return PeriodStateChanged(fiscal_year=year, state=command.to)
+
+
+class ChangeYearState(Command):
+    """The next state of a fiscal year in every book that has it: all of them or none (年度の締切)."""
+
+    fiscal_year: Annotated[FiscalYear, Input("会計年度", "Fiscal year")]
+    to: Annotated[
+        PeriodState,
+        Input("変更後の状態", "Next state", Label("締めた年度は再び開けません。", "A closed year cannot be reopened.")),
+    ]
+
+
+class YearStateChanged(Result):
+    """`books` is how many books changed; those that were in the state already stay as they are."""
+
+    fiscal_year: int
+    state: PeriodState
+    books: int
+
+
+@handles(Permission.PERIOD_CHANGE_STATE, Event.PERIOD_STATE_CHANGED, approval=SecondPerson.MONEY)
+def change_year_state(ctx: CommandContext, command: ChangeYearState) -> YearStateChanged:
+    """Move a fiscal year of all books `open ⇄ closing → closed`, after every posting in flight.
+
+    Raises NotFound (no book has the year) and Conflict (a book is in a state that cannot become it).
+    """
+    year = command.fiscal_year
+    # Alone in these books from here on, taken in one order: postings hold the same locks shared until they end.
+    ctx.session.execute(
+        text(
+            "SELECT pg_advisory_xact_lock(ledger_lock(book.tenant_id)) FROM (SELECT tenant_id FROM ledger_period"
+            " WHERE fiscal_year = :year ORDER BY tenant_id) AS book"
+        ),
+        {"year": year},
+    )
+    found = select(LedgerPeriod).where(LedgerPeriod.fiscal_year == year).order_by(col(LedgerPeriod.tenant_id))
+    periods = ctx.session.scalars(found.execution_options(populate_existing=True)).all()
+    if not periods:
+        raise not_found(what=Label("会計年度", "fiscal year"), given=year, field="fiscal_year")
+    changed = [period for period in periods if period.state != command.to.value]
+    for period in changed:
+        _audit_period(ctx, period.tenant_id, year, _move_period(ctx, period, command.to), command.to)
+    if not changed:
+        ctx.mark_noop()
+    return YearStateChanged(fiscal_year=year, state=command.to, books=len(changed))
+
+
+def _move_period(ctx: CommandContext, period: LedgerPeriod, to: PeriodState) -> str:
+    """The state it was in. Raises Conflict where that cannot become `to`."""
+    before = period.state
+    period.state = transition(PeriodState(before), to).value
+    period.changed_at = ctx.now
+    return before
+
+
+def _audit_period(ctx: CommandContext, tenant_id: UUID, year: int, before: str, to: PeriodState) -> None:
+    ctx.audit(
+        subject=f"{tenant_id}/{year}", tenant_id=tenant_id, fiscal_year=year, from_state=before, to_state=to.value
+    )

@@ -10,9 +10,10 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
+from governance.kernel.era import format_day
 from governance.kernel.errors import Conflict, Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
-from governance.kernel.labels import LabelledEnum
+from governance.kernel.labels import Label, LabelledEnum
 
 INVALID_TRANSITION = message(
     "period.no_such_transition",
@@ -31,9 +32,9 @@ NOT_IN_YEAR = message(
 class PeriodState(LabelledEnum):
     """Whether a fiscal year of a book takes entries: all, adjustments and reversals only, or none."""
 
-    OPEN = "open", "受付中", "open"
-    CLOSING = "closing", "締め作業中", "closing"
-    CLOSED = "closed", "締め済み", "closed"
+    OPEN = "open", "記帳できます", "open"
+    CLOSING = "closing", "締切作業中", "closing"
+    CLOSED = "closed", "締切済み", "closed"
 
 
 class EntryKind(LabelledEnum):
@@ -55,9 +56,14 @@ _TRANSITIONS: Final[dict[PeriodState, frozenset[PeriodState]]] = {
 }
 
 
+def can_become(current: PeriodState, to: PeriodState) -> bool:
+    """Whether a fiscal year in one state may move to the other."""
+    return to in _TRANSITIONS[current]
+
+
 def transition(current: PeriodState, to: PeriodState) -> PeriodState:
     """The new state, or Conflict."""
-    if to not in _TRANSITIONS[current]:
+    if not can_become(current, to):
         raise Conflict(INVALID_TRANSITION, field="to", from_state=current, to_state=to)
     return to
 
@@ -86,3 +92,31 @@ def year_of(happened_on: date, fiscal_year: int | None) -> int:
             closes_on=named.closes_on.isoformat(),
         )
     return fiscal_year
+
+
+def date_warning(year: FiscalYear, today: date) -> Label | None:
+    """What somebody who enters something into a fiscal year should know of its dates; None while the year runs.
+
+    The year ends on 31 March, its books on 31 May (出納閉鎖, 地方自治法235条の5); what is paid after that is revenue of
+    the year in which it is paid (過年度収入, 地方自治法施行令160条).
+    """
+    starts, ended, closed = (format_day(day) for day in (year.starts_on, year.last_day, year.closes_on))
+    if today < year.starts_on:
+        return Label(
+            f"{year.label}はまだ始まっていません（{starts}から）。",
+            f"The fiscal year {year} has not begun; it begins on {year.starts_on.isoformat()}.",
+        )
+    if year.is_closing(today):
+        return Label(
+            f"{year.label}は{ended}に終わり、いまは出納整理期間です。{closed}に出納が閉鎖されます。",
+            f"The fiscal year {year} ended on {year.last_day.isoformat()}; this is its closing period, to"
+            f" {year.closes_on.isoformat()}.",
+        )
+    if today > year.closes_on:
+        return Label(
+            f"{year.label}の出納は{closed}に閉鎖されました。これから納入される額は過年度の収入になります。"
+            "この年度に記帳してよいか、会計担当に確かめてください。",
+            f"The books of the fiscal year {year} closed on {year.closes_on.isoformat()}. What is paid from here on is"
+            " revenue of a past year; ask finance whether this may still be posted.",
+        )
+    return None

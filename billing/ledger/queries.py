@@ -7,15 +7,18 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, func, literal, select, text
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from billing.ledger.chart import AccountCode, AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
+from billing.ledger.tables import LedgerPeriod
 from governance.kernel.errors import not_found
 from governance.kernel.keyset import KeysetPage, PageRequest
 from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
+from governance.kernel.waiting import WaitingSelect, waiting_columns
 
 
 class LineFacts(ReadModel):
@@ -195,6 +198,19 @@ def periods(session: Session, tenant_id: UUID, fiscal_year: int | None = None) -
     return [PeriodFacts.model_validate(row) for row in found]
 
 
+def years_to_close(today: date) -> WaitingSelect:
+    """Columns of `governance.kernel.waiting`: the fiscal years with books not closed after 31 May (出納閉鎖,
+    地方自治法235条の5), one a row. `facts` are the fiscal year and how many books it has that are not closed.
+    """
+    last = today.year - 1 if today > date(today.year, 5, 31) else today.year - 2
+    facts = func.jsonb_build_object("fiscal_year", LedgerPeriod.fiscal_year, "books", func.count())
+    return (
+        select(*waiting_columns(literal(1), facts=facts))
+        .where(col(LedgerPeriod.state) != PeriodState.CLOSED.value, col(LedgerPeriod.fiscal_year) <= last)
+        .group_by(col(LedgerPeriod.fiscal_year))
+    )
+
+
 def account_totals(session: Session, fiscal_year: int) -> dict[AccountCode, int]:
     """Account → sum of its kept balances in a fiscal year (yen, debit positive), over every book the scope can see."""
     found = session.execute(
@@ -254,6 +270,15 @@ def count_books(session: Session, fiscal_year: int) -> int:
         text("SELECT count(*) FROM ledger_period WHERE fiscal_year = :fiscal_year"), {"fiscal_year": fiscal_year}
     ).scalar_one()
     return counted
+
+
+def books_by_state(session: Session, fiscal_year: int) -> dict[PeriodState, int]:
+    """How many books have the fiscal year in each state; none where no book has it."""
+    found = session.execute(
+        text("SELECT state, count(*) AS books FROM ledger_period WHERE fiscal_year = :year GROUP BY state"),
+        {"year": fiscal_year},
+    )
+    return {PeriodState(row.state): row.books for row in found}
 
 
 def years_of_books(session: Session) -> list[int]:

@@ -24,7 +24,7 @@ from governance.permissions import Permission, SecondPerson
 class SetIssuer(Command):
     """What every notice from here on says of who issues it, to which budget head it belongs and where it is paid.
 
-    The whole record: what it replaces stays as an earlier version. The contents are those of 地方自治法施行令 154条.
+    The whole record: what it replaces stays as an earlier version. The contents are those of 地方自治法施行令 154条3項.
     """
 
     office: Annotated[PlainLine, Input("職名", "Office", Label("例: 熊本県知事", "as in: Governor of Kumamoto"))]
@@ -36,12 +36,12 @@ class SetIssuer(Command):
     budget_chapter: Annotated[PlainLine, Input("歳入科目（項）", "Budget chapter (項)")]
     budget_item: Annotated[PlainLine, Input("歳入科目（目）", "Budget item (目)")]
     budget_subitem: Annotated[PlainLine, Input("歳入科目（節）", "Budget subitem (節)")]
-    payee: Annotated[PlainLine, Input("納付先", "Payee", Label("例: 熊本県会計管理者", "who receives the money"))]
+    payee: Annotated[PlainLine, Input("納入先", "Payee", Label("例: 熊本県会計管理者", "who receives the money"))]
     payable_at: Annotated[
         LongLine,
-        Input("納付場所", "Where to pay", Label("例: 熊本県の指定金融機関", "as in: the designated banks")),
+        Input("納入場所", "Where to pay", Label("例: 熊本県の指定金融機関", "as in: the designated banks")),
     ]
-    contact: Annotated[LongLine, Input("問い合わせ先", "Contact", Label("課名と電話番号", "section and telephone"))]
+    contact: Annotated[LongLine, Input("問合せ先", "Contact", Label("課名と電話番号", "section and telephone"))]
 
 
 class IssuerSet(Result):
@@ -88,7 +88,7 @@ class IssuerFacts(ReadModel):
     set_by: str
 
 
-@handles(Permission.NOTICE_SET_ISSUER, Event.NOTICE_ISSUER_SET, approval=SecondPerson.SETTINGS)
+@handles(Permission.NOTICE_SET_ISSUER, Event.NOTICE_ISSUER_SET, approval=SecondPerson.SETTINGS, edits="notice issuer")
 def set_issuer(ctx: CommandContext, command: SetIssuer) -> IssuerSet:
     """Add a version of the record of who issues notices. The same record again changes nothing."""
     advisory_lock(ctx.session, "notices.issuer")

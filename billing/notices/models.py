@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
+from billing.notices.states import NoticeKind
 from governance.kernel.models import ReadModel
 
 LabelledText = tuple[str, str]
@@ -46,13 +47,16 @@ class NoticeDivision(ReadModel):
 class NoticeContent(ReadModel):
     """Everything a notice prints, worded in Japanese: the contents of 地方自治法施行令 154条, and the workings.
 
-    It is stored as JSON when the notice is issued, and the PDF is set from it. `change` is null for an estimate;
-    `example` is null but on the paper of an example. Those issued before 0.3.0 have no
-    `document_number`, `addressed_to` and `seal`.
+    It is stored as JSON when the notice is issued, and the PDF is set from it. `change` is null on a member's first
+    notice of the year, which has the `breakdown` of its amount instead; `example` is null but on the paper of an
+    example, `sample` but on one that is only looked at. `due_on` is null where nothing is due, `seal_field` unless the
+    seal is put on the paper. Those issued before 0.3.0 have no `document_number`, `addressed_to`, `seal` and
+    `breakdown`.
     """
 
     title: str
     example: str | None
+    sample: str | None = None
     number: str
     document_number: str | None = None
     issued_on: str
@@ -61,12 +65,14 @@ class NoticeContent(ReadModel):
     code: str
     issuer: str
     seal: str | None = None
+    seal_field: str | None = None
     sentence: str
     amount_label: str
     amount: str
-    due_on: str
+    due_on: str | None
     particulars: tuple[LabelledText, ...]
     change: tuple[LabelledText, ...] | None
+    breakdown: tuple[LabelledText, ...] | None = None
     divisions: tuple[NoticeDivision, ...]
     share: str
     no_divisions: str
@@ -76,6 +82,7 @@ class NoticeContent(ReadModel):
 class NoticeFacts(ReadModel):
     """A notice. `amount_yen` is the difference made by its run, `due_on` null where nothing is to be paid.
 
+    `first_run_number` is the first of several runs whose differences the amount is made of; null for its own run alone.
     `facts` is everything printed; `pdf_sha256` the SHA-256 of the PDF as it was issued.
     """
 
@@ -88,9 +95,54 @@ class NoticeFacts(ReadModel):
     title: str
     addressee: str
     amount_yen: int
+    first_run_number: int | None
     issued_on: date
     due_on: date | None
     is_example: bool
     facts: NoticeContent
     pdf_sha256: str
     issued_at: datetime
+
+
+class PlannedNotice(ReadModel):
+    """A notice that is not issued yet: `amount_yen` is `share_yen` less `notified_yen`, what was notified before.
+
+    `is_first` says that it is the member's first of the fiscal year; `due_on` is null where nothing is due.
+    """
+
+    tenant_id: UUID
+    share_id: UUID
+    code: str
+    name: str
+    kind: NoticeKind
+    title: str
+    notified_yen: int
+    share_yen: int
+    amount_yen: int
+    due_on: date | None
+    is_first: bool
+
+
+class NoticeTotal(ReadModel):
+    """How many notices of a kind there are, and the sum of their yen: negative for reductions."""
+
+    kind: NoticeKind
+    count: int
+    yen: int
+
+
+class NoticePlan(ReadModel):
+    """What issuing the notices of a run would come to, with no kind and no sign added to another.
+
+    `combined_runs` are the numbers of the earlier runs that are notified together with it. `due_on` is null where no
+    municipality has to pay.
+    """
+
+    run_id: UUID
+    fiscal_year: int
+    run_number: int
+    combined_runs: tuple[int, ...]
+    issued_on: date
+    due_on: date | None
+    totals: tuple[NoticeTotal, ...]
+    notices: tuple[PlannedNotice, ...]

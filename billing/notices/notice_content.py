@@ -1,6 +1,6 @@
 """The content of a notice, made of a share, its workings and the command's wording. Pure.
 
-The contents are those of 地方自治法施行令 154条, and the workings (算定根拠) behind the amount.
+The contents are those of 地方自治法施行令 154条3項, and the workings (算定根拠) behind the amount.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from billing.documents.formatting import (
     rounding_label,
 )
 from billing.notices.issuer import IssuerFacts
-from billing.notices.models import NoticeContent, NoticeDivision, NoticeLine
+from billing.notices.models import (
+    LabelledText,
+    NoticeContent,
+    NoticeDivision,
+    NoticeLine,
+    NoticePlan,
+    PlannedNotice,
+)
 from billing.notices.states import AddresseeForm, SealForm
 from billing.runs.explanation import ShareExplanation
 from billing.runs.queries import ShareFacts, WorkingFacts
@@ -43,7 +50,7 @@ class Wording:
 
     issuer: IssuerFacts
     claim: str
-    """納付の請求の事由"""
+    """納入の請求の事由"""
     is_example: bool
 
 
@@ -53,42 +60,52 @@ def number_of(share: ShareFacts) -> str:
 
 
 def notice_content(
-    share: ShareFacts, workings: Sequence[WorkingFacts], wording: Wording, issued_on: date, due_on: date | None
+    share: ShareFacts,
+    planned: PlannedNotice,
+    workings: Sequence[WorkingFacts],
+    wording: Wording,
+    plan: NoticePlan,
+    *,
+    is_sample: bool = False,
 ) -> NoticeContent:
-    """Everything that is printed, worded in Japanese."""
+    """Everything that is printed, worded in Japanese. A sample has no number."""
     year = FiscalYear(share.fiscal_year)
-    amount_yen = share.difference_yen
+    amount_yen = planned.amount_yen
     issuer = wording.issuer
+    number = "見本" if is_sample else number_of(share)
     return NoticeContent(
-        title=title_of(share),
+        title=planned.title,
         example="例示データ" if wording.is_example else None,
-        number=number_of(share),
-        issued_on=format_day(issued_on),
-        document_number=f"{issuer.document_symbol}第 {number_of(share)} 号",
+        sample="見本" if is_sample else None,
+        number=number,
+        issued_on=format_day(plan.issued_on),
+        document_number=f"{issuer.document_symbol}第 {'　' * 8 if is_sample else number} 号",
         addressee=share.name,
         addressed_to=addressed_to(share.name, issuer.addressee_form),
         code=share.code,
         issuer=f"{issuer.office}　{issuer.holder}",
         seal="（公印省略）" if issuer.seal is SealForm.OMITTED else None,
-        sentence=_sentence(amount_yen, share.kind),
-        amount_label=_amount_label(amount_yen, share.kind),
+        seal_field="公印" if issuer.seal is SealForm.AFFIXED else None,
+        sentence=_sentence(planned),
+        amount_label=_amount_label(planned),
         amount=format_yen(amount_yen),
-        due_on=format_day(due_on) if due_on else NO_VALUE,
+        due_on=format_day(planned.due_on) if planned.due_on else None,
         particulars=(
             ("所属年度", year.label),
             ("歳入科目", _budget_head(issuer)),
-            ("納付の請求の事由" if amount_yen > 0 else "通知の事由", wording.claim),
-            ("按分の回", f"{'概算' if share.kind is RunKind.ESTIMATE else '変更'}（第{share.run_number}回）"),
-            *([("納付先", issuer.payee), ("納付場所", issuer.payable_at)] if amount_yen > 0 else []),
-            ("問い合わせ先", issuer.contact),
+            ("納入の請求の事由" if amount_yen > 0 else "通知の事由", wording.claim),
+            ("算定の回", _run_label(share, planned, plan)),
+            *([("納入先", issuer.payee), ("納入場所", issuer.payable_at)] if amount_yen > 0 else []),
+            ("問合せ先", issuer.contact),
         ),
         change=None
-        if share.kind is RunKind.ESTIMATE
+        if planned.is_first
         else (
-            ("変更前の負担額", format_amount(share.previous_yen)),
+            ("変更前の負担額", format_amount(planned.notified_yen)),
             ("変更後の負担額", format_amount(share.share_yen)),
             ("増減額（今回の通知額）", format_amount(amount_yen)),
         ),
+        breakdown=_breakdown(share, workings) if planned.is_first else None,
         divisions=tuple(
             _rule_allocation(explanation, [line for line in workings if line.rule_version_id == explanation.version_id])
             for explanation in share.divisions
@@ -106,27 +123,54 @@ def addressed_to(name: str, form: AddresseeForm) -> str:
     return f"{name}　御中"
 
 
-def title_of(share: ShareFacts) -> str:
+def title_of(amount_yen: int, *, is_first: bool) -> str:
     """納入通知書 where yen are due; otherwise the name of a notice of the decision or of its change."""
-    if share.difference_yen > 0:
+    if amount_yen > 0:
         return "納入通知書"
-    return "負担金決定通知書" if share.kind is RunKind.ESTIMATE else "負担金変更通知書"
+    return "負担金決定通知書" if is_first else "負担金変更通知書"
 
 
-def _amount_label(amount_yen: int, kind: RunKind) -> str:
-    if amount_yen > 0:
-        return "納付すべき金額"
-    return "負担額" if kind is RunKind.ESTIMATE else "変更による増減額"
+def _amount_label(planned: PlannedNotice) -> str:
+    if planned.amount_yen > 0:
+        return "納入すべき金額"
+    return "負担額" if planned.is_first else "変更による増減額"
 
 
-def _sentence(amount_yen: int, kind: RunKind) -> str:
-    if amount_yen > 0:
-        return "次のとおり負担金を納付してください。"
-    if kind is RunKind.ESTIMATE:
-        return "次のとおり負担額を決定しました。納付の必要はありません。"
-    if amount_yen == 0:
-        return "按分の変更後も、貴団体の負担額に変わりはありません。納付の必要はありません。"
-    return "按分の変更により、負担額が次のとおり減額になりました。納付済みの額との差額の取扱いは、別に通知します。"
+def _sentence(planned: PlannedNotice) -> str:
+    if planned.is_first:
+        if planned.amount_yen > 0:
+            return "次のとおり負担金を納入してください。"
+        return "次のとおり負担額を決定しました。納入の必要はありません。"
+    if planned.amount_yen > 0:
+        return "負担額の変更により、次のとおり増額分の負担金を納入してください。"
+    if planned.amount_yen == 0:
+        return "算定の変更後も、貴団体の負担額に変わりはありません。納入の必要はありません。"
+    return "負担額が次のとおり減額になりました。納入済みの額との差額の取扱いは、別に通知します。"
+
+
+def _run_label(share: ShareFacts, planned: PlannedNotice, plan: NoticePlan) -> str:
+    """Which run of the year it is, as 第2回（変更）. A member's first notice is no change, whatever the run."""
+    notes = [f"第{number}回" for number in plan.combined_runs]
+    if notes:
+        return f"第{share.run_number}回（{'、'.join(notes)}と合わせて通知）"
+    if share.kind is RunKind.ESTIMATE:
+        return f"第{share.run_number}回（当初）"
+    return f"第{share.run_number}回" if planned.is_first else f"第{share.run_number}回（変更）"
+
+
+def _breakdown(share: ShareFacts, workings: Sequence[WorkingFacts]) -> tuple[LabelledText, ...]:
+    """What the share is made of, in whole yen that add up to it: each component cut to the yen, then the rest."""
+    rules = {explanation.version_id: explanation.rule for explanation in share.divisions}
+    rows = [
+        (
+            f"{rules[line.rule_version_id]}：{line.component}" if len(rules) > 1 else line.component,
+            int(Fraction(line.exact_yen)),
+        )
+        for line in workings
+    ]
+    if rest := share.share_yen - sum(yen for _, yen in rows):
+        rows.append(("端数の処理", rest))
+    return (*((name, format_amount(yen)) for name, yen in rows), ("負担額", format_amount(share.share_yen)))
 
 
 def _budget_head(issuer: IssuerFacts) -> str:
@@ -161,7 +205,7 @@ def _rule_allocation(explanation: ShareExplanation, lines: list[WorkingFacts]) -
                 weight=format_exact(line.weight),
                 weight_total=format_exact(line.weight_total),
                 figure_date=format_day(line.figure_date) if line.figure_date else NO_VALUE,
-                source=line.figure_source or "運用ルールによる",
+                source=line.figure_source or "負担金算定規程による",
                 yen=format_unrounded_yen(line.exact_yen),
                 exact=_fraction(Fraction(line.exact_yen)),
             )
@@ -175,9 +219,9 @@ def _rule_allocation(explanation: ShareExplanation, lines: list[WorkingFacts]) -
         adjustment=format_amount(explanation.adjustment_yen),
         share=format_amount(explanation.share_yen),
         grounds=(
-            ("按分ルール", f"{explanation.rule} 第{explanation.version}版 {_day(explanation.valid_from)}から適用"),
+            ("算定規程", f"{explanation.rule} 第{explanation.version}版 {_day(explanation.valid_from)}から適用"),
             ("議決", f"{explanation.decided_by} {explanation.decision_number} {_day(explanation.decided_on)}"),
-            ("ルール本文の識別値", explanation.body_hash),
+            ("規程本文の照合番号", explanation.body_hash),
         ),
     )
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Select, distinct, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, distinct, func, literal, select
 from sqlalchemy.orm import Session
 
 from billing.notices.models import NoticeContent, NoticeFacts
 from billing.notices.tables import Notice
+from billing.runs.queries import RunSummary, run_summaries, select_posted_runs
+from billing.runs.states import RunState
+from governance.approvals import pending_command
 from governance.kernel.errors import require_found
 from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
+from governance.kernel.waiting import WaitingSelect, waiting_columns
+
+ISSUE_NOTICES: Final = "issue_notices"
+"""The command whose approval issues a run's notices."""
 
 
 def notices(
@@ -34,20 +41,26 @@ def notices(
 
 
 def notices_page(
-    session: Session, part: PageRequest, *, fiscal_year: int | None = None, descending: bool = False
+    session: Session,
+    part: PageRequest,
+    *,
+    fiscal_year: int | None = None,
+    number: str = "",
+    descending: bool = False,
 ) -> KeysetPage[NoticeFacts]:
-    """A part of the notices that this scope sees, by number; of one year where given."""
+    """A part of the notices that this scope sees, by number; of one year or with a part of a number where given."""
     query = select(Notice).where(*_of_year(fiscal_year))
+    if number:
+        query = query.where(Notice.number.contains(number, autoescape=True))
     return _by_number(session, query, part, descending=descending)
 
 
 class IssuedNotices(ReadModel):
-    """What was issued in all: how many notices, the sum of their yen, and the years and runs they are of."""
+    """What was issued in all: how many notices, the sum of their yen, and the years they are of."""
 
     count: int
     yen: int
     fiscal_years: frozenset[int]
-    run_ids: frozenset[UUID]
 
 
 def issued_notices(session: Session, fiscal_year: int | None = None) -> IssuedNotices:
@@ -57,14 +70,61 @@ def issued_notices(session: Session, fiscal_year: int | None = None) -> IssuedNo
             func.count().label("number"),
             func.coalesce(func.sum(Notice.amount_yen), 0).cast(BigInteger).label("yen"),
             func.array_agg(distinct(Notice.fiscal_year)).label("fiscal_years"),
-            func.array_agg(distinct(Notice.run_id)).label("run_ids"),
         ).where(*_of_year(fiscal_year))
     ).one()
     return IssuedNotices(
         count=found.number,
         yen=found.yen,
         fiscal_years=frozenset(found.fiscal_years or ()),
-        run_ids=frozenset(found.run_ids or ()),
+    )
+
+
+def notified_runs(session: Session) -> dict[UUID, int | None]:
+    """The runs that have notices, each with the number of the first run whose change they state too; None for none."""
+    found = session.execute(
+        select(Notice.run_id, func.min(Notice.first_run_number).label("first")).group_by(Notice.run_id)
+    )
+    return {row.run_id: row.first for row in found}
+
+
+def unnotified_runs(session: Session, fiscal_year: int | None = None) -> list[RunSummary]:
+    """The posted runs that no notice states, alone or together with a later run; the oldest first."""
+    first_of = notified_runs(session)
+    posted = [run for run in run_summaries(session, fiscal_year=fiscal_year) if run.state is RunState.POSTED]
+    # (fiscal year, from which number, up to which number) that notices state.
+    stated = [(run.fiscal_year, first_of[run.id] or run.number, run.number) for run in posted if run.id in first_of]
+    return [
+        run
+        for run in reversed(posted)
+        if not any(year == run.fiscal_year and first <= run.number <= last for year, first, last in stated)
+    ]
+
+
+def runs_without_notices() -> WaitingSelect:
+    """Columns of `governance.kernel.waiting`: the posted runs that no notice states, one a row.
+
+    Without those whose issue is requested and waits for a second person. `facts` are the run's id, fiscal year and
+    number, and how many notices it gives (`notices`).
+    """
+    run = select_posted_runs().subquery()
+    later = select_posted_runs().subquery()
+    # A later run's notices may state the changes of earlier ones, too.
+    issued = (
+        select(Notice.id)
+        .join(later, later.c.id == Notice.run_id)
+        .where(
+            later.c.fiscal_year == run.c.fiscal_year,
+            later.c.number >= run.c.number,
+            func.coalesce(Notice.first_run_number, later.c.number) <= run.c.number,
+        )
+        .correlate(run)
+        .exists()
+    )
+    facts = func.jsonb_build_object(
+        *("run", run.c.id, "fiscal_year", run.c.fiscal_year, "number", run.c.number, "notices", run.c.shares)
+    )
+    return select(*waiting_columns(literal(1), facts=facts, since=run.c.decided_at)).where(
+        ~issued, ~pending_command(ISSUE_NOTICES, "run_id", run.c.id)
     )
 
 
@@ -84,6 +144,12 @@ def notice_pdf(session: Session, notice_id: UUID) -> bytes:
     if hashlib.sha256(notice.pdf).hexdigest() != notice.pdf_sha256:
         raise RuntimeError(f"the paper of notice {notice.number} is not the one that was issued")
     return notice.pdf
+
+
+def notices_numbered(session: Session, text: str, *, limit: int = 200) -> list[UUID]:
+    """The notices whose number begins with the text, as the scope shows them."""
+    query = select(Notice.id).where(Notice.number.startswith(text, autoescape=True)).order_by(Notice.number)
+    return [*session.scalars(query.limit(limit))]
 
 
 def _find_notice(session: Session, condition: Any, given: str) -> Notice:

@@ -1,4 +1,4 @@
-"""How a notice is signed and addressed."""
+"""How a notice is signed and addressed, what it asks for, and what it does with runs before its own."""
 
 from __future__ import annotations
 
@@ -17,3 +17,21 @@ class AddresseeForm(LabelledEnum):
 
     HEAD = "head", "団体の長あて（例: 熊本市長　様）", "to its head (熊本市長　様)"
     ORGANIZATION = "organization", "団体あて（例: 熊本市　御中）", "to the organization (熊本市　御中)"
+
+
+class NoticeKind(LabelledEnum):
+    """What a notice says of the amount: yen are due, the amount was lowered, or nothing is due and nothing changed."""
+
+    DEMAND = "demand", "納入通知書", "demands for payment"
+    REDUCTION = "reduction", "減額の通知書", "notices of a lower amount"
+    UNCHANGED = "unchanged", "増減のない通知書", "notices without a change"
+
+
+class EarlierRuns(LabelledEnum):
+    """What is done about runs of the year whose notices were never issued."""
+
+    COMBINE = (
+        "combine",
+        "未通知の回と合わせて、いまの負担額で通知する",
+        "one notice of the amount in force for all",
+    )

@@ -17,6 +17,7 @@ from governance.kernel.database import TableBase, enum_check
 class Notice(TableBase):
     """One notice of one posted share. `amount_yen` is what the run changed; `due_on` is there where yen are due.
 
+    `first_run_number` is the number of the first run whose change is in the amount too; null for the own run alone.
     `facts` is the NoticeContent that was printed, `pdf` the document as it was issued.
     """
 
@@ -28,6 +29,7 @@ class Notice(TableBase):
         ForeignKeyConstraint(["tenant_id", "share_id"], ["allocation_share.tenant_id", "allocation_share.id"]),
         CheckConstraint("(amount_yen > 0) = (due_on IS NOT NULL)", name="due_where_payable"),
         CheckConstraint("due_on >= issued_on", name="due_after_issue"),
+        CheckConstraint("first_run_number > 0", name="first_run_number_positive"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -37,6 +39,7 @@ class Notice(TableBase):
     number: Mapped[str]
     fiscal_year: Mapped[int]
     amount_yen: Mapped[int] = mapped_column(BigInteger)
+    first_run_number: Mapped[int | None]
     issued_on: Mapped[date]
     due_on: Mapped[date | None]
     is_example: Mapped[bool]

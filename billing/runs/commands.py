@@ -1,4 +1,4 @@
-"""Commands of runs: prepare a split, which requests its posting; approve or reject that request as another person."""
+"""Commands of runs: prepare a split or submit a draft, which requests its posting; decide that as another person."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ RUN_AWAITING_APPROVAL = message(
 )
 ESTIMATE_EXISTS = message(
     "allocation.estimate_exists",
-    ja="{label}の概算の按分は、すでに行われています。",
+    ja="{label}の当初の按分は、すでに行われています。",
     en="The estimate of fiscal year {year} already exists.",
     hint_ja="変更後の額で按分し直すときは「変更」を選んでください。",
     hint_en="Prepare a revision to allocate it again.",
@@ -54,7 +54,7 @@ NOTHING_TO_REVISE = message(
     "allocation.nothing_to_revise",
     ja="{label}には、変更のもとになる、記帳された按分がありません。",
     en="No allocation of fiscal year {year} has been posted that could be revised.",
-    hint_ja="まず概算の按分を行ってください。",
+    hint_ja="まず当初の按分を行ってください。",
     hint_en="Prepare the estimate first.",
 )
 NOTHING_DIFFERS = message(
@@ -64,7 +64,7 @@ NOTHING_DIFFERS = message(
 )
 INPUTS_CHANGED = message(
     "allocation.inputs_changed",
-    ja="作成後に経費・ルール・参加団体・統計値のいずれかが変わりました（作成時 {given}、現在 {current}）。",
+    ja="作成後に経費・規程・参加団体・統計値のいずれかが変わりました（作成時 {given}、現在 {current}）。",
     en="Costs, rules, members or statistics changed after this run was prepared: then {given}, now {current}.",
     hint_ja="この按分を差し戻し、作り直してください。",
     hint_en="Reject this run and prepare a new one.",
@@ -79,10 +79,25 @@ REQUESTED_FOR_ANOTHER = message(
     ja="他の人の名前で承認を申請することはできません。",
     en="You cannot request approval in another person's name.",
 )
+NOT_A_DRAFT = message(
+    "allocation.not_a_draft",
+    ja="この按分は「{state}」なので、承認を申請できません。",
+    en="This run is {state}; only a draft is submitted.",
+)
+DRAFT_OUTDATED = message(
+    "allocation.draft_outdated",
+    ja="下書きのあとに経費・規程・参加団体・統計値のいずれかが変わりました（下書き {given}、現在 {current}）。",
+    en="Costs, rules, members or statistics changed after this draft was made: then {given}, now {current}.",
+    hint_ja="変更の按分を作り直してください。下書きは置き換わります。",
+    hint_en="Prepare the revision anew; it replaces the draft.",
+)
 
 
 class PrepareAllocation(Command):
-    """The split of a fiscal year, for approval. `requested_for` names who caused it, where a part of Moyai prepares."""
+    """The split of a fiscal year, for approval. A draft of the year is replaced.
+
+    `requested_for` names who caused it, where a part of Moyai prepares.
+    """
 
     fiscal_year: Annotated[FiscalYear, Input("会計年度", "Fiscal year", start=lambda: Year.of(clock.today()).year)]
     kind: Annotated[
@@ -91,7 +106,7 @@ class PrepareAllocation(Command):
             "種類",
             "Kind",
             Label(
-                "概算はその年度の最初の按分、変更は差額を記帳する按分",
+                "当初はその年度の最初の按分、変更は差額を記帳する按分",
                 "estimate: the first of the year; revision: posts the difference",
             ),
         ),
@@ -112,7 +127,7 @@ class ApproveAllocation(Command):
     """
 
     run_id: Annotated[Id, Input("按分", "Run")]
-    digest: Annotated[PlainLine, Input("識別値", "Digest", Label("", "The digest of the run that was reviewed."))]
+    digest: Annotated[PlainLine, Input("照合番号", "Digest", Label("", "The digest of the run that was reviewed."))]
     happened_on: Annotated[
         JstDate | None,
         Input(
@@ -134,7 +149,7 @@ class PostAllocation(Command):
     """The run with this digest, to be posted. Without `happened_on` the postings count for the day of the approval."""
 
     run_id: Annotated[Id, Input("按分", "Run")]
-    digest: Annotated[PlainLine, Input("識別値", "Digest")]
+    digest: Annotated[PlainLine, Input("照合番号", "Digest")]
     happened_on: Annotated[
         JstDate | None,
         Input("記帳日", "Posting date", empty=Label("承認の日（年度外なら最も近い日）", "the day of the approval")),
@@ -152,39 +167,98 @@ class AllocationRejected(Result):
     run_id: UUID
 
 
+class DraftRevision(Command):
+    """The revision of a fiscal year as a draft, which finance submits or replaces."""
+
+    fiscal_year: Annotated[FiscalYear, Input("会計年度", "Fiscal year")]
+
+
+class SubmitAllocation(Command):
+    """A draft, as reviewed (its digest), for the approval of another person."""
+
+    run_id: Annotated[Id, Input("按分", "Run")]
+    digest: Annotated[PlainLine, Input("照合番号", "Digest", Label("", "The digest of the draft that was reviewed."))]
+
+
 @handles(Permission.ALLOCATION_PREPARE, Event.ALLOCATION_PREPARED)
 def prepare_allocation(ctx: CommandContext, command: PrepareAllocation) -> AllocationPrepared:
-    """Store the year's split with its workings and ask for its approval.
+    """Store the year's split with its workings and ask for its approval. A draft of the year is replaced.
 
     Raises what `preview` raises, and Conflict: a run waits, there is an estimate already, or nothing to revise.
     """
-    year = Year(command.fiscal_year)
-    facts = {"label": year.label, "year": year.year}
     requested_by = command.requested_for or ctx.actor.id
     if requested_by != ctx.actor.id and ctx.actor.kind is not ActorKind.SYSTEM:
         raise NotAllowed(REQUESTED_FOR_ANOTHER, field="requested_for")
+    run = _add_run(ctx, command.fiscal_year, command.kind, RunState.AWAITING_APPROVAL, requested_by)
+    _request_posting(ctx, run)
+    ctx.audit(subject=run.id, requested_by=run.requested_by, **_facts_of(run))
+    return AllocationPrepared(run_id=run.id, number=run.number, digest=run.digest)
+
+
+@handles(Permission.ALLOCATION_PREPARE, Event.ALLOCATION_DRAFTED)
+def draft_revision(ctx: CommandContext, command: DraftRevision) -> AllocationPrepared:
+    """Store the year's revision as a draft: nobody is asked to approve it before finance submits it.
+
+    Raises what `prepare_allocation` does.
+    """
+    run = _add_run(ctx, command.fiscal_year, RunKind.REVISION, RunState.DRAFT, ctx.actor.id)
+    ctx.audit(subject=run.id, **_facts_of(run))
+    return AllocationPrepared(run_id=run.id, number=run.number, digest=run.digest)
+
+
+@handles(Permission.ALLOCATION_PREPARE, Event.ALLOCATION_SUBMITTED, edits="allocation run {run_id}")
+def submit_allocation(ctx: CommandContext, command: SubmitAllocation) -> AllocationPrepared:
+    """Ask for the approval of a draft, in the name of who submits it.
+
+    Raises NotFound, Conflict (it is no draft) and Stale (another digest, or inputs that changed since).
+    """
+    run = _run_for_update(ctx.session, command.run_id)
+    if run.state != RunState.DRAFT:
+        raise Conflict(NOT_A_DRAFT, field="run_id", state=RunState(run.state))
+    if command.digest != run.digest:
+        raise Stale(approvals.DIGEST_STALE, field="digest", given=command.digest, current=run.digest)
+    split = preview(ctx.session, run.fiscal_year, directory.members_of_year(ctx.session, run.fiscal_year))
+    if split.digest != run.digest:
+        raise Stale(DRAFT_OUTDATED, field="digest", given=run.digest, current=split.digest)
+    run.state = RunState.AWAITING_APPROVAL.value
+    run.requested_by = ctx.actor.id
+    ctx.session.flush()
+    _request_posting(ctx, run)
+    ctx.audit(subject=run.id, requested_by=run.requested_by, **_facts_of(run))
+    return AllocationPrepared(run_id=run.id, number=run.number, digest=run.digest)
+
+
+def _add_run(ctx: CommandContext, fiscal_year: int, kind: RunKind, state: RunState, requested_by: str) -> AllocationRun:
+    """Store the split with its shares and workings; a draft of the year is replaced."""
+    year = Year(fiscal_year)
+    facts = {"label": year.label, "year": year.year}
     # One at a time for a year: a second one meets the first one's row instead of a unique key's complaint.
     advisory_lock(ctx.session, f"allocation.{year}")
     runs = ctx.session.scalars(select(AllocationRun).where(AllocationRun.fiscal_year == year.year)).all()
     for run in runs:
         if run.state == RunState.AWAITING_APPROVAL:
             raise Conflict(RUN_AWAITING_APPROVAL, field="fiscal_year", number=run.number, **facts)
-        if command.kind is RunKind.ESTIMATE and run.state == RunState.POSTED:
+        if kind is RunKind.ESTIMATE and run.state == RunState.POSTED:
             raise Conflict(ESTIMATE_EXISTS, field="kind", **facts)
     split = preview(ctx.session, year.year, directory.members_of_year(ctx.session, year.year))
     posted = split.inputs.posted
-    if command.kind is RunKind.REVISION:
+    if kind is RunKind.REVISION:
         if posted is None:
             raise Conflict(NOTHING_TO_REVISE, field="kind", **facts)
         if not split.differs:
             raise Conflict(NOTHING_DIFFERS, field="kind", number=posted.number, **facts)
+    for run in runs:
+        if run.state == RunState.DRAFT:
+            run.state = RunState.REJECTED.value
+            run.decided_at = ctx.now
+    ctx.session.flush()
     run = AllocationRun(
         id=new_id(),
         tenant_id=ctx.actor.tenant_id,
         fiscal_year=year.year,
         number=max((run.number for run in runs), default=0) + 1,
-        kind=command.kind.value,
-        state=RunState.AWAITING_APPROVAL.value,
+        kind=kind.value,
+        state=state.value,
         revises_id=posted.run_id if posted else None,
         total_yen=split.total_yen,
         operator_yen=split.operator_yen,
@@ -199,28 +273,37 @@ def prepare_allocation(ctx: CommandContext, command: PrepareAllocation) -> Alloc
     ctx.session.add(run)
     ctx.session.flush()
     _store_shares(ctx.session, run, split)
+    return run
+
+
+def _request_posting(ctx: CommandContext, run: AllocationRun) -> None:
     post_allocation.request(
         ctx,
         PostAllocation(run_id=run.id, digest=run.digest),
         SecondPerson.MONEY,
-        requested_by=requested_by,
+        requested_by=run.requested_by,
         kind=APPROVAL_KIND,
         subject_id=run.id,
         digest=run.digest,
     )
-    ctx.audit(
-        subject=run.id,
-        fiscal_year=year.year,
-        number=run.number,
-        kind=run.kind,
-        total_yen=run.total_yen,
-        digest=run.digest,
-        requested_by=requested_by,
-    )
-    return AllocationPrepared(run_id=run.id, number=run.number, digest=run.digest)
 
 
-@handles(Permission.ALLOCATION_PREPARE, Event.ALLOCATION_APPROVED, approval=SecondPerson.MONEY)
+def _facts_of(run: AllocationRun) -> dict[str, Any]:
+    return {
+        "fiscal_year": run.fiscal_year,
+        "number": run.number,
+        "kind": run.kind,
+        "total_yen": run.total_yen,
+        "digest": run.digest,
+    }
+
+
+@handles(
+    Permission.ALLOCATION_PREPARE,
+    Event.ALLOCATION_APPROVED,
+    approval=SecondPerson.MONEY,
+    edits="allocation run {run_id}",
+)
 def post_allocation(ctx: CommandContext, command: PostAllocation) -> AllocationApproved:
     """Compute the run anew, and post it when it comes to what was shown. Preparing a run requests it.
 
@@ -236,7 +319,7 @@ def post_allocation(ctx: CommandContext, command: PostAllocation) -> AllocationA
     split = preview(ctx.session, year.year, directory.members_of_year(ctx.session, year.year))
     if split.digest != run.digest:
         raise Stale(INPUTS_CHANGED, field="digest", given=run.digest, current=split.digest)
-    happened_on = command.happened_on or _nearest_day(year, ctx.today)
+    happened_on = command.happened_on or posting_day(year, ctx.today)
     posted = post(ctx, postings(split, run.tenant_id, run.number, happened_on))
     run.state = RunState.POSTED.value
     run.decided_at = ctx.now
@@ -273,7 +356,7 @@ def _send_back(ctx: CommandContext, command: PostAllocation) -> None:
     )
 
 
-@handles(Permission.ALLOCATION_APPROVE, Event.ALLOCATION_APPROVED)
+@handles(Permission.ALLOCATION_APPROVE, Event.ALLOCATION_APPROVED, edits="allocation run {run_id}")
 def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> AllocationApproved:
     """Approve the request to post a run; the posting date is the decider's where the request left it open.
 
@@ -286,7 +369,7 @@ def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> Alloc
     return AllocationApproved.model_validate(posted)
 
 
-@handles(Permission.ALLOCATION_REJECT, Event.ALLOCATION_REJECTED)
+@handles(Permission.ALLOCATION_REJECT, Event.ALLOCATION_REJECTED, edits="allocation run {run_id}")
 def reject_allocation(ctx: CommandContext, command: RejectAllocation) -> AllocationRejected:
     """Send a waiting run back with a reason. Nothing is posted. Raises what `approve_allocation` does, but Stale."""
     found = _lock_request(ctx, command.run_id, None, Decision.REJECTED)
@@ -316,7 +399,8 @@ def _run_for_update(session: Session, run_id: UUID) -> AllocationRun:
     )
 
 
-def _nearest_day(year: Year, today: date) -> date:
+def posting_day(year: Year, today: date) -> date:
+    """The posting date (調定日) where nobody chose one: today, or the nearest day of the fiscal year."""
     return min(max(today, year.starts_on), year.last_day)
 
 

@@ -34,20 +34,20 @@ NO_MEMBERS = message(
     "allocation.no_members",
     ja="{label}に費用を負担する参加団体がありません。",
     en="No member pays costs in fiscal year {year}.",
-    hint_ja="参加手続きを終えた団体があるか確かめてください。",
+    hint_ja="参加手続を終えた団体があるか確かめてください。",
     hint_en="Check that onboarding of at least one member is complete.",
 )
 RULE_NOT_ADOPTED = message(
     "allocation.rule_not_adopted",
-    ja="経費区分「{pool}」の按分ルールには、{on} に適用される、議決された版がありません。",
+    ja="経費区分「{pool}」の算定規程には、{on} に適用される、議決された版がありません。",
     en="No adopted version of the rule of cost pool “{pool}” is in force on {on}.",
-    hint_ja="ルールの版について協議会の議決を記録してから、もう一度行ってください。",
+    hint_ja="規程の版について協議会の議決を記録してから、もう一度行ってください。",
     hint_en="Record the decision that adopts a version, then try again.",
 )
 
 UNKNOWN_STATISTIC = message(
     "allocation.unknown_statistic",
-    ja="ルール「{rule}」が使う統計値「{given}」はありません。使えるもの: {known}。",
+    ja="規程「{rule}」が使う統計値「{given}」はありません。使えるもの: {known}。",
     en="The rule “{rule}” uses the unknown statistic “{given}”; the known ones are {known}.",
 )
 
@@ -169,8 +169,13 @@ def _figures(
         if not isinstance(part, StatisticComponent):
             continue
         if part.statistic not in list(StatisticKind):
-            known = ", ".join(StatisticKind)
-            raise Conflict(UNKNOWN_STATISTIC, field=part.name, rule=rule.label, given=part.statistic, known=known)
+            raise Conflict(
+                UNKNOWN_STATISTIC,
+                field=part.name,
+                rule=rule.label,
+                given=part.statistic,
+                known=tuple(StatisticKind),
+            )
         found[part.name] = directory.statistic_values(
             session, StatisticKind(part.statistic), ids, part.basis_date.of(year)
         )

@@ -28,7 +28,7 @@ def postings(split: Preview, operator_id: UUID, run_number: int, happened_on: da
     return [
         Posting(
             tenant_id=book,
-            reference=f"allocation:{year}:{run_number}",
+            reference=reference_of(year.year, run_number),
             happened_on=happened_on,
             lines=lines,
             memo=memo,
@@ -38,6 +38,11 @@ def postings(split: Preview, operator_id: UUID, run_number: int, happened_on: da
         for book, lines, memo in entries
         if lines
     ]
+
+
+def reference_of(fiscal_year: int, run_number: int) -> str:
+    """The reference of the entries that a run posts, one in each book."""
+    return f"allocation:{fiscal_year}:{run_number}"
 
 
 def _member_lines(split: Preview, member_id: UUID) -> tuple[PostingLine, ...]:

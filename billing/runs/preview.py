@@ -48,7 +48,7 @@ NO_FIGURE = message(
 )
 WRONG_SOURCE = message(
     "allocation.wrong_source",
-    ja="{member}（{code}）の「{component}」の基準値は出典が「{given}」です。ルールは「{expected}」を求めています。",
+    ja="{member}（{code}）の「{component}」の基準値は出典が「{given}」です。規程は「{expected}」を求めています。",
     en="The statistic of {member} ({code}) for “{component}” is from “{given}”; the rule requires “{expected}”.",
 )
 DATES_DIFFER = message(
@@ -60,7 +60,7 @@ DATES_DIFFER = message(
 )
 NOT_A_MEMBER = message(
     "allocation.weight_of_no_member",
-    ja="ルールの「{component}」に割合がある {code} は、この年度の負担団体ではありません。",
+    ja="規程の「{component}」に割合がある {code} は、この年度の負担団体ではありません。",
     en="The rule gives {code} a weight in “{component}”, but it pays no costs in this year.",
 )
 ONLY_DEDUCTIONS = message(

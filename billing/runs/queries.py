@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, func, literal, select
+from sqlalchemy.orm import Session, aliased
 
 from billing.runs.explanation import ShareExplanation
 from billing.runs.preview import InputVersions
@@ -21,6 +22,7 @@ from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
+from governance.kernel.waiting import WaitingSelect, waiting_columns
 
 
 class WorkingFacts(ReadModel):
@@ -197,6 +199,52 @@ def share_by_id(session: Session, share_id: UUID) -> ShareFacts:
     return _share(found)
 
 
+def select_posted_runs() -> Select[Any]:
+    """A SELECT of id, fiscal_year, number, decided_at and the number of shares that changed (`shares`) of each posted
+    run, for a join in another package's statement.
+    """
+    changed = (
+        select(func.count())
+        .select_from(AllocationShare)
+        .where(AllocationShare.run_id == AllocationRun.id)
+        .correlate(AllocationRun)
+        .scalar_subquery()
+    )
+    return select(
+        AllocationRun.id,
+        AllocationRun.fiscal_year,
+        AllocationRun.number,
+        AllocationRun.decided_at,
+        changed.label("shares"),
+    ).where(AllocationRun.state == RunState.POSTED.value)
+
+
+def draft_runs() -> WaitingSelect:
+    """Columns of `governance.kernel.waiting`: the drafts, for finance to submit. `facts` as in `returned_runs`."""
+    columns = waiting_columns(literal(1), facts=_run_facts(), since=AllocationRun.prepared_at)
+    return select(*columns).where(AllocationRun.state == RunState.DRAFT.value)
+
+
+def returned_runs(since: datetime) -> WaitingSelect:
+    """Columns of `governance.kernel.waiting`: the runs sent back after `since` that no newer one of the year replaced.
+
+    `facts` are the run's id, fiscal year and number.
+    """
+    newer = aliased(AllocationRun)
+    replaced = select(newer.id).where(
+        newer.fiscal_year == AllocationRun.fiscal_year, newer.number > AllocationRun.number
+    )
+    return select(*waiting_columns(literal(1), facts=_run_facts(), since=AllocationRun.decided_at)).where(
+        AllocationRun.state == RunState.REJECTED.value, AllocationRun.decided_at >= since, ~replaced.exists()
+    )
+
+
+def _run_facts() -> ColumnElement[Any]:
+    return func.jsonb_build_object(
+        *("run", AllocationRun.id, "fiscal_year", AllocationRun.fiscal_year, "number", AllocationRun.number)
+    )
+
+
 def count_shares(session: Session, run_id: UUID) -> int:
     """How many members bear a part of the run, whole yen above zero."""
     return session.execute(
@@ -257,6 +305,21 @@ def shares_of_tenant(session: Session, tenant_id: UUID, fiscal_year: int | None 
         .order_by(AllocationShare.fiscal_year.desc(), AllocationShare.run_number.desc())
     )
     return [_share(share) for share in found]
+
+
+def shares_in_force(session: Session, fiscal_year: int) -> dict[UUID, int]:
+    """What each member bears of a year by the run posted last, in whole yen by tenant id; empty before one is."""
+    found = session.execute(
+        select(AllocationShare.tenant_id, AllocationShare.share_yen).where(
+            AllocationShare.run_id
+            == select(AllocationRun.id)
+            .where(AllocationRun.fiscal_year == fiscal_year, AllocationRun.state == RunState.POSTED)
+            .order_by(AllocationRun.number.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+    )
+    return {row.tenant_id: row.share_yen for row in found}
 
 
 def workings_of_share(session: Session, tenant_id: UUID, share_id: UUID) -> ShareWorkings:

@@ -6,15 +6,16 @@ from governance.kernel.labels import LabelledEnum
 
 
 class RunKind(LabelledEnum):
-    """The first split of a year (概算), or a later one of the whole year that posts the difference (変更)."""
+    """The first split of a year (当初), or a later one of the whole year that posts the difference (変更)."""
 
-    ESTIMATE = "estimate", "概算", "estimate"
+    ESTIMATE = "estimate", "当初", "estimate"
     REVISION = "revision", "変更", "revision"
 
 
 class RunState(LabelledEnum):
-    """A run waits for one decision by another person; both decisions are final."""
+    """A draft waits for finance to submit it, a submitted run for another person's decision; decisions are final."""
 
+    DRAFT = "draft", "下書き", "draft"
     AWAITING_APPROVAL = "awaiting_approval", "承認待ち", "awaiting approval"
     POSTED = "posted", "記帳済み", "posted"
-    REJECTED = "rejected", "差し戻し", "rejected"
+    REJECTED = "rejected", "差戻し", "rejected"

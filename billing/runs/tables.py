@@ -33,7 +33,7 @@ class AllocationRun(TableBase):
         enum_check("state", RunState, name="state_known"),
         CheckConstraint("(kind = 'revision') = (revises_id IS NOT NULL)", name="revision_names_its_run"),
         CheckConstraint(
-            "(state = 'awaiting_approval') = (decided_at IS NULL)", name="decided_unless_awaiting_approval"
+            "(state IN ('draft', 'awaiting_approval')) = (decided_at IS NULL)", name="decided_unless_awaiting_approval"
         ),
         CheckConstraint("(state = 'posted') = (happened_on IS NOT NULL)", name="posted_has_a_date"),
         Index(
@@ -41,7 +41,7 @@ class AllocationRun(TableBase):
             "tenant_id",
             "fiscal_year",
             unique=True,
-            postgresql_where="state = 'awaiting_approval'",
+            postgresql_where="state IN ('draft', 'awaiting_approval')",
         ),
         Index(
             "uq_allocation_run_estimate",

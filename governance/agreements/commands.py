@@ -21,6 +21,7 @@ from governance.kernel.field_types import Flag, Id, JstDate, PlainLine, PlainTex
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
+from governance.outbox import INPUT_ENTERED
 from governance.permissions import Permission
 
 ACCEPTED_ALREADY = message(
@@ -180,6 +181,7 @@ def accept_agreement(ctx: CommandContext, command: AcceptAgreement) -> Agreement
         accepted_at=ctx.now,
     )
     ctx.session.add(acceptance)
+    ctx.enqueue(INPUT_ENTERED, {"tenant_id": str(command.tenant_id)}, tenant_id=command.tenant_id)
     # The signer is a person: the record names the acceptance, and the acceptance names the person.
     ctx.audit(
         subject=acceptance.id,

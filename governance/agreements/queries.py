@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from governance.agreements.tables import Acceptance, Agreement, AgreementVersion
 from governance.kernel.errors import require_found
@@ -58,6 +58,11 @@ def versions(session: Session, *, agreement: str | None = None) -> list[Agreemen
     return [_facts(version, of) for version, of in session.execute(query)]
 
 
+def titles(session: Session) -> dict[str, str]:
+    """The title of every agreement by its short name."""
+    return {row.name: row.title for row in session.execute(select(Agreement.name, Agreement.title))}
+
+
 def version(session: Session, version_id: UUID) -> AgreementVersionFacts:
     """One version. Raises NotFound."""
     found = require_found(
@@ -76,6 +81,35 @@ def versions_in_force(session: Session, on: date) -> list[AgreementVersionFacts]
         .order_by(Agreement.id, AgreementVersion.number.desc())
     )
     return [_facts(version, of) for version, of in found]
+
+
+def select_binding_versions(on: date) -> Select[UUID, str, int, date, datetime]:
+    """A SELECT of id, title, number, effective_from and published_at of the mandatory versions that bind on that day
+    or later and that no newer one has replaced by then, for a join in another package's statement.
+    """
+    newer = aliased(AgreementVersion)
+    replaced = select(newer.id).where(
+        newer.agreement_id == AgreementVersion.agreement_id,
+        newer.mandatory,
+        newer.number > AgreementVersion.number,
+        newer.effective_from <= func.greatest(AgreementVersion.effective_from, on),
+    )
+    return (
+        select(
+            AgreementVersion.id,
+            Agreement.title,
+            AgreementVersion.number,
+            AgreementVersion.effective_from,
+            AgreementVersion.published_at,
+        )
+        .join(Agreement, Agreement.id == AgreementVersion.agreement_id)
+        .where(AgreementVersion.mandatory, ~replaced.exists())
+    )
+
+
+def select_acceptances() -> Select[UUID, UUID]:
+    """A SELECT of tenant_id and version_id of every acceptance, for a join in another package's statement."""
+    return select(Acceptance.tenant_id, Acceptance.version_id)
 
 
 def acceptances(session: Session, tenant_id: UUID) -> list[AcceptanceFacts]:

@@ -15,7 +15,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from pydantic import field_validator
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, and_, cast, false, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from governance.actors import COMMAND_LINE_PREFIX, Actor, ActorKind, refuse_command_line
@@ -25,6 +26,7 @@ from governance.kernel.errors import Conflict, NotAllowed, Stale, message, requi
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
+from governance.kernel.waiting import WaitingSelect, waiting_columns
 from governance.permissions import SecondPerson, decidable_by
 from governance.persons import accounts_of_person, persons_of, select_accounts_of_person
 
@@ -37,16 +39,16 @@ OWN_REQUEST = message(
 )
 NOT_A_PERSON = message(
     "approval.not_a_person",
-    ja="承認・差し戻しは、サインインした人だけが行えます。コマンドの実行者（{actor}）では決定できません。",
+    ja="承認・差戻しは、ログインした人だけが行えます。コマンドの実行者（{actor}）では決定できません。",
     en="Only people who are signed in decide; {actor} cannot.",
-    hint_ja="承認の権限を持つ人が、画面からサインインして決定してください。",
+    hint_ja="承認の権限を持つ人が、画面からログインして決定してください。",
     hint_en="Ask a person who may approve it to sign in to the console and decide there.",
 )
 REQUESTER_UNKNOWN = message(
     "approval.requester_unknown",
-    ja="申請者 {requester} がだれの操作か登録されていないため、承認できません。差し戻しはできます。",
+    ja="申請者 {requester} がだれの操作か登録されていないため、承認できません。差戻しはできます。",
     en="Nobody recorded whose account {requester} is, so its request cannot be approved. It can be sent back.",
-    hint_ja="サインインして申請し直すか、そのアカウントを本人の利用者に結び付けてください。",
+    hint_ja="ログインして申請し直すか、そのアカウントを本人の利用者に結び付けてください。",
     hint_en="Request it again signed in, or have the account joined to its person.",
 )
 NOT_YOURS_TO_DECIDE = message(
@@ -274,6 +276,15 @@ def approval_by_id(session: Session, request_id: UUID) -> ApprovalDetails:
     )
 
 
+def approved_commands(session: Session, name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Fields and result of every command of this name that a second person approved, in the order of the requests."""
+    query = select(ApprovalRequest).where(
+        ApprovalRequest.command == name, ApprovalRequest.decision == Decision.APPROVED.value
+    )
+    found = [ApprovalDetails.model_validate(row) for row in session.scalars(query.order_by(ApprovalRequest.id))]
+    return [(one.body or {}, one.result or {}) for one in found]
+
+
 def pending_requests(session: Session) -> list[ApprovalRequestFacts]:
     """The requests in this scope without a decision, oldest first."""
     return _facts(
@@ -293,11 +304,47 @@ def pending_requests_for(
     return _facts(session, query.order_by(ApprovalRequest.id).limit(limit))
 
 
-def count_pending_for(session: Session, actor: Actor, kinds: Collection[str]) -> int:
-    """How many requests `pending_requests_for` returns without `limit`."""
-    return session.execute(
-        select(func.count()).select_from(ApprovalRequest).where(_is_decidable(actor, kinds))
-    ).scalar_one()
+def decidable_requests(actor: Actor, kinds: Collection[str]) -> WaitingSelect:
+    """Columns of `governance.kernel.waiting`: how many requests `pending_requests_for` returns without `limit`."""
+    return select(*waiting_columns(func.count(), since=func.min(ApprovalRequest.requested_at))).where(
+        _is_decidable(actor, kinds)
+    )
+
+
+def awaited_requests(
+    session: Session, actor: Actor, kinds: Collection[str], *, commands: Collection[str], limit: int
+) -> list[ApprovalRequestFacts]:
+    """The undecided requests that another person decides and this actor waits for, oldest first, at most `limit`.
+
+    They are the actor's own, those of another account of the same person, and in the actor's tenant those of a command
+    or kind in `commands`, which the actor could have made.
+    """
+    own = or_(
+        ApprovalRequest.requested_by == actor.id,
+        ApprovalRequest.requested_by.in_(select_accounts_of_person(actor.id)),
+    )
+    colleagues = and_(
+        ApprovalRequest.tenant_id == actor.tenant_id,
+        or_(ApprovalRequest.command.in_(commands), ApprovalRequest.kind.in_(commands)),
+    )
+    query = select(ApprovalRequest).where(ApprovalRequest.decision.is_(None), or_(own, colleagues))
+    if actor.kind is ActorKind.PERSON:
+        # A request without `second_person` makes the condition null, which is no more than not true.
+        query = query.where(~func.coalesce(_is_decidable(actor, kinds), false()))
+    return _facts(session, query.order_by(ApprovalRequest.id).limit(limit))
+
+
+def pending_command(name: str, field: str, value: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The SQL condition that a request with this command waits for a decision and that its `field` is this id."""
+    return (
+        select(ApprovalRequest.id)
+        .where(
+            ApprovalRequest.decision.is_(None),
+            ApprovalRequest.command == name,
+            cast(ApprovalRequest.body, JSONB)[field].astext == cast(value, String),
+        )
+        .exists()
+    )
 
 
 def requests_about(session: Session, kind: str, subject_id: UUID) -> list[ApprovalRequestFacts]:

@@ -18,8 +18,8 @@ from governance.permissions import Permission
 
 DECIDED_ELSEWHERE = message(
     "approval.decided_elsewhere",
-    ja="この種類の申請（{kind}）は、ここでは決定できません。",
-    en="Requests of this kind ({kind}) are not decided here.",
+    ja="この種類の申請は、ここでは決定できません。",
+    en="Requests of this kind are not decided here.",
     hint_ja="申請のページから決定してください。",
     hint_en="Decide it on the page of what was requested.",
 )
@@ -46,7 +46,7 @@ class DecideApproval(Command):
     """The decision about the request with this digest. Approved, its command runs in the same transaction."""
 
     approval_id: Annotated[Id, Input("申請", "Request")]
-    digest: Annotated[PlainLine, Input("識別値", "Digest", Label("", "The digest of the request that was reviewed."))]
+    digest: Annotated[PlainLine, Input("照合番号", "Digest", Label("", "The digest of the request that was reviewed."))]
     decision: Annotated[Decision, Input("決定", "Decision")]
     reason: Annotated[
         LongLine | None,
@@ -86,7 +86,7 @@ class ApprovalDecided(Result):
     result: dict[str, Any] | None
 
 
-@handles(Permission.APPROVAL_DECIDE, Event.APPROVAL_DECIDED)
+@handles(Permission.APPROVAL_DECIDE, Event.APPROVAL_DECIDED, edits="approval {approval_id}")
 def decide_approval(ctx: CommandContext, command: DecideApproval) -> ApprovalDecided:
     """Decide what another person requested; an approval runs the stored command, or changes nothing at all.
 
@@ -139,7 +139,7 @@ def settle(
         found.id,
         decision,
         notes,
-        result=None if result is None else result.model_dump_json(),
+        result=None if result is None else result.to_store(),
     )
     ctx.audit(
         event=Event.APPROVAL_DECIDED,
@@ -159,5 +159,5 @@ def settle(
 def _handler_of(found: ApprovalDetails) -> ApprovedCommandHandler[Any, Any]:
     handler = COMMANDS.get().get(found.command or "")
     if not isinstance(handler, ApprovedCommandHandler):
-        raise Conflict(DECIDED_ELSEWHERE, kind=found.kind)
+        raise Conflict(DECIDED_ELSEWHERE)
     return handler

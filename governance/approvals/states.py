@@ -9,4 +9,4 @@ class Decision(LabelledEnum):
     """What another person decided about a request."""
 
     APPROVED = "approved", "承認", "approved"
-    REJECTED = "rejected", "差し戻し", "rejected"
+    REJECTED = "rejected", "差戻し", "rejected"

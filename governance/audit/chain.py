@@ -124,12 +124,6 @@ def time_in_id(event_id: UUID) -> datetime:
     return _EPOCH + min(timedelta(milliseconds=event_id.int >> 80), _LAST - _EPOCH)
 
 
-def first_id_at(instant: datetime) -> UUID:
-    """A lower bound of the ids of events recorded at or after an instant."""
-    milliseconds = (instant - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
-    return UUID(int=max(milliseconds, 0) << 80)
-
-
 def _text(field: bytes) -> str | None:
     """A field of COPY's text format, unescaped; None for NULL."""
     if field == _NULL:

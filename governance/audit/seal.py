@@ -25,7 +25,7 @@ from governance.audit.writer import AuditOutcome, AuditRecord, insert_statements
 from governance.commands import system_transaction
 from governance.events import Event
 from governance.kernel.database import OPERATOR, allow_long_statements
-from governance.kernel.ids import new_id
+from governance.kernel.ids import first_id_at, new_id
 from governance.kernel.pipelined import copy_rows, execute_raw
 from governance.permissions import Permission
 
@@ -318,7 +318,7 @@ def _unsealed(session: Session, streams: list[_Stream], now: datetime, limit: in
         {
             **bounds,
             "streams": [stream.id for stream in streams],
-            "first_ids": [chain.first_id_at(instant) for instant in earliest],
+            "first_ids": [first_id_at(instant) for instant in earliest],
             "earliest": earliest,
         },
     )

@@ -45,8 +45,33 @@ INVALID_HEAD = message(
 _Watched = tuple[int, bytes, AuditFindingKind]
 """A number, the chain's hash that must be there, and what is found where it is not."""
 
+_NULL: Final = b"\\N"
 _NO_EVENT: Final = b"\\N\t"
 _KEYED: Final = str(chain.KEYED_FORM).encode()
+
+_LINKS_AND_EVENTS: Final = (
+    f"{chain.SELECT_SEAL}, {chain.EVENT_COLUMNS} FROM audit_seal AS link"
+    " FULL JOIN audit_event AS event ON event.tenant_id = link.tenant_id AND event.id = link.event_id"
+)
+_UNKEYED_LINKS: Final = (
+    f"{chain.SELECT_SEAL} FROM audit_seal AS link WHERE link.form IS DISTINCT FROM %(keyed)s"
+    " ORDER BY link.tenant_id, link.sequence"
+)
+
+_MAX_HASHED_LINKS: Final = 2_000_000
+"""Of so many links the hash takes half a gigabyte of the server's memory."""
+
+# One process of the server, from the table's beginning: the other processor hashes here what it has read.
+_SCAN: Final = "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL synchronize_seqscans = off"
+_HASH_PLAN: Final = f"{_SCAN}; SET LOCAL work_mem = '256MB'; SET LOCAL enable_mergejoin = off"
+_MERGE_PLAN: Final = f"{_SCAN}; SET LOCAL enable_hashjoin = off; SET LOCAL enable_sort = off"
+_DEFAULT_PLAN: Final = "; ".join(
+    f"SET LOCAL {setting} TO DEFAULT"
+    for setting in (
+        *("max_parallel_workers_per_gather", "synchronize_seqscans"),
+        *("work_mem", "enable_mergejoin", "enable_hashjoin", "enable_sort"),
+    )
+)
 
 _RESTORES: Final = text(
     "SELECT id, recorded_at, facts FROM audit_event WHERE event = :event AND outcome = 'done' ORDER BY id"
@@ -82,7 +107,7 @@ def verify(session: Session, files: AuditFiles, expected: Sequence[str] = ()) ->
     verification = _Verification(session, files)
     allow_long_statements(session)
     verification.expect(heads)
-    verification.check_sealed()
+    verification.check_rows()
     verification.check_unsealed()
     return verification.report()
 
@@ -93,7 +118,8 @@ class _Verification:
     def __init__(self, session: Session, files: AuditFiles) -> None:
         self._session = session
         self._findings: list[AuditFinding] = []
-        self._records = self._unsealed = self._total = 0
+        self._records = self._total = 0
+        self._unsealed: list[tuple[UUID, bytes, UUID]] = []
         self.key: bytes | None = None
         self._is_key_needed = False
         self._known_tips = self._read(files)
@@ -162,29 +188,26 @@ class _Verification:
         for stream, sequence, chain_hash in heads:
             self._watch(stream, sequence, chain_hash, AuditFindingKind.EXPECTED_DIFFERS)
 
-    def check_sealed(self) -> None:
-        """Every link in order, with its event."""
-        links = copy_rows(
-            self._session,
-            f"""
-            {chain.SELECT_SEAL}, {chain.EVENT_COLUMNS}
-            FROM audit_seal AS link
-            LEFT JOIN audit_event AS event ON event.tenant_id = link.tenant_id AND event.id = link.event_id
-            ORDER BY link.tenant_id, link.sequence
-            """,
-            {},
-        )
-        current: bytes | None = None
-        stream: _StreamCheck | None = None
-        for row in links:
+    def check_rows(self) -> None:
+        """Every link with its event, in whatever order PostgreSQL finds fastest, and every event without a link."""
+        self._choose_join()
+        streams: dict[bytes, _StreamCheck] = {}
+        for row in copy_rows(self._session, _LINKS_AND_EVENTS, {}):
             columns = row.split(b"\t", 8)
-            if stream is None or columns[2] != current:
-                if stream is not None:
-                    self._end(stream)
-                current = columns[2]
-                stream = _StreamCheck(self, UUID(current.decode()), self._watched.get(current, []))
-            stream.check(row, columns)
-        if stream is not None:
+            if columns[0] == _NULL:
+                self._add_unsealed(columns[8])
+                continue
+            stream = streams.get(columns[2])
+            if stream is None:
+                id_of_stream = UUID(columns[2].decode())
+                stream = _StreamCheck(self, id_of_stream, self._watched.get(columns[2], []))
+                streams[columns[2]] = stream
+            if not stream.accept_next(row, columns):
+                stream.check(row, columns)
+        self._session.execute(text(_DEFAULT_PLAN))
+        self._check_unkeyed(streams)
+        for _, stream in sorted(streams.items()):
+            stream.finish()
             self._end(stream)
         if self.key is None and self._is_key_needed:
             self.found(AuditFindingKind.KEY_MISSING)
@@ -195,6 +218,28 @@ class _Verification:
                 given_up = all(self.is_given_up(id_of_stream, number) for number, _, _ in self._watched[tenant_id])
                 kind = AuditFindingKind.GIVEN_UP if given_up else AuditFindingKind.STREAM_MISSING
                 self.found(kind, id_of_stream, 1, last)
+
+    def _choose_join(self) -> None:
+        """Join by a hash of all links while memory holds it, else by two indexes, which takes half as long again.
+
+        Left to itself PostgreSQL expects one row in a hundred to pass the policies, and looks every event up.
+        """
+        links: int = self._session.execute(
+            text("SELECT reltuples::bigint FROM pg_class WHERE oid = 'audit_seal'::regclass")
+        ).scalar_one()
+        self._session.execute(text(_HASH_PLAN if links < _MAX_HASHED_LINKS else _MERGE_PLAN))
+
+    def _add_unsealed(self, event_row: bytes) -> None:
+        event_id, tenant_id, recorded_at, _ = event_row.split(b"\t", 3)
+        self._unsealed.append((UUID(tenant_id.decode()), recorded_at, UUID(event_id.decode())))
+
+    def _check_unkeyed(self, streams: Mapping[bytes, _StreamCheck]) -> None:
+        """The links of form 1 in order: the event that starts a keyed chain says what they were."""
+        if any(stream.has_unkeyed for stream in streams.values()):
+            for row in copy_rows(self._session, _UNKEYED_LINKS, {"keyed": chain.KEYED_FORM}):
+                stream = streams.get(row.split(b"\t", 3)[2])
+                if stream is not None:
+                    stream.add_unkeyed(row)
 
     def _end(self, stream: _StreamCheck) -> None:
         """Compare the end of a stream with what is known of it outside."""
@@ -215,27 +260,21 @@ class _Verification:
     def check_unsealed(self) -> None:
         """Events without a seal: those that wait for it, and those that no honest transaction recorded."""
         now: datetime = self._session.execute(text("SELECT clock_timestamp()")).scalar_one()
-        rows = self._session.execute(
-            text(
-                """
-                SELECT event.tenant_id, event.id, event.recorded_at FROM audit_event AS event
-                WHERE NOT EXISTS (
-                    SELECT FROM audit_seal AS link WHERE link.tenant_id = event.tenant_id AND link.event_id = event.id
-                )
-                ORDER BY event.tenant_id, event.recorded_at, event.id
-                """
-            )
-        )
         waiting: dict[UUID, tuple[UUID, datetime]] = {}
-        for tenant_id, event_id, recorded_at in rows:
-            self._unsealed += 1
+        for tenant_id, printed_time, event_id in sorted(self._unsealed):
             end, tip = self._ends.get(tenant_id), self._known_tips.get(tenant_id)
+            following = 1 if end is None else end[0] + 1
             known = ([] if end is None else [end[2]]) + ([] if tip is None else [tip.swept_at])
+            try:
+                recorded_at = chain.parse_copy_time(printed_time)
+            except ValueError:  # An infinite one, or one that no calendar has.
+                self.found(AuditFindingKind.BACKDATED, tenant_id, following, event_id=event_id)
+                continue
             is_of_another_time = abs(chain.time_in_id(event_id) - recorded_at) > MAX_AGE
             if is_of_another_time or (known and recorded_at < max(known) - MAX_AGE):
-                self.found(AuditFindingKind.BACKDATED, tenant_id, 1 if end is None else end[0] + 1, event_id=event_id)
+                self.found(AuditFindingKind.BACKDATED, tenant_id, following, event_id=event_id)
             elif recorded_at > now + chain.COMMIT_MARGIN:
-                self.found(AuditFindingKind.POSTDATED, tenant_id, 1 if end is None else end[0] + 1, event_id=event_id)
+                self.found(AuditFindingKind.POSTDATED, tenant_id, following, event_id=event_id)
             else:
                 waiting.setdefault(tenant_id, (event_id, recorded_at))
         for tenant_id, (event_id, recorded_at) in waiting.items():
@@ -252,10 +291,12 @@ class _Verification:
     def report(self) -> AuditVerificationReport:
         return AuditVerificationReport(
             intact=not self._total,
-            records=self._records + self._unsealed,
-            unsealed=self._unsealed,
+            records=self._records + len(self._unsealed),
+            unsealed=len(self._unsealed),
             findings_total=self._total,
-            findings=tuple(self._findings),
+            findings=tuple(
+                sorted(self._findings, key=lambda one: (str(one.stream or ""), one.sequence or 0, one.kind))
+            ),
             heads=tuple(
                 AuditHead(
                     stream=stream,
@@ -269,48 +310,77 @@ class _Verification:
         )
 
 
+def _place(finding: AuditFinding) -> tuple[str, int, str]:
+    return str(finding.stream or ""), finding.sequence or 0, finding.kind
+
+
 class _StreamCheck:
-    """The links of one stream, checked in order. After a fault it goes on from what is stored."""
+    """The links of one stream, each compared with its predecessor as soon as both are there, in whatever order."""
 
     def __init__(self, verification: _Verification, stream: UUID, watched: Sequence[_Watched]) -> None:
         self._verification = verification
         self._key = None if verification.key is None else chain.ChainKey(verification.key)
-        self._seals = hashlib.sha256()
+        self._unkeyed = hashlib.sha256()
         self.id = stream
         self.watched: dict[int, list[tuple[bytes, AuditFindingKind]]] = {}
         for sequence, chain_hash, kind in watched:
             self.watched.setdefault(sequence, []).append((chain_hash, kind))
+        # The ends of the runs of links found so far: the hash of one whose successor, and the form and what is hashed
+        # of one whose predecessor is not there yet. The end of the run that was met last stands apart.
+        self._last: dict[int, bytes] = {}
+        self._first: dict[int, tuple[bytes, bytes, bytes]] = {}
+        self._present, self._present_hash = 0, GENESIS
+        self._start: tuple[int, bytes | None] | None = None
+        self._before_start: bytes | None = None
         self.sequence = self.events = 0
         self.chain_hash = GENESIS
         self.sealed_at = b""
-        self.is_keyed = False
+        self.has_unkeyed = False
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether a link of form 2 was found."""
+        return self._start is not None
+
+    def accept_next(self, row: bytes, columns: Sequence[bytes]) -> bool:
+        """Take a keyed link that is the next one and right, as nearly all are; False where `check` has to look.
+
+        The row is as COPY prints it, `columns` are its own and the event's as one.
+        """
+        linked, _, _, number, form, _, hash_of_event, sealed_at, event_row = columns
+        sequence = int(number)
+        if (
+            form != _KEYED
+            or sequence != self._present + 1
+            or sequence + 1 in self._first
+            or sequence in self.watched
+            or self._start is None
+            or self._key is None
+            or chain.event_hash(event_row) != hash_of_event
+            or self._key.chain_hash(self._present_hash, row[len(linked) + 1 : -len(event_row) - 1]) != linked
+        ):
+            return False
+        self.events += 1
+        self._present, self._present_hash = sequence, linked
+        if sequence > self.sequence:
+            self.sequence, self.chain_hash, self.sealed_at = sequence, linked, sealed_at
+        return True
 
     def check(self, row: bytes, columns: Sequence[bytes]) -> None:
-        """One link with its event as COPY prints them: the row, and its columns, the event's as one."""
+        """Any link with its event, as `accept_next` has them; whatever is wrong is found."""
         linked, _, _, number, form, event_id, hash_of_event, sealed_at, event_row = columns
         sequence = int(number)
         has_event = not event_row.startswith(_NO_EVENT)
-        previous: bytes | None = self.chain_hash
-        if sequence != self.sequence + 1:
-            self._found(AuditFindingKind.SEAL_MISSING, self.sequence + 1, sequence - 1)
-            previous = None
         if not has_event:
             self._found(AuditFindingKind.EVENT_MISSING, sequence, event_id=event_id)
         if form == _KEYED:
-            if not self.is_keyed:
-                self._check_start(sequence, event_row if has_event else None)
-                self.is_keyed = True
-            if self._key is not None and previous is not None:
-                own = row[len(linked) + 1 : len(row) - len(event_row) - 1]
-                if self._key.chain_hash(previous, own) != linked:
-                    self._found(AuditFindingKind.SEAL_CHANGED, sequence)
+            if self._start is None or sequence < self._start[0]:
+                self._start, self._before_start = (sequence, event_row if has_event else None), None
+            hashed = row[len(linked) + 1 : len(row) - len(event_row) - 1]
             found_hash = chain.event_hash(event_row) if has_event else hash_of_event
         else:
-            if self.is_keyed:
-                self._found(AuditFindingKind.UNKEYED_SEAL, sequence)
-            self._seals.update(row[: len(row) - len(event_row) - 1] + b"\n")
-            if previous is not None and chain.unkeyed_chain_hash(previous, number, hash_of_event) != linked:
-                self._found(AuditFindingKind.SEAL_CHANGED, sequence)
+            self.has_unkeyed = True
+            hashed = hash_of_event
             found_hash = chain.unkeyed_event_hash(event_row) if has_event else hash_of_event
         if found_hash != hash_of_event:
             self._found(AuditFindingKind.EVENT_CHANGED, sequence, event_id=event_id)
@@ -319,7 +389,55 @@ class _StreamCheck:
                 is_given_up = self._verification.is_given_up(self.id, sequence)
                 self._found(AuditFindingKind.GIVEN_UP if is_given_up else kind, sequence)
         self.events += has_event
-        self.sequence, self.chain_hash, self.sealed_at = sequence, linked, sealed_at
+        self._connect(sequence, linked, form, hashed)
+        if sequence > self.sequence:
+            self.sequence, self.chain_hash, self.sealed_at = sequence, linked, sealed_at
+
+    def _connect(self, sequence: int, linked: bytes, form: bytes, hashed: bytes) -> None:
+        self._last[self._present] = self._present_hash
+        if sequence in self._last or sequence in self._first:
+            self._found(AuditFindingKind.SEAL_CHANGED, sequence)  # A second one of this number.
+        else:
+            previous = self._last.pop(sequence - 1, None)
+            if previous is None:
+                self._first[sequence] = (linked, form, hashed)
+            else:
+                self._check_link(sequence, previous, linked, form, hashed)
+            following = self._first.pop(sequence + 1, None)
+            if following is None:
+                self._last[sequence] = linked
+            else:
+                self._check_link(sequence + 1, linked, *following)
+        self._present, self._present_hash = self._last.popitem()
+
+    def _check_link(self, sequence: int, previous: bytes, linked: bytes, form: bytes, hashed: bytes) -> None:
+        if self._start is not None and sequence == self._start[0]:
+            self._before_start = previous
+        if form != _KEYED:
+            is_right = chain.unkeyed_chain_hash(previous, str(sequence).encode(), hashed) == linked
+        else:
+            is_right = self._key is None or self._key.chain_hash(previous, hashed) == linked
+        if not is_right:
+            self._found(AuditFindingKind.SEAL_CHANGED, sequence)
+
+    def add_unkeyed(self, row: bytes) -> None:
+        """A link of form 1 as COPY prints it. They come in order, after all links were checked."""
+        sequence = int(row.split(b"\t", 4)[3])
+        if self._start is not None and sequence > self._start[0]:
+            self._found(AuditFindingKind.UNKEYED_SEAL, sequence)
+        else:
+            self._unkeyed.update(row + b"\n")
+
+    def finish(self) -> None:
+        """After the last link: numbers that are missing or there twice, and the start of the keyed chain."""
+        ends = sorted((*self._last, self._present))
+        for end, first in zip(ends, sorted(self._first), strict=False):
+            if first > end + 1:
+                self._found(AuditFindingKind.SEAL_MISSING, end + 1, first - 1)
+            else:
+                self._found(AuditFindingKind.SEAL_CHANGED, first)
+        if self._start is not None:
+            self._check_start(*self._start)
 
     def _check_start(self, sequence: int, event_row: bytes | None) -> None:
         """The first keyed link is that of the event that starts the chain, and this says what came before it."""
@@ -328,11 +446,12 @@ class _StreamCheck:
         facts = chain.facts_of(event_row)
         if (
             event_row.split(b"\t", 8)[7].decode() != Event.AUDIT_CHAIN_STARTED
-            or facts.get("after") != self.sequence
-            or facts.get("chain_hash") != self.chain_hash.decode()
+            or facts.get("after") != sequence - 1
+            or self._before_start is None
+            or facts.get("chain_hash") != self._before_start.decode()
         ):
             self._found(AuditFindingKind.CHAIN_NOT_STARTED, sequence)
-        elif facts.get("seals") != self._seals.hexdigest():
+        elif facts.get("seals") != self._unkeyed.hexdigest():
             self._found(AuditFindingKind.SEAL_CHANGED, 1, sequence - 1)
 
     def _found(

@@ -21,10 +21,10 @@ from governance.permissions import Permission
 class AuditOutcome(LabelledEnum):
     """How a command ended: done; denied (no permission, own request); refused (a rule); failed (a fault)."""
 
-    DONE = "done", "実行", "done"
+    DONE = "done", "完了", "done"
     DENIED = "denied", "権限なし", "denied"
-    REFUSED = "refused", "拒否", "refused"
-    FAILED = "failed", "失敗", "failed"
+    REFUSED = "refused", "受け付けず", "refused"
+    FAILED = "failed", "エラー", "failed"
 
 
 @dataclass(frozen=True, slots=True)

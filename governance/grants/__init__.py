@@ -40,7 +40,10 @@ def roles_in_force(session: Session, tenant_id: UUID, person_id: UUID, now: date
 
 
 def select_roles_in_force(now: datetime) -> Select[UUID, UUID, str]:
-    """The roles granted at this instant as rows of tenant_id, person_id and role: for a join with what is theirs."""
+    """The roles granted at this instant as rows of tenant_id, person_id and role: for a join with what is theirs.
+
+    `now` may also be a bind parameter, for a statement that is built once.
+    """
     granted = select(RoleGrant.tenant_id, RoleGrant.person_id, RoleGrant.role)
     return granted.where(RoleGrant.in_force_on(now), not_(_is_excluded(now)))
 

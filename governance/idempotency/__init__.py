@@ -7,7 +7,7 @@ crash there is neither the change nor the key. Keys of earlier versions are read
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -16,8 +16,11 @@ from governance.actors import Actor
 from governance.former_names import former_request
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import IdempotencyKeyReused, Invalid, message
-from governance.kernel.ids import new_id
+from governance.kernel.ids import first_id_at, new_id
 from governance.kernel.pipelined import PipelinedStatement, begin_pipelined, execute_raw
+
+KEPT: Final = timedelta(days=428)
+"""How long a key is kept after its use: 14 months, however long they are."""
 
 KEY_REUSED = message(
     "idempotency.reused",
@@ -65,6 +68,19 @@ def answer_statement(
     return _STORE_KEY, _key_owner(actor, command, key) | given
 
 
+def delete_old(session: Session, claimed_before: datetime, limit: int) -> int:
+    """Delete the keys that were used before an instant, the oldest first, at most `limit`; how many.
+
+    The database lets none go that was used within 14 months (migration 0022). Commits nothing.
+    """
+    deleted = execute_raw(
+        session,
+        _DELETE_OLD,
+        {"before": claimed_before, "first_id": first_id_at(claimed_before), "limit": limit},
+    )
+    return len(deleted)
+
+
 def _key_owner(actor: Actor, command: str, key: str) -> dict[str, object]:
     return {"tenant_id": actor.tenant_id, "actor": actor.id, "command": command, "key": key}
 
@@ -78,4 +94,11 @@ _STORE_KEY: Final = """
     VALUES (
         %(id)s, %(tenant_id)s, %(actor)s, %(command)s, %(key)s, %(request_hash)s, %(answer)s, %(claimed_at)s
     )
+"""
+# By the primary key, which grows with time: no index of its own for what happens once a day.
+_DELETE_OLD: Final = """
+    DELETE FROM idempotency_key WHERE id IN (
+        SELECT id FROM idempotency_key
+        WHERE id < %(first_id)s AND claimed_at < %(before)s ORDER BY id LIMIT %(limit)s
+    ) RETURNING id
 """

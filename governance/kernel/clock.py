@@ -21,6 +21,11 @@ def now() -> datetime:
     return _stopped_at.get() or datetime.now(UTC)
 
 
+def stopped_at() -> datetime | None:
+    """The instant at which `at` has stopped the clock; None while it goes."""
+    return _stopped_at.get()
+
+
 def today() -> date:
     """The present date in Japan, which decides what is in force. In a command's handler: `ctx.today`."""
     return jst_date(now())

@@ -21,7 +21,7 @@ import structlog
 from flask import Flask, current_app, has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import CheckConstraint, DateTime, event, text
+from sqlalchemy import CheckConstraint, ColumnElement, DateTime, event, func, literal, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
@@ -29,6 +29,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import Uuid
 from sqlmodel import SQLModel
 
+from governance.kernel import clock
 from governance.kernel.deadline_connection import CONNECT_SECONDS, STATEMENT_GRACE_SECONDS, DeadlineConnection
 from governance.kernel.deadlines import current_budget
 from governance.kernel.pipelined import Driver, begin_transaction
@@ -46,6 +47,10 @@ REQUEST_STATEMENT_MS: Final = 2_500
 BACKGROUND_STATEMENT_MS: Final = 5_000
 """`statement_timeout` of the command line and the worker."""
 
+CONNECTIONS_A_POOL: Final = 20
+"""How many connections a process may have to PostgreSQL as one role."""
+
+_POOL_SIZE: Final = 10
 LOCK_MS: Final = 3_000
 LONG_STATEMENT_SECONDS: Final = 600
 
@@ -108,6 +113,11 @@ def _set_rls_tenant(session: Session, transaction: SessionTransaction, connectio
     begin_transaction(session, connection, str(_tenant_scope.get() or ""))
 
 
+def current_scope() -> TenantScope | None:
+    """Whose rows a transaction that begins now can see: a tenant's id, OPERATOR for all, None for nobody's."""
+    return _tenant_scope.get()
+
+
 @contextmanager
 def tenant_scope(scope: TenantScope | None) -> Iterator[None]:
     """Set whose rows the transactions begun inside can see: one tenant's, or OPERATOR for all; None sees none.
@@ -143,6 +153,15 @@ def _rollback_read(discard_changes: bool = False) -> None:
         session.invalidate()
 
 
+def database_now() -> ColumnElement[datetime]:
+    """The present instant by PostgreSQL's clock, as part of a statement: for what hosts must agree about, as leases.
+
+    Where `clock.at` has stopped the clock, that instant.
+    """
+    stopped = clock.stopped_at()
+    return func.clock_timestamp(type_=DateTime(timezone=True)) if stopped is None else literal(stopped)
+
+
 def engine_options(*, statement_timeout_ms: int = BACKGROUND_STATEMENT_MS) -> dict[str, Any]:
     """How the application's engine talks to PostgreSQL: every wait ends, so that a lost server is a 503 and not a hang.
 
@@ -150,17 +169,27 @@ def engine_options(*, statement_timeout_ms: int = BACKGROUND_STATEMENT_MS) -> di
     by us (`DeadlineConnection`).
     """
 
-    def set_own_limit(driver: Driver, record: ConnectionPoolEntry) -> None:
+    lock_timeout_ms = min(LOCK_MS, statement_timeout_ms * 4 // 5)
+
+    def set_limits(driver: Driver, record: ConnectionPoolEntry) -> None:
         deadlines = cast(DeadlineConnection[Any], driver)
         deadlines.statement_seconds = statement_timeout_ms / 1000
         deadlines.own_limit_seconds = deadlines.statement_seconds + STATEMENT_GRACE_SECONDS
+        # Not as `options` of the connection: PgBouncer refuses those, or drops them without a word. Outside a
+        # transaction, whose rollback would take them back.
+        deadlines.set_autocommit(True)
+        deadlines.execute(
+            f"SET statement_timeout = {statement_timeout_ms:d}; SET lock_timeout = {lock_timeout_ms:d};"
+            # A client that stops inside a transaction holds its locks no longer than this.
+            " SET idle_in_transaction_session_timeout = 60000; SET timezone = 'UTC'; SET datestyle = 'ISO'"
+        )
+        deadlines.set_autocommit(False)
 
-    lock_timeout_ms = min(LOCK_MS, statement_timeout_ms * 4 // 5)
     return {
         "module": _DRIVER_MODULE,
-        "pool_events": [(_check_connection, "checkout"), (set_own_limit, "connect")],
-        "pool_size": 10,
-        "max_overflow": 10,
+        "pool_events": [(_check_connection, "checkout"), (set_limits, "connect")],
+        "pool_size": _POOL_SIZE,
+        "max_overflow": CONNECTIONS_A_POOL - _POOL_SIZE,
         "pool_timeout": 1,
         # Looked up in the catalogue by every new engine otherwise; no column has the type.
         "use_native_hstore": False,
@@ -171,9 +200,6 @@ def engine_options(*, statement_timeout_ms: int = BACKGROUND_STATEMENT_MS) -> di
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
-            "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
-            # A client that stops inside a transaction holds its locks no longer than this.
-            " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC -c datestyle=ISO",
         },
     }
 

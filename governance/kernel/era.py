@@ -7,6 +7,7 @@ contradiction and refused with the right one, never silently corrected. Fiscal y
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -18,8 +19,8 @@ NOT_A_DATE = message(
     "date.not_a_date",
     ja="「{given}」は日付として読めません。",
     en="“{given}” is not a date.",
-    hint_ja="2025-04-01、令和7年4月1日、R7.4.1 のいずれかの形で、半角数字で入力してください。",
-    hint_en="Write 2025-04-01, 令和7年4月1日 or R7.4.1, in half-width digits.",
+    hint_ja="2025-04-01、令和7年4月1日、R7.4.1 のいずれかの形で入力してください。",
+    hint_en="Write 2025-04-01, 令和7年4月1日 or R7.4.1.",
 )
 NO_SUCH_DAY = message(
     "date.no_such_day",
@@ -73,8 +74,9 @@ WEEKDAYS: Final = "月火水木金土日"
 
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _FULL = re.compile(
-    r"(明治|大正|昭和|平成|令和)(元|[0-9]{1,2})年([0-9]{1,2})月([0-9]{1,2})日(?:（([月火水木金土日])）)?"
+    r"(明治|大正|昭和|平成|令和)(元|[0-9]{1,2})年([0-9]{1,2})月([0-9]{1,2})日(?:\(([月火水木金土日])\))?"
 )
+_SLASHED = re.compile(r"([0-9]{4})[/年]([0-9]{1,2})[/月]([0-9]{1,2})日?(?:\([月火水木金土日]\))?")
 _SHORT = re.compile(r"([MTSHR])([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{1,2})")
 
 
@@ -92,10 +94,14 @@ def format_day(day: date) -> str:
 
 
 def parse_day(text: str, *, field: str) -> date:
-    """2025-04-01, 令和7年4月1日, 令和7年4月1日（火） or R7.4.1. Anything else is refused with the field named."""
-    if iso := _ISO.fullmatch(text):
+    """2025-04-01, 2025/4/1, 2025年4月1日, 令和7年4月1日, 令和7年4月1日（火） or R7.4.1, also in full-width characters.
+
+    Anything else is refused with the field named.
+    """
+    narrow = unicodedata.normalize("NFKC", text).strip()
+    if iso := _ISO.fullmatch(narrow) or _SLASHED.fullmatch(narrow):
         return _bounded(_day(text, int(iso[1]), int(iso[2]), int(iso[3]), field=field), text, field=field)
-    found = _FULL.fullmatch(text) or _SHORT.fullmatch(text)
+    found = _FULL.fullmatch(narrow) or _SHORT.fullmatch(narrow.upper())
     if found is None:
         raise Invalid(NOT_A_DATE, field=field, given=printable(text))
     era = next(era for era in ERAS if found[1] in (era.name, era.letter))

@@ -6,6 +6,7 @@ entry point renders it in the reader's language.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ from governance.kernel.labels import Label, LabelledEnum
 from governance.kernel.labels import Language as Language
 
 FoundT = TypeVar("FoundT")
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,13 @@ class NotFound(DomainError):
 
     kind = "not_found"
 
+    def text(self, language: Language = "ja") -> str:
+        """What was not found. An id is left out: it says nothing to people, and programs know what they sent."""
+        said = super().text(language)
+        for found in set(_UUID.findall(said)):
+            said = said.replace(f"「{found}」", "").replace(f" “{found}”", "")
+        return said
+
 
 class Conflict(DomainError):
     """The state of the object does not allow this."""
@@ -163,7 +173,7 @@ def not_found(*, what: Label, given: object, field: str | None = None) -> NotFou
 
     `field` names the input at fault, where there is one.
     """
-    return NotFound(NOT_FOUND, field=field, what=what, given=str(given))
+    return NotFound(NOT_FOUND, field=field, what=what, given=given if isinstance(given, LabelledEnum) else str(given))
 
 
 def require_found(found: FoundT | None, *, what: Label, given: object, field: str | None = None) -> FoundT:

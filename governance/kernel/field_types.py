@@ -12,7 +12,7 @@ from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from governance.kernel.codes import LocalGovernmentCode as _Code
 from governance.kernel.era import DATE_BOUNDS, format_day, parse_day
@@ -23,6 +23,7 @@ from governance.kernel.labels import Label
 from governance.kernel.plain_text import (
     MAX_ADDRESS_LENGTH,
     MAX_LINE_LENGTH,
+    MAX_TEXT_LENGTH,
     mail_address,
     plain_line,
     plain_text,
@@ -99,8 +100,8 @@ def _check_date(value: date) -> date:
 
 def _read_year(text: str) -> int:
     typed = _half_width(text)
-    if re.fullmatch(r"[0-9]{4}", typed):
-        return _Year(int(typed)).year
+    if found := re.fullmatch(r"(?:FY)?([0-9]{4})(?:年度?)?", typed):
+        return _Year(int(found[1])).year
     found = _ERA_YEAR.fullmatch(typed)
     if found is None:
         raise Invalid(NOT_A_YEAR, given=printable(text))
@@ -116,11 +117,13 @@ def _read_integer(text: str) -> int:
 
 
 def _read_count_or_unlimited(text: str) -> int | None:
-    """A typed limit; None for `unlimited` and 無制限. Half-width digits only, 12 at most."""
-    if text in UNLIMITED:
+    """A typed limit of at most 12 digits; None for `unlimited` and 無制限."""
+    typed = _half_width(text)
+    if typed in UNLIMITED:
         return None
-    if text.isascii() and text.isdigit() and len(text) <= 12:
-        return int(text)
+    digits = typed.replace(",", "")
+    if re.fullmatch(r"[0-9]{1,12}", digits):
+        return int(digits)
     raise Invalid(NOT_A_NUMBER, given=printable(text))
 
 
@@ -202,10 +205,10 @@ POSITIVE_YEN: Final = FieldType(
     read=lambda text: yen_from_form(text, field=""),
     check=lambda value: whole_yen(value, field=""),
     show=lambda value, language: format_yen(value),
-    hint=Label("半角で 24000000 または 24,000,000", "24000000 or 24,000,000"),
+    hint=Label("例: 24,000,000、2,400万円", "as in 24,000,000"),
     inputmode="numeric",
     is_short=True,
-    right=("24,000,000", "5"),
+    right=("24,000,000", "２，４００万円"),
     wrong=(("12.5", "yen.not_an_amount"), ("0", "yen.out_of_range")),
     json_schema={"minimum": 1, "maximum": MAX_YEN},
 )
@@ -213,8 +216,8 @@ YEN: Final = POSITIVE_YEN.but(
     name="yen",
     read=lambda text: yen_from_form(text, field="", least=-MAX_YEN),
     check=lambda value: whole_yen(value, field="", least=-MAX_YEN),
-    right=("24,000,000", "-5"),
-    wrong=(("12.5", "yen.not_an_amount"), ("１０００", "yen.not_ascii")),
+    right=("24,000,000", "▲５千円"),
+    wrong=(("12.5", "yen.not_an_amount"), ("千円", "yen.not_an_amount")),
     json_schema={"minimum": -MAX_YEN, "maximum": MAX_YEN},
 )
 FISCAL_YEAR: Final = FieldType(
@@ -255,7 +258,7 @@ COUNT_OR_UNLIMITED: Final = COUNT.but(
     empty=UNLIMITED,
     hint=Label("空にすると無制限", "unlimited if empty"),
     right=("50", "unlimited"),
-    wrong=(("５００", "form.not_a_number"), ("-1", "form.not_a_number")),
+    wrong=(("多い", "form.not_a_number"), ("-1", "form.not_a_number")),
 )
 FLAG: Final = FieldType(
     name="flag",
@@ -293,7 +296,7 @@ LongLine = Annotated[str, StringConstraints(max_length=1_000), LONG_LINE]
 ReasonLine = Annotated[str, StringConstraints(max_length=1_000), REASON]
 """Why a person decides something: a line of up to 500 characters."""
 
-PlainText = Annotated[str, PLAIN_TEXT]
+PlainText = Annotated[str, Field(json_schema_extra={"maxLength": MAX_TEXT_LENGTH}), PLAIN_TEXT]
 """Paragraphs, such as an agreement's text."""
 
 MailAddress = Annotated[str, MAIL_ADDRESS]

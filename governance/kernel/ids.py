@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import uuid_utils.compat
@@ -10,3 +11,9 @@ import uuid_utils.compat
 def new_id() -> UUID:
     """A fresh UUIDv7 (RFC 9562): milliseconds first, so indexes grow at their end."""
     return uuid_utils.compat.uuid7()
+
+
+def first_id_at(instant: datetime) -> UUID:
+    """A lower bound of the ids that are made at or after an instant."""
+    milliseconds = (instant - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
+    return UUID(int=max(milliseconds, 0) << 80)

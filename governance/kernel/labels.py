@@ -24,7 +24,7 @@ class Label(NamedTuple):
 
 
 class LabelledEnum(StrEnum):
-    """An enum whose members carry their wording: `OPEN = "open", "受付中", "open"`. The value is what is stored."""
+    """An enum whose members carry their wording: `DONE = "done", "完了", "done"`. The value is what is stored."""
 
     ja: str
     en: str

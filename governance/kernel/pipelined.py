@@ -14,6 +14,11 @@ from functools import lru_cache
 from typing import Any, Final, LiteralString, cast
 
 import psycopg
+from psycopg.abc import PQGen
+from psycopg.errors import error_from_result
+from psycopg.generators import fetch_many
+from psycopg.pq import ExecStatus
+from psycopg.waiting import Wait
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -77,10 +82,39 @@ def copy_rows(session: Session, query: LiteralString, values: Mapping[str, Any])
     session.flush()
     connection = session.connection()
     with _translate_driver_errors(connection):
-        cursor = _driver(connection).cursor()
-        with cursor.copy(f"COPY ({query}) TO STDOUT", values) as rows:
-            for row in rows:
-                yield bytes(row[:-1])
+        driver = _driver(connection)
+        with driver.cursor().copy(f"COPY ({query}) TO STDOUT", values) as copy:
+            is_over = False
+            while not is_over:
+                rows, is_over = driver.wait(_read_rows(copy))
+                yield from rows
+
+
+_ROWS_OF_A_WAIT: Final = 256
+
+
+def _read_rows(copy: psycopg.Copy) -> PQGen[tuple[list[bytes], bool]]:
+    """The next rows, and whether they are the last ones. Asks libpq itself: psycopg takes twice as long for a row.
+
+    What a wait costs (its limit, its circuit breaker) is paid once for all of them.
+    """
+    server = copy.connection.pgconn
+    rows: list[bytes] = []
+    while len(rows) < _ROWS_OF_A_WAIT:
+        length, row = server.get_copy_data(1)
+        if length > 0:
+            rows.append(bytes(row[:-1]))
+        elif length == 0:
+            yield Wait.R
+            server.consume_input()
+        else:
+            # psycopg would look for the end, which can be read once.
+            copy._finished = True
+            (result,) = yield from fetch_many(server)
+            if result.status != ExecStatus.COMMAND_OK:
+                raise error_from_result(result)
+            return rows, True
+    return rows, False
 
 
 def commit_pipelined(session: Session, *inserts: PipelinedStatement) -> None:

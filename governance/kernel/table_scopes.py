@@ -20,6 +20,7 @@ SYSTEM_TABLES: dict[str, str] = {
     "huey_kv": "the queue's own locks and results; results are off",
     "huey_schedule": "job ids to be carried later; the jobs themselves stand in job, with their tenant",
     "huey_task": "job ids on their way; the jobs themselves stand in job, with their tenant",
+    "realm_keys": "the public keys of Keycloak's realms, signed with a key outside the database",
 }
 """Tables of the machinery: no tenant's content, no row-level scope."""
 

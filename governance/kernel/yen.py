@@ -6,6 +6,8 @@ An amount is an integer, never a float and never text. Columns are `bigint` with
 from __future__ import annotations
 
 import re
+import unicodedata
+from fractions import Fraction
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -31,19 +33,20 @@ OUT_OF_RANGE = message(
     ja="金額は {least} 円以上 {most} 円以下で指定してください（指定された値: {given}）。",
     en="The amount must be between {least} and {most} yen; {given} is not.",
 )
-NOT_ASCII = message(
-    "yen.not_ascii",
-    ja="金額「{given}」は半角数字で {ascii} と入力してください。",
-    en="Enter the amount “{given}” in half-width digits: {ascii}.",
-)
 NOT_AN_AMOUNT = message(
     "yen.not_an_amount",
-    ja="「{given}」は金額ではありません。1234 または 1,234 のように半角で入力してください。",
+    ja="「{given}」は金額ではありません。1234、1,234円、120万円 のように入力してください。",
     en="“{given}” is not an amount. Enter it as 1234 or 1,234.",
 )
 
-_FORM = re.compile(r"-?(?:[0-9]{1,19}|[0-9]{1,3}(?:,[0-9]{3}){1,6})")
-_WIDE_TO_ASCII = str.maketrans("０１２３４５６７８９，－", "0123456789,-")
+_NUMBER: Final = r"(?:[0-9]{1,19}|[0-9]{1,3}(?:,[0-9]{3}){1,6})(?:\.[0-9]{1,8})?"
+_FORM: Final = re.compile(
+    rf"(?P<minus>-|▲|△)?¥?(?:(?P<oku>{_NUMBER})億)?(?:(?P<man>{_NUMBER})万)?(?:(?P<sen>{_NUMBER})千)?"
+    rf"(?P<yen>{_NUMBER})?円?"
+)
+_UNITS: Final = {"oku": 10**8, "man": 10**4, "sen": 10**3, "yen": 1}
+_MINUS: Final = str.maketrans("−‐–ー", "----")
+"""Signs that keyboards give for minus and that NFKC leaves as they are."""
 
 
 def whole_yen(value: object, *, field: str, least: int = 1, most: int = MAX_YEN) -> int:
@@ -57,16 +60,19 @@ def whole_yen(value: object, *, field: str, least: int = 1, most: int = MAX_YEN)
 
 
 def yen_from_form(text: str, *, field: str, least: int = 1, most: int = MAX_YEN) -> int:
-    """The text of a form field or a CSV cell as yen: ASCII digits, grouped by thousands or not at all.
+    """The text of a form field or a CSV cell as yen: 24000000, 24,000,000円, ２４００万円, 1億2,000万円, ▲500千円.
 
-    Full-width digits are refused with the half-width form to enter: a changed amount must be seen by who enters it.
+    Whoever enters it sees how it was understood on the next page, before anything is recorded. What does not come to
+    whole yen is refused.
     """
-    if _FORM.fullmatch(text):
-        return whole_yen(int(text.replace(",", "")), field=field, least=least, most=most)
-    narrow = text.translate(_WIDE_TO_ASCII)
-    if _FORM.fullmatch(narrow):
-        raise Invalid(NOT_ASCII, field=field, given=printable(text), ascii=narrow)
-    raise Invalid(NOT_AN_AMOUNT, field=field, given=printable(text))
+    narrow = unicodedata.normalize("NFKC", text).translate(_MINUS).replace(" ", "")
+    found = _FORM.fullmatch(narrow)
+    parts = {name: found[name] for name in _UNITS if found[name]} if found else {}
+    exact = sum((Fraction(part.replace(",", "")) * _UNITS[name] for name, part in parts.items()), Fraction(0))
+    if found is None or not parts or exact.denominator != 1:
+        raise Invalid(NOT_AN_AMOUNT, field=field, given=printable(text))
+    amount = -exact.numerator if found["minus"] else exact.numerator
+    return whole_yen(amount, field=field, least=least, most=most)
 
 
 def format_yen(amount: int) -> str:

@@ -13,10 +13,11 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from governance.kernel.application import ApplicationValue
+from governance.kernel.database import database_now
 from governance.kernel.ids import new_id
 from governance.kernel.models import ReadModel
 from governance.outbox.tables import Job
@@ -25,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 JOB_LEASE = timedelta(minutes=5)
 MAX_ATTEMPTS = 5
+INPUT_ENTERED: Final = "tenant.input-entered"
+"""The job by which what waited for a tenant's input looks again as soon as it was entered. Payload: `tenant_id`."""
+KEPT_DONE: Final = timedelta(days=90)
+"""How long a job is kept after it was done."""
 
 
 class JobState(StrEnum):
@@ -87,11 +92,14 @@ def dispatch(job_ids: list[UUID]) -> None:
 
 
 def claim(session: Session, job_id: UUID, now: datetime) -> ClaimedJob | None:
-    """Lease the job for five minutes; None when it is done, leased by another worker, or not due. Commits nothing."""
+    """Lease the job for five minutes by the database's clock; None when it is done, leased, or not due at `now`.
+
+    Commits nothing.
+    """
     claimed = session.execute(
         update(Job)
         .where(Job.id == job_id, *_claimable(now))
-        .values(state=JobState.RUNNING, attempts=Job.attempts + 1, leased_until=now + JOB_LEASE)
+        .values(state=JobState.RUNNING, attempts=Job.attempts + 1, leased_until=database_now() + JOB_LEASE)
         .returning(Job.id, Job.name, Job.payload, Job.attempts, Job.not_before)
         .execution_options(synchronize_session=False)
     ).one_or_none()
@@ -106,10 +114,13 @@ def finish(
         state = JobState.DONE
     else:
         state = JobState.QUEUED if retry_at is not None and job.attempts < MAX_ATTEMPTS else JobState.FAILED
+    ended_at = None if state is JobState.QUEUED else database_now()
     session.execute(
         update(Job)
         .where(Job.id == job.id)
-        .values(state=state, leased_until=None, last_error=error, not_before=retry_at or job.not_before)
+        .values(
+            state=state, leased_until=None, last_error=error, not_before=retry_at or job.not_before, ended_at=ended_at
+        )
         .execution_options(synchronize_session=False)
     )
 
@@ -117,6 +128,21 @@ def finish(
 def due(session: Session, now: datetime, limit: int = 100) -> list[UUID]:
     """Ids of the jobs that could be claimed now, oldest first, at most `limit`: the sweep dispatches them again."""
     return list(session.scalars(select(Job.id).where(*_claimable(now)).order_by(Job.not_before, Job.id).limit(limit)))
+
+
+def delete_done(session: Session, ended_before: datetime, limit: int) -> int:
+    """Delete the jobs done before an instant, the oldest first, at most `limit`; how many. Failed ones stay.
+
+    The database lets no younger ones go than KEPT_DONE (migration 0022). Commits nothing.
+    """
+    oldest = (
+        select(Job.id)
+        .where(Job.state == JobState.DONE, Job.ended_at < ended_before)
+        .order_by(Job.ended_at)
+        .limit(limit)
+    )
+    deleted = delete(Job).where(Job.id.in_(oldest)).returning(Job.id).execution_options(synchronize_session=False)
+    return len(session.execute(deleted).all())
 
 
 def waiting(session: Session) -> int:
@@ -129,5 +155,5 @@ def waiting(session: Session) -> int:
 def _claimable(now: datetime) -> tuple[Any, ...]:
     return (
         Job.not_before <= now,
-        or_(Job.state == JobState.QUEUED, (Job.state == JobState.RUNNING) & (Job.leased_until < now)),
+        or_(Job.state == JobState.QUEUED, (Job.state == JobState.RUNNING) & (Job.leased_until < database_now())),
     )

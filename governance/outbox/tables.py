@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,12 +14,15 @@ from governance.kernel.database import TableBase
 
 
 class Job(TableBase):
-    """One call of a job handler to be made after the commit."""
+    """One call of a job handler to be made after the commit. A job done is deleted 90 days after `ended_at`."""
 
     __tablename__ = "job"
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
+        CheckConstraint("(ended_at IS NOT NULL) = (state IN ('done', 'failed'))", name="ended_at_when_ended"),
         Index("ix_job_open", "not_before", postgresql_where="state IN ('queued', 'running')"),
+        Index("ix_job_done", "ended_at", postgresql_where="state = 'done'"),
+        Index("ix_job_failed", "name", postgresql_where="state = 'failed'"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -32,3 +35,4 @@ class Job(TableBase):
     not_before: Mapped[datetime]
     leased_until: Mapped[datetime | None]
     last_error: Mapped[str | None]
+    ended_at: Mapped[datetime | None]

@@ -102,7 +102,7 @@ class RuleDrafted(Result):
 class AdoptRule(Command):
     """Who decided the version, under which number, and when (協議会議決)."""
 
-    version_id: Annotated[Id, Input("ルールの版", "Version")]
+    version_id: Annotated[Id, Input("規程の版", "Version")]
     decided_by: Annotated[
         PlainLine, Input("議決した機関", "Decided by", Label("例: 運営協議会", "The council or assembly that decided."))
     ]
@@ -121,7 +121,7 @@ class RuleAdopted(Result):
 class EndRule(Command):
     """The day from which an adopted version is no longer in force; None gives it no end."""
 
-    version_id: Annotated[Id, Input("ルールの版", "Version")]
+    version_id: Annotated[Id, Input("規程の版", "Version")]
     valid_until: Annotated[
         JstDate | None,
         Input(
@@ -168,7 +168,7 @@ def draft_rule(ctx: CommandContext, command: DraftRule) -> RuleDrafted:
     return RuleDrafted(version_id=version.id, number=version.number, body_hash=version.body_hash)
 
 
-@handles(Permission.RULE_ADOPT, Event.RULE_ADOPTED, approval=SecondPerson.RULES)
+@handles(Permission.RULE_ADOPT, Event.RULE_ADOPTED, approval=SecondPerson.RULES, edits="rule version {version_id}")
 def adopt_rule(ctx: CommandContext, command: AdoptRule) -> RuleAdopted:
     """Bring a drafted version into force by a decision. The version before it ends where this one starts.
 
@@ -221,7 +221,7 @@ def adopt_rule(ctx: CommandContext, command: AdoptRule) -> RuleAdopted:
     return RuleAdopted(version_id=version.id, ended_version_id=None if current is None else current.id)
 
 
-@handles(Permission.RULE_END, Event.RULE_ENDED)
+@handles(Permission.RULE_END, Event.RULE_ENDED, edits="rule version {version_id}")
 def end_rule(ctx: CommandContext, command: EndRule) -> RuleEnded:
     """Move the end of an adopted version, the only thing about it that can move; never into what has passed."""
     version, rule = _version_for_update(ctx.session, command.version_id)
@@ -254,7 +254,7 @@ def _version_for_update(session: Session, version_id: UUID) -> tuple[RuleVersion
     """The version and its rule; the rule's row is locked, so that two adoptions of one rule wait for each other."""
     found = require_found(
         session.get(RuleVersion, version_id),
-        what=Label("ルールの版", "rule version"),
+        what=Label("規程の版", "rule version"),
         given=version_id,
         field="version_id",
     )

@@ -45,7 +45,7 @@ from governance.kernel.yen import printable
 
 KEYS = message(
     "rule.keys",
-    ja="運用ルールの「{where}」に使える項目は {known} です（指定された項目: {given}）。",
+    ja="負担金算定規程の「{where}」に使える項目は {known} です（指定された項目: {given}）。",
     en="“{where}” of a rule takes {known}; given: {given}.",
 )
 VALUE = message(
@@ -75,8 +75,10 @@ NAME = message(
 )
 BASIS_DATE = message(
     "rule.basis_date",
-    ja="基準日「{given}」は使えません。2020-10-01、year-04-01（その年度）、previous-10-01（前年）の形で指定してください。",
+    ja="基準日「{given}」は使えません。「前年の10月1日」「その年度の4月1日」「令和2年10月1日」のように入力してください。",
     en="“{given}” is not a basis date; write 2020-10-01, year-04-01 (that year's) or previous-10-01 (the year before).",
+    hint_ja="API とコマンドでは previous-10-01、year-04-01、2020-10-01 の形です。",
+    hint_en="A form understands “1 October of the year before”, too.",
 )
 
 

@@ -50,8 +50,13 @@ def rule_versions(session: Session, name: str | None = None) -> list[RuleVersion
         .order_by(Rule.name, RuleVersion.number)
     ).all()
     if name is not None and not found:
-        raise not_found(what=Label("運用ルール", "rule"), given=name, field="name")
+        raise not_found(what=Label("負担金算定規程", "rule"), given=name, field="name")
     return [_facts(version, rule) for version, rule in found]
+
+
+def labels_of_rules(session: Session) -> dict[str, str]:
+    """The label of every rule by its short name."""
+    return {row.name: row.label for row in session.execute(select(Rule.name, Rule.label))}
 
 
 def version_by_id(session: Session, version_id: UUID) -> RuleVersionFacts:
@@ -60,7 +65,7 @@ def version_by_id(session: Session, version_id: UUID) -> RuleVersionFacts:
         session.execute(
             select(RuleVersion, Rule).join(Rule, Rule.id == RuleVersion.rule_id).where(RuleVersion.id == version_id)
         ).first(),
-        what=Label("ルールの版", "rule version"),
+        what=Label("規程の版", "rule version"),
         given=version_id,
         field="version_id",
     )
@@ -71,7 +76,7 @@ def rule_by_name(session: Session, name: str) -> UUID:
     """The id of a rule. Raises NotFound."""
     return require_found(
         session.scalars(select(Rule.id).where(Rule.name == name)).first(),
-        what=Label("運用ルール", "rule"),
+        what=Label("負担金算定規程", "rule"),
         given=name,
         field="rule",
     )

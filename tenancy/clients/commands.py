@@ -12,31 +12,33 @@ from sqlalchemy.orm import Session
 from governance.commands import Command, CommandContext, Result, handles
 from governance.declaration import Input
 from governance.events import Event
-from governance.kernel.errors import Conflict, Invalid, Language, message
+from governance.kernel.errors import Conflict, Invalid, Language, NotAllowed, message, require_found
 from governance.kernel.field_type import Control, FieldType
-from governance.kernel.field_types import Id, JstDate, PlainLine
+from governance.kernel.field_types import Id, JstDate, LongLine, PlainLine
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.kernel.yen import printable
-from governance.permissions import Permission
+from governance.outbox import INPUT_ENTERED
+from governance.permissions import TENANT_SCOPES, Permission, SecondPerson, scope_wording
 from tenancy.clients import queries
 from tenancy.clients.keys import public_key_set
 from tenancy.clients.states import ClientState
 from tenancy.clients.tables import ServiceClient
-from tenancy.keycloak.port import SERVICE_SCOPES, service_client_name
+from tenancy.keycloak.port import OPERATOR_SERVICE_SCOPES, SERVICE_SCOPES, service_client_name
 from tenancy.quotas.limits import enforce_quota
+from tenancy.tenants.models import TenantDetails
 from tenancy.tenants.queries import lock_tenant
 from tenancy.tenants.states import TenantState
 
 SCOPE_UNKNOWN = message(
     "client.scope_unknown",
-    ja="スコープ「{given}」はありません。使えるのは {known} です。",
+    ja="許可する操作「{given}」はありません。使えるのは {known} です。",
     en="Unknown scope “{given}”; the known ones are {known}.",
 )
 NAME_TAKEN = message(
     "client.name_taken",
-    ja="「{given}」という API利用者(システム) は、すでにこの団体にあります。",
+    ja="「{given}」という連携システムは、すでにこの団体にあります。",
     en="The tenant already has a service client named {given}.",
 )
 ENDS_BEFORE_IT_BEGINS = message(
@@ -46,8 +48,25 @@ ENDS_BEFORE_IT_BEGINS = message(
 )
 CLIENT_OF_NO_MEMBER = message(
     "client.of_no_member",
-    ja="{name}（{state}）の API利用者(システム) は登録できません。",
+    ja="{name}（{state}）の連携システムは登録できません。",
     en="{name} ({state}) cannot have a service client.",
+)
+SCOPE_ABOVE_OWN = message(
+    "client.scope_above_own",
+    ja="「{scope}」は、あなた自身に権限がないため、付けられません。",
+    en="You cannot allow “{scope}”: you are not permitted that yourself.",
+    hint_ja="団体管理者に登録を依頼してください。",
+    hint_en="Ask an owner of your tenant to register the client.",
+)
+STOPPED_ALREADY = message(
+    "client.stopped_already",
+    ja="この連携システムは、すでに停止しています。",
+    en="This service client is stopped already.",
+)
+NOT_THE_OPERATORS = message(
+    "client.not_the_operators",
+    ja="ここで停止できるのは、運営者の連携システムだけです。",
+    en="Only service clients of the operator are stopped here.",
 )
 
 
@@ -63,8 +82,8 @@ JWK_SET: Final = FieldType(
 
 
 def scope_choices(session: Session, language: Language) -> list[tuple[str, str]]:
-    """The scopes that a service client may have, by the names that its tokens carry."""
-    return [(scope, scope) for scope in SERVICE_SCOPES]
+    """The scopes that a service client may have, worded by what they allow: the operator's are the most."""
+    return [(scope, scope_wording(scope).text(language)) for scope in OPERATOR_SERVICE_SCOPES]
 
 
 class RegisterClient(Command):
@@ -75,7 +94,7 @@ class RegisterClient(Command):
     # The text as it was sent: the handler brings it into canonical form, so that a repeated request has equal digests.
     jwks: Annotated[str, StringConstraints(max_length=20_000), JWK_SET, Input("公開鍵（JWK Set）", "Public keys")]
     scopes: Annotated[
-        tuple[str, ...], SORTED_UNIQUE, Input("スコープ", "Scopes", choices=scope_choices, option="scope")
+        tuple[str, ...], SORTED_UNIQUE, Input("許可する操作", "Scopes", choices=scope_choices, option="scope")
     ] = ()
     valid_until: Annotated[
         JstDate | None,
@@ -90,22 +109,27 @@ class ClientRegistered(Result):
     client_name: str
 
 
-@handles(Permission.CLIENT_REGISTER, Event.CLIENT_REGISTERED)
+def _who_decides(ctx: CommandContext, command: RegisterClient) -> SecondPerson | None:
+    """What the operator's own systems may do is decided as the operator's roles are."""
+    return SecondPerson.ROLES if lock_tenant(ctx.session, command.tenant_id).is_operator else None
+
+
+@handles(Permission.CLIENT_REGISTER, Event.CLIENT_REGISTERED, approval=_who_decides)
 def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegistered:
     """Register a system with its public keys; Keycloak follows by onboarding.
 
-    Raises NotFound for the tenant, Invalid for keys, scopes, name or end that cannot be, Conflict for a name in use, a
-    tenant that cannot have one, and a quota of service clients that is full.
+    One of the operator's own needs a second person, and `moyai keycloak configure` makes it in Keycloak.
+
+    Raises NotFound for the tenant, Invalid for keys, scopes, name or end that cannot be, NotAllowed for a scope beyond
+    the own rights, Conflict for a name in use, a tenant that cannot have one, and a full quota of service clients.
     """
     jwks = public_key_set(command.jwks)
-    for scope in command.scopes:
-        if scope not in SERVICE_SCOPES:
-            raise Invalid(SCOPE_UNKNOWN, field="scopes", given=printable(scope), known=", ".join(SERVICE_SCOPES))
     if command.valid_until is not None and command.valid_until <= ctx.today:
         raise Invalid(ENDS_BEFORE_IT_BEGINS, field="valid_until", given=command.valid_until.isoformat())
     # Lock the tenant row: it serialises the quota check on its clients.
     tenant = lock_tenant(ctx.session, command.tenant_id)
-    if tenant.is_operator or tenant.state in (TenantState.LEAVING, TenantState.LEFT):
+    _require_scopes(ctx, tenant, command.scopes)
+    if tenant.state in (TenantState.LEAVING, TenantState.LEFT):
         raise Conflict(CLIENT_OF_NO_MEMBER, field="tenant_id", name=tenant.name, state=TenantState(tenant.state))
     same_name = select(ServiceClient.id).where(
         ServiceClient.tenant_id == tenant.id,
@@ -114,9 +138,9 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
     )
     if ctx.session.scalars(same_name).first() is not None:
         raise Conflict(NAME_TAKEN, field="name", given=command.name)
-    enforce_quota(
-        ctx.session, tenant.id, "service_clients", queries.count_running(ctx.session, tenant.id) + 1, today=ctx.today
-    )
+    if not tenant.is_operator:
+        running = queries.count_running(ctx.session, tenant.id)
+        enforce_quota(ctx.session, tenant.id, "service_clients", running + 1, today=ctx.today)
     client = ServiceClient(
         id=new_id(),
         tenant_id=tenant.id,
@@ -126,10 +150,91 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
         state=ClientState.REGISTERED.value,
         valid_from=ctx.today,
         valid_until=command.valid_until,
-        registered_by=ctx.actor.id,
+        registered_by=ctx.actor.id if ctx.approval is None else ctx.approval.requested_by,
         registered_at=ctx.now,
     )
     ctx.session.add(client)
     ctx.session.flush()
+    if tenant.state is TenantState.PROVISIONING:
+        ctx.enqueue(INPUT_ENTERED, {"tenant_id": str(tenant.id)}, tenant_id=tenant.id)
     ctx.audit(subject=client.id, tenant_id=tenant.id, scopes=list(command.scopes))
     return ClientRegistered(client_id=client.id, client_name=service_client_name(tenant.id, client.id))
+
+
+class StopOperatorClient(Command):
+    """A system of the operator's to stop, and why."""
+
+    client_id: Annotated[
+        Id, Input("連携システム", "Service client", Label("", "The id that `service-client list` prints."))
+    ]
+    reason: Annotated[LongLine, Input("理由", "Reason")]
+
+
+class OperatorClientStopped(Result):
+    """The client that is let in no more."""
+
+    client_id: UUID
+
+
+@handles(Permission.CLIENT_STOP, Event.CLIENT_STOPPED)
+def stop_operator_client(ctx: CommandContext, command: StopOperatorClient) -> OperatorClientStopped:
+    """Stop a system of the operator's: its tokens are refused from now on.
+
+    `moyai keycloak configure` disables it in Keycloak. Raises NotFound, Conflict for one that is stopped already and
+    for a municipality's.
+    """
+    client = lock_client(ctx.session, command.client_id)
+    if not lock_tenant(ctx.session, client.tenant_id).is_operator:
+        raise Conflict(NOT_THE_OPERATORS, field="client_id")
+    if client.state == ClientState.STOPPED:
+        raise Conflict(STOPPED_ALREADY, field="client_id")
+    client.state = ClientState.STOPPED.value
+    ctx.session.flush()
+    ctx.audit(subject=client.id, tenant_id=client.tenant_id, reason=command.reason)
+    return OperatorClientStopped(client_id=client.id)
+
+
+class SyncOperatorClients(Command):
+    """The operator's systems that `moyai keycloak configure` has made or found as they should be."""
+
+    client_ids: tuple[UUID, ...]
+
+
+class OperatorClientsSynced(Result):
+    """Those that were not in Keycloak before."""
+
+    client_ids: tuple[UUID, ...]
+
+
+@handles(Permission.KEYCLOAK_CONFIGURE, Event.CLIENT_SYNCED)
+def sync_operator_clients(ctx: CommandContext, command: SyncOperatorClients) -> OperatorClientsSynced:
+    """Record which of the operator's systems are in Keycloak now. Only the machine's command line may."""
+    found = ctx.session.scalars(
+        select(ServiceClient)
+        .where(ServiceClient.id.in_(command.client_ids), ServiceClient.state == ClientState.REGISTERED)
+        .order_by(ServiceClient.id)
+        .with_for_update()
+    ).all()
+    for client in found:
+        client.state = ClientState.ACTIVE.value
+        ctx.audit(subject=client.id, tenant_id=client.tenant_id)
+    if not found:
+        ctx.mark_noop()
+    ctx.session.flush()
+    return OperatorClientsSynced(client_ids=tuple(client.id for client in found))
+
+
+def lock_client(session: Session, client_id: UUID) -> ServiceClient:
+    """The client's row, locked. Raises NotFound."""
+    found = session.scalars(select(ServiceClient).where(ServiceClient.id == client_id).with_for_update()).first()
+    return require_found(found, what=queries.SERVICE_CLIENT, given=client_id, field="client_id")
+
+
+def _require_scopes(ctx: CommandContext, tenant: TenantDetails, scopes: tuple[str, ...]) -> None:
+    known = OPERATOR_SERVICE_SCOPES if tenant.is_operator else SERVICE_SCOPES
+    for scope in scopes:
+        if scope not in known:
+            raise Invalid(SCOPE_UNKNOWN, field="scopes", given=printable(scope), known=", ".join(known))
+        # The operator's are given by two people, as its roles are; a municipality's by one, out of the own rights.
+        if not tenant.is_operator and not all(ctx.actor.may(one) for one in TENANT_SCOPES[scope]):
+            raise NotAllowed(SCOPE_ABOVE_OWN, field="scopes", scope=scope_wording(scope))

@@ -25,9 +25,10 @@ class ServiceClientDetails(ReadModel):
 
 
 class ClientAccess(ReadModel):
-    """What decides whether a service client gets in: scopes, state, dates and its tenant's state."""
+    """What decides whether a service client gets in: scopes, state, dates, its tenant's state and realm."""
 
     scopes: frozenset[str]
     state: ClientState
     is_in_force: bool
     tenant_state: TenantState
+    is_operators: bool

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, String, cast, func, select
 from sqlalchemy.orm import Session
 
+from governance.approvals import approved_commands
 from governance.kernel.errors import require_found
 from governance.kernel.labels import Label
+from tenancy.clients.keys import public_key_set
 from tenancy.clients.models import ClientAccess, ServiceClientDetails
 from tenancy.clients.states import ClientState
 from tenancy.clients.tables import ServiceClient
-from tenancy.keycloak.port import service_client_name
+from tenancy.keycloak.port import ServiceClientIntent, service_client_name
 from tenancy.tenants.facts import select_tenant_states
+
+SERVICE_CLIENT: Final = Label("連携システム", "service client")
 
 
 def service_clients(session: Session, tenant_id: UUID, *, also_stopped: bool = False) -> list[ServiceClientDetails]:
@@ -29,9 +35,21 @@ def service_client(session: Session, tenant_id: UUID, client_id: UUID) -> Servic
     """One service client of the tenant. Raises NotFound, also for another tenant's."""
     query = select(ServiceClient).where(ServiceClient.tenant_id == tenant_id, ServiceClient.id == client_id)
     found = session.scalars(query).first()
-    return _to_details(
-        require_found(found, what=Label("API利用者(システム)", "service client"), given=client_id, field="client_id")
+    return _to_details(require_found(found, what=SERVICE_CLIENT, given=client_id, field="client_id"))
+
+
+def names_of_clients(session: Session, actors: Collection[str]) -> dict[str, str]:
+    """The names of those of these actors that are service clients which row-level security shows, by id as text."""
+    found = session.execute(
+        select(ServiceClient.id, ServiceClient.name).where(cast(ServiceClient.id, String).in_(actors))
     )
+    return {str(client_id): name for client_id, name in found}
+
+
+def clients_called(session: Session, text: str, *, limit: int = 200) -> list[str]:
+    """The ids of the service clients whose name contains the text, as row-level security shows them."""
+    query = select(ServiceClient.id).where(ServiceClient.name.icontains(text, autoescape=True))
+    return [str(client_id) for client_id in session.scalars(query.limit(limit))]
 
 
 def client_access(session: Session, tenant_id: UUID, client_id: UUID, on: date) -> ClientAccess | None:
@@ -41,14 +59,20 @@ def client_access(session: Session, tenant_id: UUID, client_id: UUID, on: date) 
     """
     tenant = select_tenant_states().subquery()
     found = session.execute(
-        select(ServiceClient, tenant.c.state)
+        select(ServiceClient, tenant.c.state, tenant.c.is_operator)
         .join(tenant, tenant.c.id == ServiceClient.tenant_id)
         .where(ServiceClient.tenant_id == tenant_id, ServiceClient.id == client_id)
     ).one_or_none()
     if found is None:
         return None
-    row, tenant_state = found
-    return ClientAccess(scopes=row.scopes, state=row.state, is_in_force=row.in_force_on(on), tenant_state=tenant_state)
+    row, tenant_state, is_operators = found
+    return ClientAccess(
+        scopes=row.scopes,
+        state=row.state,
+        is_in_force=row.in_force_on(on),
+        tenant_state=tenant_state,
+        is_operators=is_operators,
+    )
 
 
 def count_running(session: Session, tenant_id: UUID) -> int:
@@ -58,6 +82,32 @@ def count_running(session: Session, tenant_id: UUID) -> int:
         .select_from(ServiceClient)
         .where(ServiceClient.tenant_id == tenant_id, ServiceClient.state != ClientState.STOPPED)
     ).scalar_one()
+
+
+def operators_clients(session: Session, operator_id: UUID, on: date) -> tuple[ServiceClientIntent, ...]:
+    """The operator's systems as two people approved them, for Keycloak: one that is stopped or over is not enabled.
+
+    A row whose keys or scopes are not those of an approved request is left out, whoever wrote it.
+    """
+    approved = {
+        (str(done["client_id"]), public_key_set(body["jwks"]), tuple(body["scopes"]))
+        for body, done in approved_commands(session, "register_client")
+    }
+    rows = session.scalars(
+        select(ServiceClient).where(ServiceClient.tenant_id == operator_id).order_by(ServiceClient.id)
+    )
+    return tuple(
+        ServiceClientIntent(
+            row.id,
+            operator_id,
+            row.name,
+            row.jwks,
+            frozenset(row.scopes),
+            enabled=row.state != ClientState.STOPPED and row.in_force_on(on),
+        )
+        for row in rows
+        if (str(row.id), row.jwks, tuple(row.scopes)) in approved
+    )
 
 
 def tenants_with_unsynced_clients() -> Select[UUID]:

@@ -29,6 +29,7 @@ from tenancy.keycloak.people import (
 from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
     EnsureResult,
+    Invitation,
     IssuedToken,
     KeycloakTenantFacts,
     OperatorFacts,
@@ -67,15 +68,17 @@ class KeycloakIdentities:
         server_url: str,
         keys: BackendKeys,
         *,
+        public_url: str,
         issued_by: str | None = None,
         threads: int = THREADS,
         lock_people: LockPeople = no_lock,
     ) -> None:
-        """`server_url` without `/realms`; `issued_by` is the issuer's base URL where it differs.
+        """`server_url` without `/realms`; `issued_by` is the issuer's base URL where it differs, `public_url` Moyai's.
 
         `lock_people` keeps the other writers of these people out, those in other processes too.
         """
         self._lock_people = lock_people
+        self._public_url = public_url
 
         def account(realm: Realm, credential: KeyCredential) -> RealmConnection:
             return RealmConnection(server_url, realm, credential, issued_by=issued_by, threads=threads)
@@ -160,8 +163,11 @@ class KeycloakIdentities:
 
     # -- acting
 
-    def send_password_mail(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
-        send_password_mail(self._people[realm], person_id)
+    def send_password_mail(
+        self, person_id: UUID, realm: Realm = Realm.TENANTS, *, invitation: Invitation | None = None
+    ) -> None:
+        with self._lock_people([person_id]):
+            send_password_mail(self._people[realm], person_id, invitation, self._public_url)
 
     def suspend_person(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         with self._lock_people([person_id]):

@@ -4,27 +4,55 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BeforeValidator, GetJsonSchemaHandler, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from governance.kernel.labels import LabelledEnum
 from governance.kernel.models import ReadModel
 
 Json = dict[str, Any]
 
 
-class DifferenceKind(StrEnum):
+class DifferenceKind(LabelledEnum):
     """missing: wanted and absent · changed: present with another value · foreign: present and not made by Moyai ·
     orphan: made by Moyai and no longer wanted.
     """
 
-    MISSING = "missing"
-    CHANGED = "changed"
-    FOREIGN = "foreign"
-    ORPHAN = "orphan"
+    MISSING = "missing", "認証サービスにない", "missing"
+    CHANGED = "changed", "内容が違う", "different"
+    FOREIGN = "foreign", "Moyaiが作っていない", "not made by Moyai"
+    ORPHAN = "orphan", "使われていない", "not used any more"
+
+
+class ObjectKind(LabelledEnum):
+    """What an object in Keycloak is. The value is the word for it in a difference's `object`."""
+
+    ORGANIZATION = "organization", "団体", "organization"
+    ROLE_GROUP = "role group", "役割のグループ", "role group"
+    GROUP = "group", "グループ", "group"
+    PERSON = "person", "利用者", "person"
+    SERVICE_CLIENT = "service client", "連携システム", "system"
+    USER = "user", "認証サービスの利用者", "user"
+
+
+@dataclass(frozen=True, slots=True)
+class KeycloakObject:
+    """An object in Keycloak, by the name it has there and by the one people know (`title`).
+
+    `role` is set where the difference is about one role that it holds or should hold.
+    """
+
+    kind: ObjectKind
+    name: str
+    title: str
+    role: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {self.name}" + (f", role {self.role}" if self.role else "")
 
 
 def _sorted_set(value: object) -> object:
@@ -67,10 +95,33 @@ class RealmDifference(Difference):
 class TenantDifference(Difference):
     """A difference in what belongs to a tenant. `tenant` is its code.
 
-    Where it belongs to no tenant, `tenant` is what Keycloak has in its place: an alias, a client id or a realm.
+    Where it belongs to no tenant, `tenant` is what Keycloak has in its place: an alias, a client id or a realm. `about`
+    is what `object` names, for pages; it is not printed.
     """
 
     tenant: str
+    _about: KeycloakObject | None = PrivateAttr(None)
+
+    @classmethod
+    def of(
+        cls,
+        about: KeycloakObject,
+        kind: DifferenceKind,
+        *,
+        tenant: str,
+        field: str | None = None,
+        intended: object = None,
+        found: object = None,
+    ) -> TenantDifference:
+        """The difference of this object; `object` are its words."""
+        one = cls(tenant=tenant, kind=kind, object=str(about), field=field, intended=intended, found=found)
+        one._about = about
+        return one
+
+    @property
+    def about(self) -> KeycloakObject | None:
+        """What `object` names; None of a difference that was read from an answer."""
+        return self._about
 
 
 SECRETS = frozenset({"smtpServer.password"})

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from governance.kernel.errors import Conflict
 from tenancy.keycloak.comparison import DifferenceKind, RealmDifference, differing_fields
 from tenancy.keycloak.connection import Credential, RealmConnection, SecretCredential
+from tenancy.keycloak.keys import key_ids
 from tenancy.keycloak.login_flow import LoginFlow
+from tenancy.keycloak.messages import FOREIGN_KEYS
 from tenancy.keycloak.port import MANAGED_BY, Realm
 from tenancy.keycloak.representations import attribute, merged
 from tenancy.keycloak.specification.model import (
@@ -22,18 +25,34 @@ from tenancy.keycloak.specification.model import (
     ClientSpecification,
     RealmSpecification,
 )
-from tenancy.keycloak.specification.shared import BUILT_IN_CLIENTS, OFFLINE_ACCESS
+from tenancy.keycloak.specification.shared import BUILT_IN_CLIENTS, OFFLINE_ACCESS, ONE_YEAR_AND_A_DAY
+from tenancy.keycloak.theme import THEME, THEME_KINDS
 
 Representation = dict[str, Any]
 
+MASTER = "master"
+MASTER_SETTINGS: Representation = {
+    "bruteForceProtected": True,
+    "eventsEnabled": True,
+    "eventsExpiration": ONE_YEAR_AND_A_DAY,
+    "adminEventsEnabled": True,
+    "adminEventsDetailsEnabled": True,
+    "attributes": {"adminEventsExpiration": str(ONE_YEAR_AND_A_DAY)},
+}
+"""What the realm of Keycloak's own administrators lacks as it comes: wrong passwords are counted, and what is done
+there is kept as long as our logs."""
+
 SETUP_TIMEOUT_SECONDS = 120.0
+KEY_SET = "jwks.string"
+"""The attribute of a client that holds its public keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationResult:
     """What `configure` found, and what still differs when it was done. Equal where it only looked.
 
-    `version` is the server's own; the accounts of run time are not told it.
+    `version` is the server's own; the accounts of run time cannot read it. A missing theme is reported, not refused:
+    until it is there Keycloak shows its own pages.
     """
 
     found: tuple[RealmDifference, ...]
@@ -45,6 +64,11 @@ class ConfigurationResult:
     def in_sync(self) -> bool:
         return not self.remaining
 
+    @property
+    def lacks_theme(self) -> bool:
+        """Whether people see Keycloak's own pages and mails, because the server does not have our theme."""
+        return any(one.object.startswith(f"theme {THEME}/") for one in self.remaining)
+
 
 def configure(
     server_url: str,
@@ -52,24 +76,99 @@ def configure(
     specifications: Iterable[RealmSpecification],
     *,
     check: bool,
+    replace_keys: bool = False,
+    withdrawn: frozenset[str] = frozenset(),
 ) -> ConfigurationResult:
     """Bring each realm to its specification; with `check` write nothing. Safe to repeat and to interrupt.
 
-    Raises `DependencyUnavailable` when Keycloak does not answer,
-    `AccountNotAuthorized` when it does not know the administrator.
+    A public key in Keycloak that is neither specified nor `withdrawn` (key ids) is another host's: unless
+    `replace_keys`, it is refused with Conflict before anything is written. Raises `DependencyUnavailable` when Keycloak
+    does not answer, `AccountNotAuthorized` when it does not know the administrator.
     """
     specified = tuple(specifications)
-    version = _version(server_url, administrator)
+    if not (check or replace_keys):
+        _refuse_foreign_keys(server_url, administrator, specified, withdrawn)
+    version, without_theme = _server(server_url, administrator)
     found, writes = _reconcile(server_url, administrator, specified, write=not check)
+    found = (*without_theme, *found)
     if check or not writes:
         return ConfigurationResult(found, found, 0, version)
     remaining, _ = _reconcile(server_url, administrator, specified, write=False)
-    return ConfigurationResult(found, remaining, writes, version)
+    return ConfigurationResult(found, (*without_theme, *remaining), writes, version)
 
 
-def _version(server_url: str, administrator: Credential) -> str:
+def _refuse_foreign_keys(
+    server_url: str, administrator: Credential, specified: tuple[RealmSpecification, ...], withdrawn: frozenset[str]
+) -> None:
+    foreign: list[str] = []
+    for specification in specified:
+        connection = _connection(server_url, specification.realm, administrator)
+        if connection.find("") is None:
+            continue
+        found = {row["clientId"]: row for row in connection.read_pages("clients")}
+        for client in specification.clients:
+            ours = key_ids(attribute(client.settings, KEY_SET)) | withdrawn
+            if (row := found.get(client.client_id)) is None or KEY_SET not in client.settings.get("attributes", {}):
+                continue
+            foreign += [
+                f"{specification.realm}: {client.client_id} {kid[:8]}…"
+                for kid in sorted(key_ids(attribute(row, KEY_SET)) - ours)
+            ]
+    if foreign:
+        raise Conflict(FOREIGN_KEYS, clients=", ".join(foreign))
+
+
+def _compare_master(server_url: str, administrator: Credential, *, write: bool) -> tuple[list[RealmDifference], int]:
+    """The differing settings of realm `master`, and the number of writes. Nothing else there is Moyai's business."""
+    connection = _connection(server_url, Realm.TENANTS, administrator)
+    path = f"admin/realms/{MASTER}"
+    found = connection.raw_get(path).json()
+    differences = [
+        RealmDifference(
+            realm=MASTER,
+            kind=DifferenceKind.CHANGED,
+            object="settings",
+            field=field,
+            intended=intended,
+            found=present,
+        )
+        for field, intended, present in differing_fields(MASTER_SETTINGS, found)
+    ]
+    if not (write and differences):
+        return differences, 0
+    connection.raw_put(path, merged(found, MASTER_SETTINGS))
+    return differences, 1
+
+
+def remove_administrator(server_url: str, administrator: SecretCredential) -> None:
+    """Delete the administrator's own client from realm `master`: its secret is then worth nothing.
+
+    Raises `DependencyUnavailable` and `AccountNotAuthorized` as `configure` does.
+    """
+    connection = _connection(server_url, Realm.TENANTS, administrator)
+    path = f"admin/realms/{MASTER}/clients"
+    for row in connection.raw_get(path, clientId=administrator.client_id).json():
+        if row["clientId"] == administrator.client_id:
+            connection.raw_delete(f"{path}/{row['id']}")
+
+
+def _connection(server_url: str, realm: Realm, administrator: Credential) -> RealmConnection:
+    # Making a realm on a server that has just started takes seconds, on a busy machine many.
+    return RealmConnection(
+        server_url, realm, administrator, home_realm="master", threads=1, read_seconds=SETUP_TIMEOUT_SECONDS
+    )
+
+
+def _server(server_url: str, administrator: Credential) -> tuple[str, tuple[RealmDifference, ...]]:
+    """The server's version, and which parts of our theme it does not have: its files are put there by its operator."""
     master = RealmConnection(server_url, Realm.TENANTS, administrator, home_realm="master", threads=1)
-    return str(master.raw_get("admin/serverinfo").json()["systemInfo"]["version"])
+    facts = master.raw_get("admin/serverinfo").json()
+    missing = tuple(
+        RealmDifference(realm=MASTER, kind=DifferenceKind.MISSING, object=f"theme {THEME}/{kind}")
+        for kind in THEME_KINDS
+        if THEME not in {row["name"] for row in facts["themes"].get(kind, ())}
+    )
+    return str(facts["systemInfo"]["version"]), missing
 
 
 def _reconcile(
@@ -79,19 +178,10 @@ def _reconcile(
     *,
     write: bool,
 ) -> tuple[tuple[RealmDifference, ...], int]:
-    differences: list[RealmDifference] = []
-    writes = 0
+    differences, writes = _compare_master(server_url, administrator, write=write)
     for specification in specified:
         # The token names the realms it may administer, so one asked for before a realm was made is refused there.
-        connection = RealmConnection(
-            server_url,
-            specification.realm,
-            administrator,
-            home_realm="master",
-            threads=1,
-            # Making a realm on a server that has just started takes seconds, on a busy machine many.
-            read_seconds=SETUP_TIMEOUT_SECONDS,
-        )
+        connection = _connection(server_url, specification.realm, administrator)
         reconciler = RealmReconciler(connection, specification, write=write)
         reconciler.run()
         differences += reconciler.differences
@@ -229,6 +319,8 @@ class RealmReconciler:
         for client in self._specification.clients:
             row = found.get(client.client_id)
             if row is None:
+                if client.only_if_present:
+                    continue
                 self._add_difference(DifferenceKind.MISSING, f"client {client.client_id}")
                 if not self._create("clients", self._client_body(client)):
                     continue

@@ -30,7 +30,7 @@ from urllib3.util.timeout import Timeout
 from governance.kernel.deadlines import WaitTimeExceeded, breaker_of, current_budget
 from governance.kernel.errors import Conflict, DependencyUnavailable
 from tenancy.keycloak.calls import Call, notify_observers
-from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
+from tenancy.keycloak.keys import ASSERTION_TYPE, Signer
 from tenancy.keycloak.messages import (
     ACCOUNT_NOT_AUTHORIZED,
     ALREADY_EXISTS,
@@ -106,7 +106,7 @@ class Credential(Protocol):
 class KeyCredential:
     """An account of our own realms: signs with its key."""
 
-    def __init__(self, client_id: str, key: SigningKey) -> None:
+    def __init__(self, client_id: str, key: Signer) -> None:
         self.client_id = client_id
         self._key = key
 

@@ -18,7 +18,7 @@ from tenancy.keycloak.specification.shared import PEOPLE_CLIENT
 
 EXAMPLE_ONLY = message(
     "keycloak.example_only",
-    ja="例示データを使うとき(MOYAI_EXAMPLE=1)だけの操作です。",
+    ja="例示データを使うとき（MOYAI_EXAMPLE=1）だけの操作です。",
     en="This is for the example only (MOYAI_EXAMPLE=1).",
 )
 

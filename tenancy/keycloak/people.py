@@ -23,6 +23,7 @@ from tenancy.keycloak.connection import (
 )
 from tenancy.keycloak.messages import (
     EMAIL_TAKEN,
+    LANDING_UNKNOWN,
     MAIL_NOT_SENT,
     PERSON_MISSING,
     PERSON_NOT_OURS,
@@ -32,10 +33,13 @@ from tenancy.keycloak.messages import (
 from tenancy.keycloak.organizations import Organizations, RoleCatalogue, check_length
 from tenancy.keycloak.port import (
     CONSOLE_CLIENT,
+    FIRST_SIGN_IN,
     MANAGED_BY,
+    MAX_MAIL_FACT,
     TENANT_ROLE_GROUPS,
     EnsureOutcome,
     EnsureResult,
+    Invitation,
     OperatorFacts,
     OperatorIntent,
     PersonFacts,
@@ -43,6 +47,7 @@ from tenancy.keycloak.port import (
     released_address,
 )
 from tenancy.keycloak.representations import (
+    MAIL_ATTRIBUTES,
     attribute,
     merged,
     operator_facts,
@@ -379,17 +384,43 @@ def withdraw_access(connection: RealmConnection, row: Representation) -> None:
     connection.admin.user_logout(row["id"])
 
 
-def send_password_mail(connection: RealmConnection, person_id: UUID) -> None:
+def send_password_mail(
+    connection: RealmConnection, person_id: UUID, invitation: Invitation | None, public_url: str
+) -> None:
+    """Send it once. Raises Conflict where Keycloak cannot send mail, or does not know the address its link ends at."""
     user = user_id(connection, person_id)
+    # Named, the console is where Keycloak's last page leads to; otherwise it leads nowhere.
+    landing = None
+    if invitation is not None:
+        _note_invitation(connection, user, invitation)
+        landing = f"{public_url}{FIRST_SIGN_IN}{invitation.tenant_id}"
     try:
-        # Named, the console is where Keycloak's last page leads to; otherwise it leads nowhere.
         connection.admin.send_update_account(
-            user, ["UPDATE_PASSWORD"], client_id=CONSOLE_CLIENT, lifespan=PASSWORD_MAIL_SECONDS
+            user, ["UPDATE_PASSWORD"], client_id=CONSOLE_CLIENT, lifespan=PASSWORD_MAIL_SECONDS, redirect_uri=landing
         )
+    except Rejected as refused:
+        if landing is not None and "redirect" in str(refused.facts.get("answer", "")).lower():
+            raise Conflict(LANDING_UNKNOWN, address=landing) from refused
+        raise
     except NoResponse as failed:
         if failed.facts.get("status") == 500:
             raise Conflict(MAIL_NOT_SENT) from failed
         raise
+
+
+def _note_invitation(connection: RealmConnection, user: str, invitation: Invitation) -> None:
+    """Write what the mail is to say into the user's attributes; Keycloak's templates can read nothing else of ours."""
+    facts = (invitation.organization, invitation.invited_by, invitation.contact)
+    wanted = {name: [text[:MAX_MAIL_FACT]] for name, text in zip(MAIL_ATTRIBUTES, facts, strict=True) if text}
+
+    def write() -> None:
+        row = connection.read(f"users/{user}")
+        present = row.get("attributes") or {}
+        others = {name: value for name, value in present.items() if name not in MAIL_ATTRIBUTES}
+        if (attributes := others | wanted) != present:
+            connection.replace_as_read(f"users/{user}", {**_strip_read_only(row), "attributes": attributes})
+
+    retry_concurrent(write)
 
 
 def reset_second_factor(connection: RealmConnection, person_id: UUID) -> int:

@@ -17,7 +17,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from governance.kernel.errors import DomainError
-from governance.permissions import TENANT_ROLES, Role
+from governance.permissions import OPERATOR_SCOPES, TENANT_ROLES, TENANT_SCOPES, Role
 
 MANAGED_BY: Final = "moyai"
 """The value of the attribute `managed_by` on everything Moyai made."""
@@ -28,13 +28,14 @@ TENANT_ROLE_GROUPS: Final = tuple(str(role) for role in Role if role in TENANT_R
 `tenant-member` has no group: being a member of the organization is the member's role.
 """
 
-SERVICE_SCOPES: Final = (
-    "moyai:usage.read",
-    "moyai:usage.write",
-    "moyai:quota.read",
-    "moyai:authorize",
-)
-"""What a service client may be allowed to ask of Moyai's own API."""
+SERVICE_SCOPES: Final = tuple(sorted(TENANT_SCOPES))
+"""What a service client of a municipality may be allowed to ask of Moyai's own API."""
+
+FORMER_SCOPES: Final = frozenset({"moyai:usage.write", "moyai:authorize"})
+"""What versions before 0.3 gave to clients; it allowed nothing. Keycloak may keep it: no difference, and no use."""
+
+OPERATOR_SERVICE_SCOPES: Final = tuple(sorted(OPERATOR_SCOPES))
+"""What a service client of the operator's may be allowed to ask of Moyai's own API."""
 
 
 CONSOLE_CLIENT: Final = "moyai-console"
@@ -356,10 +357,14 @@ class Identities(Protocol):
 
     # -- acting
 
-    def send_password_mail(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
+    def send_password_mail(
+        self, person_id: UUID, realm: Realm = Realm.TENANTS, *, invitation: Invitation | None = None
+    ) -> None:
         """Have Keycloak send the mail in which the person sets a password (valid 24 hours).
 
-        Not idempotent: each call is one mail. `Conflict` when Keycloak has no working mail server or no such person.
+        With an `invitation` the mail says what is in it, and its link ends at the sign-in of that tenant. Not
+        idempotent: each call is one mail. `Conflict` when Keycloak has no working mail server, `NotFound` without the
+        person.
         """
 
     def suspend_person(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
@@ -398,6 +403,27 @@ class Identities(Protocol):
 def released_address(person_id: UUID) -> str:
     """The address of a person whose own was released: unique, and of a domain that never is (RFC 2606)."""
     return f"{person_id}@released.invalid"
+
+
+FIRST_SIGN_IN = "/login/first/"
+"""Where the console begins the sign-in of a person who has just set a password: followed by the tenant's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What the mail with the link to a password tells its addressee, each at most `MAX_MAIL_FACT` characters.
+
+    `organization` is the body's name, `invited_by` who registered the person, `contact` whom to ask.
+    """
+
+    tenant_id: UUID
+    organization: str
+    invited_by: str
+    contact: str
+
+
+MAX_MAIL_FACT = 255
+"""Characters of an attribute of a user (Keycloak stores no longer one where it is searched for)."""
 
 
 def organization_alias(tenant_id: UUID) -> str:

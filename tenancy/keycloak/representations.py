@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tenancy.keycloak.port import (
+    FORMER_SCOPES,
     MANAGED_BY,
     OperatorFacts,
     OperatorIntent,
@@ -32,11 +33,17 @@ Keycloak's own condition on roles does not see those of organization groups (26.
 """
 REQUIRED, OPTIONAL = "required", "optional"
 
+MAIL_ORGANIZATION, MAIL_INVITED_BY, MAIL_CONTACT = "mail_organization", "mail_invited_by", "mail_contact"
+MAIL_ATTRIBUTES = (MAIL_ORGANIZATION, MAIL_INVITED_BY, MAIL_CONTACT)
+"""Attributes that the mails of the theme print: of which body, who registered the person, whom to ask."""
+
 API_CLIENT = "moyai-api"
 """The client whose roles are the roles of Moyai, and the audience of every token Moyai accepts."""
 
 SERVICE_BASE_SCOPES = frozenset({"basic", "moyai-api"})
 """What each service client carries besides its own scopes: the subject, and the audience `moyai-api`."""
+
+_NO_SCOPES_OF_THEIRS = SERVICE_BASE_SCOPES | FORMER_SCOPES | {"service_account"}
 
 TENANT_CLAIM_MAPPER = "tenant"
 
@@ -236,7 +243,7 @@ def service_client_facts(row: Mapping[str, Any]) -> ServiceClientFacts:
         name=row.get("name"),
         enabled=row["enabled"],
         jwks=canonical_jwks(jwks) if jwks else None,
-        scopes=frozenset(row.get("defaultClientScopes") or ()) - SERVICE_BASE_SCOPES - {"service_account"},
+        scopes=frozenset(row.get("defaultClientScopes") or ()) - _NO_SCOPES_OF_THEIRS,
         tenant_id=attribute(row, "tenant_id"),
         tenant_claim=claims[0]["config"].get("claim.value") if len(claims) == 1 else None,
         managed_by=attribute(row, "managed_by"),

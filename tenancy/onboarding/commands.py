@@ -40,26 +40,26 @@ COHORT_COMPLETED = "cohort.completed"
 
 NOT_READY = message(
     "onboarding.not_ready",
-    ja="「{name}」は「{state}」なので、参加手続きを始められません。",
+    ja="「{name}」は「{state}」なので、参加手続を始められません。",
     en="{name} is {state}; onboarding starts from the state agreed.",
-    hint_ja="審査と合意（agreed）まで進めてから始めてください。",
-    hint_en="Change the tenant's state to agreed first.",
+    hint_ja="「合意済み」まで進めてから始めてください。",
+    hint_en="Change its state to agreed first.",
 )
 EMPTY_COHORT = message(
     "cohort.empty",
-    ja="参加年度グループ「{given}」には団体がありません。",
+    ja="参加期「{given}」には団体がありません。",
     en="The cohort {given} has no tenants.",
 )
 PLAN_STALE = message(
     "cohort.plan_stale",
     ja="この計画のあとに、内容が変わりました。計画を作り直して確認してください。",
     en="Something changed after this plan was made; plan again and review it.",
-    hint_ja="moyai cohort plan {cohort} を実行し、新しい digest で適用してください。",
-    hint_en="Run moyai cohort plan {cohort} and apply with its digest.",
+    hint_ja="計画をもう一度表示し、その照合番号で始めてください。",
+    hint_en="Show the plan again and start with its digest.",
 )
 LEASE_LOST = message(
     "onboarding.lease_lost",
-    ja="この参加手続きは、ほかの処理が引き継いでいます。",
+    ja="この参加手続は、ほかの処理が引き継いでいます。",
     en="Another worker has taken over this onboarding.",
 )
 
@@ -179,7 +179,7 @@ def advance_step(ctx: CommandContext, command: AdvanceStep) -> StepAdvanced:
             .where(Onboarding.tenant_id == command.tenant_id, Onboarding.id == command.onboarding_id)
             .with_for_update()
         ).first(),
-        what=Label("参加手続き", "onboarding"),
+        what=Label("参加手続", "onboarding"),
         given=command.onboarding_id,
     )
     if onboarding.fence != command.fence:
@@ -217,7 +217,7 @@ def advance_step(ctx: CommandContext, command: AdvanceStep) -> StepAdvanced:
 class DecideStep(Command):
     """A person's decision about a step that waits or failed."""
 
-    onboarding_id: Annotated[Id, Input("参加手続き", "Onboarding")]
+    onboarding_id: Annotated[Id, Input("参加手続", "Onboarding")]
     step: Annotated[StepName, Input("手順", "Step")]
     choice: Annotated[StepDecision, Input("対応", "Action")]
     reason: Annotated[
@@ -240,7 +240,7 @@ class StepDecided(Result):
     state: StepState
 
 
-@handles(Permission.ONBOARDING_DECIDE, Event.ONBOARDING_DECIDED)
+@handles(Permission.ONBOARDING_DECIDE, Event.ONBOARDING_DECIDED, edits="onboarding {onboarding_id}")
 def decide_step(ctx: CommandContext, command: DecideStep) -> StepDecided:
     """Retry, skip or adopt a step that waits or failed; the audit event names the reason.
 
@@ -248,7 +248,7 @@ def decide_step(ctx: CommandContext, command: DecideStep) -> StepDecided:
     """
     onboarding = require_found(
         ctx.session.scalars(select(Onboarding).where(Onboarding.id == command.onboarding_id).with_for_update()).first(),
-        what=Label("参加手続き", "onboarding"),
+        what=Label("参加手続", "onboarding"),
         given=command.onboarding_id,
     )
     step = _step(ctx.session, onboarding, command.step)
@@ -275,7 +275,7 @@ def _begin(ctx: CommandContext, tenant: TenantDetails, cohort_id: UUID | None, d
     if tenant.state not in STARTABLE:
         raise Conflict(NOT_READY, field="state", name=tenant.name, state=tenant.state)
     if tenant.state is TenantState.AGREED:
-        apply_transition(ctx, tenant.id, TenantState.PROVISIONING, reason="参加手続きの開始", effective_on=ctx.today)
+        apply_transition(ctx, tenant.id, TenantState.PROVISIONING, reason="参加手続の開始", effective_on=ctx.today)
     onboarding = Onboarding(
         id=new_id(),
         tenant_id=tenant.id,
@@ -317,13 +317,13 @@ def _activate(ctx: CommandContext, onboarding: Onboarding) -> None:
         # Without the lock, two transactions could each see the other's tenant as not active yet.
         lock_cohort(ctx.session, tenant.cohort)
     apply_transition(
-        ctx, tenant.id, TenantState.ACTIVE, reason="参加手続きの完了", effective_on=tenant.valid_from or ctx.today
+        ctx, tenant.id, TenantState.ACTIVE, reason="参加手続の完了", effective_on=tenant.valid_from or ctx.today
     )
     ctx.session.flush()
     if tenant.cohort is None:
         return
     if all(member.state is TenantState.ACTIVE for member in cohort_members(ctx.session, tenant.cohort)):
-        ctx.enqueue(COHORT_COMPLETED, {"cohort_id": str(tenant.cohort_id), "requested_for": onboarding.requested_by})
+        ctx.enqueue(COHORT_COMPLETED, {"cohort_id": str(tenant.cohort_id)})
 
 
 def _mark_synced(ctx: CommandContext, command: AdvanceStep) -> None:

@@ -14,11 +14,13 @@ from governance.permissions import Role
 from tenancy.clients.queries import service_clients
 from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
+    Invitation,
     OrganizationIntent,
     PersonIntent,
     ServiceClientIntent,
     released_address,
 )
+from tenancy.people.invitations import invitations
 from tenancy.people.queries import PRESENT_STATES, former_holders, members_in_keycloak
 from tenancy.people.states import SyncProblem
 from tenancy.quotas.queries import quotas_in_force
@@ -35,6 +37,7 @@ class MemberIntent:
 
     `is_due` is False while the person waits, for instance because the address is somebody else's; `is_skipped` where
     the operator decided so. `former_holders` are the people, by person_id, who give up this address for the person.
+    `invitation` is what an owner's password mail tells, None for others and once it was sent.
     """
 
     intent: PersonIntent
@@ -44,6 +47,7 @@ class MemberIntent:
     is_due: bool = True
     is_skipped: bool = False
     former_holders: tuple[UUID, ...] = ()
+    invitation: Invitation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,9 @@ def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[MemberInt
     roles = roles_of_people(session, tenant_id, now)
     members = members_in_keycloak(session, tenant_id)
     holders = former_holders(session, [member for member in members if member.keycloak_id is None])
+    owners = {person_id for person_id, held in roles.items() if Role.TENANT_OWNER in held}
+    to_mail = [one.person_id for one in members if one.password_mail_sent_at is None and one.person_id in owners]
+    invited = invitations(session, tenant_id, to_mail)
     return tuple(
         MemberIntent(
             intent=PersonIntent(
@@ -102,12 +109,13 @@ def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[MemberInt
                 enabled=member.state in PRESENT_STATES,
                 roles=frozenset({role.value for role in roles.get(member.person_id, ())} & set(TENANT_ROLE_GROUPS)),
             ),
-            is_owner=Role.TENANT_OWNER in roles.get(member.person_id, ()),
+            is_owner=member.person_id in owners,
             keycloak_id=member.keycloak_id,
             mailed_at=member.password_mail_sent_at,
             is_due=member.is_due(now),
             is_skipped=member.sync_problem is SyncProblem.SKIPPED,
             former_holders=tuple(holders.get(member.person_id, ())),
+            invitation=invited.get(member.person_id),
         )
         for member in members
     )

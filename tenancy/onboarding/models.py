@@ -10,7 +10,16 @@ from pydantic import ConfigDict, model_validator
 
 from governance.kernel.labels import LabelledEnum
 from governance.kernel.models import ReadModel
-from tenancy.onboarding.steps import COMPLETED_STATES, OnboardingState, StepName, StepState, StepStatus, next_step
+from tenancy.onboarding.steps import (
+    COMPLETED_STATES,
+    OnboardingState,
+    StepDecision,
+    StepName,
+    StepState,
+    StepStatus,
+    next_step,
+    possible_decisions,
+)
 
 
 class StepEffect(LabelledEnum):
@@ -73,6 +82,11 @@ class StepView(ReadModel):
     outcome: StepOutcome | None
     started_at: datetime | None
     finished_at: datetime | None
+
+    @property
+    def possible_decisions(self) -> tuple[StepDecision, ...]:
+        """What a person may decide about it now."""
+        return possible_decisions(self.name, self.state, needs_input=self.needs_input)
 
 
 class OnboardingView(ReadModel):

@@ -25,7 +25,7 @@ from tenancy.tenants.states import TenantState
 class Target(LabelledEnum):
     """Where an object of a plan is kept."""
 
-    KEYCLOAK = "keycloak", "認証基盤（Keycloak）", "Keycloak"
+    KEYCLOAK = "keycloak", "認証サービス", "Keycloak"
     MOYAI = "moyai", "Moyai", "Moyai"
 
 

@@ -8,16 +8,18 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from governance import commands
 from governance.former_names import current_message_code
 from governance.kernel import errors
+from governance.kernel.database import database_now
 from governance.kernel.digest import digest_of
 from governance.kernel.errors import collect_messages, not_found
 from governance.kernel.labels import Label
+from governance.kernel.waiting import WaitingSelect, first_tenants, waiting_columns
 from tenancy import directory
 from tenancy.keycloak import messages
 from tenancy.onboarding import step_actions, steps
@@ -42,7 +44,7 @@ def onboardings(session: Session, onboarding_ids: Sequence[UUID]) -> tuple[Onboa
     found = {view.id: view for view in _views(session, rows)}
     for onboarding_id in onboarding_ids:
         if onboarding_id not in found:
-            raise not_found(what=Label("参加手続き", "onboarding"), given=onboarding_id)
+            raise not_found(what=Label("参加手続", "onboarding"), given=onboarding_id)
     return tuple(found[onboarding_id] for onboarding_id in onboarding_ids)
 
 
@@ -87,20 +89,48 @@ def count_by_state(session: Session, cohort_id: UUID | None = None) -> dict[Onbo
     return {OnboardingState(state): number for state, number in session.execute(query)}
 
 
-def count_blocked(session: Session) -> int:
-    """How many open onboardings have a step that failed, or that waits for somebody to enter something."""
-    stopped = or_(
+def waiting_steps() -> WaitingSelect:
+    """Columns of `governance.kernel.waiting`: the steps that wait for a person, one row a step and state.
+
+    `facts` are the step, whether it failed (else it waits for input), and where it is one, its onboarding's id.
+    """
+    has_failed = OnboardingStep.state == StepState.FAILED.value
+    facts = func.jsonb_build_object(
+        *("step", OnboardingStep.name, "has_failed", has_failed),
+        *("onboarding", case((func.count() == 1, func.min(cast(OnboardingStep.onboarding_id, String))))),
+    )
+    return (
+        select(
+            *waiting_columns(
+                func.count(),
+                facts=facts,
+                since=func.min(func.coalesce(OnboardingStep.started_at, Onboarding.requested_at)),
+                tenants=first_tenants(OnboardingStep.tenant_id, OnboardingStep.tenant_id),
+            )
+        )
+        .join(Onboarding, _of_onboarding())
+        .where(Onboarding.state != OnboardingState.DONE, _waits_for_person())
+        .group_by(OnboardingStep.name, has_failed)
+    )
+
+
+def onboardings_blocked_at(session: Session, step: StepName) -> tuple[OnboardingView, ...]:
+    """The onboardings in progress whose step of this name failed or waits for input, oldest first."""
+    blocked = select(OnboardingStep.onboarding_id).where(OnboardingStep.name == step.value, _waits_for_person())
+    query = select(Onboarding).where(Onboarding.state != OnboardingState.DONE, Onboarding.id.in_(blocked))
+    return _views(session, session.scalars(query.order_by(Onboarding.id)).all())
+
+
+def _of_onboarding() -> ColumnElement[bool]:
+    return and_(Onboarding.tenant_id == OnboardingStep.tenant_id, Onboarding.id == OnboardingStep.onboarding_id)
+
+
+def _waits_for_person() -> ColumnElement[bool]:
+    """Whether the step failed, or waits for somebody to enter something."""
+    return or_(
         OnboardingStep.state == StepState.FAILED,
         and_(OnboardingStep.state == StepState.WAITING, OnboardingStep.reason.in_(MISSING_INPUT)),
     )
-    return session.execute(
-        select(func.count(OnboardingStep.onboarding_id.distinct()))
-        .join(
-            Onboarding,
-            and_(Onboarding.tenant_id == OnboardingStep.tenant_id, Onboarding.id == OnboardingStep.onboarding_id),
-        )
-        .where(Onboarding.state != OnboardingState.DONE, stopped)
-    ).scalar_one()
 
 
 def due(session: Session, now: datetime, limit: int = 100) -> list[tuple[UUID, UUID]]:
@@ -110,7 +140,7 @@ def due(session: Session, now: datetime, limit: int = 100) -> list[tuple[UUID, U
         .where(
             Onboarding.state != OnboardingState.DONE,
             Onboarding.retry_at <= now,
-            or_(Onboarding.leased_until.is_(None), Onboarding.leased_until < now),
+            or_(Onboarding.leased_until.is_(None), Onboarding.leased_until < database_now()),
         )
         .order_by(Onboarding.id)
         .limit(limit)

@@ -30,14 +30,14 @@ OWNER_MISSING = message(
 )
 CLIENT_MISSING = message(
     "onboarding.client_missing",
-    ja="API利用者（システム）の公開鍵がまだ登録されていません。",
+    ja="連携システムの公開鍵がまだ登録されていません。",
     en="No service client with its public key has been registered yet.",
     hint_ja="公開鍵を登録すると自動で続きます。使わない団体では、この手順を飛ばせます。",
     hint_en="Register one and onboarding continues automatically, or skip the step for a tenant without systems.",
 )
 OWNER_WAITS = message(
     "onboarding.owner_waits",
-    ja="団体管理者を認証サーバに登録できないため、待っています（利用者の一覧に理由があります）。",
+    ja="団体管理者を認証サービスに登録できないため、待っています（利用者の一覧に理由があります）。",
     en="No owner could be created in the identity server; the list of people says why.",
     hint_ja="別のメールアドレスの団体管理者を追加すると、自動で続きます。",
     hint_en="Add an owner with another address; onboarding then continues automatically.",
@@ -65,7 +65,7 @@ MAIL_UNKNOWN = message(
     "onboarding.mail_unknown",
     ja="パスワード設定メールの送信が途中で切れました。届いたかどうか分からないため、自動では送り直しません。",
     en="Sending the password email was interrupted. It may have arrived, so it is not sent again automatically.",
-    hint_ja="本人に確かめて、届いていなければ「やり直し」、届いていれば「引き取り」を選んでください。",
+    hint_ja="本人に確かめて、届いていなければ「再実行する」、届いていれば「実施済みとする」を選んでください。",
     hint_en="Ask the owner: retry if it did not arrive, adopt if it did.",
 )
 
@@ -149,7 +149,7 @@ def _password_mail(intent: OnboardingIntent, identities: Identities, is_retry: b
     if is_retry:
         return _refused_attempt(MAIL_UNKNOWN)
     for person in to_mail:
-        identities.send_password_mail(person.intent.person_id)
+        identities.send_password_mail(person.intent.person_id, invitation=person.invitation)
     mailed = tuple(person.intent.person_id for person in to_mail)
     return StepAttempt(StepResult.DONE, outcome=StepOutcome(effect=StepEffect.SENT, mailed=mailed), mailed=mailed)
 

@@ -17,9 +17,9 @@ from governance.kernel.labels import LabelledEnum
 
 SKIP_REFUSED = message(
     "onboarding.skip_refused",
-    ja="「{step}」は参加に欠かせない手順なので、飛ばせません。",
+    ja="「{step}」は参加に欠かせない手順なので、省けません。",
     en="The step {step} cannot be skipped: membership needs it.",
-    hint_ja="原因を直してから、やり直してください。",
+    hint_ja="原因を直してから、再実行してください。",
     hint_en="Fix the cause, then retry.",
 )
 NOTHING_TO_DECIDE = message(
@@ -29,9 +29,9 @@ NOTHING_TO_DECIDE = message(
 )
 ADOPT_REFUSED = message(
     "onboarding.adopt_refused",
-    ja="手順「{step}」は、済んだものとして引き取ることはできません。",
+    ja="手順「{step}」は、実施済みとすることはできません。",
     en="The step {step} cannot be adopted as done.",
-    hint_ja="やり直すと、Moyai が自分で確かめて引き取ります。",
+    hint_ja="再実行すると、Moyai が自分で確かめて続けます。",
     hint_en="Retry it: Moyai checks Keycloak and adopts what it created.",
 )
 
@@ -39,12 +39,12 @@ ADOPT_REFUSED = message(
 class StepName(LabelledEnum):
     """The steps, in the order in which they are shown and begun."""
 
-    ORGANIZATION = "organization", "組織の作成", "organization"
-    ROLE_GROUPS = "role_groups", "役割グループ", "role groups"
+    ORGANIZATION = "organization", "ログイン用の団体登録", "organization"
+    ROLE_GROUPS = "role_groups", "権限の準備", "role groups"
     FIRST_OWNER = "first_owner", "最初の団体管理者", "first owner"
     PASSWORD_MAIL = "password_mail", "パスワード設定メール", "password email"
     PEOPLE = "people", "利用者", "people"
-    SERVICE_CLIENT = "service_client", "API利用者", "service client"
+    SERVICE_CLIENT = "service_client", "連携システム", "service client"
     QUOTAS = "quotas", "利用プランと利用枠", "plan and quotas"
     AGREEMENT = "agreement", "協定への同意", "agreement"
     MEMBERSHIP = "membership", "参加の開始", "membership"
@@ -56,7 +56,7 @@ class StepState(LabelledEnum):
     A step waits for a server that cannot be reached, or for input that has not been entered.
     """
 
-    QUEUED = "queued", "未着手", "not started"
+    QUEUED = "queued", "順番待ち", "not started"
     RUNNING = "running", "処理中", "running"
     WAITING = "waiting", "待機中", "waiting"
     DONE = "done", "完了", "done"
@@ -77,9 +77,9 @@ class OnboardingState(StrEnum):
 class StepDecision(LabelledEnum):
     """What a person decides about a step: try it again, leave it out, or take it as done outside Moyai."""
 
-    RETRY = "retry", "やり直す", "retry"
-    SKIP = "skip", "飛ばす（メール・利用者・API利用者のみ）", "skip (password email, people and service clients only)"
-    ADOPT = "adopt", "済んだものとして引き取る（パスワード設定メールのみ）", "accept as done (password email only)"
+    RETRY = "retry", "再実行する", "retry"
+    SKIP = "skip", "省く", "skip"
+    ADOPT = "adopt", "実施済みとする", "accept as done"
 
 
 NEEDS: Final[dict[StepName, frozenset[StepName]]] = {
@@ -198,6 +198,21 @@ def apply_decision(status: StepStatus, choice: StepDecision) -> StepState:
         StepDecision.SKIP: StepState.SKIPPED,
         StepDecision.ADOPT: StepState.DONE,
     }[choice]
+
+
+def possible_decisions(name: StepName, state: StepState, *, needs_input: bool) -> tuple[StepDecision, ...]:
+    """What a person may decide about the step now; nothing about one that neither waits nor failed.
+
+    One that waits for input goes on by itself once it is there, so that to try it again is no choice.
+    """
+    if state not in (StepState.FAILED, StepState.WAITING):
+        return ()
+    offered = {
+        StepDecision.RETRY: not needs_input,
+        StepDecision.SKIP: name in SKIPPABLE,
+        StepDecision.ADOPT: name in ADOPTABLE and state is StepState.FAILED,
+    }
+    return tuple(choice for choice, is_possible in offered.items() if is_possible)
 
 
 def overall_state(statuses: Mapping[StepName, StepStatus]) -> OnboardingState:

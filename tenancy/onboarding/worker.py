@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -22,13 +22,19 @@ from governance.actors import Actor
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.concurrency import MAX_TENANTS, ParallelMap
-from governance.kernel.database import OPERATOR
+from governance.kernel.database import OPERATOR, database_now
 from governance.kernel.errors import DomainError, Stale
 from tenancy.keycloak.port import Identities
 from tenancy.onboarding.commands import LEASE_LOST, AdvanceStep, StepAdvanced, advance_step
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
 from tenancy.onboarding.queries import step_statuses
-from tenancy.onboarding.step_actions import KEYCLOAK_UNAVAILABLE, StepAttempt, owners_to_mail, run_step
+from tenancy.onboarding.step_actions import (
+    KEYCLOAK_UNAVAILABLE,
+    MISSING_INPUT,
+    StepAttempt,
+    owners_to_mail,
+    run_step,
+)
 from tenancy.onboarding.steps import OnboardingState, StepName, StepResult, StepState, next_step
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
 
@@ -123,16 +129,15 @@ class OnboardingWorker:
     # -- the lease
 
     def _acquire_lease(self, onboarding_id: UUID) -> Lease | None:
-        now = clock.now()
         with system_transaction(OPERATOR) as session:
             row = session.execute(
                 update(Onboarding)
                 .where(
                     Onboarding.id == onboarding_id,
                     Onboarding.state != OnboardingState.DONE,
-                    (Onboarding.leased_until.is_(None)) | (Onboarding.leased_until < now),
+                    (Onboarding.leased_until.is_(None)) | (Onboarding.leased_until < database_now()),
                 )
-                .values(lease_owner=self._name, leased_until=now + self._lease, fence=Onboarding.fence + 1)
+                .values(lease_owner=self._name, leased_until=database_now() + self._lease, fence=Onboarding.fence + 1)
                 .returning(Onboarding.tenant_id, Onboarding.fence)
                 .execution_options(synchronize_session=False)
             ).one_or_none()
@@ -147,7 +152,7 @@ class OnboardingWorker:
         now = clock.now()
         with system_transaction(OPERATOR) as session:
             onboarding = self._load_leased(session, lease)
-            onboarding.leased_until = now + self._lease
+            onboarding.leased_until = database_now() + self._lease
             if onboarding.state in (OnboardingState.QUEUED, OnboardingState.WAITING):
                 onboarding.state = OnboardingState.RUNNING
             row = session.scalars(
@@ -187,6 +192,36 @@ class OnboardingWorker:
     @staticmethod
     def _intent(session: Session, lease: Lease) -> OnboardingIntent:
         return read_intent(session, lease.tenant_id, on=clock.today(), now=clock.now())
+
+
+def wake(session: Session, tenant_id: UUID, now: datetime) -> UUID | None:
+    """Make the steps of the tenant's onboarding due that wait for input: it was entered just now.
+
+    Returns the onboarding to run; None where none is in progress, or none of its steps waits for input.
+    """
+    onboarding = session.scalars(
+        select(Onboarding)
+        .where(Onboarding.tenant_id == tenant_id, Onboarding.state != OnboardingState.DONE)
+        .with_for_update()
+    ).first()
+    if onboarding is None:
+        return None
+    woken = session.execute(
+        update(OnboardingStep)
+        .where(
+            OnboardingStep.tenant_id == tenant_id,
+            OnboardingStep.onboarding_id == onboarding.id,
+            OnboardingStep.state == StepState.WAITING,
+            OnboardingStep.reason.in_(MISSING_INPUT),
+        )
+        .values(retry_at=None)
+        .returning(OnboardingStep.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if not woken:
+        return None
+    onboarding.retry_at = now
+    return onboarding.id
 
 
 def run_concurrently(

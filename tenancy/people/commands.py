@@ -18,6 +18,7 @@ from governance.kernel.field_types import Id, LongLine, MailAddress, PlainLine
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.sorted_unique import SORTED_UNIQUE
+from governance.outbox import INPUT_ENTERED
 from governance.permissions import (
     EXCLUDED_BY,
     GRANTABLE_BY,
@@ -113,7 +114,7 @@ NOT_OF_THE_OPERATOR = message(
 )
 NOT_WAITING = message(
     "member.not_waiting",
-    ja="この利用者は認証基盤への登録を待っていません。",
+    ja="この利用者は認証サービスへの登録を待っていません。",
     en="This member is not waiting to be created in the identity server.",
 )
 
@@ -279,11 +280,13 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
     if ctx.approval is not None and ctx.approval.second_person is SecondPerson.OWNERS_ABSENT:
         payload = {"tenant_id": str(tenant.id), "person_id": str(member.person_id)}
         ctx.enqueue(ANNOUNCE_OWNER, payload, tenant_id=tenant.id)
+    if Role.TENANT_OWNER in command.roles and tenant.state is TenantState.PROVISIONING:
+        ctx.enqueue(INPUT_ENTERED, {"tenant_id": str(tenant.id)}, tenant_id=tenant.id)
     ctx.audit(subject=member.person_id, tenant_id=tenant.id, roles=given)
     return MemberAdded(member_id=member.id, person_id=member.person_id)
 
 
-@handles(Permission.MEMBER_DISABLE, Event.MEMBER_DISABLED)
+@handles(Permission.MEMBER_DISABLE, Event.MEMBER_DISABLED, edits="member {member_id}")
 def disable_member(ctx: CommandContext, command: DisableMember) -> MemberDisabled:
     """Suspend a person: every grant ends now, so the next request is refused; a job does the same in Keycloak.
 
@@ -294,11 +297,11 @@ def disable_member(ctx: CommandContext, command: DisableMember) -> MemberDisable
     if member.state not in queries.PRESENT_STATES:
         raise Conflict(NOT_PRESENT, field="member_id", state=MemberState(member.state))
     ended, job_id = _withdraw(ctx, tenant, member, MemberState.SUSPENDED)
-    ctx.audit(subject=member.person_id, tenant_id=tenant.id, grants_ended=ended)
+    ctx.audit(subject=member.person_id, tenant_id=tenant.id, reason=command.reason, grants_ended=ended)
     return MemberDisabled(grants_ended=ended, job_id=job_id)
 
 
-@handles(Permission.MEMBER_RESUME, Event.MEMBER_RESUMED)
+@handles(Permission.MEMBER_RESUME, Event.MEMBER_RESUMED, edits="member {member_id}")
 def resume_member(ctx: CommandContext, command: ResumeMember) -> MemberResumed:
     """Invite a suspended person again; the worker enables the account in Keycloak.
 
@@ -335,7 +338,7 @@ def resume_member(ctx: CommandContext, command: ResumeMember) -> MemberResumed:
     return MemberResumed(member_id=member.id, has_new_address=was_released)
 
 
-@handles(Permission.MEMBER_REMOVE, Event.MEMBER_REMOVED)
+@handles(Permission.MEMBER_REMOVE, Event.MEMBER_REMOVED, edits="member {member_id}")
 def remove_member(ctx: CommandContext, command: RemoveMember) -> MemberRemoved:
     """Remove a person for good: every grant ends now, and a job closes the account and releases the address.
 
@@ -346,11 +349,11 @@ def remove_member(ctx: CommandContext, command: RemoveMember) -> MemberRemoved:
     if member.state == MemberState.REMOVED:
         raise Conflict(NOT_PRESENT, field="member_id", state=MemberState.REMOVED)
     ended, job_id = _withdraw(ctx, tenant, member, MemberState.REMOVED)
-    ctx.audit(subject=member.person_id, tenant_id=tenant.id, grants_ended=ended)
+    ctx.audit(subject=member.person_id, tenant_id=tenant.id, reason=command.reason, grants_ended=ended)
     return MemberRemoved(grants_ended=ended, job_id=job_id)
 
 
-@handles(Permission.MEMBER_DECIDE_SYNC, Event.MEMBER_SYNC_DECIDED)
+@handles(Permission.MEMBER_DECIDE_SYNC, Event.MEMBER_SYNC_DECIDED, edits="member {member_id}")
 def decide_member_sync(ctx: CommandContext, command: DecideMemberSync) -> MemberSyncDecided:
     """Retry or skip a person who is not in Keycloak yet; the audit event names the reason.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import DateTime, Select, String, Uuid, and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from governance.grants import select_roles_in_force
@@ -41,24 +43,14 @@ def membership_status(session: Session, tenant_id: UUID, keycloak_id: str, now: 
 
     One statement. Needs a transaction that row-level security lets read the tenant.
     """
-    granted_role = select_roles_in_force(now).subquery()
-    tenant = select_tenant_states().subquery()
-    rows = session.execute(
-        select(Member.person_id, tenant.c.state, tenant.c.is_operator, Member.state, granted_role.c.role)
-        .join(Member, Member.tenant_id == tenant.c.id)
-        .outerjoin(
-            granted_role,
-            and_(granted_role.c.tenant_id == Member.tenant_id, granted_role.c.person_id == Member.person_id),
-        )
-        .where(tenant.c.id == tenant_id, Member.tenant_id == tenant_id, Member.keycloak_id == keycloak_id)
-    ).all()
+    rows = session.execute(_select_status(), {"tenant_id": tenant_id, "keycloak_id": keycloak_id, "now": now}).all()
     if not rows:
         return None
     person_id, state, is_operator, member_state, _ = rows[0]
     granted = frozenset(Role(role) for *_, role in rows if role is not None)
     return MembershipStatus(
         person_id=person_id,
-        tenant_state=state,
+        tenant_state=TenantState(state),
         is_operator=is_operator,
         member_state=MemberState(member_state),
         granted=granted,
@@ -68,3 +60,21 @@ def membership_status(session: Session, tenant_id: UUID, keycloak_id: str, now: 
 def tenants_of_user(session: Session, keycloak_id: str) -> list[UUID]:
     """The tenants that have a person whose user in Keycloak has this id, removed people included."""
     return list(session.scalars(select(Member.tenant_id).where(Member.keycloak_id == keycloak_id)))
+
+
+@cache
+def _select_status() -> Select[UUID, str, bool, str, str | None]:
+    """The statement with parameters tenant_id, keycloak_id and now, built once: every request of a person asks it."""
+    tenant_id, keycloak_id = bindparam("tenant_id", type_=Uuid()), bindparam("keycloak_id", type_=String())
+    now: Any = bindparam("now", type_=DateTime(timezone=True))
+    granted_role = select_roles_in_force(now).subquery()
+    tenant = select_tenant_states().subquery()
+    return (
+        select(Member.person_id, tenant.c.state, tenant.c.is_operator, Member.state, granted_role.c.role)
+        .join(Member, Member.tenant_id == tenant.c.id)
+        .outerjoin(
+            granted_role,
+            and_(granted_role.c.tenant_id == Member.tenant_id, granted_role.c.person_id == Member.person_id),
+        )
+        .where(tenant.c.id == tenant_id, Member.tenant_id == tenant_id, Member.keycloak_id == keycloak_id)
+    )

@@ -21,6 +21,12 @@ class MemberFacts(ReadModel):
     state: MemberState
 
 
+class FoundPerson(MemberFacts):
+    """A person that was looked for, with the tenant they belong to."""
+
+    tenant_id: UUID
+
+
 class MemberDetails(MemberFacts):
     """A person of a tenant with the roles in force. `person_id` is the username in Keycloak.
 

@@ -33,7 +33,7 @@ NAMED_BY_PEOPLE = message(
     "operator.named_by_people",
     ja="セキュリティ担当（県）2 人と承認者（県）1 人がいるので、この端末から運営者の利用者は追加できません。",
     en="Two people hold operator-security and one operator-approver, so this machine names no more operators.",
-    hint_ja="セキュリティ担当（県）が、画面か moyai login でサインインして追加してください。",
+    hint_ja="セキュリティ担当（県）が、画面か moyai login でログインして追加してください。",
     hint_en="Somebody of operator-security adds them, signed in to the console or with `moyai login`.",
 )
 

@@ -7,17 +7,22 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, func, literal, literal_column, or_, select
+from sqlalchemy.orm import Session, aliased
+from sqlalchemy.types import Uuid
 
 from governance.grants import excluded_roles_of_people, roles_of_people
 from governance.kernel.errors import require_found
+from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from governance.kernel.labels import Label
+from governance.kernel.waiting import WaitingSelect, first_tenants, waiting_columns
 from governance.permissions import Role
-from tenancy.people.models import MemberDetails, MemberFacts, MemberToSync
-from tenancy.people.states import MemberState, SyncProblem
+from tenancy.people.models import FoundPerson, MemberDetails, MemberFacts, MemberToSync
+from tenancy.people.states import INVITATION_LIFETIME, MemberState, SyncProblem
 from tenancy.people.tables import Member
 from tenancy.tenants.facts import select_tenant_states
+
+_ESCAPE_LIKE: Final = str.maketrans({"%": "!%", "_": "!_", "!": "!!"})
 
 _RolesOfPeople = dict[UUID, frozenset[Role]]
 
@@ -44,6 +49,24 @@ def member(session: Session, tenant_id: UUID, member_id: UUID, now: datetime) ->
     found = session.scalars(select(Member).where(Member.tenant_id == tenant_id, named)).first()
     row = require_found(found, what=Label("利用者", "member"), given=member_id, field="member_id")
     return _to_details(row, *_roles(session, tenant_id, now))
+
+
+def find_people(session: Session, words: str, part: PageRequest) -> KeysetPage[FoundPerson]:
+    """A part of the people, of every tenant that this scope sees, whose name or address has these words, by address.
+
+    Removed people are left out. The space between family and given name does not count. Raises Invalid for a key of
+    another list.
+    """
+    looked_for = "".join(words.split()).translate(_ESCAPE_LIKE)
+    name = func.replace(Member.family_name + Member.given_name, " ", "")
+    query = select(Member).where(
+        Member.state != MemberState.REMOVED,
+        or_(
+            Member.email_key.like(f"%{looked_for.lower()}%", escape="!"),
+            name.ilike(f"%{looked_for}%", escape="!"),
+        ),
+    )
+    return fetch_page(session, query, [OrderBy(Member.email_key), OrderBy(Member.id)], part, FoundPerson.model_validate)
 
 
 def count_present(session: Session, tenant_id: UUID) -> int:
@@ -117,6 +140,54 @@ def former_holders(session: Session, wanted: Sequence[MemberToSync]) -> dict[UUI
     }
 
 
+def expired_invitations(now: datetime, *, tenant_id: UUID | None = None) -> WaitingSelect:
+    """Columns of `governance.kernel.waiting`: people who set no password before their link ran out.
+
+    Of one tenant where given. Else of the tenants in which nobody is active yet, so that nobody there can see to it;
+    the operator's own people are not among them.
+    """
+    tenant = select_tenant_states().subquery()
+    other = aliased(Member)
+    is_active = other.state == MemberState.ACTIVE.value
+    query = (
+        select(
+            *waiting_columns(
+                func.count(),
+                facts=None if tenant_id is None else func.jsonb_build_object("tenant", literal(tenant_id, Uuid)),
+                since=func.min(Member.password_mail_sent_at) + INVITATION_LIFETIME,
+                tenants=first_tenants(Member.tenant_id, Member.id),
+            )
+        )
+        .join(tenant, tenant.c.id == Member.tenant_id)
+        .where(*_has_expired(now))
+    )
+    if tenant_id is not None:
+        return query.where(Member.tenant_id == tenant_id)
+    active = select(other.id).where(other.tenant_id == Member.tenant_id, is_active).exists()
+    return query.where(~tenant.c.is_operator, ~active)
+
+
+def refused_people() -> WaitingSelect:
+    """Columns of `governance.kernel.waiting`: people whom the identity server did not take, until somebody decides."""
+    return select(
+        *waiting_columns(
+            func.count(), since=func.min(Member.added_at), tenants=first_tenants(Member.tenant_id, Member.id)
+        )
+    ).where(
+        Member.state == MemberState.INVITED,
+        Member.keycloak_id.is_(None),
+        Member.sync_problem.in_((SyncProblem.ADDRESS_IN_USE.value, SyncProblem.REFUSED.value)),
+    )
+
+
+def _has_expired(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        # Not a parameter, so that a plan for every value can use the index of those invited.
+        Member.state == literal_column(f"'{MemberState.INVITED.value}'"),
+        Member.password_mail_sent_at < now - INVITATION_LIFETIME,
+    )
+
+
 def _to_create(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         Member.keycloak_id.is_(None),
@@ -137,6 +208,24 @@ def names_of_people(session: Session, person_ids: Collection[str]) -> dict[str, 
         select(Member.person_id, Member.family_name, Member.given_name).where(Member.person_id.in_(ids))
     )
     return {str(person_id): f"{family_name} {given_name}" for person_id, family_name, given_name in found}
+
+
+def people_called(session: Session, text: str, *, limit: int = 200) -> list[str]:
+    """The ids (person_id) of those whose name or address contains the text, as row-level security shows them.
+
+    A name is compared without the spaces in it: 山田太郎 finds 山田 太郎.
+    """
+    words = "".join(text.split())
+    if not words:
+        return []
+    name = Member.family_name.concat(Member.given_name)
+    query = select(Member.person_id).where(
+        or_(
+            func.replace(name, " ", "").icontains(words, autoescape=True),
+            Member.email_key.contains(words.lower(), autoescape=True),
+        )
+    )
+    return [str(person_id) for person_id in session.scalars(query.limit(limit))]
 
 
 def _roles(session: Session, tenant_id: UUID, now: datetime) -> tuple[_RolesOfPeople, _RolesOfPeople]:

@@ -47,7 +47,7 @@ class RoleEnded(Result):
     person_id: UUID
 
 
-@handles(Permission.MEMBER_END_ROLE, Event.MEMBER_ROLE_ENDED, approval=SecondPerson.ROLES)
+@handles(Permission.MEMBER_END_ROLE, Event.MEMBER_ROLE_ENDED, approval=SecondPerson.ROLES, edits="member {member_id}")
 def end_role(ctx: CommandContext, command: EndRole) -> RoleEnded:
     """End a role now. What it excluded counts from then on, so that two people decide this, too.
 

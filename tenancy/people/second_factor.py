@@ -26,9 +26,9 @@ NOT_PRESENT = message(
 )
 NOT_IN_KEYCLOAK = message(
     "member.factor_not_in_keycloak",
-    ja="この利用者は、まだ認証サーバに登録されていません。",
+    ja="この利用者は、まだ認証サービスに登録されていません。",
     en="This member is not on the identity server yet.",
-    hint_ja="登録されると、最初のサインインで二要素認証を設定します。",
+    hint_ja="登録されると、最初のログインで二要素認証を設定します。",
     hint_en="Once there, the person sets up a second factor at the first sign-in.",
 )
 
@@ -49,7 +49,9 @@ class FactorReset(Result):
     job_id: UUID
 
 
-@handles(Permission.MEMBER_RESET_FACTOR, Event.MEMBER_FACTOR_RESET, approval=SecondPerson.FACTORS)
+@handles(
+    Permission.MEMBER_RESET_FACTOR, Event.MEMBER_FACTOR_RESET, approval=SecondPerson.FACTORS, edits="member {member_id}"
+)
 def reset_factor(ctx: CommandContext, command: ResetFactor) -> FactorReset:
     """Have a person's second factors removed and a new one required.
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from governance.kernel.labels import LabelledEnum
+
+INVITATION_LIFETIME: Final = timedelta(days=1)
+"""How long the link for setting a password is good: `actionTokenGeneratedByAdminLifespan` of the realms."""
 
 
 class MemberState(LabelledEnum):
     """Invited until the first sign-in; suspended people may come back, removed ones do not."""
 
-    INVITED = "invited", "招待中", "invited"
+    INVITED = "invited", "パスワード未設定", "invited"
     ACTIVE = "active", "利用中", "active"
     SUSPENDED = "suspended", "停止中", "suspended"
     REMOVED = "removed", "削除", "removed"
@@ -19,15 +25,15 @@ class SyncProblem(LabelledEnum):
 
     ADDRESS_IN_USE = (
         "address-in-use",
-        "待機中: このメールアドレスは別の利用者が使っています",
+        "登録待ち: このメールアドレスは別の利用者が使っています",
         "waiting: somebody else uses this address",
     )
-    REFUSED = "refused", "待機中: 認証サーバが受け付けませんでした", "waiting: the identity server refused it"
+    REFUSED = "refused", "登録待ち: 認証サービスが受け付けませんでした", "waiting: the identity server refused it"
     SKIPPED = "skipped", "登録を見送り中", "skipped"
 
 
 class SyncDecision(LabelledEnum):
     """What the operator decides about a person who is not in Keycloak yet."""
 
-    RETRY = "retry", "やり直し", "retry"
+    RETRY = "retry", "再実行", "retry"
     SKIP = "skip", "見送り", "skip"

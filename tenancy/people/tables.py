@@ -29,6 +29,10 @@ class Member(TableBase):
         CheckConstraint("sync_retry_at IS NULL OR sync_problem IS NOT NULL", name="sync_retry_of_problem"),
         CheckConstraint("email_key = lower(email)", name="email_key_folded"),
         Index("uq_member_keycloak_id", "keycloak_id", "tenant_id", unique=True),
+        # Whose name an audit event shows.
+        Index("ix_member_person_id", "person_id"),
+        # Invitations that ran out are counted for every page of whoever may send new ones.
+        Index("ix_member_invited", "password_mail_sent_at", postgresql_where="state = 'invited'"),
         # Whoever was removed frees the address for a successor in the same seat.
         # Who else in Keycloak has an address is asked across tenants.
         Index("ix_member_email_key", "email_key"),

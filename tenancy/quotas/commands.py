@@ -23,12 +23,15 @@ from governance.kernel.field_types import Flag, Id, JstDate, LongLine, PlainLine
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
+from governance.outbox import INPUT_ENTERED
 from governance.permissions import Permission
 from tenancy.quotas import queries
+from tenancy.quotas.labels import dimension_wording, unit_wording
 from tenancy.quotas.quota_value import QuotaValue
 from tenancy.quotas.states import QuotaRequestState
 from tenancy.quotas.tables import Plan, PlanQuota, QuotaOverride, QuotaRequest, TenantPlan
 from tenancy.tenants.queries import lock_tenant
+from tenancy.tenants.states import TenantState
 
 DIMENSION_UNKNOWN = message(
     "quota.dimension_unknown",
@@ -81,7 +84,15 @@ def plan_choices(session: Session, language: Language) -> list[tuple[str, str]]:
 
 def dimension_choices(session: Session, language: Language) -> list[tuple[str, str]]:
     """The dimensions there are, with their units."""
-    return [(one.name, f"{one.label}（{one.unit}）") for one in queries.dimensions(session)]
+    return [
+        (
+            one.name,
+            f"{dimension_wording(one.name, one.label).ja}（{unit_wording(one.unit).ja}）"
+            if language == "ja"
+            else f"{dimension_wording(one.name, one.label).en} ({unit_wording(one.unit).en})",
+        )
+        for one in queries.dimensions(session)
+    ]
 
 
 class DefinePlan(Command):
@@ -146,7 +157,7 @@ class DecideQuota(Command):
     """
 
     request_id: Annotated[Id, Input("申請", "Request")]
-    digest: Annotated[PlainLine, Input("照合値", "Digest")]
+    digest: Annotated[PlainLine, Input("照合番号", "Digest")]
     decision: Annotated[Decision, Input("決定", "Decision")]
     reason: Annotated[LongLine, Input("理由", "Reason")]
     decides_value: Annotated[Flag, Input("申請と異なる値に決定する", "Another value than requested")] = False
@@ -168,7 +179,7 @@ class QuotaDecided(Result):
     value: int | None
 
 
-@handles(Permission.PLAN_DEFINE, Event.PLAN_DEFINED)
+@handles(Permission.PLAN_DEFINE, Event.PLAN_DEFINED, edits="plan {name}")
 def define_plan(ctx: CommandContext, command: DefinePlan) -> PlanDefined:
     """Define a plan, or its values from a day on; those before stay as they were. The same again changes nothing.
 
@@ -237,6 +248,8 @@ def assign_plan(ctx: CommandContext, command: AssignPlan) -> PlanAssigned:
         assigned_at=ctx.now,
     )
     supersede(ctx.session, current, chosen, later_exists=LATER_VALUE_EXISTS)
+    if tenant.state is TenantState.PROVISIONING:
+        ctx.enqueue(INPUT_ENTERED, {"tenant_id": str(tenant.id)}, tenant_id=tenant.id)
     ctx.audit(subject=chosen.id, tenant_id=tenant.id, plan=plan.name, valid_from=since.isoformat())
     return PlanAssigned(tenant_plan_id=chosen.id)
 
@@ -293,11 +306,12 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
         dimension=command.dimension,
         original=original,
         requested=command.value,
+        reason=command.reason,
     )
     return QuotaRequested(request_id=request_id, digest=digest)
 
 
-@handles(Permission.QUOTA_DECIDE, Event.QUOTA_DECIDED)
+@handles(Permission.QUOTA_DECIDE, Event.QUOTA_DECIDED, edits="quota request {request_id}")
 def decide_quota(ctx: CommandContext, command: DecideQuota) -> QuotaDecided:
     """Decide a request of somebody else. Approved, the value holds from the day on, in place of the plan's.
 
@@ -337,6 +351,7 @@ def decide_quota(ctx: CommandContext, command: DecideQuota) -> QuotaDecided:
         original=request.original_value,
         requested=request.requested_value,
         decided=value,
+        reason=command.reason,
     )
     return QuotaDecided(approved=approved, value=value)
 

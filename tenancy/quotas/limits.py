@@ -8,12 +8,13 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from governance.kernel.errors import Conflict, message
+from tenancy.quotas.labels import dimension_wording, unit_wording
 from tenancy.quotas.queries import quotas_in_force
 
 QUOTA_FULL = message(
     "quota.full",
     ja="利用枠（{label}）の上限 {value} {unit} に達しています。",
-    en="The quota of {dimension} is reached: {value} {unit}.",
+    en="The quota of {label} is reached: {value} {unit}.",
     hint_ja="利用枠の変更を申請してください。",
     hint_en="Request another quota.",
 )
@@ -27,4 +28,9 @@ def enforce_quota(session: Session, tenant_id: UUID, dimension: str, count: int,
     """
     for quota in quotas_in_force(session, tenant_id, today):
         if quota.dimension == dimension and quota.value is not None and count > quota.value:
-            raise Conflict(QUOTA_FULL, dimension=dimension, label=quota.label, value=quota.value, unit=quota.unit)
+            raise Conflict(
+                QUOTA_FULL,
+                label=dimension_wording(dimension, quota.label),
+                value=quota.value,
+                unit=unit_wording(quota.unit),
+            )

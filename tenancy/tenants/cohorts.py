@@ -27,12 +27,12 @@ from tenancy.tenants.tables import Cohort
 
 OTHER_COHORT = message(
     "cohort.other_cohort",
-    ja="{name} はすでに参加年度グループ「{cohort}」に入っています。",
+    ja="{name} はすでに参加期「{cohort}」に入っています。",
     en="{name} is already in the cohort {cohort}.",
 )
 COHORT_DIFFERS = message(
     "cohort.differs",
-    ja="参加年度グループ「{given}」は、別の名称または会計年度（{fiscal_year}）ですでにあります。",
+    ja="参加期「{given}」は、別の名称または会計年度（{fiscal_year}）ですでにあります。",
     en="The cohort {given} already exists with another label or fiscal year ({fiscal_year}).",
 )
 
@@ -79,9 +79,7 @@ class DefineCohort(Command):
             "Tenants that join",
             option="tenant",
             choices=candidates,
-            none=Label(
-                "参加年度グループに入っていない申請団体はありません。", "Every applicant is already in a cohort."
-            ),
+            none=Label("参加期に入っていない申請団体はありません。", "Every applicant is already in a cohort."),
         ),
     ] = ()
 

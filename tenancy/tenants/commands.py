@@ -11,16 +11,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
-from governance.declaration import Input
+from governance.declaration import Input, check
 from governance.events import Event
 from governance.kernel.codes import LocalGovernmentCode as GovernmentCode
-from governance.kernel.errors import Conflict, Language, Stale, message
+from governance.kernel.errors import Conflict, Invalid, Language, Stale, message
 from governance.kernel.field_types import Count, Id, JstDate, LocalGovernmentCode, LongLine, PlainLine
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import PlainLine as BoundedLine
+from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.permissions import Permission
 from tenancy.keycloak.port import organization_alias
 from tenancy.tenants import queries
@@ -54,6 +55,7 @@ from tenancy.tenants.tables import Tenant
 # All commands of the package, whichever module defines them.
 __all__ = [
     "ChangeTenantState",
+    "ChangeTenantStates",
     "CohortDefined",
     "ContactRecorded",
     "ContactRemoved",
@@ -71,8 +73,10 @@ __all__ = [
     "TenantEdited",
     "TenantRegistered",
     "TenantStateChanged",
+    "TenantStatesChanged",
     "TenantsImported",
     "change_tenant_state",
+    "change_tenant_states",
     "define_cohort",
     "edit_tenant",
     "import_tenants",
@@ -101,15 +105,29 @@ TENANT_STALE = message(
     hint_ja="現在の内容を確かめて、もう一度送信してください。",
     hint_en="Check what it is now, then submit your change again.",
 )
+ONE_REFUSED = message(
+    "tenant.one_refused",
+    ja="{name}を変更できないため、どの団体も変更していません。{problem}",
+    en="{name} cannot be changed, so none was. {problem}",
+    hint_ja="その団体を外すか、先に直してから、もう一度実行してください。",
+    hint_en="Leave it out, or put it right first, then try again.",
+)
+NOT_FOR_MANY = message(
+    "tenant.not_for_many",
+    ja="まとめて「{given}」にすることはできません。まとめて変更できるのは {possible} です。",
+    en="Several tenants at once cannot become {given}, only {possible}.",
+    hint_ja="団体ごとに変更してください。",
+    hint_en="Change them one by one.",
+)
 MEMBERSHIP_BEGAN = message(
     "tenant.membership_began",
-    ja="参加開始日（{given}）は、参加手続きが始まったあとは変更できません。",
+    ja="参加開始日（{given}）は、参加手続が始まったあとは変更できません。",
     en="The first day of membership ({given}) cannot be changed once onboarding has started.",
 )
 
-_BEFORE_MEMBERSHIP: Final = frozenset(
-    state.value for state in (TenantState.APPLIED, TenantState.SCREENING, TenantState.AGREED)
-)
+BULK_STATES: Final = (TenantState.APPLIED, TenantState.SCREENING, TenantState.AGREED)
+"""States that several tenants may come to at once: those before membership."""
+_BEFORE_MEMBERSHIP: Final = frozenset(state.value for state in BULK_STATES)
 
 EDITABLE: Final = ("code", "name", "kana", "name_en", "valid_from")
 """The fields of a tenant that EditTenant replaces. State and cohort have commands of their own."""
@@ -153,12 +171,17 @@ class RegisterTenant(Command):
     kind: Annotated[TenantKind, Input("種別", "Kind", start=lambda: TenantKind.TOWN)]
     name_en: Annotated[PlainLine | None, _NAME_EN] = None
     valid_from: Annotated[JstDate | None, _FIRST_DAY] = None
-    cohort: Annotated[CohortName | None, Input("参加年度グループ", "Cohort", choices=cohort_choices)] = None
+    cohort: Annotated[CohortName | None, Input("参加期", "Cohort", choices=cohort_choices)] = None
     statistics: tuple[StatisticInput, ...] = ()
 
 
 class TenantRegistered(Result):
     tenant_id: UUID
+
+
+_QUARTET: Final = "[A-Za-z0-9+/]"
+BASE64: Final = f"^({_QUARTET}{{4}})*({_QUARTET}[AQgw]==|{_QUARTET}{{2}}[AEIMQUYcgkosw048]=)?$"
+"""Base64 with its padding and no bits beyond the last byte (RFC 4648, sections 3.5 and 4), as a pattern."""
 
 
 class ImportTenants(Command):
@@ -169,12 +192,12 @@ class ImportTenants(Command):
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
-    content: bytes
+    content: Annotated[bytes, Field(json_schema_extra={"format": "byte", "pattern": BASE64})]
     basis_dates: dict[StatisticKind, JstDate] = Field(default_factory=dict)
     source: Annotated[BoundedLine | None, Input("統計値の出典", "Source of the statistics")] = None
     encoding: Annotated[Encoding | None, Input("文字コード", "Encoding")] = None
     valid_from: Annotated[JstDate | None, _FIRST_DAY] = None
-    cohort: Annotated[CohortName | None, Input("参加年度グループ", "Cohort", choices=cohort_choices)] = None
+    cohort: Annotated[CohortName | None, Input("参加期", "Cohort", choices=cohort_choices)] = None
 
 
 class TenantsImported(Result):
@@ -217,6 +240,34 @@ class ChangeTenantState(Command):
 class TenantStateChanged(Result):
     state: TenantState
     version: int
+
+
+class ChangeTenantStates(Command):
+    """Several tenants to come to one state before membership. Without `effective_on` it takes effect today (JST)."""
+
+    tenant_ids: Annotated[
+        tuple[Id, ...],
+        Field(min_length=1, max_length=2000),
+        SORTED_UNIQUE,
+        Input("団体", "Tenants", option="tenant", none=Label("団体がありません。", "There is no tenant.")),
+    ]
+    to: Annotated[TenantState, Input("新しい状態", "New state")]
+    reason: Annotated[LongLine, Input("理由", "Reason")]
+    effective_on: Annotated[JstDate | None, Input("適用日", "Effective on", empty=Label("今日", "today"))] = None
+
+    @check("to")
+    @staticmethod
+    def state_before_membership(to: TenantState) -> None:
+        """What ends a membership or begins one is done tenant by tenant."""
+        if to not in BULK_STATES:
+            raise Invalid(NOT_FOR_MANY, field="to", given=to, possible=BULK_STATES)
+
+
+class TenantStatesChanged(Result):
+    """The state, and how many tenants came to it."""
+
+    state: TenantState
+    changed: int
 
 
 @handles(Permission.OPERATOR_REGISTER, Event.OPERATOR_REGISTERED)
@@ -325,7 +376,7 @@ def import_tenants(ctx: CommandContext, command: ImportTenants) -> TenantsImport
     return TenantsImported(sha256=verdict.sha256, tenant_ids=tuple(tenant_ids))
 
 
-@handles(Permission.TENANT_EDIT, Event.TENANT_EDITED)
+@handles(Permission.TENANT_EDIT, Event.TENANT_EDITED, edits="tenant {tenant_id}")
 def edit_tenant(ctx: CommandContext, command: EditTenant) -> TenantEdited:
     """Replace the tenant's editable fields. Raises NotFound, and Stale when its version is not the one given.
 
@@ -361,13 +412,27 @@ def edit_tenant(ctx: CommandContext, command: EditTenant) -> TenantEdited:
     return TenantEdited(version=tenant.version)
 
 
-@handles(Permission.TENANT_CHANGE_STATE, Event.TENANT_STATE_CHANGED)
+@handles(Permission.TENANT_CHANGE_STATE, Event.TENANT_STATE_CHANGED, edits="tenant {tenant_id}")
 def change_tenant_state(ctx: CommandContext, command: ChangeTenantState) -> TenantStateChanged:
     """Change the tenant's state. Raises NotFound, and Conflict for a change that `TRANSITIONS` or its guards refuse."""
     version = apply_transition(
         ctx, command.tenant_id, command.to, reason=command.reason, effective_on=command.effective_on or ctx.today
     )
     return TenantStateChanged(state=command.to, version=version)
+
+
+@handles(Permission.TENANT_CHANGE_STATE, Event.TENANT_STATE_CHANGED)
+def change_tenant_states(ctx: CommandContext, command: ChangeTenantStates) -> TenantStatesChanged:
+    """Change the state of several tenants, or of none. Raises NotFound, and Conflict naming the first refused one."""
+    effective_on = command.effective_on or ctx.today
+    for tenant_id in command.tenant_ids:
+        try:
+            apply_transition(ctx, tenant_id, command.to, reason=command.reason, effective_on=effective_on)
+        except Conflict as refused:
+            name = queries.tenant(ctx.session, tenant_id).name
+            problem = Label(refused.text("ja"), refused.text("en"))
+            raise Conflict(ONE_REFUSED, field="tenant_ids", name=name, problem=problem) from refused
+    return TenantStatesChanged(state=command.to, changed=len(command.tenant_ids))
 
 
 def _applicant(
@@ -414,7 +479,8 @@ def _reject_duplicate(session: Session, code: str | None, name: str) -> None:
     if code is not None:
         known = session.scalars(select(Tenant).where(Tenant.code == code)).first()
         if known is not None:
-            raise Conflict(ALREADY_REGISTERED, field="code", given=code, name=known.name, state=known.state)
+            state = TenantState(known.state)
+            raise Conflict(ALREADY_REGISTERED, field="code", given=code, name=known.name, state=state)
     elif session.scalars(select(Tenant).where(Tenant.code.is_(None), Tenant.name == name)).first() is not None:
         raise Conflict(NAME_TAKEN, field="name", given=name)
 

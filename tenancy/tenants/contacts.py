@@ -60,7 +60,7 @@ class ContactRemoved(Result):
     contact_id: UUID
 
 
-@handles(Permission.CONTACT_RECORD, Event.CONTACT_RECORDED)
+@handles(Permission.CONTACT_RECORD, Event.CONTACT_RECORDED, edits="contact {tenant_id} {purpose}")
 def record_contact(ctx: CommandContext, command: RecordContact) -> ContactRecorded:
     """Record the contact for the purpose, replacing the one before. Raises NotFound for the tenant."""
     wanted = {name: getattr(command, name) for name in ("section", "name", "email", "phone")}
@@ -79,14 +79,14 @@ def record_contact(ctx: CommandContext, command: RecordContact) -> ContactRecord
     return ContactRecorded(contact_id=contact.id)
 
 
-@handles(Permission.CONTACT_REMOVE, Event.CONTACT_REMOVED)
+@handles(Permission.CONTACT_REMOVE, Event.CONTACT_REMOVED, edits="contact {tenant_id} {purpose}")
 def remove_contact(ctx: CommandContext, command: RemoveContact) -> ContactRemoved:
     """Delete the contact for the purpose. Raises NotFound for the tenant and when there is no contact."""
     tenant = tenant_row(ctx.session, command.tenant_id)
     contact = require_found(
         _contact(ctx.session, tenant.id, command.purpose),
         what=Label("連絡先", "contact"),
-        given=command.purpose.value,
+        given=command.purpose,
         field="purpose",
     )
     ctx.session.delete(contact)

@@ -75,6 +75,17 @@ def find_by_code(session: Session, code: str) -> TenantFacts | None:
     return next(iter(_all(session, Tenant.code == code)), None)
 
 
+def find_by_id(session: Session, tenant_id: UUID) -> TenantFacts | None:
+    """The tenant of this id, or None."""
+    return next(iter(_all(session, Tenant.id == tenant_id)), None)
+
+
+def find_by_name(session: Session, name: str) -> TenantFacts | None:
+    """The tenant of exactly this name where there is one only, or None."""
+    found = _all(session, Tenant.name == name)
+    return found[0] if len(found) == 1 else None
+
+
 def select_tenant_states() -> Select[UUID, str, bool]:
     """A SELECT of id, state and is_operator of every tenant, for a join in another package's statement."""
     return select(Tenant.id, Tenant.state, Tenant.is_operator)
@@ -99,9 +110,7 @@ _COLUMNS: Final = tuple(name for name in TenantFacts.model_fields if name != "co
 
 def one_cohort(session: Session, query: Select[Cohort], given: str | UUID) -> CohortFacts:
     """The cohort that the query finds. Raises NotFound, naming what was given. For this package's queries."""
-    found = require_found(
-        session.scalars(query).first(), what=Label("参加年度グループ", "cohort"), given=given, field="cohort"
-    )
+    found = require_found(session.scalars(query).first(), what=Label("参加期", "cohort"), given=given, field="cohort")
     return CohortFacts.model_validate(found)
 
 

@@ -13,7 +13,7 @@ from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, Te
 
 
 class CohortFacts(ReadModel):
-    """A named group of tenants that join together with a fiscal year (参加年度グループ)."""
+    """A named group of tenants that join together with a fiscal year (参加期)."""
 
     id: UUID
     name: str

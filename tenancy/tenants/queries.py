@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Exists, Select, func, or_, select
+from sqlalchemy import ColumnElement, Exists, Select, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from governance.audit.queries import select_tenants_with_former
+from governance.events import Event
 from governance.kernel.errors import require_found
 from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from governance.kernel.labels import Label
+from governance.kernel.waiting import WaitingSelect, first_tenants, waiting_columns
 from tenancy.tenants.facts import fact_values, one_cohort, select_tenants
 from tenancy.tenants.models import (
     CohortFacts,
@@ -23,6 +27,7 @@ from tenancy.tenants.models import (
     StatisticRecord,
     StatisticValue,
     TenantDetails,
+    TenantFacts,
     TenantListItem,
 )
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
@@ -41,7 +46,7 @@ LIST_ORDERS: Final[dict[str, InstrumentedAttribute[Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TenantFilter:
-    """Which tenants a list holds; None leaves out nothing. `words` are looked for in code, name and kana."""
+    """Which tenants a list holds; None leaves out nothing. `words` are in a code, name or kana, also a former one."""
 
     state: TenantState | None = None
     kind: TenantKind | None = None
@@ -105,10 +110,28 @@ def count_tenants(session: Session, wanted: TenantFilter) -> int:
     ).scalar_one()
 
 
+def tenants_in_prefectures(
+    session: Session, prefectures: Collection[str], kinds: Collection[TenantKind]
+) -> Sequence[TenantFacts]:
+    """The tenants of these kinds, in whatever state, whose code begins with one of these two-digit numbers."""
+    if not prefectures:
+        return ()
+    query = select_tenants().where(func.left(Tenant.code, 2).in_(prefectures), Tenant.kind.in_(kinds))
+    return tuple(TenantFacts(**fact_values(row, cohort)) for row, cohort, _ in session.execute(query))
+
+
 def names_of_tenants(session: Session, tenant_ids: Collection[UUID]) -> dict[UUID, str]:
     """The names of those of these tenants that the scope shows."""
     found = session.execute(select(Tenant.id, Tenant.name).where(Tenant.id.in_(set(tenant_ids))))
     return {row.id: row.name for row in found}
+
+
+def tenants_called(session: Session, text: str, *, limit: int = 200) -> list[UUID]:
+    """The tenants, the operator too, whose code, name or kana contains the text; first those that are called so."""
+    wanted = TenantFilter(words=text, includes_operator=True)
+    is_it = or_(Tenant.code == text, Tenant.name == text)
+    query = select(Tenant.id).where(*_matches(wanted)).order_by(is_it.desc(), Tenant.code.nulls_last(), Tenant.id)
+    return [*session.scalars(query.limit(limit))]
 
 
 def count_by_cohort(session: Session) -> dict[UUID, dict[TenantState, int]]:
@@ -130,6 +153,56 @@ def count_by_state(session: Session) -> dict[TenantState, int]:
         select(Tenant.state, func.count()).where(~Tenant.is_operator).group_by(Tenant.state).order_by(Tenant.state)
     )
     return {TenantState(state): number for state, number in counted}
+
+
+def waiting_tenants(state: TenantState, *, without_cohort: bool = False) -> WaitingSelect:
+    """Columns of `governance.kernel.waiting`: the tenants in this state, since the first of them came to it."""
+    columns = waiting_columns(
+        func.count(), since=func.min(_state_since()), tenants=first_tenants(Tenant.id, Tenant.code.nulls_last())
+    )
+    query = select(*columns).where(Tenant.state == state.value, ~Tenant.is_operator)
+    return query.where(Tenant.cohort_id.is_(None)) if without_cohort else query
+
+
+def ready_cohorts() -> WaitingSelect:
+    """Columns of `governance.kernel.waiting`: the cohorts with agreed tenants and none before that, one a row.
+
+    `facts` are the cohort's name, label and fiscal year, and how many of its tenants are agreed (`tenants`).
+    """
+    facts = func.jsonb_build_object(
+        *("name", Cohort.name, "label", Cohort.label, "fiscal_year", Cohort.fiscal_year, "tenants", func.count())
+    )
+    earlier = aliased(Tenant)
+    is_earlier = earlier.state.in_((TenantState.APPLIED.value, TenantState.SCREENING.value))
+    return (
+        select(
+            *waiting_columns(
+                literal(1),
+                facts=facts,
+                since=func.max(_state_since()),
+                tenants=first_tenants(Tenant.id, Tenant.code.nulls_last()),
+            )
+        )
+        .join(Cohort, Cohort.id == Tenant.cohort_id)
+        .where(
+            Tenant.state == TenantState.AGREED.value,
+            ~select(earlier.id).where(earlier.cohort_id == Cohort.id, is_earlier).exists(),
+        )
+        .group_by(Cohort.id)
+    )
+
+
+def _state_since() -> ColumnElement[Any]:
+    """When the tenant came to its present state: its last change, or its registration where there was none."""
+    changed_at = (
+        select(TenantStateChange.changed_at)
+        .where(TenantStateChange.tenant_id == Tenant.id)
+        .order_by(TenantStateChange.id.desc())
+        .limit(1)
+        .correlate(Tenant)
+        .scalar_subquery()
+    )
+    return func.coalesce(changed_at, Tenant.registered_at)
 
 
 def cohorts(session: Session) -> list[CohortFacts]:
@@ -223,11 +296,16 @@ def _matches(wanted: TenantFilter) -> list[ColumnElement[bool]]:
         conditions.append(~Tenant.is_operator)
     if wanted.words:
         looked_for = f"%{wanted.words.translate(_ESCAPE_LIKE)}%"
-        columns = (Tenant.code, Tenant.name, Tenant.kana)
-        conditions.append(or_(*(column.ilike(looked_for, escape="!") for column in columns)))
+        found = [column.ilike(looked_for, escape="!") for column in (Tenant.code, Tenant.name, Tenant.kana)]
+        # Names are entered in hiragana and half-width kana, too; `kana` is stored in full-width katakana.
+        in_katakana = unicodedata.normalize("NFKC", looked_for).translate(_KATAKANA)
+        formerly = select_tenants_with_former(Event.TENANT_EDITED, ("code", "name", "kana"), looked_for)
+        found += [Tenant.kana.like(in_katakana, escape="!"), Tenant.id.in_(formerly)]
+        conditions.append(or_(*found))
     return conditions
 
 
+_KATAKANA = {hiragana: hiragana + 0x60 for hiragana in range(ord("ぁ"), ord("ゖ") + 1)}
 _ESCAPE_LIKE = str.maketrans({"%": "!%", "_": "!_", "!": "!!"})
 
 

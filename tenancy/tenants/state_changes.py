@@ -73,5 +73,6 @@ def apply_transition(ctx: CommandContext, tenant_id: UUID, to: TenantState, *, r
         from_state=current.value,
         to_state=to.value,
         effective_on=effective_on.isoformat(),
+        reason=reason,
     )
     return tenant.version

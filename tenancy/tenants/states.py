@@ -36,11 +36,11 @@ class TenantState(LabelledEnum):
     APPLIED = "applied", "申請", "applied"
     SCREENING = "screening", "審査中", "screening"
     AGREED = "agreed", "合意済み", "agreed"
-    PROVISIONING = "provisioning", "参加手続き中", "being onboarded"
+    PROVISIONING = "provisioning", "参加手続中", "being onboarded"
     TRIAL = "trial", "試行", "trial"
     ACTIVE = "active", "参加中", "active"
     SUSPENDED = "suspended", "停止中", "suspended"
-    LEAVING = "leaving", "脱退手続き中", "leaving"
+    LEAVING = "leaving", "脱退手続中", "leaving"
     LEFT = "left", "脱退", "left"
 
 

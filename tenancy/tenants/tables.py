@@ -13,7 +13,7 @@ from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, Te
 
 
 class Cohort(TableBase):
-    """A named group of tenants that are onboarded in the same fiscal year (参加年度グループ). `name` is unique."""
+    """A named group of tenants that are onboarded in the same fiscal year (参加期). `name` is unique."""
 
     __tablename__ = "cohort"
     __table_args__ = (UniqueConstraint("name"),)

@@ -124,7 +124,10 @@ class Issuer:
             named = {"organization": {alias: {"tenant_id": [str(tenant_id)], "resource_access": access}}}
         return self.sign(self.claims(realm, sub=str(person_id), sid=str(person_id), **named), realm)
 
-    def token_of_client(self, tenant_id: UUID, client_id: UUID, *scopes: str) -> str:
-        """An access token of a tenant's service client."""
+    def token_of_client(
+        self, tenant_id: UUID, client_id: UUID, *scopes: str, realm: Realm = Realm.TENANTS, **more: Any
+    ) -> str:
+        """An access token of a tenant's service client, or of the operator's."""
+        named = {"tenant_id": str(tenant_id)} if realm is Realm.TENANTS else {}
         azp = service_client_name(tenant_id, client_id)
-        return self.sign(self.claims(azp=azp, tenant_id=str(tenant_id), scope=" ".join(scopes), sid=None))
+        return self.sign(self.claims(realm, azp=azp, scope=" ".join(scopes), sid=None, **named, **more), realm)

@@ -128,8 +128,10 @@ def test_a_missing_permission_is_shown_with_what_to_do_next(
     answer = member.get("/people")
 
     assert answer.status_code == 403
-    assert "tenancy:member:add" in answer.text
-    assert "権限の付与を依頼してください" in answer.text
+    assert "「利用者の追加」を行う権限がありません" in answer.text
+    assert "tenancy:member:add" not in answer.text
+    assert "この権限があるのは、団体管理者" in answer.text
+    assert "その担当者に依頼してください" in answer.text
 
 
 def test_a_role_in_the_token_without_a_grant_is_worth_nothing(
@@ -422,6 +424,56 @@ def test_a_service_client_that_is_stopped_over_or_another_tenants_is_nobody(
 
     for token in refused:
         assert stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_a_service_client_of_the_operators_reads_every_tenants_within_its_scopes(
+    municipality: UUID, operator_tenant: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    client_id = _client(operator_tenant, ["moyai:ledger.read"])
+    token = issuer.token_of_client(operator_tenant, client_id, "moyai:ledger.read", realm=Realm.OPERATORS)
+
+    answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.json == {
+        "id": str(client_id),
+        "tenant": str(operator_tenant),
+        "roles": [],
+        "kind": "client",
+        "tenants_seen": 2,
+    }
+
+
+def test_a_client_is_the_operators_by_the_operators_realm_only(
+    municipality: UUID, operator_tenant: UUID, visitors: Visitors, issuer: Issuer, stranger: Visit
+) -> None:
+    scope = "moyai:ledger.read"
+    operators, members = _client(operator_tenant, [scope]), _client(municipality, [scope])
+    roles = {"moyai-api": {"roles": ["operator-approver"]}}
+    of_realm = {"realm": Realm.OPERATORS}
+    refused = {
+        "the backend may write clients in this realm": issuer.token_of_client(operator_tenant, operators, scope),
+        "a municipality's has none there": issuer.token_of_client(municipality, members, scope, **of_realm),
+        "unknown": issuer.token_of_client(operator_tenant, new_id(), scope, **of_realm),
+        "for somebody else": issuer.token_of_client(operator_tenant, operators, scope, **of_realm, aud="account"),
+        "stopped": issuer.token_of_client(
+            operator_tenant, _client(operator_tenant, [scope], state=ClientState.STOPPED), scope, **of_realm
+        ),
+        "over": issuer.token_of_client(operator_tenant, _client(operator_tenant, [scope], days=0), scope, **of_realm),
+    }
+
+    for why, token in refused.items():
+        answer = stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 401, why
+    # A role clicked onto its account in Keycloak gains nothing, and neither does a scope that its row does not name.
+    token = issuer.token_of_client(
+        operator_tenant, operators, scope, "moyai:tenants.write", **of_realm, resource_access=roles
+    )
+    found = stranger.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+    assert found.json is not None
+    assert (found.json["roles"], sorted(found.json["permissions"])) == (
+        [],
+        sorted(["billing:ledger:read", "platform:public", "platform:signed-in"]),
+    )
 
 
 def test_the_clients_of_a_suspended_tenant_are_nobody(

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from admin.operations.health_listener import SILENT_SECONDS, Heartbeat
 from admin.operations.health_process import HealthProcess
-from admin.operations.ports import LOOPBACK, find_free_port
+from admin.operations.metrics.scrape import ScrapeSources
+from admin.operations.ports import LOOPBACK
 from admin.operations.readiness import wait_until
+from tests.ports import find_free_port
 from tests.servers import PostgreSQL
+
+pytestmark = pytest.mark.slow
 
 Make = Callable[[int], HealthProcess]
 
@@ -51,6 +57,25 @@ def test_it_answers_for_a_server_that_lives(make: Make, port: int) -> None:
     assert wait_until(lambda: _ask(port, "/readyz").json()["keycloak_keys_held"], seconds=5)
     assert _ask(port, "/readyz").status_code == 200
     assert _ask(port, "/anything").status_code == 404
+
+
+@pytest.mark.slow
+def test_metrics_are_answered_to_callers_of_its_networks_only(
+    postgresql: PostgreSQL, database_name: str, tmp_path: Path
+) -> None:
+    url = postgresql.urls(database_name)["DATABASE_URL"]
+    for networks, status in ((("127.0.0.0/8",), 200), (("10.0.0.0/8", "::1/128"), 403), (None, 404)):
+        sources = networks and ScrapeSources(str(tmp_path), networks, "http://127.0.0.1:9", (), "0.3", os.getpid())
+        port = find_free_port()
+        process = HealthProcess(LOOPBACK, port, url, lambda: True, metrics=sources)
+        process.start()
+        try:
+            answer = _ask(port, "/metrics")
+            assert answer.status_code == status
+            assert ("moyai_database_up 1.0" in answer.text) is (status == 200)
+            assert _ask(port, "/readyz").status_code == 200
+        finally:
+            process.stop()
 
 
 def test_nothing_of_it_is_left_once_it_is_stopped(make: Make, port: int) -> None:

@@ -12,9 +12,9 @@ import pytest
 from flask import Flask, Response, jsonify, request
 
 from admin.core.request_checks import init_request_checks
-from admin.operations import ports
 from admin.operations.settings import Settings
 from tests.admin.live_app import served
+from tests.ports import find_free_port
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -36,7 +36,7 @@ def ask(tmp_path: Path) -> Ask:
     """`ask(hops, {"X-Forwarded-For": …})` over HTTP: the status, and what the application takes for the origin."""
 
     def ask(hops: int, headers: dict[str, str]) -> dict[str, Any]:
-        port = ports.find_free_port()
+        port = find_free_port()
         with served(_application(hops, tmp_path), port):
             answer = httpx.get(f"http://127.0.0.1:{port}/origin", headers=headers)
         return {"status": answer.status_code, **(json.loads(answer.text) if answer.status_code == 200 else {})}

@@ -299,5 +299,8 @@ def test_what_anybody_may_ask_without_a_limit_is_listed(web: Flask) -> None:
         # Keycloak posts for everybody from one address; what is not signed costs one check of a signature.
         "/backchannel-logout",
         "/api/v1/openapi.json",
+        # What shows that document: a page without anybody's data, and files.
+        "/api-reference",
+        "/api-reference/viewer/<path:filename>",
         "/backoffice/assets/<path:filename>",
     }

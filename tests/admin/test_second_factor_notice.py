@@ -15,7 +15,7 @@ from governance.permissions import Role
 from tests.admin.visitors import visit
 from tests.factories import Visitors
 
-NOTICE: Final = "二要素認証なしでサインインできます"
+NOTICE: Final = "二要素認証なしでログインできます"
 
 
 @pytest.mark.parametrize(

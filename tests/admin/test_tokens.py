@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from admin.core.rate_limits import reset_rate_limits
 from admin.identity.jwks_cache import BACKOFF_SECONDS, JwksCache
+from admin.identity.kept_keys import KeptKeySet
 from admin.identity.lifetimes import ABSOLUTE
 from admin.identity.oidc_login import KEYCLOAK_AWAY
 from admin.identity.persons import PersonClaims
@@ -157,9 +158,19 @@ class Sessions:
         return token.token_id != UNISSUED
 
 
+class NothingKept:
+    """A process on its own: tests/admin/test_kept_keys.py has what several keep together."""
+
+    def load(self, address: str) -> None:
+        return None
+
+    def save(self, found: KeptKeySet) -> None:
+        return None
+
+
 @pytest.fixture
 def reader(issuer: Issuer) -> TokenVerifier:
-    return TokenVerifier(realm_endpoints(issuer.url))
+    return TokenVerifier(realm_endpoints(issuer.url), NothingKept())
 
 
 @pytest.fixture
@@ -412,7 +423,7 @@ def test_an_old_logout_token_is_refused(reader: TokenVerifier, issuer: Issuer) -
 
 
 def test_unknown_keys_do_not_make_us_ask_keycloak_again_and_again(issuer: Issuer) -> None:
-    ring = JwksCache(realm_endpoints(issuer.url)[Realm.TENANTS].keys)
+    ring = JwksCache(realm_endpoints(issuer.url)[Realm.TENANTS].keys, NothingKept())
     before = issuer.asked
 
     for number in range(200):
@@ -426,7 +437,7 @@ def test_unknown_keys_do_not_make_us_ask_keycloak_again_and_again(issuer: Issuer
 def test_keys_are_kept_while_keycloak_is_away_and_asked_for_again_when_old(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ring = JwksCache(realm_endpoints(issuer.url)[Realm.TENANTS].keys)
+    ring = JwksCache(realm_endpoints(issuer.url)[Realm.TENANTS].keys, NothingKept())
     kid = str(KEYS[Realm.TENANTS].kid)
     assert ring.find(kid) is not None
     before = issuer.asked

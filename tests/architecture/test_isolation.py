@@ -128,7 +128,7 @@ def test_the_tenants_role_cannot_become_another_one(as_tenants: psycopg.Connecti
     for statement in ("SET ROLE moyai_app", "SET ROLE moyai_owner", "SET SESSION AUTHORIZATION moyai_app"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             as_tenants.execute(statement)
-    for machine in ("huey_task", "huey_kv"):
+    for machine in ("huey_task", "huey_kv", "realm_keys"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             as_tenants.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(machine)))
     held = as_tenants.execute(

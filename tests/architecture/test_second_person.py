@@ -8,7 +8,15 @@ from typing import Final
 
 from admin.features.commands import COMMAND_MODULES
 from governance.commands import COMMENT, ApprovedCommandHandler, collect_commands
-from governance.permissions import DECIDABLE_BY, Role, SecondPerson
+from governance.permissions import (
+    DECIDABLE_BY,
+    DECISIONS,
+    OPERATOR_SCOPES,
+    TENANT_SCOPES,
+    Permission,
+    Role,
+    SecondPerson,
+)
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGES: Final = ("admin", "billing", "tenancy", "governance")
@@ -20,15 +28,18 @@ NEEDED: Final = {
     "post_entry": SecondPerson.MONEY,
     "reverse_entry": SecondPerson.MONEY,
     "change_period_state": SecondPerson.MONEY,
+    "change_year_state": SecondPerson.MONEY,
     "issue_notices": SecondPerson.MONEY,
     "adopt_rule": SecondPerson.RULES,
     "set_issuer": SecondPerson.SETTINGS,
+    "create_webhook": SecondPerson.SETTINGS,
+    "change_webhook_address": SecondPerson.SETTINGS,
     "end_role": SecondPerson.ROLES,
     "join_accounts": SecondPerson.ROLES,
     "reset_factor": SecondPerson.FACTORS,
 }
 
-ASKED_OF_EACH: Final = {"add_member"}
+ASKED_OF_EACH: Final = {"add_member", "register_client"}
 """Commands that need a second person sometimes, as a function of theirs says of each."""
 
 MAY_RUN: Final = {
@@ -77,3 +88,13 @@ def test_no_other_module_runs_a_stored_command() -> None:
                     if name in calling and not (name == "body" and len(node.args) < 2):
                         calling[name].add(path.relative_to(ROOT).as_posix())
     assert calling == MAY_RUN
+
+
+def test_no_scope_of_a_program_decides_anything_or_requests_what_a_second_person_decides() -> None:
+    with_second_person = {handler.permission for handler in APPROVED.values()}
+    for scopes in (OPERATOR_SCOPES, TENANT_SCOPES):
+        for scope, allowed in scopes.items():
+            assert not allowed & (DECISIONS | with_second_person), scope
+            writes = {one for one in allowed if not one.endswith(":read")} - {Permission.SIGNED_IN}
+            assert bool(writes) is scope.endswith(".write"), scope
+    assert not [scope for scope in TENANT_SCOPES if not scope.endswith(".read")]

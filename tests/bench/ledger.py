@@ -29,7 +29,6 @@ from flask import Flask
 
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.migrations.apply import migrate_url
-from admin.operations import ports
 from admin.operations.postgresql import ROLES, SUPERUSER, EmbeddedPostgreSQL
 from billing.ledger.chart import AccountCode
 from billing.ledger.commands import EntryLine, PostEntry
@@ -44,6 +43,7 @@ from governance.permissions import Permission, Role
 from tests.actors import seed_operator
 from tests.bench._conditions import machine
 from tests.billing.ledger.books import post_entry
+from tests.ports import find_free_port
 from tests.servers import PostgreSQL, libpq
 
 CLIENTS = (1, 8)
@@ -350,7 +350,7 @@ def _prove(url: str) -> dict[str, Any]:
 def _durable_server() -> Iterator[PostgreSQL]:
     with tempfile.TemporaryDirectory(prefix="moyai-bench-") as folder:
         passwords = {role: secrets.token_urlsafe(18) for role in ROLES}
-        server = EmbeddedPostgreSQL(Path(folder), ports.find_free_port(), passwords, durable=True)
+        server = EmbeddedPostgreSQL(Path(folder), find_free_port(), passwords, durable=True)
         server.initialise()
         running = PostgreSQL(server)
         try:

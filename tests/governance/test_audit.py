@@ -25,7 +25,7 @@ from governance.audit.verification import verify
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Invalid
-from governance.kernel.ids import new_id
+from governance.kernel.ids import first_id_at, new_id
 from tenancy.tenants.commands import DefineCohort, define_cohort
 from tenancy.tenants.states import TenantState
 from tests import servers
@@ -352,7 +352,7 @@ def test_the_sealer_refuses_what_is_older_than_the_longest_transaction_allows(
     at = clock.now() - MAX_AGE - timedelta(seconds=seconds)
     with connected(postgresql.superuser_url, database_name) as superuser:
         superuser.execute("SET session_replication_role = replica")
-        superuser.execute(INSERT, row(actors.operator_tenant, at, chain.first_id_at(at)))
+        superuser.execute(INSERT, row(actors.operator_tenant, at, first_id_at(at)))
 
     assert seal(files).sealed == is_sealed
     assert kinds(files) == ([] if is_sealed else [AuditFindingKind.BACKDATED])
@@ -368,7 +368,7 @@ def test_a_stream_at_rest_lets_no_past_in_either(
         superuser.execute("UPDATE audit_seal SET sealed_at = sealed_at - interval '3 days'")
         superuser.commit()
         at = clock.now() - timedelta(days=2)
-        superuser.execute(INSERT, row(actors.operator_tenant, at, chain.first_id_at(at)))
+        superuser.execute(INSERT, row(actors.operator_tenant, at, first_id_at(at)))
 
     assert seal(files).sealed == 0
     assert AuditFindingKind.BACKDATED in kinds(files)

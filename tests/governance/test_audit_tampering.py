@@ -6,24 +6,28 @@ start, the operator's registration, ten cohorts. After each tampering the sealer
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, LiteralString
+from unittest.mock import patch
 from uuid import UUID
 
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
-from governance.audit import chain
+from governance.audit import chain, verification
 from governance.audit.files import AuditFiles
 from governance.audit.findings import AuditFinding, AuditFindingKind
 from governance.audit.seal import SealingStopped, seal
 from governance.audit.verification import verify
 from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.pipelined import copy_rows
 from tenancy.tenants.commands import DefineCohort, define_cohort
 from tests import servers
 from tests.actors import Actors
@@ -32,6 +36,30 @@ from tests.slow import slow_except
 
 Kind = AuditFindingKind
 Superuser = psycopg.Connection[Any]
+
+
+NONE: Final = -2
+"""Fewer rows than PostgreSQL gives for a table that it has not counted yet."""
+
+
+def reverse(rows: list[bytes]) -> None:
+    rows.reverse()
+
+
+def shuffle(rows: list[bytes]) -> None:
+    random.Random(len(rows)).shuffle(rows)
+
+
+def in_order(change: Callable[[list[bytes]], None]) -> Callable[..., Iterator[bytes]]:
+    """`copy_rows` with the rows of links and events in another order; form 1 is asked for in its own."""
+
+    def read(session: Session, query: LiteralString, values: dict[str, Any]) -> Iterator[bytes]:
+        rows = list(copy_rows(session, query, values))
+        if "ORDER BY" not in query:
+            change(rows)
+        return iter(rows)
+
+    return read
 
 
 @dataclass(frozen=True)
@@ -46,8 +74,21 @@ class Sealed:
     actors: Actors
 
     def findings(self, *expected: str) -> tuple[AuditFinding, ...]:
+        """What verification finds, the same in whatever order PostgreSQL reads the rows."""
+        found, *in_other_orders = self.findings_by_order(*expected)
+        assert in_other_orders == [found] * 3
+        return found
+
+    def findings_by_order(self, *expected: str) -> list[tuple[AuditFinding, ...]]:
+        """As the rows are stored, backwards, shuffled, and by the plan for more rows than a hash holds."""
         with tenant_scope(OPERATOR):
-            return verify(db.session(), self.files, expected).findings
+            found = [verify(db.session(), self.files, expected).findings]
+            for order in (reverse, shuffle):
+                with patch.object(verification, "copy_rows", in_order(order)):
+                    found.append(verify(db.session(), self.files, expected).findings)
+            with patch.object(verification, "_MAX_HASHED_LINKS", NONE):
+                found.append(verify(db.session(), self.files, expected).findings)
+        return found
 
     def seal_again(self) -> None:
         """What the worker does every few seconds."""
@@ -424,6 +465,22 @@ def test_a_seal_that_points_at_another_event_is_found(sealed: Sealed) -> None:
     point_at_another_event(sealed)
 
     assert (Kind.SEAL_CHANGED, 5) in [(one.kind, one.sequence) for one in sealed.findings()]
+
+
+@pytest.mark.own_database
+@pytest.mark.parametrize("sequence", [5, 12])
+def test_a_second_seal_of_a_number_is_found(sealed: Sealed, sequence: int) -> None:
+    sealed.superuser.execute("ALTER TABLE audit_seal DROP CONSTRAINT uq_audit_seal_tenant_id_sequence")
+    sealed.superuser.execute("ALTER TABLE audit_seal DROP CONSTRAINT uq_audit_seal_tenant_id_event_id")
+    sealed.execute(
+        "INSERT INTO audit_seal (id, tenant_id, sequence, event_id, event_hash, chain_hash, sealed_at, form)"
+        " SELECT gen_random_uuid(), tenant_id, sequence, event_id, event_hash, chain_hash, sealed_at, form"
+        " FROM audit_seal WHERE tenant_id = %(operator)s AND sequence = %(sequence)s",
+        sequence=sequence,
+    )
+
+    for findings in sealed.findings_by_order():
+        assert (Kind.SEAL_CHANGED, sequence) in [(one.kind, one.sequence) for one in findings]
 
 
 def test_an_older_database_with_its_older_tips_is_found_by_a_head_kept_elsewhere(

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from governance import outbox
 from governance.actors import Actor
@@ -53,6 +54,7 @@ def _name_cohort(ctx: CommandContext, command: NameCohort) -> CohortNamed:
 
 
 name_cohort = handles(Permission.COHORT_DEFINE, Event.COHORT_DEFINED)(_name_cohort)
+edit_cohort = handles(Permission.COHORT_DEFINE, Event.COHORT_DEFINED, edits="cohort {name}")(_name_cohort)
 
 
 def _cohorts() -> set[str]:
@@ -204,3 +206,38 @@ def test_today_is_one_date_in_japan_for_the_whole_command(actors: Actors) -> Non
     with clock.at(datetime(2026, 3, 31, 15, 0, tzinfo=UTC)):
         assert clock.today() == date(2026, 4, 1)
         assert ctx.today == date(2026, 3, 31)
+
+
+def test_what_a_precondition_refuses_changes_nothing_and_is_recorded(actors: Actors) -> None:
+    def refuse(session: Session) -> None:
+        raise Conflict(OWN_REQUEST)
+
+    with pytest.raises(Conflict):
+        edit_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k", precondition=refuse)
+
+    assert _cohorts() == set()
+    (event,) = _record("refused")
+    assert event.facts["code"] == OWN_REQUEST.code
+    # The key is still free: the same request may be sent again.
+    edit_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k", precondition=lambda session: None)
+    assert _cohorts() == {"r6"}
+
+
+def test_a_key_used_before_answers_whatever_its_precondition_says_now(actors: Actors) -> None:
+    first = edit_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k", precondition=lambda session: None)
+
+    def refuse(session: Session) -> None:
+        raise Conflict(OWN_REQUEST)
+
+    assert edit_cohort(NameCohort(name="r6"), actor=actors.onboarding, key="k", precondition=refuse) == first
+
+
+def test_a_precondition_of_a_command_that_edits_nothing_is_a_bug(actors: Actors) -> None:
+    with pytest.raises(RuntimeError, match="edits no object"):
+        name_cohort(NameCohort(name="r6"), actor=actors.onboarding, precondition=lambda session: None)
+    assert _cohorts() == set()
+
+
+def test_an_edited_object_is_named_by_fields_that_the_command_has() -> None:
+    with pytest.raises(ValueError, match="colour"):
+        handles(Permission.COHORT_DEFINE, Event.COHORT_DEFINED, edits="cohort {colour}")(_name_cohort)

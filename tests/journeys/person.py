@@ -51,19 +51,22 @@ class Person:
     def sign_in(self, account: Account, *, check: bool = True) -> Self:
         """From the first page through Keycloak's real one, and back; each page on the way is looked at."""
         self.give_password(account, check=check)
-        self.see("概要", check=check)
+        self.see("ホーム", check=check)
         return self
 
     def give_password(self, account: Account, *, check: bool) -> None:
         """From the first page to Keycloak's, and name and password there."""
         page = self.page
         self.open("/")
-        self.see("サインイン", check=check)
+        self.see("ログイン", check=check)
+        another = page.get_by_role("link", name="ほかの団体を選ぶ")
+        if another.count():
+            another.click()
         if account.is_operator:
-            page.get_by_role("link", name="運営者としてサインイン").click()
+            page.get_by_role("link", name="運営者としてログイン").click()
         else:
-            page.get_by_label("団体コード").fill(account.tenant)
-            page.get_by_role("button", name="団体のサインイン画面へ").click()
+            page.get_by_label("所属する団体").fill(account.tenant)
+            page.get_by_role("button", name="ログインに進む").click()
         expect(page.locator("#username")).to_be_visible()
         if check:
             self.check_page()
@@ -110,6 +113,16 @@ class Person:
                 self.page.keyboard.press("Enter")
                 return
         raise AssertionError(f"{_MAX_TABS} Tabs do not reach {button}")
+
+    def choose(self, *words: str) -> None:
+        """Follow the menu: a group, and then one of its places."""
+        for word in words:
+            self.page.get_by_role("navigation", name="主メニュー").get_by_role("link", name=word, exact=True).click()
+
+    def sign_out(self) -> None:
+        """Leave by the menu of the header that bears one's name."""
+        self.page.locator(".person > summary").click()
+        self.page.get_by_role("button", name="ログアウト").click()
 
     def main_button(self) -> Locator:
         """The one filled button of the page: the next action."""

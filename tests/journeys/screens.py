@@ -14,6 +14,8 @@ from typing import Final
 
 from playwright.sync_api import expect
 
+from governance.kernel import clock
+from governance.kernel.fiscal_year import FiscalYear
 from tests.chromium import started
 from tests.journeys.person import Person
 from tests.journeys.stack import Stack, running_stack
@@ -31,6 +33,8 @@ def main() -> None:
         with running_stack(Path(folder) / "home", members=13) as stack:
             with Person(browser, stack) as onboarding:
                 _plan_and_progress(onboarding, stack)
+            with Person(browser, stack) as finance:
+                _revision_submitted(finance, stack)
             with Person(browser, stack) as approver:
                 _revision(approver, stack)
             with Person(browser, stack) as finance:
@@ -45,13 +49,23 @@ def main() -> None:
 def _plan_and_progress(person: Person, stack: Stack) -> None:
     person.sign_in(stack.account("operator-onboarding"), check=False)
     _take(person, "1-overview")
-    person.open("/cohorts/r7/plan")
+    person.open(f"/cohorts/r{FiscalYear.of(clock.today()).year - 2018}/plan")
     _take(person, "2-plan")
     person.main_button().click()
     person.main_button().click()
     expect(person.page.locator("#progress")).to_contain_text(re.compile(r"手順 [1-5]\d／72"))
     _take(person, "3-progress")
     expect(person.page.get_by_text("すべて終わりました")).to_be_visible(timeout=300_000)
+
+
+def _revision_submitted(person: Person, stack: Stack) -> None:
+    person.sign_in(stack.account("operator-finance"), check=False)
+    draft = person.page.get_by_role("main").get_by_role("link", name=re.compile("第2回"))
+    while not draft.count():
+        person.open("/allocations")
+    draft.first.click()
+    person.main_button().click()
+    expect(person.page.get_by_role("status")).to_be_visible()
 
 
 def _revision(person: Person, stack: Stack) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from admin.operations.settings import Settings
-from tests.servers import KEPT, find_free_port_range
+from tests.ports import find_free_port_range
+from tests.servers import KEPT
 
 OPERATOR = "430005"
 

@@ -40,24 +40,25 @@ def test_an_auditor_sets_up_an_app_at_the_first_sign_in_and_then_a_passkey(brows
     with Person(browser, stack) as person:
         secret = _set_up_app(person, account)
         _add_virtual_authenticator(person)
+        person.page.locator(".person > summary").click()
         person.page.get_by_role("link", name="パスキーを登録").click()
         person.page.locator("#registerWebAuthn").click()
-        person.see("概要", check=False)
-        person.page.get_by_role("button", name="サインアウト").click()
-        person.see("サインイン", check=False)
+        person.see("ホーム", check=False)
+        person.sign_out()
+        person.see("ログイン", check=False)
 
         # The password, and then the passkey in place of the app.
         person.give_password(account, check=False)
         person.page.locator("#try-another-way").click()
         person.page.get_by_text("パスキー").first.click()
         person.page.locator("#authenticateWebAuthnButton").click()
-        person.see("概要", check=False)
+        person.see("ホーム", check=False)
 
     with Person(browser, stack) as again:
         again.give_password(account, check=False)
         again.page.locator("#otp").fill(code(secret, steps=1))
         again.page.locator("#kc-login").click()
-        again.see("概要", check=False)
+        again.see("ホーム", check=False)
 
 
 def test_a_lost_factor_is_reset_by_two_people_and_set_up_anew(browser: Browser, stack: Stack) -> None:
@@ -68,7 +69,7 @@ def test_a_lost_factor_is_reset_by_two_people_and_set_up_anew(browser: Browser, 
 
         with Person(browser, stack) as security:
             _set_up_app(security, stack.account("operator-security"))
-            security.open(f"/tenants/{tenant_id}")
+            security.open(f"/tenants/{tenant_id}/people")
             row = security.page.get_by_role("row", name=re.compile(re.escape(lost.username)))
             security.press(row.get_by_role("link", name=re.compile("二要素認証を再設定させる")))
             security.see("二要素認証を再設定させる")
@@ -81,7 +82,7 @@ def test_a_lost_factor_is_reset_by_two_people_and_set_up_anew(browser: Browser, 
             request = security.page.url
 
         person.open("/")
-        person.see("概要", check=False)
+        person.see("ホーム", check=False)
         with Person(browser, stack) as approver:
             _set_up_app(approver, stack.account("operator-approver"))
             approver.page.goto(request)
@@ -102,7 +103,7 @@ def _wait_for_sign_out(person: Person) -> None:
 
     def is_out() -> bool:
         person.open("/")
-        return person.page.get_by_role("heading", level=1).inner_text() == "サインイン"
+        return person.page.get_by_role("heading", level=1).inner_text() == "ログイン"
 
     assert wait_until(is_out, seconds=30)
 
@@ -115,7 +116,7 @@ def _set_up_app(person: Person, account: Account) -> str:
     assert secret
     person.page.locator("#totp").fill(code(secret))
     person.page.locator("#saveTOTPBtn").click()
-    person.see("概要", check=False)
+    person.see("ホーム", check=False)
     return secret
 
 

@@ -34,6 +34,8 @@ from admin.core.guard import list_routes
 from admin.operations import services
 from admin.operations.processes import PidFiles
 from admin.operations.request_server import THREADS
+from governance.kernel import clock
+from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Permission
 from tenancy.keycloak.port import Realm
 from tests.admin.browser import Browser, forms
@@ -57,7 +59,7 @@ PATIENCE_SECONDS: Final = 40.0
 """Who has no answer by then never gets one."""
 
 _DRIFT: Final = "/api/v1/drift"
-_PLAN: Final = "/cohorts/r7/plan"
+_PLAN: Final = f"/cohorts/r{FiscalYear.of(clock.today()).year - 2018}/plan"
 _NEEDS_KEYCLOAK: Final = frozenset({_DRIFT, _PLAN})
 
 
@@ -118,7 +120,7 @@ class Installation:
 
     def clients(self) -> list[Client]:
         """Sixteen: people of the operator and of a municipality, strangers, and one for what asks Keycloak."""
-        bearer = {"Authorization": f"Bearer {self._token(self._stack.account('operator-auditor'))}"}
+        bearer = {"Authorization": f"Bearer {self.token(self._stack.account('operator-auditor'))}"}
         of_operator = ("/", "/tenants", "/ledger", "/audit", "/allocations", "/costs", "/onboardings")
         of_tenant = ("/", "/notices", "/ledger", "/allocations")
         of_strangers = ("/login", self.login_path, "/readyz", "/healthz")
@@ -168,7 +170,7 @@ class Installation:
         browser.close()
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies[place].items())}
 
-    def _token(self, account: Account) -> str:
+    def token(self, account: Account) -> str:
         """An access token of the person's, as the console gets it at a sign-in of its own."""
         oidc = self._app.extensions["moyai.identity"].oidc_login
         with self._app.test_request_context():

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.interface.command_forms import read_form
 from admin.interface.forms import Form
+from admin.interface.kept_forms import restored_form
 from admin.interface.pages import render_page, session
 from admin.interface.tenant_pages import done_url
 from governance.agreements import queries as agreements
@@ -31,7 +32,7 @@ def accept(tenant_id: UUID, version_id: UUID) -> AnyResponse | tuple[str, int]:
     initial = Form.initial(
         signer_name="", signer_title="", on_behalf_of=tenant.name, authority="", signed_on=clock.today().isoformat()
     )
-    form = Form.from_request() if request.method == "POST" else initial
+    form = Form.from_request() if request.method == "POST" else restored_form() or initial
     if request.method == "POST" and form.step != "enter":
         command = read_form(form, AcceptAgreement, given={"tenant_id": tenant_id, "version_id": version_id})
         if command is not None and not form.is_final:

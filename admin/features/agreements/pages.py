@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
 from admin.interface.command_forms import read_form
-from admin.interface.forms import Form
+from admin.interface.forms import Form, new_name
+from admin.interface.kept_forms import restored_form
 from admin.interface.lists import query_uuid
 from admin.interface.pages import render_page, session
 from governance.agreements import queries
@@ -42,14 +43,14 @@ def agreement_publishing() -> AnyResponse | tuple[str, int]:
     known = query_uuid("after")
     after = queries.version(session(), known) if known is not None else None
     initial = Form.initial(
-        name="",
+        name=new_name(),
         title="",
         language=after.language if after else "ja",
         mandatory="yes" if after is None or after.mandatory else "no",
         text=after.text if after else "",
         effective_from="",
     )
-    form = Form.from_request() if request.method == "POST" else initial
+    form = Form.from_request() if request.method == "POST" else restored_form() or initial
     if after is not None:
         form.values.update(name=after.agreement, title=after.title)
     if request.method == "POST" and form.step != "enter":

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
+from flask import Response
+
 from admin.core.guard import requires
+from admin.core.rate_limits import RateLimit
 from admin.features.allocation.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import YearPageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
@@ -15,6 +18,7 @@ from billing.allocation.calculation import compute
 from billing.allocation.reading import AllocationFile, allocation_input
 from billing.allocation.workings import ComputedAllocation, computed
 from billing.runs import queries as runs
+from billing.runs.council_sheet import council_sheet_pdf
 from billing.runs.queries import MemberWorkings, RunFacts, RunSummary, ShareFacts, ShareWorkings, WorkingFacts
 from governance.commands import Command
 from governance.kernel.database import db
@@ -113,7 +117,21 @@ def get_share_workings(tenant: UUID, share: UUID) -> ShareWorkings:
     return runs.workings_of_share(db.session(), tenant, found.id)
 
 
-@routes.action_route("/allocation-computations", ComputeSplit)
+@routes.query(
+    "/tenants/<tenant>/shares/<share>/council-sheet",
+    Permission.ALLOCATION_READ,
+    content=("application/pdf",),
+    limit=RateLimit.DOWNLOAD,
+    ja="議会用の1枚を PDF で取得する",
+)
+def get_council_sheet(tenant: UUID, share: UUID) -> Response:
+    """Answer one posted share on one A4 page, with its change and the reason, for the municipality's council."""
+    answered = Response(council_sheet_pdf(db.session(), share), content_type="application/pdf")
+    answered.headers["Content-Disposition"] = 'attachment; filename="council-sheet.pdf"'
+    return answered
+
+
+@routes.action_route("/allocation-computations", ComputeSplit, ja="負担額を計算する（保存なし）")
 @requires(Permission.ALLOCATION_COMPUTE)
 def compute_split(command: ComputeSplit, key: str) -> ComputedSplit:
     """Compute the shares of a case; keeps nothing."""

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import BinaryIO, Final
+from uuid import UUID
 
 import click
 from sqlalchemy.orm import Session
 
 from admin.features.allocation.api import routes, run_lines
 from admin.features.allocation.entry_points import ENTRY_POINTS
+from admin.interface.cli_context import app_context
 from admin.interface.command_line import command_group
 from admin.interface.output import Answer, handle_errors, print_model
+from admin.interface.param_types import as_json_option, output_option, print_result, write_new
 from admin.interface.permitted import PermittedCommand
 from billing.allocation.calculation import compute
 from billing.allocation.reading import read_allocation_input
 from billing.allocation.workings import computed
 from billing.runs import queries
+from billing.runs.council_sheet import council_sheet_pdf
 from billing.runs.queries import YearSplits
+from governance.commands import system_transaction
+from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Permission
@@ -66,3 +73,15 @@ def show_year(session: Session, fiscal_year: int) -> Answer:
     none_yet = f"{FiscalYear(fiscal_year).label}の按分はまだありません。 / No run of {fiscal_year} yet."
     splits = YearSplits(fiscal_year=fiscal_year, runs=tuple(run.split for run in found))
     return Answer(splits, [run_lines(run) for run in found] or [none_yet])
+
+
+@allocation.command("council-sheet", cls=PermittedCommand, permission=Permission.ALLOCATION_READ)
+@click.argument("share_id", type=click.UUID)
+@output_option("council-sheet.pdf")
+@as_json_option
+@handle_errors
+def council_sheet(share_id: UUID, output: Path, as_json: bool) -> None:
+    """議会用の1枚を PDF で取り出す / Write a posted share on one A4 page: amount, change and reason."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        content = council_sheet_pdf(session, share_id)
+    print_result({"file": write_new(output, content), "bytes": len(content)}, as_json)

@@ -10,7 +10,13 @@ from sqlalchemy.orm import Session
 from admin.core.language import gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, api, cli
 from admin.interface.formats import year_label, yen
-from billing.runs.commands import approve_allocation, post_allocation, prepare_allocation, reject_allocation
+from billing.runs.commands import (
+    approve_allocation,
+    post_allocation,
+    prepare_allocation,
+    reject_allocation,
+    submit_allocation,
+)
 from billing.runs.queries import run_by_id
 from governance.kernel.errors import Language
 from governance.kernel.labels import Label
@@ -43,6 +49,13 @@ ENTRY_POINTS: Final = (
         api=api("POST /allocation-runs"),
         cli=cli("allocation prepare", "fiscal_year"),
         hidden=frozenset({"requested_for"}),
+    ),
+    EntryPoint(
+        submit_allocation,
+        Label("下書きの承認を申請する", "Ask for the approval of a draft"),
+        Label("承認を申請する", "Request approval"),
+        api=api("POST /allocation-runs/<run>/submission", run="run_id"),
+        cli=cli("allocation submit", "run_id"),
     ),
     EntryPoint(
         approve_allocation,

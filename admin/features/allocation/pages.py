@@ -2,50 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from uuid import UUID
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, may, requires
-from admin.core.language import either, gettext, ngettext
+from admin.core.language import either, gettext
 from admin.core.rate_limits import RateLimit, limited
-from admin.features.audit.pages import names_of_actors
-from admin.interface.charts import (
-    BeforeAfter,
-    Part,
-    by_amount,
-    change_headline,
-    change_totals,
-    integer_part,
-    paired_bars,
-    stacked_bar,
-)
+from admin.interface.charts import Part, stacked_bar
 from admin.interface.command_forms import read_form
 from admin.interface.downloads import table_response
 from admin.interface.formats import percent
 from admin.interface.forms import Form
-from admin.interface.lists import current_fiscal_year, query_year
+from admin.interface.kept_forms import restored_form
+from admin.interface.lists import current_fiscal_year, query_year, year_options
+from admin.interface.page_endpoint import form_of
 from admin.interface.pages import render_page, session
+from admin.interface.share_changes import BeforeAfter, ShareChanges, share_changes
 from billing.costs.queries import cost_items
-from billing.notices.queries import notices
+from billing.ledger.periods import date_warning
+from billing.notices.queries import notices, notified_runs, unnotified_runs
 from billing.runs import queries
 from billing.runs.commands import (
     APPROVAL_KIND,
     ApproveAllocation,
     PrepareAllocation,
     RejectAllocation,
+    SubmitAllocation,
     approve_allocation,
+    posting_day,
     prepare_allocation,
     reject_allocation,
+    submit_allocation,
 )
-from billing.runs.preview import preview
-from billing.runs.queries import RunFacts, ShareFacts
+from billing.runs.council_sheet import council_sheet_pdf
+from billing.runs.preview import Preview, preview
+from billing.runs.queries import RunFacts
 from billing.runs.states import RunKind, RunState
 from governance.approvals import requests_about
 from governance.audit.queries import events
+from governance.kernel import clock
 from governance.kernel.errors import not_found
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.labels import Label
@@ -55,14 +53,6 @@ from tenancy import directory
 from tenancy.people.queries import names_of_people
 
 pages = Blueprint("allocation", __name__, template_folder="templates")
-
-
-@dataclass(frozen=True, slots=True)
-class ShareLine:
-    """A line of the table of shares, as the chart has it too."""
-
-    share: ShareFacts
-    bars: BeforeAfter
 
 
 @pages.get("/allocations")
@@ -91,7 +81,8 @@ def allocation_preparing() -> AnyResponse | tuple[str, int]:
     form = (
         Form.from_request()
         if request.method == "POST"
-        else Form.initial(
+        else restored_form()
+        or Form.initial(
             fiscal_year=query_year() or current_fiscal_year(), kind=request.args.get("kind", RunKind.ESTIMATE.value)
         )
     )
@@ -104,28 +95,23 @@ def allocation_preparing() -> AnyResponse | tuple[str, int]:
                     return redirect(url_for("allocation.allocation", run_id=made.run_id, done="prepared"), 303)
                 year = command.fiscal_year
                 split = preview(session(), year, directory.members_of_year(session(), year))
-                rows = [
-                    BeforeAfter(member.name, split.previous_yen[member.id], split.shares_yen[member.id])
-                    for member in split.members
-                ]
                 return render_page(
                     "allocation/allocation_preparing_confirm",
                     form=form,
                     split=split,
-                    rows=by_amount(rows),
+                    changes=_preview_changes(split, command.kind),
+                    date_warning=date_warning(FiscalYear(year), clock.today()),
                     year=year,
                     kind=command.kind,
                 )
-    return render_page(
-        "allocation/allocation_preparing", form=form, kinds=list(RunKind), current_fiscal_year=current_fiscal_year()
-    )
+    return render_page("allocation/allocation_preparing", form=form, kinds=list(RunKind), years=year_options())
 
 
 @pages.get("/allocations/<uuid:run_id>")
 @requires(Permission.ALLOCATION_READ)
 def allocation(run_id: UUID) -> tuple[str, int]:
     """One run: totals, what it is made of, every share against the run before, its inputs and who decided."""
-    return _render_run(run_id, None, request.args.get("done", ""))
+    return _render_run(run_id, restored_form(), request.args.get("done", ""))
 
 
 @pages.get("/allocations/<uuid:run_id>/shares.<any(csv, xlsx):file_kind>")
@@ -144,7 +130,7 @@ def shares_file(run_id: UUID, file_kind: str) -> AnyResponse:
             ("差（円）", "difference (yen)"),
         )
     ]
-    lines = [line.share for line in _lines(run)]
+    lines = sorted(run.shares, key=lambda share: (-share.share_yen, -share.previous_yen, share.name))
     rows: list[tuple[str | int | None, ...]] = [
         (share.code, share.name, share.previous_yen, share.share_yen, share.difference_yen) for share in lines
     ]
@@ -158,8 +144,23 @@ def shares_file(run_id: UUID, file_kind: str) -> AnyResponse:
     return table_response(file_kind, name, header, rows)
 
 
+@pages.post("/allocations/<uuid:run_id>/submit")
+@requires(Permission.ALLOCATION_PREPARE)
+@form_of("allocation.allocation")
+def allocation_submitting(run_id: UUID) -> AnyResponse | tuple[str, int]:
+    """A draft, as it was shown, submitted for the approval of another person."""
+    form = Form.from_request()
+    command = read_form(form, SubmitAllocation, given={"run_id": run_id})
+    if command is not None:
+        with form.collect_errors():
+            submit_allocation(command, actor=current_actor(), key=form.key)
+            return redirect(url_for("allocation.allocation", run_id=run_id, done="prepared"), 303)
+    return _render_run(run_id, form, "")
+
+
 @pages.post("/allocations/<uuid:run_id>/approve")
 @requires(Permission.ALLOCATION_APPROVE)
+@form_of("allocation.allocation")
 def allocation_approving(run_id: UUID) -> AnyResponse | tuple[str, int]:
     """確認, and the approval of exactly what was shown; it posts."""
     form = Form.from_request()
@@ -170,12 +171,22 @@ def allocation_approving(run_id: UUID) -> AnyResponse | tuple[str, int]:
             return redirect(url_for("allocation.allocation", run_id=run_id, done="approved"), 303)
     elif command is not None and form.step == "confirm":
         run = queries.run_by_id(session(), run_id)
-        return render_page("allocation/allocation_approving", form=form, run=run, happened_on=command.happened_on)
+        happened_on = command.happened_on or posting_day(FiscalYear(run.fiscal_year), clock.today())
+        # What was shown is what is posted, also when it is confirmed after midnight.
+        form.values["happened_on"] = happened_on.isoformat()
+        return render_page(
+            "allocation/allocation_approving",
+            form=form,
+            run=run,
+            happened_on=happened_on,
+            date_warning=date_warning(FiscalYear(run.fiscal_year), clock.today()),
+        )
     return _render_run(run_id, form, "")
 
 
 @pages.post("/allocations/<uuid:run_id>/reject")
 @requires(Permission.ALLOCATION_REJECT)
+@form_of("allocation.allocation")
 def allocation_rejecting(run_id: UUID) -> AnyResponse | tuple[str, int]:
     """Sent back, with the reason."""
     form = Form.from_request()
@@ -202,7 +213,6 @@ def share(share_id: UUID) -> tuple[str, int]:
         "allocation/share",
         share=found,
         lines=lines,
-        parts=[(part, integer_part(part.yen)) for part in parts],
         exact_total=str(sum((part.yen for part in parts), Fraction(0))),
         title=title,
         chart=stacked_bar(parts, title=title, name="parts") if parts else None,
@@ -214,62 +224,107 @@ def share(share_id: UUID) -> tuple[str, int]:
     )
 
 
+@pages.get("/shares/<uuid:share_id>/council.pdf")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.ALLOCATION_READ)
+def council_sheet(share_id: UUID) -> AnyResponse:
+    """One posted share on one A4 page, for the municipality's council."""
+    return Response(
+        council_sheet_pdf(session(), share_id),
+        mimetype="application/pdf",
+        headers={"Content-Disposition": 'inline; filename="council-sheet.pdf"'},
+    )
+
+
 def _render_run(run_id: UUID, form: Form | None, done: str) -> tuple[str, int]:
     run = queries.run_by_id(session(), run_id)
     requests = requests_about(session(), APPROVAL_KIND, run.id)
     components = queries.components_of_run(session(), run.id)
     parts = [Part(part.component, part.exact_yen) for part in components]
     record = events(session(), subject=str(run.id), tenant_id=_operator_id(), limit=20)
-    lines = _lines(run)
-    bars = [line.bars for line in lines]
     people = {run.prepared_by, run.requested_by} | {request.decided_by or "" for request in requests}
     revises = next(
         (head for head in queries.run_summaries(session(), fiscal_year=run.fiscal_year) if head.id == run.revises_id),
         None,
     )
-    title = change_headline(bars) if run.kind is RunKind.REVISION else _shared_out(run)
+    changes = _changes(run)
     return render_page(
         "allocation/allocation",
         form=form,
         initial=form or Form.initial(reason="", happened_on=""),
         run=run,
         revises=revises,
-        lines=lines,
-        municipal_yen=sum(line.share.share_yen for line in lines),
-        before_yen=sum(line.share.previous_yen for line in lines),
-        title=title,
-        basis=change_totals(bars),
-        chart=paired_bars(bars, title=title, name="shares") if run.kind is RunKind.REVISION and bars else None,
+        changes=changes,
+        before_yen=sum(share.previous_yen for share in run.shares),
         parts_title=_made_of(parts),
-        parts=[(part, integer_part(part.yen)) for part in parts],
+        exact_total=str(sum((part.yen for part in parts), Fraction(0))),
         parts_chart=stacked_bar(parts, title=_made_of(parts), name="parts") if parts else None,
         components=components,
         requests=requests,
         people=names_of_people(session(), people),
         is_own=any(one.decision is None and one.requested_by == current_actor().id for one in requests),
         is_open=run.state is RunState.AWAITING_APPROVAL,
+        is_draft=run.state is RunState.DRAFT,
         done=done,
-        has_notices=bool(notices(session(), run_id=run.id)) if may(Permission.NOTICE_READ) else False,
+        is_notified=may(Permission.NOTICE_READ) and run.id in notified_runs(session()),
+        to_notify=may(Permission.NOTICE_ISSUE)
+        and run.id in {one.id for one in unnotified_runs(session(), run.fiscal_year)},
         record=record,
-        names=names_of_actors(record),
     )
 
 
-def _lines(run: RunFacts) -> list[ShareLine]:
-    lines = [
-        ShareLine(
-            share,
+def _changes(run: RunFacts) -> ShareChanges:
+    """A run against the run before it; the first of a year against the year before."""
+    is_revision = run.kind is RunKind.REVISION
+    before = (
+        {share.tenant_id: share.previous_yen for share in run.shares}
+        if is_revision
+        else queries.shares_in_force(session(), run.fiscal_year - 1)
+    )
+    people = _people(run.fiscal_year, [share.tenant_id for share in run.shares])
+    return share_changes(
+        [
             BeforeAfter(
                 share.name,
-                share.previous_yen,
+                before.get(share.tenant_id) or None,
                 share.share_yen,
-                run.kind is RunKind.REVISION and not share.previous_yen,
-            ),
-        )
-        for share in run.shares
-    ]
-    rank = {id(bars): place for place, bars in enumerate(by_amount([line.bars for line in lines]))}
-    return sorted(lines, key=lambda line: rank[id(line.bars)])
+                is_new=any(before.values()) and not before.get(share.tenant_id),
+                people=people.get(share.tenant_id),
+                address=url_for("allocation.share", share_id=share.id),
+            )
+            for share in run.shares
+        ],
+        is_last_year=not is_revision,
+    )
+
+
+def _preview_changes(split: Preview, kind: RunKind) -> ShareChanges:
+    """A split that is not stored yet against what it would change; the first of a year against the year before."""
+    is_revision = kind is RunKind.REVISION
+    year = split.fiscal_year.year
+    before = split.previous_yen if is_revision else queries.shares_in_force(session(), year - 1)
+    people = _people(year, [member.id for member in split.members])
+    return share_changes(
+        [
+            BeforeAfter(
+                member.name,
+                before.get(member.id) or None,
+                split.shares_yen[member.id],
+                is_new=any(before.values()) and not before.get(member.id),
+                people=people.get(member.id),
+            )
+            for member in split.members
+        ],
+        is_last_year=not is_revision,
+    )
+
+
+def _people(fiscal_year: int, tenant_ids: list[UUID]) -> dict[UUID, Fraction]:
+    """The inhabitants of each, by the newest statistic at the beginning of the year; who has none is absent."""
+    found = directory.statistic_values(
+        session(), directory.StatisticKind.POPULATION, tenant_ids, FiscalYear(fiscal_year).starts_on
+    )
+    return {tenant_id: Fraction(statistic.value) for tenant_id, statistic in found.items()}
 
 
 def _operator_id() -> UUID:
@@ -284,7 +339,3 @@ def _made_of(parts: list[Part]) -> str:
     largest = max(parts, key=lambda part: part.yen)
     much = percent(largest.yen / whole)
     return gettext("%(much)s of it comes from %(name)s", much=much, name=largest.name)
-
-
-def _shared_out(run: RunFacts) -> str:
-    return ngettext("Shared by %(num)s member", "Shared by %(num)s members", len(run.shares))

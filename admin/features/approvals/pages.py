@@ -1,43 +1,41 @@
-"""承認待ち: the pending requests of all kinds, and the page where a stored command is read and decided."""
+"""対応待ち: everything that waits, and the page where a stored command is read and decided."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin import features
 from admin.core.guard import current_actor, may, requires
 from admin.core.language import current_language, gettext
+from admin.features.approvals.stored import entry_point_of, handler_of, own_tasks
 from admin.interface.command_forms import read_form
 from admin.interface.command_review import CommandReview, review
-from admin.interface.entry_points import EntryPoint
 from admin.interface.forms import Form
+from admin.interface.kept_forms import restored_form
 from admin.interface.labels import label_of
-from admin.interface.navigation import ApprovalKind, decidable_kinds
+from admin.interface.own_tasks import own_waiting
+from admin.interface.page_endpoint import form_of
 from admin.interface.pages import render_page, session
+from admin.workflows.tasks import SHOWN
+from admin.workflows.waiting import OWN_SECTIONS, ApprovalKind, TaskKind, TaskSection
 from governance.actors import COMMAND_LINE_PREFIX
 from governance.approvals import (
     ApprovalDetails,
     ApprovalRequestFacts,
     approval_by_id,
     may_decide,
-    pending_requests,
-    pending_requests_for,
 )
 from governance.approvals.commands import DecideApproval, decide_approval
-from governance.commands import COMMANDS, ApprovedCommandHandler
 from governance.declaration import declared_field
+from governance.kernel import clock
 from governance.kernel.errors import NotFound
 from governance.labels import label
 from governance.permissions import DECIDABLE_BY, Permission
 from governance.persons import accounts_of_person
-from tenancy.onboarding.queries import count_blocked
 from tenancy.people.queries import names_of_people
 from tenancy.tenants.queries import names_of_tenants
 
@@ -53,29 +51,22 @@ _ADDRESSES: Final = {
 """Kinds whose subject has a page that shows and decides it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PendingItem:
-    """One request on the page: what it is about, where it is decided, and the requester with the comment."""
-
-    label: str
-    address: str
-    tenant: str
-    requested_by: str
-    requested_at: datetime
-    reason: str
-
-
 @pages.get("/approvals")
 @requires(Permission.OVERVIEW_READ)
 def approvals() -> tuple[str, int]:
-    """The requests this person may decide, and their own that another person decides."""
-    own = accounts_of_person(session(), current_actor().id)
-    own_requests = [one for one in pending_requests(session()) if one.requested_by in own]
+    """対応待ち: what this person has to decide, to correct, what falls due, and what waits for others."""
+    rows = own_tasks()
+    counts = {section: sum(row.number for row in rows if row.section is section) for section in TaskSection}
+    waiting_requests = sum(one.number for one in own_waiting() if one.kind is TaskKind.APPROVAL)
+    counts[TaskSection.DECIDE] += max(waiting_requests - SHOWN, 0)
     return render_page(
         "approvals/approvals",
-        pending=pending_items(),
-        requested=_to_pending_items(own_requests),
-        blocked_count=count_blocked(session()) if may(Permission.ONBOARDING_READ) else 0,
+        sections=[
+            (section, [row for row in rows if row.section is section], counts[section]) for section in TaskSection
+        ],
+        first=next((row for row in rows if row.section in OWN_SECTIONS), None),
+        more_requests=max(waiting_requests - SHOWN, 0),
+        today=clock.today(),
     )
 
 
@@ -83,11 +74,12 @@ def approvals() -> tuple[str, int]:
 @requires(Permission.APPROVAL_READ)
 def approval(approval_id: UUID) -> tuple[str, int]:
     """What a request would do, who wants it and why, and how it was decided."""
-    return _render_approval(approval_id, Form.initial(**dict.fromkeys(_ASKED, "")))
+    return _render_approval(approval_id, restored_form() or Form.initial(**dict.fromkeys(_ASKED, "")))
 
 
 @pages.post("/approvals/<uuid:approval_id>/decide")
 @requires(Permission.APPROVAL_DECIDE)
+@form_of("approvals.approval")
 def approval_deciding(approval_id: UUID) -> AnyResponse | tuple[str, int]:
     """The decision about exactly what was shown; where a figure changed meanwhile, it is shown again."""
     form = Form.from_request()
@@ -105,17 +97,12 @@ def approval_deciding(approval_id: UUID) -> AnyResponse | tuple[str, int]:
     return _render_approval(approval_id, form)
 
 
-def pending_items(limit: int | None = None) -> list[PendingItem]:
-    """The requests that the present actor may decide, oldest first, at most `limit`."""
-    return _to_pending_items(pending_requests_for(session(), current_actor(), decidable_kinds(), limit=limit))
-
-
 def title_of(found: ApprovalRequestFacts) -> str:
     """What a request is about, in the words of its command's entry point."""
-    known = _entry_point(found)
+    known = entry_point_of(found)
     if known is not None:
         return known.label.text(current_language())
-    handler = _handler(found)
+    handler = handler_of(found)
     if found.kind in set(ApprovalKind) or handler is None:
         return label_of(found.kind, "approval")
     return label(handler.permission, current_language())
@@ -147,17 +134,18 @@ def _render_approval(approval_id: UUID, form: Form, *, has_changed: bool = False
 
 
 def _review(found: ApprovalDetails) -> CommandReview | None:
-    handler = _handler(found)
+    handler = handler_of(found)
     if handler is None:
         return None
-    return review(_entry_point(found), handler.read_stored(found), session(), current_language())
+    command, is_open = handler.read_stored(found), found.decision is None
+    return review(entry_point_of(found), command, session(), current_language(), is_open=is_open)
 
 
 def _subject_address(found: ApprovalDetails) -> str:
     """The page of what the request is about; empty where there is none."""
     if found.kind in _ADDRESSES:
         return _ADDRESSES[found.kind](found)
-    handler, known = _handler(found), _entry_point(found)
+    handler, known = handler_of(found), entry_point_of(found)
     if handler is None or known is None or known.page is None or known.page.back is None:
         return ""
     command = handler.read_stored(found)
@@ -170,42 +158,19 @@ def _subject_address(found: ApprovalDetails) -> str:
 
 def _result_address(found: ApprovalDetails) -> str:
     """The page of what an approval made; empty where there is none."""
-    handler, known = _handler(found), _entry_point(found)
+    handler, known = handler_of(found), entry_point_of(found)
     if handler is None or known is None or known.page is None or found.result is None:
         return ""
     result = handler.done_type.model_validate_json(json.dumps(found.result))
     return known.page.then(handler.read_stored(found), result)
 
 
-def _handler(found: ApprovalRequestFacts) -> ApprovedCommandHandler[Any, Any] | None:
-    handler = COMMANDS.get().get(found.command or "")
-    return handler if isinstance(handler, ApprovedCommandHandler) else None
-
-
-def _entry_point(found: ApprovalRequestFacts) -> EntryPoint | None:
-    return features.entry_points().get(found.command or "")
-
-
-def _to_pending_items(found: list[ApprovalRequestFacts]) -> list[PendingItem]:
-    people = names_of_people(session(), [one.requested_by for one in found])
-    tenants = names_of_tenants(session(), [one.tenant_id for one in found])
-    return [
-        PendingItem(
-            title_of(one),
-            _ADDRESSES[one.kind](one) if one.kind in _ADDRESSES else url_for("approvals.approval", approval_id=one.id),
-            tenants.get(one.tenant_id, ""),
-            _name(one.requested_by, people),
-            one.requested_at,
-            one.request_reason,
-        )
-        for one in found
-    ]
-
-
 def _name(account: str, people: dict[str, str]) -> str:
     """Who an account is, for people. A tenant does not see the names of the operator's."""
     if account.startswith("system:"):
         return gettext("automatic")
-    if not account or account.startswith(COMMAND_LINE_PREFIX):
+    if account.startswith(COMMAND_LINE_PREFIX):
+        return gettext("the system administrator")
+    if not account:
         return account
-    return people.get(account) or gettext("a person of the operator")
+    return people.get(account) or gettext("a person of the prefecture")

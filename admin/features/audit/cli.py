@@ -64,7 +64,7 @@ def verify_audit(expect: tuple[str, ...], as_json: bool) -> None:
                 " / restored then from the backup of the second time"
             )
         if report.intact:
-            click.echo(f"記録 {report.records} 件に改変はありません(封印待ち {report.unsealed} 件) / intact")
+            click.echo(f"記録 {report.records} 件に改変はありません（封印待ち {report.unsealed} 件） / intact")
         else:
             click.echo(f"記録に {report.findings_total} 件の異常があります / findings: {report.findings_total}")
     click.get_current_context().exit(0 if report.intact else 1)

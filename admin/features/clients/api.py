@@ -21,14 +21,14 @@ def _line(row: ServiceClientDetails) -> str:
 
 
 @routes.list("/tenants/<tenant>/service-clients", Permission.CLIENT_READ, "ServiceClientPage")
-@cli_query("service-client list", "API利用者の一覧", "clients", _line, repeats=["code"])
+@cli_query("service-client list", "連携システムの一覧", "clients", _line, repeats=["code"])
 def list_service_clients(tenant: UUID) -> Sequence[ServiceClientDetails]:
     """List the service clients of a tenant in the order they were registered, stopped ones too."""
     return clients.service_clients(db.session(), tenant, also_stopped=True)
 
 
 @routes.query("/tenants/<tenant>/service-clients/<client>", Permission.CLIENT_READ)
-@cli_query("service-client show", "API利用者を 1 つ見る")
+@cli_query("service-client show", "連携システムを 1 つ見る")
 def get_service_client(tenant: UUID, client: UUID) -> ServiceClientDetails:
     """Show one service client of a tenant with its public keys."""
     return clients.service_client(db.session(), tenant, client)

@@ -48,20 +48,22 @@ def _plan_lines(planned: CohortPlan) -> str:
 
 
 @routes.list("/cohorts", Permission.COHORT_READ, "CohortPage")
-@cli_query("cohort list", "参加年度グループの一覧", "cohorts", "name fiscal_year label")
+@cli_query("cohort list", "参加期の一覧", "cohorts", "name fiscal_year label")
 def list_cohorts() -> Sequence[CohortFacts]:
     """List cohorts by fiscal year and name."""
     return tenants.cohorts(db.session())
 
 
-@routes.query("/cohorts/<cohort>/plan", Permission.COHORT_READ)
-@cli_query("cohort plan", "参加手続きの計画を見る", line=_plan_lines)
+@routes.query("/cohorts/<cohort>/plan", Permission.COHORT_READ, may_conflict=True)
+@cli_query("cohort plan", "参加手続の計画を見る", line=_plan_lines)
 def get_cohort_plan(cohort: str) -> CohortPlan:
     """Plan what taking the cohort in would do; changes nothing here or in Keycloak."""
     return plan_cohort(identities_of(current_app), cohort)
 
 
-@routes.action_route("/cohorts/<cohort>/applications", ApplyPlan, {"cohort": "cohort"})
+@routes.action_route(
+    "/cohorts/<cohort>/applications", ApplyPlan, {"cohort": "cohort"}, ja="計画のとおりに参加期を受け入れる"
+)
 @requires(Permission.COHORT_APPLY)
 def apply_cohort_plan(command: ApplyPlan, key: str) -> CohortApplied:
     """Take the cohort in, as the plan with this digest showed; 409 when it is stale."""

@@ -26,13 +26,13 @@ from tenancy import directory
 from tenancy.onboarding.steps import OnboardingState
 from tenancy.onboarding.worker import OnboardingWorker
 
-cohort = command_group("cohort", "参加年度グループ / Cohorts.", ENTRY_POINTS, routes.queries)
+cohort = command_group("cohort", "参加期 / Cohorts.", ENTRY_POINTS, routes.queries)
 
 
 @cohort.query("show", Permission.COHORT_READ)
 @click.argument("name")
 def show(session: Session, name: str) -> directory.CohortFacts:
-    """参加年度グループを 1 つ見る / The cohort NAME."""
+    """参加期を 1 つ見る / The cohort NAME."""
     return directory.cohort(session, name)
 
 
@@ -42,7 +42,7 @@ def show(session: Session, name: str) -> directory.CohortFacts:
 @as_json_option
 @handle_errors
 def apply(name: str, digest: str, as_json: bool) -> None:
-    """計画を適用する / Onboard the cohort NAME as the plan with this digest showed.
+    """計画のとおり参加手続を始める / Onboard the cohort NAME as the plan with this digest showed.
 
     Exit code 1 and nothing done when the plan is stale; 1 when a tenant needs a person's decision.
     """

@@ -38,7 +38,7 @@ def _start(session: Session, given: Mapping[str, Any]) -> Mapping[str, object]:
 ENTRY_POINTS: Final = (
     EntryPoint(
         define_cohort,
-        Label("参加年度グループを定める", "Define a cohort"),
+        Label("参加期を定める", "Define a cohort"),
         Label("定める", "Define the cohort"),
         api=api("POST /cohorts"),
         cli=cli("cohort define", "name"),
@@ -46,7 +46,7 @@ ENTRY_POINTS: Final = (
             "/define-cohort",
             "cohort_defining",
             then=lambda command, result: url_for("cohorts.cohort_plan", name=command.name),
-            back=lambda given: (Label("参加年度グループ", "Cohorts"), url_for("cohorts.cohorts")),
+            back=lambda given: (Label("参加期", "Cohorts"), url_for("cohorts.cohorts")),
             intro=Label(
                 "ある年度から一緒に参加する団体を選びます。次に、参加計画を確かめます。",
                 "Choose the tenants that join in a fiscal year, then review the plan.",

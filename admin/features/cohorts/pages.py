@@ -8,46 +8,42 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import current_actor, requires
+from admin.core.guard import current_actor, may, requires
 from admin.core.language import either, gettext
-from admin.features.audit.pages import names_of_actors
 from admin.features.cohorts.entry_points import ENTRY_POINTS
 from admin.features.onboarding.pages import progress_of_cohort
-from admin.interface.charts import BeforeAfter, by_amount, change_headline, change_totals, paired_bars
+from admin.interface.audit_rows import AuditRow, audit_rows
 from admin.interface.command_forms import add_forms
 from admin.interface.forms import Form
-from admin.interface.labels import role_label
+from admin.interface.labels import dimension_label, role_label
 from admin.interface.pages import keycloak, render_page, session
-from admin.workflows.cohort_plan import CohortPlan, ShareChange, apply_plan, plan_cohort
+from admin.interface.share_changes import BeforeAfter, ShareChanges, share_changes
+from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
+from billing.runs.queries import RunSummary, run_summaries
 from governance.agreements.queries import versions
 from governance.audit.queries import AuditEventFacts, events
 from governance.audit.writer import AuditOutcome
 from governance.kernel import clock
-from governance.kernel.errors import Stale
+from governance.kernel.errors import Conflict, Stale
+from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Permission
 from tenancy import directory
-from tenancy.onboarding.commands import PLAN_STALE
+from tenancy.onboarding.commands import NOT_READY, PLAN_STALE, STARTABLE
 from tenancy.onboarding.plan import Action, OnboardingPlan
 from tenancy.onboarding.queries import onboardings_of_cohort
 from tenancy.people.queries import names_of_people
 from tenancy.quotas.queries import dimensions
 from tenancy.tenants.queries import cohorts as all_cohorts
+from tenancy.tenants.states import TenantState
 
 pages = add_forms(Blueprint("cohorts", __name__, template_folder="templates"), ENTRY_POINTS)
 
 _IGNORED_EVENTS = ("session.",)
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeSince:
-    """Something done after the plan was shown."""
-
-    event: AuditEventFacts
-    who: str
 
 
 @pages.get("/cohorts")
@@ -61,12 +57,37 @@ def cohorts() -> tuple[str, int]:
 @requires(Permission.COHORT_READ)
 def cohort(name: str) -> tuple[str, int]:
     """How far a cohort is; `?applied=` shows that its plan was just applied."""
+    found = directory.cohort(session(), name)
+    record = _record(found, 5)
     return render_page(
         "cohorts/cohort",
-        cohort=directory.cohort(session(), name),
+        cohort=found,
         progress=progress_of_cohort(name),
+        run=_run_after(name),
         applied=request.args.get("applied", "")[:64],
+        record=record,
     )
+
+
+@pages.get("/cohorts/<name>/history")
+@requires(Permission.COHORT_READ)
+def cohort_history(name: str) -> tuple[str, int]:
+    """What was done about a cohort."""
+    found = directory.cohort(session(), name)
+    record = _record(found, 50)
+    return render_page("cohorts/cohort_history", cohort=found, is_wide=True, record=record)
+
+
+def _run_after(name: str) -> RunSummary | None:
+    """The run of the cohort's fiscal year that was made since its last tenant was done; None without one."""
+    cohort = directory.cohort(session(), name)
+    ends = [view.finished_at for view in onboardings_of_cohort(session(), cohort.id)]
+    if not ends or not may(Permission.ALLOCATION_READ):
+        return None
+    last = max((end for end in ends if end is not None), default=None)
+    newest = run_summaries(session(), fiscal_year=cohort.fiscal_year, limit=1)
+    is_after = None not in ends and last is not None and bool(newest) and newest[0].prepared_at >= last
+    return newest[0] if is_after else None
 
 
 @pages.get("/cohorts/<name>/progress")
@@ -100,12 +121,14 @@ def cohort_applying(name: str) -> AnyResponse | tuple[str, int]:
         with form.collect_errors():
             apply_plan(keycloak(), name, digest, actor=current_actor(), key=form.key)
             return redirect(url_for("cohorts.cohort", name=name, applied=digest), 303)
+    elif not_ready := _not_ready(name):
+        form.add_error(Conflict(NOT_READY, field="state", name=not_ready[0].name, state=not_ready[0].state))
     elif form.step == "confirm":
         return render_page(
             "cohorts/cohort_confirm",
             form=form,
             plan=plan,
-            rows=by_amount(_rows(plan.shares)),
+            changes=_changes(plan),
             counts=_counts(plan.tenants),
         )
     since = _parse_instant(form.text("planned_at"))
@@ -116,52 +139,100 @@ def cohort_applying(name: str) -> AnyResponse | tuple[str, int]:
     return _render_plan(plan, refreshed, changes)
 
 
-def _render_plan(plan: CohortPlan, form: Form, changes: list[ChangeSince] | None = None) -> tuple[str, int]:
-    rows = by_amount(_rows(plan.shares))
+def _render_plan(plan: CohortPlan, form: Form, changes: list[AuditRow] | None = None) -> tuple[str, int]:
     people = [change.object.removeprefix("person ") for tenant in plan.tenants for change in tenant.changes]
     names = names_of_people(session(), people)
-    names |= {one.name: one.label for one in dimensions(session())}
+    names |= {one.name: dimension_label(one) for one in dimensions(session())}
     names |= {
         str(one.id): gettext("%(title)s v%(number)s", title=one.title, number=one.number) for one in versions(session())
     }
+    not_ready = _not_ready(plan.cohort)
     return render_page(
         "cohorts/cohort_plan",
         form=form,
+        not_ready=not_ready,
+        steps_before=_steps_before(not_ready),
+        is_stale=form.error("digest") is not None,
         plan=plan,
         label=directory.cohort(session(), plan.cohort).label,
-        basis=change_totals(rows),
-        rows=rows,
-        title=change_headline(rows),
-        chart=paired_bars(rows, title=change_headline(rows), name="shares") if rows else None,
+        changes=_changes(plan),
         counts=_counts(plan.tenants),
         counts_of=lambda tenant: _counts((tenant,)),
         describe=lambda thing: object_label(thing, names),
         is_applied=_was_applied(plan.cohort, form.text("digest")),
         is_missing=any(tenant.missing for tenant in plan.tenants),
-        changes=changes or [],
+        since=changes or [],
     )
+
+
+def _not_ready(name: str) -> list[directory.TenantFacts]:
+    """The tenants of the cohort for which onboarding cannot start."""
+    return [one for one in directory.cohort_members(session(), name) if one.state not in STARTABLE]
+
+
+@dataclass(frozen=True, slots=True)
+class StepBefore:
+    """What keeps the plan from being applied: so many tenants in a state, and the page that moves them all on."""
+
+    tenants: Sequence[directory.TenantFacts]
+    to: TenantState | None
+    address: str
+
+
+def _steps_before(not_ready: Sequence[directory.TenantFacts]) -> list[StepBefore]:
+    """By state, the tenants that are not ready, and the state they would all come to next."""
+    following = {TenantState.APPLIED: TenantState.SCREENING, TenantState.SCREENING: TenantState.AGREED}
+    found = []
+    for state in TenantState:
+        if tenants := [one for one in not_ready if one.state is state]:
+            ids = [("tenant_ids", str(one.id)) for one in tenants]
+            address = f"{url_for('tenants.tenant_states_changing')}?{urlencode(ids)}" if state in following else ""
+            found.append(StepBefore(tenants, following.get(state), address))
+    return found
 
 
 def object_label(thing: str, names: Mapping[str, str]) -> str:
     """A planned object in the reader's words: 利用者 山田 花子 for `person 0192…`."""
     for start, ja, en in (
-        ("organization ", "組織", "organization"),
-        ("role group ", "役割グループ", "role group"),
+        ("organization ", "ログイン用の団体登録", "organization"),
+        ("role group ", "権限の準備", "role group"),
         ("person ", "利用者", "person"),
-        ("service client ", "API利用者", "service client"),
+        ("service client ", "連携システム", "service client"),
         ("quota ", "利用枠", "quota"),
         ("agreement ", "協定への同意", "agreement"),
         ("membership", "参加", "membership"),
     ):
         if thing.startswith(start):
             rest = thing.removeprefix(start)
+            if start == "organization ":
+                rest = ""  # Keycloak's name for the tenant that the row is about.
             label = role_label(rest) if start == "role group " else names.get(rest, rest)
             return f"{either(ja, en)} {label}".strip()
     return thing
 
 
-def _rows(shares: tuple[ShareChange, ...]) -> list[BeforeAfter]:
-    return [BeforeAfter(share.name, share.before_yen, share.after_yen, share.is_joining) for share in shares]
+def _changes(plan: CohortPlan) -> ShareChanges:
+    kind, on = directory.StatisticKind.POPULATION, FiscalYear(plan.fiscal_year).starts_on
+    people = directory.statistic_values(session(), kind, [share.tenant_id for share in plan.shares], on)
+    return share_changes(
+        [
+            BeforeAfter(
+                share.name,
+                None if share.is_joining else share.before_yen,
+                share.after_yen,
+                share.is_joining,
+                people=people[share.tenant_id].value if share.tenant_id in people else None,
+            )
+            for share in plan.shares
+        ]
+    )
+
+
+def _record(found: directory.CohortFacts, limit: int) -> list[AuditEventFacts]:
+    """What was done about the cohort as a whole; its tenants' own events stand in their histories."""
+    if not may(Permission.AUDIT_READ):
+        return []
+    return events(session(), subject=str(found.id), tenant_id=current_actor().tenant_id, limit=limit)
 
 
 def _counts(tenants: Sequence[OnboardingPlan]) -> dict[Action, int]:
@@ -176,15 +247,14 @@ def _was_applied(name: str, digest: str) -> bool:
     return any(view.plan_digest == digest for view in onboardings_of_cohort(session(), known.id))
 
 
-def _changes_since(plan: CohortPlan, since: datetime) -> list[ChangeSince]:
+def _changes_since(plan: CohortPlan, since: datetime) -> list[AuditRow]:
     """Who did what after the plan was shown, to anybody: costs and rules move the shares as tenants do."""
     found = [
         event
         for event in events(session(), since=since, outcome=AuditOutcome.DONE.value, limit=20)
         if not event.event.startswith(_IGNORED_EVENTS)
     ]
-    names = names_of_actors(found)
-    return [ChangeSince(event, names.get(event.actor, "")) for event in found]
+    return audit_rows(found)
 
 
 def _parse_instant(text: str) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated
+from uuid import UUID
 
 from admin.features.costs.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery, YearParam
@@ -53,3 +54,9 @@ def list_cost_pools() -> Sequence[CostPoolFacts]:
 def list_costs(query: CostsQuery) -> Sequence[CostItemFacts]:
     """List the costs and deductions of a fiscal year, oldest first."""
     return costs.cost_items(db.session(), FiscalYear(query.fiscal_year), withdrawn=query.withdrawn)
+
+
+@routes.query("/costs/<item>", Permission.COST_READ, ja="経費を 1 つ見る")
+def get_cost(item: UUID) -> CostItemFacts:
+    """Show one cost or deduction, withdrawn or not."""
+    return costs.cost_item(db.session(), item)

@@ -85,7 +85,7 @@ ENTRY_POINTS: Final = (
             then=lambda command, result: url_for("costs.costs", done="pool"),
             back=_to_costs,
             intro=Label(
-                "経費は区分に属し、区分ごとに一つのルールで按分します。", "Each cost pool is divided by one rule."
+                "経費は区分に属し、区分ごとに一つの規程で按分します。", "Each cost pool is divided by one rule."
             ),
             is_reviewed=False,
         ),
@@ -102,7 +102,7 @@ ENTRY_POINTS: Final = (
             then=lambda command, result: url_for("costs.costs", fiscal_year=command.fiscal_year, done="recorded"),
             back=_to_costs,
             intro=Label(
-                "登録した経費は書き換えません。誤りは取り下げて、登録し直します。",
+                "登録した経費は書き換えません。誤りは登録を取り消して、登録し直します。",
                 "Items are never edited: withdraw an item and record it again.",
             ),
             review_intro=Label(
@@ -113,8 +113,8 @@ ENTRY_POINTS: Final = (
     ),
     EntryPoint(
         withdraw_cost,
-        Label("経費を取り下げる", "Withdraw a cost"),
-        Label("取り下げる", "Withdraw"),
+        Label("経費の登録を取り消す", "Withdraw a cost"),
+        Label("登録を取り消す", "Withdraw"),
         api=api("POST /costs/<item>/withdrawal", item="item_id"),
         cli=cli("cost withdraw", "item_id"),
         page=PageAddress(

@@ -1,32 +1,41 @@
-"""概要: the answer in five seconds. Everything on it is counted by the database, however many members there are."""
+"""ホーム: what there is to do today, then the figures. All of it is counted by the database, however many members."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any, Final
+from uuid import UUID
 
 from flask import Blueprint
 
 from admin.core.guard import current_actor, may, requires
-from admin.features.approvals.pages import pending_items
+from admin.features.approvals.stored import own_tasks
 from admin.interface.lists import current_fiscal_year
 from admin.interface.pages import render_page, session
+from admin.workflows.waiting import OWN_SECTIONS, TaskSection
 from billing.ledger.chart import AccountCode
 from billing.ledger.queries import account_totals
+from billing.notices.models import NoticeFacts
 from billing.notices.queries import notices
-from billing.runs.queries import count_shares, run_summaries, shares_of_tenant
+from billing.runs.queries import ShareFacts, count_shares, run_summaries, shares_of_tenant
 from billing.runs.states import RunState
-from governance.agreements.queries import unaccepted
 from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
-from tenancy.onboarding.queries import count_blocked
+from tenancy.clients.queries import count_running
 from tenancy.people.operators import named_from_command_line
 from tenancy.people.queries import count_present
-from tenancy.quotas.queries import plan_in_force, quotas_in_force
+from tenancy.quotas.models import QuotaInForce, QuotaRequestFacts
+from tenancy.quotas.queries import plan_in_force, quota_requests, quotas_in_force
+from tenancy.quotas.states import QuotaRequestState
 from tenancy.tenants.queries import cohorts, count_by_cohort, count_by_state
 from tenancy.tenants.states import TenantState
 
 pages = Blueprint("home", __name__, template_folder="templates")
+
+TASKS_SHOWN: Final = 6
+"""How many rows of what waits the first page shows."""
 
 
 @pages.get("/")
@@ -48,7 +57,7 @@ def _operator_overview() -> tuple[str, int]:
     )
     return render_page(
         "home/overview",
-        pending=pending_items(limit=5),
+        **_tasks_of_today(),
         operator_id=current_actor().tenant_id,
         named=named_from_command_line(session(), current_actor().tenant_id, clock.now()),
         by_state=by_state,
@@ -57,15 +66,6 @@ def _operator_overview() -> tuple[str, int]:
             (cohort, in_cohorts.get(cohort.id, {}), sum(in_cohorts.get(cohort.id, {}).values()))
             for cohort in reversed(all_cohorts)
         ],
-        next_cohort=next(
-            (
-                cohort
-                for cohort in all_cohorts
-                if in_cohorts.get(cohort.id, {}).get(TenantState.AGREED) and may(Permission.COHORT_APPLY)
-            ),
-            None,
-        ),
-        blocked_count=count_blocked(session()),
         year=year,
         posted=posted,
         before=before,
@@ -84,17 +84,44 @@ def _operator_overview() -> tuple[str, int]:
 def _tenant_overview() -> tuple[str, int]:
     tenant = directory.tenant_by_id(session(), current_actor().tenant_id)
     today = clock.today()
-    sees_money = may(Permission.ALLOCATION_READ)
-    shares = shares_of_tenant(session(), tenant.id) if sees_money else []
+    shares = shares_of_tenant(session(), tenant.id) if may(Permission.ALLOCATION_READ) else []
+    issued = notices(session(), tenant_id=tenant.id) if may(Permission.NOTICE_READ) else []
+    quotas = quotas_in_force(session(), tenant.id, today)
     return render_page(
         "home/overview_tenant",
+        **_tasks_of_today(),
         tenant=tenant,
-        pending=pending_items(limit=5),
-        to_accept=unaccepted(session(), tenant.id, today),
         plan=plan_in_force(session(), tenant.id, today),
-        quotas=quotas_in_force(session(), tenant.id, today),
+        quotas=_used(tenant.id, quotas) if may(Permission.MEMBER_READ) else [(quota, None, None) for quota in quotas],
         people=count_present(session(), tenant.id) if may(Permission.MEMBER_READ) else None,
         share=shares[0] if shares else None,
-        notices=notices(session(), tenant_id=tenant.id)[-3:] if may(Permission.NOTICE_READ) else [],
+        payable=_payable(issued, shares),
+        notices=issued[-3:],
         now=clock.now(),
     )
+
+
+def _tasks_of_today() -> dict[str, Any]:
+    """The first rows of what waits, how many there are in all, and how many things others have to do."""
+    rows = own_tasks()
+    own = [row for row in rows if row.section in OWN_SECTIONS]
+    return {
+        "tasks": own[:TASKS_SHOWN],
+        "tasks_more": sum(row.number for row in own[TASKS_SHOWN:]),
+        "awaited": sum(row.number for row in rows if row.section is TaskSection.WAIT),
+        "today": clock.today(),
+    }
+
+
+def _payable(issued: Sequence[NoticeFacts], shares: Sequence[ShareFacts]) -> list[NoticeFacts]:
+    """The notices of the year of the newest share that ask for money, oldest first."""
+    return [one for one in issued if shares and one.fiscal_year == shares[0].fiscal_year and one.due_on is not None]
+
+
+def _used(
+    tenant_id: UUID, quotas: Sequence[QuotaInForce]
+) -> list[tuple[QuotaInForce, int | None, QuotaRequestFacts | None]]:
+    """Each quota with what is used of it, None where that is not measured yet, and the request for another value."""
+    used = {"users": count_present(session(), tenant_id), "service_clients": count_running(session(), tenant_id)}
+    requested = {one.dimension: one for one in quota_requests(session(), tenant_id, state=QuotaRequestState.OPEN)}
+    return [(quota, used.get(quota.dimension), requested.get(quota.dimension)) for quota in quotas]

@@ -20,9 +20,14 @@ from billing.ledger.commands import post_entry
 from billing.ledger.export import ExportFormat, export
 from billing.ledger.queries import AccountBalance, BookTotals, EntryFacts, PeriodFacts
 from billing.ledger.verification import LedgerVerificationReport, verify
+from billing.notices.contributions import ContributionLedger, contribution_ledger
 from governance.declaration import Input
 from governance.kernel.database import db
+from governance.kernel.era import format_day
+from governance.kernel.errors import require_found
 from governance.kernel.keyset import KeysetPage, PageRequest, key_of
+from governance.kernel.labels import Label
+from governance.kernel.yen import format_amount
 from governance.permissions import Permission
 
 routes = ApiRoutes(Tag.LEDGER, ENTRY_POINTS)
@@ -30,6 +35,12 @@ routes = ApiRoutes(Tag.LEDGER, ENTRY_POINTS)
 
 class BooksQuery(PageQuery):
     """The fiscal year of the books."""
+
+    fiscal_year: YearParam
+
+
+class ContributionsQuery(Query):
+    """The fiscal year of the contributions."""
 
     fiscal_year: YearParam
 
@@ -63,6 +74,16 @@ _CONTENT: Final = {
 def _entry_lines(found: EntryResponse) -> str:
     heading = tab_separated("number", "happened_on", "kind", "reference", "memo")
     return "\n".join([heading(found.entry), *map(tab_separated("account", "account_name", "yen"), found.entry.lines)])
+
+
+def _contribution_lines(ledger: ContributionLedger) -> str:
+    rows = (
+        f"{format_day(row.happened_on)}  {row.kind.label('ja')}  {format_amount(row.amount_yen):>19}円"
+        f"  {format_amount(row.balance_yen):>19}円  {row.notice.number if row.notice else '未通知'}  {row.memo}"
+        for row in ledger.rows
+    )
+    sums = f"負担額 {format_amount(ledger.share_yen)}円  通知済み {format_amount(ledger.notified_yen)}円"
+    return "\n".join([*rows, sums])
 
 
 def _imbalance_lines(report: LedgerVerificationReport) -> str:
@@ -108,11 +129,25 @@ def list_balances(tenant: UUID, query: YearPageQuery) -> Sequence[AccountBalance
     return queries.balances(db.session(), tenant, query.fiscal_year)
 
 
+@routes.query("/tenants/<tenant>/contributions", Permission.LEDGER_READ)
+@cli_query("ledger contributions", "負担金の台帳", line=_contribution_lines, arguments=["fiscal_year"])
+def get_contributions(tenant: UUID, query: ContributionsQuery) -> ContributionLedger:
+    """Show what a municipality owes for a fiscal year, each change of it, and what was notified (yen)."""
+    return contribution_ledger(db.session(), tenant, query.fiscal_year)
+
+
 @routes.list("/tenants/<tenant>/ledger/periods", Permission.LEDGER_READ, "PeriodPage", "fiscal_year")
 @cli_query("ledger periods", "会計年度の状態を見る", "periods", "fiscal_year state")
 def list_periods(tenant: UUID, query: YearPageQuery) -> Sequence[PeriodFacts]:
     """List the fiscal years of a book and their states, newest first."""
     return queries.periods(db.session(), tenant, query.fiscal_year)
+
+
+@routes.query("/tenants/<tenant>/ledger/periods/<year>", Permission.LEDGER_READ, ja="会計年度の状態を 1 つ見る")
+def get_period(tenant: UUID, year: int) -> PeriodFacts:
+    """Show the state of one fiscal year of a book."""
+    found = queries.periods(db.session(), tenant, year)
+    return require_found(next(iter(found), None), what=Label("会計年度", "fiscal year"), given=year)
 
 
 @routes.query("/ledger/verification", Permission.LEDGER_READ, limit=RateLimit.CHECK)
@@ -131,11 +166,19 @@ def get_ledger_verification() -> LedgerVerificationReport:
     return verify(db.session())
 
 
-@routes.query("/ledger/export", Permission.LEDGER_READ, content=("text/plain", "text/csv"), limit=RateLimit.DOWNLOAD)
+@routes.query(
+    "/ledger/export",
+    Permission.LEDGER_READ,
+    content=("text/plain", "text/csv"),
+    limit=RateLimit.DOWNLOAD,
+    ja="帳簿を書き出す（hledger、beancount、CSV）",
+)
 def export_ledger(query: ExportQuery) -> Response:
     """Answer every entry this asker may see, for hledger, for beancount, or as CSV."""
     pieces = export(db.session(), query.format, query.fiscal_year)
     return Response("".join(pieces), content_type=_CONTENT[query.format])
 
 
-routes.command_route("POST", "/tenants/<tenant>/ledger/entries", post_entry, {"tenant": "tenant_id"})
+routes.command_route(
+    "POST", "/tenants/<tenant>/ledger/entries", post_entry, {"tenant": "tenant_id"}, label_ja="仕訳を起票する"
+)

@@ -11,17 +11,21 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.core.language import current_language
 from admin.features.ledger.entry_points import ENTRY_POINTS
+from admin.features.ledger.pages import to_contributions
 from admin.interface.command_forms import add_forms, read_form, to_approval
 from admin.interface.forms import Form
+from admin.interface.kept_forms import restored_form
 from admin.interface.pages import render_page, session
 from billing.ledger import queries
 from billing.ledger.chart import CHART, AccountCode
 from billing.ledger.commands import post_entry
-from billing.ledger.periods import EntryKind
+from billing.ledger.periods import EntryKind, date_warning, year_of
 from billing.ledger.posting import UNBALANCED
 from governance.commands import COMMENT
 from governance.declaration import declared_field
+from governance.kernel import clock
 from governance.kernel.errors import Invalid, message
+from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Permission
 from tenancy import directory
 
@@ -43,8 +47,10 @@ _KINDS: Final = (EntryKind.ORDINARY, EntryKind.ADJUSTMENT)
 
 @pages.get("/ledger/<uuid:tenant_id>/entries/<uuid:entry_id>")
 @requires(Permission.LEDGER_READ)
-def entry(tenant_id: UUID, entry_id: UUID) -> tuple[str, int]:
-    """One entry with its lines, and what it reverses or what reversed it."""
+def entry(tenant_id: UUID, entry_id: UUID) -> AnyResponse | tuple[str, int]:
+    """One entry with its lines, and what it reverses or what reversed it; for the operator, whose accounts they are."""
+    if (elsewhere := to_contributions(tenant_id)) is not None:
+        return elsewhere
     return render_page(
         "ledger/entry",
         tenant=directory.tenant_by_id(session(), tenant_id),
@@ -60,7 +66,7 @@ def entry_posting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     tenant = directory.tenant_by_id(session(), tenant_id)
     lines = {f"{part}_{row}": "" for row in range(1, _FORM_ROWS + 1) for part in ("account", "debit", "credit")}
     initial = Form.initial(**lines, reference="", happened_on="", memo="", comment="", kind=EntryKind.ORDINARY.value)
-    form = Form.from_request() if request.method == "POST" else initial
+    form = Form.from_request() if request.method == "POST" else restored_form() or initial
     if request.method == "POST" and form.step != "enter":
         form.required("memo")
         entered = _lines(form)
@@ -82,6 +88,9 @@ def entry_posting(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
                         command=command,
                         chart=CHART,
                         debit_yen=debit_yen,
+                        date_warning=date_warning(
+                            FiscalYear(year_of(command.happened_on, command.fiscal_year)), clock.today()
+                        ),
                         comment=_COMMENT,
                     )
                 return to_approval(post_entry(command, actor=current_actor(), key=form.key))

@@ -5,24 +5,29 @@ Posting an entry is declared where it is special: its page has debit and credit 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from flask import url_for
 from sqlalchemy.orm import Session
 
-from admin.core.language import gettext
+from admin.core.language import gettext, ngettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
-from admin.interface.formats import day_text, yen
+from admin.interface.formats import day_text, year_label, yen
 from billing.ledger.commands import (
+    ChangeYearState,
     EntryReversed,
     ReverseEntry,
     change_period_state,
+    change_year_state,
     post_entry,
     reverse_entry,
 )
-from billing.ledger.queries import entry
-from governance.kernel.errors import Language
+from billing.ledger.periods import PeriodState, can_become, date_warning
+from billing.ledger.queries import books_by_state, entry, periods
+from governance.kernel import clock
+from governance.kernel.errors import Language, not_found
+from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.labels import Label
 from tenancy.directory import tenant_by_id
 
@@ -38,6 +43,53 @@ def _reversed_entry(session: Session, given: Mapping[str, Any], language: Langua
         Fact(gettext("Yen"), yen(found.total_yen, language)),
     ]
     return FormContext(facts, [gettext("It has already been reversed.")] if found.reversed_by else [])
+
+
+def _period(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """Whose book it is, and whether it has the fiscal year yet."""
+    facts = [Fact(gettext("Tenant"), tenant_by_id(session, given["tenant_id"]).name)]
+    is_there = bool(periods(session, given["tenant_id"], given["fiscal_year"]))
+    return FormContext(facts, [] if is_there else [gettext("The books do not have this fiscal year yet.")])
+
+
+def _year(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """The year, how many books are in which state, and what its dates say. Raises NotFound where no book has it."""
+    year = FiscalYear(given["fiscal_year"])
+    found = books_by_state(session, year.year)
+    if not found:
+        raise not_found(what=Label("会計年度", "fiscal year"), given=year.year)
+    states = [
+        Fact(state.label(language), ngettext("%(num)s book", "%(num)s books", found[state]))
+        for state in PeriodState
+        if state in found
+    ]
+    warning = date_warning(year, clock.today())
+    warnings = [] if warning is None else [warning.text(language)]
+    return FormContext([Fact(gettext("Fiscal year"), year_label(year.year)), *states], warnings)
+
+
+def _next_states(session: Session, given: Mapping[str, Any], language: Language) -> Sequence[tuple[str, str]]:
+    """The states that every book of the year can be in next."""
+    present = books_by_state(session, given["fiscal_year"])
+    return [
+        (to.value, to.label(language))
+        for to in PeriodState
+        if set(present) != {to} and all(state is to or can_become(state, to) for state in present)
+    ]
+
+
+def _moving_books(session: Session, command: ChangeYearState, language: Language) -> FormContext:
+    """How many books change, and that a closed year stays closed."""
+    found = books_by_state(session, command.fiscal_year)
+    moving = sum(books for state, books in found.items() if state is not command.to)
+    closing = [gettext("A closed year cannot be reopened.")] if command.to is PeriodState.CLOSED else []
+    return FormContext([Fact(gettext("Books that change"), ngettext("%(num)s book", "%(num)s books", moving))], closing)
+
+
+def _present_state(session: Session, given: Mapping[str, Any]) -> Mapping[str, object]:
+    """The state of the fiscal year now; None where the books do not have it yet."""
+    found = periods(session, given["tenant_id"], given["fiscal_year"])
+    return {"to": found[0].state if found else None}
 
 
 def _to_reversal(command: ReverseEntry, result: EntryReversed) -> str:
@@ -74,6 +126,30 @@ ENTRY_POINTS: Final = (
         Label("変更する", "Change state"),
         api=api("PUT /tenants/<tenant>/ledger/periods/<year>", tenant="tenant_id", year="fiscal_year"),
         cli=cli("ledger period", "tenant_id", "fiscal_year", "to"),
+        about=_period,
+        before=_present_state,
+    ),
+    EntryPoint(
+        change_year_state,
+        Label("年度の締切を進める", "Move the closing of a fiscal year"),
+        Label("変更する", "Change state"),
+        api=api("POST /ledger/years/<year>/state-changes", year="fiscal_year"),
+        cli=cli("ledger year", "fiscal_year", "to"),
+        page=PageAddress(
+            "/ledger/years/<int:fiscal_year>/state",
+            "year_closing",
+            then=lambda command, result: url_for("ledger.books", fiscal_year=command.fiscal_year),
+            back=lambda given: (Label("帳簿", "Books"), url_for("ledger.books", **given)),
+            intro=Label(
+                "その年度のすべての団体の帳簿を一度に進めます。",
+                "All books of the fiscal year move together.",
+            ),
+            about=_year,
+            consequences=_moving_books,
+            choices={"to": _next_states},
+            confirm_text=lambda session, command: str(command.fiscal_year) if command.to is PeriodState.CLOSED else "",
+            is_dangerous=True,
+        ),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""帳簿: trial balance, entries and the state of the year, for each tenant's book. And closing the year."""
+"""帳簿: trial balance, entries and the state of the year, for each tenant's book. Closing a year is a derived form."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
-from admin.core.language import either, gettext
+from admin.core.language import current_language, either, gettext
 from admin.core.rate_limits import RateLimit, limited
-from admin.interface.command_forms import to_approval
 from admin.interface.downloads import table_response
-from admin.interface.forms import Form
 from admin.interface.labels import label_of
 from admin.interface.lists import current_fiscal_year, query_year
 from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
 from billing.ledger import queries
 from billing.ledger.chart import CHART
-from billing.ledger.commands import change_period_state
-from billing.ledger.periods import PeriodState
-from governance.commands import COMMENT
-from governance.declaration import declared_field, read_command
+from billing.notices.contributions import contribution_ledger
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.tenants.queries import names_of_tenants
@@ -30,16 +25,15 @@ from tenancy.tenants.queries import names_of_tenants
 pages = Blueprint("ledger", __name__, template_folder="templates")
 
 MAX_FILE_ROWS = 100_000
-_NEXT = {PeriodState.OPEN: (PeriodState.CLOSING,), PeriodState.CLOSING: (PeriodState.OPEN, PeriodState.CLOSED)}
 
 
 @pages.get("/ledger")
 @requires(Permission.LEDGER_READ)
 def books() -> AnyResponse | tuple[str, int]:
-    """All books added up by account, and one line for each book; for a municipality, its own book."""
+    """All books added up by account, and one line for each book; a municipality has its contributions instead."""
     actor = current_actor()
     if not actor.is_operator:
-        return redirect(url_for("ledger.book", tenant_id=actor.tenant_id), 303)
+        return redirect(url_for("ledger.contributions", tenant_id=actor.tenant_id), 303)
     years = queries.years_of_books(session())
     year = query_year() or (years[0] if years else current_fiscal_year())
     totals = queries.account_totals(session(), year)
@@ -60,9 +54,62 @@ def books() -> AnyResponse | tuple[str, int]:
 
 @pages.get("/ledger/<uuid:tenant_id>")
 @requires(Permission.LEDGER_READ)
-def book(tenant_id: UUID) -> tuple[str, int]:
-    """One book: its balances by account and its entries, newest first."""
-    return _render_book(tenant_id, None)
+def book(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
+    """One book: its balances by account and its entries, newest first; for the operator, whose accounts they are."""
+    return to_contributions(tenant_id) or _render_book(tenant_id)
+
+
+@pages.get("/ledger/<uuid:tenant_id>/contributions")
+@requires(Permission.LEDGER_READ)
+def contributions(tenant_id: UUID) -> tuple[str, int]:
+    """負担金の台帳: what a municipality owes for a year, each change of it, and what was notified."""
+    tenant = directory.tenant_by_id(session(), tenant_id)
+    known = [period.fiscal_year for period in queries.periods(session(), tenant_id)]
+    year = query_year() or max(known, default=current_fiscal_year())
+    return render_page(
+        "ledger/contributions",
+        tenant=tenant,
+        year=year,
+        years=sorted({*known, year}, reverse=True),
+        ledger=contribution_ledger(session(), tenant_id, year),
+    )
+
+
+@pages.get("/ledger/<uuid:tenant_id>/contributions.<any(csv, xlsx):file_kind>")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.LEDGER_READ)
+def contributions_file(tenant_id: UUID, file_kind: str) -> AnyResponse:
+    """The rows of 負担金の台帳 of a year."""
+    tenant = directory.tenant_by_id(session(), tenant_id)
+    ledger = contribution_ledger(session(), tenant_id, query_year() or current_fiscal_year())
+    header = [
+        either(ja, en)
+        for ja, en in (
+            ("調定日", "assessed on"),
+            ("区分", "kind"),
+            ("摘要", "memo"),
+            ("増減（円）", "change (yen)"),
+            ("負担額（円）", "balance (yen)"),
+            ("通知書", "notice"),
+            ("発行日", "issued on"),
+            ("納期限", "due on"),
+        )
+    ]
+    rows = (
+        (
+            row.happened_on,
+            row.kind.label(current_language()),
+            row.memo,
+            row.amount_yen,
+            row.balance_yen,
+            row.notice.number if row.notice else None,
+            row.notice.issued_on if row.notice else None,
+            row.notice.due_on if row.notice else None,
+        )
+        for row in ledger.rows
+    )
+    name = gettext("%(name)s_contributions_%(year)s", name=tenant.name, year=ledger.fiscal_year)
+    return table_response(file_kind, name, header, rows)
 
 
 @pages.get("/ledger/<uuid:tenant_id>/entries.<any(csv, xlsx):file_kind>")
@@ -70,6 +117,8 @@ def book(tenant_id: UUID) -> tuple[str, int]:
 @requires(Permission.LEDGER_READ)
 def book_file(tenant_id: UUID, file_kind: str) -> AnyResponse:
     """Every line of the book's entries of a year, at most 100,000 entries."""
+    if (elsewhere := to_contributions(tenant_id)) is not None:
+        return elsewhere
     tenant = directory.tenant_by_id(session(), tenant_id)
     year = query_year()
     header = [
@@ -104,27 +153,17 @@ def book_file(tenant_id: UUID, file_kind: str) -> AnyResponse:
     return table_response(file_kind, gettext("%(name)s_ledger", name=tenant.name), header, rows)
 
 
-@pages.post("/ledger/<uuid:tenant_id>/period")
-@requires(Permission.PERIOD_CHANGE_STATE)
-def period_state_changing(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
-    """The year of a book moved on; closing for good asks for the year to be typed."""
-    form = Form.from_request()
-    year, to = form.integer("fiscal_year"), form.one_of("to", PeriodState)
-    if to is PeriodState.CLOSED:
-        form.values.setdefault("year_typed", "")
-        form.confirm_text("year_typed", form.text("fiscal_year"))
-    if form.is_valid and year is not None and to is not None:
-        with form.collect_errors():
-            command = read_command(
-                change_period_state.command_type,
-                {"fiscal_year": year, "to": to.value, COMMENT: form.optional(COMMENT)},
-                given={"tenant_id": tenant_id},
-            )
-            return to_approval(change_period_state(command, actor=current_actor(), key=form.key))
-    return _render_book(tenant_id, form)
+def to_contributions(tenant_id: UUID) -> AnyResponse | None:
+    """Where a municipality is led instead of into the prefecture's double entry; None for the operator.
+
+    Raises NotFound for another municipality's book.
+    """
+    if current_actor().is_operator:
+        return None
+    return redirect(url_for("ledger.contributions", tenant_id=directory.tenant_by_id(session(), tenant_id).id), 303)
 
 
-def _render_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
+def _render_book(tenant_id: UUID) -> tuple[str, int]:
     tenant = directory.tenant_by_id(session(), tenant_id)
     periods = {period.fiscal_year: period.state for period in queries.periods(session(), tenant_id)}
     year = query_year() or max(periods, default=current_fiscal_year())
@@ -133,9 +172,6 @@ def _render_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
     balances = queries.balances(session(), tenant_id, year)
     return render_page(
         "ledger/book",
-        form=form,
-        initial=Form.initial() if form is None else form,
-        comment=declared_field(change_period_state.command_type, COMMENT),
         tenant=tenant,
         year=year,
         years=sorted({*periods, year}, reverse=True),
@@ -145,5 +181,4 @@ def _render_book(tenant_id: UUID, form: Form | None) -> tuple[str, int]:
         entries=found.items,
         next_cursor=next_cursor(found),
         state=state,
-        next_states=_NEXT.get(state, ()) if state is not None else (),
     )

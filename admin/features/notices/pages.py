@@ -1,22 +1,31 @@
-"""納入通知書: the list, and the PDF of each. The form that issues those of a run is derived."""
+"""納入通知書: the list, the PDF of each, and what those of a run would be. The form that issues them is derived."""
 
 from __future__ import annotations
 
+import io
 from uuid import UUID
 
 from flask import Blueprint, Response, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, may, requires
+from admin.core.language import either, gettext
 from admin.core.rate_limits import RateLimit, limited
 from admin.features.notices.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
+from admin.interface.downloads import table_response
 from admin.interface.lists import query_year
 from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
 from billing.notices import queries
+from billing.notices.collection import print_pdf, write_archive
+from billing.notices.commands import IssueNotices
 from billing.notices.issuer import issuer_in_force
-from billing.runs.queries import run_summaries
-from billing.runs.states import RunState
+from billing.notices.planning import plan_notices, sample_paper
+from billing.notices.queries import unnotified_runs
+from billing.runs.queries import run_by_id
+from governance.declaration import read_command
+from governance.kernel import clock
 from governance.permissions import Permission
 
 pages = add_forms(Blueprint("notices", __name__, template_folder="templates"), ENTRY_POINTS)
@@ -29,7 +38,7 @@ def notices() -> tuple[str, int]:
     year = query_year()
     found = queries.notices_page(session(), query_part(), fiscal_year=year, descending=True)
     issued = queries.issued_notices(session(), year)
-    runs = run_summaries(session(), limit=200) if current_actor().is_operator else []
+    runs = unnotified_runs(session()) if current_actor().is_operator else []
     return render_page(
         "notices/notices",
         notices=found.items,
@@ -37,9 +46,7 @@ def notices() -> tuple[str, int]:
         issued=issued,
         year=year,
         years=sorted(issued.fiscal_years | {run.fiscal_year for run in runs}, reverse=True),
-        to_issue=[run for run in runs if run.state is RunState.POSTED and run.id not in issued.run_ids]
-        if may(Permission.NOTICE_ISSUE) and year is None
-        else [],
+        to_issue=runs if may(Permission.NOTICE_ISSUE) and year is None else [],
         issued_now=request.args.get("issued", ""),
         issuer=issuer_in_force(session()) if current_actor().is_operator else None,
         issuer_set=request.args.get("issuer", ""),
@@ -57,3 +64,78 @@ def notice_paper(notice_id: UUID) -> Response:
         mimetype="application/pdf",
         headers={"Content-Disposition": f'inline; filename="{facts.number}.pdf"'},
     )
+
+
+@pages.get("/allocations/<uuid:run_id>/notices/sample/<uuid:tenant_id>.pdf")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.NOTICE_READ)
+def notice_sample(run_id: UUID, tenant_id: UUID) -> Response:
+    """One municipality's paper before it is issued, marked as a sample: no number is given and nothing is stored."""
+    command = read_command(IssueNotices, request.args.to_dict(), typed=True, given={"run_id": run_id})
+    return Response(
+        sample_paper(session(), run_id, tenant_id, command.choices),
+        mimetype="application/pdf",
+        headers={"Content-Disposition": 'inline; filename="sample.pdf"'},
+    )
+
+
+@pages.get("/allocations/<uuid:run_id>/notices/plan.<any(csv, xlsx):file_kind>")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.NOTICE_READ)
+def notice_plan_file(run_id: UUID, file_kind: str) -> AnyResponse:
+    """Every notice that a run would get, with what was notified before and the amount of each."""
+    choices = {name: value for name, value in request.args.items() if name in IssueNotices.model_fields}
+    command = read_command(IssueNotices, choices, typed=True, given={"run_id": run_id})
+    plan = plan_notices(session(), run_id, command.choices, clock.today()).plan
+    header = [
+        either(ja, en)
+        for ja, en in (
+            ("団体コード", "code"),
+            ("団体", "tenant"),
+            ("文書", "title"),
+            ("通知済み（円）", "notified before (yen)"),
+            ("負担額（円）", "share (yen)"),
+            ("今回の通知額（円）", "amount (yen)"),
+            ("発行日", "issued on"),
+            ("納期限", "due on"),
+        )
+    ]
+    rows = (
+        (
+            one.code,
+            one.name,
+            one.title,
+            one.notified_yen,
+            one.share_yen,
+            one.amount_yen,
+            plan.issued_on,
+            one.due_on,
+        )
+        for one in plan.notices
+    )
+    name = gettext("%(year)s_notices_%(number)s", year=plan.fiscal_year, number=plan.run_number)
+    return table_response(file_kind, name, header, rows)
+
+
+@pages.get("/allocations/<uuid:run_id>/notices.zip")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.NOTICE_READ)
+def notices_archive(run_id: UUID) -> Response:
+    """Every notice of a run, as it was issued, in one ZIP file."""
+    content = io.BytesIO()
+    write_archive(session(), run_id, content)
+    return _attachment(content.getvalue(), "application/zip", run_id, "zip")
+
+
+@pages.get("/allocations/<uuid:run_id>/notices.pdf")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.NOTICE_READ)
+def notices_print(run_id: UUID) -> Response:
+    """Every notice of a run in one PDF, for the printer."""
+    return _attachment(print_pdf(session(), run_id), "application/pdf", run_id, "pdf")
+
+
+def _attachment(content: bytes, content_type: str, run_id: UUID, suffix: str) -> Response:
+    run = run_by_id(session(), run_id)
+    name = f"notices-{run.fiscal_year}-{run.number:02d}.{suffix}"
+    return Response(content, mimetype=content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -32,7 +32,7 @@ def onboarding_text(view: OnboardingView) -> str:
 
 
 @routes.list("/onboardings", Permission.ONBOARDING_READ, "OnboardingPage")
-@cli_query("onboarding list", "参加手続きの一覧", "onboardings", onboarding_text, arguments=["tenant"])
+@cli_query("onboarding list", "参加手続の一覧", "onboardings", onboarding_text, arguments=["tenant"])
 def list_onboardings_in_progress(query: OnboardingsQuery) -> Sequence[OnboardingView]:
     """List the onboardings in progress, oldest first, or every one of a tenant, newest first."""
     if query.tenant is None:
@@ -41,13 +41,13 @@ def list_onboardings_in_progress(query: OnboardingsQuery) -> Sequence[Onboarding
 
 
 @routes.query("/onboardings/<onboarding>", Permission.ONBOARDING_READ)
-@cli_query("onboarding show", "参加手続きを 1 つ見る", line=onboarding_text)
+@cli_query("onboarding show", "参加手続を 1 つ見る", line=onboarding_text)
 def get_onboarding(onboarding: UUID) -> OnboardingView:
     """Show one onboarding with its steps."""
     return queries.onboarding(db.session(), onboarding)
 
 
-@routes.list("/tenants/<tenant>/onboardings", Permission.ONBOARDING_READ, "OnboardingPage")
+@routes.list("/tenants/<tenant>/onboardings", Permission.ONBOARDING_READ, "OnboardingPage", ja="団体の参加手続の一覧")
 def list_tenant_onboardings(tenant: UUID) -> Sequence[OnboardingView]:
     """List a tenant's onboardings, newest first."""
     return queries.onboardings_of(db.session(), tenant)

@@ -33,7 +33,7 @@ def _to_tenant(given: Mapping[str, Any]) -> tuple[Label, str]:
 ENTRY_POINTS: Final = (
     EntryPoint(
         start_onboarding,
-        Label("参加手続きを始める", "Start onboarding"),
+        Label("参加手続を始める", "Start onboarding"),
         Label("始める", "Start"),
         api=api("POST /tenants/<tenant>/onboardings", tenant="tenant_id"),
         cli=cli("onboarding start", "tenant_id"),
@@ -52,7 +52,7 @@ ENTRY_POINTS: Final = (
     ),
     EntryPoint(
         decide_step,
-        Label("止まった手順を判断する", "Retry, skip or adopt a step that waits or failed"),
+        Label("止まった手順の扱いを決める", "Retry, skip or adopt a step that waits or failed"),
         Label("この判断を確定する", "Confirm the decision"),
         api=api("POST /onboardings/<onboarding>/steps/<step>/decisions", onboarding="onboarding_id", step="step"),
         cli=cli("onboarding decide", "onboarding_id", "step", "choice"),

@@ -1,33 +1,35 @@
-"""参加手続き: the progress of each tenant, step by step, and the decisions about steps that stopped."""
+"""参加手続: the progress of each tenant, step by step, and the decisions about steps that stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, may, requires
-from admin.features.audit.pages import names_of_actors
+from admin.core.language import either, gettext
 from admin.features.onboarding.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms, read_form
 from admin.interface.forms import Form
+from admin.interface.kept_forms import restored_form
+from admin.interface.lists import query_enum
+from admin.interface.page_endpoint import form_of
 from admin.interface.pages import render_page, session
 from governance.audit.queries import events
 from governance.declaration import declared_field
 from governance.kernel import clock
-from governance.permissions import Permission
+from governance.kernel.labels import Label
+from governance.permissions import Permission, Role
 from tenancy import directory
 from tenancy.onboarding import queries
 from tenancy.onboarding.commands import DecideStep, decide_step
 from tenancy.onboarding.models import OnboardingView
-from tenancy.onboarding.steps import (
-    OnboardingState,
-    StepState,
-)
+from tenancy.onboarding.steps import OnboardingState, StepName
 from tenancy.tenants.queries import cohorts
 
 pages = add_forms(Blueprint("onboarding", __name__, template_folder="templates"), ENTRY_POINTS)
@@ -88,10 +90,12 @@ class Progress:
 @pages.get("/onboardings")
 @requires(Permission.ONBOARDING_READ)
 def onboardings() -> tuple[str, int]:
-    """Everything in progress; then the cohorts, whose plans lead to the next ones."""
+    """Everything in progress, or what is blocked at one step; then the cohorts, whose plans lead to the next ones."""
+    step = query_enum("step", StepName)
     return render_page(
         "onboarding/onboardings",
-        progress=_in_progress(),
+        progress=_in_progress(step),
+        step=step,
         cohorts=list(reversed(cohorts(session()))) if may(Permission.COHORT_READ) else [],
         counts=queries.count_by_state(session()),
     )
@@ -101,18 +105,19 @@ def onboardings() -> tuple[str, int]:
 @requires(Permission.ONBOARDING_READ)
 def onboardings_progress() -> tuple[str, int]:
     """The part of the page that changes while the steps run."""
-    return render_page("onboarding/_progress", progress=_in_progress())
+    return render_page("onboarding/_progress", progress=_in_progress(query_enum("step", StepName)))
 
 
 @pages.get("/onboardings/<uuid:onboarding_id>")
 @requires(Permission.ONBOARDING_READ)
 def onboarding(onboarding_id: UUID) -> tuple[str, int]:
     """One onboarding with each step: state, tries, why it waits, and what can be decided."""
-    return _render_onboarding(onboarding_id, None, request.args.get("decided", ""))
+    return _render_onboarding(onboarding_id, restored_form(), request.args.get("decided", ""))
 
 
 @pages.post("/onboardings/<uuid:onboarding_id>/decide")
 @requires(Permission.ONBOARDING_DECIDE)
+@form_of("onboarding.onboarding")
 def onboarding_deciding(onboarding_id: UUID) -> AnyResponse | tuple[str, int]:
     """Retry, skip or adopt a step, with the reason."""
     form = Form.from_request()
@@ -143,11 +148,11 @@ def progress_of_cohort(name: str) -> Progress:
     )
 
 
-def _in_progress() -> Progress:
+def _in_progress(step: StepName | None) -> Progress:
     return _progress(
-        queries.onboardings_in_progress(session()),
-        url_for("onboarding.onboardings_progress"),
-        url_for("onboarding.onboardings"),
+        queries.onboardings_in_progress(session()) if step is None else queries.onboardings_blocked_at(session(), step),
+        url_for("onboarding.onboardings_progress", step=step),
+        url_for("onboarding.onboardings", step=step),
     )
 
 
@@ -156,19 +161,70 @@ def _progress(views: Sequence[OnboardingView], fragment_url: str, page_url: str)
     return Progress(tuple(ordered), fragment_url, page_url, clock.now())
 
 
+ENTERED_AT: Final[dict[StepName, tuple[Permission, Label, Callable[[UUID], str]]]] = {
+    StepName.FIRST_OWNER: (
+        Permission.MEMBER_ADD,
+        Label("団体管理者を登録する", "Add an owner"),
+        lambda tenant_id: url_for("people.member_adding", tenant_id=tenant_id, roles=Role.TENANT_OWNER.value),
+    ),
+    StepName.SERVICE_CLIENT: (
+        Permission.CLIENT_REGISTER,
+        Label("連携システムを登録する", "Register a service client"),
+        lambda tenant_id: url_for("clients.client_registering", tenant_id=tenant_id),
+    ),
+    StepName.QUOTAS: (
+        Permission.PLAN_ASSIGN,
+        Label("利用プランを選ぶ", "Assign a plan"),
+        lambda tenant_id: url_for("plans.plan_assigning", tenant_id=tenant_id),
+    ),
+    StepName.AGREEMENT: (
+        Permission.AGREEMENT_ACCEPT,
+        Label("同意を記録する", "Record the acceptance"),
+        lambda tenant_id: url_for("tenants.tenant_documents", tenant_id=tenant_id),
+    ),
+}
+"""Step that may wait for input → who enters it, the words, and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepAction:
+    """What the reader may do about a step: enter what it waits for, or decide what becomes of it."""
+
+    verb: str
+    address: str
+
+
+def step_actions(view: OnboardingView) -> dict[StepName, list[StepAction]]:
+    """The actions of each step that waits or failed, for whoever asks."""
+    found: dict[StepName, list[StepAction]] = {}
+    for step in view.steps:
+        actions = found.setdefault(step.name, [])
+        if step.needs_input and may(ENTERED_AT[step.name][0]):
+            _, verb, address = ENTERED_AT[step.name]
+            actions.append(StepAction(either(*verb), address(view.tenant_id)))
+        if step.possible_decisions and may(Permission.ONBOARDING_DECIDE):
+            address_of = url_for("onboarding.onboarding", onboarding_id=view.id, step=step.name.value)
+            actions.append(StepAction(gettext("Decide what to do"), f"{address_of}#decide"))
+    return found
+
+
 def _render_onboarding(onboarding_id: UUID, form: Form | None, decided: str) -> tuple[str, int]:
     view = queries.onboarding(session(), onboarding_id)
     record = events(session(), subject=str(view.id), limit=30) if may(Permission.AUDIT_READ) else []
+    asked = request.args.get("step", "") if form is None else form.text("name")
+    decidable = next((step for step in view.steps if step.name == asked and step.possible_decisions), None)
     return render_page(
         "onboarding/onboarding",
         form=form,
         initial=form or Form.initial(),
-        inputs=[declared_field(DecideStep, name) for name in ("choice", "reason")],
+        reason=declared_field(DecideStep, "reason"),
+        decidable=decidable,
+        actions=step_actions(view),
+        # What is added to a tenant that takes part is brought to Keycloak by the same steps.
+        is_later=queries.onboardings_of(session(), view.tenant_id)[-1].id != view.id,
         view=view,
         tenant=directory.tenant_by_id(session(), view.tenant_id),
         decided=decided,
-        stopped=[step for step in view.steps if step.state in (StepState.FAILED, StepState.WAITING)],
         record=record,
-        names=names_of_actors(record),
         now=clock.now(),
     )

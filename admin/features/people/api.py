@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
+from pydantic import Field
+
 from admin.features.people.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import PageQuery
 from admin.interface.api_routes import ApiRoutes, Tag
@@ -13,10 +15,11 @@ from admin.interface.queries import cli_query
 from governance.declaration import Input
 from governance.kernel import clock
 from governance.kernel.database import db
+from governance.kernel.keyset import KeysetPage, PageRequest
 from governance.permissions import Permission
 from governance.persons import JoinedAccount, joined_accounts
 from tenancy.people import queries as people
-from tenancy.people.models import MemberDetails
+from tenancy.people.models import FoundPerson, MemberDetails
 from tenancy.people.states import MemberState
 
 routes = ApiRoutes(Tag.PEOPLE, ENTRY_POINTS)
@@ -37,6 +40,23 @@ def _line(row: MemberDetails) -> str:
 def list_members(tenant: UUID, query: MembersQuery) -> Sequence[MemberDetails]:
     """List the people of a tenant in the order they were added, with their roles in force."""
     return people.members(db.session(), tenant, clock.now(), state=query.state)
+
+
+class PeopleQuery(PageQuery):
+    """Whom to find; `words` are looked for in names and e-mail addresses."""
+
+    words: Annotated[str, Field(min_length=1, max_length=100), Input("語", "Words")]
+
+
+def _found_line(row: FoundPerson) -> str:
+    return f"{row.tenant_id}  {row.id}  {row.state:<9}  {row.family_name} {row.given_name}  {row.email}"
+
+
+@routes.list("/members", Permission.MEMBER_READ, "FoundPersonPage")
+@cli_query("member find", "利用者を氏名かメールアドレスで探す", "members", _found_line, arguments=["words"])
+def find_members(query: PeopleQuery, part: PageRequest) -> KeysetPage[FoundPerson]:
+    """List the people whose name or address has these words, by address; a municipality finds its own."""
+    return people.find_people(db.session(), query.words, part)
 
 
 @routes.query("/tenants/<tenant>/members/<member>", Permission.MEMBER_READ)

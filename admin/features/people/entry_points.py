@@ -12,7 +12,7 @@ from admin.core.guard import current_actor
 from admin.core.language import gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
 from admin.interface.pages import settings
-from admin.interface.tenant_pages import about_tenant, done, to_tenant
+from admin.interface.tenant_pages import about_tenant, done, to_people
 from governance.kernel import clock
 from governance.kernel.errors import Language
 from governance.kernel.labels import Label
@@ -117,7 +117,7 @@ ENTRY_POINTS: Final = (
             "/tenants/<uuid:tenant_id>/people/new",
             "member_adding",
             then=done("member-added"),
-            back=to_tenant,
+            back=to_people,
             intro=Label(
                 "本人に、パスワードを設定するメールを送ります。運営者の役割と、参加中の団体に外部から"
                 "追加する団体管理者は、別の人が承認すると追加されます。",
@@ -137,8 +137,8 @@ ENTRY_POINTS: Final = (
         page=PageAddress(
             "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/end-role",
             "role_ending",
-            then=lambda command, result: to_tenant({"tenant_id": command.tenant_id})[1],
-            back=to_tenant,
+            then=lambda command, result: to_people({"tenant_id": command.tenant_id})[1],
+            back=to_people,
             intro=Label(
                 "会計担当と承認者は、1 人の人が兼ねることはできません。"
                 "兼ねている人は、会計担当を終えるまで承認できません。",
@@ -158,7 +158,7 @@ ENTRY_POINTS: Final = (
             "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/disable",
             "member_disabling",
             then=done("member-disabled"),
-            back=to_tenant,
+            back=to_people,
             intro=Label(
                 "すべての役割がただちに終わり、開いているセッションは次の操作で終わります。",
                 "All roles are revoked now, and open sessions end at the next request.",
@@ -178,7 +178,7 @@ ENTRY_POINTS: Final = (
             "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/resume",
             "member_resuming",
             then=done("member-resumed"),
-            back=to_tenant,
+            back=to_people,
             intro=Label(
                 "役割は停止したときに終わっているので、あらためて選びます。",
                 "The former roles have ended; choose them anew.",
@@ -197,7 +197,7 @@ ENTRY_POINTS: Final = (
             "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/remove",
             "member_removing",
             then=done("member-removed"),
-            back=to_tenant,
+            back=to_people,
             intro=Label(
                 "元に戻せません。すべての役割がただちに終わり、メールアドレスはほかの利用者が使えるようになります。",
                 "This cannot be undone. All roles are revoked now, and the address becomes free for others.",
@@ -216,9 +216,9 @@ ENTRY_POINTS: Final = (
             "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/sync-decision",
             "member_sync_deciding",
             then=done("member-sync-decided"),
-            back=to_tenant,
+            back=to_people,
             intro=Label(
-                "この利用者だけの判断です。団体の参加手続きは止まりません。",
+                "この利用者だけの判断です。団体の参加手続は止まりません。",
                 "This is about the one person; the tenant's onboarding goes on.",
             ),
             about=_waiting_person,
@@ -234,10 +234,10 @@ ENTRY_POINTS: Final = (
             "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/reset-factor",
             "factor_reset",
             then=done("factor-reset"),
-            back=to_tenant,
+            back=to_people,
             intro=Label(
                 "登録されている認証アプリとパスキーをすべて消し、セッションを終わらせます。"
-                "本人は、次のサインインで新しく設定します。",
+                "本人は、次のログインで新しく設定します。",
                 "Removes every authenticator app and passkey and ends the sessions. "
                 "The person sets up a new one at the next sign-in.",
             ),

@@ -51,6 +51,12 @@ def list_plans() -> Sequence[PlanFacts]:
     return queries.plans(db.session(), clock.today())
 
 
+@routes.query("/plans/<plan>", Permission.PLAN_READ, ja="利用プランを 1 つ見る")
+def get_plan(plan: str) -> PlanFacts:
+    """Show one plan with what it allows today."""
+    return queries.get_plan(db.session(), plan, clock.today())
+
+
 @routes.list("/tenants/<tenant>/quotas", Permission.QUOTA_READ, "QuotaPage", "dimension")
 @cli_query("quota list", "団体の利用枠", "quotas", _quota_line)
 def list_quotas(tenant: UUID) -> Sequence[QuotaInForce]:

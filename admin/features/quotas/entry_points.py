@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from admin.core.language import gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
-from admin.interface.tenant_pages import done, to_tenant
+from admin.interface.labels import dimension_label, unit_label
+from admin.interface.tenant_pages import done, to_quotas
 from governance.kernel import clock
 from governance.kernel.errors import Language
 from governance.kernel.labels import Label
@@ -30,7 +31,10 @@ def _plans(session: Session, given: Mapping[str, Any], language: Language) -> Fo
         Fact(gettext("Now"), present.label if present else gettext("None yet.")),
     ]
     for plan in queries.plans(session, clock.today()):
-        allowed = (f"{one.label} {quota_text(plan.quotas.get(one.name, 0), language)} {one.unit}" for one in dimensions)
+        allowed = (
+            f"{dimension_label(one)} {quota_text(plan.quotas.get(one.name, 0), language)} {unit_label(one.unit)}"
+            for one in dimensions
+        )
         facts.append(Fact(plan.label, gettext(", ").join(allowed)))
     return FormContext(facts)
 
@@ -49,8 +53,8 @@ def _before_and_after(session: Session, command: RequestQuota, language: Languag
     return FormContext(
         [
             Fact(
-                quota.label,
-                f"{quota_text(quota.value, language)} → {quota_text(command.value, language)} {quota.unit}",
+                dimension_label(quota),
+                f"{quota_text(quota.value, language)} → {quota_text(command.value, language)} {unit_label(quota.unit)}",
             )
             for quota in quotas
             if quota.dimension == command.dimension
@@ -76,7 +80,7 @@ PLAN_ENTRY_POINTS: Final = (
             "/tenants/<uuid:tenant_id>/plan",
             "plan_assigning",
             then=done("plan-assigned"),
-            back=to_tenant,
+            back=to_quotas,
             about=_plans,
             is_reviewed=False,
         ),
@@ -94,7 +98,7 @@ QUOTA_ENTRY_POINTS: Final = (
             "/tenants/<uuid:tenant_id>/quotas/request",
             "quota_requesting",
             then=lambda command, result: url_for("quotas.quota_request", request_id=result.request_id, done="asked"),
-            back=to_tenant,
+            back=to_quotas,
             intro=Label("申請は、運営者の別の担当者が決定します。", "Someone at the operator decides."),
             about=_tenant,
             consequences=_before_and_after,

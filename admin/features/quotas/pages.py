@@ -11,6 +11,8 @@ from admin.core.guard import current_actor, requires
 from admin.features.quotas.entry_points import QUOTA_ENTRY_POINTS
 from admin.interface.command_forms import add_forms
 from admin.interface.forms import Form
+from admin.interface.kept_forms import restored_form
+from admin.interface.page_endpoint import form_of
 from admin.interface.pages import render_page, session
 from governance.approvals import requests_about
 from governance.declaration import read_command
@@ -27,11 +29,12 @@ pages = add_forms(Blueprint("quotas", __name__, template_folder="templates"), QU
 @requires(Permission.QUOTA_READ)
 def quota_request(request_id: UUID) -> tuple[str, int]:
     """What was requested, by whom and why, and how it was decided."""
-    return _render_request(request_id, None)
+    return _render_request(request_id, restored_form())
 
 
 @pages.post("/quota-requests/<uuid:request_id>/decide")
 @requires(Permission.QUOTA_DECIDE)
+@form_of("quotas.quota_request")
 def quota_deciding(request_id: UUID) -> AnyResponse | tuple[str, int]:
     """The decision about what was shown; without another value the requested one is decided."""
     form = Form.from_request()

@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.features.quotas.entry_points import PLAN_ENTRY_POINTS
 from admin.interface.command_forms import add_forms
-from admin.interface.forms import Form
+from admin.interface.forms import Form, new_name
+from admin.interface.kept_forms import restored_form
 from admin.interface.pages import render_page, session
 from governance.declaration import read_command
 from governance.kernel import clock
@@ -43,8 +44,10 @@ def plan_defining() -> AnyResponse | tuple[str, int]:
     dimensions = queries.dimensions(session())
     now = existing.quotas if existing is not None else {}
     fields = {one.name: f"quota_{one.name}" for one in dimensions}
-    initial = Form.initial(name="", label="", valid_from="", **{field: now.get(name) for name, field in fields.items()})
-    form = Form.from_request() if request.method == "POST" else initial
+    initial = Form.initial(
+        name=new_name(), label="", valid_from="", **{field: now.get(name) for name, field in fields.items()}
+    )
+    form = Form.from_request() if request.method == "POST" else restored_form() or initial
     if existing is not None:
         form.values.update(name=existing.name, label=existing.label)
     if request.method == "POST" and form.step != "enter":

@@ -29,14 +29,14 @@ def _lines(version: RuleVersionFacts) -> str:
 
 
 @routes.list("/rule-versions", Permission.RULE_READ, "RuleVersionPage")
-@cli_query("rule list", "ルールの版の一覧", "rules", _line)
+@cli_query("rule list", "規程の版の一覧", "rules", _line)
 def list_rule_versions(query: NamePageQuery) -> Sequence[RuleVersionFacts]:
     """List the versions of every rule, or of one, by name and number."""
     return rules.rule_versions(db.session(), query.name)
 
 
 @routes.query("/rule-versions/<version>", Permission.RULE_READ)
-@cli_query("rule show", "ルールの版を見る", line=_lines)
+@cli_query("rule show", "規程の版を見る", line=_lines)
 def get_rule_version(version: UUID) -> RuleVersionFacts:
     """Show one version of a rule."""
     return rules.version_by_id(db.session(), version)

@@ -69,7 +69,7 @@ def _to_version(given: Mapping[str, Any]) -> tuple[Label, str]:
 ENTRY_POINTS: Final = (
     EntryPoint(
         draft_rule,
-        Label("ルールの版を起案する", "Draft a version of a rule"),
+        Label("規程の版を起案する", "Draft a version of a rule"),
         Label("起案する", "Draft"),
         api=api("POST /rule-versions"),
         cli=cli("rule draft", "name"),

@@ -1,4 +1,4 @@
-"""運用ルール: what each version says in words, its draft in a form, and the decision that brings it into force."""
+"""負担金算定規程: what each version says in words, its draft in a form, and the decision that brings it into force."""
 
 from __future__ import annotations
 
@@ -12,9 +12,20 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
+from admin.core.language import current_language
 from admin.features.rules.entry_points import ENTRY_POINTS
+from admin.features.rules.wording import (
+    basis_date_text,
+    narrow,
+    ratio_text,
+    read_basis_date,
+    read_ratio,
+    read_weight_name,
+    weight_name,
+)
 from admin.interface.command_forms import add_forms, read_form
-from admin.interface.forms import Form
+from admin.interface.forms import Form, new_name
+from admin.interface.kept_forms import restored_form
 from admin.interface.lists import query_uuid
 from admin.interface.pages import render_page, session
 from billing.allocation.bases import Basis
@@ -40,7 +51,7 @@ pages = add_forms(Blueprint("rules", __name__, template_folder="templates"), ENT
 
 NOT_WEIGHTS = message(
     "form.not_weights",
-    ja="「{given}」は重みとして読めません。1行に1つ、「431001=60.00」または「city=100」の形で入力してください。",
+    ja="「{given}」は重みとして読めません。1行に1つ、「431001=60.00」または「市=100」の形で入力してください。",
     en="“{given}” is not a weight; write one per line, as 431001=60.00 or city=100.",
 )
 NOT_USED = message(
@@ -98,10 +109,11 @@ def rule_drafting() -> AnyResponse | tuple[str, int]:
     """A new rule, or with `?after=` the next version of one, which begins as a copy of it."""
     known = query_uuid("after")
     after = version_by_id(session(), known) if known is not None else None
-    form = Form.from_request() if request.method == "POST" else _initial_form(after)
+    form = Form.from_request() if request.method == "POST" else restored_form() or _initial_form(after)
     if after is not None:
         form.values.update(name=after.name, label=after.label)
-    form.values["deductions"] = ",".join(_deductions() if request.method == "POST" else _deductions_of(after))
+    if not form.is_restored:
+        form.values["deductions"] = ",".join(_deductions() if request.method == "POST" else _deductions_of(after))
     if request.method == "POST" and form.step != "enter":
         body, row_numbers = _body(form)
         command = read_form(form, DraftRule, values={"body": body}, spell=lambda field: _field_of(field, row_numbers))
@@ -147,7 +159,8 @@ def _initial_form(after: RuleVersionFacts | None) -> Form:
     if after is None:
         return Form.initial(
             **empty,
-            **dict.fromkeys(("name", "label", "valid_from", "valid_until"), ""),
+            **dict.fromkeys(("label", "valid_from", "valid_until"), ""),
+            name=new_name(),
             operator_ratio="0",
             rounding=Rounding.FLOOR_TOTAL_TO_OPERATOR.value,
             unit_yen="1",
@@ -159,21 +172,22 @@ def _initial_form(after: RuleVersionFacts | None) -> Form:
         **empty,
         valid_from="",
         valid_until="",
-        operator_ratio=cost_sharing.operator_ratio,
+        operator_ratio=ratio_text(cost_sharing.operator_ratio),
         rounding=cost_sharing.rounding.value,
         unit_yen=cost_sharing.unit_yen,
     )
 
 
 def _form_values(part: RuleComponent) -> dict[str, str]:
+    language = current_language()
     weights = part.weights if isinstance(part, EqualByKindComponent | FixedComponent) else {}
     return {
         "name": part.name,
-        "ratio": str(part.ratio),
+        "ratio": ratio_text(part.ratio),
         "basis": part.basis_text,
-        "basis_date": part.basis_date.text if isinstance(part, StatisticComponent) else "",
+        "basis_date": basis_date_text(part.basis_date, language) if isinstance(part, StatisticComponent) else "",
         "source": part.source or "",
-        "weights": "\n".join(f"{label}={weight}" for label, weight in weights.items()),
+        "weights": "\n".join(f"{weight_name(label, language)}={weight}" for label, weight in weights.items()),
     }
 
 
@@ -196,12 +210,16 @@ def _body(form: Form) -> tuple[dict[str, Any], list[int]]:
         component: dict[str, Any] = {
             part: form.required(f"{part}_{row}").strip() for part in ("name", "ratio", "basis")
         }
+        component["ratio"] = read_ratio(component["ratio"])
         for part, bases in _USED_BY.items():
             if component["basis"].partition(":")[0] in bases:
                 form.required(f"{part}_{row}")
             elif entered[part]:
                 form.add_error(Invalid(NOT_USED, field=f"{part}_{row}"))
-        component |= {part: entered[part] for part in ("basis_date", "source") if entered[part]}
+        if entered["basis_date"]:
+            component["basis_date"] = read_basis_date(entered["basis_date"])
+        if entered["source"]:
+            component["source"] = entered["source"]
         if entered["weights"]:
             component["weights"] = _weights(form, row, entered["weights"])
         components.append(component)
@@ -209,7 +227,7 @@ def _body(form: Form) -> tuple[dict[str, Any], list[int]]:
     unit_yen = form.integer("unit_yen")
     body = {
         "components": components,
-        "operator_ratio": form.text("operator_ratio").strip() or "0",
+        "operator_ratio": read_ratio(form.text("operator_ratio")) or "0",
         "rounding": form.text("rounding"),
         "unit_yen": 1 if unit_yen is None else unit_yen,
         "deductions": _deductions(),
@@ -220,7 +238,8 @@ def _body(form: Form) -> tuple[dict[str, Any], list[int]]:
 def _weights(form: Form, row: int, entered: str) -> dict[str, str]:
     weights: dict[str, str] = {}
     for line in entered.splitlines():
-        label, equals, weight = (piece.strip() for piece in line.partition("="))
+        label, equals, weight = (piece.strip() for piece in narrow(line).partition("="))
+        label = read_weight_name(label)
         if label and equals and label not in weights:
             weights[label] = weight
         elif line.strip():

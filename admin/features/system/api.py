@@ -29,7 +29,7 @@ class CallerFacts(ReadModel):
     permissions: list[Permission]
 
 
-@routes.query("/me", Permission.SIGNED_IN)
+@routes.query("/me", Permission.SIGNED_IN, ja="だれとして呼び出しているかを見る")
 def get_caller() -> CallerFacts:
     """Say who the token stands for and what it may do."""
     actor = current_actor()
@@ -42,13 +42,13 @@ def get_caller() -> CallerFacts:
     )
 
 
-@routes.query("/permissions", Permission.PERMISSION_READ)
+@routes.query("/permissions", Permission.PERMISSION_READ, ja="権限と、それを求める画面・API・コマンドの一覧")
 def get_permissions() -> PermissionReference:
     """Show every permission with its roles, every address and command with what it asks."""
     return permissions(current_app, command_permissions(all_cli_commands()))
 
 
-@routes.query("/status", Permission.DRIFT_READ)
+@routes.query("/status", Permission.DRIFT_READ, ja="動いているかを見る")
 def get_system_status() -> SystemStatus:
     """Show what runs."""
     return status(settings_of(current_app))

@@ -21,6 +21,7 @@ from admin.interface.permitted import PermittedCommand
 from admin.operations import processes, services
 from admin.operations import status as server_status
 from admin.operations.bring_up import bring_up
+from admin.operations.process_user import refuse_root
 from admin.operations.processes import PidFiles
 from admin.operations.settings import Settings
 from admin.operations.status import SystemStatus
@@ -38,6 +39,9 @@ BACKGROUND_EXITED = message(
     hint_ja="詳しくは {log} を見てください。",
     hint_en="See {log}.",
 )
+replace_keys_option = click.option(
+    "--replace-keys", is_flag=True, help="Replace keys in Keycloak that this host does not have."
+)
 as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 
 
@@ -53,10 +57,12 @@ class _StopRequested(BaseException):
     show_default=True,
     help="How many members the example has.",
 )
+@replace_keys_option
 @handle_errors
-def run(members: str) -> None:
+def run(members: str, replace_keys: bool) -> None:
     """すべてを起動し、例示データで主な仕事をして見せる / Start everything, load the example and serve until Ctrl-C."""
     settings = Settings.from_environment(os.environ, example_default=True)
+    refuse_root(settings)
     with _stop_on_signal(), Supervisor(settings.home, _progress) as supervisor:
         bring_up(
             supervisor,
@@ -64,6 +70,7 @@ def run(members: str) -> None:
             _progress,
             migrate=_migrate,
             while_starting=_preload_example if settings.example else _no_op,
+            replace_keys=replace_keys,
         )
         if settings.example:
             # What the example's own processes read must agree with what this one decided.
@@ -92,38 +99,44 @@ def _no_op() -> None:
 
 
 @click.command("up", cls=PermittedCommand, permission=Permission.SERVERS_RUN)
+@replace_keys_option
 @as_json_option
 @handle_errors
-def up(as_json: bool) -> None:
+def up(as_json: bool, replace_keys: bool) -> None:
     """すべてを背後で起動し、準備ができたら戻る / Start everything in the background; returns when it is ready."""
     settings = Settings.from_environment(os.environ)
+    refuse_root(settings)
     log = settings.logs / f"{SUPERVISOR}.log"
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
     settings.logs.mkdir(exist_ok=True, mode=0o700)
     reading, writing = os.pipe()
-    with private_log(log) as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "admin.cli", "supervise", "--report-to", str(writing)],
-            env=dict(os.environ) | settings.as_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            pass_fds=[writing],
-            start_new_session=True,
-        )
-    os.close(writing)
     last: dict[str, Any] = {}
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with processes.stop_signals_held():
+            with private_log(log) as file:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "admin.cli", "supervise", "--report-to", str(writing)]
+                    + ["--replace-keys"] * replace_keys,
+                    env=dict(os.environ) | settings.as_environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=file,
+                    pass_fds=[writing],
+                    start_new_session=True,
+                )
+            os.close(writing)
         with os.fdopen(reading, encoding="utf-8") as reports:
             for line in reports:
                 last = json.loads(line)
                 if "say" in last:
                     _progress(last["say"])
     except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
+        if process is not None:
+            process.terminate()
+            process.wait()
         raise click.Abort from None
-    if "error" in last:
+    if "error" in last and process is not None:
         process.wait()
         if as_json:
             print_json({"error": last["error"]})
@@ -138,8 +151,9 @@ def up(as_json: bool) -> None:
 
 @click.command("supervise", cls=PermittedCommand, permission=Permission.SERVERS_RUN, hidden=True)
 @click.option("--report-to", type=int, required=True)
+@replace_keys_option
 @handle_errors
-def supervise(report_to: int) -> None:
+def supervise(report_to: int, replace_keys: bool) -> None:
     """The process behind `up`: tells its parent what happens, then stays until it is told to stop."""
     # Whoever started us may go at any time; that is no reason to stop.
     reports = os.fdopen(report_to, "w", encoding="utf-8", buffering=1)
@@ -157,8 +171,9 @@ def supervise(report_to: int) -> None:
 
     try:
         settings = Settings.from_environment(os.environ)
+        refuse_root(settings)
         with _stop_on_signal(), Supervisor(settings.home, progress) as supervisor:
-            bring_up(supervisor, settings, progress, migrate=_migrate)
+            bring_up(supervisor, settings, progress, migrate=_migrate, replace_keys=replace_keys)
             report(ready=True)
             reports.close()
             threading.Event().wait()
@@ -217,7 +232,7 @@ def _print_status(statuses: SystemStatus) -> None:
     if not statuses.mail.delivers:
         click.echo(f"{'mail':<12}SMTP_URL がないため、招待メールは届きません  no SMTP_URL: invitations do not arrive")
     if not statuses.second_factor.required:
-        click.echo(f"{'sign-in':<12}二要素認証なしでサインインできます（例示）  no second factor required (example)")
+        click.echo(f"{'sign-in':<12}二要素認証なしでログインできます（例示）  no second factor required (example)")
     for state, count in statuses.tenants.items():
         click.echo(f"{'tenants':<12}{state} {count}")
 
@@ -231,11 +246,11 @@ def _stop_on_signal() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into leaving the block in order. A second one changes nothing: stopping goes on."""
 
     def request_stop(number: int, frame: FrameType | None) -> None:
-        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for one in processes.STOP_SIGNALS:
             signal.signal(one, signal.SIG_IGN)
         raise _StopRequested
 
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for one in processes.STOP_SIGNALS:
         signal.signal(one, request_stop)
     try:
         yield

@@ -29,7 +29,7 @@ OPERATOR_PART: Final = "operator"
 
 SIGNED_IN_ALREADY = message(
     "login.already",
-    ja="すでに {server} にサインインしています。",
+    ja="すでに {server} にログインしています。",
     en="You are signed in at {server} already.",
     hint_ja="先に moyai logout を実行してください。",
     hint_en="Run `moyai logout` first.",
@@ -68,7 +68,7 @@ class SignedOut(ReadModel):
 @as_json_option
 @handle_errors
 def login(server: str | None, realm: str, as_json: bool) -> None:
-    """本人としてサインインする / Sign in as yourself; commands then go over the API, with your own rights.
+    """本人としてログインする / Sign in as yourself; commands then go over the API, with your own rights.
 
     Shows an address and a code. Open the address in any browser, sign in there and confirm the code. The sign-in is
     kept in ~/.config/moyai/login.json, which only you may read, until `moyai logout`.
@@ -126,7 +126,7 @@ def _show(code: DeviceCode) -> None:
 @as_json_option
 @handle_errors
 def logout(as_json: bool) -> None:
-    """サインインを終える / End the sign-in, here and at the identity server.
+    """ログインを終える / End the sign-in, here and at the identity server.
 
     The file is removed in any case; exit code 3 when the identity server could not be told, whose session then ends
     by itself.
@@ -141,7 +141,7 @@ def logout(as_json: bool) -> None:
     file.remove()
     if present is not None:
         DeviceLogin(present.endpoints).end(present.tokens.refresh_token)
-    line = "サインアウトしました / signed out" if was_there else "サインインしていません / not signed in"
+    line = "ログアウトしました / signed out" if was_there else "ログインしていません / not signed in"
     print_answer(Answer(SignedOut(server=None if present is None else present.server), [line]), as_json)
 
 

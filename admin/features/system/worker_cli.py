@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import click
 
@@ -13,12 +14,19 @@ from admin.interface.permitted import PermittedCommand
 from admin.operations.mail.outbox import MailOutbox
 from admin.operations.mail.sender import Mailer
 from admin.operations.mail.server import LocalMailServer, local_mail_box
+from admin.operations.pooling import check_pooling
+from admin.operations.process_user import refuse_root
+from admin.operations.schema import check_schema
 from admin.operations.settings import Settings
 from admin.operations.tip_senders import tip_sender
+from admin.operations.trust import trust
+from admin.operations.webhook_sender import WebhookSender
 from admin.workflows.announcements import mail_handlers
 from admin.workflows.audit_sealing import AuditSealer
 from admin.workflows.job_handlers import handlers, onboarding_runner, periodic_tasks
 from admin.workflows.jobs import JobWorker, Queue
+from admin.workflows.upkeep import Upkeep
+from admin.workflows.webhooks import WebhookDelivery
 from governance.permissions import Permission
 
 
@@ -30,6 +38,10 @@ def worker() -> None:
     Where no SMTP_URL is set, it also stores the email that Keycloak sends.
     """
     settings = Settings.from_environment(os.environ)
+    refuse_root(settings)
+    trust(settings)
+    check_pooling(settings)
+    check_schema(settings)
     app = create_core(settings)
     keycloak = identities_of(app)
     box = local_mail_box(settings)
@@ -42,8 +54,9 @@ def worker() -> None:
             Queue(settings.app_url),
             handlers=handlers(keycloak) | mail_handlers(Mailer(settings)),
             run_onboarding=onboarding_runner(keycloak),
+            deliver=WebhookDelivery(WebhookSender()).run,
             seal_audit_log=AuditSealer(settings.audit_files, tip_sender(settings)),
-            periodic_tasks=periodic_tasks(keycloak),
+            periodic_tasks=(*periodic_tasks(keycloak), Upkeep(settings.logs, timedelta(days=settings.log_days))),
         ).run()
     finally:
         if mail is not None:

@@ -16,8 +16,10 @@ from admin.interface.queries import cli_query
 from governance.declaration import Input
 from governance.kernel import clock
 from governance.kernel.database import db
+from governance.kernel.errors import require_found
 from governance.kernel.field_type import Control
 from governance.kernel.keyset import KeysetPage, PageRequest
+from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy.tenants import queries
 from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
@@ -30,7 +32,7 @@ from tenancy.tenants.models import (
     TenantListItem,
 )
 from tenancy.tenants.queries import TenantFilter
-from tenancy.tenants.states import TenantKind, TenantState
+from tenancy.tenants.states import ContactPurpose, TenantKind, TenantState
 
 routes = ApiRoutes(Tag.TENANTS, ENTRY_POINTS)
 
@@ -40,7 +42,7 @@ class TenantsQuery(PageQuery):
 
     state: Annotated[TenantState, Input("状態", "State")] | None = None
     kind: Annotated[TenantKind, Input("種別", "Kind")] | None = None
-    cohort: Annotated[str, Field(max_length=40), Input("参加年度グループ", "Cohort")] | None = None
+    cohort: Annotated[str, Field(max_length=40), Input("参加期", "Cohort")] | None = None
     words: Annotated[str, Field(max_length=100), Input("語", "Words")] = ""
     operator: Annotated[bool, Input("運営者も", "The operator too", control=Control.YES_NO)] = True
 
@@ -63,7 +65,7 @@ def list_tenants(query: TenantsQuery, part: PageRequest) -> KeysetPage[TenantLis
     return queries.tenants_page(db.session(), part, wanted)
 
 
-@routes.query("/tenants/<tenant>", Permission.TENANT_READ, etag="version")
+@routes.query("/tenants/<tenant>", Permission.TENANT_READ, etag="version", ja="参加団体を 1 つ見る")
 def get_tenant(tenant: UUID) -> TenantDetails:
     """Show one tenant, under its ETag."""
     return queries.tenant(db.session(), tenant)
@@ -90,10 +92,17 @@ def list_contacts(tenant: UUID) -> Sequence[ContactRecord]:
     return queries.contacts(db.session(), tenant)
 
 
-routes.command_route("POST", "/tenant-imports", import_tenants)
+@routes.query("/tenants/<tenant>/contacts/<purpose>", Permission.CONTACT_READ, ja="連絡先を 1 つ見る")
+def get_contact(tenant: UUID, purpose: ContactPurpose) -> ContactRecord:
+    """Show whom to ask at a tenant about one purpose."""
+    found = queries.contact(db.session(), tenant, purpose)
+    return require_found(found, what=Label("連絡先", "contact"), given=purpose)
 
 
-@routes.action_route("/tenant-import-previews", ImportTenants)
+routes.command_route("POST", "/tenant-imports", import_tenants, label_ja="市町村のファイルを取り込む")
+
+
+@routes.action_route("/tenant-import-previews", ImportTenants, ja="取込みの結果を行ごとに確かめる（変更なし）")
 @requires(Permission.TENANT_IMPORT)
 def preview_tenant_import(command: ImportTenants, key: str) -> ImportPreview:
     """Say what importing a file would do, row by row; changes nothing."""

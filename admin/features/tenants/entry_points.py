@@ -5,32 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flask import url_for
+from flask import has_request_context, request, url_for
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from admin.core.language import current_language, gettext
-from admin.features.audit.pages import names_of_actors
+from admin.interface.audit_rows import names_of_actors
 from admin.interface.cli_context import CliContext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
 from admin.interface.formats import jst_time
 from admin.interface.labels import actor_label, event_label
+from admin.interface.lists import PAGE_SIZE
 from admin.interface.tenant_pages import about_tenant, done, done_url, to_tenant
 from governance.actors import Actor, command_line_actor
 from governance.audit.queries import events
 from governance.audit.writer import AuditOutcome
 from governance.declaration import declared_field
 from governance.kernel.errors import Language, NotFound, not_found
+from governance.kernel.keyset import PageRequest
 from governance.kernel.labels import Label
 from tenancy import directory
 from tenancy.tenants import queries
 from tenancy.tenants.commands import (
+    BULK_STATES,
     EDITABLE,
     ChangeTenantState,
+    ChangeTenantStates,
     EditTenant,
     RecordStatistic,
     RegisterOperator,
     change_tenant_state,
+    change_tenant_states,
     edit_tenant,
     record_contact,
     record_statistic,
@@ -38,6 +43,8 @@ from tenancy.tenants.commands import (
     register_tenant,
     remove_contact,
 )
+from tenancy.tenants.models import TenantListItem
+from tenancy.tenants.queries import TenantFilter
 from tenancy.tenants.states import STATE_EFFECTS, TRANSITIONS, ContactPurpose, TenantState
 from tenancy.tenants.statistic_values import grouped
 
@@ -78,6 +85,56 @@ def _present_state(session: Session, given: Mapping[str, Any], language: Languag
 def _possible_states(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
     possible = TRANSITIONS[queries.tenant(session, given["tenant_id"]).state]
     return [(state.value, state.label(language)) for state in TenantState if state in possible]
+
+
+def _named_tenants() -> list[str]:
+    """The ids in the address, `?tenant_ids=` for each."""
+    return [text for text in request.args.getlist("tenant_ids") if text] if has_request_context() else []
+
+
+def _tenants_to_change(session: Session) -> list[TenantListItem]:
+    """The tenants that the address names, else the first of those before membership."""
+    named = set(_named_tenants())
+    if named:
+        every = queries.list_tenants(session, TenantFilter(includes_operator=False))
+        return [one for one in every if str(one.id) in named]
+    return [
+        one
+        for state in BULK_STATES
+        for one in queries.tenants_page(session, PageRequest(PAGE_SIZE), TenantFilter(state=state)).items
+    ]
+
+
+def _chosen_tenants(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    return [(str(one.id), f"{one.name} ({one.state.label(language)})") for one in _tenants_to_change(session)]
+
+
+def _next_states(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    """The states for many that each of the tenants in the address may come to; all of them while none is named."""
+    common = set(BULK_STATES)
+    if _named_tenants():
+        common = common.intersection(*(TRANSITIONS[one.state] for one in _tenants_to_change(session)))
+    return [(state.value, state.label(language)) for state in BULK_STATES if state in common]
+
+
+def _chosen_values(session: Session, given: Mapping[str, Any]) -> Mapping[str, object]:
+    """The tenants that the address names are chosen; the next state is proposed where there is one ahead."""
+    named = _named_tenants()
+    states = [TenantState(value) for value, _ in _next_states(session, given, "ja")]
+    present = [_place(one.state) for one in _tenants_to_change(session)] if named else [len(BULK_STATES)]
+    ahead = [state.value for state in states if _place(state) > max(present, default=0)]
+    return {"tenant_ids": ",".join(named)} | ({"to": ahead[0]} if ahead else {})
+
+
+def _place(state: TenantState) -> int:
+    return BULK_STATES.index(state) if state in BULK_STATES else len(BULK_STATES)
+
+
+def _before_and_after(session: Session, command: ChangeTenantStates, language: Language) -> FormContext:
+    """Each tenant's state before and after."""
+    found = directory.tenants_by_id(session, command.tenant_ids).values()
+    after = command.to.label(language)
+    return FormContext([Fact(one.name, f"{one.state.label(language)} → {after}") for one in found])
 
 
 def _effects(session: Session, command: ChangeTenantState, language: Language) -> FormContext:
@@ -176,7 +233,7 @@ ENTRY_POINTS: Final = (
             then=done("edited"),
             back=to_tenant,
             intro=Label(
-                "名称とコードの変更は、納入通知書と認証基盤の組織にも反映されます。",
+                "名称とコードの変更は、納入通知書と認証サービスの組織にも反映されます。",
                 "A new name or code also applies to notices and to the Keycloak organization.",
             ),
             about=about_tenant,
@@ -201,6 +258,30 @@ ENTRY_POINTS: Final = (
             choices={"to": _possible_states},
             consequences=_effects,
             confirm_text=_code_to_type,
+        ),
+    ),
+    EntryPoint(
+        change_tenant_states,
+        Label("参加団体の状態をまとめて変更する", "Change the state of several tenants"),
+        Label("まとめて変更する", "Change them"),
+        api=api("POST /tenant-state-changes"),
+        cli=cli("tenant change-states", "to"),
+        page=PageAddress(
+            "/tenants/state-changes",
+            "tenant_states_changing",
+            then=lambda command, result: url_for("tenants.tenants", state=command.to.value, changed=result.changed),
+            back=_to_tenants,
+            intro=Label(
+                "選んだ団体を、同じ状態にまとめて進めます。1 団体でも進められないときは、どの団体も変わりません。",
+                "All of the chosen tenants come to one state. If one of them cannot, none is changed.",
+            ),
+            review_intro=Label(
+                "団体ごとに、いまの状態と変更後の状態を確かめてください。",
+                "Check each tenant's state before and after.",
+            ),
+            choices={"tenant_ids": _chosen_tenants, "to": _next_states},
+            start=_chosen_values,
+            consequences=_before_and_after,
         ),
     ),
     EntryPoint(

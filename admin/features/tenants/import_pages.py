@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, requires
 from admin.interface.command_forms import read_form
 from admin.interface.forms import Form
+from admin.interface.kept_forms import restored_form
 from admin.interface.pages import render_page, session
 from governance.kernel import clock
 from governance.kernel.errors import DomainError, Invalid, message
@@ -45,7 +46,10 @@ def importing() -> AnyResponse | tuple[str, int]:
     """Choose the file, see the verdict, import it."""
     cohorts = queries.cohorts(session())
     if request.method == "GET":
-        form = Form.initial(source="", cohort="", valid_from="", content="", **dict.fromkeys(_FIELDS, ""))
+        empty = Form.initial(source="", cohort="", valid_from="", content="", **dict.fromkeys(_FIELDS, ""))
+        form = restored_form() or empty
+        # A browser fills no field for files: the file is chosen again.
+        form.values.pop("content", None)
         return render_page("tenants/importing", form=form, cohorts=cohorts, fields=_FIELDS)
     form = Form.from_request()
     preview: ImportPreview | None = None

@@ -1,36 +1,47 @@
-"""参加団体: the list, one of them with everything known about it, and what was done. The forms are derived."""
+"""参加団体: the list, the parts of one of them, and what was done. The forms are derived."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from flask import Blueprint, Response, redirect, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, may, requires
 from admin.core.language import current_language, either, gettext
 from admin.core.rate_limits import RateLimit, limited
-from admin.features.audit.pages import names_of_actors
 from admin.features.tenants.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
 from admin.interface.downloads import table_response
+from admin.interface.labels import dimension_label
 from admin.interface.lists import PAGE_SIZE, query_choice, query_enum, query_search
 from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
+from admin.workflows.joining import (
+    JOINING_STATES,
+    JoiningFacts,
+    JoiningState,
+    JoiningTask,
+    JoiningTaskName,
+    joining_tasks,
+)
+from admin.workflows.tasks import holders
 from billing.notices.queries import notices
 from billing.runs.queries import shares_of_tenant
 from governance.agreements.queries import acceptances, unaccepted, versions
-from governance.audit.queries import events
+from governance.audit.queries import AuditEventFacts, events
 from governance.kernel import clock
 from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.clients.queries import service_clients
 from tenancy.onboarding.queries import onboardings_of
-from tenancy.people.queries import members
+from tenancy.people.queries import members, owners
 from tenancy.quotas.queries import dimensions, plan_in_force, quota_requests, quotas_in_force
 from tenancy.tenants import queries
+from tenancy.tenants.commands import BULK_STATES
+from tenancy.tenants.models import TenantDetails
 from tenancy.tenants.queries import LIST_ORDERS, TenantFilter
 from tenancy.tenants.states import TRANSITIONS, ContactPurpose, TenantKind, TenantState
 
@@ -41,7 +52,7 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
     "registered": (
         Label("団体を登録しました", "Registered"),
         Label(
-            "「申請」の状態です。審査、合意の順に状態を進めると、参加手続きを始められます。",
+            "「申請」の状態です。審査、合意の順に状態を進めると、参加手続を始められます。",
             "It is an applicant. Advance it to agreed, then start onboarding.",
         ),
     ),
@@ -50,25 +61,25 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
     "member-added": (
         Label("利用者を追加しました", "Added"),
         Label(
-            "参加手続きが、認証基盤への登録とパスワード設定メールの送信を行います。",
-            "Onboarding creates the person in Keycloak and sends an email to set the password.",
+            "認証サービスへの反映を続けます。参加中の団体なら、数分で本人にパスワード設定のお知らせが届きます。",
+            "The identity server is updated next; of a member, the person receives an email within minutes.",
         ),
     ),
     "member-disabled": (
         Label("利用を停止しました", "Disabled"),
         Label(
-            "権限は終わりました。認証基盤のアカウントも続けて停止します。",
+            "権限は終わりました。認証サービスのアカウントも続けて停止します。",
             "All roles were revoked; the Keycloak account is disabled next.",
         ),
     ),
     "member-resumed": (
         Label("利用を再開しました", "Resumed"),
-        Label("認証基盤のアカウントも続けて有効にします。", "The Keycloak account is enabled next."),
+        Label("認証サービスのアカウントも続けて有効にします。", "The Keycloak account is enabled next."),
     ),
     "member-removed": (
         Label("利用者を削除しました", "Removed"),
         Label(
-            "認証基盤のアカウントを続けて停止し、メールアドレスを解放します。",
+            "認証サービスのアカウントを続けて停止し、メールアドレスを解放します。",
             "The Keycloak account is disabled next, and the address released.",
         ),
     ),
@@ -76,13 +87,13 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
     "factor-reset": (
         Label("二要素認証の再設定を受け付けました", "Second factor reset"),
         Label(
-            "登録されていた認証アプリとパスキーは、まもなく消えます。本人は次のサインインで新しく設定します。",
+            "登録されていた認証アプリとパスキーは、まもなく消えます。本人は次のログインで新しく設定します。",
             "Authenticator apps and passkeys are removed shortly; the person sets up a new one at the next sign-in.",
         ),
     ),
     "client-registered": (
-        Label("API利用者を登録しました", "Registered"),
-        Label("参加手続きが、認証基盤に登録します。", "Onboarding registers it in Keycloak."),
+        Label("連携システムを登録しました", "Registered"),
+        Label("認証サービスへの反映を続けます。", "The identity server is updated next."),
     ),
     "accepted": (
         Label("同意を記録しました", "Accepted"),
@@ -97,6 +108,17 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
     "contact-removed": (Label("連絡先を削除しました", "Removed"), _NOTHING),
 }
 """Action → what was done, and what comes next."""
+
+_SHOWN_ON: Final = {
+    **dict.fromkeys(
+        ("member-added", "member-disabled", "member-resumed", "member-removed", "member-sync-decided", "factor-reset"),
+        "tenants.tenant_people",
+    ),
+    "client-registered": "tenants.tenant_systems",
+    "plan-assigned": "tenants.tenant_quotas",
+    "accepted": "tenants.tenant_documents",
+}
+"""Action → the part of the tenant's page that shows it, where that is not the first."""
 
 
 @pages.get("/tenants")
@@ -119,6 +141,8 @@ def tenants() -> AnyResponse | tuple[str, int]:
         states=list(TenantState),
         kinds=list(TenantKind),
         cohorts=queries.cohorts(session()),
+        bulk_states=BULK_STATES,
+        changed=request.args.get("changed", 0, type=int),
     )
 
 
@@ -128,7 +152,7 @@ _FILE_HEADER: Final = (
     Label("フリガナ", "kana"),
     Label("種別", "kind"),
     Label("状態", "state"),
-    Label("参加年度グループ", "cohort"),
+    Label("参加期", "cohort"),
     Label("参加開始日", "member from"),
     Label("参加終了日", "member until"),
 )
@@ -160,36 +184,150 @@ def tenants_file(file_kind: str) -> Response:
 @pages.get("/tenants/<uuid:tenant_id>")
 @requires(Permission.TENANT_READ)
 def tenant(tenant_id: UUID) -> tuple[str, int]:
-    """One tenant: what it is, who belongs to it, what it may use, what it agreed to, what it pays, what was done."""
+    """One tenant: what it is, its statistics and contacts; beside them its state, what is next, and what was last."""
     found = queries.tenant(session(), tenant_id)
-    now, today = clock.now(), clock.today()
-    record = events(session(), tenant_id=tenant_id, limit=20) if may(Permission.AUDIT_READ) else []
-    accepted = acceptances(session(), tenant_id)
-    return render_page(
+    contacts = queries.contacts(session(), tenant_id) if may(Permission.CONTACT_READ) else []
+    onboardings = onboardings_of(session(), tenant_id) if may(Permission.ONBOARDING_READ) else []
+    beside = _glance(found)
+    joining = JoiningFacts(
+        state=found.state,
+        has_cohort=found.cohort is not None,
+        has_owner=bool(beside["owners"]),
+        has_plan=plan_in_force(session(), tenant_id, clock.today()) is not None,
+        has_accepted=bool(acceptances(session(), tenant_id)) and not beside["to_accept"],
+        has_client=may(Permission.CLIENT_READ) and bool(service_clients(session(), tenant_id)),
+        has_contact=bool(contacts),
+        onboarding=onboardings[0] if onboardings else None,
+    )
+    return _render_part(
         "tenants/tenant",
-        tenant=found,
-        cohort=directory.cohort(session(), found.cohort) if found.cohort else None,
+        found,
+        joining=_joining_rows(joining) if found.state in JOINING_STATES and not found.is_operator else [],
+        onboardings=onboardings,
         version=found.version,
-        state_changes=queries.state_changes(session(), tenant_id),
-        possible=[] if found.is_operator else sorted(TRANSITIONS[found.state], key=list(TenantState).index),
         statistics=queries.statistics(session(), tenant_id),
         purposes=list(ContactPurpose),
-        contacts=queries.contacts(session(), tenant_id) if may(Permission.CONTACT_READ) else [],
-        members=members(session(), tenant_id, now)[:PAGE_SIZE] if may(Permission.MEMBER_READ) else [],
-        clients=service_clients(session(), tenant_id) if may(Permission.CLIENT_READ) else [],
+        contacts=contacts,
+        **beside,
+    )
+
+
+@pages.get("/tenants/<uuid:tenant_id>/people")
+@requires(Permission.MEMBER_READ)
+def tenant_people(tenant_id: UUID) -> tuple[str, int]:
+    """Its people with their roles and states, 50 at a time; the cursor is the number of the first one."""
+    everybody = members(session(), tenant_id, clock.now())
+    cursor = request.args.get("cursor", "")
+    first = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 6 else 0
+    return _render_part(
+        "tenants/tenant_people",
+        queries.tenant(session(), tenant_id),
+        gettext("People"),
+        is_wide=True,
+        members=everybody[first : first + PAGE_SIZE],
+        total=len(everybody),
+        next_cursor=str(first + PAGE_SIZE) if first + PAGE_SIZE < len(everybody) else None,
+    )
+
+
+@pages.get("/tenants/<uuid:tenant_id>/systems")
+@requires(Permission.CLIENT_READ)
+def tenant_systems(tenant_id: UUID) -> tuple[str, int]:
+    """The systems that call the API for it."""
+    return _render_part(
+        "tenants/tenant_systems",
+        queries.tenant(session(), tenant_id),
+        gettext("Service clients"),
+        is_wide=True,
+        clients=service_clients(session(), tenant_id),
+    )
+
+
+@pages.get("/tenants/<uuid:tenant_id>/quotas")
+@requires(Permission.QUOTA_READ)
+def tenant_quotas(tenant_id: UUID) -> tuple[str, int]:
+    """Its plan, the quotas in force, and what was requested."""
+    today = clock.today()
+    return _render_part(
+        "tenants/tenant_quotas",
+        queries.tenant(session(), tenant_id),
+        gettext("Quotas"),
+        is_wide=True,
         plan=plan_in_force(session(), tenant_id, today),
         quotas=quotas_in_force(session(), tenant_id, today),
         requests=quota_requests(session(), tenant_id)[:10],
-        dimension_labels={one.name: one.label for one in dimensions(session())},
-        accepted=accepted,
-        versions={version.id: version for version in versions(session())},
-        to_accept=[] if found.is_operator else unaccepted(session(), tenant_id, today),
-        onboardings=onboardings_of(session(), tenant_id) if may(Permission.ONBOARDING_READ) else [],
-        shares=shares_of_tenant(session(), tenant_id) if may(Permission.ALLOCATION_READ) else [],
-        notices=notices(session(), tenant_id=tenant_id) if may(Permission.NOTICE_READ) else [],
-        record=record,
-        names=names_of_actors(record),
+        dimension_labels={one.name: dimension_label(one) for one in dimensions(session())},
     )
+
+
+@pages.get("/tenants/<uuid:tenant_id>/money")
+@requires(Permission.ALLOCATION_READ)
+def tenant_money(tenant_id: UUID) -> tuple[str, int]:
+    """What it pays, year by year, and the notices about it."""
+    return _render_part(
+        "tenants/tenant_money",
+        queries.tenant(session(), tenant_id),
+        gettext("Shares and notices"),
+        is_wide=True,
+        shares=shares_of_tenant(session(), tenant_id),
+        notices=notices(session(), tenant_id=tenant_id) if may(Permission.NOTICE_READ) else [],
+    )
+
+
+@pages.get("/tenants/<uuid:tenant_id>/documents")
+@requires(Permission.AGREEMENT_READ)
+def tenant_documents(tenant_id: UUID) -> tuple[str, int]:
+    """The agreements it accepted and those it has not, and its notices."""
+    found = queries.tenant(session(), tenant_id)
+    return _render_part(
+        "tenants/tenant_documents",
+        found,
+        gettext("Documents"),
+        accepted=acceptances(session(), tenant_id),
+        versions={version.id: version for version in versions(session())},
+        notices=notices(session(), tenant_id=tenant_id) if may(Permission.NOTICE_READ) else [],
+        **_glance(found),
+    )
+
+
+@pages.get("/tenants/<uuid:tenant_id>/history")
+@requires(Permission.TENANT_READ)
+def tenant_history(tenant_id: UUID) -> tuple[str, int]:
+    """How its state changed, its onboardings, and what was done about it."""
+    record = _record(tenant_id, 50)
+    return _render_part(
+        "tenants/tenant_history",
+        queries.tenant(session(), tenant_id),
+        gettext("History"),
+        is_wide=True,
+        state_changes=queries.state_changes(session(), tenant_id),
+        onboardings=onboardings_of(session(), tenant_id) if may(Permission.ONBOARDING_READ) else [],
+        record=record,
+    )
+
+
+def _joining_rows(facts: JoiningFacts) -> list[tuple[JoiningTask, str, Label]]:
+    """The tasks of an organization on its way in: each with the endpoint that does it, empty where this person may not
+    do it or it cannot be done now, and whose it is."""
+    rows = []
+    for task in joining_tasks(facts):
+        is_possible = task.state in (JoiningState.OPEN, JoiningState.RUNNING)
+        is_own = task.permission is not None and may(task.permission)
+        endpoint = _JOINING_PAGES.get(task.name, "") if is_possible and is_own else ""
+        whose = Label("Moyai（自動）", "Moyai (automatic)") if task.permission is None else holders(task.permission)
+        rows.append((task, endpoint, whose))
+    return rows
+
+
+_JOINING_PAGES: Final = {
+    JoiningTaskName.SCREENING: "tenants.tenant_state_changing",
+    JoiningTaskName.COHORT: "cohorts.cohort_defining",
+    JoiningTaskName.OWNER: "people.member_adding",
+    JoiningTaskName.PLAN: "plans.plan_assigning",
+    JoiningTaskName.CLIENT: "clients.client_registering",
+    JoiningTaskName.ONBOARDING: "onboarding.onboarding_starting",
+}
+"""Where a task is done; the others have a place on the tenant's page itself."""
 
 
 @pages.get("/tenants/<uuid:tenant_id>/done/<action>")
@@ -200,10 +338,31 @@ def tenant_done(tenant_id: UUID, action: str) -> tuple[str, int]:
     return render_page(
         "tenants/tenant_done",
         tenant=directory.tenant_by_id(session(), tenant_id),
+        address=url_for(_SHOWN_ON.get(action, "tenants.tenant"), tenant_id=tenant_id),
         action=action,
         title=either(*title),
         next_step=either(*next_step),
     )
+
+
+def _render_part(template: str, found: TenantDetails, part_title: str = "", **values: Any) -> tuple[str, int]:
+    return render_page(template, tenant=found, part_title=part_title, **values)
+
+
+def _glance(found: TenantDetails) -> dict[str, Any]:
+    """What stands beside a part: the state and those that may follow, what is next, who owns it, and what was last."""
+    record = _record(found.id, 5)
+    return {
+        "cohort": directory.cohort(session(), found.cohort) if found.cohort else None,
+        "possible": [] if found.is_operator else sorted(TRANSITIONS[found.state], key=list(TenantState).index),
+        "to_accept": [] if found.is_operator else unaccepted(session(), found.id, clock.today()),
+        "owners": owners(session(), found.id, clock.now()) if may(Permission.MEMBER_READ) else None,
+        "record": record,
+    }
+
+
+def _record(tenant_id: UUID, limit: int) -> list[AuditEventFacts]:
+    return events(session(), tenant_id=tenant_id, limit=limit) if may(Permission.AUDIT_READ) else []
 
 
 def _read_filters() -> tuple[TenantFilter, str, bool]:

@@ -11,8 +11,8 @@ from psycopg import sql
 from admin.operations.backup.manifest import StreamEnd
 from governance.kernel.errors import Conflict, message
 
-SESSIONS: Final = frozenset({"web_session", "token_session"})
-"""Tables of Moyai whose rows are never saved: who was signed in signs in again."""
+SESSIONS: Final = frozenset({"web_session", "token_session", "ended_session", "kept_form"})
+"""Tables of Moyai whose rows are never saved: who was signed in signs in again, and what they had typed is gone."""
 KEYCLOAK_SESSIONS: Final = frozenset({"offline_user_session", "offline_client_session"})
 """The same of Keycloak, whose sessions of a browser are kept in these tables, too."""
 

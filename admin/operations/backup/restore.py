@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +18,9 @@ from admin.operations import services
 from admin.operations.backup import contents, manifest, programs
 from admin.operations.backup.manifest import Manifest
 from admin.operations.backup.take import BACKUP_ROLE_MISSING
+from admin.operations.keys import key_files
 from admin.operations.postgresql import APP, BACKUP, KEYCLOAK, OWNER, TENANT
-from admin.operations.settings import DATABASE, Settings, variable_of
+from admin.operations.settings import DATABASE, SESSION_SECRET_NAME, WEB_SECRETS, Settings, variable_of
 from admin.operations.supervisor import Progress, Supervisor
 from governance.audit.files import AuditFiles, key_id
 from governance.kernel.errors import Conflict, Invalid, message
@@ -66,6 +68,13 @@ OTHER_KEY = message(
     hint_ja="MOYAI_AUDIT_KEY_FILE を確かめてください。このファイルは変更していません。",
     hint_en="Check MOYAI_AUDIT_KEY_FILE. The file was left as it is.",
 )
+OTHER_FILE = message(
+    "restore.other_file",
+    ja="{file} には、バックアップと異なる鍵または秘密があります。",
+    en="{file} holds another key or secret than the backup does.",
+    hint_ja="{name} にまだない場所を指定するか、そのファイルを移してください。このファイルは変更していません。",
+    hint_en="Point {name} at what is not there yet, or move that file away. It was left as it is.",
+)
 KEYCLOAK_NOT_SAVED = message(
     "restore.keycloak_not_saved",
     ja="このバックアップには Keycloak がありません。別に運用している Keycloak のバックアップでした。",
@@ -111,7 +120,7 @@ def restored(
     progress: Progress,
     *,
     known_revisions: frozenset[str],
-    migrate: Callable[[str], None],
+    migrate: Callable[[str], object],
     prepare_keycloak: Callable[[Settings, Progress], services.ServiceSpec],
     installation: UUID | None = None,
 ) -> Iterator[Restored]:
@@ -126,7 +135,9 @@ def restored(
     found = manifest.check(folder, known_revisions=known_revisions, installation=installation)
     _check_target(settings, folder, found)
     existed = settings.home.exists()
-    new_files = [file for file in (settings.audit_files.key_file, settings.audit_files.tips_file) if not file.exists()]
+    audit = settings.audit_files
+    outside = (audit.key_file, audit.tips_file, *_private_files(settings, folder))
+    new_files = [file for file in outside if not file.exists()]
     try:
         with ExitStack() as stack:
             _write_private(settings, folder)
@@ -165,6 +176,7 @@ def _check_target(settings: Settings, folder: Path, found: Manifest) -> None:
     if settings.needs_keycloak and found.keycloak is None:
         raise Conflict(KEYCLOAK_NOT_SAVED, field=variable_of("keycloak_url_given"))
     _check_audit_key(settings, found)
+    _check_private_files(settings, folder)
     if settings.database_url_given is None:
         return
     for field, missing in (("backup_url_given", BACKUP_ROLE_MISSING), ("migration_url_given", OWNER_MISSING)):
@@ -191,6 +203,27 @@ def _check_audit_key(settings: Settings, found: Manifest) -> None:
         raise Conflict(OTHER_KEY, field=variable_of("audit_key_file"), file=settings.audit_files.key_file)
 
 
+def _check_private_files(settings: Settings, folder: Path) -> None:
+    """Keys and a session secret that are there already, outside the home, are the backup's own."""
+    saved = _private_files(settings, folder)
+    for file in {*saved, *key_files(settings)}:
+        if file.exists() and manifest.read(file).strip() != saved.get(file, b"").strip():
+            field = "session_secret_file" if file == settings.session_secret_file else "keys_dir"
+            raise Conflict(OTHER_FILE, field=variable_of(field), name=variable_of(field), file=file)
+
+
+def _private_files(settings: Settings, folder: Path) -> dict[Path, bytes]:
+    """Where the backup's keys and secrets go, each with its content; the audit log's key is not among them."""
+    files = {settings.keys / file.name: manifest.read(file) for file in sorted((folder / manifest.KEYS).glob("*"))}
+    for file in sorted((folder / manifest.SECRETS).glob("*")):
+        content, shared = manifest.read(file), settings.session_secret_path
+        if shared is not None and file.stem == WEB_SECRETS:
+            files[shared] = f"{json.loads(content)[SESSION_SECRET_NAME]}\n".encode()
+        else:
+            files[settings.secrets / file.name] = content
+    return files
+
+
 def _check_server(connection: psycopg.Connection, saved: str) -> None:
     if programs.server_major(connection) < _major(saved):
         raise Conflict(SERVER_OLDER, given=saved, found=programs.server_version(connection))
@@ -205,9 +238,8 @@ def _write_private(settings: Settings, folder: Path) -> None:
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
     write_private(settings.restore_marker, "")
     write_private(settings.audit_files.key_file, (folder / manifest.AUDIT_KEY).read_bytes(), replace=False)
-    for source, target in ((manifest.KEYS, settings.keys), (manifest.SECRETS, settings.secrets)):
-        for file in sorted((folder / source).glob("*")):
-            write_private(target / file.name, file.read_bytes())
+    for file, content in _private_files(settings, folder).items():
+        write_private(file, content, replace=False)
 
 
 def _start_servers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,8 @@ import psycopg
 
 from admin.operations.backup import contents, manifest, programs
 from admin.operations.backup.manifest import Manifest, SavedDatabase, SavedMoyai
-from admin.operations.settings import Settings, variable_of
+from admin.operations.keys import backend_keys, key_files
+from admin.operations.settings import SESSION_SECRET_NAME, WEB_SECRETS, Settings, variable_of
 from admin.operations.supervisor import Progress
 from governance.audit.files import key_id
 from governance.kernel.errors import Conflict, Invalid, message
@@ -76,7 +78,8 @@ def take(settings: Settings, folder: Path, progress: Progress) -> Manifest:
     """Save the running installation into `folder`, which must not be there yet or be empty. Returns the manifest.
 
     It is made beside its place and renamed at the end: what was cut off has another name and no manifest. Raises
-    Conflict, Invalid or DependencyUnavailable; nothing is left then.
+    Conflict, Invalid or DependencyUnavailable, also where keys or session secret that hosts share are missing; nothing
+    is left then.
     """
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -159,10 +162,17 @@ def _copy_private(settings: Settings, to: Path, key: bytes, tips: bytes | None) 
     write_private(to / manifest.AUDIT_KEY, key.hex() + "\n")
     if tips is not None:
         write_private(to / manifest.AUDIT_TIPS, tips)
-    for source, target in ((settings.keys, manifest.KEYS), (settings.secrets, manifest.SECRETS)):
-        for file in sorted(source.glob("[!.]*")) if source.is_dir() else ():
-            if file.is_file() and file != settings.audit_files.key_file:
-                write_private(to / target / file.name, manifest.read(file))
+    if settings.keys_dir is not None:
+        backend_keys(settings)
+    for file in key_files(settings):
+        if file.exists():
+            write_private(to / manifest.KEYS / file.name, manifest.read(file))
+    for file in sorted(settings.secrets.glob("[!.]*")):
+        write_private(to / manifest.SECRETS / file.name, manifest.read(file))
+    if settings.session_secret_path is not None:
+        # In the form of a home that keeps its own: where a backup is restored, the files may be elsewhere.
+        secret = {SESSION_SECRET_NAME: settings.session_secret}
+        write_private(to / manifest.SECRETS / f"{WEB_SECRETS}.json", json.dumps(secret))
 
 
 def _save(one: _Saved, to: Path, progress: Progress) -> SavedDatabase:

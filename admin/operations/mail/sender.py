@@ -20,8 +20,8 @@ class Mailer:
     """Sends a text to one person."""
 
     def __init__(self, settings: Settings) -> None:
-        self._server = mail_server(settings.smtp_url, settings.public_url, None)
-        self._sender = sender_address(settings.public_url)
+        self._server = mail_server(settings.smtp_url, sender_address(settings), None)
+        self._sender = sender_address(settings)
         self._outbox = MailOutbox(settings.home)
 
     def __call__(self, recipient: str, subject: str, text: str) -> None:

@@ -1,10 +1,13 @@
 """The two realms as Moyai wants them, as values to read, compare and apply. No call is made here.
 
-`moyai` holds the municipalities' people and systems, `moyai-operators` the prefecture's people. Only what is written
-here is compared and set; the rest stays as Keycloak made it. What a realm holds *besides* (tenants, people, service
-clients) is not specification but intent, see `tenancy.keycloak.port`.
+`moyai` holds the municipalities' people and systems, `moyai-operators` the prefecture's. Only what is written here is
+compared and set; the rest stays as Keycloak made it. What a realm holds *besides* (tenants, people, the municipalities'
+service clients) is not specification but intent, see `tenancy.keycloak.port`.
 """
 
+from collections.abc import Sequence
+
+from tenancy.keycloak.port import ServiceClientIntent
 from tenancy.keycloak.specification.model import (
     ClientScope,
     ClientSpecification,
@@ -27,6 +30,8 @@ __all__ = [
 ]
 
 
-def realms(deployment_config: DeploymentConfig) -> tuple[RealmSpecification, RealmSpecification]:
-    """Both realms, for these addresses, keys and mail server."""
-    return tenants_realm(deployment_config), operators_realm(deployment_config)
+def realms(
+    deployment_config: DeploymentConfig, operators_clients: Sequence[ServiceClientIntent] = ()
+) -> tuple[RealmSpecification, RealmSpecification]:
+    """Both realms, for these addresses, keys, mail server and the operator's own service clients."""
+    return tenants_realm(deployment_config), operators_realm(deployment_config, operators_clients)

@@ -22,7 +22,8 @@ class DeploymentConfig:
     `public_url` is what browsers see. `jwks` holds the public key set of each account (people, clients, reconciler,
     console). `smtp` is Keycloak's own `smtpServer`, empty where no mail server is set. `delivers_mail` says whether
     that server delivers: a link to reset a password is offered only where it reaches its addressee.
-    `requires_second_factor` says whether operators and owners sign in with a second factor only.
+    `requires_second_factor` says whether operators and owners sign in with a second factor only, `is_example` whether
+    Keycloak's pages say that no decision here is real.
     """
 
     public_url: str
@@ -30,6 +31,7 @@ class DeploymentConfig:
     smtp: Mapping[str, str] = field(default_factory=dict)
     delivers_mail: bool = False
     requires_second_factor: bool = True
+    is_example: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class ClientSpecification:
     """A client. `roles` are its own; `management_roles` are what its service account may do in this realm.
 
     `default_scopes` None leaves the scopes as they are: Keycloak's own clients. `former_scopes` are default scopes that
-    an earlier version gave the client and that are taken from it again.
+    an earlier version gave the client and that are taken from it again. One that is `only_if_present` is brought in
+    line where it is there, and not made where it is missing.
     """
 
     client_id: str
@@ -78,6 +81,7 @@ class ClientSpecification:
     former_scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     management_roles: frozenset[str] = frozenset()
+    only_if_present: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tenancy.keycloak.port import COMMAND_LINE_CLIENT, CONSOLE_CLIENT, MANAGED_BY
-from tenancy.keycloak.representations import API_CLIENT, OPTIONAL, SECOND_FACTOR
+from tenancy.keycloak.port import COMMAND_LINE_CLIENT, CONSOLE_CLIENT, FIRST_SIGN_IN, MANAGED_BY
+from tenancy.keycloak.representations import API_CLIENT, MAIL_ATTRIBUTES, OPTIONAL, SECOND_FACTOR
 from tenancy.keycloak.specification.model import (
     REALM_MANAGEMENT,
     ClientScope,
@@ -13,6 +13,7 @@ from tenancy.keycloak.specification.model import (
     Flow,
     Json,
 )
+from tenancy.keycloak.theme import THEME
 
 PEOPLE_CLIENT = "moyai-people"
 CLIENTS_CLIENT = "moyai-clients"
@@ -46,7 +47,7 @@ RECORDED_EVENTS = (
 )
 """What Keycloak records of people and clients: what it records by itself, and refreshed tokens."""
 
-_ONE_YEAR_AND_A_DAY = 366 * 24 * 60 * 60
+ONE_YEAR_AND_A_DAY = 366 * 24 * 60 * 60
 """Logs are kept for a year at least."""
 
 
@@ -67,6 +68,8 @@ def sign_in_settings(deployment_config: DeploymentConfig) -> Json:
         "internationalizationEnabled": True,
         "supportedLocales": ["en", "ja"],
         "defaultLocale": "ja",
+        "loginTheme": THEME,
+        "emailTheme": THEME,
         "bruteForceProtected": True,
         "permanentLockout": False,
         "failureFactor": 5,
@@ -84,10 +87,14 @@ def sign_in_settings(deployment_config: DeploymentConfig) -> Json:
         "actionTokenGeneratedByAdminLifespan": 86400,
         "eventsEnabled": True,
         "enabledEventTypes": list(RECORDED_EVENTS),
-        "eventsExpiration": _ONE_YEAR_AND_A_DAY,
+        "eventsExpiration": ONE_YEAR_AND_A_DAY,
         "adminEventsEnabled": True,
         "adminEventsDetailsEnabled": True,
-        "attributes": {"adminEventsExpiration": str(_ONE_YEAR_AND_A_DAY)},
+        "attributes": {
+            "adminEventsExpiration": str(ONE_YEAR_AND_A_DAY),
+            # The theme reads it.
+            "moyai.example": str(deployment_config.is_example).lower(),
+        },
         "smtpServer": dict(deployment_config.smtp),
         "browserFlow": BROWSER_FLOW,
         "resetCredentialsFlow": RESET_FLOW,
@@ -185,6 +192,7 @@ USER_PROFILE = (
     _attribute("tenant_id", seen_by_person=False),
     _attribute("managed_by", seen_by_person=False),
     _attribute(SECOND_FACTOR, seen_by_person=False),
+    *(_attribute(name, seen_by_person=False) for name in MAIL_ATTRIBUTES),
 )
 
 
@@ -239,7 +247,8 @@ def console_client(deployment_config: DeploymentConfig, optional_scopes: frozens
             "consentRequired": False,
             "rootUrl": url,
             "baseUrl": f"{url}/",
-            "redirectUris": [f"{url}/login/callback"],
+            # The second is where the mailed link to a password ends: there a sign-in begins, none is answered.
+            "redirectUris": [f"{url}/login/callback", f"{url}{FIRST_SIGN_IN}*"],
             "webOrigins": [],
             "frontchannelLogout": False,
             "attributes": {
@@ -374,4 +383,18 @@ def api_scope(*mappers: Json, roles: frozenset[str] = frozenset()) -> ClientScop
         },
         (audience_mapper(), *mappers),
         {API_CLIENT: roles} if roles else {},
+    )
+
+
+def service_scope(name: str) -> ClientScope:
+    """What a service client may ask of Moyai; Moyai reads it from the token's `scope`."""
+    return ClientScope(
+        name,
+        {
+            "protocol": "openid-connect",
+            "attributes": {
+                "include.in.token.scope": "true",
+                "display.on.consent.screen": "false",
+            },
+        },
     )

@@ -21,6 +21,7 @@ from tenancy.keycloak.specification.shared import (
     closed_built_in_clients,
     command_line_client,
     console_client,
+    service_scope,
     sign_in_flows,
     sign_in_settings,
 )
@@ -41,7 +42,7 @@ def tenants_realm(deployment_config: DeploymentConfig) -> RealmSpecification:
         client_scopes=(
             api_scope(),
             _organization_scope(),
-            *(_service_scope(name) for name in SERVICE_SCOPES),
+            *(service_scope(name) for name in SERVICE_SCOPES),
         ),
         clients=(
             api_client(frozenset(str(role) for role in TENANT_ROLES)),
@@ -109,20 +110,6 @@ def _organization_scope() -> ClientScope:
                 },
             ),
         ),
-    )
-
-
-def _service_scope(name: str) -> ClientScope:
-    """What a service client may ask of Moyai; Moyai reads it from the token's `scope`."""
-    return ClientScope(
-        name,
-        {
-            "protocol": "openid-connect",
-            "attributes": {
-                "include.in.token.scope": "true",
-                "display.on.consent.screen": "false",
-            },
-        },
     )
 
 

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from admin.interface.api_routes import PREFIX
+from admin.operations.keycloak import answers_ok
+from admin.operations.ports import LOOPBACK
+from admin.operations.readiness import wait_until
 from admin.operations.settings import Settings
 from governance.actors import Actor
+from governance.kernel import clock
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
+from tests.actors import Actors
 from tests.admin.issuer import Issuer
-from tests.factories import Visitors
+from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory, Visitors
+from tests.ports import find_free_port_range
+
+MEMBERS: Final = {code: THIRTEEN[code] for code in ("431001", "434043", "435317")}
 
 _keys = count(1)
 
@@ -88,3 +100,39 @@ def callers(
 def municipalities(operator_tenant: UUID, visitors: Visitors) -> tuple[UUID, UUID]:
     """Two municipalities whose people may sign in."""
     return visitors.municipality("432083", "山鹿市"), visitors.municipality("432105", "菊池市")
+
+
+@pytest.fixture
+def member(actors: Actors) -> UUID:
+    """A municipality with a share in a posted run and a notice of it, beside two others."""
+    with clock.at(IN_FISCAL_YEAR_2025):
+        factory = Factory(actors)
+        factory.add_members(MEMBERS)
+        factory.adopt(factory.draft())
+        factory.record(24_000_000)
+        prepared = factory.prepare()
+        factory.approve(prepared)
+        factory.issue_notices(prepared.run_id)
+    return factory.ids["431001"]
+
+
+@pytest.fixture
+def served(settings: Settings) -> Iterator[str]:
+    """The address of the API over HTTP, in a process of its own, on the test's database."""
+    port = find_free_port_range()
+    url = f"http://localhost:{port}"
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--http", "1", "--host", LOOPBACK]
+    command += ["--port", str(port)]
+    command += ["--workers", "1", "--no-ws", "--log-level", "warning"]
+    environment = dict(os.environ) | settings.as_environment() | {"MOYAI_PORT": str(port), "MOYAI_PUBLIC_URL": url}
+    log = settings.home.parent / "web.log"
+    with log.open("wb") as written:
+        server = subprocess.Popen(
+            [*command, "tests.admin.api.served_app:app"], env=environment, stdout=written, stderr=written
+        )
+        try:
+            assert wait_until(lambda: answers_ok(f"{url}{PREFIX}/openapi.json"), seconds=60), log.read_text()
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=30)

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -14,54 +14,13 @@ import pytest
 
 from admin.features import api_routes
 from admin.interface.api_routes import PREFIX
-from admin.operations.keycloak import answers_ok
-from admin.operations.ports import LOOPBACK
-from admin.operations.readiness import wait_until
-from admin.operations.settings import Settings
 from governance.kernel import clock
 from governance.permissions import ROLE_PERMISSIONS, Permission, Role
-from tests.actors import Actors
 from tests.admin.api.conftest import Caller
 from tests.admin.issuer import Issuer
-from tests.factories import ALL_BUT_APPROVER, IN_FISCAL_YEAR_2025, THIRTEEN, Factory
-from tests.servers import find_free_port_range
+from tests.factories import ALL_BUT_APPROVER
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-MEMBERS = {code: THIRTEEN[code] for code in ("431001", "434043", "435317")}
-
-
-@pytest.fixture
-def member(actors: Actors) -> UUID:
-    """A municipality with a share in a posted run, beside two others."""
-    with clock.at(IN_FISCAL_YEAR_2025):
-        factory = Factory(actors)
-        factory.add_members(MEMBERS)
-        factory.adopt(factory.draft())
-        factory.record(24_000_000)
-        factory.approve(factory.prepare())
-    return factory.ids["431001"]
-
-
-@pytest.fixture
-def served(settings: Settings) -> Iterator[str]:
-    """The address of the API over HTTP, in a process of its own, on the test's database."""
-    port = find_free_port_range()
-    url = f"http://localhost:{port}"
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--http", "1", "--host", LOOPBACK]
-    command += ["--port", str(port)]
-    command += ["--workers", "1", "--no-ws", "--log-level", "warning"]
-    environment = dict(os.environ) | settings.as_environment() | {"MOYAI_PORT": str(port), "MOYAI_PUBLIC_URL": url}
-    log = settings.home.parent / "web.log"
-    with log.open("wb") as written:
-        server = subprocess.Popen(
-            [*command, "tests.admin.api.served_app:app"], env=environment, stdout=written, stderr=written
-        )
-        try:
-            assert wait_until(lambda: answers_ok(f"{url}{PREFIX}/openapi.json"), seconds=60), log.read_text()
-            yield url
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
 
 
 @pytest.mark.slow
@@ -101,7 +60,9 @@ def test_every_answer_is_one_that_the_document_names(
 
     done = subprocess.run(
         command,
-        env=dict(os.environ) | {"MOYAI_TEST_TOKEN": caller.token or "", "MOYAI_TEST_TENANT": str(member)},
+        env=dict(os.environ)
+        | {"SCHEMATHESIS_HOOKS": "tests.admin.api.schemathesis_checks", "PYTHONPATH": os.pathsep.join(sys.path)}
+        | {"MOYAI_TEST_TOKEN": caller.token or "", "MOYAI_TEST_TENANT": str(member)},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -10,6 +10,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.ids import new_id
 from tenancy.clients import queries
 from tenancy.keycloak.keys import SigningKey
 from tests.admin.cli.command_line import Moyai
@@ -30,14 +31,14 @@ def test_a_system_is_registered_by_the_key_set_of_a_file(moyai: Moyai, city: UUI
     path.write_text(JWKS)
 
     code, registered, _ = moyai(
-        *NAMED, "--jwks", str(path), "--scope", "moyai:usage.write", "--scope", "moyai:quota.read"
+        *NAMED, "--jwks", str(path), "--scope", "moyai:usage.read", "--scope", "moyai:quota.read"
     )
 
     assert code == 0
     with tenant_scope(OPERATOR):
         (found,) = queries.service_clients(db.session(), city)
         assert (str(found.id), found.jwks, found.state) == (registered["client_id"], JWKS, "registered")
-        assert found.scopes == ("moyai:quota.read", "moyai:usage.write")
+        assert found.scopes == ("moyai:quota.read", "moyai:usage.read")
         assert found.valid_until is None
     assert registered["client_id"] in registered["client_name"]
 
@@ -101,11 +102,15 @@ def test_a_name_in_use_and_a_full_quota_are_refused(moyai: Moyai, factory: Facto
     assert rows("service_client") == before
 
 
-def test_the_operator_has_no_systems(moyai: Moyai) -> None:
-    words = ("service-client", "register", "430005", "--name", "県", "--jwks", "-")
+def test_a_system_of_the_operators_waits_for_a_second_person(moyai: Moyai) -> None:
+    words = ("service-client", "register", "430005", "--name", "財務会計システム", "--jwks", "-")
 
-    assert moyai.refusal(*words, given=JWKS) == (1, "client.of_no_member", "CODE")
+    code, asked, _ = moyai(*words, "--scope", "moyai:ledger.read", given=JWKS)
+
+    assert (code, asked["second_person"]) == (0, "roles")
     assert rows("service_client") == []
+    assert moyai.refusal(*words, "--scope", "moyai:approve", given=JWKS) == (2, "client.scope_unknown", "--scope")
+    assert moyai.refusal("service-client", "stop", str(new_id()), "--reason", "廃止") == (1, "not_found", "CLIENT_ID")
 
 
 def test_one_system_is_shown_with_its_keys(moyai: Moyai, city: UUID) -> None:

@@ -40,6 +40,7 @@ from tests.conftest import Contents, KeptDatabase, on_database
 from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory, Visitors
 from tests.kept_connections import KEPT_DATABASE
 from tests.servers import PostgreSQL
+from tests.webhooks import Webhooks
 
 MEMBERS: Final = {code: THIRTEEN[code] for code in ("431001", "432024", "434434")}
 JOINING: Final = {"432032": ("人吉市", 31108), "435058": ("多良木町", 9076)}
@@ -65,6 +66,8 @@ class ConsoleSample:
     rule_version_id: UUID
     entry_id: UUID
     approval_id: UUID
+    operators_client_id: UUID
+    webhook_id: UUID
     joining: dict[str, UUID] = field(default_factory=dict)
 
 
@@ -142,6 +145,8 @@ def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
         rule_version_id,
         entry_id,
         requested.approval_id,
+        factory.add_service_client(actors.operator_tenant),
+        Webhooks(actors).without_secret(),
         joining,
     )
 

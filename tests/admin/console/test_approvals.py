@@ -6,12 +6,16 @@ import re
 from collections.abc import Callable
 from datetime import date
 
-from billing.ledger.commands import ReverseEntry, reverse_entry
+from billing.ledger import commands as ledger
+from billing.ledger.commands import ChangePeriodState, ReverseEntry, reverse_entry
+from billing.ledger.periods import PeriodState
 from governance.permissions import Role
 from governance.rules.commands import AdoptRule, DraftRule, adopt_rule, draft_rule
+from tests.admin.api.conftest import Caller
+from tests.admin.cli.command_line import Moyai
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
-from tests.billing.ledger.books import DAY, posted
+from tests.billing.ledger.books import DAY, change_period_state, posted
 from tests.factories import BODY
 
 VisitAs = Callable[[Role], Visit]
@@ -82,3 +86,74 @@ def test_comment_number_and_whom_the_decider_stood_in_for_are_shown(sample: Cons
     assert shown["決定のコメント"] == "確認しました"
     assert shown["決裁番号"] == "会財第12号"
     assert "代決（会計課長 に代わって）: 出張のため" in shown["決定者"]
+
+
+def _request(sample: ConsoleSample, fiscal_year: int, to: PeriodState) -> str:
+    command = ChangePeriodState(tenant_id=sample.tenant_id, fiscal_year=fiscal_year, to=to)
+    return str(ledger.change_period_state(command, actor=sample.factory.actors.finance).approval_id)
+
+
+def test_a_year_that_moves_is_shown_with_its_state_before_and_after(
+    sample: ConsoleSample, visit_as: VisitAs, caller_as: Callable[[Role], Caller], moyai: Moyai
+) -> None:
+    approver, caller = visit_as(Role.OPERATOR_APPROVER), caller_as(Role.OPERATOR_APPROVER)
+    request = _request(sample, 2025, PeriodState.CLOSING)
+
+    page = approver.get(f"/approvals/{request}").text
+    assert (facts(page)["団体"], facts(page)["会計年度"][:4]) == ("熊本市", "令和7年")
+    assert facts(page)["変更後の状態"] == "記帳できます → 締切作業中"
+    for answer in (caller.get(f"/approvals/{request}").json, moyai("approval", "show", request)[1]):
+        assert answer is not None
+        assert (answer["before"], answer["body"]["to"]) == ({"to": "open"}, "closing")
+    assert "before: {'to': 'open'}" in moyai.text("approval", "show", request)[1]
+
+
+def test_a_year_that_another_moved_meanwhile_is_shown_again_before_it_is_decided(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    def move(to: PeriodState) -> None:
+        command = ChangePeriodState(tenant_id=sample.other_id, fiscal_year=2025, to=to)
+        change_period_state(command, actor=sample.factory.actors.finance)
+
+    move(PeriodState.CLOSING)
+    sample.tenant_id = sample.other_id
+    request, approver = _request(sample, 2025, PeriodState.CLOSED), visit_as(Role.OPERATOR_APPROVER)
+    page = approver.get(f"/approvals/{request}").text
+    assert facts(page)["変更後の状態"] == "締切作業中 → 締切済み"
+    seen = {
+        "digest": re.findall(r'name="digest" value="([^"]*)"', page)[0],
+        "shown_digest": re.findall(r'name="shown_digest" value="([^"]*)"', page)[0],
+    }
+    move(PeriodState.OPEN)
+
+    answer = approver.submit(f"/approvals/{request}/decide", **seen, decision="approved", key="decide")
+
+    assert answer.status_code == 200
+    assert facts(answer.text)["変更後の状態"] == "記帳できます → 締切済み"
+    assert "awaiting" not in answer.text
+    assert "承認待ち" in facts(answer.text)["状態"]
+
+
+def test_a_year_that_is_not_there_yet_says_so_and_a_decided_request_compares_nothing(
+    sample: ConsoleSample, visit_as: VisitAs, caller_as: Callable[[Role], Caller]
+) -> None:
+    approver, caller = visit_as(Role.OPERATOR_APPROVER), caller_as(Role.OPERATOR_APPROVER)
+    request = _request(sample, 2026, PeriodState.OPEN)
+    page = approver.get(f"/approvals/{request}").text
+    assert "この会計年度はまだ帳簿にありません。" in page
+    assert facts(page)["変更後の状態"].endswith("→ 記帳できます")
+    found = caller.get(f"/approvals/{request}").json
+    assert found is not None
+    assert found["before"] == {"to": None}
+
+    decided = caller.send(f"/approvals/{request}/decision", {"digest": found["digest"], "decision": "approved"})
+
+    assert decided.status_code == 201
+    change_period_state(
+        ChangePeriodState(tenant_id=sample.tenant_id, fiscal_year=2026, to=PeriodState.CLOSING),
+        actor=sample.factory.actors.finance,
+    )
+    assert facts(approver.get(f"/approvals/{request}").text)["変更後の状態"] == "記帳できます"
+    after = caller.get(f"/approvals/{request}").json
+    assert after is not None
+    assert after["before"] is None

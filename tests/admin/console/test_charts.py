@@ -11,15 +11,20 @@ import pytest
 from flask import Flask
 
 from admin.core.language import init_i18n
-from admin.interface.charts import BeforeAfter, Part, change_headline, paired_bars, stacked_bar
+from admin.interface.charts import Part, stacked_bar
 from admin.interface.formats import amount, elapsed, exact, percent, yen
 from admin.interface.labels import LABELS
+from admin.interface.share_changes import BeforeAfter, ShareChanges
 from billing.runs.states import RunState
 from governance.kernel.split import Rounding
 from tenancy.onboarding.steps import StepName, StepState
 from tenancy.tenants.states import TenantKind, TenantState
 
-THREE = [BeforeAfter("八代市", 1_000, 900), BeforeAfter("熊本市", 9_000, 7_300), BeforeAfter("人吉市", 0, 1_800, True)]
+THREE = (
+    BeforeAfter("八代市", 1_000, 900, people=Fraction(130)),
+    BeforeAfter("熊本市", 9_000, 7_300),
+    BeforeAfter("人吉市", None, 1_800, True),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -31,26 +36,75 @@ def language() -> Iterator[None]:
         yield
 
 
+def headline(*rows: BeforeAfter) -> str:
+    return ShareChanges(rows).title
+
+
 def test_the_title_is_the_answer() -> None:
-    assert change_headline(THREE) == "3団体になると、2団体の負担は平均18.0%下がります"
-    assert change_headline([BeforeAfter("一", 100, 110)]) == "1団体の負担は平均10.0%上がります"
-    assert change_headline([BeforeAfter("一", 100, 100)]) == "1団体の負担は変わりません"
-    assert change_headline([BeforeAfter("一", 0, 100, True)]) == "1団体の負担額です"
+    assert headline(*THREE) == "3団体になると、2団体の負担は合計で18.0%（1,800円）、団体ごとに10.0〜18.9%下がります"
+    assert headline(BeforeAfter("一", 100, 110)) == "1団体の負担は10.0%（10円）上がります"
+    assert headline(BeforeAfter("一", 100, 110), BeforeAfter("二", 200, 210)) == (
+        "2団体の負担は合計で6.7%（20円）、団体ごとに5.0〜10.0%上がります"
+    )
+    assert headline(BeforeAfter("一", 100, 100)) == "1団体の負担は変わりません"
+    assert headline(BeforeAfter("一", None, 100, True)) == "1団体の負担額です"
 
 
-def test_bars_come_largest_first_and_carry_no_style() -> None:
-    drawn = str(paired_bars(THREE, title="答え", name="c"))
+def test_the_title_says_so_where_some_pay_more_and_some_less() -> None:
+    assert headline(BeforeAfter("一", 1_000_000, 800_000), BeforeAfter("二", 1_000_000, 1_035_000)) == (
+        "2団体の負担は合計で8.3%（17万円）下がり、団体ごとの増減は▲20.0%から3.5%です"
+    )
+    assert headline(BeforeAfter("一", 100, 90), BeforeAfter("二", 100, 130)) == (
+        "2団体の負担は合計で10.0%（20円）上がり、団体ごとの増減は▲10.0%から30.0%です"
+    )
+    assert headline(BeforeAfter("一", 100, 90), BeforeAfter("二", 100, 110)) == (
+        "2団体の負担は合計では変わらず、団体ごとの増減は▲10.0%から10.0%です"
+    )
 
-    assert drawn.index("熊本市") < drawn.index("人吉市") < drawn.index("八代市")
-    assert "変更後 7,300円" in drawn
-    assert "新規" in drawn
-    assert 'role="img"' in drawn
-    assert re.search('<title id="c-title">答え</title><desc id="c-desc">.+</desc>', drawn)
-    assert "style" not in drawn
+
+def test_the_three_figures_above_the_table_are_the_sums_of_its_rows() -> None:
+    figures = ShareChanges(THREE).figures
+
+    assert [(one.label, one.value) for one in figures] == [
+        ("2団体の増減", "▲1,800円"),
+        ("増減率の幅", "▲18.9%〜▲10.0%"),
+        ("新規1団体の合計", "1,800円"),
+    ]
+    assert figures[0].under == "10,000円 → 8,200円"
+    assert figures[1].under == "熊本市〜八代市"
 
 
-def test_a_name_cannot_become_markup() -> None:
-    assert "<script>" not in str(paired_bars([BeforeAfter("<script>", 1, 1)], title="<b>", name="c"))
+def test_the_table_comes_in_the_order_of_its_address_with_what_has_no_value_last() -> None:
+    def names(order: str, *, descending: bool = True) -> list[str]:
+        return [row.name for row in ShareChanges(THREE, order=order, descending=descending).rows]
+
+    assert names("after") == ["熊本市", "人吉市", "八代市"]
+    assert names("after", descending=False) == ["八代市", "人吉市", "熊本市"]
+    assert names("change") == ["八代市", "熊本市", "人吉市"]
+    assert names("change", descending=False) == ["熊本市", "八代市", "人吉市"]
+    assert names("per_head")[0] == "八代市"
+
+
+def test_a_change_is_a_bar_on_one_scale_and_carries_no_style() -> None:
+    changes = ShareChanges((BeforeAfter("一", 100, 50), BeforeAfter("二", 100, 150), BeforeAfter("三", 100, 125)))
+
+    less, more, half = (str(changes.bar(row)) for row in changes.given)
+
+    assert '<rect x="0%" y="0" width="50%" height="10" class="bar-less"/>' in less
+    assert '<rect x="50%" y="0" width="50%" height="10" class="bar-more"/>' in more
+    assert '<rect x="50%" y="0" width="25%" height="10" class="bar-more"/>' in half
+    assert 'x1="50%"' in less
+    assert "style" not in less
+    assert str(changes.bar(BeforeAfter("四", None, 1))) == ""
+
+
+def test_what_has_nothing_to_compare_with_is_never_zero() -> None:
+    changes = ShareChanges((BeforeAfter("一", None, 100), BeforeAfter("二", None, 50)), is_last_year=True)
+
+    assert (changes.before_label, changes.before_yen, changes.difference_yen) == ("前年度", None, None)
+    assert changes.figures == []
+    assert changes.per_head(THREE[0]) == "6.9"
+    assert changes.per_head(THREE[1]) == "―"
 
 
 def test_a_stacked_bar_is_as_wide_as_its_whole() -> None:
@@ -60,6 +114,15 @@ def test_a_stacked_bar_is_as_wide_as_its_whole() -> None:
     assert sum(widths) == 100
     assert "33.3%" in drawn
     assert "66.7%" in drawn
+
+
+def test_the_parts_of_a_bar_are_said_to_the_last_digit_that_adds_up() -> None:
+    parts = [Part("均等割", Fraction(400_000, 7)), Part("人口割", Fraction(5_106_238) - Fraction(400_000, 7))]
+
+    drawn = str(stacked_bar(parts, title="t", name="c"))
+
+    assert "均等割 57,142.85…円" in drawn
+    assert "人口割 5,049,095.14…円" in drawn
 
 
 def test_amounts_are_written_as_an_office_writes_them() -> None:

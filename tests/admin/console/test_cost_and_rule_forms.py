@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_a_cost_is_confirmed_with_the_years_sum_and_recorded_once(sample: Consol
 
 
 WRONG_COSTS = (
-    ("yen", "１２３", "123"),
+    ("yen", "百円", "金額ではありません"),
     ("yen", "0", "1 円以上"),
     ("yen", "-5", "1 円以上"),
     ("yen", "5.5", "5.5"),
@@ -122,6 +123,45 @@ def test_an_invalid_cost_is_shown_at_its_field_and_not_recorded(
             assert recorded_costs() == before
 
 
+@pytest.mark.parametrize("typed", ["１，２００，０００円", "120万円", "1,200千円"])
+def test_an_amount_is_understood_as_offices_write_it_and_echoed(
+    sample: ConsoleSample, visit_as: VisitAs, typed: str
+) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+    given = {**COST, "yen": typed, "incurred_on": "令和７年５月１日"}
+
+    confirm = visit.submit("/costs/record", step="confirm", key="e", **given).text
+    recorded = visit.submit("/costs/record", step="apply", key="e", **given)
+
+    assert "1,200,000円" in confirm
+    assert "令和7年5月1日（木）" in confirm
+    assert recorded.status_code == 303
+    assert recorded_costs()["監視の委託"] == 1_200_000
+
+
+def test_a_fiscal_year_is_chosen(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+    for address in ("/costs/record", "/allocations/prepare"):
+        page = visit.get(address).text
+        assert '<option value="2025" selected>令和7年度</option>' in page, address
+        assert 'value="2027"' in page
+
+
+def test_the_summary_counts_the_errors_and_names_each_field(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+
+    page = visit.submit(
+        "/costs/record", step="confirm", key="n", **{**COST, "yen": "百円", "incurred_on": "きのう", "name": ""}
+    )
+
+    assert page.status_code == 422
+    assert "入力内容を確かめてください（3件）" in page.text
+    for name, label in (("yen", "額（円）"), ("incurred_on", "発生日"), ("name", "名称")):
+        summary = re.search(rf'<a href="#{name}">(.*?)</a>', page.text)
+        assert summary is not None
+        assert f"「{label}」" in summary[1]
+
+
 def test_a_cost_is_withdrawn_with_a_reason_once_and_stays_to_be_seen(sample: ConsoleSample, visit_as: VisitAs) -> None:
     visit = visit_as(Role.OPERATOR_FINANCE)
     address = f"/costs/{sample.item_id}/withdraw"
@@ -136,7 +176,7 @@ def test_a_cost_is_withdrawn_with_a_reason_once_and_stays_to_be_seen(sample: Con
     assert (first.status_code, second.status_code) == (303, 409)
     assert recorded_costs() == {}
     page = visit.get("/costs?fiscal_year=2025").text
-    assert "取り下げた経費" in page
+    assert "登録を取り消した経費" in page
     assert "二重計上" in page
     assert "もう一度" not in page
 
@@ -159,7 +199,7 @@ def test_a_municipality_sees_no_items_and_where_to_find_its_share(sample: Consol
 
     assert "負担額の算定根拠" in page
     assert "24,000,000" not in page
-    assert "取り下げる" not in page
+    assert "登録を取り消す" not in page
 
 
 def test_a_version_is_drafted_from_the_one_in_force_and_adopted_by_a_decision(
@@ -175,7 +215,7 @@ def test_a_version_is_drafted_from_the_one_in_force_and_adopted_by_a_decision(
     again = visit.submit(address, step="apply", key="r", **RULE)
 
     assert 'value="人口割"' in shown.text
-    assert 'value="9/10"' in shown.text
+    assert 'value="90％"' in shown.text
     assert "20.0%" in confirm.text
     assert "もとの第1版" in confirm.text
     assert count_before == 1
@@ -205,6 +245,23 @@ def test_a_version_is_drafted_from_the_one_in_force_and_adopted_by_a_decision(
     assert str(ended.valid_until) == "2026-04-01"
     assert current_version.decision is not None
     assert first.body == BODY
+
+
+def test_a_rule_is_drafted_in_the_words_of_the_office(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+    words = {"ratio_1": "２０％", "ratio_2": "80%", "operator_ratio": "50％", "basis_date_2": "前年の10月1日"}
+
+    drafted = visit.submit("/rules/draft", step="apply", key="w", **{**RULE, **words})
+
+    assert drafted.status_code == 303
+    found = read_cost_sharing(versions()[-1].body)
+    assert [str(part.ratio) for part in found.components] == ["1/5", "4/5"]
+    assert str(found.operator_ratio) == "1/2"
+    assert found.components[1].basis_date.text == "previous-10-01"  # type: ignore[union-attr]
+    again = visit.get(f"/rules/draft?after={versions()[-1].id}").text
+    assert 'value="前年の10月1日"' in again
+    assert 'value="20％"' in again
+    assert "previous-10-01" not in again
 
 
 WRONG_RULES: tuple[tuple[dict[str, str], str], ...] = (

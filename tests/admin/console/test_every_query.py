@@ -11,6 +11,7 @@ import pytest
 from admin.features import FEATURES, all_cli_commands, api_routes
 from admin.interface.permitted import command_permissions
 from admin.interface.queries import DeclaredQuery
+from billing.runs.states import RunKind
 from governance.declaration import DeclaredField
 from governance.permissions import ROLE_PERMISSIONS, Permission, Role
 from tenancy.onboarding.commands import StartOnboarding, start_onboarding
@@ -22,8 +23,16 @@ from tests.slow import slow_except
 
 WITHOUT_COMMAND: Final = {
     "list_tenant_onboardings": "`onboarding list CODE` asks the list of all with its filter",
+    "get_contact": "`tenant contacts` prints each of the few contacts whole",
+    "get_cost": "`cost list` prints each cost whole",
+    "get_period": "`ledger periods` prints the few years with all that is known of them",
+    "get_plan": "`quota plans` prints each of the few plans whole",
     "get_notice": "`notice show` names a notice by the number that is printed on it",
     "get_notice_pdf": "`notice pdf` writes a file, named by the number that is printed on it",
+    "get_notice_archive": "`notice archive` writes a file",
+    "get_notices_pdf": "`notice print` writes a file",
+    "get_council_sheet": "`allocation council-sheet` writes a file",
+    "get_notice_sample": "`notice sample` writes a file, for the code of a municipality",
     "export_ledger": "`ledger export` writes the books as they come, which may be long",
     "get_audit_verification": "`audit verify` leaves out the break where there is none, as its contract says",
     "get_tenant": "see `tenant show`",
@@ -41,6 +50,10 @@ WITHOUT_ADDRESS: Final = {
     "mail list": "emails are stored in a folder of the machine, and hold what only their reader may see",
     "tenant show": "its statistics, people, quotas, acceptance and state changes in one object",
     "notice pdf": "see get_notice_pdf",
+    "notice sample": "see get_notice_sample",
+    "notice archive": "see get_notice_archive",
+    "notice print": "see get_notices_pdf",
+    "allocation council-sheet": "see get_council_sheet",
     "notice show": "see get_notice",
 }
 """Commands that read and that no declaration gives, and why."""
@@ -61,6 +74,8 @@ BY_NAME: Final = pytest.mark.parametrize(
     slow_except({"list_costs", "list_tenants"}, QUERIES, by=lambda query: query.name),
     ids=[query.name for query in QUERIES],
 )
+ABOUT_THE_ASKER: Final = frozenset({"list_tasks"})
+"""What is answered to each their own: whoever is at the machine gets another list than the one who calls the API."""
 
 
 def test_every_address_that_reads_has_a_command_or_a_reason() -> None:
@@ -119,11 +134,11 @@ def test_api_and_command_line_answer_alike(
     if query.page is None:
         assert printed == served
     else:
-        assert printed[query.cli.rows] == served["items"]
+        assert query.name in ABOUT_THE_ASKER or printed[query.cli.rows] == served["items"]
         assert printed.get("next_cursor") == served["next_cursor"]
         assert set(printed) == {query.cli.rows, *query.cli.repeats, *(["next_cursor"] if query.is_long else [])}
     assert read[0] == code
-    assert len(read[1].splitlines()) >= len(served.get("items", ()))
+    assert len(read[1].splitlines()) >= len(served.get("items", ())) or query.name in ABOUT_THE_ASKER
 
 
 @BY_NAME
@@ -169,6 +184,12 @@ def part_text(query: DeclaredQuery, part: str, sample: ConsoleSample) -> str:
         return str(start_onboarding(StartOnboarding(tenant_id=tenant_id), actor=actor).onboarding_id)
     if part == "client":
         return str(sample.factory.add_service_client(sample.tenant_id))
+    if part == "run" and "notice-plan" in query.rule:
+        factory = sample.factory
+        factory.record(1_000_000, name="追加")
+        revision = factory.prepare(RunKind.REVISION)
+        factory.approve(revision)
+        return str(revision.run_id)
     known: dict[str, Any] = {
         "tenant": "431001",
         "cohort": "fy2025-two",
@@ -178,6 +199,7 @@ def part_text(query: DeclaredQuery, part: str, sample: ConsoleSample) -> str:
         "request": sample.quota_request_id,
         "approval": sample.approval_id,
         "member": sample.member_id,
+        "webhook": sample.webhook_id,
         "version": sample.rule_version_id if "rule" in query.rule else sample.version_id,
     }
     return str(known[part])

@@ -19,6 +19,7 @@ from tenancy.tenants.commands import EditTenant, edit_tenant
 from tenancy.tenants.states import TenantState
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
+from tests.database_rows import recorded
 
 VisitAs = Callable[[Role], Visit]
 
@@ -152,7 +153,7 @@ def test_a_plan_is_confirmed_applied_and_a_second_click_begins_nothing_more(
     with tenant_scope(OPERATOR):
         assert len(onboardings_in_progress(db.session())) == 2
     progress = visit.get(first.headers["Location"])
-    assert "計画を適用しました" in progress.text
+    assert "この計画で手続を始めました" in progress.text
     assert "更新する" in progress.text
 
 
@@ -204,7 +205,7 @@ def test_a_quota_is_asked_for_by_a_municipality_and_decided_by_the_operator(
         known = quota_requests(db.session(), sample.tenant_id)
     dimension = "users"
 
-    wide = owner.submit(address, step="confirm", key="q", dimension=dimension, value="３００", reason="増員")
+    wide = owner.submit(address, step="confirm", key="q", dimension=dimension, value="三百", reason="増員")
     asked = owner.submit(address, step="apply", key="q", dimension=dimension, value="300", reason="増員")
     request_page = asked.headers["Location"].partition("?")[0]
     by_owner = owner.submit(f"{request_page}/decide", decision="approved", reason="自分で", digest="x", key="d")
@@ -214,7 +215,7 @@ def test_a_quota_is_asked_for_by_a_municipality_and_decided_by_the_operator(
     )
 
     assert wide.status_code == 422
-    assert 'value="３００"' in wide.text
+    assert 'value="三百"' in wide.text
     assert asked.status_code == 303
     assert by_owner.status_code == 403
     assert decided.status_code == 303
@@ -238,3 +239,21 @@ def _fields(page: TestResponse) -> dict[str, str]:
     """Every field of the page's form with its value."""
     typed = re.findall(r'<input id="([^"]+)" name="[^"]+" type="text" value="([^"]*)"', page.text)
     return {**hidden(page), **{name: unescape(value) for name, value in typed}}
+
+
+def test_the_review_refuses_what_carrying_it_out_would_refuse_and_changes_nothing(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    known = {"code": "431001", "name": "熊本市", "kana": "クマモトシ", "kind": "city"}
+
+    review = visit.submit("/tenants/new", step="confirm", key="t", **known)
+    other = {"code": "434248", "name": "小国町", "kana": "オグニマチ", "kind": "town"}
+    free = visit.submit("/tenants/new", step="confirm", key="u", **other)
+
+    assert review.status_code == 409
+    assert 'href="#code"' in review.text
+    assert free.status_code == 200
+    with tenant_scope(OPERATOR):
+        assert not [one for one in queries.list_tenants(db.session()) if one.name == "小国町"]
+    assert recorded("tenant.registered", "refused") == []

@@ -125,19 +125,20 @@ def test_a_municipality_has_its_own_rows_alone_in_lists_and_files(sample: Consol
     assert "熊本市" in files[0].data.decode("utf-8-sig")
 
 
-def test_the_chart_of_a_plan_shows_the_figures_of_its_table(sample: ConsoleSample, visit_as: VisitAs) -> None:
+def test_a_plan_shows_each_change_as_a_bar_in_the_table(sample: ConsoleSample, visit_as: VisitAs) -> None:
     page = visit_as(Role.OPERATOR_ONBOARDING).get("/cohorts/fy2025-two/plan").text
 
-    chart = page[page.index("<svg") : page.index("</svg>")]
-    table = page[page.index("</svg>") :]
-    after = re.findall(r"変更後 ([0-9,]+)円", chart)
+    table = page[page.index('<table class="rows">') : page.index("</table>")]
+    rows = re.findall(r'<th scope="row">.*?</tr>', table, re.DOTALL)
 
-    assert len(after) == 5
-    assert 'role="img"' in chart
-    for figure in after:
-        assert f">{figure}</td>" in table
-    assert re.search(r"5団体になると、3団体の負担は平均[0-9.]+%下がります", chart)
-    assert "style" not in chart
+    assert len(rows) == 5 + 1
+    assert table.count('<svg class="bar"') == 3  # The two that join have nothing to compare with.
+    assert re.search(
+        r"5団体になると、3団体の負担は合計で[0-9.]+%（[0-9,]+万?円）、団体ごとに[0-9.]+〜[0-9.]+%下がります", table
+    )
+    assert "style" not in table
+    assert "変更前" in table
+    assert "現在" not in table
 
 
 def test_a_notice_is_the_paper_that_was_issued(sample: ConsoleSample, visit_as: VisitAs) -> None:
@@ -155,10 +156,11 @@ def test_importing_shows_a_verdict_for_each_row_before_anything_is_imported(
     wrong = good + "432058,水俣市,ミナマタシ,city\n"
 
     def send(text: str, step: str = "confirm") -> str:
-        return visit.post(
+        answer = visit.post(
             "/tenants/import",
             data={"csrf_token": visit.token, "step": step, "key": "k", "content": (io.BytesIO(text.encode()), "t.csv")},
-        ).text
+        )
+        return visit.get(answer.location).text
 
     verdict, refused = send(good), send(wrong)
 

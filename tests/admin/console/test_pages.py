@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
@@ -12,6 +13,8 @@ from sqlalchemy import text
 from admin.bootstrap import settings_of
 from admin.core.guard import permission_of
 from admin.features import blueprints
+from governance.actors import command_line_actor
+from governance.audit.commands import RecordRestore, record_restore
 from governance.audit.seal import seal
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Permission, Role, permissions_of
@@ -22,8 +25,19 @@ from tests.admin.visitors import Visit
 ROLES: Final = [role for role in Role if role.startswith(("operator-", "tenant-"))]
 
 BLUEPRINTS: Final = {blueprint.name for blueprint in blueprints()}
-LEFT_OUT: Final = frozenset({"onboarding.onboarding"})
-"""About what only a running installation has; the journeys open it."""
+LEFT_OUT: Final = frozenset({"onboarding.onboarding", "system.static"})
+"""About what only a running installation has, which the journeys open; and files, which are no pages."""
+
+
+FOR_OPERATORS: Final = frozenset(
+    {"tenants.tenants", "ledger.books", "ledger.book", "ledger.book_file", "ledger_entries.entry"}
+)
+"""A municipality is led from there to its own: its record, its contributions."""
+
+
+OF_RUNS: Final = frozenset(
+    {"allocation.allocation", "allocation.shares_file", "notices.notices_archive", "notices.notices_print"}
+)
 
 
 def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
@@ -40,9 +54,12 @@ def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
         "rule_version_id": sample.rule_version_id,
         "entry_id": sample.entry_id,
         "approval_id": sample.approval_id,
+        "client_id": sample.operators_client_id,
+        "webhook_id": sample.webhook_id,
         "purpose": "finance",
         "file_kind": "xlsx",
         "name": "fy2025-two",
+        "fiscal_year": 2025,
         "action": "edited",
         **other,
     }
@@ -76,10 +93,12 @@ def test_each_page_answers_each_role_as_the_table_of_permissions_says(
         permission = permission_of(web, endpoint)
         if permission not in held:
             expected = {403}
-        elif role.startswith("tenant-") and endpoint in ("tenants.tenants", "ledger.books"):
+        elif role.startswith("tenant-") and endpoint in FOR_OPERATORS:
             expected = {303}
-        elif role.startswith("tenant-") and endpoint in ("allocation.allocation", "allocation.shares_file"):
+        elif role.startswith("tenant-") and endpoint in OF_RUNS:
             expected = {404}  # A run is the operator's; its shares are the members'.
+        elif endpoint in ("notices.notice_sample", "notices.notice_plan_file"):
+            expected = {404 if role.startswith("tenant-") else 409}  # They were issued; there is no plan of them.
         elif role.startswith("tenant-") and endpoint == "approvals.approval":
             expected = {404}  # It is the operator's own.
         else:
@@ -92,7 +111,9 @@ def test_each_page_answers_each_role_as_the_table_of_permissions_says(
 
 @pytest.mark.slow
 def test_a_stranger_is_led_to_the_sign_in_from_every_page(web: Flask, sample: ConsoleSample, stranger: Visit) -> None:
-    for endpoint, address in pages(web, sample).items():
+    found = pages(web, sample)
+    assert stranger.get(found.pop("system.api_reference")).status_code == 200
+    for endpoint, address in found.items():
         answer = stranger.get(address)
         assert answer.status_code == 303, endpoint
         assert answer.headers["Location"].startswith("/login"), endpoint
@@ -195,6 +216,9 @@ def test_a_page_that_asks_nothing_of_anybody_is_not_there(web: Flask) -> None:
     assert {endpoint for endpoint, permission in asked.items() if permission is Permission.PUBLIC} == {
         "interface.static",
         "interface.htmx",
+        # The API's document is public (decision 0038).
+        "system.api_reference",
+        "system.static",
     }
 
 
@@ -231,6 +255,25 @@ def test_the_verification_names_each_finding_and_every_head(
     assert "末尾の控えのファイルがない" in tampered
     assert "改変はありません" not in tampered
     assert "/audit/verification" in visit.get("/audit").text
+
+
+def test_a_restore_is_named_on_the_page_of_the_verification(
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit]
+) -> None:
+    visit = visit_as(Role.OPERATOR_AUDITOR)
+    seal(settings_of(web).audit_files)
+    before = visit.get("/audit/verification").text
+    taken_at = datetime(2026, 11, 23, 1, 2, tzinfo=UTC)
+    record_restore(
+        RecordRestore(taken_at=taken_at, version="0.3.0", manifest="0" * 64, heads={}),
+        actor=command_line_actor(sample.factory.actors.operator_tenant),
+    )
+
+    after = visit.get("/audit/verification").text
+
+    assert "バックアップからの復元" not in before
+    assert "バックアップからの復元" in after
+    assert "令和8年11月23日（月）10:02" in after
 
 
 def test_without_the_audit_logs_key_pages_and_changes_go_on_and_the_verification_says_it(

@@ -17,7 +17,6 @@ from governance.permissions import Role
 from tests.admin.api.conftest import Caller
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
-from tests.slow import slow_except
 
 ROLES: Final = [role for role in Role if role.startswith(("operator-", "tenant-"))]
 KEY: Final = "eyJhbGciOiJIUzUxMiJ9.cGFzc3dvcmQ"
@@ -53,7 +52,8 @@ def addresses(web: Flask, sample: ConsoleSample, mail_id: UUID) -> list[str]:
     return sorted(set(found))
 
 
-@pytest.mark.parametrize("role", slow_except({Role.OPERATOR_SECURITY, Role.OPERATOR_ONBOARDING}, ROLES))
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES)
 def test_no_answer_holds_a_password_link(
     web: Flask,
     sample: ConsoleSample,

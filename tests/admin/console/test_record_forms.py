@@ -141,7 +141,7 @@ def test_a_plan_is_defined_and_its_values_changed_from_a_day_on(sample: ConsoleS
     plan = {"name": "large", "label": "大規模", "valid_from": ""}
     values = {f"quota_{name}": "500" for name in names}
 
-    wrong = visit.submit("/plans/define", step="apply", key="p0", **plan, **{**values, f"quota_{names[0]}": "５００"})
+    wrong = visit.submit("/plans/define", step="apply", key="p0", **plan, **{**values, f"quota_{names[0]}": "五百"})
     made = visit.submit("/plans/define", step="apply", key="p1", **plan, **values)
     change = {**values, f"quota_{names[0]}": "", "valid_from": "2026-04-01"}
     confirm = visit.submit("/plans/define?plan=large", step="confirm", key="p2", **change)
@@ -162,7 +162,7 @@ def test_the_next_version_of_an_agreement_begins_as_a_copy_and_is_published_once
     with tenant_scope(OPERATOR):
         before = versions(db.session())
     address = f"/agreements/publish?after={before[0].id}"
-    text = "第1条 データの利用について定める。\n第2条 費用は、運用ルールにより負担する。\n"
+    text = "第1条 データの利用について定める。\n第2条 費用は、負担金算定規程により負担する。\n"
     entered = {"language": "ja", "mandatory": "yes", "text": text, "effective_from": "2026-04-01"}
 
     shown = visit.get(address)
@@ -183,8 +183,8 @@ def test_the_next_version_of_an_agreement_begins_as_a_copy_and_is_published_once
     assert after[0].text == text
     page = visit.get(made.headers["Location"]).text
     assert "第2条" in page
-    assert after[0].sha256[:12] in page
-    assert after[0].sha256[:12] in confirm.text
+    assert after[0].sha256[:8] in page
+    assert after[0].sha256[:8] in confirm.text
 
 
 def test_an_entry_is_added_up_posted_once_and_reversed_by_its_opposite(
@@ -246,7 +246,7 @@ WRONG_ENTRIES: tuple[tuple[dict[str, str], str], ...] = (
     ({"credit_2": "999"}, "debit_1"),
     ({"credit_2": ""}, "debit_2"),
     ({"credit_1": "5"}, "debit_1"),
-    ({"debit_1": "１０００"}, "debit_1"),
+    ({"debit_1": "千"}, "debit_1"),
     ({"debit_1": "-1000"}, "debit_1"),
     ({"account_1": "cash"}, "account_1"),
     ({"reference": "伝票"}, "reference"),

@@ -96,14 +96,14 @@ def test_the_main_job_from_nothing_to_twenty_one(
     _assert_adds_up(thirteen)
     stands_before = _rows()
 
-    plan = plan_cohort(identities, seed_data.SECOND_COHORT[0])
-    assert plan.digest == plan_cohort(identities, seed_data.SECOND_COHORT[0]).digest
+    plan = plan_cohort(identities, seed_data.example_year().second_cohort[0])
+    assert plan.digest == plan_cohort(identities, seed_data.example_year().second_cohort[0]).digest
     assert _rows() == stands_before
     assert {change.action.value for tenant in plan.tenants for change in tenant.changes} == {"create", "keep"}
     assert sum(share.is_joining for share in plan.shares) == 8
     assert all(share.after_yen < share.before_yen for share in plan.shares if not share.is_joining)
     with pytest.raises(Stale):
-        apply_plan(identities, seed_data.SECOND_COHORT[0], "sha256:0", actor=seed_data.seed_operator())
+        apply_plan(identities, seed_data.example_year().second_cohort[0], "sha256:0", actor=seed_data.seed_operator())
 
     loaded = job.load(21)
     assert loaded.active == 21

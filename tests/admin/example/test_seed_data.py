@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
-from admin.example.seed_data import FISCAL_YEAR, RULE, RULE_BODY, seed_costs
+from admin.example.seed_data import RULE, RULE_BODY, ExampleYear, example_year, seed_cohort, seed_costs
 from billing.costs.commands import WithdrawCost, withdraw_cost
 from billing.costs.queries import cost_items
+from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.fiscal_year import FiscalYear
 from governance.rules.commands import DraftRule, draft_rule
 from governance.rules.queries import rule_versions
 from tests.actors import Actors
 
+YEAR = ExampleYear(FiscalYear(2025))
+
 
 def test_a_visitors_draft_stays_a_draft_and_a_withdrawn_cost_withdrawn(actors: Actors) -> None:
-    seed_costs(actors.finance, finance=actors.finance, approver=actors.approver)
+    seed_costs(actors.finance, finance=actors.finance, approver=actors.approver, year=YEAR)
     with tenant_scope(OPERATOR):
-        first = cost_items(db.session(), FiscalYear(FISCAL_YEAR))
+        first = cost_items(db.session(), YEAR.fiscal_year)
     withdraw_cost(WithdrawCost(item_id=first[0].id, reason="二重計上"), actor=actors.finance)
     draft_rule(
         DraftRule(name=RULE, label="運営費の負担", body=RULE_BODY, valid_from=date(2027, 4, 1)), actor=actors.finance
     )
 
-    seed_costs(actors.finance, finance=actors.finance, approver=actors.approver)
+    seed_costs(actors.finance, finance=actors.finance, approver=actors.approver, year=YEAR)
 
     with tenant_scope(OPERATOR):
-        assert cost_items(db.session(), FiscalYear(FISCAL_YEAR)) == first[1:]
+        assert cost_items(db.session(), YEAR.fiscal_year) == first[1:]
         assert [version.decision is not None for version in rule_versions(db.session())] == [True, False]
+
+
+def test_the_example_lives_in_the_year_of_the_day_it_is_loaded_and_stays_there(actors: Actors) -> None:
+    with clock.at(datetime(2026, 11, 22, 1, 0, tzinfo=UTC)):
+        year = example_year()
+        assert (year.year, year.effective) == (2026, date(2025, 4, 1))
+        assert year.first_cohort == ("r7", "令和7年度参加（例示データ）", 2025)
+        assert year.second_cohort == ("r8", "令和8年度参加（例示データ）", 2026)
+        for cohort in (year.first_cohort, year.second_cohort):
+            seed_cohort(actors.onboarding, cohort, ())
+    with clock.at(datetime(2027, 4, 1, 1, 0, tzinfo=UTC)):
+        assert example_year() == year

@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 
 from admin.app import create_app
-from admin.operations import ports
 from admin.operations.keycloak_setup import configure
 from admin.operations.settings import Settings
 from governance.kernel.database import dispose_engines
@@ -17,6 +16,7 @@ from tenancy.keycloak.adapter import KeycloakIdentities
 from tests.admin.browser import Browser
 from tests.admin.live_app import LiveApp, add_probe_views, served
 from tests.factories import Factory
+from tests.ports import find_free_port
 from tests.servers import PostgreSQL
 from tests.tenancy.keycloak.installation import Installation
 
@@ -30,7 +30,7 @@ def live_settings(installation: Installation) -> Iterator[Settings]:
     settings = Settings.from_environment(
         installation.environment()
         | {
-            "MOYAI_PUBLIC_URL": f"http://localhost:{ports.find_free_port()}",
+            "MOYAI_PUBLIC_URL": f"http://localhost:{find_free_port()}",
             "DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1/none",
         }
     )

@@ -103,12 +103,10 @@ def set_password_by_mail(live_app: LiveApp, person: Person, mails: MailOutbox) -
     assert link is not None
     reader = Browser()
     page = reader.get(link[0])
-    proceed = re.search(r'href="([^"]+action-token[^"]+)"', page.text)
-    if proceed is not None:
-        page = reader.get(proceed[1].replace("&amp;", "&"))
+    proceed = re.search(r'pf-m-primary" href="([^"]+action-token[^"]+)"', page.text)
+    assert proceed is not None
+    page = reader.get(proceed[1].replace("&amp;", "&"))
     form = next(form for form in forms(page.text) if "password-new" in form.fields)
-    # A box that is not ticked is not sent.
-    form.fields.pop("logout-sessions", None)
     form.fields.update({"password-new": PASSWORD[::-1], "password-confirm": PASSWORD[::-1]})
     assert reader.post(form.action, form.fields).status_code == 200
 

@@ -26,7 +26,7 @@ def test_signing_out_ends_the_session_here_and_at_keycloak(live_app: LiveApp, br
 
     landed = browser.post(f"{live_app.url}/logout", {"csrf_token": _token(live_app, browser)})
 
-    assert "<h1>サインイン</h1>" in landed.text
+    assert "<h1>ログイン</h1>" in landed.text
     assert f"{live_app.url}/" in [address.rstrip("?") for address in browser.visited]
     assert browser.cookie(live_app.url, SESSION) is None
     assert _who(live_app, cookie) == 303
@@ -37,7 +37,7 @@ def test_signing_out_ends_the_session_here_and_at_keycloak(live_app: LiveApp, br
 def test_without_signing_out_keycloak_asks_again_only_where_we_say_so(live_app: LiveApp, browser: Browser) -> None:
     live_app.sign_in(browser, live_app.operator(Role.OPERATOR_FINANCE))
 
-    assert "<title>概要" in browser.get(f"{live_app.url}/login/operator").text
+    assert "<title>ホーム" in browser.get(f"{live_app.url}/login/operator").text
     asked = browser.get(f"{live_app.url}/login/operator?again=1")
     assert any("password" in form.fields for form in forms(asked.text))
 
@@ -133,7 +133,7 @@ def test_those_signed_in_go_on_while_keycloak_is_away_and_nobody_comes_in(
         assert browser.get(f"{live_app.url}/who", follow=False).status_code == 200
         refused = late.get(answered.headers["location"])
         assert refused.status_code == 503
-        assert "サインイン済みの方はそのままお使いいただけます" in refused.text
+        assert "すでにログインしている方は、そのままお使いいただけます" in refused.text
         assert refused.headers["retry-after"] == "5"
         ready = httpx.get(f"{live_app.url}/readyz")
         assert (ready.status_code, ready.json()["postgresql"]) == (200, True)

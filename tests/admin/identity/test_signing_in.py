@@ -114,14 +114,17 @@ def test_the_people_of_a_suspended_tenant_are_not_let_in(
     live_app: LiveApp, municipality: UUID, browser: Browser
 ) -> None:
     owner = live_app.person(municipality, Role.TENANT_OWNER)
+    begun = browser.get(f"{live_app.url}/login/432083")
     change_tenant_state(
         ChangeTenantState(tenant_id=municipality, to=TenantState.SUSPENDED, reason="未納"),
         actor=live_app.factory.actors.onboarding,
     )
 
-    landed = live_app.sign_in(browser, owner)
+    landed = live_app.fill_in(browser, begun, owner)
+    again = browser.get(f"{live_app.url}/login/432083")
 
-    assert landed.status_code == 403
+    assert (landed.status_code, again.status_code) == (403, 404)
+    assert "山鹿市の方は、いまログインできません" in again.text
     assert _sessions() == 0
 
 
@@ -194,12 +197,12 @@ def test_the_way_back_never_leads_to_another_site(
     assert browser.visited[-1] == f"{live_app.url}/"
 
 
-def test_an_unknown_code_is_answered_with_the_code_on_the_same_page(live_app: LiveApp, browser: Browser) -> None:
-    answer = browser.get(f"{live_app.url}/login?code=999999")
+def test_a_code_of_nobody_is_answered_with_the_code_on_the_same_page(live_app: LiveApp, browser: Browser) -> None:
+    answer = browser.get(f"{live_app.url}/login?code=401005")
 
     assert answer.status_code == 404
-    assert "団体コード「999999」の参加団体は見つかりません" in answer.text
-    assert 'value="999999"' in answer.text
+    assert "団体コード 401005 の団体の方は、いまログインできません" in answer.text
+    assert 'value="401005"' in answer.text
 
 
 def test_the_operators_own_code_leads_to_the_operators_realm(live_app: LiveApp, browser: Browser) -> None:

@@ -15,9 +15,8 @@ from uuid import UUID
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import column, func, select, table
+from sqlalchemy import Interval, column, func, select, table, type_coerce
 
-from admin.operations import ports
 from admin.operations.readiness import wait_until
 from admin.workflows.jobs import JobWorker, Queue
 from governance import outbox
@@ -30,6 +29,7 @@ from governance.kernel.errors import Conflict, DependencyUnavailable, message
 from governance.outbox import JobState
 from governance.outbox.tables import Job
 from tests import servers
+from tests.ports import find_free_port_range
 
 AWAY = message("test.away", ja="試験: 不在", en="test: away")
 NO = message("test.no", ja="試験: 不可", en="test: no")
@@ -143,6 +143,27 @@ def test_a_job_whose_worker_died_is_taken_over_when_its_lease_has_run_out(
     assert recording.done == [1]
 
 
+def test_a_host_whose_clock_is_ahead_takes_no_lease_of_another_and_none_that_is_longer(
+    worker: JobWorker, recording: RecordingHandlers, operator_tenant: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_another, its_own = _leave(operator_tenant, 1), _leave(operator_tenant, 2)
+    with system_transaction(OPERATOR) as session:
+        assert outbox.claim(session, of_another, clock.now()) is not None
+
+    real = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(hours=1))
+    worker.run_job(of_another)
+    with system_transaction(OPERATOR) as session:
+        assert outbox.claim(session, its_own, clock.now()) is not None
+
+    assert recording.done == []
+    with tenant_scope(OPERATOR):
+        until, now = Job.leased_until, func.clock_timestamp()
+        left: list[timedelta] = [row[0] for row in db.session.execute(select(type_coerce(until - now, Interval)))]
+    assert len(left) == 2
+    assert all(timedelta(minutes=4) < one <= outbox.JOB_LEASE for one in left)
+
+
 def test_an_id_that_nobody_dispatched_is_found_by_the_sweep(
     worker: JobWorker, queue: Queue, operator_tenant: UUID
 ) -> None:
@@ -173,14 +194,17 @@ def process(
     """`moyai worker` itself, on the test's database; Keycloak is not there."""
     settings = {
         "MOYAI_HOME": str(tmp_path),
-        "MOYAI_PORT": str(ports.find_free_port() - 4),
+        "MOYAI_PORT": str(find_free_port_range()),
         **postgresql.urls(database_name),
         "KEYCLOAK_URL": "http://127.0.0.1:9",
     }
     log = tmp_path / "worker.log"
     with log.open("wb") as file:
         started = subprocess.Popen(
-            [sys.executable, "-m", "admin.cli", "worker"], env={**os.environ, **settings}, stdout=file, stderr=file
+            servers.unprivileged([sys.executable, "-m", "admin.cli", "worker"], tmp_path),
+            env={**os.environ, **settings},
+            stdout=file,
+            stderr=file,
         )
     assert wait_until(lambda: b"worker.started" in log.read_bytes(), seconds=60), log.read_text()
     yield started

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from admin.operations import ports
 from admin.operations.mail.outbox import MAX_BYTES, MailOutbox
 from admin.operations.mail.server import SENDER, LocalMailBox, LocalMailServer, local_mail_box
 from admin.operations.settings import Settings
 from governance.kernel.errors import NotFound
 from governance.kernel.ids import new_id
+from tests.ports import find_free_port
 
 PASSWORD = "the mail box's own"
 
@@ -27,7 +27,7 @@ def outbox_folder(tmp_path: Path) -> MailOutbox:
 
 @pytest.fixture
 def server(outbox_folder: MailOutbox) -> Iterator[LocalMailServer]:
-    running = LocalMailServer(outbox_folder, LocalMailBox(ports.find_free_port(), PASSWORD))
+    running = LocalMailServer(outbox_folder, LocalMailBox(find_free_port(), PASSWORD))
     running.start()
     yield running
     running.stop()

@@ -10,7 +10,7 @@ import pytest
 from admin.operations import services
 from admin.operations.settings import Settings
 from admin.operations.supervisor import Supervisor
-from tests.servers import find_free_port_range
+from tests.ports import find_free_port_range
 
 
 @pytest.fixture

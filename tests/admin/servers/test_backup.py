@@ -1,4 +1,7 @@
-"""`moyai backup` and `moyai restore` on databases of the tests' PostgreSQL, with a Keycloak that is somebody else's."""
+"""`moyai backup` and `moyai restore` on databases of the tests' PostgreSQL, with a Keycloak that is somebody else's.
+
+That both embedded servers come back, and people sign in, is in `tests/journeys/test_restored.py`.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,11 @@ from psycopg.types.json import Jsonb
 
 from admin.features.system import backup_cli
 from admin.migrations.apply import known_revisions, migrate_url
-from admin.operations import ports
 from admin.operations.backup import contents
 from admin.operations.backup.manifest import check
 from admin.operations.backup.programs import Program, find_program
 from admin.operations.bring_up import bring_up
-from admin.operations.keycloak_setup import backend_keys
+from admin.operations.keys import backend_keys, create_keys
 from admin.operations.postgresql import APP, OWNER, TENANT
 from admin.operations.settings import Settings
 from admin.operations.supervisor import Supervisor
@@ -42,7 +44,10 @@ from tests.admin.cli.command_line import Moyai
 from tests.conftest import KeptDatabase, on_database
 from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory
 from tests.kept_connections import KEPT_DATABASE
+from tests.ports import find_free_port
 from tests.servers import PostgreSQL, libpq
+
+pytestmark = pytest.mark.slow
 
 SOURCE: Final = "moyai_to_save"
 TARGET: Final = "moyai_restored"
@@ -317,7 +322,7 @@ def test_a_table_that_the_role_may_not_read_is_named(filled: Source, postgresql:
 
 def test_without_what_it_needs_no_backup_is_begun(filled: Source, postgresql: PostgreSQL, tmp_path: Path) -> None:
     given = environment(postgresql, filled.settings.home, SOURCE)
-    nowhere = f"postgresql+psycopg://moyai_backup:hidden-word@127.0.0.1:{ports.find_free_port()}/moyai"
+    nowhere = f"postgresql+psycopg://moyai_backup:hidden-word@127.0.0.1:{find_free_port()}/moyai"
     folder = str(tmp_path / "b")
 
     assert Moyai(given | {"MOYAI_BACKUP_URL": ""}).refusal("backup", folder) == (
@@ -390,7 +395,6 @@ def test_a_program_that_is_missing_or_older_than_the_server_is_named(
     assert not (tmp_path / "b").exists()
 
 
-@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_and_says_so(filled: Source, postgresql: PostgreSQL, tmp_path: Path) -> None:
     """A limit on the size of files is what pg_dump meets, as on a full disk; the smaller ones of Python pass."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("MOYAI_", "KC_"))}
@@ -535,6 +539,75 @@ def test_a_key_of_another_installation_stays_as_it_is(taken: Path, target: Targe
     assert refused == (1, "restore.other_key", "MOYAI_AUDIT_KEY_FILE")
     assert key.read_text() == "cd" * 32 + "\n"
     assert target.is_untouched()
+
+
+def test_keys_and_secret_that_hosts_share_are_in_the_backup_wherever_they_are(
+    filled: Source, target: Target, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    def elsewhere(name: str) -> dict[str, str]:
+        return {
+            "MOYAI_KEYS_DIR": str(tmp_path / name / "keys"),
+            "MOYAI_SESSION_SECRET_FILE": str(tmp_path / name / "session"),
+            "MOYAI_AUDIT_KEY_FILE": str(filled.settings.audit_files.key_file),
+        }
+
+    source = environment(postgresql, filled.settings.home, SOURCE) | elsewhere("source")
+    shared = Settings.from_environment(source)
+    assert Moyai(source).refusal("backup", str(tmp_path / "b"))[:2] == (2, "keycloak.key_missing")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "session").write_text(f"{'s' * 40}\n")
+    create_keys(shared)
+    shared.keys.joinpath("people.next.pem").write_text(shared.keys.joinpath("people.pem").read_text())
+    shared.keys.joinpath("server.pem").write_text("somebody else's")
+    assert Moyai(source)("backup", str(tmp_path / "b"))[0] == 0
+    restored = target.given | elsewhere("other")
+
+    assert Moyai(restored)("restore", str(tmp_path / "b"))[0] == 0
+
+    found = Settings.from_environment(restored)
+    assert backend_keys(found).jwks == backend_keys(shared).jwks
+    assert found.session_secret == "s" * 40 != filled.settings.session_secret
+    names = {file.name for file in shared.keys.iterdir()} - {"server.pem"}
+    assert {file.name for file in found.keys.iterdir()} == names
+    assert {stat.S_IMODE(file.stat().st_mode) for file in found.keys.iterdir()} == {0o600}
+    assert not (found.home / "keys").exists()
+    assert not (found.home / "secrets" / "web.json").exists()
+
+
+@pytest.mark.parametrize("name", ["people.pem", "people.former.pem", "session"])
+def test_a_key_or_secret_that_is_not_the_backups_stays_as_it_is(
+    taken: Path, target: Target, tmp_path: Path, name: str
+) -> None:
+    shared = tmp_path / "shared"
+    given = target.given | {
+        "MOYAI_KEYS_DIR": str(shared),
+        "MOYAI_SESSION_SECRET_FILE": str(shared / "session"),
+        "MOYAI_AUDIT_KEY_FILE": str(tmp_path / "audit.key"),
+    }
+    shared.mkdir()
+    (shared / name).write_text("another installation's")
+
+    refused = Moyai(given).refusal("restore", str(taken))
+
+    field = "MOYAI_SESSION_SECRET_FILE" if name == "session" else "MOYAI_KEYS_DIR"
+    assert refused == (1, "restore.other_file", field)
+    assert {file.name: file.read_text() for file in shared.iterdir()} == {name: "another installation's"}
+    assert not (tmp_path / "audit.key").exists()
+    assert target.is_untouched()
+
+
+def test_a_restore_that_fails_takes_back_the_files_it_put_outside_the_home_and_no_other(
+    taken: Path, target: Target, filled: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shutil.copy(filled.settings.keys / "people.pem", shared / "people.pem")
+    monkeypatch.setattr(contents, "count_rows", lambda connection, without: {})
+
+    refused = Moyai(target.given | {"MOYAI_KEYS_DIR": str(shared)}).refusal("restore", str(taken))
+
+    assert refused[:2] == (1, "restore.content_differs")
+    assert [file.name for file in shared.iterdir()] == ["people.pem"]
 
 
 def test_nothing_is_restored_over_something(taken: Path, target: Target, postgresql: PostgreSQL) -> None:

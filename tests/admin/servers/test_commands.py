@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from typing import Any, Final
 
 import pytest
 
-from admin.operations import ports
 from admin.operations.settings import Settings
 from tests.admin.cli.command_line import Moyai as CommandLine
-from tests.servers import Keycloak, PostgreSQL
+from tests.ports import find_free_port
+from tests.servers import PostgreSQL, own_unprivileged, unprivileged
+from tests.tenancy.keycloak.installation import Installation
 
 WRONG_SETTINGS: Final = (
     ("MOYAI_PORT", "80"),
@@ -36,11 +38,15 @@ class Moyai:
     def __init__(self, settings: Settings, **given: str) -> None:
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("MOYAI_", "KC_"))}
         self._environment = kept | settings.as_environment() | given
+        self._folder = settings.home.parent
 
     def __call__(self, *words: str) -> tuple[int, dict[str, Any], str]:
         """Exit code, the object on standard output, and what was said on standard error."""
+        command = [sys.executable, "-m", "admin.cli", *words, "--json"]
+        if self._environment["MOYAI_EXAMPLE"] == "0":
+            command = unprivileged(command, self._folder)
         done = subprocess.run(
-            [sys.executable, "-m", "admin.cli", *words, "--json"],
+            command,
             env=self._environment,
             capture_output=True,
             text=True,
@@ -51,14 +57,22 @@ class Moyai:
 
 @pytest.mark.keycloak
 def test_servers_that_exist_elsewhere_are_used_and_none_is_started(
-    settings: Settings, postgresql: PostgreSQL, database_name: str, keycloak_server: Keycloak
+    settings: Settings, postgresql: PostgreSQL, database_name: str, installation: Installation
 ) -> None:
-    moyai = Moyai(
-        settings,
+    keycloak_server = installation.server
+    shared = settings.home.parent / "shared"
+    servers = {
         **postgresql.urls(database_name),
-        MOYAI_MIGRATION_URL=postgresql.owner_url(database_name),
-        KEYCLOAK_URL=keycloak_server.url,
-    )
+        "MOYAI_MIGRATION_URL": postgresql.owner_url(database_name),
+        "KEYCLOAK_URL": keycloak_server.url,
+    }
+    # A host that has not been given the installation's keys could sign nobody in; it says so and runs nothing.
+    code, answer, _ = Moyai(settings, **servers)("up")
+    assert (code, answer["error"]["code"]) == (1, "keycloak.keys_not_accepted")
+    shutil.copytree(installation.home / "keys", shared)
+    own_unprivileged(shared)
+    moyai = Moyai(settings, **servers, MOYAI_KEYS_DIR=str(shared))
+    assert moyai("keys", "create")[1] == {"made": ["session.secret"]}
     try:
         code, started, messages = moyai("up")
         again, _, _ = moyai("status")
@@ -80,7 +94,7 @@ def test_servers_that_exist_elsewhere_are_used_and_none_is_started(
 
 @pytest.mark.slow
 def test_a_database_that_does_not_answer_is_named_and_nothing_is_left_running(settings: Settings) -> None:
-    nowhere = f"postgresql+psycopg://moyai_app:hidden-word@127.0.0.1:{ports.find_free_port()}/moyai"
+    nowhere = f"postgresql+psycopg://moyai_app:hidden-word@127.0.0.1:{find_free_port()}/moyai"
     moyai = Moyai(settings, DATABASE_URL=nowhere, KEYCLOAK_URL="http://localhost:1")
 
     code, answer, messages = moyai("up")

@@ -7,10 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
 from admin.operations import services
@@ -57,6 +60,61 @@ def test_a_server_that_died_is_started_again(settings: Settings, supervised: Sup
     assert wait_until(lambda: _record(settings, "postgresql").pid != first.pid, seconds=20)
     assert wait_until(lambda: server.version() is not None, seconds=20)
     assert any("starting again" in sentence for sentence in messages)
+
+
+def test_how_long_it_waits_before_the_next_start_is_said_each_time_and_grows(
+    settings: Settings, messages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("admin.operations.supervisor._POLL_SECONDS", 0.01)
+    monkeypatch.setattr("admin.operations.supervisor._RESTART_DELAYS_SECONDS", (0.1, 0.2, 0.3))
+    commands = [["sleep", "1000"], *[["sh", "-c", "exit 7"]] * 3, ["/no/such/program"], ["sleep", "1000"]]
+    crashing = services.ServiceSpec(
+        name=services.WORKER,
+        label="Worker",
+        command=lambda: commands.pop(0) if len(commands) > 1 else commands[0],
+        environment={"PATH": os.defpath},
+        ports=(),
+        is_ready=lambda: True,
+        version=lambda: None,
+        folder=settings.home,
+    )
+    with Supervisor(settings.home, messages.append) as supervisor:
+        supervisor.start(crashing)
+        supervisor.await_ready(services.WORKER)
+        del messages[:]
+        os.kill(_record(settings, services.WORKER).pid, signal.SIGKILL)
+
+        assert wait_until(lambda: len(commands) == 1 and supervisor.is_running(services.WORKER), seconds=20)
+        said = list(messages)
+
+    waits = [sentence for sentence in said if "starting again in" in sentence]
+    assert [sentence.rpartition(" / ")[2] for sentence in waits] == [
+        "ended with code -9; starting again in 0.1 s",
+        "ended with code 7; starting again in 0.2 s",
+        "ended with code 7; starting again in 0.3 s",
+        "ended with code 7; starting again in 0.3 s",
+        "ended with code 7; starting again in 0.3 s",
+    ]
+    assert all("秒後に再起動します" in sentence for sentence in waits)
+    assert [one for one in said if one not in waits] == [
+        "Worker … 再起動できません / cannot start again: No such file or directory"
+    ]
+
+
+def test_the_writer_of_a_log_that_died_is_replaced_while_its_server_goes_on(
+    settings: Settings, supervised: Supervisor
+) -> None:
+    log, first = supervised._logs["postgresql"], _record(settings, "postgresql")
+    killed = log.pid
+
+    os.kill(killed, signal.SIGKILL)
+
+    assert wait_until(lambda: log.pid != killed, seconds=20)
+    with settings.embedded_postgresql().connect("postgres") as connection, pytest.raises(psycopg.Error):
+        connection.execute("SELECT 1/0")
+    path = settings.logs / "postgresql.log"
+    assert wait_until(lambda: path.exists() and "division by zero" in path.read_text(encoding="utf-8"), seconds=20)
+    assert _record(settings, "postgresql").pid == first.pid
 
 
 def test_started_processes_get_what_they_need_and_no_other_variable(
@@ -227,3 +285,52 @@ def _record(settings: Settings, name: str) -> ProcessRecord:
     record = PidFiles(Path(settings.home) / "run").read(name)
     assert record is not None
     return record
+
+
+def test_ctrl_c_at_the_moment_a_server_is_started_leaves_no_process_behind(
+    settings: Settings, messages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = settings.embedded_postgresql()
+    server.initialise()
+    started: list[subprocess.Popen[bytes]] = []
+
+    def interrupted(*words: Any, **given: Any) -> subprocess.Popen[bytes]:
+        started.append(popen(*words, **given))
+        signal.raise_signal(signal.SIGINT)
+        return started[-1]
+
+    def start() -> None:
+        with Supervisor(settings.home, messages.append) as supervisor:
+            supervisor.start(services.postgresql(server))
+
+    popen = subprocess.Popen
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            start()
+
+    # The server, and what writes its log.
+    assert [one.poll() is not None for one in started] == [True, True]
+    assert server.find_orphan() is None
+    assert list((settings.home / "run").glob("*.json")) == []
+
+
+def test_ctrl_c_before_anything_is_started_leaves_the_home_free(
+    settings: Settings, messages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: threading.Thread) -> None:
+        start(self)
+        signal.raise_signal(signal.SIGINT)
+
+    def enter() -> None:
+        with Supervisor(settings.home, messages.append):
+            raise AssertionError("the block is not entered")
+
+    start = threading.Thread.start
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            enter()
+
+    with Supervisor(settings.home, messages.append):
+        pass

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from admin.operations import ports, tip_senders
+from admin.operations import tip_senders
 from admin.operations.mail.outbox import MailOutbox
 from admin.operations.mail.server import LocalMailBox, LocalMailServer
 from admin.operations.settings import Settings
@@ -20,6 +20,7 @@ from governance.audit.verification import verify
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from tests.actors import Actors
 from tests.factories import Factory
+from tests.ports import find_free_port
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_every_new_tip_is_sent_to_syslog(
 
 
 def test_new_tips_are_mailed_once_an_hour(actors: Actors, files: AuditFiles, tmp_path: Path) -> None:
-    port = ports.find_free_port()
+    port = find_free_port()
     outbox = MailOutbox(tmp_path)
     server = LocalMailServer(outbox, LocalMailBox(port, "secret"))
     server.start()

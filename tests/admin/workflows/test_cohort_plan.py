@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from admin.workflows.cohort_plan import CohortPlan, ShareChange, plan_digest
 from tenancy.onboarding.plan import Action, OnboardingPlan, ResourceChange, Target
 from tenancy.onboarding.steps import StepName
@@ -23,8 +25,10 @@ TENANTS = (
     OnboardingPlan(code=None, name="組合", changes=(), missing=()),
 )
 SHARES = (
-    ShareChange(code="431001", name="熊本市", is_joining=True, before_yen=0, after_yen=5_907_051),
-    ShareChange(code="432148", name="阿蘇市", is_joining=False, before_yen=100, after_yen=90),
+    ShareChange(
+        code="431001", name="熊本市", is_joining=True, before_yen=0, after_yen=5_907_051, tenant_id=UUID(int=1)
+    ),
+    ShareChange(code="432148", name="阿蘇市", is_joining=False, before_yen=100, after_yen=90, tenant_id=UUID(int=2)),
 )
 DIGEST = "sha256:0841200c6661666964872b1db49cb6762e7ffddebd8462b07d8105dbb65def2a"
 """As version 0.1.0 computed it."""

@@ -212,6 +212,6 @@ def test_a_refusal_is_worded_in_japanese_first_and_in_english() -> None:
     outcome = compute(json.dumps(changed("components[0].ratio", "2/10")))
 
     assert outcome.stderr.splitlines() == [
-        "components: 按分割合の合計は 1 でなければなりません（現在の合計: 11/10）。",
+        "components: 按分割合の合計を 100％（1）にしてください（現在の合計: 11/10）。",
         "components: The ratios must add up to exactly 1; they add up to 11/10.",
     ]

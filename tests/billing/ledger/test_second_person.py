@@ -440,6 +440,32 @@ def test_an_open_request_and_a_whole_decision_are_what_the_application_may_store
     assert set(DECISION) < set(stored.columns)
 
 
+def test_sql_as_the_application_may_name_anybody_but_never_one_person_twice(stored: Stored) -> None:
+    """That they did it the database cannot check; SECURITY.md says what that role is worth."""
+    named, other = str(new_id()), str(new_id())
+
+    def request() -> None:
+        stored.execute(
+            "INSERT INTO approval_request"
+            " (id, tenant_id, kind, subject_id, digest, requested_by, requested_at, request_reason, command, body,"
+            f" second_person) SELECT gen_random_uuid(), tenant_id, kind, gen_random_uuid(), digest, '{named}', now(),"
+            " '', command, body, second_person FROM approval_request WHERE id = %(id)s"
+        )
+
+    def decide_as(person: str) -> None:
+        stored.execute(f"{DECIDE.format(repr(person))} WHERE requested_by = '{named}'")
+
+    request()
+    decide_as(other)
+    found = stored.connection.execute("SELECT requested_by, decided_by FROM approval_request WHERE decided_by <> ''")
+    assert found.fetchall() == [(named, other)]
+    stored.connection.rollback()
+
+    request()
+    with pytest.raises(errors.IntegrityError):
+        decide_as(named)
+
+
 def test_the_application_sets_no_column_but_those_of_a_decision(stored: Stored) -> None:
     before = stored.rows()
     others = [column for column in stored.columns if column not in DECISION]

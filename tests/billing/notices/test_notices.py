@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from datetime import date
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -15,9 +16,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from billing.notices.commands import IssueNotices, NoticesIssued
-from billing.notices.queries import notice_by_id, notice_by_number, notice_pdf, notices
+from billing.notices.planning import NoticeChoices, plan_notices, sample_paper
+from billing.notices.queries import notice_by_id, notice_by_number, notice_pdf, notices, unnotified_runs
+from billing.notices.states import EarlierRuns, NoticeKind
 from billing.runs.commands import AllocationPrepared
 from billing.runs.states import RunKind
+from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.kernel.installation import IS_EXAMPLE
@@ -41,6 +45,14 @@ def example(database: Flask) -> Iterator[None]:
 
 def issue(factory: Factory, run: AllocationPrepared, **command: object) -> NoticesIssued:
     return issue_notices(IssueNotices.model_validate({"run_id": run.run_id, **command}), actor=factory.actors.finance)
+
+
+def revised(factory: Factory) -> AllocationPrepared:
+    """Eight more take part, and the revision is posted."""
+    factory.add_members(EIGHT)
+    revision = factory.prepare(RunKind.REVISION)
+    factory.approve(revision)
+    return revision
 
 
 @pytest.mark.slow
@@ -79,10 +91,10 @@ def test_the_paper_is_kept_as_it_was_issued(thirteen: Factory, example: None) ->
 
 @pytest.mark.slow
 def test_a_revision_asks_for_the_difference_only(thirteen: Factory) -> None:
-    thirteen.approve(thirteen.prepare())
-    thirteen.add_members(EIGHT)
-    revision = thirteen.prepare(RunKind.REVISION)
-    thirteen.approve(revision)
+    first = thirteen.prepare()
+    thirteen.approve(first)
+    issue(thirteen, first)
+    revision = revised(thirteen)
 
     issue(thirteen, revision)
 
@@ -96,6 +108,122 @@ def test_a_revision_asks_for_the_difference_only(thirteen: Factory) -> None:
     assert {found[code].due_on for code in THIRTEEN} == {None}
     assert {found[code].title for code in EIGHT} == {"納入通知書"}
     assert {found[code].due_on for code in EIGHT} == {date(2025, 6, 16)}
+    assert {notice.first_run_number for notice in found.values()} == {None}
+    assert sum(before.values()) - sum(after[code] for code in THIRTEEN) == 1_834_131
+    assert found["431001"].amount_yen == -776_538
+    lowered = found["431001"].facts
+    assert lowered.change == (
+        ("変更前の負担額", "5,907,051"),
+        ("変更後の負担額", "5,130,513"),
+        ("増減額（今回の通知額）", "▲776,538"),
+    )
+    assert (lowered.breakdown, lowered.due_on) == (None, None)
+    assert dict(lowered.particulars)["算定の回"] == "第2回（変更）"
+    # A member's first notice of the year is no change, whatever the number of the run.
+    joined = found["432032"].facts
+    assert (joined.title, joined.amount_label, joined.change) == ("納入通知書", "納入すべき金額", None)
+    assert dict(joined.particulars)["算定の回"] == "第2回"
+    assert joined.breakdown == (("均等割", "57,142"), ("人口割", "213,601"), ("負担額", "270,743"))
+
+
+@pytest.mark.slow
+def test_a_revision_is_not_notified_over_a_run_that_nobody_was_notified_of(thirteen: Factory) -> None:
+    first = thirteen.prepare()
+    thirteen.approve(first)
+    revision = revised(thirteen)
+
+    with pytest.raises(Conflict) as refusal:
+        issue(thirteen, revision)
+
+    assert (refusal.value.code, refusal.value.field) == ("notice.earlier_unnotified", "earlier_runs")
+    assert "令和7年度の第1回が未通知です" in refusal.value.text("ja")
+    assert "先に第1回の通知書を発行するか" in (refusal.value.hint("ja") or "")
+    with tenant_scope(OPERATOR):
+        assert notices(db.session()) == []
+        assert [run.number for run in unnotified_runs(db.session())] == [1, 2]
+
+    issue(thirteen, first)
+    with tenant_scope(OPERATOR):
+        assert [run.number for run in unnotified_runs(db.session())] == [2]
+    issue(thirteen, revision)
+    after = by_hand(THIRTEEN | EIGHT, 12_000_000)
+    with tenant_scope(OPERATOR):
+        assert unnotified_runs(db.session()) == []
+        notified: dict[str, int] = {}
+        for notice in notices(db.session()):
+            notified[notice.number[-6:]] = notified.get(notice.number[-6:], 0) + notice.amount_yen
+    assert notified == after
+
+
+@pytest.mark.slow
+def test_runs_that_were_not_notified_go_out_together_as_the_amount_in_force(thirteen: Factory) -> None:
+    first = thirteen.prepare()
+    thirteen.approve(first)
+    revision = revised(thirteen)
+
+    issued = issue(thirteen, revision, earlier_runs=EarlierRuns.COMBINE)
+
+    after = by_hand(THIRTEEN | EIGHT, 12_000_000)
+    assert issued.due_on == date(2025, 6, 16)
+    with tenant_scope(OPERATOR):
+        found = {notice.number[-6:]: notice for notice in notices(db.session())}
+        assert unnotified_runs(db.session()) == []
+    assert {code: notice.amount_yen for code, notice in found.items()} == after
+    assert {notice.title for notice in found.values()} == {"納入通知書"}
+    assert {notice.first_run_number for notice in found.values()} == {1}
+    facts = found["431001"].facts
+    assert (facts.amount, facts.change) == ("5,130,513円", None)
+    assert facts.breakdown == (
+        ("均等割", "57,142"),
+        ("人口割", "5,073,370"),
+        ("端数の処理", "1"),
+        ("負担額", "5,130,513"),
+    )
+    assert dict(facts.particulars)["算定の回"] == "第2回（第1回と合わせて通知）"
+    with pytest.raises(Conflict) as refusal:
+        issue(thirteen, first)
+    assert refusal.value.code == "notice.notified_together"
+
+
+def test_the_plan_of_the_notices_adds_no_kind_to_another(thirteen: Factory) -> None:
+    first = thirteen.prepare()
+    thirteen.approve(first)
+    issue(thirteen, first)
+    revision = revised(thirteen)
+
+    with tenant_scope(OPERATOR):
+        plan = plan_notices(db.session(), revision.run_id, NoticeChoices(), clock.today()).plan
+
+    assert [(total.kind, total.count, total.yen) for total in plan.totals] == [
+        (NoticeKind.DEMAND, 8, 1_834_127),
+        (NoticeKind.REDUCTION, 13, -1_834_131),
+    ]
+    assert (plan.issued_on, plan.due_on) == (date(2025, 6, 2), date(2025, 6, 16))
+    assert plan.combined_runs == ()
+    assert issue(thirteen, revision).due_on == plan.due_on
+    with tenant_scope(OPERATOR):
+        issued = {notice.number[-6:]: notice for notice in notices(db.session(), run_id=revision.run_id)}
+    assert {one.code: (one.title, one.amount_yen, one.due_on) for one in plan.notices} == {
+        code: (notice.title, notice.amount_yen, notice.due_on) for code, notice in issued.items()
+    }
+
+
+def test_a_sample_is_the_paper_without_a_number_and_nothing_is_stored(thirteen: Factory) -> None:
+    first = thirteen.prepare()
+    thirteen.approve(first)
+
+    with tenant_scope(OPERATOR):
+        pdf = sample_paper(db.session(), first.run_id, thirteen.ids["435317"], NoticeChoices(claim="共同利用の負担金"))
+
+        assert notices(db.session()) == []
+        with pytest.raises(NotFound):
+            sample_paper(db.session(), first.run_id, UUID(int=0), NoticeChoices())
+    with tenant_scope(thirteen.ids["435317"]), pytest.raises(NotFound):
+        sample_paper(db.session(), first.run_id, thirteen.ids["435317"], NoticeChoices())
+    words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+    for expected in ("見本", "苓北町長　様", "148,293円", "令和7年6月16日（月）", "共同利用の負担金", "均等割"):
+        assert expected in words
+    assert "2025-01-435317" not in words
 
 
 def test_a_run_that_is_not_posted_has_no_notices(thirteen: Factory) -> None:
@@ -137,11 +265,11 @@ def test_the_order_may_set_the_due_day_and_the_claim_and_nothing_else(thirteen: 
     assert dict(facts.particulars) == {
         "所属年度": "令和7年度",
         "歳入科目": "（款）分担金及び負担金　（項）負担金　（目）総務費負担金　（節）データ連携基盤負担金",
-        "納付の請求の事由": "共同利用の負担金",
-        "按分の回": "概算（第1回）",
-        "納付先": "熊本県会計管理者",
-        "納付場所": "熊本県の指定金融機関",
-        "問い合わせ先": "デジタル戦略課",
+        "納入の請求の事由": "共同利用の負担金",
+        "算定の回": "第1回（当初）",
+        "納入先": "熊本県会計管理者",
+        "納入場所": "熊本県の指定金融機関",
+        "問合せ先": "デジタル戦略課",
     }
     for given in ("issuer", "revenue_account", "payable_at", "contact", "is_example", "payee", "seal"):
         with pytest.raises(ValidationError):

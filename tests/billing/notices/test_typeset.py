@@ -13,7 +13,9 @@ from pypdf import PdfReader
 
 from billing.documents.typeset import font_folder, typeset
 from billing.notices.issuer import IssuerFacts
-from billing.notices.notice_content import Wording, addressed_to, notice_content
+from billing.notices.models import NoticePlan, PlannedNotice
+from billing.notices.notice_content import Wording, addressed_to, notice_content, title_of
+from billing.notices.states import NoticeKind, SealForm
 from billing.runs.explanation import ShareExplanation
 from billing.runs.queries import ShareFacts, WorkingFacts
 from billing.runs.states import RunKind
@@ -97,9 +99,41 @@ SHARE: Final = ShareFacts(
 )
 
 
-def printed(share: ShareFacts = SHARE, wording: Wording = WORDING, lines: list[WorkingFacts] = LINES) -> bytes:
-    due_on = date(2025, 6, 16) if share.difference_yen > 0 else None
-    return typeset("notice.typ", notice_content(share, lines, wording, date(2025, 6, 2), due_on), MADE_AT)
+def planned(share: ShareFacts) -> PlannedNotice:
+    """The notice of a share whose former amount was notified."""
+    amount_yen = share.difference_yen
+    is_first = share.kind is RunKind.ESTIMATE
+    return PlannedNotice(
+        tenant_id=share.tenant_id,
+        share_id=share.id,
+        code=share.code,
+        name=share.name,
+        kind=NoticeKind.DEMAND if amount_yen > 0 else NoticeKind.UNCHANGED,
+        title=title_of(amount_yen, is_first=is_first),
+        notified_yen=share.previous_yen,
+        share_yen=share.share_yen,
+        amount_yen=amount_yen,
+        due_on=date(2025, 6, 16) if amount_yen > 0 else None,
+        is_first=is_first,
+    )
+
+
+def printed(
+    share: ShareFacts = SHARE, wording: Wording = WORDING, lines: list[WorkingFacts] = LINES, *, is_sample: bool = False
+) -> bytes:
+    notice = planned(share)
+    plan = NoticePlan(
+        run_id=share.run_id,
+        fiscal_year=2025,
+        run_number=share.run_number,
+        combined_runs=(),
+        issued_on=date(2025, 6, 2),
+        due_on=notice.due_on,
+        totals=(),
+        notices=(notice,),
+    )
+    content = notice_content(share, notice, lines, wording, plan, is_sample=is_sample)
+    return typeset("notice.typ", content, MADE_AT)
 
 
 def share_with(**changed: Any) -> ShareFacts:
@@ -136,16 +170,43 @@ def test_the_text_can_be_read_back_in_japanese() -> None:
         "所属年度",
         "令和7年度",
         "分担金及び負担金",
-        "納付の請求の事由",
+        "納入の請求の事由",
         "熊本県の指定金融機関",
         "▲1,000,000",
         "738,865 1,414,240",
         "658960837500/114907",
         "令和2年10月1日（木） 令和2年国勢調査",
         "運営協議会 令和7年度第1号 令和7年3月24日（月）",
+        "納入すべき金額",
+        "納入場所",
+        "熊本県知事　肥後　太郎",
+        "（公印省略）",
+        "（款）分担金及び負担金　（項）負担金",
+        "（目）総務費負担金",
+        "デジタル戦略課",
+        "負担額の内訳",
     ):
         assert words in text
     assert "例示データ" not in text
+    assert "変更" not in text
+    assert "納付" not in text
+
+
+def test_a_seal_that_is_affixed_has_its_place() -> None:
+    issuer = WORDING.issuer.model_copy(update={"seal": SealForm.AFFIXED})
+
+    text = text_of(printed(wording=replace(WORDING, issuer=issuer)))
+
+    assert "公印" in text
+    assert "公印省略" not in text
+
+
+def test_a_sample_is_marked_on_every_page_and_has_no_number() -> None:
+    pages = PdfReader(io.BytesIO(printed(is_sample=True))).pages
+
+    assert len(pages) == 2
+    assert all("見本" in page.extract_text() for page in pages)
+    assert "2025-01" not in text_of(printed(is_sample=True))
 
 
 def test_the_example_is_marked_on_every_page() -> None:
@@ -194,8 +255,11 @@ def test_a_lower_share_is_a_change_and_asks_for_nothing() -> None:
 
     assert "負担金変更通知書" in text
     assert "▲734,731円" in text
-    assert "納付すべき金額" not in text
-    assert "納付場所" not in text
+    assert "変更の内容" in text
+    assert "負担額の内訳" not in text
+    assert "納期限" not in text
+    assert "納入すべき金額" not in text
+    assert "納入場所" not in text
 
 
 def test_amounts_of_nothing_and_of_fifteen_digits_fit() -> None:

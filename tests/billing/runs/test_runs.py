@@ -15,18 +15,25 @@ from sqlalchemy.exc import DBAPIError
 from billing.ledger.commands import ChangePeriodState
 from billing.ledger.periods import PeriodState
 from billing.runs.commands import (
+    APPROVAL_KIND,
+    AllocationPrepared,
     ApproveAllocation,
+    DraftRevision,
     PrepareAllocation,
     RejectAllocation,
+    SubmitAllocation,
     approve_allocation,
+    draft_revision,
     prepare_allocation,
     reject_allocation,
+    submit_allocation,
 )
 from billing.runs.explanation import PoolCost
 from billing.runs.queries import run_by_id, runs, shares_of_tenant, workings_of_share
 from billing.runs.states import RunKind, RunState
 from billing.runs.tables import AllocationRun, AllocationShare
 from governance.actors import Actor
+from governance.approvals import requests_about
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Closed, Conflict, NotAllowed, NotFound, Stale
@@ -181,6 +188,65 @@ def test_a_person_cannot_ask_in_another_persons_name(thirteen: Factory) -> None:
     assert refusal.value.code == "allocation.requested_for_another"
     with tenant_scope(OPERATOR):
         assert runs(db.session(), 2025) == []
+
+
+def drafted(factory: Factory) -> AllocationPrepared:
+    """The estimate is posted, a cost comes in, and a part of Moyai drafts the revision."""
+    factory.approve(factory.prepare())
+    factory.record(1_000_000, name="追加")
+    return draft_revision(DraftRevision(fiscal_year=2025), actor=factory.actors.worker)
+
+
+def test_a_draft_asks_nobody_before_finance_submits_it(thirteen: Factory) -> None:
+    draft = drafted(thirteen)
+    posted = entries()
+
+    assert state_of(draft.run_id) is RunState.DRAFT
+    with pytest.raises(NotFound):
+        thirteen.approve(draft)
+    with pytest.raises(NotAllowed):
+        submit_allocation(SubmitAllocation(run_id=draft.run_id, digest=draft.digest), actor=thirteen.actors.onboarding)
+    submitted = submit_allocation(
+        SubmitAllocation(run_id=draft.run_id, digest=draft.digest), actor=thirteen.actors.finance
+    )
+    assert entries() == posted
+
+    with tenant_scope(OPERATOR):
+        run = run_by_id(db.session(), draft.run_id)
+        asked = requests_about(db.session(), APPROVAL_KIND, run.id)
+    assert (run.state, run.requested_by) == (RunState.AWAITING_APPROVAL, thirteen.actors.finance.id)
+    assert [one.requested_by for one in asked] == [thirteen.actors.finance.id]
+    thirteen.approve(submitted)
+    assert state_of(draft.run_id) is RunState.POSTED
+    assert entries() > posted
+    with pytest.raises(Conflict) as refusal:
+        submit_allocation(SubmitAllocation(run_id=draft.run_id, digest=draft.digest), actor=thirteen.actors.finance)
+    assert refusal.value.code == "allocation.not_a_draft"
+
+
+def test_a_draft_whose_inputs_changed_is_not_submitted_and_is_replaced(thirteen: Factory) -> None:
+    draft = drafted(thirteen)
+    thirteen.record(500_000, name="さらに追加")
+
+    with pytest.raises(Stale) as refusal:
+        submit_allocation(SubmitAllocation(run_id=draft.run_id, digest=draft.digest), actor=thirteen.actors.finance)
+
+    assert refusal.value.code == "allocation.draft_outdated"
+    assert state_of(draft.run_id) is RunState.DRAFT
+    anew = thirteen.prepare(RunKind.REVISION)
+    assert (state_of(draft.run_id), state_of(anew.run_id)) == (RunState.REJECTED, RunState.AWAITING_APPROVAL)
+
+
+@pytest.mark.parametrize("change", ["digest = 'x'", "prepared_by = 'x'", "happened_on = '2025-06-02'"])
+def test_the_database_lets_a_draft_be_submitted_and_nothing_else_of_it_change(thirteen: Factory, change: str) -> None:
+    draft = drafted(thirteen)
+
+    with tenant_scope(OPERATOR):
+        with pytest.raises(DBAPIError):
+            db.session().execute(text(f"UPDATE allocation_run SET {change} WHERE state = 'draft'"))
+        db.session().rollback()
+
+    assert state_of(draft.run_id) is RunState.DRAFT
 
 
 def test_approving_twice_posts_once(thirteen: Factory) -> None:

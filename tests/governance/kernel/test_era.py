@@ -79,12 +79,9 @@ def test_every_day_within_bounds_is_read_back_as_it_was_written() -> None:
         ("9999-12-31", OUT_OF_BOUNDS, "2100-12-31"),
         *(
             (text, NOT_A_DATE, "")
-            for text in ("", "infinity", "㋿７年4月1日", "令和７年４月１日", "2025-4-1", "2025/04/01", "R7.4", "r7.4.1")
+            for text in ("", "infinity", "2025-4-1", "R7.4", "令和7年4月", "2025.4.1", "令七.4.1")
         ),
-        *(
-            (text, NOT_A_DATE, "")
-            for text in ("2025-04-01\n", " 2025-04-01", "2025-04-01T00:00", "٢٠٢٥-04-01", "R7-4-1")
-        ),
+        *((text, NOT_A_DATE, "") for text in ("2025-04-01T00:00", "٢٠٢٥-04-01", "R7-4-1", "2025-04-01\n2")),
     ],
 )
 def test_what_is_wrong_with_a_date_is_said(text: str, message: Message, right: str) -> None:
@@ -94,6 +91,26 @@ def test_what_is_wrong_with_a_date_is_said(text: str, message: Message, right: s
     assert refusal.value.message is message
     assert refusal.value.field == "valid_from"
     assert right in refusal.value.text("ja")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-04-01",
+        " 2025-04-01 ",
+        "２０２５－０４－０１",
+        "2025/4/1",
+        "2025年4月1日",
+        "令和７年４月１日",
+        "㋿７年4月1日",
+        "令和7年4月1日(火)",
+        "令和7年4月1日（火）",
+        "r7.4.1",
+        "Ｒ７．４．１",
+    ],
+)
+def test_a_day_is_understood_as_people_type_it(text: str) -> None:
+    assert parse_day(text, field="valid_from") == date(2025, 4, 1)
 
 
 def test_a_leap_day_is_a_day() -> None:

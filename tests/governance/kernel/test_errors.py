@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
@@ -71,6 +72,19 @@ def test_a_lookup_that_finds_nothing_names_what_was_looked_for() -> None:
         require_found(None, what=Label("利用プラン", "plan"), given="trial", field="plan")
     assert (refused.value.field, refused.value.text("en")) == ("plan", "The plan “trial” was not found.")
     assert not_found(what=Label("利用プラン", "plan"), given=5).facts["given"] == "5"
+
+
+def test_an_id_that_finds_nothing_is_not_read_out() -> None:
+    for given in (UUID(int=5), str(UUID(int=5))):
+        refused = not_found(what=Label("利用者", "member"), given=given)
+        assert refused.text("ja") == "利用者は見つかりません。"
+        assert refused.text("en") == "The member was not found."
+    by_label = not_found(what=Label("連絡先", "contact"), given=Answer.YES)
+    assert by_label.text("ja") == "連絡先「はい」は見つかりません。"
+
+
+class Answer(LabelledEnum):
+    YES = "yes", "はい", "yes"
 
 
 def test_facts_are_worded_in_the_language_of_the_message() -> None:

@@ -17,7 +17,7 @@ from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.clients import queries
-from tenancy.clients.commands import RegisterClient, register_client
+from tenancy.clients.commands import ClientRegistered, RegisterClient, register_client
 from tenancy.clients.keys import public_key_set
 from tenancy.keycloak.keys import SigningKey
 from tenancy.tenants.states import TenantState
@@ -54,6 +54,8 @@ def test_a_registered_client_is_named_after_its_tenant(actors: Actors, factory: 
     tenant_id = factory.kumamoto_city()
 
     registered = register_client(_client(tenant_id), actor=actors.municipal(tenant_id, Role.TENANT_CLIENT_ADMIN))
+
+    assert isinstance(registered, ClientRegistered)
 
     with tenant_scope(OPERATOR):
         client = queries.service_client(db.session(), tenant_id, registered.client_id)
@@ -116,6 +118,8 @@ def test_what_is_kept_of_a_key_is_its_public_half_and_nothing_else() -> None:
     [
         ({"scopes": ("moyai:everything",)}, "scopes"),
         ({"scopes": ("openid",)}, "scopes"),
+        ({"scopes": ("moyai:tenants.write",)}, "scopes"),
+        ({"scopes": ("moyai:usage.write",)}, "scopes"),
         ({"name": " "}, "name"),
         ({"valid_until": date(2020, 1, 1)}, "valid_until"),
     ],
@@ -158,15 +162,28 @@ def test_the_quota_of_service_clients_holds(actors: Actors, factory: Factory) ->
     assert len(rows("service_client")) == 1
 
 
-def test_the_operator_and_who_left_have_no_service_client(actors: Actors, factory: Factory) -> None:
+def test_who_left_has_no_service_client(actors: Actors, factory: Factory) -> None:
     tenant_id = factory.kumamoto_city()
     factory.change_state(tenant_id, TenantState.LEFT)
 
-    for whose in (tenant_id, actors.operator_tenant):
-        with pytest.raises(Conflict) as refusal:
-            register_client(_client(whose), actor=actors.onboarding)
-        assert refusal.value.code == "client.of_no_member"
+    with pytest.raises(Conflict) as refusal:
+        register_client(_client(tenant_id), actor=actors.onboarding)
+    assert refusal.value.code == "client.of_no_member"
     assert rows("service_client") == []
+
+
+def test_nobody_gives_a_system_more_than_they_may_read_themselves(actors: Actors, factory: Factory) -> None:
+    tenant_id = factory.kumamoto_city()
+    admin = actors.municipal(tenant_id, Role.TENANT_CLIENT_ADMIN)
+
+    for scope in ("moyai:audit.read", "moyai:ledger.read"):
+        with pytest.raises(NotAllowed) as refusal:
+            register_client(_client(tenant_id, scopes=(scope,)), actor=admin)
+        assert (refusal.value.code, refusal.value.field) == ("client.scope_above_own", "scopes")
+    assert rows("service_client") == []
+    register_client(_client(tenant_id, scopes=("moyai:people.read",)), actor=admin)
+    owner = actors.municipal(tenant_id, Role.TENANT_OWNER)
+    register_client(_client(tenant_id, "監査", scopes=("moyai:audit.read",)), actor=owner)
 
 
 def test_another_tenants_id_answers_like_an_absent_one(actors: Actors, factory: Factory) -> None:

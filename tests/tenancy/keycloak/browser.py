@@ -13,11 +13,13 @@ from typing import Any
 
 import httpx
 
-from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
+from tenancy.keycloak.keys import ASSERTION_TYPE, Signer, SigningKey
 from tenancy.keycloak.port import Realm
 from tests.tenancy.keycloak.installation import PUBLIC_URL, Installation
 
 CALLBACK = f"{PUBLIC_URL}/login/callback"
+SECONDS = 60
+"""How long a person waits who is one of many on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Browser:
 
     def __init__(self, installation: Installation, realm: Realm = Realm.TENANTS) -> None:
         self._issuer = f"{installation.server.url}/realms/{realm}"
-        self._key: SigningKey = installation.keys.console
+        self._key: Signer = installation.keys.console
         self._verifier = secrets.token_urlsafe(48)
 
     def open_sign_in(self, scope: str, *, redirect_uri: str = CALLBACK, challenged: bool = True) -> httpx.Response:
@@ -53,7 +55,7 @@ class Browser:
             "nonce": "nonce",
             **(challenge if challenged else {}),
         }
-        return httpx.get(f"{self._issuer}/protocol/openid-connect/auth", params=query)
+        return httpx.get(f"{self._issuer}/protocol/openid-connect/auth", params=query, timeout=SECONDS)
 
     def submit(self, page: httpx.Response, username: str, password: str) -> httpx.Response:
         """Type in both and press the button."""
@@ -62,7 +64,7 @@ class Browser:
         # The cookies are Secure; a browser sends them to localhost, a library does not.
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in page.cookies.jar)
         answer = {"username": username, "password": password}
-        return httpx.post(html.unescape(action[1]), data=answer, headers={"Cookie": cookies})
+        return httpx.post(html.unescape(action[1]), data=answer, headers={"Cookie": cookies}, timeout=SECONDS)
 
     def sign_in(self, username: str, password: str, scope: str) -> Tokens:
         """All the way to the tokens."""
@@ -86,7 +88,7 @@ class Browser:
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": self._key.assertion("moyai-console", self._issuer),
         }
-        return httpx.post(f"{self._issuer}/protocol/openid-connect/token", data={**form, **proof})
+        return httpx.post(f"{self._issuer}/protocol/openid-connect/token", data={**form, **proof}, timeout=SECONDS)
 
 
 def claims_of_service_client(installation: Installation, client_id: str, key: SigningKey) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 
-from admin.operations import ports
 from admin.operations.keycloak_setup import mail_server
 from admin.operations.mail.server import LocalMailBox, local_mail_box
 from admin.operations.settings import Settings
@@ -18,9 +17,12 @@ from tenancy.keycloak.connection import KeyCredential, RealmConnection, SecretCr
 from tenancy.keycloak.keys import BackendKeys, SigningKey, load_or_create_keys
 from tenancy.keycloak.port import OrganizationIntent, PersonIntent, Realm, ServiceClientIntent
 from tenancy.keycloak.specification import DeploymentConfig, realms
+from tests.ports import find_free_port
 from tests.servers import Keycloak
 
 PUBLIC_URL = "http://localhost:8700"
+SENDER = "moyai@moyai.example"
+"""What `sender_address` makes of that address."""
 ACCOUNT_KEYS = {"moyai-people": "people", "moyai-clients": "clients", "moyai-reconciler": "reconciler"}
 
 
@@ -34,20 +36,27 @@ class Installation:
         self.server = server
         self.home = home
         self.requires_second_factor = False
-        mail_port = ports.find_free_port()
+        mail_port = find_free_port()
         self._home = {"MOYAI_HOME": str(home), "MOYAI_PORT": str(mail_port - 4)}
         self.mail_box = _mail_box(self._home)
         self.keys: BackendKeys = load_or_create_keys(home / "keys")
         self.administrator = SecretCredential(server.administrator_client_id, server.administrator_client_secret)
 
     def configure(self, *, check: bool = False) -> ConfigurationResult:
-        jwks = {name: getattr(self.keys, name).public_jwks for name in BackendKeys.__slots__}
-        smtp = mail_server(None, PUBLIC_URL, self.mail_box)
-        deployment_config = DeploymentConfig(PUBLIC_URL, jwks, smtp, requires_second_factor=self.requires_second_factor)
+        smtp = mail_server(None, SENDER, self.mail_box)
+        deployment_config = DeploymentConfig(
+            PUBLIC_URL,
+            self.keys.jwks,
+            smtp,
+            requires_second_factor=self.requires_second_factor,
+            is_example=True,
+        )
         return configure(self.server.url, self.administrator, realms(deployment_config), check=check)
 
     def identities(self, through: str | None = None) -> KeycloakIdentities:
-        return KeycloakIdentities(through or self.server.url, self.keys, issued_by=self.server.url)
+        return KeycloakIdentities(
+            through or self.server.url, self.keys, public_url=PUBLIC_URL, issued_by=self.server.url
+        )
 
     def as_administrator(self, realm: Realm = Realm.TENANTS) -> RealmConnection:
         """The bootstrap administrator: what a person does by hand in Keycloak."""

@@ -210,6 +210,61 @@ def test_the_command_answers_one_when_something_differs(installation: Installati
     assert json.loads(repaired.stdout)["repaired"] == [remember_me]
 
 
+def test_realm_master_limits_wrong_passwords_and_keeps_events(installation: Installation) -> None:
+    by_hand = installation.as_administrator()
+    found = by_hand.raw_get("admin/realms/master").json()
+    by_hand.raw_put("admin/realms/master", {**found, "bruteForceProtected": False, "eventsEnabled": False})
+
+    reported = installation.configure(check=True)
+    repaired = installation.configure()
+
+    assert [(d.realm, d.object, d.field) for d in reported.remaining] == [
+        ("master", "settings", "bruteForceProtected"),
+        ("master", "settings", "eventsEnabled"),
+    ]
+    assert repaired.in_sync
+    now = by_hand.raw_get("admin/realms/master").json()
+    assert (now["bruteForceProtected"], now["eventsEnabled"], now["adminEventsEnabled"]) == (True, True, True)
+    assert now["eventsExpiration"] == 366 * 24 * 60 * 60
+    # What else is set there is nobody's of ours.
+    assert {**found, **{name: now[name] for name in ("bruteForceProtected", "eventsEnabled")}} == now
+
+
+def test_the_administrators_client_is_removed_when_that_is_asked_for_and_all_is_as_specified(
+    installation: Installation,
+) -> None:
+    by_hand, clients = installation.as_administrator(), "admin/realms/master/clients"
+    temporary = {"clientId": "temporary", "secret": "of-this-test-only", "serviceAccountsEnabled": True}
+    made = by_hand.raw_post(clients, temporary).headers["Location"].rsplit("/", 1)[-1]
+    account = by_hand.raw_get(f"{clients}/{made}/service-account-user").json()["id"]
+    role = by_hand.raw_get("admin/realms/master/roles/admin").json()
+    by_hand.raw_post(f"admin/realms/master/users/{account}/role-mappings/realm", [role])
+    env = installation.environment() | {
+        "MOYAI_KEYCLOAK_CLIENT_ID": "temporary",
+        "MOYAI_KEYCLOAK_CLIENT_SECRET": "of-this-test-only",
+    }
+
+    both = CliRunner().invoke(keycloak, ["configure", "--check", "--remove-administrator"], env=env)
+    assert both.exit_code == 2
+    assert by_hand.raw_get(clients, clientId="temporary").json()
+    done = CliRunner().invoke(keycloak, ["configure", "--remove-administrator", "--json"], env=env)
+    again = CliRunner().invoke(keycloak, ["configure", "--json"], env=env)
+
+    assert done.exit_code == 0, done.output
+    assert by_hand.raw_get(clients, clientId="temporary").json() == []
+    assert by_hand.raw_get(clients, clientId=installation.server.administrator_client_id).json()
+    assert again.exit_code == 1
+    assert json.loads(again.stdout)["error"]["code"] == "keycloak.not_permitted"
+
+
+def test_the_embedded_keycloaks_administrator_is_not_removed(home: Path) -> None:
+    env = {"MOYAI_HOME": str(home)}
+
+    answer = CliRunner().invoke(keycloak, ["configure", "--remove-administrator", "--json"], env=env)
+
+    assert (answer.exit_code, json.loads(answer.stdout)["error"]["code"]) == (1, "keycloak.administrator_needed")
+
+
 def test_the_command_answers_three_when_keycloak_is_away(installation: Installation) -> None:
     away = installation.environment() | {"KEYCLOAK_URL": "http://127.0.0.1:9"}
 

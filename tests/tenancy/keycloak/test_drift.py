@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from governance.kernel.ids import new_id
-from tenancy.keycloak.comparison import DifferenceKind, TenantDifference, differing_fields
+from tenancy.keycloak.comparison import DifferenceKind, KeycloakObject, ObjectKind, TenantDifference, differing_fields
 from tenancy.keycloak.drift import (
     TenantIntent,
     orphaned_organizations,
@@ -191,10 +191,10 @@ def test_a_management_role_in_a_persons_hand_is_foreign() -> None:
 
 
 def test_a_difference_is_printed_as_the_contract_has_it() -> None:
-    reported = TenantDifference(
+    reported = TenantDifference.of(
+        KeycloakObject(ObjectKind.ORGANIZATION, "t-1", "熊本市"),
+        DifferenceKind.CHANGED,
         tenant="431001",
-        kind=DifferenceKind.CHANGED,
-        object="organization t-1",
         field="scopes",
         intended={"b", "a"},
         found=None,

@@ -246,7 +246,7 @@ def test_a_service_client_is_made_once_and_brought_back(
     row = by_hand.read("clients", clientId=intent.client_id)[0]
     scopes = {scope["name"]: scope["id"] for scope in by_hand.read("client-scopes")}
     by_hand.delete(f"clients/{row['id']}/default-client-scopes/{scopes['moyai:quota.read']}")
-    by_hand.replace(f"clients/{row['id']}/default-client-scopes/{scopes['moyai:usage.write']}")
+    by_hand.replace(f"clients/{row['id']}/default-client-scopes/{scopes['moyai:audit.read']}")
     mapper = row["protocolMappers"][0]
     mapper["config"]["claim.value"] = "another tenant"
     by_hand.replace(f"clients/{row['id']}/protocol-mappers/models/{mapper['id']}", mapper)

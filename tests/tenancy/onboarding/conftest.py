@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +10,16 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from admin.operations.mail.outbox import MailOutbox
 from admin.operations.mail.server import LocalMailServer
+from admin.workflows.job_handlers import handlers
+from governance.commands import system_transaction
 from governance.kernel import clock
+from governance.kernel.database import OPERATOR
+from governance.outbox import JobState
+from governance.outbox.tables import Job
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.onboarding.worker import OnboardingWorker
 from tests.actors import Actors
@@ -61,3 +67,22 @@ def run_later(worker: OnboardingWorker, onboarding_id: UUID, minutes: int = 2) -
     """Run when every lease has run out and every pause is over."""
     with clock.at(datetime.now(UTC) + timedelta(minutes=minutes)):
         worker.run(onboarding_id)
+
+
+@pytest.fixture
+def do_jobs(identities: KeycloakIdentities) -> Callable[[str], int]:
+    """Do every waiting job of a name, as the worker would; answers how many there were."""
+
+    def do(name: str) -> int:
+        with system_transaction(OPERATOR) as session:
+            waiting = session.execute(
+                update(Job)
+                .where(Job.name == name, Job.state == JobState.QUEUED)
+                .values(state=JobState.DONE, ended_at=clock.now())
+                .returning(Job.payload)
+            ).all()
+        for (payload,) in waiting:
+            handlers(identities)[name](payload)
+        return len(waiting)
+
+    return do

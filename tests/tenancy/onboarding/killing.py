@@ -100,7 +100,9 @@ def _work(job: Job) -> None:
     app = Flask("doomed")
     connect(app, job.database_url)
     # One call at a time, so that the n-th is the same in every run.
-    identities = KeycloakIdentities(job.keycloak_url, load_or_create_keys(job.keys), threads=1)
+    identities = KeycloakIdentities(
+        job.keycloak_url, load_or_create_keys(job.keys), public_url="http://localhost:8700", threads=1
+    )
     with app.app_context():
         actor = system_actor("worker", job.operator_tenant)
         OnboardingWorker(identities, actor=actor, name="doomed", lease=timedelta(seconds=30)).run(job.onboarding_id)

@@ -7,18 +7,14 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
 
 from admin.operations.mail.outbox import MailOutbox
 from admin.workflows.drift import find_drift
-from admin.workflows.job_handlers import handlers, onboarding_runner, periodic_tasks, provision_operators
+from admin.workflows.job_handlers import onboarding_runner, periodic_tasks, provision_operators
 from governance.actors import Actor
-from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed
-from governance.outbox import JobState
-from governance.outbox.tables import Job
 from governance.permissions import Role
 from tenancy.keycloak.adapter import KeycloakIdentities
 from tenancy.keycloak.port import PersonFacts, Realm, released_address
@@ -49,25 +45,6 @@ from tests.tenancy.onboarding.applicants import Applicant, Applicants, look_at
 from tests.tenancy.onboarding.conftest import run_later
 
 pytestmark = pytest.mark.keycloak
-
-
-@pytest.fixture
-def do_jobs(identities: KeycloakIdentities) -> Callable[[str], int]:
-    """Do every waiting job of a name, as the worker would; answers how many there were."""
-
-    def do(name: str) -> int:
-        with system_transaction(OPERATOR) as session:
-            waiting = session.execute(
-                update(Job)
-                .where(Job.name == name, Job.state == JobState.QUEUED)
-                .values(state=JobState.DONE)
-                .returning(Job.payload)
-            ).all()
-        for (payload,) in waiting:
-            handlers(identities)[name](payload)
-        return len(waiting)
-
-    return do
 
 
 @pytest.fixture

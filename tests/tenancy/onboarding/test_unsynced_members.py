@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from admin.operations.mail.outbox import MailOutbox
 from admin.workflows.job_handlers import handlers, onboarding_runner, periodic_tasks, provision_operators
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
-from governance.outbox import JobState
 from governance.outbox.tables import Job
 from governance.permissions import Role
 from tenancy.keycloak.adapter import KeycloakIdentities
@@ -30,20 +30,6 @@ from tests.tenancy.onboarding.findings import Findings
 pytestmark = pytest.mark.keycloak
 
 
-def _do_jobs(identities: KeycloakIdentities, name: str) -> int:
-    """Do every waiting job of this name, as the worker would; answers how many there were."""
-    with system_transaction(OPERATOR) as session:
-        waiting = session.execute(
-            update(Job)
-            .where(Job.name == name, Job.state == JobState.QUEUED)
-            .values(state=JobState.DONE)
-            .returning(Job.payload)
-        ).all()
-    for (payload,) in waiting:
-        handlers(identities)[name](payload)
-    return len(waiting)
-
-
 def _open() -> list[UUID]:
     with tenant_scope(OPERATOR):
         return [view.id for view in onboardings_in_progress(db.session())]
@@ -55,6 +41,7 @@ def test_a_person_and_a_system_added_later_follow_and_the_person_gets_one_mail(
     identities: KeycloakIdentities,
     findings: Findings,
     mails: MailOutbox,
+    do_jobs: Callable[[str], int],
 ) -> None:
     applicant = applicants.ready()
     worker.run(applicants.start(applicant))
@@ -72,7 +59,7 @@ def test_a_person_and_a_system_added_later_follow_and_the_person_gets_one_mail(
     assert _open() == []
     with tenant_scope(OPERATOR):
         assert tenants_with_unsynced_members(db.session(), clock.now()) == []
-    assert _do_jobs(identities, INVITE) == 1
+    assert do_jobs(INVITE) == 1
     with system_transaction(OPERATOR) as session:
         (payload,) = session.scalars(select(Job.payload).where(Job.name == INVITE)).all()
     handlers(identities)[INVITE](payload)
@@ -80,7 +67,11 @@ def test_a_person_and_a_system_added_later_follow_and_the_person_gets_one_mail(
 
 
 def test_a_person_of_the_operator_is_made_in_the_operators_realm_once(
-    actors: Actors, identities: KeycloakIdentities, installation: Installation, mails: MailOutbox
+    actors: Actors,
+    identities: KeycloakIdentities,
+    installation: Installation,
+    mails: MailOutbox,
+    do_jobs: Callable[[str], int],
 ) -> None:
     email = f"{actors.operator_tenant.hex[-8:]}@pref.example"
     added = directly(add_member, MemberAdded)(
@@ -96,7 +87,7 @@ def test_a_person_of_the_operator_is_made_in_the_operators_realm_once(
 
     provision_operators(identities)
     provision_operators(identities)
-    assert _do_jobs(identities, INVITE) == 1
+    assert do_jobs(INVITE) == 1
 
     users = installation.as_administrator(Realm.OPERATORS).read("users", email=email, exact="true")
     assert [user["username"] for user in users] == [str(added.person_id)]
@@ -106,7 +97,11 @@ def test_a_person_of_the_operator_is_made_in_the_operators_realm_once(
 
 
 def test_a_disabled_person_is_disabled_in_keycloak_and_out_of_every_role_group(
-    applicants: Applicants, worker: OnboardingWorker, identities: KeycloakIdentities, actors: Actors
+    applicants: Applicants,
+    worker: OnboardingWorker,
+    identities: KeycloakIdentities,
+    actors: Actors,
+    do_jobs: Callable[[str], int],
 ) -> None:
     applicant = applicants.ready()
     person_id = applicants.with_person(applicant, f"leaves@{applicant.domain}", Role.TENANT_FINANCE)
@@ -115,7 +110,7 @@ def test_a_disabled_person_is_disabled_in_keycloak_and_out_of_every_role_group(
         DisableMember(tenant_id=applicant.tenant_id, member_id=person_id, reason="異動"), actor=actors.security
     )
 
-    assert _do_jobs(identities, WITHDRAW) == 1
+    assert do_jobs(WITHDRAW) == 1
 
     facts = {person.username: person for person in identities.describe_tenant(applicant.tenant_id).people}
     left = facts[str(person_id)]

@@ -218,7 +218,7 @@ def test_disabling_ends_every_grant_and_leaves_the_job_that_follows(actors: Acto
         assert queries.member(session, tenant_id, second.member_id, clock.now()).state == MemberState.SUSPENDED
         job = session.get_one(Job, job_id)
     assert (job.name, job.payload["person_id"], job.tenant_id) == ("member.withdraw", str(second.person_id), tenant_id)
-    assert recorded("member.disabled")[-1].facts == {"grants_ended": 2}
+    assert recorded("member.disabled")[-1].facts == {"reason": "異動", "grants_ended": 2}
 
 
 def test_the_last_owner_cannot_be_disabled(actors: Actors, factory: Factory) -> None:

@@ -1,0 +1,1 @@
+"""Finding a tenant, a person or a notice by what is known of it."""

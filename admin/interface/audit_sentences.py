@@ -1,0 +1,517 @@
+"""The audit log in sentences: what an event says happened, to what and why, in Japanese and English. Pure.
+
+A sentence has `{object}` (what the event is about, with a link where there is a page), `{tenant}` (whose stream it is
+in) and facts of the event. An event has several: the first whose facts are all there is used, the last needs none.
+Events of one action that say the same are one sentence, with `{count}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from string import Formatter
+from typing import Any, Final
+
+from admin.interface.formats import day_text, year_label, yen
+from billing.costs.states import ItemKind
+from billing.ledger.periods import PeriodState
+from billing.runs.states import RunKind
+from governance.approvals.states import Decision
+from governance.commands import COMMANDS
+from governance.events import Event
+from governance.kernel.clock import JST
+from governance.kernel.errors import Language
+from governance.kernel.field_types import UNLIMITED
+from governance.kernel.labels import Label, LabelledEnum
+from governance.labels import EVENT_LABELS, PERMISSION_LABELS
+from governance.permissions import Role, scope_wording
+from governance.webhooks.states import WebhookState
+from tenancy.onboarding.steps import StepDecision, StepName, StepState
+from tenancy.people.states import SyncDecision, SyncProblem
+from tenancy.quotas.states import QuotaRequestState
+from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
+
+Format = Callable[[Any, Language], str]
+"""Words a fact's value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What an event says: variants in both languages, the first whose facts are there, and one for several events."""
+
+    variants: tuple[Label, ...]
+    many: Label | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a sentence as it is read; `name` is the placeholder it stands for, empty for the text between."""
+
+    text: str
+    name: str = ""
+
+
+def _s(*pairs: tuple[str, str], many: tuple[str, str] | None = None) -> Sentence:
+    return Sentence(tuple(Label(*pair) for pair in pairs), None if many is None else Label(*many))
+
+
+SENTENCES: Final[Mapping[Event, Sentence]] = {
+    Event.OPERATOR_REGISTERED: _s(("{object}を運営者として登録した", "Registered {object} as the operator")),
+    Event.TENANT_REGISTERED: _s(
+        ("{object}を参加団体として登録した", "Registered {object}"),
+        many=("参加団体を{count}団体登録した", "Registered {count} tenants"),
+    ),
+    Event.TENANTS_IMPORTED: _s(("ファイルから{rows}団体を登録した", "Registered {rows} tenants from a file")),
+    Event.TENANT_EDITED: _s(
+        ("{object}の{after}を変更した", "Changed {after} of {object}"),
+        ("{object}の登録内容を変更した", "Edited {object}"),
+    ),
+    Event.TENANT_STATE_CHANGED: _s(
+        (
+            "{object}の状態を「{from_state}」から「{to_state}」に変えた",
+            "Changed the state of {object} from {from_state} to {to_state}",
+        ),
+        many=("{count}団体の状態を変えた", "Changed the state of {count} tenants"),
+    ),
+    Event.STATISTIC_RECORDED: _s(
+        (
+            "{tenant}の{kind}を{value}と登録した（{basis_date}現在）",
+            "Recorded the {kind} of {tenant}: {value} ({basis_date})",
+        ),
+        many=("統計値を{count}件登録した", "Recorded {count} statistics"),
+    ),
+    Event.CONTACT_RECORDED: _s(
+        ("{tenant}の連絡先（{purpose}）を登録した", "Recorded the {purpose} contact of {tenant}")
+    ),
+    Event.CONTACT_REMOVED: _s(("{tenant}の連絡先（{purpose}）を削除した", "Removed the {purpose} contact of {tenant}")),
+    Event.COHORT_DEFINED: _s(
+        ("参加期「{object}」を定めた（追加 {added}団体）", "Defined the cohort {object} ({added} tenants added)"),
+        ("{tenant}を参加期「{object}」に加えた", "Added {tenant} to the cohort {object}"),
+    ),
+    Event.COHORT_APPLIED: _s(
+        (
+            "参加期「{object}」の{onboardings}団体の参加手続を、計画のとおりに始めた",
+            "Started onboarding {onboardings} tenants of the cohort {object}, as planned",
+        ),
+    ),
+    Event.ONBOARDING_STARTED: _s(
+        ("{tenant}の参加手続を始めた", "Started onboarding {tenant}"),
+        many=("{count}団体の参加手続を始めた", "Started onboarding {count} tenants"),
+    ),
+    Event.ONBOARDING_ADVANCED: _s(
+        ("{tenant}の手順「{step}」が「{state}」になった", "Step “{step}” of {tenant} is now {state}"),
+    ),
+    Event.ONBOARDING_DECIDED: _s(
+        ("{tenant}の止まった手順「{step}」を「{choice}」に決めた", "Decided to {choice} the step “{step}” of {tenant}"),
+    ),
+    Event.PLAN_DEFINED: _s(
+        ("利用プラン「{object}」の利用枠を定めた（{valid_from}から）", "Defined the plan {object} (from {valid_from})"),
+    ),
+    Event.PLAN_ASSIGNED: _s(
+        (
+            "{tenant}を利用プラン「{plan}」にした（{valid_from}から）",
+            "Put {tenant} on the plan {plan} (from {valid_from})",
+        ),
+    ),
+    Event.QUOTA_REQUESTED: _s(
+        (
+            "{tenant}の利用枠（{dimension}）を{original}から{requested}に変える{object}をした",
+            "Made a {object} to change the quota of {tenant} ({dimension}) from {original} to {requested}",
+        ),
+    ),
+    Event.QUOTA_DECIDED: _s(
+        (
+            "{tenant}の利用枠（{dimension}）の{object}を決定した（{decision}）",
+            "Decided the {object} about the quota of {tenant} ({dimension}): {decision}",
+        ),
+    ),
+    Event.MEMBER_ADDED: _s(
+        ("{object}を利用者に追加した（{roles}）", "Added {object} ({roles})"),
+        ("{object}を利用者に追加した", "Added {object}"),
+        many=("利用者を{count}人追加した", "Added {count} people"),
+    ),
+    Event.MEMBER_SYNCED: _s(
+        ("{object}を認証サービスに登録した", "Registered {object} with the identity service"),
+        many=("利用者{count}人を認証サービスに登録した", "Registered {count} people with the identity service"),
+    ),
+    Event.MEMBER_INVITED: _s(("{object}にパスワード設定メールを送った", "Sent {object} the email to set a password")),
+    Event.MEMBER_DISABLED: _s(("{object}の利用を停止した", "Suspended {object}")),
+    Event.MEMBER_RESUMED: _s(("{object}の利用を再開した（{roles}）", "Resumed {object} ({roles})")),
+    Event.MEMBER_REMOVED: _s(("{object}を利用者から削除した", "Removed {object}")),
+    Event.MEMBER_SYNC_DECIDED: _s(
+        ("登録待ちの{object}への対応を「{choice}」に決めた", "Decided to {choice} the registration of {object}"),
+    ),
+    Event.MEMBER_ADDRESS_RELEASED: _s(("{object}のメールアドレスを解放した", "Released the address of {object}")),
+    Event.MEMBER_ROLE_ENDED: _s(("{object}の役割「{role}」を終えた", "Ended the role {role} of {object}")),
+    Event.MEMBER_ACCOUNTS_JOINED: _s(
+        (
+            "{object}と{other}を、同じ人のアカウントとして結び付けた",
+            "Recorded that {object} and {other} are one person's accounts",
+        ),
+    ),
+    Event.MEMBER_FACTOR_RESET: _s(("{object}に二要素認証を再設定させた", "Reset the second factor of {object}")),
+    Event.CLIENT_REGISTERED: _s(
+        ("連携システム「{object}」を登録した（{scopes}）", "Registered the service client {object} ({scopes})"),
+        ("連携システム「{object}」を登録した", "Registered the service client {object}"),
+    ),
+    Event.CLIENT_SYNCED: _s(
+        (
+            "連携システム「{object}」を認証サービスに登録した",
+            "Registered the service client {object} with the identity service",
+        ),
+    ),
+    Event.CLIENT_STOPPED: _s(("連携システム「{object}」を停止した", "Stopped the service client {object}")),
+    Event.AGREEMENT_PUBLISHED: _s(("{object} 第{number}版を公開した", "Published version {number} of {object}")),
+    Event.AGREEMENT_ACCEPTED: _s(
+        (
+            "{tenant}の「{object}」第{number}版への同意を記録した",
+            "Recorded that {tenant} accepted version {number} of {object}",
+        ),
+    ),
+    Event.RULE_DRAFTED: _s(("「{object}」第{number}版を起案した", "Drafted version {number} of {object}")),
+    Event.RULE_ADOPTED: _s(
+        (
+            "「{object}」第{number}版を施行した（{decided_by} {decision_number}）",
+            "Brought version {number} of {object} into force ({decided_by} {decision_number})",
+        ),
+    ),
+    Event.RULE_ENDED: _s(
+        (
+            "「{object}」第{number}版の最終日を{valid_until}とした",
+            "Set the last day of version {number} of {object}: {valid_until}",
+        ),
+        ("「{object}」第{number}版を期限なしとした", "Left version {number} of {object} without an end"),
+    ),
+    Event.COST_POOL_DEFINED: _s(("経費区分「{object}」を作成した", "Defined the cost pool {object}")),
+    Event.COST_RECORDED: _s(
+        ("{fiscal_year}の{kind}「{object}」{yen}を登録した", "Recorded {object}, {yen} ({kind}, {fiscal_year})"),
+    ),
+    Event.COST_WITHDRAWN: _s(
+        ("{fiscal_year}の「{object}」{yen}の登録を取り消した", "Withdrew {object}, {yen} ({fiscal_year})"),
+    ),
+    Event.ALLOCATION_PREPARED: _s(
+        (
+            "{fiscal_year}の{object}（{kind}）を作成し、承認を申請した（総額 {total_yen}）",
+            "Prepared {object} of {fiscal_year} ({kind}; {total_yen}) and asked for approval",
+        ),
+    ),
+    Event.ALLOCATION_APPROVED: _s(
+        (
+            "{fiscal_year}の{object}を承認し、記帳した（総額 {total_yen}）",
+            "Approved and posted {object} of {fiscal_year} ({total_yen})",
+        ),
+        (
+            "{fiscal_year}の{tenant}の負担額 {share_yen}を記帳した",
+            "Posted the share of {tenant} for {fiscal_year}: {share_yen}",
+        ),
+        many=("{count}団体の負担額を承認し、記帳した", "Approved and posted the shares of {count} tenants"),
+    ),
+    Event.ALLOCATION_REJECTED: _s(
+        ("{fiscal_year}の{object}を差し戻した", "Sent back {object} of {fiscal_year}"),
+    ),
+    Event.LEDGER_POSTED: _s(("{tenant}の帳簿に{object}を記帳した", "Posted {object} into the book of {tenant}")),
+    Event.LEDGER_REVERSED: _s(
+        (
+            "{tenant}の帳簿に、取り消す{object}を記帳した",
+            "Posted {object}, which reverses another, into the book of {tenant}",
+        ),
+    ),
+    Event.PERIOD_STATE_CHANGED: _s(
+        (
+            "{tenant}の{fiscal_year}の帳簿を「{from_state}」から「{to_state}」にした",
+            "Moved the book of {tenant} for {fiscal_year} from {from_state} to {to_state}",
+        ),
+        many=("{count}団体の帳簿の状態を変えた", "Moved the books of {count} tenants to another state"),
+    ),
+    Event.NOTICE_ISSUED: _s(
+        (
+            "{tenant}に納入通知書 {object}を発行した（{amount_yen}）",
+            "Issued notice {object} to {tenant} ({amount_yen})",
+        ),
+        many=("納入通知書を{count}通発行した", "Issued {count} notices"),
+    ),
+    Event.NOTICE_ISSUER_SET: _s(
+        (
+            "通知書の発行者と納入先を定めた（第{number}版）",
+            "Set who issues the notices and where they are paid (version {number})",
+        ),
+    ),
+    Event.APPROVAL_REQUESTED: _s(("「{command}」の{object}をした", "Made a {object}: {command}")),
+    Event.APPROVAL_DECIDED: _s(
+        ("「{command}」の{object}を決定した（{decision}）", "Decided the {object} to {command}: {decision}")
+    ),
+    Event.WEBHOOK_CREATED: _s(("監査記録の送信先「{object}」を登録した", "Created the webhook {object}")),
+    Event.WEBHOOK_ADDRESS_CHANGED: _s(
+        ("送信先「{object}」のアドレスを変えた（{host}）", "Changed the address of {object} ({host})")
+    ),
+    Event.WEBHOOK_SECRET_ISSUED: _s(("送信先「{object}」の署名の鍵を発行した", "Issued the secret of {object}")),
+    Event.WEBHOOK_STATE_CHANGED: _s(
+        (
+            "送信先「{object}」を「{before}」から「{after}」にした",
+            "Moved the webhook {object} from {before} to {after}",
+        ),
+    ),
+    Event.WEBHOOK_RESENT: _s(
+        ("送信先「{object}」に{since}からの記録を送り直させた", "Had the events since {since} sent again to {object}")
+    ),
+    Event.RETENTION_APPLIED: _s(
+        (
+            "保存期間を過ぎたジョブ{jobs}件と送信キー{idempotency_keys}件を削除した",
+            "Deleted {jobs} jobs and {idempotency_keys} keys that were kept long enough",
+        ),
+    ),
+}
+"""Event → what it says. An event without one says its label."""
+
+
+# ---- facts ----------------------------------------------------------------------------------------------------------
+
+
+def _plain(value: Any, language: Language) -> str:
+    if isinstance(value, bool):
+        return ("はい" if value else "いいえ") if language == "ja" else ("yes" if value else "no")
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list):
+        return ("、" if language == "ja" else ", ").join(str(one) for one in value)
+    return str(value)
+
+
+def _amount(value: Any, language: Language) -> str:
+    return yen(value, language) if isinstance(value, int) else str(value)
+
+
+def _year(value: Any, language: Language) -> str:
+    return year_label(value, language) if isinstance(value, int) else str(value)
+
+
+def _day(value: Any, language: Language) -> str:
+    try:
+        return day_text(date.fromisoformat(str(value)), language)
+    except ValueError:
+        return str(value)
+
+
+def _last_day(value: Any, language: Language) -> str:
+    """The last day that counts; stored is the day after it."""
+    try:
+        return day_text(date.fromisoformat(str(value)) - timedelta(days=1), language)
+    except ValueError:
+        return str(value)
+
+
+def _instant(value: Any, language: Language) -> str:
+    try:
+        there = datetime.fromisoformat(str(value)).astimezone(JST)
+    except ValueError:
+        return str(value)
+    return f"{day_text(there.date(), language)}{' ' if language == 'en' else ''}{there:%H:%M}"
+
+
+def _limit(value: Any, language: Language) -> str:
+    return UNLIMITED.text(language) if value is None else _plain(value, language)
+
+
+def _length(value: Any, language: Language) -> str:
+    return _plain(len(value) if isinstance(value, list) else value, language)
+
+
+def _scopes(value: Any, language: Language) -> str:
+    return _plain([scope_wording(str(one)).text(language) for one in value], language)
+
+
+def _command(value: Any, language: Language) -> str:
+    """The name of a command as its permission words it."""
+    handler = COMMANDS.get().get(str(value))
+    return str(value) if handler is None else Label(*PERMISSION_LABELS[handler.permission]).text(language)
+
+
+def _of(*enums: type[LabelledEnum], whole: bool = False) -> Format:
+    """Words a value, or several, of these enums; what is none of theirs stays. `whole` keeps what a label adds."""
+    known = {str(member): member for enum in enums for member in enum}
+
+    def text(value: Any, language: Language) -> str:
+        if isinstance(value, list):
+            return _plain([text(one, language) for one in value], language)
+        member = known.get(str(value))
+        if member is None:
+            return str(value)
+        return member.label(language) if whole else _ASIDE.sub("", member.label(language))
+
+    return text
+
+
+_ASIDE: Final = re.compile(r"（[^）]*）$| \([^)]*\)$")
+"""What a choice says of when it is possible: 「省く（メール・利用者・連携システムのみ）」."""
+
+
+def _fields(value: Any, language: Language) -> str:
+    return _plain([TENANT_FIELDS.get(str(one), Label(str(one), str(one))).text(language) for one in value], language)
+
+
+TENANT_FIELDS: Final = {
+    "code": Label("団体コード", "code"),
+    "name": Label("名称", "name"),
+    "name_en": Label("英語の名称", "English name"),
+    "kana": Label("フリガナ", "kana"),
+    "kind": Label("種別", "kind"),
+    "cohort": Label("参加期", "cohort"),
+    "cohort_id": Label("参加期", "cohort"),
+    "valid_from": Label("参加開始日", "first day"),
+    "valid_until": Label("参加終了日", "last day"),
+}
+
+_STATES: Final = _of(TenantState, PeriodState)
+
+FACTS: Final[Mapping[str, tuple[Label, Format]]] = {
+    "reason": (Label("理由", "reason"), _plain),
+    "code": (Label("団体コード", "code"), _plain),
+    "name": (Label("名称", "name"), _plain),
+    "kind": (Label("種別", "kind"), _of(TenantKind, StatisticKind, ItemKind, RunKind)),
+    "value": (Label("値", "value"), _plain),
+    "basis_date": (Label("基準日", "reference date"), _day),
+    "from_state": (Label("変更前の状態", "former state"), _STATES),
+    "to_state": (Label("変更後の状態", "new state"), _STATES),
+    "effective_on": (Label("効力日", "effective on"), _day),
+    "before": (Label("変更前", "before"), _of(WebhookState, StepState)),
+    "after": (Label("変更後", "after"), _of(WebhookState)),
+    "purpose": (Label("用件", "purpose"), _of(ContactPurpose)),
+    "fiscal_year": (Label("会計年度", "fiscal year"), _year),
+    "added": (Label("追加した団体", "tenants added"), _plain),
+    "onboardings": (Label("始めた参加手続", "onboardings"), _length),
+    "step": (Label("手順", "step"), _of(StepName)),
+    "state": (Label("状態", "state"), _of(StepState)),
+    "attempts": (Label("試行", "attempts"), _plain),
+    "choice": (Label("決定", "decision"), _of(StepDecision)),
+    "plan": (Label("利用プラン", "plan"), _plain),
+    "valid_from": (Label("適用開始日", "from"), _day),
+    "valid_until": (Label("最終日", "last day"), _last_day),
+    "dimension": (Label("利用枠の種類", "dimension"), _plain),
+    "original": (Label("変更前の値", "former value"), _limit),
+    "requested": (Label("申請した値", "requested value"), _limit),
+    "decided": (Label("決定した値", "value decided"), _limit),
+    "decision": (Label("決定", "decision"), _of(Decision)),
+    "decision_number": (Label("決裁番号", "decision number"), _plain),
+    "decided_by": (Label("決定した機関", "decided by"), _plain),
+    "decided_on": (Label("議決日", "decided on"), _day),
+    "in_place_of_another": (Label("代決", "in place of another"), _plain),
+    "role": (Label("役割", "role"), _of(Role, whole=True)),
+    "roles": (Label("役割", "roles"), _of(Role, whole=True)),
+    "grants_ended": (Label("終わった役割", "roles ended"), _plain),
+    "has_new_address": (Label("新しいメールアドレス", "new address"), _plain),
+    "other": (Label("もう一つのアカウント", "other account"), _plain),
+    "scopes": (Label("許可する操作", "scopes"), _scopes),
+    "agreement": (Label("協定", "agreement"), _plain),
+    "number": (Label("番号", "number"), _plain),
+    "signed_on": (Label("署名日", "signed on"), _day),
+    "rule": (Label("規程", "rule"), _plain),
+    "pool": (Label("経費区分", "cost pool"), _plain),
+    "cohort": (Label("参加期", "cohort"), _plain),
+    "yen": (Label("額", "amount"), _amount),
+    "total_yen": (Label("総額", "total"), _amount),
+    "share_yen": (Label("負担額", "share"), _amount),
+    "amount_yen": (Label("通知額", "amount"), _amount),
+    "entries": (Label("仕訳", "entries"), _length),
+    "reference": (Label("伝票番号", "reference"), _plain),
+    "command": (Label("申請した操作", "command"), _command),
+    "rows": (Label("行", "rows"), _plain),
+    "encoding": (Label("文字コード", "encoding"), _plain),
+    "host": (Label("送信先", "host"), _plain),
+    "since": (Label("この日から", "since"), _day),
+    "taken_at": (Label("バックアップの日時", "backup taken"), _instant),
+    "version": (Label("版", "version"), _plain),
+    "jobs": (Label("ジョブ", "jobs"), _plain),
+    "idempotency_keys": (Label("送信キー", "keys"), _plain),
+    "is_first": (Label("初めてのログイン", "first sign-in"), _plain),
+    "recipient": (Label("宛先", "recipient"), _plain),
+    "findings_total": (Label("異常の数", "findings"), _plain),
+}
+"""Facts with a label and a format. What is not here (digests, hashes, ids) is among the raw values only."""
+
+_OF_EVENT: Final[Mapping[tuple[Event, str], Format]] = {
+    (Event.TENANT_EDITED, "after"): _fields,
+    (Event.QUOTA_DECIDED, "decision"): _of(QuotaRequestState),
+    (Event.MEMBER_SYNC_DECIDED, "choice"): _of(SyncDecision),
+    (Event.MEMBER_SYNC_DECIDED, "before"): _of(SyncProblem),
+}
+"""Facts that an event words in its own way."""
+
+_CODED_REASON: Final = frozenset({Event.ONBOARDING_ADVANCED, Event.SESSION_CLOSED})
+"""Events whose `reason` is a code, not what a person wrote."""
+
+
+def fact_text(event: str, name: str, value: Any, language: Language) -> str:
+    """The value of a fact of an event, in words."""
+    if (found := _OF_EVENT.get((Event(event), name)) if event in list(Event) else None) is not None:
+        return found(value, language)
+    return FACTS[name][1](value, language)
+
+
+def fact_pairs(event: str, facts: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    """Label and wording of each fact that has a label, but the reason, which stands in the sentence."""
+    if event == Event.TENANT_EDITED:
+        before, after = facts.get("before") or {}, facts.get("after") or {}
+        return [
+            (_fields([name], language), f"{before.get(name) or '―'} → {after.get(name) or '―'}")
+            for name in after
+            if not name.endswith("_id")
+        ]
+    return [
+        (FACTS[name][0].text(language), fact_text(event, name, value, language))
+        for name, value in facts.items()
+        if name in FACTS and name != "reason" and value not in (None, "", [])
+    ]
+
+
+def reason_of(event: str, facts: Mapping[str, Any]) -> str | None:
+    """What a person gave as the reason."""
+    reason = facts.get("reason")
+    return str(reason) if reason and event not in _CODED_REASON else None
+
+
+# ---- sentences ------------------------------------------------------------------------------------------------------
+
+
+def sentence(event: str, facts: Mapping[str, Any], names: Mapping[str, str], language: Language) -> list[Piece]:
+    """The sentence of one event that was done. `names` gives `object`, `tenant` and better wordings of facts."""
+    known = Event(event) if event in list(Event) else None
+    if known is None or known not in SENTENCES:
+        return [Piece(event if known is None else Label(*EVENT_LABELS[known]).text(language))]
+    worded = {
+        name: fact_text(event, name, value, language)
+        for name, value in facts.items()
+        if name in FACTS and (value not in (None, "", []) or FACTS[name][1] is _limit)
+    } | dict(names)
+    for variant in SENTENCES[known].variants:
+        text = variant.text(language)
+        if all(name in worded for name in _placeholders(text)):
+            return [*_filled(text, worded)]
+    return [Piece(Label(*EVENT_LABELS[known]).text(language))]
+
+
+def sentence_of_many(event: str, count: int, language: Language) -> list[Piece] | None:
+    """The sentence of several events of one action; None for an event that has none."""
+    known = Event(event) if event in list(Event) else None
+    many = None if known is None or known not in SENTENCES else SENTENCES[known].many
+    return None if many is None else [*_filled(many.text(language), {"count": f"{count:,}"})]
+
+
+def with_reason(pieces: Sequence[Piece], reason: str | None, language: Language) -> list[Piece]:
+    """The sentence with what a person gave as its reason."""
+    if reason is None:
+        return [*pieces]
+    return [*pieces, Piece(f"（理由: {reason}）" if language == "ja" else f" (reason: {reason})")]
+
+
+def _placeholders(text: str) -> list[str]:
+    return [name for _, name, *_ in Formatter().parse(text) if name]
+
+
+def _filled(text: str, worded: Mapping[str, str]) -> Iterator[Piece]:
+    for before, name, *_ in Formatter().parse(text):
+        if before:
+            yield Piece(before)
+        if name:
+            yield Piece(worded[name], name)

@@ -1,0 +1,263 @@
+"""認証サービスとの差分: every difference in words, and the way to mend it for whoever may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from flask import Flask
+
+from admin.features.drift.pages import FIELD_LABELS
+from admin.interface.keycloak_port import PORT
+from governance.commands import system_transaction
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR
+from governance.permissions import Role
+from tenancy.keycloak.drift import TenantIntent, tenant_drift
+from tenancy.keycloak.port import (
+    MANAGED_BY,
+    TENANT_ROLE_GROUPS,
+    KeycloakTenantFacts,
+    OrganizationFacts,
+    PersonFacts,
+    Privilege,
+    Realm,
+    RoleGroupFacts,
+    ServiceClientFacts,
+)
+from tenancy.onboarding.intents import OnboardingIntent, read_intent
+from tenancy.tenants.queries import list_tenants
+from tenancy.tenants.states import TenantState
+from tests.admin.console.conftest import ConsoleSample
+from tests.admin.empty_keycloak import EmptyKeycloak
+from tests.admin.visitors import Visit
+from tests.tenancy.keycloak.installation import Municipality
+
+REPAIR = "直す（参加手続をもう一度行う）"
+
+
+class FullKeycloak(EmptyKeycloak):
+    """A Keycloak that holds of each tenant what Moyai wants, but for what a test changes in it."""
+
+    def __init__(self, changed: Callable[[KeycloakTenantFacts], KeycloakTenantFacts] = lambda facts: facts) -> None:
+        with system_transaction(OPERATOR) as session:
+            intents = [
+                read_intent(session, tenant.id, on=clock.today(), now=clock.now())
+                for tenant in list_tenants(session)
+                if not tenant.is_operator
+            ]
+        self._facts = {intent.tenant_id: changed(as_wanted(intent)) for intent in intents}
+        self.privileges: tuple[Privilege, ...] = ()
+
+    def describe_tenant(self, tenant_id: UUID, *, holders_of: Collection[str] = ()) -> KeycloakTenantFacts:
+        return self._facts[tenant_id]
+
+    def find_privileges(self) -> tuple[Privilege, ...]:
+        return self.privileges
+
+
+def as_wanted(intent: OnboardingIntent) -> KeycloakTenantFacts:
+    """Keycloak's facts when all of the intent has been written."""
+    wanted = intent.organization
+    return KeycloakTenantFacts(
+        OrganizationFacts(
+            id="o",
+            alias=wanted.alias,
+            title=wanted.title,
+            enabled=wanted.enabled,
+            tenant_id=str(wanted.tenant_id),
+            code=wanted.code,
+            managed_by=MANAGED_BY,
+        ),
+        tuple(RoleGroupFacts(name, name, frozenset({name}), frozenset()) for name in TENANT_ROLE_GROUPS),
+        tuple(
+            PersonFacts(
+                id="p",
+                username=person.intent.username,
+                email=person.intent.email.lower(),
+                family_name=person.intent.family_name,
+                given_name=person.intent.given_name,
+                enabled=person.intent.enabled,
+                tenant_id=str(person.intent.tenant_id),
+                managed_by=MANAGED_BY,
+                groups=person.intent.roles,
+                needs_second_factor=person.intent.needs_second_factor,
+            )
+            for person in intent.people
+        ),
+        tuple(
+            ServiceClientFacts(
+                id="c",
+                client_id=client.client_id,
+                name=client.name,
+                enabled=client.enabled,
+                jwks=client.jwks,
+                scopes=client.scopes,
+                tenant_id=str(client.tenant_id),
+                tenant_claim=str(client.tenant_id),
+                managed_by=MANAGED_BY,
+                key_login_only=True,
+                full_scope=False,
+            )
+            for client in intent.service_clients
+        ),
+    )
+
+
+def test_a_keycloak_that_agrees_is_said_to_agree(
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(web.extensions, PORT, FullKeycloak())
+
+    page = visit_as(Role.OPERATOR_ONBOARDING).get("/drift?scope=all")
+
+    assert page.status_code == 200
+    assert "認証サービスの内容は、Moyaiの記録と一致しています。" in page.text
+    assert REPAIR not in page.text
+    assert "<table" not in page.text
+
+
+def test_what_is_missing_is_listed_by_municipality_with_the_way_to_mend_it(
+    sample: ConsoleSample, visit_as: Callable[[Role], Visit]
+) -> None:
+    page = visit_as(Role.OPERATOR_ONBOARDING).get("/drift?scope=all")
+    one = visit_as(Role.OPERATOR_ONBOARDING).get("/drift?tenant=431001")
+
+    assert "団体「熊本市」" in page.text
+    assert "認証サービスにない" in page.text
+    assert f"/tenants/{sample.tenant_id}/onboarding" in page.text
+    assert REPAIR in page.text
+    assert f"/tenants/{sample.other_id}/onboarding" in page.text
+    assert f"/tenants/{sample.tenant_id}/onboarding" in one.text
+    assert f"/tenants/{sample.other_id}" not in one.text
+
+
+def test_whoever_may_not_start_an_onboarding_reads_and_gets_no_way_to_mend(
+    sample: ConsoleSample, visit_as: Callable[[Role], Visit]
+) -> None:
+    page = visit_as(Role.OPERATOR_AUDITOR).get("/drift?scope=all")
+
+    assert "認証サービスにない" in page.text
+    assert REPAIR not in page.text
+    assert "/onboarding" not in page.text.partition("<main")[2]
+
+
+def test_a_municipality_whose_onboarding_cannot_start_gets_no_way_to_mend(
+    sample: ConsoleSample, visit_as: Callable[[Role], Visit]
+) -> None:
+    sample.factory.change_state(sample.tenant_id, TenantState.SUSPENDED)
+
+    page = visit_as(Role.OPERATOR_ONBOARDING).get("/drift?scope=all")
+
+    assert "団体「熊本市」" in page.text
+    assert f"/tenants/{sample.tenant_id}/onboarding" not in page.text
+    assert f"/tenants/{sample.other_id}/onboarding" in page.text
+
+
+def test_what_moyai_did_not_make_is_left_to_a_person_at_keycloak(
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_strangers(facts: KeycloakTenantFacts) -> KeycloakTenantFacts:
+        if not facts.people:
+            return facts
+        stranger = replace(facts.people[0], username="stranger", managed_by=None, family_name="外部", given_name="花子")
+        return replace(facts, people=(*facts.people, stranger))
+
+    keycloak = FullKeycloak(with_strangers)
+    keycloak.privileges = (Privilege(Realm.OPERATORS, str(sample.people[Role.OPERATOR_FINANCE].id), "user", "admin"),)
+    monkeypatch.setitem(web.extensions, PORT, keycloak)
+
+    page = visit_as(Role.OPERATOR_ONBOARDING).get("/drift?scope=all")
+    main = page.text.partition("<main")[2]
+
+    assert "利用者「外部 花子」" in main
+    assert "Moyaiが作っていない" in main
+    assert "認証サービスの管理画面で確かめる" in main
+    assert "Moyaiにない役割" in main
+    assert "realm-management" not in main
+    assert str(sample.people[Role.OPERATOR_FINANCE].id) not in main
+    assert REPAIR not in main
+
+
+def test_a_changed_field_shows_both_values_in_words_and_neither_key_nor_id(
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(facts: KeycloakTenantFacts) -> KeycloakTenantFacts:
+        if not facts.people:
+            return facts
+        person = replace(facts.people[0], enabled=not facts.people[0].enabled, email="other@example.jp", groups=None)
+        return replace(facts, people=(person, *facts.people[1:]))
+
+    monkeypatch.setitem(web.extensions, PORT, FullKeycloak(changed))
+
+    main = visit_as(Role.OPERATOR_ONBOARDING).get("/drift?tenant=431001").text.partition("<main")[2]
+
+    assert "利用できる" in main
+    assert "Moyaiの記録: はい" in main
+    assert "認証サービス: いいえ" in main
+    assert "メールアドレス" in main
+    assert "認証サービス: other@example.jp" in main
+    assert "enabled" not in main
+    assert str(sample.member_id) not in main
+
+
+def test_every_field_that_is_compared_has_a_word() -> None:
+    body = Municipality(code="431001")
+    person, client = body.person("tenant-owner"), body.service_client()
+    nothing = KeycloakTenantFacts(
+        OrganizationFacts("o", "", "", not body.organization.enabled, str(body.tenant_id), None, MANAGED_BY),
+        (RoleGroupFacts("g", TENANT_ROLE_GROUPS[0], frozenset(), frozenset()),),
+        (
+            PersonFacts(
+                id="p",
+                username=person.username,
+                email=None,
+                family_name=None,
+                given_name=None,
+                enabled=not person.enabled,
+                tenant_id=str(body.tenant_id),
+                managed_by=MANAGED_BY,
+                needs_second_factor=not person.needs_second_factor,
+            ),
+        ),
+        (
+            ServiceClientFacts(
+                id="c",
+                client_id=client.client_id,
+                name=None,
+                enabled=not client.enabled,
+                jwks=None,
+                scopes=frozenset({"other"}),
+                tenant_id=str(body.tenant_id),
+                tenant_claim=None,
+                managed_by=MANAGED_BY,
+                key_login_only=False,
+                full_scope=True,
+            ),
+        ),
+    )
+
+    found = tenant_drift(TenantIntent(body.organization, (person,), (client,)), nothing)
+
+    assert {one.field for one in found if one.field is not None} == set(FIELD_LABELS)
+
+
+def test_a_code_that_no_municipality_has_is_refused(sample: ConsoleSample, visit_as: Callable[[Role], Visit]) -> None:
+    page = visit_as(Role.OPERATOR_ONBOARDING).get("/drift?tenant=999999")
+
+    assert page.status_code == 404
+    assert "999999" in page.text
+
+
+def test_nothing_is_compared_before_somebody_says_of_whom(
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(web.extensions, PORT, None)
+
+    page = visit_as(Role.OPERATOR_AUDITOR).get("/drift")
+
+    assert page.status_code == 200
+    assert 'name="tenant"' in page.text
+    assert "/drift?scope=all" in page.text

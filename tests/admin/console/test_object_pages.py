@@ -1,0 +1,125 @@
+"""The page of an object: its parts, each with an address and a permission, and what stands beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from admin.features.tenants import pages as tenant_pages
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.permissions import Role
+from tenancy.people.queries import members
+from tests.admin.console.conftest import ConsoleSample
+from tests.admin.visitors import Visit
+
+VisitAs = Callable[[Role], Visit]
+
+
+def _tabs(page: str) -> dict[str, str]:
+    """Address of each part → what `aria-current` says of it."""
+    part = page.split('<ul class="tabs">', 1)[1].split("</ul>", 1)[0]
+    return dict(re.findall(r'<a href="([^"]*)"(?: aria-current="(\w+)")?', part))
+
+
+def _glance(page: str) -> str:
+    return page.split('<section class="glance"', 1)[1].split("</section>", 1)[0]
+
+
+def test_each_part_of_a_tenants_page_opens_and_lights_itself(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit, first = visit_as(Role.OPERATOR_ONBOARDING), f"/tenants/{sample.tenant_id}"
+
+    tabs = _tabs(visit.get(first).text)
+
+    assert list(tabs) == [
+        first,
+        *(f"{first}/{part}" for part in ("people", "systems", "quotas", "money", "documents", "history")),
+    ]
+    for address in tabs:
+        page = visit.get(address)
+        assert page.status_code == 200, address
+        assert [one for one, current in _tabs(page.text).items() if current] == [address]
+        assert page.text.count("<h1>熊本市</h1>") == 1
+
+
+def test_a_part_that_one_may_not_open_is_not_offered(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit, first = visit_as(Role.TENANT_MEMBER), f"/tenants/{sample.tenant_id}"
+
+    tabs = _tabs(visit.get(first).text)
+
+    assert set(tabs) == {first, f"{first}/quotas", f"{first}/documents", f"{first}/history"}
+    for part in ("people", "systems", "money"):
+        assert visit.get(f"{first}/{part}").status_code == 403, part
+    assert "最近の履歴" not in visit.get(first).text
+
+
+def test_beside_a_tenant_stand_its_state_what_is_next_who_and_the_last_five_events(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+
+    beside = _glance(visit.get(f"/tenants/{sample.tenant_id}").text)
+    applicant = _glance(visit.get(f"/tenants/{sample.joining['432032']}").text)
+
+    assert re.findall(r"<h2>(.*?)</h2>", beside) == ["状態", "次にすること", "団体管理者", "最近の履歴"]
+    assert beside.count("<time") == 1 + 5, "the day of joining, and one for each event"
+    assert f'href="/tenants/{sample.tenant_id}/history"' in beside
+    assert "団体管理者がまだいません" in applicant
+    assert f'href="/tenants/{sample.joining["432032"]}/people/new"' in applicant
+    assert "団体管理者がまだいません" not in beside
+
+
+def test_the_people_of_a_tenant_are_shown_page_by_page(
+    sample: ConsoleSample, visit_as: VisitAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenant_pages, "PAGE_SIZE", 2)
+    visit, address = visit_as(Role.TENANT_OWNER), f"/tenants/{sample.tenant_id}/people"
+    with tenant_scope(OPERATOR):
+        everybody = [one.email for one in members(db.session(), sample.tenant_id, clock.now())]
+
+    shown: list[str] = []
+    following: str | None = address
+    while following:
+        page = visit.get(following).text
+        shown += [email for email in everybody if email in page]
+        found = re.search(r'rel="next" href="([^"]*)"', page)
+        following = found[1] if found else None
+
+    assert len(everybody) > 4
+    assert shown == everybody
+    assert f"{len(everybody)}人" in visit.get(address).text
+
+
+def test_a_person_has_a_page_with_the_own_history_and_the_actions_one_may_take(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    address = f"/tenants/{sample.tenant_id}/people/{sample.member_id}"
+    with tenant_scope(OPERATOR):
+        found = members(db.session(), sample.tenant_id, clock.now())[0]
+    owner, auditor = visit_as(Role.TENANT_OWNER), visit_as(Role.TENANT_AUDITOR)
+
+    page, history = owner.get(address), owner.get(f"{address}/history")
+
+    assert (page.status_code, history.status_code) == (200, 200)
+    assert f"<h1>{found.family_name} {found.given_name}</h1>" in page.text
+    assert found.email in page.text
+    assert f'href="{address}/disable"' in _glance(page.text)
+    assert f'href="{address}/disable"' not in auditor.get(address).text
+    assert f'href="{address}"' in owner.get(f"/tenants/{sample.tenant_id}/people").text
+    assert owner.get(f"/tenants/{sample.other_id}/people/{sample.member_id}").status_code == 404
+
+
+def test_the_history_of_a_person_is_of_nobody_else(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    with tenant_scope(OPERATOR):
+        first, second = members(db.session(), sample.tenant_id, clock.now())[:2]
+    visit = visit_as(Role.OPERATOR_SECURITY)
+    people = f"/tenants/{sample.tenant_id}/people"
+    before = [visit.get(f"{people}/{one.id}/history").text.count("利用を停止した") for one in (first, second)]
+
+    answer = visit.submit(f"{people}/{second.id}/disable", step="apply", key="stop", reason="異動")
+
+    after = [visit.get(f"{people}/{one.id}/history").text.count("利用を停止した") for one in (first, second)]
+    assert answer.status_code == 303
+    assert (before, after) == ([0, 0], [0, 1])

@@ -1,0 +1,101 @@
+"""A newcomer's way in, in a real browser: from the mail to the own console, in both languages, every page looked at."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from admin.operations.readiness import wait_until
+from tests.journeys.person import Person
+from tests.journeys.stack import Stack
+
+pytestmark = pytest.mark.browser
+
+PASSWORD = "とても長い あたらしい合言葉です"
+WORDS = {
+    "ja": ("パスワードの設定", "ログイン", "15文字以上にしてください。"),
+    "en": ("Set a password", "Log in", "At least 15 characters."),
+}
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_four_pages_from_the_mail_to_the_console(browser: Browser, stack: Stack, language: str) -> None:
+    address = f"newcomer-{language}@431001.example"
+    words = ("--family-name", "髙﨑", "--given-name", "𠮷男", "--email", address, "--role", "tenant-finance")
+    stack.moyai("member", "add", "431001", *words)
+    link = _link_of_the_mail(stack, address)
+    set_password, log_in, rule = WORDS[language]
+    pages: list[str] = []
+
+    with Person(browser, stack) as newcomer:
+        page = newcomer.page
+        if language == "en":
+            newcomer.open("/login?lang=en")
+
+        def look(heading: str) -> None:
+            """One page more."""
+            newcomer.see(heading)
+            newcomer.check_narrow()
+            assert page.locator("html").get_attribute("lang") == language
+            pages.append(heading)
+
+        page.goto(link)
+        if language == "en":
+            page.get_by_role("link", name="English").click()
+        look(set_password)
+        newcomer.press(page.locator("main a.pf-m-primary"))
+        look(set_password)
+        expect(page.locator("#password-rules")).to_contain_text(rule)
+        page.locator("#password-new").fill(PASSWORD)
+        page.locator("#password-confirm").fill(PASSWORD)
+        newcomer.press(page.locator("#kc-submit"))
+        expect(page.locator("#username")).to_be_visible()
+        look(log_in)
+        page.locator("#username").fill(address)
+        page.locator("#password").fill(PASSWORD)
+        newcomer.press(page.locator("#kc-login"))
+        expect(page.locator("header")).to_contain_text("熊本市" if language == "ja" else "Kumamoto City")
+        newcomer.check_page()
+        pages.append("console")
+
+        assert len(pages) <= 4
+        # The next time the organization is known.
+        newcomer.page.context.clear_cookies(name="__Host-moyai-session")
+        newcomer.open("/")
+        newcomer.see(log_in)
+        newcomer.press(newcomer.main_button())
+        # So is the person, by Keycloak's own session: it asks for the password alone.
+        expect(page.locator("#password")).to_be_visible()
+        expect(page.locator("#username")).to_have_count(0)
+
+
+def test_the_organization_is_found_by_its_name_without_script(browser: Browser, stack: Stack) -> None:
+    with Person(browser, stack) as person:
+        person.open("/login")
+        person.see("ログイン")
+        person.check_narrow()
+        person.page.get_by_label("所属する団体").fill("くまもと")
+        person.press(person.page.get_by_role("button", name="ログインに進む"))
+        expect(person.page.locator("#username")).to_be_visible()
+        person.check_page()
+        person.check_narrow()
+        person.page.locator("#username").fill("nobody@431001.example")
+        person.page.locator("#password").fill("wrong")
+        person.press(person.page.locator("#kc-login"))
+        expect(person.page.get_by_role("main")).to_contain_text("メールアドレスかパスワードが違います。")
+        person.check_page()
+
+
+def _link_of_the_mail(stack: Stack, address: str) -> str:
+    """The link in the mail that the worker has sent to this address."""
+    found: list[str] = []
+
+    def is_there() -> bool:
+        mails = stack.moyai("example", "mails", address)["mails"]
+        found.extend(re.search(r"https?://\S+", mail["text"])[0] for mail in mails)  # type: ignore[index]
+        return bool(found)
+
+    assert wait_until(is_there, seconds=60)
+    return found[0]
