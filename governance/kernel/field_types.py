@@ -98,7 +98,8 @@ def _check_date(value: date) -> date:
     return value
 
 
-def _read_year(text: str) -> int:
+def read_fiscal_year(text: str) -> int:
+    """The fiscal year that a text says: 2025, FY2025, 令和7年度 or R7, also full-width. Raises Invalid."""
     typed = _half_width(text)
     if found := re.fullmatch(r"(?:FY)?([0-9]{4})(?:年度?)?", typed):
         return _Year(int(found[1])).year
@@ -222,7 +223,7 @@ YEN: Final = POSITIVE_YEN.but(
 )
 FISCAL_YEAR: Final = FieldType(
     name="fiscal_year",
-    read=_read_year,
+    read=read_fiscal_year,
     check=lambda value: _Year(value).year,
     show=lambda value, language: _Year(value).label if language == "ja" else f"FY{value}",
     hint=Label("2025、令和7年度、R7 のいずれか", "2025, 令和7年度 or R7"),

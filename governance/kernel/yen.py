@@ -6,13 +6,12 @@ An amount is an integer, never a float and never text. Columns are `bigint` with
 from __future__ import annotations
 
 import re
-import unicodedata
-from fractions import Fraction
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from governance.kernel.errors import Invalid, message
+from governance.kernel.japanese_numbers import narrow, parse_number
 
 MAX_YEN: Final = 10**15
 """No amount in the books is further from zero than this, so that sums of thousands of them stay within a bigint."""
@@ -39,12 +38,7 @@ NOT_AN_AMOUNT = message(
     en="“{given}” is not an amount. Enter it as 1234 or 1,234.",
 )
 
-_NUMBER: Final = r"(?:[0-9]{1,19}|[0-9]{1,3}(?:,[0-9]{3}){1,6})(?:\.[0-9]{1,8})?"
-_FORM: Final = re.compile(
-    rf"(?P<minus>-|▲|△)?¥?(?:(?P<oku>{_NUMBER})億)?(?:(?P<man>{_NUMBER})万)?(?:(?P<sen>{_NUMBER})千)?"
-    rf"(?P<yen>{_NUMBER})?円?"
-)
-_UNITS: Final = {"oku": 10**8, "man": 10**4, "sen": 10**3, "yen": 1}
+_FORM: Final = re.compile(r"(?P<minus>-|▲|△)?¥?(?P<number>[^円]+)円?")
 _MINUS: Final = str.maketrans("−‐–ー", "----")
 """Signs that keyboards give for minus and that NFKC leaves as they are."""
 
@@ -65,11 +59,9 @@ def yen_from_form(text: str, *, field: str, least: int = 1, most: int = MAX_YEN)
     Whoever enters it sees how it was understood on the next page, before anything is recorded. What does not come to
     whole yen is refused.
     """
-    narrow = unicodedata.normalize("NFKC", text).translate(_MINUS).replace(" ", "")
-    found = _FORM.fullmatch(narrow)
-    parts = {name: found[name] for name in _UNITS if found[name]} if found else {}
-    exact = sum((Fraction(part.replace(",", "")) * _UNITS[name] for name, part in parts.items()), Fraction(0))
-    if found is None or not parts or exact.denominator != 1:
+    found = _FORM.fullmatch(narrow(text).translate(_MINUS))
+    exact = parse_number(found["number"]) if found else None
+    if found is None or exact is None or exact.denominator != 1:
         raise Invalid(NOT_AN_AMOUNT, field=field, given=printable(text))
     amount = -exact.numerator if found["minus"] else exact.numerator
     return whole_yen(amount, field=field, least=least, most=most)

@@ -79,6 +79,7 @@ __all__ = [
     "change_tenant_states",
     "define_cohort",
     "edit_tenant",
+    "examine_import",
     "import_tenants",
     "preview_import",
     "record_contact",
@@ -186,8 +187,8 @@ BASE64: Final = f"^({_QUARTET}{{4}})*({_QUARTET}[AQgw]==|{_QUARTET}{{2}}[AEIMQUY
 
 class ImportTenants(Command):
     """A CSV of municipalities. `basis_dates` gives the reference date of each column of statistics, `source` where they
-    are published, for rows whose source column does not say it. Without `encoding` the file is read as UTF-8 if it is
-    valid UTF-8, else as CP932.
+    are published and `valid_from` the planned first day, for rows whose own columns do not say it. Without `encoding`
+    the file is read as UTF-8 if it is valid UTF-8, else as CP932.
     """
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
@@ -330,12 +331,13 @@ def register_tenant(ctx: CommandContext, command: RegisterTenant) -> TenantRegis
 def preview_import(session: Session, command: ImportTenants, *, today: date) -> ImportPreview:
     """What importing the file would do on that day, row by row; changes nothing.
 
-    Raises Invalid for the file as a whole.
+    Raises Invalid for a file that cannot be read at all.
     """
-    return _examine(session, command, today).preview
+    return examine_import(session, command, today=today).preview
 
 
-def _examine(session: Session, command: ImportTenants, today: date) -> ImportVerdict:
+def examine_import(session: Session, command: ImportTenants, *, today: date) -> ImportVerdict:
+    """As `preview_import`, with what was read."""
     return examine(
         session,
         command.content,
@@ -352,9 +354,9 @@ def import_tenants(ctx: CommandContext, command: ImportTenants) -> TenantsImport
     """Register every municipality of the file, or none. Raises ImportRefused with a verdict for each row."""
     advisory_lock(ctx.session, TENANT_LIST_LOCK)
     cohort = None if command.cohort is None else find_cohort(ctx.session, command.cohort)
-    verdict = _examine(ctx.session, command, ctx.today)
-    if verdict.refused:
-        raise ImportRefused(verdict.preview)
+    verdict = examine_import(ctx.session, command, today=ctx.today)
+    if verdict.refusals:
+        raise ImportRefused(verdict)
     tenant_ids = []
     for row in (checked.row for checked in verdict.rows if checked.row is not None):
         tenant = _applicant(
@@ -364,12 +366,13 @@ def import_tenants(ctx: CommandContext, command: ImportTenants) -> TenantsImport
             kana=row.kana,
             name_en=row.name_en,
             kind=row.kind,
-            valid_from=command.valid_from,
+            valid_from=row.valid_from or command.valid_from,
             cohort=cohort,
         )
         for kind, value in row.statistics:
             source = row.source or command.source or ""
-            add_statistic(ctx, tenant.id, kind, value, command.basis_dates[kind], source)
+            day = row.basis_dates.get(kind) or command.basis_dates[kind]
+            add_statistic(ctx, tenant.id, kind, value, day, source)
         tenant_ids.append(tenant.id)
     ctx.session.flush()
     ctx.audit(subject=verdict.sha256, file_sha256=verdict.sha256, encoding=verdict.encoding, rows=len(tenant_ids))

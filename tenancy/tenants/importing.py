@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Final, Self
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from governance.declaration import InvalidCommand
+from governance.kernel.codes import LocalGovernmentCode
 from governance.kernel.errors import Conflict, DomainError, Invalid, message
+from governance.kernel.labels import Label
 from tenancy.tenants.eligibility import eligible_code
-from tenancy.tenants.models import ImportPreview, ImportRowPreview
-from tenancy.tenants.municipality_file import Encoding, MunicipalityFile, MunicipalityRow, read_municipalities
+from tenancy.tenants.models import CellReadingFacts, ImportPreview, ImportProblem, ImportRowPreview
+from tenancy.tenants.municipality_columns import BASIS_DATE, CODE, COLUMNS, SOURCE
+from tenancy.tenants.municipality_file import (
+    CellProblem,
+    CellReading,
+    Encoding,
+    MunicipalityFile,
+    MunicipalityRow,
+    ReadRow,
+    read_municipalities,
+)
 from tenancy.tenants.states import StatisticKind, TenantState
 from tenancy.tenants.statistic_values import basis_date
 from tenancy.tenants.tables import Tenant
@@ -31,60 +44,92 @@ BASIS_DATE_MISSING = message(
     "import.basis_date_missing",
     ja="列「{column}」の基準日を指定してください。",
     en="Give the basis date of the column {column}.",
+    hint_ja="列「{date_column}」に書くか、ファイル全体の基準日を指定します。",
+    hint_en="Fill in the column {date_column}, or give one for the whole file.",
 )
 BASIS_DATE_OF_ANOTHER_YEAR = message(
     "import.basis_date_of_another_year",
-    ja="列「{column}」の基準日 {given} が、列名の年と合いません。",
-    en="The basis date {given} is not in the year that the column {column} names.",
+    ja="列「{column}」の基準日 {given} が、列名の年（{year} 年）と合いません。",
+    en="The basis date {given} is not in the year that the column {column} names ({year}).",
 )
 SOURCE_MISSING = message(
     "import.source_missing",
-    ja="数値の出典がありません。source 列に書くか、出典を指定してください。",
+    ja="統計値の出典がありません。列「出典」に書くか、ファイル全体の出典を指定してください。",
     en="The statistics have no source; fill in the source column or give one for the file.",
 )
 REFUSED = message(
     "import.refused",
-    ja="{rows} 行のうち {refused} 行に誤りがあるため、何も取り込みませんでした。最初は {line} 行目: {first_ja}",
-    en="{refused} of {rows} rows are invalid, so nothing was imported. The first is on line {line}: {first_en}",
+    ja="{count} か所に誤りがあるため、何も取り込みませんでした。最初は {line} 行目: {first}",
+    en="Nothing was imported, because {count} entries are wrong. The first is on line {line}: {first}",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RowVerdict:
-    """One row of a file: its content if it can be registered, else why it is refused."""
+    """One row of a file: its content if it can be registered, else all that is wrong with it."""
 
     line: int
     code: str
     name: str
     row: MunicipalityRow | None
-    refusal: DomainError | None
+    problems: tuple[CellProblem, ...]
+    readings: tuple[CellReading, ...]
 
     @property
     def preview(self) -> ImportRowPreview:
         """The verdict without the row's content."""
-        refusal = self.refusal
-        if refusal is None:
-            return ImportRowPreview(line=self.line, code=self.code, name=self.name, accepted=True)
-        return ImportRowPreview(
+        first = self.problems[0].refusal if self.problems else None
+        found = ImportRowPreview(
             line=self.line,
             code=self.code,
             name=self.name,
-            accepted=False,
-            refusal=refusal.code,
-            field=refusal.field,
-            reason=refusal.text("ja"),
-            reason_en=refusal.text("en"),
-            hint=refusal.hint("ja"),
-            hint_en=refusal.hint("en"),
+            accepted=first is None,
+            problems=tuple(_problem(one) for one in self.problems),
+            readings=tuple(
+                CellReadingFacts(
+                    column=one.column,
+                    given=one.given,
+                    value=one.value,
+                    understood=one.words.ja,
+                    understood_en=one.words.en,
+                )
+                for one in self.readings
+            ),
         )
+        if first is None:
+            return found
+        return found.model_copy(
+            update={
+                "refusal": first.code,
+                "field": first.field,
+                "reason": first.text("ja"),
+                "reason_en": first.text("en"),
+                "hint": first.hint("ja"),
+                "hint_en": first.hint("en"),
+            }
+        )
+
+
+def _problem(found: CellProblem) -> ImportProblem:
+    refusal = found.refusal
+    return ImportProblem(
+        column=found.column,
+        given=found.given,
+        code=refusal.code,
+        reason=refusal.text("ja"),
+        reason_en=refusal.text("en"),
+        hint=refusal.hint("ja"),
+        hint_en=refusal.hint("en"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ImportVerdict:
-    """The verdict on a file: how it was read, its SHA-256, and each row in the order of the file."""
+    """The verdict on a file: how it was read, its SHA-256, what is wrong with its columns, each row in its order."""
 
     encoding: Encoding
     sha256: str
+    problems: tuple[CellProblem, ...]
     rows: tuple[RowVerdict, ...]
 
     @property
@@ -93,30 +138,48 @@ class ImportVerdict:
         return ImportPreview(
             encoding=self.encoding,
             sha256=self.sha256,
-            accepted=not self.refused,
+            accepted=not self.refusals,
+            problems=tuple(_problem(one) for one in self.problems),
             rows=tuple(row.preview for row in self.rows),
         )
 
     @property
-    def refused(self) -> tuple[RowVerdict, ...]:
-        return tuple(verdict for verdict in self.rows if verdict.refusal is not None)
+    def refusals(self) -> tuple[tuple[int, DomainError], ...]:
+        """Everything that is wrong, with its line; the heading is line 1."""
+        return (
+            *((1, one.refusal) for one in self.problems),
+            *((row.line, one.refusal) for row in self.rows for one in row.problems),
+        )
 
 
-class ImportRefused(Invalid):
-    """A file with invalid rows; `preview` says which."""
+class ImportRefused(InvalidCommand):
+    """A file with something wrong in it; `errors` are all of it, and `preview` says it row by row."""
 
-    def __init__(self, preview: ImportPreview) -> None:
-        refused = [row for row in preview.rows if not row.accepted]
-        super().__init__(
+    def __init__(self, verdict: ImportVerdict) -> None:
+        refusals = verdict.refusals
+        line, first = refusals[0]
+        summary = Invalid(
             REFUSED,
             field="content",
-            rows=len(preview.rows),
-            refused=len(refused),
-            line=refused[0].line,
-            first_ja=refused[0].reason,
-            first_en=refused[0].reason_en,
+            count=len(refusals),
+            line=line,
+            first=Label(first.text("ja"), first.text("en")),
         )
-        self.preview = preview
+        super().__init__(
+            [summary, *(Invalid(one.message, field=_field(at, one.field), **one.facts) for at, one in refusals)]
+        )
+        self.preview: Final = verdict.preview
+
+    def renamed(self, rename: Callable[[str], str | None]) -> Self:
+        """This one: its fields are places in the file."""
+        return self
+
+
+def _field(line: int, column: str | None) -> str:
+    """The place of a problem: `content.3.人口`, and `basis_dates.population` for a date that the command lacks."""
+    if column and column.startswith("basis_dates."):
+        return column
+    return f"content.{line}.{column}" if column else f"content.{line}"
 
 
 def examine(
@@ -131,44 +194,100 @@ def examine(
 ) -> ImportVerdict:
     """Read the file and try each row against the rules and against what is registered.
 
-    Raises Invalid for what concerns the file as a whole, such as a column of statistics without a reference date.
+    Raises Invalid where the file cannot be read at all.
     """
     file = read_municipalities(content, encoding)
-    _check_basis_dates(file, basis_dates, today)
-    known = {row.code: row for row in session.execute(select(Tenant.code, Tenant.name, Tenant.state))}
+    registered = session.execute(select(Tenant.code, Tenant.name, Tenant.state))
+    known = {row.code: (row.name, TenantState(row.state)) for row in registered}
     first_line: dict[str, int] = {}
     verdicts = []
     for read in file.rows:
-        refusal = read.refusal
-        if read.row is not None:
+        problems = list(read.problems)
+        if not {one.column for one in problems} & {"", file.headings.get(CODE, "")}:
+            problems += _code_problems(read, file, known, first_line, operator_prefecture)
+        problems += _statistic_problems(read, file, basis_dates, source, today)
+        first_line.setdefault(read.code, read.line)
+        row = None if problems else read.row
+        verdicts.append(RowVerdict(read.line, read.code, read.name, row, tuple(problems), read.readings))
+    of_columns = (*file.problems, *_date_problems(file, basis_dates, today))
+    return ImportVerdict(file.encoding, file.sha256, of_columns, tuple(verdicts))
+
+
+def _code_problems(
+    read: ReadRow,
+    file: MunicipalityFile,
+    known: Mapping[str | None, tuple[str, TenantState]],
+    first_line: Mapping[str, int],
+    operator_prefecture: str,
+) -> list[CellProblem]:
+    """What keeps the row's code from being registered: at most one reason."""
+    heading = file.headings.get(CODE)
+    if heading is None:
+        return []
+    try:
+        if read.kind is not None:
+            eligible_code(read.code or None, read.kind, operator_prefecture=operator_prefecture)
+        elif read.code:
+            # Its kind is wrong as well; the code alone can still be looked at.
+            LocalGovernmentCode.parse(read.code, field="")
+        if read.code and (same := known.get(read.code)):
+            raise Conflict(ALREADY_REGISTERED, given=read.code, name=same[0], state=same[1])
+        if read.code and read.code in first_line:
+            raise Conflict(TWICE_IN_FILE, given=read.code, line=first_line[read.code])
+    except DomainError as refused:
+        return [CellProblem(heading, read.code, refused.at(heading))]
+    return []
+
+
+def _statistic_problems(
+    read: ReadRow,
+    file: MunicipalityFile,
+    basis_dates: Mapping[StatisticKind, date],
+    source: str | None,
+    today: date,
+) -> list[CellProblem]:
+    """What the row's statistics lack: a source, and where the file has a column of reference dates, a right one."""
+    found: list[tuple[str, str, DomainError]] = []
+    if read.counted and not (read.source or source):
+        found.append((file.headings.get(SOURCE, "出典"), "", Invalid(SOURCE_MISSING)))
+    for kind in sorted(read.counted, key=list(StatisticKind).index):
+        date_column = file.headings.get(f"{kind.value}{BASIS_DATE}")
+        if date_column is None:
+            continue
+        day = read.basis_dates.get(kind)
+        if day is not None:
             try:
-                code = eligible_code(
-                    read.row.code or None, read.row.kind, operator_prefecture=operator_prefecture, field="code6"
-                )
-                if code is not None and (same := known.get(code.digits)):
-                    raise Conflict(
-                        ALREADY_REGISTERED,
-                        field="code6",
-                        given=code.digits,
-                        name=same.name,
-                        state=TenantState(same.state),
-                    )
-                if read.row.code and read.row.code in first_line:
-                    raise Conflict(TWICE_IN_FILE, field="code6", given=read.row.code, line=first_line[read.row.code])
-                if read.row.statistics and not (read.row.source or source):
-                    raise Invalid(SOURCE_MISSING, field="source")
-            except DomainError as refused:
-                refusal = refused
-            first_line.setdefault(read.row.code, read.line)
-        verdicts.append(RowVerdict(read.line, read.code, read.name, None if refusal else read.row, refusal))
-    return ImportVerdict(file.encoding, file.sha256, tuple(verdicts))
+                _check_day(day, kind, file, today)
+            except Invalid as refused:
+                found.append((date_column, day.isoformat(), refused))
+        elif kind not in basis_dates and not any(one.column == date_column for one in read.problems):
+            missing = Invalid(BASIS_DATE_MISSING, column=file.headings[kind.value], date_column=date_column)
+            found.append((date_column, "", missing))
+    return [CellProblem(column, given, refused.at(column)) for column, given, refused in found]
 
 
-def _check_basis_dates(file: MunicipalityFile, basis_dates: Mapping[StatisticKind, date], today: date) -> None:
-    for kind, (column, year) in file.statistic_columns.items():
-        field = f"basis_dates.{kind.value}"
-        if kind not in basis_dates:
-            raise Invalid(BASIS_DATE_MISSING, field=field, column=column)
-        day = basis_date(basis_dates[kind], today=today, field=field)
-        if year is not None and day.year != year:
-            raise Invalid(BASIS_DATE_OF_ANOTHER_YEAR, field=field, column=column, given=day.isoformat())
+def _date_problems(
+    file: MunicipalityFile, basis_dates: Mapping[StatisticKind, date], today: date
+) -> Iterator[CellProblem]:
+    """What is wrong with the reference dates given for the whole file, each at its field of the command."""
+    for kind in StatisticKind:
+        heading, field = file.headings.get(kind.value), f"basis_dates.{kind.value}"
+        if heading is None:
+            continue
+        name = f"{kind.value}{BASIS_DATE}"
+        if kind in basis_dates:
+            try:
+                _check_day(basis_dates[kind], kind, file, today)
+            except Invalid as refused:
+                yield CellProblem(heading, basis_dates[kind].isoformat(), refused.at(field))
+        elif name not in file.headings and any(kind in row.counted for row in file.rows):
+            date_column = next(Label(one.heading.ja, one.name) for one in COLUMNS if one.name == name)
+            missing = Invalid(BASIS_DATE_MISSING, field=field, column=heading, date_column=date_column)
+            yield CellProblem(heading, "", missing)
+
+
+def _check_day(day: date, kind: StatisticKind, file: MunicipalityFile, today: date) -> None:
+    basis_date(day, today=today)
+    year = file.years.get(kind)
+    if year is not None and day.year != year:
+        raise Invalid(BASIS_DATE_OF_ANOTHER_YEAR, column=file.headings[kind.value], given=day.isoformat(), year=year)

@@ -103,8 +103,46 @@ class ContactRecord(ReadModel):
     recorded_at: datetime
 
 
+class ImportColumn(ReadModel):
+    """A column that a file of municipalities may have: its heading in Japanese, its name for programs, its content."""
+
+    heading: str
+    name: str
+    is_required: bool
+    content: str
+    content_en: str
+    example: str
+    example_en: str
+    also: tuple[str, ...] = Field(description="Other headings that are taken for it.")
+
+
+class ImportProblem(ReadModel):
+    """What is wrong with one cell or heading of a file: where, what stands there, and what would be right."""
+
+    column: str = Field(description="As the file calls it; empty where the whole row is at fault.")
+    given: str
+    code: str = Field(description="Why it is refused, as a stable code.")
+    reason: str = Field(description="Why it is refused, in Japanese.")
+    reason_en: str = Field(description="Why it is refused, in English.")
+    hint: str = Field(description="What to do about it, in Japanese.")
+    hint_en: str = Field(description="What to do about it, in English.")
+
+
+class CellReadingFacts(ReadModel):
+    """How a cell was understood that was not written in the stored form, such as 2.5万."""
+
+    column: str
+    given: str
+    value: str = Field(description="As it would be stored.")
+    understood: str = Field(description="As it was understood, in Japanese.")
+    understood_en: str = Field(description="As it was understood, in English.")
+
+
 class ImportRowPreview(ReadModel):
-    """What importing a file would do with one row, by its first line (the header is line 1)."""
+    """What importing a file would do with one row, by its first line (the header is line 1).
+
+    `refusal` and the fields after it are those of the first of its problems.
+    """
 
     line: int
     code: str
@@ -116,6 +154,8 @@ class ImportRowPreview(ReadModel):
     reason_en: str | None = Field(default=None, description="Why it is refused, in English.")
     hint: str | None = Field(default=None, description="What to do about it, in Japanese.")
     hint_en: str | None = Field(default=None, description="What to do about it, in English.")
+    problems: tuple[ImportProblem, ...] = Field(default=(), description="All that is wrong with it.")
+    readings: tuple[CellReadingFacts, ...] = Field(default=(), description="Cells that were read in another form.")
 
 
 class ImportPreview(ReadModel):
@@ -124,4 +164,7 @@ class ImportPreview(ReadModel):
     encoding: str
     sha256: str
     accepted: bool
+    problems: tuple[ImportProblem, ...] = Field(
+        default=(), description="What is wrong with its columns and with the dates given for them."
+    )
     rows: tuple[ImportRowPreview, ...]

@@ -1,9 +1,10 @@
-"""Reads a CSV of municipalities (RFC 4180): its rows, each with its first line's number or the reason it is refused.
+"""Reads a CSV of municipalities (RFC 4180): its rows, each with its first line's number and all that is wrong with it.
 
-UTF-8 with or without BOM, or CP932 as spreadsheets in Japan write it. Names are kept byte for byte. Refused as
+UTF-8 with or without BOM, or CP932 as spreadsheets in Japan write it. Names are kept byte for byte; codes, figures and
+dates are read as forms read them (full-width digits, 千 and 万, eras), and what was understood is said. Refused as
 ambiguous: NUL, a carriage return without a line feed, unclosed quotation marks, unknown or repeated columns, rows of
 another length than the header, cells that a spreadsheet would run as a formula. Comparing the rows with the registered
-tenants is left to `tenancy.tenants.importing`.
+tenants is left to `tenancy.tenants.importing`, the columns to `tenancy.tenants.municipality_columns`.
 """
 
 from __future__ import annotations
@@ -12,16 +13,40 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Literal
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from typing import Final, Literal, TypeVar
 
+from governance.kernel.era import format_day, parse_day
 from governance.kernel.errors import DomainError, Invalid, message
+from governance.kernel.field_types import read_fiscal_year
+from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.japanese_numbers import narrow
+from governance.kernel.labels import Label
 from governance.kernel.plain_text import plain_line
 from governance.kernel.spreadsheets import is_formula
 from governance.kernel.yen import printable
+from tenancy.tenants.municipality_columns import (
+    BASIS_DATE,
+    CODE,
+    COLUMNS,
+    FIRST_DAY,
+    IGNORED,
+    KANA,
+    KIND,
+    KINDS,
+    NAME,
+    NAME_EN,
+    SOURCE,
+    FileColumn,
+    column_of,
+    known_headings,
+)
 from tenancy.tenants.states import StatisticKind, TenantKind
-from tenancy.tenants.statistic_values import statistic_from_cell
+from tenancy.tenants.statistic_values import MAX_SOURCE_LENGTH, grouped, statistic_from_cell
 
 MAX_BYTES: Final = 4 * 2**20
 MAX_ROWS: Final = 5_000
@@ -96,6 +121,8 @@ NOT_KANA = message(
     "import.not_kana",
     ja="読み「{given}」は全角カタカナで入力してください。",
     en="The reading “{given}” must be in full-width katakana.",
+    hint_ja="例: {expected}",
+    hint_en="For instance {expected}",
 )
 KIND_UNKNOWN = message(
     "import.kind_unknown",
@@ -105,26 +132,17 @@ KIND_UNKNOWN = message(
 
 Encoding = Literal["utf-8", "cp932"]
 
-CODE, NAME, KANA, KIND, NAME_EN, SOURCE = "code6", "name_ja", "kana", "kind", "name_en", "source"
-_REQUIRED_COLUMNS: Final = (CODE, NAME, KANA, KIND)
-_IGNORED_COLUMNS: Final = ("code5", "prefecture_ja", "romaji", "population_65plus_2020", "corporate_number_derived")
-_STATISTIC_COLUMNS: Final = {
-    re.compile(r"population(?:_([0-9]{4}))?"): StatisticKind.POPULATION,
-    re.compile(r"households(?:_([0-9]{4}))?"): StatisticKind.HOUSEHOLDS,
-    re.compile(r"area_km2"): StatisticKind.AREA_KM2,
-    re.compile(r"fiscal_index"): StatisticKind.FISCAL_INDEX,
-}
-_KINDS: Final = {kind.value: kind for kind in TenantKind} | {
-    # 政令指定都市 is a city, and a special ward of Tokyo counts as one (地方自治法283条1項).
-    "designated_city": TenantKind.CITY,
-    "ward": TenantKind.CITY,
-}
 _KANA: Final = re.compile(r"[ァ-ヺーヽヾ・]+")
+_TO_KATAKANA: Final = {code: code + 0x60 for code in range(ord("ぁ"), ord("ゖ") + 1)}
+_FISCAL_YEAR: Final = re.compile(r"FY[0-9]{4}|.+年度")
 
 
 @dataclass(frozen=True, slots=True)
 class MunicipalityRow:
-    """One valid row: names as in the file, statistics as published decimal text; `source` is empty where not given."""
+    """One valid row: names as in the file, statistics as published decimal text; `source` is empty where not given.
+
+    `basis_dates` are the reference dates that stand in the row itself.
+    """
 
     code: str
     name: str
@@ -133,34 +151,70 @@ class MunicipalityRow:
     name_en: str | None
     statistics: tuple[tuple[StatisticKind, str], ...]
     source: str
+    valid_from: date | None = None
+    basis_dates: Mapping[StatisticKind, date] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CellProblem:
+    """What is wrong with one cell or heading: its column as the file calls it, what stands there, and why."""
+
+    column: str
+    given: str
+    refusal: DomainError
+
+
+@dataclass(frozen=True, slots=True)
+class CellReading:
+    """How a cell was understood that was not written in the stored form: ２．５万 as 25000, in words 25,000."""
+
+    column: str
+    given: str
+    value: str
+    words: Label
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """A row of the file and the line it begins on (the header is line 1). Exactly one of `row`, `refusal` is None."""
+    """A row of the file and the line it begins on (the header is line 1).
+
+    `row` is None where there are `problems`, and where a required column is missing. `code`, `kind` and `basis_dates`
+    are what could be read, also beside a cell that could not.
+    """
 
     line: int
     code: str
     name: str
     row: MunicipalityRow | None
-    refusal: DomainError | None
+    problems: tuple[CellProblem, ...]
+    readings: tuple[CellReading, ...]
+    kind: TenantKind | None
+    counted: frozenset[StatisticKind]
+    """The statistics whose cells are not empty."""
+    basis_dates: Mapping[StatisticKind, date]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class MunicipalityFile:
-    """The whole file. `statistic_columns`: kind of statistic → its column's name, and the year in that name or None."""
+    """The whole file. `problems` are those of its headings.
+
+    `headings`: the name of a column → its heading in the file; `years`: kind of statistic → the year in its heading.
+    """
 
     encoding: Encoding
     sha256: str
-    statistic_columns: dict[StatisticKind, tuple[str, int | None]]
+    problems: tuple[CellProblem, ...]
+    headings: Mapping[str, str]
+    years: Mapping[StatisticKind, int]
     rows: tuple[ReadRow, ...]
 
 
 def read_municipalities(content: bytes, encoding: Encoding | None = None) -> MunicipalityFile:
     """Read the file in the given encoding; without one in UTF-8, or in CP932 where it is not valid UTF-8.
 
-    Raises Invalid for what is wrong with the file as a whole (size, encoding, header, quoting, number of rows); what
-    is wrong with one row is that row's `refusal`.
+    Raises Invalid for what keeps the file from being read at all (size, encoding, quoting, number of rows); what is
+    wrong with its headings and rows are their `problems`, all of them.
     """
     if len(content) > MAX_BYTES:
         raise Invalid(FILE_TOO_LARGE, field="content", most=MAX_BYTES, given=len(content))
@@ -173,20 +227,22 @@ def read_municipalities(content: bytes, encoding: Encoding | None = None) -> Mun
     header_line = next(lines, None)
     if header_line is None or not any(header_line[1]):
         raise Invalid(FILE_EMPTY, field="content")
-    header = header_line[1]
-    statistic_columns = _read_header(header)
+    header = _read_header(header_line[1])
     rows: list[ReadRow] = []
     for line, cells in lines:
         if len(rows) == MAX_ROWS:
             raise Invalid(TOO_MANY_ROWS, field="content", most=MAX_ROWS)
-        rows.append(_read_row(line, header, cells, statistic_columns))
+        rows.append(_read_row(line, header, cells))
     if not rows:
         raise Invalid(FILE_EMPTY, field="content")
     return MunicipalityFile(
         encoding=found,
         sha256=hashlib.sha256(content).hexdigest(),
-        statistic_columns=statistic_columns,
-        rows=tuple(rows),
+        problems=tuple(header.problems),
+        headings=header.headings,
+        years=header.years,
+        # Where no heading is known there is no telling what a cell is.
+        rows=tuple(rows) if header.headings else (),
     )
 
 
@@ -221,69 +277,160 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
         yield line, cells
 
 
-def _read_header(header: list[str]) -> dict[StatisticKind, tuple[str, int | None]]:
-    statistic_columns: dict[StatisticKind, tuple[str, int | None]] = {}
-    for place, column in enumerate(header):
-        kind, year = _statistic_column(column)
-        if column in header[:place] or kind in statistic_columns:
-            raise Invalid(COLUMN_TWICE, field="header", given=printable(column))
-        if kind is not None:
-            statistic_columns[kind] = (column, year)
-        elif column not in (*_REQUIRED_COLUMNS, NAME_EN, SOURCE, *_IGNORED_COLUMNS):
-            known = ", ".join((*_REQUIRED_COLUMNS, NAME_EN, SOURCE, *(kind.value for kind in StatisticKind)))
-            raise Invalid(COLUMN_UNKNOWN, field="header", given=printable(column), known=known)
-    for column in _REQUIRED_COLUMNS:
-        if column not in header:
-            raise Invalid(COLUMN_MISSING, field="header", given=column)
-    return statistic_columns
+@dataclass(slots=True)
+class _Header:
+    columns: list[FileColumn | None] = field(default_factory=list)
+    problems: list[CellProblem] = field(default_factory=list)
+    headings: dict[str, str] = field(default_factory=dict)
+    years: dict[StatisticKind, int] = field(default_factory=dict)
 
 
-def _statistic_column(column: str) -> tuple[StatisticKind | None, int | None]:
-    for form, kind in _STATISTIC_COLUMNS.items():
-        if found := form.fullmatch(column):
-            year = found.group(1) if form.groups else None
-            return kind, int(year) if year else None
-    return None, None
+def _read_header(cells: list[str]) -> _Header:
+    header = _Header()
+    for place, cell in enumerate(cells):
+        given = printable(cell)
+        found = column_of(cell)
+        column, year = found or (None, None)
+        if cell in cells[:place] or (column is not None and column.name in header.headings):
+            header.problems.append(CellProblem(given, given, Invalid(COLUMN_TWICE, field="header", given=given)))
+            column = None
+        elif column is None and cell not in IGNORED:
+            known = Label(known_headings("ja"), known_headings("en"))
+            refusal = Invalid(COLUMN_UNKNOWN, field="header", given=given, known=known)
+            header.problems.append(CellProblem(given, given, refusal))
+        header.columns.append(column)
+        if column is not None:
+            header.headings[column.name] = given
+            if year is not None and column.statistic is not None:
+                header.years[column.statistic] = year
+    for one in COLUMNS:
+        if one.is_required and one.name not in header.headings:
+            missing = Invalid(COLUMN_MISSING, field="header", given=Label(one.heading.ja, one.name))
+            header.problems.append(CellProblem(one.heading.ja, "", missing))
+    return header
 
 
-def _read_row(
-    line: int, header: list[str], cells: list[str], statistic_columns: dict[StatisticKind, tuple[str, int | None]]
-) -> ReadRow:
-    named = dict(zip(header, cells, strict=False))
-    code, name = printable(named.get(CODE, "")), printable(named.get(NAME, ""))
-    try:
-        if len(cells) != len(header):
-            raise Invalid(RAGGED, field="row", expected=len(header), given=len(cells))
-        row = _municipality(named, statistic_columns)
-    except Invalid as refusal:
-        return ReadRow(line, code, name, None, refusal)
-    return ReadRow(line, code, name, row, None)
-
-
-def _municipality(
-    cells: dict[str, str], statistic_columns: dict[StatisticKind, tuple[str, int | None]]
-) -> MunicipalityRow:
-    for column, cell in cells.items():
-        if len(cell) > MAX_CELL_LENGTH:
-            raise Invalid(CELL_TOO_LONG, field=column, column=column, most=MAX_CELL_LENGTH)
-        if is_formula(cell):
-            raise Invalid(FORMULA, field=column, column=column, given=printable(cell))
-    kana = plain_line(cells[KANA], field=KANA)
-    if not _KANA.fullmatch(kana):
-        raise Invalid(NOT_KANA, field=KANA, given=printable(kana))
-    if cells[KIND] not in _KINDS:
-        raise Invalid(KIND_UNKNOWN, field=KIND, given=printable(cells[KIND]), known=", ".join(_KINDS))
-    return MunicipalityRow(
-        code=cells[CODE],
-        name=plain_line(cells[NAME], field=NAME),
-        kana=kana,
-        kind=_KINDS[cells[KIND]],
-        name_en=plain_line(cells[NAME_EN], field=NAME_EN) if cells.get(NAME_EN) else None,
-        statistics=tuple(
-            (kind, statistic_from_cell(kind, cells[column], field=column))
-            for kind, (column, _) in statistic_columns.items()
-            # An empty cell is a figure nobody knows, which is not zero.
-            if cells[column]
-        ),
-        source=plain_line(cells[SOURCE], field=SOURCE, most=500) if cells.get(SOURCE) else "",
+def _read_row(line: int, header: _Header, cells: list[str]) -> ReadRow:
+    reader = _RowReader(header, cells)
+    if len(cells) != len(header.columns):
+        ragged = Invalid(RAGGED, field="row", expected=len(header.columns), given=len(cells))
+        reader.problems.append(CellProblem("", "", ragged))
+        return ReadRow(
+            line,
+            code=printable(reader.cells.get(CODE, "")),
+            name=printable(reader.cells.get(NAME, "")),
+            row=None,
+            problems=tuple(reader.problems),
+            readings=(),
+            kind=None,
+            counted=frozenset(),
+            basis_dates={},
+            source="",
+        )
+    code = reader.read(CODE, narrow, lambda code: (code, Label(code, code))) or ""
+    name = reader.read(NAME, lambda text: plain_line(text, field=""), empty_is_wrong=True)
+    kana = reader.read(KANA, _kana, empty_is_wrong=True)
+    kind = reader.read(KIND, _kind, lambda kind: (kind.value, Label(kind.ja, kind.en)), empty_is_wrong=True)
+    name_en = reader.read(NAME_EN, lambda text: plain_line(text, field=""))
+    valid_from = reader.read(FIRST_DAY, lambda text: _day(text, ends=False), _day_in_words)
+    source = reader.read(SOURCE, lambda text: plain_line(text, field="", most=MAX_SOURCE_LENGTH)) or ""
+    statistics, basis_dates = [], {}
+    for one in StatisticKind:
+        value = reader.read(one.value, partial(statistic_from_cell, one, field=""), _figure_in_words)
+        day = reader.read(f"{one.value}{BASIS_DATE}", lambda text: _day(text, ends=True), _day_in_words)
+        if value is not None:
+            statistics.append((one, value))
+        if day is not None:
+            basis_dates[one] = day
+    row = None
+    if not reader.problems and name is not None and kana is not None and kind is not None:
+        row = MunicipalityRow(
+            code, name, kana, kind, name_en, tuple(statistics), source, valid_from=valid_from, basis_dates=basis_dates
+        )
+    return ReadRow(
+        line,
+        code=printable(code),
+        name=printable(reader.cells.get(NAME, "")),
+        row=row,
+        problems=tuple(reader.problems),
+        readings=tuple(reader.readings),
+        kind=kind,
+        # An empty cell is a figure nobody knows, which is not zero.
+        counted=frozenset(one for one in StatisticKind if reader.cells.get(one.value)),
+        basis_dates=basis_dates,
+        source=source or reader.cells.get(SOURCE, ""),
     )
+
+
+ValueT = TypeVar("ValueT")
+
+
+class _RowReader:
+    """The cells of one row, by the names of their columns; keeps every problem and what was read otherwise."""
+
+    def __init__(self, header: _Header, cells: list[str]) -> None:
+        self.header = header
+        self.cells = {one.name: cell for one, cell in zip(header.columns, cells, strict=False) if one is not None}
+        self.problems: list[CellProblem] = []
+        self.readings: list[CellReading] = []
+
+    def read(
+        self,
+        name: str,
+        parse: Callable[[str], ValueT],
+        in_words: Callable[[ValueT], tuple[str, Label]] | None = None,
+        *,
+        empty_is_wrong: bool = False,
+    ) -> ValueT | None:
+        """The value of a cell. None for an empty one, for one that is refused, and where there is no such column."""
+        cell = self.cells.get(name)
+        if cell is None or not (cell or empty_is_wrong):
+            return None
+        heading, given = self.header.headings[name], printable(cell)
+        try:
+            if len(cell) > MAX_CELL_LENGTH:
+                raise Invalid(CELL_TOO_LONG, column=heading, most=MAX_CELL_LENGTH)
+            if is_formula(cell):
+                raise Invalid(FORMULA, column=heading, given=given)
+            value = parse(cell)
+        except Invalid as refusal:
+            self.problems.append(CellProblem(heading, given, refusal.at(heading)))
+            return None
+        if in_words is not None:
+            stored, words = in_words(value)
+            if cell not in (stored, *words):
+                self.readings.append(CellReading(heading, given, stored, words))
+        return value
+
+
+def _kana(text: str) -> str:
+    kana = plain_line(text, field="")
+    if not _KANA.fullmatch(kana):
+        katakana = unicodedata.normalize("NFKC", kana).translate(_TO_KATAKANA).replace(" ", "")
+        expected = katakana if _KANA.fullmatch(katakana) else "クマモトシ"
+        raise Invalid(NOT_KANA, given=printable(kana), expected=expected)
+    return kana
+
+
+def _kind(text: str) -> TenantKind:
+    found = KINDS.get(text) or KINDS.get(narrow(text))
+    if found is None:
+        raise Invalid(KIND_UNKNOWN, given=printable(text), known=tuple(TenantKind))
+    return found
+
+
+def _day(text: str, *, ends: bool) -> date:
+    """A date as people write it, or the last (`ends`) or the first day of a fiscal year: 令和3年度, FY2021."""
+    typed = narrow(text).upper()
+    if _FISCAL_YEAR.fullmatch(typed):
+        year = FiscalYear(read_fiscal_year(typed))
+        return year.last_day if ends else year.starts_on
+    return parse_day(text, field="")
+
+
+def _day_in_words(day: date) -> tuple[str, Label]:
+    return day.isoformat(), Label(format_day(day), f"{day.day} {day:%B %Y}")
+
+
+def _figure_in_words(value: str) -> tuple[str, Label]:
+    return value, Label(grouped(value), grouped(value))

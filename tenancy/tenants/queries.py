@@ -23,6 +23,7 @@ from tenancy.tenants.facts import fact_values, one_cohort, select_tenants
 from tenancy.tenants.models import (
     CohortFacts,
     ContactRecord,
+    ImportColumn,
     StateChange,
     StatisticRecord,
     StatisticValue,
@@ -30,6 +31,7 @@ from tenancy.tenants.models import (
     TenantFacts,
     TenantListItem,
 )
+from tenancy.tenants.municipality_columns import COLUMNS
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
 from tenancy.tenants.statistic_values import statistic_fraction
 from tenancy.tenants.tables import Cohort, Contact, Statistic, Tenant, TenantStateChange
@@ -329,4 +331,21 @@ def _details(session: Session, query: Select[Tenant, str, str], tenant_id: UUID)
 def _to_details(row: Tenant, cohort: str | None) -> TenantDetails:
     return TenantDetails(
         **fact_values(row, cohort), cohort_id=row.cohort_id, version=row.version, registered_at=row.registered_at
+    )
+
+
+def import_columns() -> tuple[ImportColumn, ...]:
+    """The columns that a file may have, in the order of the template."""
+    return tuple(
+        ImportColumn(
+            heading=one.heading.ja,
+            name=one.name,
+            is_required=one.is_required,
+            content=one.content.ja,
+            content_en=one.content.en,
+            example=one.example.ja,
+            example_en=one.example.en,
+            also=one.also,
+        )
+        for one in COLUMNS
     )

@@ -22,18 +22,18 @@ from governance.permissions import Permission
 from tenancy.tenants.queries import superseded
 from tenancy.tenants.rows import tenant_row
 from tenancy.tenants.states import StatisticKind
-from tenancy.tenants.statistic_values import MAX_SOURCE_LENGTH, basis_date, grouped, statistic_text
+from tenancy.tenants.statistic_values import MAX_SOURCE_LENGTH, basis_date, grouped, read_statistic, statistic_text
 from tenancy.tenants.tables import Statistic
 
 VALUE: Final = FieldType(
     name="statistic_value",
-    read=lambda text: text,
+    read=read_statistic,
     show=lambda value, language: grouped(value),
-    hint=Label("半角の数字。面積と指数は小数可", "half-width digits; decimals for area and index"),
+    hint=Label("例: 738,865、2.5万。面積と指数は小数可", "as in 738,865; decimals for area and index"),
     inputmode="decimal",
     is_short=True,
-    right=("738865", "0"),
-    wrong=(("738,865", "statistic.invalid_value"), ("７３８８６５", "statistic.invalid_value")),
+    right=("738,865", "７３８８６５"),
+    wrong=(("73,88", "statistic.invalid_value"), ("約７０万", "statistic.invalid_value")),
 )
 SOURCE: Final = PLAIN_LINE.but(
     name="statistic_source", check=lambda value: plain_line(value, field="", most=MAX_SOURCE_LENGTH)

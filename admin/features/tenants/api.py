@@ -25,6 +25,7 @@ from tenancy.tenants import queries
 from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
 from tenancy.tenants.models import (
     ContactRecord,
+    ImportColumn,
     ImportPreview,
     StateChange,
     StatisticRecord,
@@ -97,6 +98,13 @@ def get_contact(tenant: UUID, purpose: ContactPurpose) -> ContactRecord:
     """Show whom to ask at a tenant about one purpose."""
     found = queries.contact(db.session(), tenant, purpose)
     return require_found(found, what=Label("連絡先", "contact"), given=purpose)
+
+
+@routes.list("/tenant-import-columns", Permission.TENANT_READ, "ImportColumnPage")
+@cli_query("tenant import-columns", "取り込めるファイルの列の一覧", "columns", "heading name content example")
+def list_import_columns() -> Sequence[ImportColumn]:
+    """List the columns that a file of municipalities may have, in the order of the template."""
+    return queries.import_columns()
 
 
 routes.command_route("POST", "/tenant-imports", import_tenants, label_ja="市町村のファイルを取り込む")

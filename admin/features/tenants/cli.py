@@ -25,8 +25,7 @@ from tenancy.people.queries import members
 from tenancy.quotas.queries import plan_in_force, quotas_in_force
 from tenancy.tenants import queries
 from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
-from tenancy.tenants.importing import ImportRefused
-from tenancy.tenants.models import StateChange, StatisticFacts, TenantDetails
+from tenancy.tenants.models import ImportPreview, StateChange, StatisticFacts, TenantDetails
 from tenancy.tenants.municipality_file import MAX_BYTES
 from tenancy.tenants.states import StatisticKind
 
@@ -93,7 +92,8 @@ def import_file(
 ) -> None:
     """CSV から団体を取り込む / Register every municipality of a CSV, or none.
 
-    Every invalid row is reported with its line and reason. Exit code 2 when a row is invalid, with or without --check.
+    Everything that is wrong is reported at once, with line, column and reason; exit code 2, with or without --check.
+    `moyai tenant import-columns` lists the columns.
     """
     command = build_command(
         ImportTenants,
@@ -105,18 +105,24 @@ def import_file(
         cohort=cohort,
     )
     with app_context() as context:
-        with system_transaction(OPERATOR) as session:
-            preview = preview_import(session, command, today=clock.today())
-        for row in preview.rows:
-            if not row.accepted:
-                click.echo(f"{row.line}: {row.code} {row.name}: {row.reason} / {row.reason_en}", err=True)
         if check:
-            if as_json:
-                print_json(preview)
-            elif preview.accepted:
-                click.echo(f"{len(preview.rows)} 行を取り込めます / {len(preview.rows)} rows can be imported")
-            else:
-                raise ImportRefused(preview)
+            with system_transaction(OPERATOR) as session:
+                preview = preview_import(session, command, today=clock.today())
+            _print_preview(preview, as_json=as_json)
             click.get_current_context().exit(0 if preview.accepted else 2)
         imported = import_tenants(command, actor=context.actor)
     print_result({"imported": len(imported.tenant_ids), "sha256": imported.sha256}, as_json)
+
+
+def _print_preview(preview: ImportPreview, *, as_json: bool) -> None:
+    """Each problem with its line, tenant and column to standard error, and the whole to standard output."""
+    for problem in preview.problems:
+        click.echo(f"1: {problem.column}: {problem.reason} / {problem.reason_en}", err=True)
+    for row in preview.rows:
+        for problem in row.problems:
+            where = " ".join(part for part in (row.code, row.name) if part)
+            click.echo(f"{row.line}: {where}: {problem.column}: {problem.reason} / {problem.reason_en}", err=True)
+    if as_json:
+        print_json(preview)
+    elif preview.accepted:
+        click.echo(f"{len(preview.rows)} 行を取り込めます / {len(preview.rows)} rows can be imported")

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
+from admin.core.language import current_language, gettext
+from admin.core.rate_limits import RateLimit, limited
 from admin.interface.command_forms import read_form
+from admin.interface.downloads import table_response
 from admin.interface.forms import Form
 from admin.interface.kept_forms import restored_form
 from admin.interface.pages import render_page, session
@@ -21,9 +26,10 @@ from governance.kernel import clock
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.permissions import Permission
 from tenancy.tenants import queries
-from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
+from tenancy.tenants.commands import ImportTenants, examine_import, import_tenants
 from tenancy.tenants.importing import ImportRefused
-from tenancy.tenants.models import ImportPreview
+from tenancy.tenants.models import CohortFacts, ImportPreview, ImportProblem
+from tenancy.tenants.municipality_columns import template_headings
 from tenancy.tenants.states import StatisticKind
 
 pages = Blueprint("tenant_import", __name__, template_folder="templates")
@@ -50,11 +56,14 @@ def importing() -> AnyResponse | tuple[str, int]:
         form = restored_form() or empty
         # A browser fills no field for files: the file is chosen again.
         form.values.pop("content", None)
-        return render_page("tenants/importing", form=form, cohorts=cohorts, fields=_FIELDS)
+        return _enter(form, cohorts)
     form = Form.from_request()
-    preview: ImportPreview | None = None
+    for name in _FIELDS:
+        form.values.setdefault(name, "")
+    refused: ImportPreview | None = None
     content = _content(form)
     command = None if content is None else _command(form, content)
+    form.labels["content"] = gettext("CSV file")
     if command is not None and form.is_valid and form.step != "enter":
         try:
             if form.is_final:
@@ -62,16 +71,56 @@ def importing() -> AnyResponse | tuple[str, int]:
                 return redirect(
                     url_for("tenant_import.importing_done", rows=len(done.tenant_ids), sha256=done.sha256), 303
                 )
-            preview = preview_import(session(), command, today=clock.today())
-        except ImportRefused as refused:
-            preview = refused.preview
-        except DomainError as refused:
-            form.add_error(refused.at(_field_of(refused.field)))
-    if preview is not None:
-        refused_first = sorted(preview.rows, key=lambda row: (row.accepted, row.line))
-        return render_page("tenants/importing_verdict", form=form, preview=preview, rows=refused_first)
+            verdict = examine_import(session(), command, today=clock.today())
+            if not verdict.refusals:
+                return render_page("tenants/importing_verdict", form=form, preview=verdict.preview)
+            raise ImportRefused(verdict)
+        except ImportRefused as wrong:
+            refused = wrong.preview
+            for error in (one for one in wrong.errors if one.field in ("content", *_DATES)):
+                form.add_error(error.renamed(_field_of))
+        except DomainError as unreadable:
+            form.add_error(unreadable.at(_field_of(unreadable.field)))
     form.values.pop("content", None)
-    return render_page("tenants/importing", form=form, cohorts=cohorts, fields=_FIELDS)
+    return _enter(form, cohorts, refused)
+
+
+def _enter(form: Form, cohorts: Sequence[CohortFacts], refused: ImportPreview | None = None) -> tuple[str, int]:
+    """入力, with all that was wrong with the file that was sent."""
+    return render_page(
+        "tenants/importing",
+        form=form,
+        cohorts=cohorts,
+        fields=_FIELDS,
+        columns=queries.import_columns(),
+        problems=[] if refused is None else _problems(refused),
+        refused=refused,
+    )
+
+
+class PlacedProblem(NamedTuple):
+    """A problem with its line (the heading is line 1) and the tenant of its row."""
+
+    line: int
+    tenant: str
+    problem: ImportProblem
+
+
+def _problems(refused: ImportPreview) -> list[PlacedProblem]:
+    of_columns = [PlacedProblem(1, "", one) for one in refused.problems]
+    return of_columns + [
+        PlacedProblem(row.line, " ".join(part for part in (row.code, row.name) if part), one)
+        for row in refused.rows
+        for one in row.problems
+    ]
+
+
+@pages.get("/tenants/import/template.csv")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.TENANT_IMPORT)
+def import_template() -> Response:
+    """The headings alone, to be filled in; `?encoding=cp932` for software that knows nothing else."""
+    return table_response("csv", gettext("tenants_to_import"), template_headings(current_language()), [])
 
 
 @pages.get("/tenants/import/done")
@@ -84,6 +133,7 @@ def importing_done() -> tuple[str, int]:
 
 
 _FIELDS = {f"date_{kind.value}": kind for kind in StatisticKind}
+_DATES = frozenset(f"basis_dates.{kind.value}" for kind in StatisticKind)
 
 
 def _field_of(name: str | None) -> str:

@@ -127,7 +127,14 @@ def test_a_file_is_checked_row_by_row_and_imported_whole_or_not_at_all(callers: 
     assert previewed.status_code == 201, previewed.text
     assert [row["accepted"] for row in previewed.json["rows"]] == [True, False]  # type: ignore[index]
     assert refused.status_code == 422
+    assert refused.json["code"] == "import.refused"  # type: ignore[index]
+    assert [one["field"] for one in refused.json["errors"]] == ["content", "content.3.code6"]  # type: ignore[index]
+    (problem,) = previewed.json["rows"][1]["problems"]  # type: ignore[index]
+    assert (problem["column"], problem["given"], problem["code"]) == ("code6", "434036", "code.check_digit")
+    assert "434035" in problem["reason"]
     assert len(officer.get("/tenants").json["items"]) == 1  # type: ignore[index]
+    columns = officer.get("/tenant-import-columns").json["items"]  # type: ignore[index]
+    assert {"heading": "団体コード", "name": "code6"}.items() <= columns[0].items()
 
     right = {"content": base64.b64encode("\n".join([*lines[:2], "434035,大津町,オオヅマチ,town"]).encode()).decode()}
     assert officer.send("/tenant-imports", right).status_code == 201

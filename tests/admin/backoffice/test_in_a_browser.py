@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, Page
 
 from admin.app import create_app
-from admin.identity.sessions import COOKIE
 from admin.operations.settings import Settings
 from governance.kernel.database import OPERATOR, db, dispose_engines, tenant_scope
 from governance.permissions import Role
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
 from tests.admin.issuer import Issuer
-from tests.admin.live_app import served
-from tests.admin.visitors import visit
+from tests.admin.signed_in_page import free_port, signed_in_page
 from tests.chromium import violations
 from tests.factories import ALL_BUT_APPROVER, Visitors
 from tests.servers import PostgreSQL
 
 pytestmark = pytest.mark.browser
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture
@@ -46,7 +37,7 @@ def page(
     tmp_path: Path,
 ) -> Iterator[Page]:
     """A page in which a person with every role of the operator is signed in; every report of the policy is an error."""
-    port = _free_port()
+    port = free_port()
     address = f"http://localhost:{port}"
     app = create_app(
         Settings.from_environment(
@@ -59,29 +50,11 @@ def page(
             }
         )
     )
-    client = visit(app, address, visitors.person(operator_tenant, *ALL_BUT_APPROVER))
-    (cookie,) = (one for one in (client._cookies or {}).values() if one.key == COOKIE)
-    complaints: list[str] = []
-    with served(app, port):
-        context = browser.new_context(base_url=address, locale="ja-JP")
-        # A secure cookie is only taken from an https address; browsers then send it to http://localhost too.
-        secure_address = address.replace("http:", "https:")
-        context.add_cookies([{"name": COOKIE, "value": cookie.value, "url": secure_address, "secure": True}])
-        opened = context.new_page()
-
-        def hear(said: ConsoleMessage) -> None:
-            # Browsers ask for an icon by themselves, before any page names one.
-            if said.type == "error" and not said.location["url"].endswith("/favicon.ico"):
-                complaints.append(said.text)
-
-        opened.on("console", hear)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
+    with signed_in_page(app, port, browser, visitors.person(operator_tenant, *ALL_BUT_APPROVER)) as opened:
         yield opened
-        context.close()
     with app.app_context():
         db.session.remove()
         dispose_engines()
-    assert complaints == []
 
 
 def test_nobody_is_kept_out_and_the_policy_is_never_broken(

@@ -126,7 +126,7 @@ def test_a_figure_is_recorded_with_its_day_and_source(moyai: Moyai, city: UUID) 
 
 
 def test_a_corrected_figure_supersedes_and_the_same_again_does_not(moyai: Moyai, city: UUID) -> None:
-    _, first, _ = moyai("tenant", "statistic", "431001", "population", "738856", *CENSUS)
+    _, first, _ = moyai("tenant", "statistic", "431001", "population", "７３８，８５６人", *CENSUS)
 
     _, second, _ = moyai("tenant", "statistic", "431001", "population", "738865", *CENSUS)
     _, again, _ = moyai("tenant", "statistic", "431001", "population", "738865", *CENSUS)
@@ -139,8 +139,8 @@ def test_a_corrected_figure_supersedes_and_the_same_again_does_not(moyai: Moyai,
 @pytest.mark.parametrize(
     ("words", "reason", "field"),
     [
-        (("431001", "population", "738,865", *CENSUS), "statistic.invalid_value", "VALUE"),
-        (("431001", "population", "７３８８６５", *CENSUS), "statistic.invalid_value", "VALUE"),
+        (("431001", "population", "73,88", *CENSUS), "statistic.invalid_value", "VALUE"),
+        (("431001", "population", "約７０万", *CENSUS), "statistic.invalid_value", "VALUE"),
         (
             ("431001", "population", "1", "--on", "2099-10-01", *CENSUS[2:]),
             "statistic.basis_date_wrong",

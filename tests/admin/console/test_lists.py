@@ -148,6 +148,20 @@ def test_a_notice_is_the_paper_that_was_issued(sample: ConsoleSample, visit_as: 
     assert answer.data.startswith(b"%PDF")
 
 
+def _send_file(visit: Visit, text: str, **fields: str) -> str:
+    answer = visit.post(
+        "/tenants/import",
+        data={
+            "csrf_token": visit.token,
+            "step": "confirm",
+            "key": "k",
+            "content": (io.BytesIO(text.encode()), "t.csv"),
+            **fields,
+        },
+    )
+    return visit.get(answer.location).text
+
+
 def test_importing_shows_a_verdict_for_each_row_before_anything_is_imported(
     sample: ConsoleSample, visit_as: VisitAs
 ) -> None:
@@ -155,14 +169,7 @@ def test_importing_shows_a_verdict_for_each_row_before_anything_is_imported(
     good = "code6,name_ja,kana,kind\n432059,水俣市,ミナマタシ,city\n"
     wrong = good + "432058,水俣市,ミナマタシ,city\n"
 
-    def send(text: str, step: str = "confirm") -> str:
-        answer = visit.post(
-            "/tenants/import",
-            data={"csrf_token": visit.token, "step": step, "key": "k", "content": (io.BytesIO(text.encode()), "t.csv")},
-        )
-        return visit.get(answer.location).text
-
-    verdict, refused = send(good), send(wrong)
+    verdict, refused = _send_file(visit, good), _send_file(visit, wrong)
 
     assert "1行すべて取り込めます" in verdict
     assert "2行のうち1行に誤りがあります" in refused
@@ -174,3 +181,50 @@ def test_importing_shows_a_verdict_for_each_row_before_anything_is_imported(
 
     assert done.status_code == 303
     assert "水俣市" in visit.get("/tenants").text
+
+
+def test_the_page_of_the_import_says_every_error_at_once_and_takes_the_file_anew(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    header = "団体コード,団体名,フリガナ,種別,人口（令和2年）,市長,出典\n"
+    text = f"{header}432058,水俣市,みなまたし,市,2.3万,x,国勢調査\n432148,阿蘇市,アソシ,都市,24930,x,国勢調査\n"
+
+    page = _send_file(visit, text)
+
+    for said in (
+        "2行のうち2行に誤りがあります",
+        "列「市長」は取り込めません",
+        "読み「みなまたし」は全角カタカナ",
+        "例: ミナマタシ",
+        "正しくは 432059",
+        "種別「都市」は使えません",
+        "列「人口（令和2年）」の基準日を指定してください",
+    ):
+        assert said in html.unescape(page)
+    assert 'aria-describedby="date_population-hint date_population-wrong"' in page
+    assert 'type="file"' in page
+    assert "水俣市" not in visit.get("/tenants").text
+
+    right = _send_file(
+        visit,
+        "団体コード,団体名,フリガナ,種別,人口（令和2年）,出典\n４３２０５９,水俣市,ミナマタシ,市,２．３万,国勢調査\n",
+        date_population="令和2年10月1日",
+    )
+
+    assert "1行すべて取り込めます" in right
+    assert "２．３万 → <strong>23,000</strong>" in html.unescape(right)
+
+
+def test_the_import_page_names_the_columns_and_gives_a_template(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    page = visit.get("/tenants/import").text
+    template = visit.get("/tenants/import/template.csv")
+    for_shift_jis = visit.get("/tenants/import/template.csv?encoding=cp932")
+
+    (header,) = csv.reader(io.StringIO(template.data.decode("utf-8-sig")))
+    assert header[:4] == ["団体コード", "団体名", "フリガナ", "種別"]
+    assert all(f">{heading}" in page for heading in header)
+    assert for_shift_jis.data.decode("cp932").strip() == template.data.decode("utf-8-sig").strip()
+    assert "attachment" in template.headers["Content-Disposition"]
+    assert visit_as(Role.TENANT_OWNER).get("/tenants/import/template.csv").status_code == 403

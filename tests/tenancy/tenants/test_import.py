@@ -12,7 +12,7 @@ from flask import Flask
 import admin.example
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
-from governance.kernel.errors import IdempotencyKeyReused, Invalid, NotAllowed, NotFound
+from governance.kernel.errors import IdempotencyKeyReused, NotAllowed, NotFound
 from governance.permissions import Role
 from tenancy import directory
 from tenancy.tenants.commands import (
@@ -160,20 +160,85 @@ def test_a_preview_changes_nothing(actors: Actors) -> None:
 
 
 @pytest.mark.parametrize(
-    ("basis_dates", "why"),
+    ("basis_dates", "field", "why"),
     [
-        ({}, "import.basis_date_missing"),
-        (BASIS | {StatisticKind.POPULATION: date(2025, 10, 1)}, "import.basis_date_of_another_year"),
-        (BASIS | {StatisticKind.FISCAL_INDEX: date(2099, 3, 31)}, "statistic.basis_date_wrong"),
+        ({}, "basis_dates.population", "import.basis_date_missing"),
+        (
+            BASIS | {StatisticKind.POPULATION: date(2025, 10, 1)},
+            "basis_dates.population",
+            "import.basis_date_of_another_year",
+        ),
+        (
+            BASIS | {StatisticKind.FISCAL_INDEX: date(2099, 3, 31)},
+            "basis_dates.fiscal_index",
+            "statistic.basis_date_wrong",
+        ),
     ],
 )
-def test_figures_need_the_day_they_are_of(actors: Actors, basis_dates: dict[StatisticKind, date], why: str) -> None:
-    with pytest.raises(Invalid) as refusal:
+def test_figures_need_the_day_they_are_of(
+    actors: Actors, basis_dates: dict[StatisticKind, date], field: str, why: str
+) -> None:
+    with pytest.raises(ImportRefused) as refusal:
         import_tenants(_command(KUMAMOTO, basis_dates=basis_dates), actor=actors.onboarding)
 
-    assert refusal.value.code == why
-    assert (refusal.value.field or "").startswith("basis_dates.")
+    assert (field, why) in {(error.field, error.code) for error in refusal.value.errors}
     assert rows("statistic") == []
+
+
+def test_all_that_is_wrong_with_a_file_is_said_in_one_round(actors: Actors) -> None:
+    header = "団体コード,団体名,フリガナ,種別,人口,人口の基準日,市長\n"
+    command = ImportTenants(
+        content=(
+            header + "431002,熊本市,くまもとし,市,約70万,R2.10.1,x\n" + "432148,阿蘇市,アソシ,市,24930,,x\n"
+        ).encode(),
+        basis_dates={},
+    )
+
+    preview = _preview(command)
+    with pytest.raises(ImportRefused) as refusal:
+        import_tenants(command, actor=actors.onboarding)
+
+    said = [(1, one.column, one.code) for one in preview.problems]
+    said += [(row.line, one.column, one.code) for row in preview.rows for one in row.problems]
+    assert said == [
+        (1, "市長", "import.column_unknown"),
+        (2, "フリガナ", "import.not_kana"),
+        (2, "人口", "statistic.invalid_value"),
+        (2, "団体コード", "code.check_digit"),
+        (2, "出典", "import.source_missing"),
+        (3, "出典", "import.source_missing"),
+        (3, "人口の基準日", "import.basis_date_missing"),
+    ]
+    assert [(one.field, one.code) for one in refusal.value.errors[1:]] == [
+        (f"content.{line}.{'header' if line == 1 else column}", code) for line, column, code in said
+    ]
+    assert refusal.value.code == "import.refused"
+    assert rows("statistic") == []
+
+
+def test_what_a_row_says_of_its_dates_goes_before_what_is_given_for_the_file(actors: Actors) -> None:
+    header = "団体コード,団体名,フリガナ,種別,人口,人口の基準日,参加開始日,出典\n"
+    command = ImportTenants(
+        content=(
+            header
+            + "431001,熊本市,クマモトシ,市,７３８，８６５,令和2年10月1日,令和8年度,国勢調査\n"
+            + "432148,阿蘇市,アソシ,市,24930,,,国勢調査\n"
+        ).encode(),
+        basis_dates={StatisticKind.POPULATION: date(2015, 10, 1)},
+        valid_from=date(2025, 4, 1),
+    )
+
+    imported = import_tenants(command, actor=actors.onboarding)
+
+    with tenant_scope(OPERATOR):
+        session = db.session()
+        found = directory.statistic_values(session, StatisticKind.POPULATION, imported.tenant_ids, date(2026, 4, 1))
+        first_days = [directory.tenant_by_id(session, one).valid_from for one in imported.tenant_ids]
+    assert [(found[one].value, found[one].basis_date) for one in imported.tenant_ids] == [
+        (Fraction(738865), date(2020, 10, 1)),
+        (Fraction(24930), date(2015, 10, 1)),
+    ]
+    assert first_days == [date(2026, 4, 1), date(2025, 4, 1)]
 
 
 def test_a_cohort_takes_the_whole_file_in(actors: Actors) -> None:

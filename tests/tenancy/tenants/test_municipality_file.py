@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from governance.kernel.errors import Invalid
+from governance.kernel.errors import Invalid, Language
+from governance.kernel.japanese_numbers import narrow
+from tenancy.tenants.municipality_columns import COLUMNS, template_headings
 from tenancy.tenants.municipality_file import MAX_BYTES, MAX_ROWS, read_municipalities
 from tenancy.tenants.states import StatisticKind, TenantKind
 
@@ -44,7 +48,8 @@ def test_the_same_rows_come_from_each_encoding(content: bytes, encoding: str) ->
     assert file.rows[0].row is not None
     assert file.rows[0].row.kind is TenantKind.CITY
     assert file.rows[0].row.statistics == ((StatisticKind.POPULATION, "738865"),)
-    assert file.statistic_columns == {StatisticKind.POPULATION: ("population_2020", 2020)}
+    assert file.headings["population"] == "population_2020"
+    assert file.years == {StatisticKind.POPULATION: 2020}
 
 
 def test_names_of_cp932_alone_are_read_and_kept() -> None:
@@ -96,28 +101,46 @@ def test_a_file_that_is_wrong_as_a_whole_is_refused(content: bytes, why: str, li
 
 
 @pytest.mark.parametrize(
-    ("header", "why", "given"),
+    ("header", "problems"),
     [
-        ("code6,code6,name_ja,kana,kind", "import.column_twice", "code6"),
-        ("code6,name_ja,kana,kind,population_2020,population_2025", "import.column_twice", "population_2025"),
-        ("code6,name_ja,kind", "import.column_missing", "kana"),
-        ("code6,name_ja,kana,kind,mayor", "import.column_unknown", "mayor"),
-        ("code6,name_ja,kana,kind, population", "import.column_unknown", " population"),
-        ("code6;name_ja;kana;kind", "import.column_unknown", "code6;name_ja;kana;kind"),
+        ("code6,code6,name_ja,kana,kind", [("import.column_twice", "code6")]),
+        ("code6,団体コード,name_ja,kana,kind", [("import.column_twice", "団体コード")]),
+        ("code6,name_ja,kana,kind,population_2020,人口", [("import.column_twice", "人口")]),
+        ("code6,name_ja,kind", [("import.column_missing", "フリガナ")]),
+        ("code6,name_ja,kana,kind,mayor", [("import.column_unknown", "mayor")]),
+        ("code6,name_ja,kana,kind,人口（令和0.5年）", [("import.column_unknown", "人口（令和0.5年）")]),
+        (
+            "code6,mayor,フリガナ,knid",
+            [
+                ("import.column_unknown", "mayor"),
+                ("import.column_unknown", "knid"),
+                ("import.column_missing", "団体名"),
+                ("import.column_missing", "種別"),
+            ],
+        ),
     ],
 )
-def test_a_header_that_is_wrong_names_the_column(header: str, why: str, given: str) -> None:
-    refusal = _refused(f"{header}\n1,2,3,4,5\n".encode())
+def test_every_heading_that_is_wrong_is_named_at_once(header: str, problems: list[tuple[str, str]]) -> None:
+    file = read_municipalities(f"{header}\n{','.join('1' * len(header.split(',')))}\n".encode())
 
-    assert (refusal.code, refusal.facts["given"]) == (why, given)
+    assert [(one.refusal.code, one.column) for one in file.problems] == problems
+    assert all("フリガナ" in one.refusal.hint("ja") for one in file.problems if "unknown" in one.refusal.code)
+    assert [row.row for row in file.rows if row.row] == []
+
+
+def test_a_file_whose_headings_are_all_unknown_has_no_rows_to_judge() -> None:
+    file = read_municipalities(b"code6;name_ja;kana;kind\n1;2;3;4\n")
+
+    assert [one.refusal.code for one in file.problems] == ["import.column_unknown"] + ["import.column_missing"] * 4
+    assert file.rows == ()
 
 
 @pytest.mark.parametrize(
     ("row", "why", "field"),
     [
-        ("432148,阿蘇市,アソシ,city", "import.ragged", "row"),
-        ("432148,阿蘇市,アソシ,city,1,2", "import.ragged", "row"),
-        ("", "import.ragged", "row"),
+        ("432148,阿蘇市,アソシ,city", "import.ragged", ""),
+        ("432148,阿蘇市,アソシ,city,1,2", "import.ragged", ""),
+        ("", "import.ragged", ""),
         ('432148,"=cmd|calc",アソシ,city,1', "import.formula", "name_ja"),
         ("432148,+阿蘇,アソシ,city,1", "import.formula", "name_ja"),
         ("432148,@阿蘇,アソシ,city,1", "import.formula", "name_ja"),
@@ -126,7 +149,11 @@ def test_a_header_that_is_wrong_names_the_column(header: str, why: str, given: s
         ("432148,阿蘇市,あそし,city,1", "import.not_kana", "kana"),
         ("432148,阿蘇市,ｱｿｼ,city,1", "import.not_kana", "kana"),
         ("432148,阿蘇市,アソシ,City,1", "import.kind_unknown", "kind"),
-        ("432148,阿蘇市,アソシ,city,１", "statistic.invalid_value", "population_2020"),
+        ("432148,阿蘇市,アソシ,区,1", "import.kind_unknown", "kind"),
+        ("432148,阿蘇市,アソシ,,1", "import.kind_unknown", "kind"),
+        ("432148,阿蘇市,アソシ,city,約２万", "statistic.invalid_value", "population_2020"),
+        ("432148,阿蘇市,アソシ,city,0.00001万", "statistic.invalid_value", "population_2020"),
+        ("432148,阿蘇市,アソシ,city,人", "statistic.invalid_value", "population_2020"),
         ("432148,阿蘇市,アソシ,city,1e3", "statistic.invalid_value", "population_2020"),
         ("432148,阿蘇市,アソシ,city,NaN", "statistic.invalid_value", "population_2020"),
         ("432148,阿蘇市,アソシ,city,0.5", "statistic.invalid_value", "population_2020"),
@@ -142,11 +169,102 @@ def test_a_wrong_row_says_why_and_on_which_line_and_the_others_stand(row: str, w
     file = read_municipalities(_text(KUMAMOTO, row, ASO).encode())
 
     good, wrong, last = file.rows
-    assert good.refusal is None
-    assert last.refusal is None
+    assert good.problems == last.problems == ()
     assert wrong.row is None
-    assert wrong.refusal is not None
-    assert (wrong.line, wrong.refusal.code, wrong.refusal.field) == (3, why, field)
+    (problem,) = wrong.problems
+    assert (wrong.line, problem.refusal.code, problem.column) == (3, why, field)
+
+
+def test_all_that_is_wrong_in_a_row_is_said_with_what_was_entered_and_what_would_be_right() -> None:
+    file = read_municipalities(_text("432148,,あそし,町村,2万5").encode())
+
+    (row,) = file.rows
+    said = [(one.column, one.given, one.refusal.text("ja") + one.refusal.hint("ja")) for one in row.problems]
+    assert [(column, given) for column, given, _ in said] == [
+        ("name_ja", ""),
+        ("kana", "あそし"),
+        ("kind", "町村"),
+    ]
+    assert "アソシ" in said[1][2]
+    assert "都道府県、市、町、村" in said[2][2]
+    assert row.row is None
+
+
+OFFICE = (
+    "団体コード,団体名,フリガナ,種別,人口（令和2年）,人口の基準日,"
+    "財政力指数,財政力指数の基準日,面積（km²）,参加開始日,出典"
+)
+
+
+def test_japanese_headings_kinds_figures_and_dates_are_read_and_said_again() -> None:
+    row = "４３２１４８,阿蘇市,アソシ,市,２．５万人,R2.10.1,０．３６,令和3年度,376.30km²,令和7年度,国勢調査"
+
+    file = read_municipalities(f"{OFFICE}\n{row}\n".encode())
+
+    assert file.problems == ()
+    (read,) = file.rows
+    assert read.row is not None
+    assert (read.row.code, read.row.kind, read.row.source) == ("432148", TenantKind.CITY, "国勢調査")
+    assert dict(read.row.statistics) == {
+        StatisticKind.POPULATION: "25000",
+        StatisticKind.FISCAL_INDEX: "0.36",
+        StatisticKind.AREA_KM2: "376.30",
+    }
+    # 令和3年度 is the year that the index is of, up to its last day; 令和7年度 as a first day is its first.
+    assert read.row.basis_dates == {
+        StatisticKind.POPULATION: date(2020, 10, 1),
+        StatisticKind.FISCAL_INDEX: date(2022, 3, 31),
+    }
+    assert read.row.valid_from == date(2025, 4, 1)
+    assert file.years == {StatisticKind.POPULATION: 2020}
+    said = {one.column: (one.given, one.value, one.words.ja) for one in read.readings}
+    assert said["人口（令和2年）"] == ("２．５万人", "25000", "25,000")
+    assert said["財政力指数の基準日"] == ("令和3年度", "2022-03-31", "令和4年3月31日（木）")
+    assert "種別" not in said
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("24,930", "24930"), ("２４９３０", "24930"), ("2.5万", "25000"), ("2万4千930人", "24930"), ("0", "0")],
+)
+def test_a_count_is_read_as_offices_write_it(cell: str, value: str) -> None:
+    file = read_municipalities(_text(f'432148,阿蘇市,アソシ,city,"{cell}"').encode())
+
+    assert file.rows[0].row is not None
+    assert file.rows[0].row.statistics == ((StatisticKind.POPULATION, value),)
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        ("町", TenantKind.TOWN),
+        ("村", TenantKind.VILLAGE),
+        ("県", TenantKind.PREFECTURE),
+        ("政令指定都市", TenantKind.CITY),
+        ("designated_city", TenantKind.CITY),
+        ("広域連合", TenantKind.UNION),
+        ("一部事務組合・広域連合", TenantKind.UNION),
+    ],
+)
+def test_a_kind_is_read_in_both_languages(cell: str, kind: TenantKind) -> None:
+    (row,) = read_municipalities(_text(f"432148,阿蘇市,アソシ,{cell},1").encode()).rows
+
+    assert row.kind is kind
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_template_is_taken_with_every_one_of_its_headings(language: Language) -> None:
+    headings = template_headings(language)
+    file = read_municipalities(f"{','.join(headings)}\n{',' * (len(headings) - 1)}\n".encode())
+
+    assert file.problems == ()
+    assert set(file.headings) == {column.name for column in COLUMNS}
+
+
+def test_no_two_columns_share_a_heading() -> None:
+    headings = [narrow(heading).casefold() for one in COLUMNS for heading in {one.name, one.heading.ja, *one.also}]
+
+    assert len(headings) == len(set(headings))
 
 
 def test_well_formed_grouping_is_taken_away_and_an_empty_figure_is_no_figure() -> None:
