@@ -25,6 +25,7 @@ from admin.operations.metrics.web import BoundedPool, WebMetrics, reserve_files
 from admin.operations.request_server import RequestServer
 from admin.operations.settings import Settings
 from governance.kernel.database import CONNECTIONS_A_POOL, OPERATOR, db
+from tenancy.acceptances.commands import REMIND_OWNERS
 from tenancy.onboarding.unsynced_members import INVITE
 from tenancy.people.commands import ANNOUNCE_OWNER
 
@@ -63,7 +64,7 @@ app = RequestServer(
             folder=str(_settings.web_metrics_folder),
             networks=[str(network) for network in _settings.metrics_from],
             keycloak_url=_settings.keycloak_url,
-            mail_kinds=[INVITE, ANNOUNCE_OWNER],
+            mail_kinds=[INVITE, ANNOUNCE_OWNER, REMIND_OWNERS],
             version=version("moyai"),
             web_process=os.getpid(),
         ),

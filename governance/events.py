@@ -41,6 +41,7 @@ class Event(StrEnum):
     CLIENT_STOPPED = "client.stopped"
     AGREEMENT_PUBLISHED = "agreement.published"
     AGREEMENT_ACCEPTED = "agreement.accepted"
+    AGREEMENT_REMINDED = "agreement.reminded"
     RULE_DRAFTED = "rule.drafted"
     RULE_ADOPTED = "rule.adopted"
     RULE_ENDED = "rule.ended"

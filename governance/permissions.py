@@ -58,6 +58,7 @@ class Permission(StrEnum):
     AGREEMENT_READ = "governance:agreement:read"
     AGREEMENT_PUBLISH = "governance:agreement:publish"
     AGREEMENT_ACCEPT = "governance:agreement:accept"
+    AGREEMENT_REMIND = "governance:agreement:remind"
     RULE_READ = "governance:rule:read"
     RULE_DRAFT = "governance:rule:draft"
     RULE_ADOPT = "governance:rule:adopt"
@@ -177,7 +178,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.OPERATOR_ONBOARDING: _OPERATOR_READS
     | {_P.TENANT_REGISTER, _P.TENANT_IMPORT, _P.TENANT_EDIT, _P.TENANT_CHANGE_STATE, _P.COHORT_DEFINE, _P.COHORT_APPLY}
     | {_P.ONBOARDING_START, _P.ONBOARDING_DECIDE, _P.PLAN_DEFINE, _P.QUOTA_REQUEST, _P.AGREEMENT_PUBLISH}
-    | {_P.AGREEMENT_ACCEPT, _P.MEMBER_ADD, _P.MEMBER_DECIDE_SYNC, _P.CLIENT_REGISTER, _P.PLAN_ASSIGN}
+    | {_P.AGREEMENT_ACCEPT, _P.AGREEMENT_REMIND, _P.MEMBER_ADD, _P.MEMBER_DECIDE_SYNC, _P.CLIENT_REGISTER}
+    | {_P.PLAN_ASSIGN}
     | {_P.STATISTIC_RECORD, _P.CONTACT_RECORD, _P.CONTACT_REMOVE},
     Role.OPERATOR_FINANCE: _OPERATOR_READS
     | {

@@ -34,12 +34,12 @@ from admin.example.municipalities import FIRST, SECOND, first_members, second_me
 from admin.operations.keycloak_setup import identities as keycloak_of
 from admin.operations.mail.sender import Mailer
 from admin.operations.settings import Settings
-from admin.workflows.announcements import mail_handlers
 from admin.workflows.audit_sealing import AuditSealer
 from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
 from admin.workflows.job_handlers import handlers, onboarding_runner, provision_operators, worker_actor
 from admin.workflows.jobs import JobWorker, Queue
 from admin.workflows.onboarding_together import Sleep, run_onboardings
+from admin.workflows.tenant_mails import mail_handlers
 from billing.runs.commands import (
     ApproveAllocation,
     PrepareAllocation,
@@ -237,7 +237,7 @@ class ExampleLoader:
         worker = JobWorker(
             self._app,
             queue,
-            handlers=handlers(self._identities) | mail_handlers(Mailer(self._settings)),
+            handlers=handlers(self._identities) | mail_handlers(Mailer(self._settings), self._settings.public_url),
             run_onboarding=onboarding_runner(self._identities),
             seal_audit_log=AuditSealer(self._settings.audit_files, None),
         )

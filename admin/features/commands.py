@@ -19,6 +19,7 @@ import governance.audit.commands
 import governance.retention.commands
 import governance.rules.commands
 import governance.webhooks.commands
+import tenancy.acceptances.commands
 import tenancy.clients.commands
 import tenancy.onboarding.commands
 import tenancy.onboarding.unsynced_members
@@ -39,6 +40,7 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     governance.retention.commands,
     governance.rules.commands,
     governance.webhooks.commands,
+    tenancy.acceptances.commands,
     tenancy.clients.commands,
     tenancy.onboarding.commands,
     tenancy.onboarding.unsynced_members,

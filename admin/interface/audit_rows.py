@@ -59,7 +59,7 @@ _CLIENT: Final = frozenset(event for event in Event if event.startswith("client.
 _WEBHOOK: Final = frozenset(event for event in Event if event.startswith("webhook."))
 _COST: Final = frozenset({Event.COST_RECORDED, Event.COST_WITHDRAWN})
 _RULE: Final = frozenset({Event.RULE_DRAFTED, Event.RULE_ADOPTED, Event.RULE_ENDED})
-_AGREEMENT: Final = frozenset({Event.AGREEMENT_PUBLISHED, Event.AGREEMENT_ACCEPTED})
+_AGREEMENT: Final = frozenset({Event.AGREEMENT_PUBLISHED, Event.AGREEMENT_ACCEPTED, Event.AGREEMENT_REMINDED})
 _TENANT: Final = frozenset(
     {Event.OPERATOR_REGISTERED, Event.TENANT_REGISTERED, Event.TENANT_EDITED, Event.TENANT_STATE_CHANGED}
 )
@@ -334,6 +334,7 @@ _OBJECT_FACTS: Final[Mapping[Event | None, str]] = {
     Event.PLAN_DEFINED: "plan",
     Event.AGREEMENT_PUBLISHED: "agreement",
     Event.AGREEMENT_ACCEPTED: "agreement",
+    Event.AGREEMENT_REMINDED: "agreement",
     Event.RULE_DRAFTED: "rule",
     Event.RULE_ADOPTED: "rule",
     Event.RULE_ENDED: "rule",
@@ -399,6 +400,7 @@ _SUBJECT_PAGES: Final[Mapping[Event | None, tuple[str, str]]] = {
     **dict.fromkeys(_APPROVAL, ("approvals.approval", "approval_id")),
     **dict.fromkeys(_WEBHOOK, ("webhooks.webhook", "webhook_id")),
     Event.AGREEMENT_PUBLISHED: ("agreements.agreement", "version_id"),
+    Event.AGREEMENT_REMINDED: ("agreements.agreement", "version_id"),
     Event.NOTICE_ISSUED: ("notices.notice_paper", "notice_id"),
 }
 """Events whose subject has a page of its own."""

@@ -170,6 +170,13 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
             "Recorded that {tenant} accepted version {number} of {object}",
         ),
     ),
+    Event.AGREEMENT_REMINDED: _s(
+        (
+            "{tenant}に「{object}」第{number}版への同意を催促した",
+            "Reminded {tenant} to accept version {number} of {object}",
+        ),
+        many=("{count}団体に協定への同意を催促した", "Reminded {count} tenants to accept an agreement"),
+    ),
     Event.RULE_DRAFTED: _s(("「{object}」第{number}版を起案した", "Drafted version {number} of {object}")),
     Event.RULE_ADOPTED: _s(
         (

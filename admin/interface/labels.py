@@ -27,6 +27,7 @@ from governance.labels import EVENT_LABELS, PERMISSION_LABELS, LabelPair
 from governance.permissions import Role, scope_wording
 from governance.rules.states import RuleState
 from governance.webhooks.states import DeliveryProblem, WebhookState
+from tenancy.acceptances.states import AcceptanceState
 from tenancy.clients.states import ClientState
 from tenancy.keycloak.comparison import DifferenceKind
 from tenancy.onboarding.models import StepEffect
@@ -56,6 +57,7 @@ def labels_of(kinds: type[LabelledEnum]) -> dict[str, LabelPair]:
 
 LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "tenant": labels_of(TenantState),
+    "acceptance": labels_of(AcceptanceState),
     "kind": labels_of(TenantKind),
     "step": labels_of(StepName),
     "step_decision": labels_of(StepDecision),
@@ -99,7 +101,9 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
 TONES: Final[dict[str, frozenset[str]]] = {
     "good": frozenset({"active", "done", "posted", "approved", "accepted", "create", "in_force"}),
     "bad": frozenset({"failed", "suspended", "denied", "rejected", "stopped", "ended"}),
-    "warn": frozenset({"waiting", "awaiting_approval", "refused", "leaving", "closing", "change", "paused", "invited"}),
+    "warn": frozenset(
+        {"waiting", "awaiting_approval", "refused", "leaving", "closing", "change", "paused", "invited", "not-accepted"}
+    ),
     "info": frozenset({"running", "provisioning", "screening"}),
 }
 """How a badge looks for which values: ○ done, × stopped, ！ waits for somebody, ● goes on. The others, such as what has

@@ -14,6 +14,7 @@ import governance.outbox.tables
 import governance.persons.tables
 import governance.rules.tables
 import governance.webhooks.tables  # noqa: F401
+import tenancy.acceptances.tables
 import tenancy.clients.tables
 import tenancy.onboarding.tables
 import tenancy.people.tables

@@ -410,7 +410,8 @@ def _acceptances(one: Waiting, *_: Any) -> RowText:
     )
     waits_for = holders(_P.AGREEMENT_ACCEPT, of_operator=False)
     counted = Label(f"{waits_for.ja}（{facts['missing']:,}団体）", f"{waits_for.en} ({facts['missing']:,})")
-    return text, counted, _Action(Label("同意の状況を見る", "See who accepted it"), f"/agreements/{facts['version']}")
+    listed = f"/agreements/{facts['version']}/acceptances?state=not-accepted"
+    return text, counted, _Action(Label("同意の状況を見る", "See who accepted it"), listed)
 
 
 def _year(one: Waiting, *_: Any) -> RowText:

@@ -12,23 +12,22 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Subquery, func, literal, select, union_all
+from sqlalchemy import literal, select, union_all
 from sqlalchemy.orm import Session
 
 from billing.ledger.queries import years_to_close
 from billing.notices.queries import runs_without_notices
 from billing.runs.queries import draft_runs, returned_runs
 from governance.actors import Actor, ActorKind
-from governance.agreements.queries import select_acceptances, select_binding_versions
 from governance.approvals import decidable_requests
 from governance.kernel import clock
 from governance.kernel.labels import LabelledEnum
-from governance.kernel.waiting import WaitingSelect, first_tenants, waiting_columns
+from governance.kernel.waiting import WaitingSelect
 from governance.permissions import Permission, decidable_by
+from tenancy.acceptances.queries import missing_acceptances, unaccepted_versions
 from tenancy.onboarding.queries import waiting_steps
 from tenancy.onboarding.steps import StepName
 from tenancy.people.queries import expired_invitations, refused_people
-from tenancy.tenants.facts import select_tenant_states
 from tenancy.tenants.queries import ready_cohorts, waiting_tenants
 from tenancy.tenants.states import TenantState
 
@@ -147,7 +146,7 @@ def _sources(actor: Actor, now: datetime) -> list[tuple[TaskKind, WaitingSelect]
             (_P.ALLOCATION_PREPARE, TaskKind.RETURNED_RUN, lambda: returned_runs(now - RETURNED_FOR)),
             (_P.MEMBER_DECIDE_SYNC, TaskKind.REFUSED_PEOPLE, refused_people),
             (_P.ONBOARDING_START, TaskKind.INVITATIONS, lambda: expired_invitations(now)),
-            (_P.AGREEMENT_PUBLISH, TaskKind.ACCEPTANCES, lambda: _acceptances_missing(today)),
+            (_P.AGREEMENT_PUBLISH, TaskKind.ACCEPTANCES, lambda: missing_acceptances(today)),
             (_P.PERIOD_CHANGE_STATE, TaskKind.YEAR, lambda: years_to_close(today)),
         ]
         # The security people look after the operator's own people; whoever onboards does so for the tenants'.
@@ -155,7 +154,7 @@ def _sources(actor: Actor, now: datetime) -> list[tuple[TaskKind, WaitingSelect]
             found.append((TaskKind.INVITATIONS, expired_invitations(now, tenant_id=actor.tenant_id)))
     else:
         offered = [
-            (_P.AGREEMENT_ACCEPT, TaskKind.AGREEMENT, lambda: _not_accepted(actor.tenant_id, today)),
+            (_P.AGREEMENT_ACCEPT, TaskKind.AGREEMENT, lambda: unaccepted_versions(actor.tenant_id, today)),
             (_P.MEMBER_ADD, TaskKind.INVITATIONS, lambda: expired_invitations(now, tenant_id=actor.tenant_id)),
         ]
         if any(actor.may(permission) for permission in ENTERED_WITH.values()):
@@ -203,53 +202,3 @@ def _section_of_step(one: Waiting, actor: Actor) -> TaskSection | None:
     elif permission is not None and onboards and actor.may(permission):
         return TaskSection.MEND
     return TaskSection.WAIT if actor.may(_P.ONBOARDING_READ) and onboards else None
-
-
-# ---- agreements: versions are governance's, tenants are tenancy's ---------------------------------------------------
-
-_TAKING_PART: Final = tuple(state.value for state in (TenantState.TRIAL, TenantState.ACTIVE, TenantState.SUSPENDED))
-
-
-def _version_facts(version: Subquery, *more: Any) -> Any:
-    return func.jsonb_build_object(
-        *("version", version.c.id, "title", version.c.title, "number", version.c.number),
-        *("effective_from", version.c.effective_from, *more),
-    )
-
-
-def _acceptances_missing(today: date) -> WaitingSelect:
-    """The binding versions that not every tenant accepted; `facts` say how many should (`total`) and did not."""
-    version, accepted = select_binding_versions(today).subquery(), select_acceptances().subquery()
-    tenant = select_tenant_states().subquery()
-    takes_part = (tenant.c.state.in_(_TAKING_PART), ~tenant.c.is_operator)
-    total = select(func.count()).select_from(tenant).where(*takes_part).scalar_subquery()
-    has_accepted = select(accepted.c.version_id).where(
-        accepted.c.version_id == version.c.id, accepted.c.tenant_id == tenant.c.id
-    )
-    facts = _version_facts(version, "missing", func.count(), "total", total)
-    # Every column of the version is the same within its id.
-    whole = (version.c.id, version.c.title, version.c.number, version.c.effective_from, version.c.published_at)
-    return (
-        select(
-            *waiting_columns(
-                literal(1),
-                facts=facts,
-                since=version.c.published_at,
-                tenants=first_tenants(tenant.c.id, tenant.c.id),
-            )
-        )
-        .select_from(version.join(tenant, literal(True)))
-        .where(*takes_part, ~has_accepted.exists())
-        .group_by(*whole)
-    )
-
-
-def _not_accepted(tenant_id: UUID, today: date) -> WaitingSelect:
-    """The binding versions that this tenant has not accepted, one a row."""
-    version, accepted = select_binding_versions(today).subquery(), select_acceptances().subquery()
-    has_accepted = select(accepted.c.version_id).where(
-        accepted.c.version_id == version.c.id, accepted.c.tenant_id == tenant_id
-    )
-    return select(*waiting_columns(literal(1), facts=_version_facts(version), since=version.c.published_at)).where(
-        ~has_accepted.exists()
-    )

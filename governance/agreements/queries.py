@@ -18,7 +18,8 @@ from governance.kernel.models import ReadModel
 class AgreementVersionFacts(ReadModel):
     """A version of an agreement. `agreement` is the agreement's short name.
 
-    `sha256` is of the text in UTF-8, in hexadecimal; `effective_from` is the first day on which the version binds.
+    `sha256` is of the text in UTF-8, in hexadecimal; `effective_from` is the first day on which the version binds. From
+    `published_at` on the tenants are asked to accept it.
     """
 
     id: UUID
@@ -30,6 +31,7 @@ class AgreementVersionFacts(ReadModel):
     sha256: str
     effective_from: date
     mandatory: bool
+    published_at: datetime
 
 
 class AcceptanceFacts(ReadModel):
@@ -107,6 +109,17 @@ def select_binding_versions(on: date) -> Select[UUID, str, int, date, datetime]:
     )
 
 
+def is_asked_for(session: Session, version_id: UUID, on: date) -> bool:
+    """Whether the tenants are asked to accept this version: it is mandatory, and no newer one replaces it."""
+    return version_id in [row.id for row in session.execute(select_binding_versions(on))]
+
+
+def acceptances_of_version(session: Session, version_id: UUID) -> dict[UUID, AcceptanceFacts]:
+    """Who accepted the version, by tenant, as the scope shows them."""
+    found = session.scalars(select(Acceptance).where(Acceptance.version_id == version_id))
+    return {one.tenant_id: AcceptanceFacts.model_validate(one) for one in found}
+
+
 def select_acceptances() -> Select[UUID, UUID]:
     """A SELECT of tenant_id and version_id of every acceptance, for a join in another package's statement."""
     return select(Acceptance.tenant_id, Acceptance.version_id)
@@ -152,4 +165,5 @@ def _facts(version: AgreementVersion, of: Agreement) -> AgreementVersionFacts:
         sha256=version.sha256,
         effective_from=version.effective_from,
         mandatory=version.mandatory,
+        published_at=version.published_at,
     )

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, literal_colum
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.types import Uuid
 
-from governance.grants import excluded_roles_of_people, roles_of_people
+from governance.grants import excluded_roles_of_people, roles_of_people, select_roles_in_force
 from governance.kernel.errors import require_found
 from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from governance.kernel.labels import Label
@@ -83,6 +83,19 @@ def owners(session: Session, tenant_id: UUID, now: datetime) -> list[MemberDetai
         for member in members(session, tenant_id, now)
         if member.state in PRESENT_STATES and Role.TENANT_OWNER in member.roles
     ]
+
+
+def count_owners(session: Session, now: datetime) -> dict[UUID, int]:
+    """How many such owners each tenant has; tenants without any are absent."""
+    granted = select_roles_in_force(now).subquery()
+    is_theirs = and_(granted.c.tenant_id == Member.tenant_id, granted.c.person_id == Member.person_id)
+    query = (
+        select(Member.tenant_id, func.count())
+        .join(granted, is_theirs)
+        .where(granted.c.role == Role.TENANT_OWNER.value, Member.state.in_(PRESENT_STATES))
+        .group_by(Member.tenant_id)
+    )
+    return dict(session.execute(query).tuples().all())
 
 
 def members_in_keycloak(session: Session, tenant_id: UUID) -> list[MemberToSync]:

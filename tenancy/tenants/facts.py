@@ -86,9 +86,9 @@ def find_by_name(session: Session, name: str) -> TenantFacts | None:
     return found[0] if len(found) == 1 else None
 
 
-def select_tenant_states() -> Select[UUID, str, bool]:
-    """A SELECT of id, state and is_operator of every tenant, for a join in another package's statement."""
-    return select(Tenant.id, Tenant.state, Tenant.is_operator)
+def select_tenant_states() -> Select[UUID, str, str, str, bool]:
+    """A SELECT of id, code, name, state and is_operator of every tenant, for a join in another package's statement."""
+    return select(Tenant.id, Tenant.code, Tenant.name, Tenant.state, Tenant.is_operator)
 
 
 def select_tenants() -> Select[Tenant, str, str]:

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 from uuid import UUID
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
-from admin.interface.command_forms import read_form
+from admin.core.language import current_language, either, gettext
+from admin.core.rate_limits import RateLimit, limited
+from admin.features.agreements.entry_points import ENTRY_POINTS
+from admin.features.agreements.text_changes import text_changes
+from admin.interface.command_forms import add_forms, read_form
+from admin.interface.downloads import table_response
 from admin.interface.forms import Form, new_name
 from admin.interface.kept_forms import restored_form
-from admin.interface.lists import query_uuid
+from admin.interface.lists import query_enum, query_uuid
 from admin.interface.pages import render_page, session
+from admin.interface.paging import next_cursor, query_part
 from governance.agreements import queries
 from governance.agreements.commands import PublishAgreement, publish_agreement
+from governance.agreements.queries import AgreementVersionFacts
+from governance.kernel import clock
+from governance.kernel.labels import Label
 from governance.permissions import Permission
+from tenancy.acceptances.queries import acceptance_statuses
+from tenancy.acceptances.states import AcceptanceState
 
-pages = Blueprint("agreements", __name__, template_folder="templates")
+pages = add_forms(Blueprint("agreements", __name__, template_folder="templates"), ENTRY_POINTS)
 
 
 @pages.get("/agreements")
@@ -31,9 +43,86 @@ def agreements() -> tuple[str, int]:
 @pages.get("/agreements/<uuid:version_id>")
 @requires(Permission.AGREEMENT_READ)
 def agreement(version_id: UUID) -> tuple[str, int]:
-    """One version with its whole text."""
-    done = request.args.get("done", "")
-    return render_page("agreements/agreement", version=queries.version(session(), version_id), done=done)
+    """One version with its whole text, what it changed, and how many of the tenants asked have accepted it."""
+    found = queries.version(session(), version_id)
+    before = _version_before(found)
+    statuses = acceptance_statuses(session(), version_id, clock.today()) if current_actor().is_operator else []
+    return render_page(
+        "agreements/agreement",
+        version=found,
+        before=before,
+        changes=[] if before is None else text_changes(before.text, found.text),
+        accepted=sum(one.state is AcceptanceState.ACCEPTED for one in statuses),
+        total=len(statuses),
+        done=request.args.get("done", ""),
+    )
+
+
+def _version_before(found: AgreementVersionFacts) -> AgreementVersionFacts | None:
+    every = queries.versions(session(), agreement=found.agreement)
+    return next((one for one in every if one.number == found.number - 1), None)
+
+
+@pages.get("/agreements/<uuid:version_id>/acceptances")
+@requires(Permission.AGREEMENT_READ)
+def acceptances(version_id: UUID) -> AnyResponse | tuple[str, int]:
+    """Who of the tenants asked has accepted a version; a municipality is led to the version itself."""
+    found = queries.version(session(), version_id)
+    if not current_actor().is_operator:
+        return redirect(url_for("agreements.agreement", version_id=version_id), 303)
+    state = query_enum("state", AcceptanceState)
+    every = acceptance_statuses(session(), version_id, clock.today())
+    rows = query_part().page_of_all([one for one in every if state in (None, one.state)], lambda one: one.tenant_id)
+    return render_page(
+        "agreements/acceptances",
+        version=found,
+        is_asked=queries.is_asked_for(session(), version_id, clock.today()),
+        rows=rows.items,
+        next_cursor=next_cursor(rows),
+        state=state,
+        states=list(AcceptanceState),
+        accepted=sum(one.state is AcceptanceState.ACCEPTED for one in every),
+        total=len(every),
+        reminded=request.args.get("reminded", 0, type=int),
+        left_out=request.args.get("left_out", 0, type=int),
+    )
+
+
+_FILE_HEADER: Final = (
+    Label("団体コード", "code"),
+    Label("団体", "tenant"),
+    Label("同意", "acceptance"),
+    Label("同意を記録した日時", "recorded at"),
+    Label("署名日", "signed on"),
+    Label("署名者の職", "title of the signer"),
+    Label("署名者の氏名", "name of the signer"),
+    Label("依頼した日時", "asked at"),
+    Label("期限", "due by"),
+    Label("最後の催促", "reminded last"),
+)
+
+
+@pages.get("/agreements/<uuid:version_id>/acceptances.<any(csv, xlsx):file_kind>")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.AGREEMENT_READ)
+def acceptances_file(version_id: UUID, file_kind: str) -> Response:
+    """The whole of what the list's filter lets through; of a municipality its own row."""
+    rows = (
+        (
+            one.code,
+            one.name,
+            one.state.label(current_language()),
+            one.accepted_at,
+            one.signed_on,
+            one.signer_title,
+            one.signer_name,
+            one.asked_at,
+            one.due_on,
+            one.reminded_at,
+        )
+        for one in acceptance_statuses(session(), version_id, clock.today(), state=query_enum("state", AcceptanceState))
+    )
+    return table_response(file_kind, gettext("acceptances"), [either(*label) for label in _FILE_HEADER], rows)
 
 
 @pages.route("/agreements/publish", methods=["GET", "POST"])
@@ -62,6 +151,7 @@ def agreement_publishing() -> AnyResponse | tuple[str, int]:
                 command=command,
                 sha256=hashlib.sha256(command.text.encode()).hexdigest(),
                 after=after,
+                changes=[] if after is None else text_changes(after.text, command.text),
             )
         if command is not None:
             with form.collect_errors():

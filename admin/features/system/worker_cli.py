@@ -21,10 +21,10 @@ from admin.operations.settings import Settings
 from admin.operations.tip_senders import tip_sender
 from admin.operations.trust import trust
 from admin.operations.webhook_sender import WebhookSender
-from admin.workflows.announcements import mail_handlers
 from admin.workflows.audit_sealing import AuditSealer
 from admin.workflows.job_handlers import handlers, onboarding_runner, periodic_tasks
 from admin.workflows.jobs import JobWorker, Queue
+from admin.workflows.tenant_mails import mail_handlers
 from admin.workflows.upkeep import Upkeep
 from admin.workflows.webhooks import WebhookDelivery
 from governance.permissions import Permission
@@ -52,7 +52,7 @@ def worker() -> None:
         JobWorker(
             app,
             Queue(settings.app_url),
-            handlers=handlers(keycloak) | mail_handlers(Mailer(settings)),
+            handlers=handlers(keycloak) | mail_handlers(Mailer(settings), settings.public_url),
             run_onboarding=onboarding_runner(keycloak),
             deliver=WebhookDelivery(WebhookSender()).run,
             seal_audit_log=AuditSealer(settings.audit_files, tip_sender(settings)),

@@ -26,6 +26,7 @@ ADDS: Final = {
     "create_webhook": "a webhook; the tenant stays as it is",
     "assign_plan": "an assignment from a day on; the tenant's own fields stay",
     "issue_notices": "notices; the run stays as it was posted",
+    "remind_of_agreement": "reminders of tenants; the version stays as it was published",
     "request_quota": "a request; the tenant's own fields stay",
 }
 """Commands below the address of an object that add something of its own and leave the object as it is."""

@@ -32,6 +32,7 @@ from governance.kernel.field_types import FIELD_TYPES
 from governance.kernel.ids import new_id
 from governance.kernel.labels import LabelledEnum
 from governance.permissions import DECIDABLE_BY, DECISIONS, ROLE_PERMISSIONS, Role
+from tenancy.acceptances.commands import remind_of_agreement
 from tenancy.onboarding.commands import StartOnboarding, start_onboarding
 from tenancy.tenants.contacts import RecordContact, record_contact
 from tenancy.tenants.states import ContactPurpose
@@ -109,6 +110,9 @@ def given_fields(entry_point: EntryPoint, sample: ConsoleSample) -> dict[str, An
         "onboarding_id": new_id(),
         "purpose": "finance",
     }
+    if entry_point.handler is remind_of_agreement:
+        # An agreement and a rule both have versions.
+        known["version_id"] = sample.version_id
     if entry_point.page is not None and "<int:fiscal_year>" in entry_point.page.rule:
         known["fiscal_year"] = 2025
     if entry_point.record is not None:

@@ -30,9 +30,12 @@ LEFT_OUT: Final = frozenset({"onboarding.onboarding", "system.static"})
 
 
 FOR_OPERATORS: Final = frozenset(
-    {"tenants.tenants", "ledger.books", "ledger.book", "ledger.book_file", "ledger_entries.entry"}
+    {
+        *("tenants.tenants", "ledger.books", "ledger.book", "ledger.book_file", "ledger_entries.entry"),
+        "agreements.acceptances",
+    }
 )
-"""A municipality is led from there to its own: its record, its contributions."""
+"""A municipality is led from there to its own: its record, its contributions, the agreement itself."""
 
 
 OF_RUNS: Final = frozenset(

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from admin.workflows.announcements import SUBJECT, mail_handlers
+from admin.workflows.tenant_mails import SUBJECT, mail_handlers
 from governance import grants
 from governance.actors import Actor, ActorKind, command_line_actor
 from governance.approvals.states import Decision
@@ -179,7 +179,7 @@ def test_where_no_owner_can_decide_the_approver_does_and_everybody_is_mailed(
         [job] = [one for one in db.session.query(Job) if one.name == ANNOUNCE_OWNER]
         payload = dict(job.payload)
     sent: list[tuple[str, str, str]] = []
-    mail_handlers(lambda *mail: sent.append(mail))[ANNOUNCE_OWNER](payload)
+    mail_handlers(lambda *mail: sent.append(mail), "https://moyai.example")[ANNOUNCE_OWNER](payload)
     with tenant_scope(OPERATOR):
         people = {one.email for one in queries.members(db.session(), tenant_id, clock.now())}
     assert {recipient for recipient, _, _ in sent} == people >= {"member@city.example", "new@city.example"}
