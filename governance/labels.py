@@ -108,6 +108,7 @@ PERMISSION_LABELS: Final[dict[Permission, LabelPair]] = {
     Permission.BACKUP_TAKE: ("バックアップの取得と検査", "take and check a backup"),
     Permission.BACKUP_RESTORE: ("バックアップからの復元", "restore a backup"),
     Permission.EXAMPLE_LOAD: ("例示データの投入", "load the example"),
+    Permission.TRAINING_RESET: ("研修環境の初期化", "empty a training installation"),
     Permission.SIGNED_IN: ("ログイン済み", "anybody who is signed in"),
     Permission.PUBLIC: ("公開", "anybody"),
 }

@@ -103,6 +103,7 @@ class Permission(StrEnum):
     BACKUP_TAKE = "platform:backup:take"
     BACKUP_RESTORE = "platform:backup:restore"
     EXAMPLE_LOAD = "platform:example:load"
+    TRAINING_RESET = "platform:training:reset"
     SIGNED_IN = "platform:signed-in"
     PUBLIC = "platform:public"
 
@@ -208,7 +209,15 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
         {_P.OPERATOR_REGISTER, _P.ONBOARDING_START, _P.ONBOARDING_ADVANCE, _P.MEMBER_SYNC, _P.MEMBER_INVITE}
     )
     | {_P.ALLOCATION_PREPARE, _P.TENANT_CHANGE_STATE, _P.AUDIT_VERIFY, _P.AUDIT_SEAL, _P.RETENTION_APPLY}
-    | {_P.SERVERS_RUN, _P.KEYCLOAK_CONFIGURE, _P.EXAMPLE_LOAD, _P.MAIL_OPEN, _P.BACKUP_TAKE, _P.BACKUP_RESTORE},
+    | {
+        _P.SERVERS_RUN,
+        _P.KEYCLOAK_CONFIGURE,
+        _P.EXAMPLE_LOAD,
+        _P.TRAINING_RESET,
+        _P.MAIL_OPEN,
+        _P.BACKUP_TAKE,
+        _P.BACKUP_RESTORE,
+    },
 }
 
 DECISIONS: Final = frozenset({_P.APPROVAL_DECIDE, _P.ALLOCATION_APPROVE, _P.ALLOCATION_REJECT, _P.QUOTA_DECIDE})

@@ -56,9 +56,11 @@ TEMPLATE_PATCHES: Final[dict[str, tuple[TemplatePatch, ...]]] = {
         TemplatePatch(
             "        </nav>\n",
             """        </nav>
-        {% if config.MOYAI.example %}<p class="example-band">"""
+        {% if config.MOYAI.example %}<p class="example-band">{% if config.MOYAI.training %}"""
+            + N_("Training installation")
+            + """{% else %}"""
             + N_("Example data")
-            + """</p>{% endif %}
+            + """{% endif %}</p>{% endif %}
     </header>
     <main id="main" tabindex="-1">
 """,

@@ -62,6 +62,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
             "restore": _cli(
                 "system.backup_cli:restore", "バックアップから復元する / Restore a backup into an empty MOYAI_HOME."
             ),
+            "training": _cli("system.training_cli:training", "研修環境 / A training installation."),
             "supervise": _cli("system.servers_cli:supervise"),
             "web": _cli("system.processes_cli:web", "画面と API を提供する / Serve pages and API."),
             "migrate": _cli(

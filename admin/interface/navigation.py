@@ -86,6 +86,7 @@ def init_navigation(app: Flask, settings: Settings, operator_menu: Menu, tenant_
         url_with_query=url_with_query,
         current_url_with=current_url_with,
         is_example=settings.example,
+        is_training=settings.training,
         requires_second_factor=settings.requires_second_factor,
         is_signed_in=lambda: actor_or_none() is not None,
         has_htmx=script.is_file,

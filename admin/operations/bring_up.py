@@ -15,6 +15,7 @@ from admin.operations.postgresql import APP, KEYCLOAK, OWNER, TENANT
 from admin.operations.schema import check_schema
 from admin.operations.settings import DATABASE, Settings, variable_of
 from admin.operations.supervisor import Progress, Supervisor, stop_orphans
+from admin.operations.training import mark_training
 from admin.operations.trust import find_tls_problem, trust
 from governance.kernel.errors import Conflict, DependencyUnavailable, DomainError, Invalid, message
 
@@ -69,6 +70,7 @@ def bring_up(
     """
     if settings.restore_marker.exists():
         raise Conflict(RESTORE_UNFINISHED, home=settings.home)
+    mark_training(settings)
     trust(settings)
     # A key file that is missing or wrong is named before anything is started.
     _ = settings.session_secret

@@ -20,6 +20,7 @@ from admin.operations import embedded_packages
 from governance.kernel.errors import Conflict, DependencyUnavailable, Invalid, message
 
 VERSION = "26.7.4"
+_LOCK = "keycloak.lock"
 SHA256 = "04823c336b797a7e18889a44262a7a64e6bf624cbbcc518c85e2622176ff2eee"
 _BUILD_OPTIONS = ("--db=postgres", "--health-enabled=true")
 _MIN_JAVA = 17
@@ -112,7 +113,7 @@ def prepare(kept: Path, *, java: Path, given: Path | None = None, progress: Prog
     if final.is_dir():
         return final
     kept.mkdir(parents=True, exist_ok=True)
-    with _file_lock(kept / "keycloak.lock"):
+    with _file_lock(kept / _LOCK):
         if final.is_dir():
             return final
         unfinished = kept / f"{final.name}.growing"
@@ -127,6 +128,11 @@ def prepare(kept: Path, *, java: Path, given: Path | None = None, progress: Prog
         _build(unfinished, java)
         unfinished.rename(final)
     return final
+
+
+def is_kept(name: str) -> bool:
+    """Whether a file or folder of that name is a built Keycloak, or its lock: not data of an installation."""
+    return name.startswith("keycloak-") or name == _LOCK
 
 
 def environment(java: Path) -> dict[str, str]:

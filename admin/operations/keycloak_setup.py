@@ -141,6 +141,7 @@ def deployment_config(settings: Settings, withdrawn: frozenset[str] = frozenset(
         delivers_mail=settings.delivers_mail,
         requires_second_factor=settings.requires_second_factor,
         is_example=settings.example,
+        is_training=settings.training,
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
@@ -79,6 +79,18 @@ SECOND_FACTOR_REQUIRED = message(
     en="{name} may be 0 in the example (MOYAI_EXAMPLE=1) only.",
     hint_ja="実際の運用では、運営者と団体管理者に二要素認証が必要です。",
     hint_en="A real installation requires a second factor of operators and owners.",
+)
+TRAINING_IS_EXAMPLE = message(
+    "settings.training_is_example",
+    ja="研修環境（MOYAI_TRAINING=1）は例示データの環境です。{name} を 0 にできません。",
+    en="A training installation (MOYAI_TRAINING=1) holds example data: {name} cannot be 0.",
+)
+TRAINING_STANDS_ALONE = message(
+    "settings.training_stands_alone",
+    ja="研修環境（MOYAI_TRAINING=1）では、{name} を指定できません。",
+    en="A training installation (MOYAI_TRAINING=1) takes no {name}.",
+    hint_ja="研修環境は、自分の MOYAI_HOME にあるサーバーと鍵だけを使います。{name} を外してください。",
+    hint_en="It uses only the servers and keys of its own MOYAI_HOME. Unset {name}.",
 )
 BAD_CA_FILE = message(
     "settings.ca_file",
@@ -392,6 +404,7 @@ class Settings(BaseSettings):
     )
     remote_url: _WebAddress | None = Field(default=None, validation_alias="MOYAI_URL")
     example: _Switch = Field(default=False, validation_alias="MOYAI_EXAMPLE")
+    training: _Switch = Field(default=False, validation_alias="MOYAI_TRAINING")
     second_factor_given: _Switch | None = Field(default=None, validation_alias="MOYAI_SECOND_FACTOR")
     database_url_given: _DatabaseAddress | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
     tenant_url_given: _DatabaseAddress | None = Field(
@@ -435,7 +448,10 @@ class Settings(BaseSettings):
         `example_default` is the value of MOYAI_EXAMPLE where it is unset. Raises Invalid whose `field` is the variable
         at fault.
         """
-        return cls(**({variable_of("example"): example_default} | _MappingSource(cls, env)()))
+        given: dict[str, Any] = _MappingSource(cls, env)()
+        # A training installation is an example, unless somebody says otherwise: that is refused.
+        is_training = given.get(variable_of("training")) == "1"
+        return cls(**{variable_of("example"): example_default or is_training, **given})
 
     @classmethod
     def settings_customise_sources(
@@ -456,6 +472,18 @@ class Settings(BaseSettings):
         if given.count(None) == 1:
             missing, other = names if given[0] is None else names[::-1]
             raise Invalid(HALF_GIVEN, field=missing, name=missing, other=other)
+        return self
+
+    @model_validator(mode="after")
+    def _training_is_apart(self) -> Self:
+        if self.training and not self.example:
+            name = variable_of("example")
+            raise Invalid(TRAINING_IS_EXAMPLE, field=name, name=name)
+        if self.training:
+            for field in _NOT_OF_A_TRAINING_INSTALLATION:
+                if getattr(self, field) is not None:
+                    name = variable_of(field)
+                    raise Invalid(TRAINING_STANDS_ALONE, field=name, name=name)
         return self
 
     @model_validator(mode="after")
@@ -533,6 +561,11 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> Path:
         return self.home / "secrets"
+
+    @property
+    def training_mark(self) -> Path:
+        """The file that says that this home is a training installation's; made in an empty home, never by hand."""
+        return self.home / "training"
 
     @property
     def distributions_folder(self) -> Path:
@@ -637,6 +670,17 @@ class _MappingSource(EnvSettingsSource):
     def __init__(self, settings_cls: type[BaseSettings], env: Mapping[str, str]) -> None:
         super().__init__(settings_cls)
         self.env_vars = {name: text for name, text in env.items() if text != ""}
+
+
+_NOT_OF_A_TRAINING_INSTALLATION: Final = (
+    "database_url_given",
+    "keycloak_url_given",
+    "keys_dir",
+    "session_secret_file",
+    "audit_key_file",
+    "audit_tips_file",
+)
+"""What would let a training installation share something with another."""
 
 
 def variable_of(field: str) -> str:

@@ -23,6 +23,7 @@ EVERY_ONE = {
     "MOYAI_PUBLIC_URL": "https://moyai.example.jp/moyai",
     "MOYAI_URL": "https://moyai-kumamoto.example.jp",
     "MOYAI_EXAMPLE": "1",
+    "MOYAI_TRAINING": "0",
     "MOYAI_SECOND_FACTOR": "0",
     "DATABASE_URL": "postgresql+psycopg://moyai_app:hidden-1@db.example:5432/moyai?sslmode=require",
     "MOYAI_TENANT_DATABASE_URL": "postgresql+psycopg://moyai_tenant:hidden-5@db.example:5432/moyai?sslmode=require",
@@ -72,7 +73,7 @@ def test_nothing_set_means_the_documented_defaults(monkeypatch: pytest.MonkeyPat
     documented = {"MOYAI_HOME": str(Path(".moyai").absolute()), "MOYAI_PORT": "8700", "MOYAI_PROXY_HOPS": "0"}
     documented |= {"MOYAI_PUBLIC_URL": "http://localhost:8700", "MOYAI_EXAMPLE": "0", "MOYAI_ADDRESS_LIMIT": "600"}
     documented |= {"MOYAI_BIND": "127.0.0.1", "MOYAI_WEB_PROCESSES": "1", "MOYAI_WEB_THREADS": "16"}
-    documented |= {"MOYAI_METRICS_FROM": "127.0.0.0/8,::1/128", "MOYAI_LOG_DAYS": "366"}
+    documented |= {"MOYAI_METRICS_FROM": "127.0.0.0/8,::1/128", "MOYAI_LOG_DAYS": "366", "MOYAI_TRAINING": "0"}
     assert settings.as_environment() == documented
     assert settings.prefectures is None
     assert Settings.from_environment({}, example_default=True).example is True
@@ -85,6 +86,7 @@ def test_nothing_set_means_the_documented_defaults(monkeypatch: pytest.MonkeyPat
     [
         *(("MOYAI_PORT", wrong) for wrong in ("1023", "65531", "8700.0", "８７００", "-1", " 8700", "8_700", "087000")),
         *(("MOYAI_EXAMPLE", wrong) for wrong in ("yes", "true", "2", "１")),
+        *(("MOYAI_TRAINING", wrong) for wrong in ("yes", "true", "2")),
         *(("MOYAI_SECOND_FACTOR", wrong) for wrong in ("no", "false", "0")),
         *(("MOYAI_PROXY_HOPS", wrong) for wrong in ("-1", "100", "1.0", "２", "one")),
         *(

@@ -187,7 +187,14 @@ def supervise(report_to: int, replace_keys: bool) -> None:
 @handle_errors
 def down(as_json: bool) -> None:
     """起動したものだけを停止する / Stop what `run` or `up` started on this MOYAI_HOME, and nothing else."""
-    settings = Settings.from_environment(os.environ)
+    stopped = stop_all(Settings.from_environment(os.environ))
+    _progress("停止しました / stopped" if stopped else "何も動いていません / nothing was running")
+    if as_json:
+        print_json({"stopped": stopped > 0})
+
+
+def stop_all(settings: Settings) -> int:
+    """End what was started on this home, in order; how many there were, a supervisor counted as one."""
     supervisor = PidFiles(settings.home / "run").running(SUPERVISOR)
     stopped = 0
     if supervisor is not None:
@@ -198,9 +205,7 @@ def down(as_json: bool) -> None:
         with lock:
             database = settings.embedded_postgresql() if settings.secrets.exists() else None
             stopped += stop_orphans(settings.home, database, _progress)
-    _progress("停止しました / stopped" if stopped else "何も動いていません / nothing was running")
-    if as_json:
-        print_json({"stopped": stopped > 0})
+    return stopped
 
 
 @click.command("status", cls=PermittedCommand, permission=Permission.PUBLIC)

@@ -23,7 +23,7 @@ class DeploymentConfig:
     console). `smtp` is Keycloak's own `smtpServer`, empty where no mail server is set. `delivers_mail` says whether
     that server delivers: a link to reset a password is offered only where it reaches its addressee.
     `requires_second_factor` says whether operators and owners sign in with a second factor only, `is_example` whether
-    Keycloak's pages say that no decision here is real.
+    Keycloak's pages say that no decision here is real, `is_training` whether they say that it is for practice.
     """
 
     public_url: str
@@ -32,6 +32,7 @@ class DeploymentConfig:
     delivers_mail: bool = False
     requires_second_factor: bool = True
     is_example: bool = False
+    is_training: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,9 @@ def sign_in_settings(deployment_config: DeploymentConfig) -> Json:
         "adminEventsDetailsEnabled": True,
         "attributes": {
             "adminEventsExpiration": str(ONE_YEAR_AND_A_DAY),
-            # The theme reads it.
+            # The theme reads them.
             "moyai.example": str(deployment_config.is_example).lower(),
+            "moyai.training": str(deployment_config.is_training).lower(),
         },
         "smtpServer": dict(deployment_config.smtp),
         "browserFlow": BROWSER_FLOW,

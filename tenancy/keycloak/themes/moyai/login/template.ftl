@@ -49,7 +49,7 @@
 <body data-page-id="login-${pageId}">
   <a class="skip" href="#main">${msg("moyaiSkip")}</a>
   <header>
-    <#if (realm.attributes["moyai.example"]!"") == "true"><p class="band">${msg("moyaiExample")}</p></#if>
+    <#if (realm.attributes["moyai.example"]!"") == "true"><p class="band"><#if (realm.attributes["moyai.training"]!"") == "true">${msg("moyaiTraining")}<#else>${msg("moyaiExample")}</#if></p></#if>
     <div class="top">
       <#if (client.baseUrl)?has_content>
       <a class="product" href="${client.baseUrl}"><img src="${url.resourcesPath}/img/moyai.svg" alt="" width="28" height="28"> ${realm.displayName!"Moyai"}</a>
