@@ -401,7 +401,7 @@ _SUBJECT_PAGES: Final[Mapping[Event | None, tuple[str, str]]] = {
     **dict.fromkeys(_WEBHOOK, ("webhooks.webhook", "webhook_id")),
     Event.AGREEMENT_PUBLISHED: ("agreements.agreement", "version_id"),
     Event.AGREEMENT_REMINDED: ("agreements.agreement", "version_id"),
-    Event.NOTICE_ISSUED: ("notices.notice_paper", "notice_id"),
+    Event.NOTICE_ISSUED: ("notices.notice", "notice_id"),
 }
 """Events whose subject has a page of its own."""
 

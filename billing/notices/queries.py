@@ -45,11 +45,12 @@ def notices_page(
     part: PageRequest,
     *,
     fiscal_year: int | None = None,
+    run_id: UUID | None = None,
     number: str = "",
     descending: bool = False,
 ) -> KeysetPage[NoticeFacts]:
-    """A part of the notices that this scope sees, by number; of one year or with a part of a number where given."""
-    query = select(Notice).where(*_of_year(fiscal_year))
+    """A part of the notices that this scope sees, by number; of one year or run, or with a part of a number."""
+    query = select(Notice).where(*_which(fiscal_year, run_id))
     if number:
         query = query.where(Notice.number.contains(number, autoescape=True))
     return _by_number(session, query, part, descending=descending)
@@ -63,14 +64,14 @@ class IssuedNotices(ReadModel):
     fiscal_years: frozenset[int]
 
 
-def issued_notices(session: Session, fiscal_year: int | None = None) -> IssuedNotices:
-    """The totals of the notices that this scope sees; of one year where given."""
+def issued_notices(session: Session, fiscal_year: int | None = None, *, run_id: UUID | None = None) -> IssuedNotices:
+    """The totals of the notices that this scope sees; of one year or run where given."""
     found = session.execute(
         select(
             func.count().label("number"),
             func.coalesce(func.sum(Notice.amount_yen), 0).cast(BigInteger).label("yen"),
             func.array_agg(distinct(Notice.fiscal_year)).label("fiscal_years"),
-        ).where(*_of_year(fiscal_year))
+        ).where(*_which(fiscal_year, run_id))
     ).one()
     return IssuedNotices(
         count=found.number,
@@ -158,8 +159,9 @@ def _find_notice(session: Session, condition: Any, given: str) -> Notice:
     )
 
 
-def _of_year(fiscal_year: int | None) -> list[ColumnElement[bool]]:
-    return [] if fiscal_year is None else [Notice.fiscal_year == fiscal_year]
+def _which(fiscal_year: int | None, run_id: UUID | None) -> list[ColumnElement[bool]]:
+    year = [] if fiscal_year is None else [Notice.fiscal_year == fiscal_year]
+    return year if run_id is None else [*year, Notice.run_id == run_id]
 
 
 def _by_number(

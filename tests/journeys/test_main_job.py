@@ -195,7 +195,10 @@ def _a_notice_is_a_paper_in_japanese(person: Person) -> None:
     page = person.page
     person.open("/notices")
     person.see("納入通知書")
-    page.get_by_role("row", name=re.compile("あさぎり町")).get_by_role("link").click()
+    page.get_by_role("row", name=re.compile("あさぎり町")).get_by_role("link").first.click()
+    page.wait_for_url(re.compile(r"/notices/[0-9a-f-]{36}$"))
+    person.see("納入通知書")
+    page.get_by_role("main").get_by_role("link", name="納入通知書を開く（PDF）").click()
     page.wait_for_url(re.compile(r"/notices/.*\.pdf$"))
     pdf = PdfReader(io.BytesIO(person.fetch(page.url)))
     text = "".join(sheet.extract_text() for sheet in pdf.pages)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, request, url_for
@@ -20,10 +24,11 @@ from admin.interface.kept_forms import restored_form
 from admin.interface.lists import current_fiscal_year, query_year, year_options
 from admin.interface.page_endpoint import form_of
 from admin.interface.pages import render_page, session
+from admin.interface.paging import next_cursor, query_part
 from admin.interface.share_changes import BeforeAfter, ShareChanges, share_changes
-from billing.costs.queries import cost_items
+from billing.costs.queries import cost_items, names_of_items
 from billing.ledger.periods import date_warning
-from billing.notices.queries import notices, notified_runs, unnotified_runs
+from billing.notices.queries import issued_notices, notices, notices_page, unnotified_runs
 from billing.runs import queries
 from billing.runs.commands import (
     APPROVAL_KIND,
@@ -48,7 +53,7 @@ from governance.kernel.errors import not_found
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.labels import Label
 from governance.permissions import Permission
-from governance.rules.queries import rule_versions
+from governance.rules.queries import labels_of_rules, rule_versions
 from tenancy import directory
 from tenancy.people.queries import names_of_people
 
@@ -112,6 +117,56 @@ def allocation_preparing() -> AnyResponse | tuple[str, int]:
 def allocation(run_id: UUID) -> tuple[str, int]:
     """One run: totals, what it is made of, every share against the run before, its inputs and who decided."""
     return _render_run(run_id, restored_form(), request.args.get("done", ""))
+
+
+@pages.get("/allocations/<uuid:run_id>/related")
+@requires(Permission.ALLOCATION_READ)
+def allocation_related(run_id: UUID) -> tuple[str, int]:
+    """Where the figures of a run come from: rules, costs and statistics as they were, and the runs of its year."""
+    run = queries.run_by_id(session(), run_id)
+    items = [item for rule in run.inputs.rules for item in rule.items]
+    names = names_of_items(session(), [str(item.item_id) for item in items])
+    used = Counter(
+        (figure.component, figure.basis_date, figure.source) for rule in run.inputs.rules for figure in rule.figures
+    )
+    return _render_part(
+        "allocation/allocation_related",
+        run,
+        part_title=gettext("Related"),
+        rules=labels_of_rules(session()),
+        items=[
+            {"id": item.item_id, "name": names.get(str(item.item_id), "―"), "kind": item.kind, "yen": item.yen}
+            for item in items
+        ],
+        statistics=[_StatisticsUsed(*key, members) for key, members in used.items()],
+        runs_of_year=queries.run_summaries(session(), fiscal_year=run.fiscal_year),
+    )
+
+
+@pages.get("/allocations/<uuid:run_id>/documents")
+@requires(Permission.ALLOCATION_READ)
+def allocation_documents(run_id: UUID) -> tuple[str, int]:
+    """What was issued of a run, and its table of shares as a file."""
+    run = queries.run_by_id(session(), run_id)
+    found = notices_page(session(), query_part(), run_id=run.id) if may(Permission.NOTICE_READ) else None
+    return _render_part(
+        "allocation/allocation_documents",
+        run,
+        part_title=gettext("Documents"),
+        notices=None if found is None else found.items,
+        next_cursor=None if found is None else next_cursor(found),
+        issued=None if found is None else issued_notices(session(), run_id=run.id),
+    )
+
+
+@pages.get("/allocations/<uuid:run_id>/history")
+@requires(Permission.AUDIT_READ)
+def allocation_history(run_id: UUID) -> tuple[str, int]:
+    """What was done about a run."""
+    run = queries.run_by_id(session(), run_id)
+    return _render_part(
+        "allocation/allocation_history", run, events_shown=50, part_title=gettext("History"), is_wide=True
+    )
 
 
 @pages.get("/allocations/<uuid:run_id>/shares.<any(csv, xlsx):file_kind>")
@@ -236,40 +291,61 @@ def council_sheet(share_id: UUID) -> AnyResponse:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _StatisticsUsed:
+    """The statistics of one component with one date and source, and how many members have one."""
+
+    component: str
+    basis_date: date
+    source: str
+    members: int
+
+
 def _render_run(run_id: UUID, form: Form | None, done: str) -> tuple[str, int]:
     run = queries.run_by_id(session(), run_id)
-    requests = requests_about(session(), APPROVAL_KIND, run.id)
     components = queries.components_of_run(session(), run.id)
     parts = [Part(part.component, part.exact_yen) for part in components]
-    record = events(session(), subject=str(run.id), tenant_id=_operator_id(), limit=20)
-    people = {run.prepared_by, run.requested_by} | {request.decided_by or "" for request in requests}
     revises = next(
         (head for head in queries.run_summaries(session(), fiscal_year=run.fiscal_year) if head.id == run.revises_id),
         None,
     )
-    changes = _changes(run)
-    return render_page(
+    return _render_part(
         "allocation/allocation",
-        form=form,
-        initial=form or Form.initial(reason="", happened_on=""),
-        run=run,
+        run,
+        form,
         revises=revises,
-        changes=changes,
+        changes=_changes(run),
         before_yen=sum(share.previous_yen for share in run.shares),
         parts_title=_made_of(parts),
         exact_total=str(sum((part.yen for part in parts), Fraction(0))),
         parts_chart=stacked_bar(parts, title=_made_of(parts), name="parts") if parts else None,
         components=components,
+        done=done,
+    )
+
+
+def _render_part(
+    template: str, run: RunFacts, form: Form | None = None, *, events_shown: int = 5, **values: Any
+) -> tuple[str, int]:
+    """A part of a run's page, with what every part has: the head with its action, and what stands beside it."""
+    requests = requests_about(session(), APPROVAL_KIND, run.id)
+    people = {run.prepared_by, run.requested_by} | {request.decided_by or "" for request in requests}
+    return render_page(
+        template,
+        form=form,
+        initial=form or Form.initial(reason="", happened_on=""),
+        run=run,
         requests=requests,
         people=names_of_people(session(), people),
         is_own=any(one.decision is None and one.requested_by == current_actor().id for one in requests),
         is_open=run.state is RunState.AWAITING_APPROVAL,
         is_draft=run.state is RunState.DRAFT,
-        done=done,
-        is_notified=may(Permission.NOTICE_READ) and run.id in notified_runs(session()),
         to_notify=may(Permission.NOTICE_ISSUE)
         and run.id in {one.id for one in unnotified_runs(session(), run.fiscal_year)},
-        record=record,
+        record=events(session(), subject=str(run.id), tenant_id=current_actor().tenant_id, limit=events_shown)
+        if may(Permission.AUDIT_READ)
+        else [],
+        **values,
     )
 
 
@@ -325,10 +401,6 @@ def _people(fiscal_year: int, tenant_ids: list[UUID]) -> dict[UUID, Fraction]:
         session(), directory.StatisticKind.POPULATION, tenant_ids, FiscalYear(fiscal_year).starts_on
     )
     return {tenant_id: Fraction(statistic.value) for tenant_id, statistic in found.items()}
-
-
-def _operator_id() -> UUID:
-    return current_actor().tenant_id
 
 
 def _made_of(parts: list[Part]) -> str:

@@ -1,8 +1,12 @@
-"""納入通知書: the list, the PDF of each, and what those of a run would be. The form that issues them is derived."""
+"""納入通知書: the list, the page and the PDF of each, and what those of a run would be.
+
+The form that issues them is derived.
+"""
 
 from __future__ import annotations
 
 import io
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, request
@@ -23,7 +27,8 @@ from billing.notices.commands import IssueNotices
 from billing.notices.issuer import issuer_in_force
 from billing.notices.planning import plan_notices, sample_paper
 from billing.notices.queries import unnotified_runs
-from billing.runs.queries import run_by_id
+from billing.runs.queries import run_by_id, share_by_id
+from governance.audit.queries import events
 from governance.declaration import read_command
 from governance.kernel import clock
 from governance.permissions import Permission
@@ -50,6 +55,36 @@ def notices() -> tuple[str, int]:
         issued_now=request.args.get("issued", ""),
         issuer=issuer_in_force(session()) if current_actor().is_operator else None,
         issuer_set=request.args.get("issuer", ""),
+    )
+
+
+@pages.get("/notices/<uuid:notice_id>")
+@requires(Permission.NOTICE_READ)
+def notice(notice_id: UUID) -> tuple[str, int]:
+    """One notice: its amount and due day, and where each figure comes from."""
+    return _render_part("notices/notice", notice_id)
+
+
+@pages.get("/notices/<uuid:notice_id>/related")
+@requires(Permission.NOTICE_READ)
+def notice_related(notice_id: UUID) -> tuple[str, int]:
+    """The notices of the same municipality and year, and what the amount rests on."""
+    return _render_part("notices/notice_related", notice_id, part_title=gettext("Related"))
+
+
+@pages.get("/notices/<uuid:notice_id>/documents")
+@requires(Permission.NOTICE_READ)
+def notice_documents(notice_id: UUID) -> tuple[str, int]:
+    """The papers of a notice, with the hash that the issued one is known by."""
+    return _render_part("notices/notice_documents", notice_id, part_title=gettext("Documents"))
+
+
+@pages.get("/notices/<uuid:notice_id>/history")
+@requires(Permission.AUDIT_READ)
+def notice_history(notice_id: UUID) -> tuple[str, int]:
+    """What was done about a notice."""
+    return _render_part(
+        "notices/notice_history", notice_id, events_shown=50, part_title=gettext("History"), is_wide=True
     )
 
 
@@ -133,6 +168,27 @@ def notices_archive(run_id: UUID) -> Response:
 def notices_print(run_id: UUID) -> Response:
     """Every notice of a run in one PDF, for the printer."""
     return _attachment(print_pdf(session(), run_id), "application/pdf", run_id, "pdf")
+
+
+def _render_part(template: str, notice_id: UUID, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+    """A part of a notice's page, with what every part has: the notice, its share and the notices of its year."""
+    found = queries.notice_by_id(session(), notice_id)
+    of_year = queries.notices(session(), fiscal_year=found.fiscal_year, tenant_id=found.tenant_id)
+    record = (
+        events(session(), subject=str(found.id), tenant_id=found.tenant_id, limit=events_shown)
+        if may(Permission.AUDIT_READ)
+        else []
+    )
+    return render_page(
+        template,
+        notice=found,
+        share=share_by_id(session(), found.share_id) if may(Permission.ALLOCATION_READ) else None,
+        of_year=of_year,
+        notified_yen=sum(one.amount_yen for one in of_year),
+        later=[one for one in of_year if one.issued_at > found.issued_at],
+        record=record,
+        **values,
+    )
 
 
 def _attachment(content: bytes, content_type: str, run_id: UUID, suffix: str) -> Response:

@@ -115,7 +115,7 @@ def test_the_notices_of_one_command_are_one_row_with_its_parts(sample: ConsoleSa
     assert found.count("納入通知書を3通発行した") == 1
     row = row_of(page, "納入通知書を3通発行した")
     assert "八代市に納入通知書" in TAG.sub("", row)
-    assert f"/notices/{sample.other_notice_id}.pdf" in row
+    assert f'href="/notices/{sample.other_notice_id}"' in row
     assert not [one for one in found if "に納入通知書" in one]
 
 

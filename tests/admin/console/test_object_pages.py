@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
 import pytest
 
 from admin.features.tenants import pages as tenant_pages
+from billing.runs.states import RunKind
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
@@ -123,3 +126,139 @@ def test_the_history_of_a_person_is_of_nobody_else(sample: ConsoleSample, visit_
     after = [visit.get(f"{people}/{one.id}/history").text.count("利用を停止した") for one in (first, second)]
     assert answer.status_code == 303
     assert (before, after) == ([0, 0], [0, 1])
+
+
+# ---- every object ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Object:
+    """An object's page: its address, its heading, who looks, and its parts after the first."""
+
+    address: Callable[[ConsoleSample], str]
+    heading: str
+    role: Role
+    parts: tuple[str, ...] = ("related", "documents", "history")
+
+
+OBJECTS: Final = {
+    "run": _Object(lambda s: f"/allocations/{s.run_id}", "令和7年度 第1回（当初）", Role.OPERATOR_FINANCE),
+    "notice": _Object(lambda s: f"/notices/{s.notice_id}", "納入通知書", Role.OPERATOR_FINANCE),
+    "own notice": _Object(lambda s: f"/notices/{s.notice_id}", "納入通知書", Role.TENANT_OWNER),
+}
+
+EACH_OBJECT = pytest.mark.parametrize("one", OBJECTS.values(), ids=list(OBJECTS))
+
+
+@EACH_OBJECT
+def test_each_part_of_an_object_opens_and_lights_itself_under_one_head(
+    sample: ConsoleSample, visit_as: VisitAs, one: _Object
+) -> None:
+    visit, first = visit_as(one.role), one.address(sample)
+
+    assert list(_tabs(visit.get(first).text)) == [first, *(f"{first}/{part}" for part in one.parts)]
+
+    for address in _tabs(visit.get(first).text):
+        page = visit.get(address)
+        assert page.status_code == 200, address
+        assert [each for each, current in _tabs(page.text).items() if current] == [address]
+        assert page.text.count(f"<h1>{one.heading}</h1>") == 1
+
+
+@EACH_OBJECT
+def test_beside_each_object_stand_its_state_what_is_next_who_and_its_last_events(
+    sample: ConsoleSample, visit_as: VisitAs, one: _Object
+) -> None:
+    first = one.address(sample)
+
+    beside = _glance(visit_as(one.role).get(first).text)
+
+    assert re.findall(r"<h2>(.*?)</h2>", beside) == ["状態", "次にすること", "担当", "最近の履歴"]
+    assert f'href="{first}/history"' in beside
+
+
+@EACH_OBJECT
+def test_each_figure_of_an_object_leads_to_where_it_comes_from(
+    sample: ConsoleSample, visit_as: VisitAs, one: _Object
+) -> None:
+    visit = visit_as(one.role)
+    page = visit.get(one.address(sample)).text
+    figures = page.split('<ul class="figures">', 1)[1].split("</ul>", 1)[0].split('<li class="figure">')[1:]
+
+    assert len(figures) >= 3
+    for figure in figures:
+        found = re.findall(r'href="([^"]*)"', figure)
+        assert found, figure
+        for address in found:
+            path, _, anchor = address.partition("#")
+            shown = visit.get(path or one.address(sample))
+            assert shown.status_code == 200, address
+            assert not anchor or f'id="{anchor}"' in shown.text, address
+
+
+@EACH_OBJECT
+def test_the_history_of_an_object_is_for_those_who_may_read_the_audit_log(
+    sample: ConsoleSample, visit_as: VisitAs, one: _Object
+) -> None:
+    first = one.address(sample)
+    visit = visit_as(Role.TENANT_FINANCE if one.role.startswith("tenant-") else one.role)
+    reads_record = one.role.startswith("operator-")
+
+    page = visit.get(first)
+
+    assert page.status_code == 200
+    assert ("最近の履歴" in page.text) is reads_record
+    assert (f"{first}/history" in _tabs(page.text)) is reads_record
+    assert visit.get(f"{first}/history").status_code == (200 if reads_record else 403)
+
+
+def test_a_run_shows_what_it_was_computed_from_and_its_notices(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit, first = visit_as(Role.OPERATOR_FINANCE), f"/allocations/{sample.run_id}"
+
+    related, documents = visit.get(f"{first}/related").text, visit.get(f"{first}/documents").text
+
+    assert f'href="/rules/{sample.rule_version_id}"' in related
+    assert "24,000,000" in related
+    assert "3団体" in related
+    for notice_id in (sample.notice_id, sample.other_notice_id):
+        assert f'href="/notices/{notice_id}"' in documents
+    assert "3通" in documents
+
+
+def test_the_notices_of_another_run_are_not_among_those_of_a_run(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    factory = sample.factory
+    factory.record(1_200_000)
+    second = factory.prepare(RunKind.REVISION)
+    factory.approve(second)
+    later = factory.issue_notices(second.run_id)["431001"]
+    visit = visit_as(Role.OPERATOR_FINANCE)
+
+    documents = visit.get(f"/allocations/{sample.run_id}/documents").text
+    notice = visit.get(f"/notices/{sample.notice_id}").text
+
+    assert f'href="/notices/{sample.notice_id}"' in documents
+    assert f'href="/notices/{later}"' not in documents
+    assert f'href="/notices/{later}"' in _glance(notice), "it says that a later one changes the amount"
+    assert "後の通知書" not in visit.get(f"/notices/{later}").text
+
+
+def test_a_municipality_sees_its_own_notice_and_no_others(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.TENANT_FINANCE)
+
+    related = visit.get(f"/notices/{sample.notice_id}/related").text
+
+    assert f'href="/shares/{sample.share_id}"' in related
+    assert f"/allocations/{sample.run_id}" not in related, "a run is the operator's"
+    assert str(sample.other_notice_id) not in related
+    for part in ("", "/related", "/documents"):
+        assert visit.get(f"/notices/{sample.other_notice_id}{part}").status_code == 404, part
+    owner = visit_as(Role.TENANT_OWNER)
+    assert owner.get(f"/notices/{sample.other_notice_id}/history").status_code == 404
+
+
+def test_the_history_of_a_notice_says_that_it_was_issued(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    page = visit_as(Role.OPERATOR_AUDITOR).get(f"/notices/{sample.notice_id}/history").text
+
+    record = page.split("<tbody>", 1)[1].split("</tbody>", 1)[0]
+    assert record.count("<tr>") == 1
+    assert "2025-01-431001" in record

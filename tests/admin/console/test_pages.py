@@ -39,7 +39,15 @@ FOR_OPERATORS: Final = frozenset(
 
 
 OF_RUNS: Final = frozenset(
-    {"allocation.allocation", "allocation.shares_file", "notices.notices_archive", "notices.notices_print"}
+    {
+        "allocation.allocation",
+        "allocation.allocation_related",
+        "allocation.allocation_documents",
+        "allocation.allocation_history",
+        "allocation.shares_file",
+        "notices.notices_archive",
+        "notices.notices_print",
+    }
 )
 
 

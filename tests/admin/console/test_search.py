@@ -87,8 +87,8 @@ def test_a_person_is_found_by_address_and_by_name_with_or_without_the_space(
 def test_a_notice_is_found_by_its_number(sample: ConsoleSample, visit_as: VisitAs) -> None:
     visit = visit_as(Role.OPERATOR_FINANCE)
 
-    assert _found(visit, "2025-01-431001") == [f"/notices/{sample.notice_id}.pdf"]
-    assert f"/notices/{sample.other_notice_id}.pdf" in _found(visit, "2025-01")
+    assert _found(visit, "2025-01-431001") == [f"/notices/{sample.notice_id}"]
+    assert f"/notices/{sample.other_notice_id}" in _found(visit, "2025-01")
 
 
 def test_another_tenants_things_are_never_found(sample: ConsoleSample, visit_as: VisitAs) -> None:
