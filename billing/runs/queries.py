@@ -188,6 +188,26 @@ def run_summaries_page(
     )
 
 
+def runs_by_rule(session: Session, version_id: UUID) -> list[RunSummary]:
+    """The runs that applied this version of a rule, rejected ones too, newest first."""
+    return _runs_made_of(session, {"rules": [{"version_id": str(version_id)}]})
+
+
+def runs_with_item(session: Session, item_id: UUID) -> list[RunSummary]:
+    """The runs that shared out this cost item, rejected ones too, newest first."""
+    return _runs_made_of(session, {"rules": [{"items": [[str(item_id)]]}]})
+
+
+def _runs_made_of(session: Session, inputs: dict[str, Any]) -> list[RunSummary]:
+    """The runs whose `InputVersions` contain this part of their JSON form."""
+    found = session.scalars(
+        select(AllocationRun)
+        .where(AllocationRun.inputs.contains(inputs))
+        .order_by(AllocationRun.fiscal_year.desc(), AllocationRun.number.desc())
+    )
+    return [RunSummary.model_validate(run) for run in found]
+
+
 def share_by_id(session: Session, share_id: UUID) -> ShareFacts:
     """One share, posted or of a run that waits. Raises NotFound, also for another member's."""
     found = require_found(

@@ -80,11 +80,13 @@ class EventSearch:
 class EventFilters(TypedDict, total=False):
     """Which events; each that is given and not None narrows. `since` is included and `until` is not.
 
-    `people` are actors or subjects. `by_hand` leaves out what Moyai did by itself. `search` is what `EventSearch` says.
+    `subjects` are several, any of which will do; `people` are actors or subjects. `by_hand` leaves out what Moyai did
+    by itself. `search` is what `EventSearch` says.
     """
 
     tenant_id: UUID | None
     subject: str | None
+    subjects: Collection[str] | None
     outcome: str | None
     event: str | None
     actor: str | None
@@ -156,6 +158,8 @@ def _conditions(filters: EventFilters) -> list[ColumnElement[bool]]:
     if until := filters.get("until"):
         found.append(AuditEvent.recorded_at < until)
         found.append(AuditEvent.id < _least_id(until))
+    if (subjects := filters.get("subjects")) is not None:
+        found.append(AuditEvent.subject.in_(subjects))
     if (people := filters.get("people")) is not None:
         found.append(or_(AuditEvent.actor.in_(people), AuditEvent.subject.in_(people)))
     if filters.get("by_hand"):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import current_actor, requires
+from admin.core.guard import current_actor, may, requires
 from admin.core.language import current_language, either, gettext
 from admin.core.rate_limits import RateLimit, limited
 from admin.features.agreements.entry_points import ENTRY_POINTS
@@ -24,6 +24,7 @@ from admin.interface.paging import next_cursor, query_part
 from governance.agreements import queries
 from governance.agreements.commands import PublishAgreement, publish_agreement
 from governance.agreements.queries import AgreementVersionFacts
+from governance.audit.queries import events
 from governance.kernel import clock
 from governance.kernel.labels import Label
 from governance.permissions import Permission
@@ -46,15 +47,85 @@ def agreement(version_id: UUID) -> tuple[str, int]:
     """One version with its whole text, what it changed, and how many of the tenants asked have accepted it."""
     found = queries.version(session(), version_id)
     before = _version_before(found)
-    statuses = acceptance_statuses(session(), version_id, clock.today()) if current_actor().is_operator else []
-    return render_page(
+    return _render_part(
         "agreements/agreement",
-        version=found,
+        found,
         before=before,
         changes=[] if before is None else text_changes(before.text, found.text),
-        accepted=sum(one.state is AcceptanceState.ACCEPTED for one in statuses),
-        total=len(statuses),
         done=request.args.get("done", ""),
+    )
+
+
+@pages.get("/agreements/<uuid:version_id>/related")
+@requires(Permission.AGREEMENT_READ)
+def agreement_related(version_id: UUID) -> tuple[str, int]:
+    """The other versions of the agreement, and who accepted this one: a municipality sees its own acceptance."""
+    found = queries.version(session(), version_id)
+    return _render_part(
+        "agreements/agreement_related",
+        found,
+        part_title=gettext("Related"),
+        versions=queries.versions(session(), agreement=found.agreement),
+        own=queries.acceptances_of_version(session(), found.id).get(current_actor().tenant_id),
+    )
+
+
+@pages.get("/agreements/<uuid:version_id>/documents")
+@requires(Permission.AGREEMENT_READ)
+def agreement_documents(version_id: UUID) -> tuple[str, int]:
+    """The text as a file, with the hash that each acceptance keeps."""
+    found = queries.version(session(), version_id)
+    return _render_part("agreements/agreement_documents", found, part_title=gettext("Documents"))
+
+
+@pages.get("/agreements/<uuid:version_id>/text.txt")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.AGREEMENT_READ)
+def agreement_text(version_id: UUID) -> Response:
+    """The text in UTF-8, byte for byte what its SHA-256 is of."""
+    version = queries.version(session(), version_id)
+    return Response(
+        version.text.encode(),
+        mimetype="text/plain",
+        headers={"Content-Disposition": f'attachment; filename="{version.agreement}-{version.number}.txt"'},
+    )
+
+
+@pages.get("/agreements/<uuid:version_id>/history")
+@requires(Permission.AUDIT_READ)
+def agreement_history(version_id: UUID) -> tuple[str, int]:
+    """What was done about a version: its publication, reminders and acceptances, as far as one may read them."""
+    found = queries.version(session(), version_id)
+    return _render_part(
+        "agreements/agreement_history", found, events_shown=50, part_title=gettext("History"), is_wide=True
+    )
+
+
+def _render_part(
+    template: str, version: AgreementVersionFacts, *, events_shown: int = 5, **values: Any
+) -> tuple[str, int]:
+    """A part of a version's page, with what every part has: its state, the version after it, and its last events."""
+    actor, today = current_actor(), clock.today()
+    later = [one for one in queries.versions(session(), agreement=version.agreement) if one.number > version.number]
+    statuses = acceptance_statuses(session(), version.id, today)
+    newest = sorted((one.id for one in queries.acceptances_of_version(session(), version.id).values()), reverse=True)
+    subjects = [str(version.id), *map(str, newest[:events_shown])]
+    record = events(session(), subjects=subjects, limit=events_shown) if may(Permission.AUDIT_READ) else []
+    accepted = sum(one.state is AcceptanceState.ACCEPTED for one in statuses)
+    return render_page(
+        template,
+        version=version,
+        today=today,
+        # The newest that has taken effect; an optional version replaces no mandatory one.
+        is_in_force=version.effective_from <= today
+        and not any(one.effective_from <= today and (one.mandatory or not version.mandatory) for one in later),
+        following=later[-1] if later else None,
+        is_open=not actor.is_operator and not accepted and queries.is_asked_for(session(), version.id, today),
+        own_tenant_id=actor.tenant_id,
+        accepted=accepted,
+        total=len(statuses) if actor.is_operator else 0,
+        record=record,
+        **values,
     )
 
 

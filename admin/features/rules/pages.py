@@ -11,8 +11,8 @@ from uuid import UUID
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import current_actor, requires
-from admin.core.language import current_language
+from admin.core.guard import current_actor, may, requires
+from admin.core.language import current_language, gettext
 from admin.features.rules.entry_points import ENTRY_POINTS
 from admin.features.rules.wording import (
     basis_date_text,
@@ -29,8 +29,12 @@ from admin.interface.kept_forms import restored_form
 from admin.interface.lists import query_uuid
 from admin.interface.pages import render_page, session
 from billing.allocation.bases import Basis
+from billing.costs.queries import cost_pools
+from billing.runs.queries import runs_by_rule, shares_of_tenant
+from governance.audit.queries import events
 from governance.kernel import clock
-from governance.kernel.errors import Invalid, message
+from governance.kernel.errors import Invalid, message, not_found
+from governance.kernel.labels import Label
 from governance.kernel.split import Rounding
 from governance.kernel.yen import printable
 from governance.permissions import Permission
@@ -44,7 +48,7 @@ from governance.rules.cost_sharing import (
     StatisticComponent,
     read_cost_sharing,
 )
-from governance.rules.queries import RuleVersionFacts, rule_versions, version_by_id
+from governance.rules.queries import RuleVersionFacts, rule_by_name, rule_versions, version_by_id
 from governance.rules.states import RuleState
 
 pages = add_forms(Blueprint("rules", __name__, template_folder="templates"), ENTRY_POINTS)
@@ -95,11 +99,47 @@ def rules() -> tuple[str, int]:
 def rule_version(rule_version_id: UUID) -> tuple[str, int]:
     """One version in words: what each component goes by, who bears the rest, and who decided it."""
     version = version_by_id(session(), rule_version_id)
-    return render_page(
+    return _render_part(
         "rules/rule_version",
-        version=_with_state(version),
+        version,
         cost_sharing=read_cost_sharing(version.body),
         done=request.args.get("done", ""),
+    )
+
+
+@pages.get("/rules/<uuid:rule_version_id>/related")
+@requires(Permission.RULE_READ)
+def rule_version_related(rule_version_id: UUID) -> tuple[str, int]:
+    """The other versions of the rule, and what went by this one: runs, or a municipality's own shares."""
+    version = version_by_id(session(), rule_version_id)
+    actor, may_read = current_actor(), may(Permission.ALLOCATION_READ)
+    rule_id = rule_by_name(session(), version.name)
+    return _render_part(
+        "rules/rule_version_related",
+        version,
+        part_title=gettext("Related"),
+        versions=[_with_state(one) for one in reversed(rule_versions(session(), version.name))],
+        runs=runs_by_rule(session(), version.id) if may_read and actor.is_operator else None,
+        pools=[pool for pool in cost_pools(session()) if pool.rule_id == rule_id],
+        shares=[
+            share
+            for share in shares_of_tenant(session(), actor.tenant_id)
+            if version.id in {one.version_id for one in share.divisions}
+        ]
+        if may_read
+        else None,
+    )
+
+
+@pages.get("/rules/<uuid:rule_version_id>/history")
+@requires(Permission.AUDIT_READ)
+def rule_version_history(rule_version_id: UUID) -> tuple[str, int]:
+    """What was done about a version. It is in the operator's audit log, which no municipality reads."""
+    version = version_by_id(session(), rule_version_id)
+    if not current_actor().is_operator:
+        raise not_found(what=Label("規程の版の履歴", "history of a rule version"), given=rule_version_id)
+    return _render_part(
+        "rules/rule_version_history", version, events_shown=50, part_title=gettext("History"), is_wide=True
     )
 
 
@@ -139,6 +179,23 @@ def rule_drafting() -> AnyResponse | tuple[str, int]:
         bases=list(Basis),
         roundings=list(Rounding),
         deductions=list(DeductionKind),
+    )
+
+
+def _render_part(template: str, version: RuleVersionFacts, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+    """A part of a version's page, with what every part has: its state, the version after it, and its last events."""
+    following = [one for one in rule_versions(session(), version.name) if one.number > version.number]
+    record = (
+        events(session(), subject=str(version.id), tenant_id=current_actor().tenant_id, limit=events_shown)
+        if may(Permission.AUDIT_READ)
+        else []
+    )
+    return render_page(
+        template,
+        version=_with_state(version),
+        following=next(iter(following), None),
+        record=record,
+        **values,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pytest
 
 from admin.features.tenants import pages as tenant_pages
 from billing.runs.states import RunKind
+from governance.agreements import queries as agreements
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
@@ -145,6 +147,11 @@ OBJECTS: Final = {
     "run": _Object(lambda s: f"/allocations/{s.run_id}", "令和7年度 第1回（当初）", Role.OPERATOR_FINANCE),
     "notice": _Object(lambda s: f"/notices/{s.notice_id}", "納入通知書", Role.OPERATOR_FINANCE),
     "own notice": _Object(lambda s: f"/notices/{s.notice_id}", "納入通知書", Role.TENANT_OWNER),
+    "rule": _Object(
+        lambda s: f"/rules/{s.rule_version_id}", "運営経費負担規則 第1版", Role.OPERATOR_FINANCE, ("related", "history")
+    ),
+    "agreement": _Object(lambda s: f"/agreements/{s.version_id}", "共同利用協定 第1版", Role.OPERATOR_ONBOARDING),
+    "own agreement": _Object(lambda s: f"/agreements/{s.version_id}", "共同利用協定 第1版", Role.TENANT_OWNER),
 }
 
 EACH_OBJECT = pytest.mark.parametrize("one", OBJECTS.values(), ids=list(OBJECTS))
@@ -177,7 +184,7 @@ def test_beside_each_object_stand_its_state_what_is_next_who_and_its_last_events
     assert f'href="{first}/history"' in beside
 
 
-@EACH_OBJECT
+@pytest.mark.parametrize("one", [OBJECTS[name] for name in ("run", "notice", "own notice")])
 def test_each_figure_of_an_object_leads_to_where_it_comes_from(
     sample: ConsoleSample, visit_as: VisitAs, one: _Object
 ) -> None:
@@ -262,3 +269,61 @@ def test_the_history_of_a_notice_says_that_it_was_issued(sample: ConsoleSample, 
     record = page.split("<tbody>", 1)[1].split("</tbody>", 1)[0]
     assert record.count("<tr>") == 1
     assert "2025-01-431001" in record
+
+
+def test_a_rule_shows_the_runs_and_to_a_municipality_the_own_shares_that_went_by_it(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    related = f"/rules/{sample.rule_version_id}/related"
+
+    operators, own = visit_as(Role.OPERATOR_FINANCE).get(related).text, visit_as(Role.TENANT_FINANCE).get(related).text
+
+    assert f'href="/allocations/{sample.run_id}"' in operators
+    assert f'href="/shares/{sample.share_id}"' in own
+    assert f"/allocations/{sample.run_id}" not in own
+    assert str(sample.other_share_id) not in own
+
+
+def test_a_rule_that_nothing_went_by_shows_no_run(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    draft = sample.factory.draft()
+
+    related = visit_as(Role.OPERATOR_FINANCE).get(f"/rules/{draft}/related").text
+
+    assert "/allocations/" not in related.split('<div class="object-main">', 1)[1].split("<section", 1)[0]
+
+
+def test_the_history_of_a_rule_is_the_operators(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    page = f"/rules/{sample.rule_version_id}"
+    owner = visit_as(Role.TENANT_OWNER)
+
+    assert "施行した" in visit_as(Role.OPERATOR_AUDITOR).get(f"{page}/history").text
+    assert owner.get(f"{page}/history").status_code == 404
+    assert set(_tabs(owner.get(page).text)) == {page, f"{page}/related"}
+
+
+def test_an_agreement_shows_who_accepted_it_to_the_operator_and_the_own_acceptance_to_a_municipality(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    page = f"/agreements/{sample.version_id}"
+
+    operators = visit_as(Role.OPERATOR_ONBOARDING).get(f"{page}/related").text
+    own = visit_as(Role.TENANT_OWNER).get(f"{page}/related").text
+
+    assert "3団体のうち3団体" in operators or "3／3" in operators
+    assert f'href="{page}/acceptances"' in operators
+    assert f'href="{page}/acceptances"' not in own
+    assert "熊本市 市長 肥後 花子" in own
+    assert "八代市" not in own
+
+
+def test_the_text_of_an_agreement_is_given_byte_for_byte(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit, page = visit_as(Role.TENANT_MEMBER), f"/agreements/{sample.version_id}"
+    with tenant_scope(OPERATOR):
+        version = agreements.version(db.session(), sample.version_id)
+
+    text = visit.get(f"{page}/text.txt")
+
+    assert hashlib.sha256(text.data).hexdigest() == version.sha256
+    assert text.mimetype == "text/plain"
+    assert version.sha256 in visit.get(f"{page}/documents").text
+    assert set(_tabs(visit.get(page).text)) == {page, f"{page}/related", f"{page}/documents"}

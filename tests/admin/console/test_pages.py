@@ -47,6 +47,7 @@ OF_RUNS: Final = frozenset(
         "allocation.shares_file",
         "notices.notices_archive",
         "notices.notices_print",
+        "rules.rule_version_history",
     }
 )
 
