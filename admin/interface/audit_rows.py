@@ -375,13 +375,13 @@ def _links(event: AuditEventFacts) -> dict[str, str]:
     elif known in _PERSON:
         found["object"] = _page("tenants.tenant_people", tenant_id=event.tenant_id)
     elif known in _CLIENT:
-        found["object"] = _page("tenants.tenant_systems", tenant_id=event.tenant_id)
+        found["object"] = _page("clients.system", tenant_id=event.tenant_id, client_id=event.subject)
     elif known in _RUN:
         found["object"] = _page("allocation.allocation", run_id=event.subject) if current_scope() == OPERATOR else ""
     elif known in _ENTRY:
         found["object"] = _page("ledger_entries.entry", tenant_id=event.tenant_id, entry_id=event.subject)
     elif known in _COST:
-        found["object"] = _page("costs.costs", fiscal_year=event.facts.get("fiscal_year"))
+        found["object"] = _page("costs.cost", item_id=event.subject)
     elif known is Event.COST_POOL_DEFINED:
         found["object"] = _page("costs.costs")
     elif known is Event.COHORT_DEFINED:
@@ -402,6 +402,7 @@ _SUBJECT_PAGES: Final[Mapping[Event | None, tuple[str, str]]] = {
     Event.AGREEMENT_PUBLISHED: ("agreements.agreement", "version_id"),
     Event.AGREEMENT_REMINDED: ("agreements.agreement", "version_id"),
     Event.NOTICE_ISSUED: ("notices.notice", "notice_id"),
+    Event.PLAN_DEFINED: ("plans.plan", "plan_id"),
 }
 """Events whose subject has a page of its own."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from governance.kernel.models import ReadModel
@@ -26,6 +26,21 @@ class PlanFacts(ReadModel):
     name: str
     label: str
     quotas: dict[str, int | None]
+
+
+class ComingQuota(ReadModel):
+    """What a plan will allow of one dimension from a day on; null is unlimited."""
+
+    dimension: str
+    value: int | None
+    valid_from: date
+
+
+class TenantOnPlan(ReadModel):
+    """A tenant that is on a plan, and since which day."""
+
+    tenant_id: UUID
+    valid_from: date
 
 
 class QuotaInForce(ReadModel):

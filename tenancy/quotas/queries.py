@@ -6,12 +6,20 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from governance.kernel.errors import not_found, require_found
+from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from governance.kernel.labels import Label
-from tenancy.quotas.models import DimensionFacts, PlanFacts, QuotaInForce, QuotaRequestFacts
+from tenancy.quotas.models import (
+    ComingQuota,
+    DimensionFacts,
+    PlanFacts,
+    QuotaInForce,
+    QuotaRequestFacts,
+    TenantOnPlan,
+)
 from tenancy.quotas.states import QuotaRequestState, QuotaSource
 from tenancy.quotas.tables import Plan, PlanQuota, QuotaDimension, QuotaOverride, QuotaRequest, TenantPlan
 
@@ -34,6 +42,37 @@ def get_plan(session: Session, name: str, on: date) -> PlanFacts:
     if not found:
         raise not_found(what=Label("利用プラン", "plan"), given=name, field="plan")
     return found[0]
+
+
+def plan_by_id(session: Session, plan_id: UUID, on: date) -> PlanFacts:
+    """One plan, with what it allows on that day. Raises NotFound."""
+    found = _plan_facts(session, session.scalars(select(Plan).where(Plan.id == plan_id)).all(), on)
+    if not found:
+        raise not_found(what=Label("利用プラン", "plan"), given=plan_id, field="plan")
+    return found[0]
+
+
+def coming_quotas(session: Session, plan_id: UUID, on: date) -> list[ComingQuota]:
+    """What a plan will allow from a later day on, the earliest first."""
+    found = session.scalars(
+        select(PlanQuota)
+        .where(PlanQuota.plan_id == plan_id, PlanQuota.valid_from > on)
+        .order_by(PlanQuota.valid_from, PlanQuota.dimension)
+    )
+    return [ComingQuota.model_validate(quota) for quota in found]
+
+
+def tenants_on_plan(session: Session, plan_id: UUID, on: date, part: PageRequest) -> KeysetPage[TenantOnPlan]:
+    """A part of the tenants that are on a plan on that day, as the scope shows them, the newest first."""
+    query = select(TenantPlan).where(TenantPlan.plan_id == plan_id, TenantPlan.in_force_on(on))
+    return fetch_page(session, query, [OrderBy(TenantPlan.id, descending=True)], part, TenantOnPlan.model_validate)
+
+
+def count_on_plan(session: Session, plan_id: UUID, on: date) -> int:
+    """How many tenants are on a plan on that day, as the scope shows them."""
+    return session.execute(
+        select(func.count()).select_from(TenantPlan).where(TenantPlan.plan_id == plan_id, TenantPlan.in_force_on(on))
+    ).scalar_one()
 
 
 def plan_in_force(session: Session, tenant_id: UUID, on: date) -> PlanFacts | None:

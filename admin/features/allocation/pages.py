@@ -20,6 +20,7 @@ from admin.interface.command_forms import read_form
 from admin.interface.downloads import table_response
 from admin.interface.formats import percent
 from admin.interface.forms import Form
+from admin.interface.history import history
 from admin.interface.kept_forms import restored_form
 from admin.interface.lists import current_fiscal_year, query_year, year_options
 from admin.interface.page_endpoint import form_of
@@ -47,7 +48,6 @@ from billing.runs.preview import Preview, preview
 from billing.runs.queries import RunFacts
 from billing.runs.states import RunKind, RunState
 from governance.approvals import requests_about
-from governance.audit.queries import events
 from governance.kernel import clock
 from governance.kernel.errors import not_found
 from governance.kernel.fiscal_year import FiscalYear
@@ -342,9 +342,7 @@ def _render_part(
         is_draft=run.state is RunState.DRAFT,
         to_notify=may(Permission.NOTICE_ISSUE)
         and run.id in {one.id for one in unnotified_runs(session(), run.fiscal_year)},
-        record=events(session(), subject=str(run.id), tenant_id=current_actor().tenant_id, limit=events_shown)
-        if may(Permission.AUDIT_READ)
-        else [],
+        record=history(run.id, current_actor().tenant_id, events_shown),
         **values,
     )
 

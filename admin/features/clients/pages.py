@@ -1,10 +1,78 @@
-"""連携システム: which systems may call, registered by their public keys. The form is derived."""
+"""連携システム: the page of one system with its keys and what it did. The forms are derived."""
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 from flask import Blueprint
 
+from admin.core.guard import may, requires
+from admin.core.language import gettext
 from admin.features.clients.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
+from admin.interface.history import history
+from admin.interface.pages import render_page, session
+from governance.audit.queries import events
+from governance.events import Event
+from governance.permissions import Permission
+from tenancy import directory
+from tenancy.clients.queries import service_client
 
-pages = add_forms(Blueprint("clients", __name__), ENTRY_POINTS)
+pages = add_forms(Blueprint("clients", __name__, template_folder="templates"), ENTRY_POINTS)
+
+
+@pages.get("/tenants/<uuid:tenant_id>/clients/<uuid:client_id>")
+@requires(Permission.CLIENT_READ)
+def system(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
+    """One system that calls the API: what it may do, and until when."""
+    return _render_part("clients/system", tenant_id, client_id)
+
+
+@pages.get("/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/related")
+@requires(Permission.CLIENT_READ)
+def system_related(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
+    """What a system did, and where it belongs."""
+    return _render_part(
+        "clients/system_related",
+        tenant_id,
+        client_id,
+        part_title=gettext("Related"),
+        used=events(session(), limit=20, actor=str(client_id)) if may(Permission.AUDIT_READ) else None,
+    )
+
+
+@pages.get("/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/documents")
+@requires(Permission.CLIENT_READ)
+def system_documents(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
+    """The public keys of a system, as they were registered."""
+    return _render_part("clients/system_documents", tenant_id, client_id, part_title=gettext("Documents"))
+
+
+@pages.get("/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/history")
+@requires(Permission.AUDIT_READ)
+def system_history(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
+    """What was done about a system."""
+    return _render_part(
+        "clients/system_history",
+        tenant_id,
+        client_id,
+        events_shown=50,
+        part_title=gettext("History"),
+        is_wide=True,
+    )
+
+
+def _render_part(
+    template: str, tenant_id: UUID, client_id: UUID, *, events_shown: int = 5, **values: Any
+) -> tuple[str, int]:
+    """A part of a system's page, with what every part has: whose it is, who registered it, and its last events."""
+    found = service_client(session(), tenant_id, client_id)
+    return render_page(
+        template,
+        tenant=directory.tenant_by_id(session(), tenant_id),
+        system=found,
+        registered=history(found.id, tenant_id, 1, event=Event.CLIENT_REGISTERED),
+        record=history(found.id, tenant_id, events_shown),
+        **values,
+    )

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 from flask import Blueprint, request
 
-from admin.core.guard import requires
+from admin.core.guard import current_actor, may, requires
+from admin.core.language import gettext
 from admin.features.costs.entry_points import ENTRY_POINTS, is_posted
 from admin.interface.command_forms import add_forms
+from admin.interface.history import history
 from admin.interface.lists import current_fiscal_year, query_year
 from admin.interface.pages import render_page, session
-from billing.costs.queries import cost_items, cost_pools
-from billing.runs.queries import run_summaries
+from billing.costs.queries import CostItemFacts, cost_item, cost_items, cost_pools
+from billing.costs.states import ItemKind
+from billing.runs.queries import run_summaries, runs_with_item
+from governance.events import Event
 from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Permission
+from governance.rules.queries import rule_by_name, rule_versions
 
 pages = add_forms(Blueprint("costs", __name__, template_folder="templates"), ENTRY_POINTS)
 
@@ -36,4 +44,56 @@ def costs() -> tuple[str, int]:
         pools=cost_pools(session()),
         is_posted=is_posted(session(), year),
         done=request.args.get("done", ""),
+    )
+
+
+@pages.get("/costs/<uuid:item_id>")
+@requires(Permission.COST_READ)
+def cost(item_id: UUID) -> tuple[str, int]:
+    """One cost or deduction: its amount and source, and what it is a part of."""
+    item = cost_item(session(), item_id)
+    year = cost_items(session(), FiscalYear(item.fiscal_year))
+    return _render_part("costs/cost", item, costs_yen=sum(one.yen for one in year if one.kind is ItemKind.COST))
+
+
+@pages.get("/costs/<uuid:item_id>/related")
+@requires(Permission.COST_READ)
+def cost_related(item_id: UUID) -> tuple[str, int]:
+    """The runs that shared it out, the rule of its pool, and what else is in the pool."""
+    item = cost_item(session(), item_id)
+    labels = {rule_by_name(session(), version.name): version.name for version in rule_versions(session())}
+    rule = labels.get(item.pool.rule_id)
+    return _render_part(
+        "costs/cost_related",
+        item,
+        part_title=gettext("Related"),
+        rules=[one for one in rule_versions(session(), rule) if one.decision is not None]
+        if rule is not None and may(Permission.RULE_READ)
+        else [],
+        of_pool=[
+            one
+            for one in cost_items(session(), FiscalYear(item.fiscal_year))
+            if one.pool.id == item.pool.id and one.id != item.id
+        ],
+    )
+
+
+@pages.get("/costs/<uuid:item_id>/history")
+@requires(Permission.AUDIT_READ)
+def cost_history(item_id: UUID) -> tuple[str, int]:
+    """What was done about a cost."""
+    item = cost_item(session(), item_id)
+    return _render_part("costs/cost_history", item, events_shown=50, part_title=gettext("History"), is_wide=True)
+
+
+def _render_part(template: str, item: CostItemFacts, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+    """A part of a cost's page, with what every part has: the runs with it, who recorded it, and its last events."""
+    own = current_actor().tenant_id
+    return render_page(
+        template,
+        item=item,
+        runs=runs_with_item(session(), item.id),
+        recorded=history(item.id, own, 1, event=Event.COST_RECORDED),
+        record=history(item.id, own, events_shown),
+        **values,
     )

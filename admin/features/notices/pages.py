@@ -18,6 +18,7 @@ from admin.core.rate_limits import RateLimit, limited
 from admin.features.notices.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
 from admin.interface.downloads import table_response
+from admin.interface.history import history
 from admin.interface.lists import query_year
 from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
@@ -28,7 +29,6 @@ from billing.notices.issuer import issuer_in_force
 from billing.notices.planning import plan_notices, sample_paper
 from billing.notices.queries import unnotified_runs
 from billing.runs.queries import run_by_id, share_by_id
-from governance.audit.queries import events
 from governance.declaration import read_command
 from governance.kernel import clock
 from governance.permissions import Permission
@@ -174,11 +174,6 @@ def _render_part(template: str, notice_id: UUID, *, events_shown: int = 5, **val
     """A part of a notice's page, with what every part has: the notice, its share and the notices of its year."""
     found = queries.notice_by_id(session(), notice_id)
     of_year = queries.notices(session(), fiscal_year=found.fiscal_year, tenant_id=found.tenant_id)
-    record = (
-        events(session(), subject=str(found.id), tenant_id=found.tenant_id, limit=events_shown)
-        if may(Permission.AUDIT_READ)
-        else []
-    )
     return render_page(
         template,
         notice=found,
@@ -186,7 +181,7 @@ def _render_part(template: str, notice_id: UUID, *, events_shown: int = 5, **val
         of_year=of_year,
         notified_yen=sum(one.amount_yen for one in of_year),
         later=[one for one in of_year if one.issued_at > found.issued_at],
-        record=record,
+        record=history(found.id, found.tenant_id, events_shown),
         **values,
     )
 

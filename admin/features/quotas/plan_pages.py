@@ -5,20 +5,30 @@ The form that assigns a plan to a tenant is derived.
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
+from admin.core.language import gettext
 from admin.features.quotas.entry_points import PLAN_ENTRY_POINTS
 from admin.interface.command_forms import add_forms
 from admin.interface.forms import Form, new_name
+from admin.interface.history import history
 from admin.interface.kept_forms import restored_form
 from admin.interface.pages import render_page, session
+from admin.interface.paging import next_cursor, query_part
 from governance.declaration import read_command
+from governance.events import Event
 from governance.kernel import clock
+from governance.kernel.errors import not_found
+from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy.quotas import queries
 from tenancy.quotas.commands import DefinePlan, define_plan
+from tenancy.tenants.queries import names_of_tenants
 
 pages = add_forms(Blueprint("plans", __name__, template_folder="templates"), PLAN_ENTRY_POINTS)
 
@@ -32,6 +42,52 @@ def plans() -> tuple[str, int]:
         plans=queries.plans(session(), clock.today()),
         dimensions=queries.dimensions(session()),
         done=request.args.get("done", ""),
+    )
+
+
+@pages.get("/plans/<uuid:plan_id>")
+@requires(Permission.PLAN_READ)
+def plan(plan_id: UUID) -> tuple[str, int]:
+    """One plan: what it allows today and what it will."""
+    known = queries.dimensions(session())
+    return _render_part("quotas/plan", plan_id, dimensions=known, labels={one.name: one for one in known})
+
+
+@pages.get("/plans/<uuid:plan_id>/related")
+@requires(Permission.PLAN_READ)
+def plan_related(plan_id: UUID) -> tuple[str, int]:
+    """Who is on a plan; a municipality sees whether it is."""
+    found = queries.tenants_on_plan(session(), plan_id, clock.today(), query_part())
+    return _render_part(
+        "quotas/plan_related",
+        plan_id,
+        part_title=gettext("Related"),
+        on_plan=found.items,
+        next_cursor=next_cursor(found),
+        tenant_names=names_of_tenants(session(), [one.tenant_id for one in found.items]),
+    )
+
+
+@pages.get("/plans/<uuid:plan_id>/history")
+@requires(Permission.AUDIT_READ)
+def plan_history(plan_id: UUID) -> tuple[str, int]:
+    """What was done about a plan. It is in the operator's audit log, which no municipality reads."""
+    if not current_actor().is_operator:
+        raise not_found(what=Label("利用プランの履歴", "history of a plan"), given=plan_id)
+    return _render_part("quotas/plan_history", plan_id, events_shown=50, part_title=gettext("History"), is_wide=True)
+
+
+def _render_part(template: str, plan_id: UUID, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+    """A part of a plan's page, with what every part has: how many are on it, what comes, and its last events."""
+    today, own = clock.today(), current_actor().tenant_id
+    return render_page(
+        template,
+        plan=queries.plan_by_id(session(), plan_id, today),
+        used_by=queries.count_on_plan(session(), plan_id, today),
+        coming=queries.coming_quotas(session(), plan_id, today),
+        defined=history(plan_id, own, 1, event=Event.PLAN_DEFINED),
+        record=history(plan_id, own, events_shown),
+        **values,
     )
 
 

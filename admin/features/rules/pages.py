@@ -25,13 +25,13 @@ from admin.features.rules.wording import (
 )
 from admin.interface.command_forms import add_forms, read_form
 from admin.interface.forms import Form, new_name
+from admin.interface.history import history
 from admin.interface.kept_forms import restored_form
 from admin.interface.lists import query_uuid
 from admin.interface.pages import render_page, session
 from billing.allocation.bases import Basis
 from billing.costs.queries import cost_pools
 from billing.runs.queries import runs_by_rule, shares_of_tenant
-from governance.audit.queries import events
 from governance.kernel import clock
 from governance.kernel.errors import Invalid, message, not_found
 from governance.kernel.labels import Label
@@ -185,16 +185,11 @@ def rule_drafting() -> AnyResponse | tuple[str, int]:
 def _render_part(template: str, version: RuleVersionFacts, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
     """A part of a version's page, with what every part has: its state, the version after it, and its last events."""
     following = [one for one in rule_versions(session(), version.name) if one.number > version.number]
-    record = (
-        events(session(), subject=str(version.id), tenant_id=current_actor().tenant_id, limit=events_shown)
-        if may(Permission.AUDIT_READ)
-        else []
-    )
     return render_page(
         template,
         version=_with_state(version),
         following=next(iter(following), None),
-        record=record,
+        record=history(version.id, current_actor().tenant_id, events_shown),
         **values,
     )
 

@@ -27,7 +27,7 @@ from governance.permissions import Role
 from governance.rules.queries import rule_versions
 from tenancy.keycloak.port import Realm
 from tenancy.people.queries import members
-from tenancy.quotas.queries import dimensions
+from tenancy.quotas.queries import dimensions, plans
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors, seed_operator
 from tests.admin.api.conftest import Caller
@@ -68,6 +68,7 @@ class ConsoleSample:
     approval_id: UUID
     operators_client_id: UUID
     webhook_id: UUID
+    plan_id: UUID
     joining: dict[str, UUID] = field(default_factory=dict)
 
 
@@ -124,6 +125,7 @@ def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
     people |= {role: visitors.person(tenant_id, role) for role in Role if role.startswith("tenant-")}
     with tenant_scope(OPERATOR):
         version_id = versions(db.session())[0].id
+        plan_id = plans(db.session(), clock.today())[0].id
         member_id = members(db.session(), tenant_id, clock.now())[0].id
         item_id = cost_items(db.session(), FiscalYear(2025))[0].id
         rule_version_id = rule_versions(db.session())[0].id
@@ -147,6 +149,7 @@ def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
         requested.approval_id,
         factory.add_service_client(actors.operator_tenant),
         Webhooks(actors).without_secret(),
+        plan_id,
         joining,
     )
 

@@ -6,9 +6,11 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import pytest
+from markupsafe import escape
 
 from admin.features.tenants import pages as tenant_pages
 from billing.runs.states import RunKind
@@ -16,6 +18,7 @@ from governance.agreements import queries as agreements
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
+from tenancy.clients.queries import service_client
 from tenancy.people.queries import members
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
@@ -152,6 +155,15 @@ OBJECTS: Final = {
     ),
     "agreement": _Object(lambda s: f"/agreements/{s.version_id}", "共同利用協定 第1版", Role.OPERATOR_ONBOARDING),
     "own agreement": _Object(lambda s: f"/agreements/{s.version_id}", "共同利用協定 第1版", Role.TENANT_OWNER),
+    "cost": _Object(
+        lambda s: f"/costs/{s.item_id}", "データ連携基盤運用保守", Role.OPERATOR_FINANCE, ("related", "history")
+    ),
+    "plan": _Object(lambda s: f"/plans/{s.plan_id}", "標準プラン", Role.OPERATOR_ONBOARDING, ("related", "history")),
+    "system": _Object(
+        lambda s: f"/tenants/{s.factory.actors.operator_tenant}/clients/{s.operators_client_id}",
+        "システム",
+        Role.OPERATOR_SECURITY,
+    ),
 }
 
 EACH_OBJECT = pytest.mark.parametrize("one", OBJECTS.values(), ids=list(OBJECTS))
@@ -327,3 +339,86 @@ def test_the_text_of_an_agreement_is_given_byte_for_byte(sample: ConsoleSample, 
     assert text.mimetype == "text/plain"
     assert version.sha256 in visit.get(f"{page}/documents").text
     assert set(_tabs(visit.get(page).text)) == {page, f"{page}/related", f"{page}/documents"}
+
+
+def test_a_cost_shows_the_runs_it_is_in_and_none_that_it_is_not(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit, added = visit_as(Role.OPERATOR_FINANCE), sample.factory.record(1_200_000, name="追加の経費")
+
+    shared_out = visit.get(f"/costs/{sample.item_id}/related").text
+    not_yet = visit.get(f"/costs/{added}/related").text
+
+    assert f'href="/allocations/{sample.run_id}"' in shared_out
+    assert f'href="/rules/{sample.rule_version_id}"' in shared_out
+    assert f'href="/costs/{added}"' in shared_out
+    assert f'href="/allocations/{sample.run_id}"' not in not_yet
+    assert "まだどの按分にも入っていません" in not_yet
+    assert f'href="/costs/{added}"' in visit.get("/costs?fiscal_year=2025").text
+
+
+def test_a_withdrawn_cost_says_why_and_offers_no_withdrawal(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit, page = visit_as(Role.OPERATOR_FINANCE), f"/costs/{sample.item_id}"
+    before = visit.get(page).text
+
+    visit.submit(f"{page}/withdraw", step="apply", key="w", reason="二重に登録した")
+
+    after = visit.get(page).text
+    assert f'href="{page}/withdraw"' in before
+    assert f'href="{page}/withdraw"' not in after
+    assert "二重に登録した" in _glance(after)
+    assert "二重に登録した" not in before
+
+
+def test_a_plan_shows_who_is_on_it_and_what_comes(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit, page = visit_as(Role.OPERATOR_ONBOARDING), f"/plans/{sample.plan_id}"
+
+    assert f'href="/tenants/{sample.tenant_id}/quotas"' in visit.get(f"{page}/related").text
+    assert str(sample.other_id) not in visit.get(f"{page}/related").text
+    assert "これからの値" not in visit.get(page).text
+
+    sample.factory.define_standard(date(2026, 4, 1), label="標準プラン", users=300)
+
+    assert "令和8年4月1日" in _glance(visit.get(page).text)
+    assert "これからの値" in visit.get(page).text
+
+
+def test_a_municipality_sees_of_a_plan_whether_it_is_on_it(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit, page = visit_as(Role.TENANT_OWNER), f"/plans/{sample.plan_id}"
+    sample.factory.put_on_standard(sample.other_id, clock.today())
+
+    related = visit.get(f"{page}/related").text
+
+    assert f'href="/tenants/{sample.tenant_id}/quotas"' in related
+    assert str(sample.other_id) not in related
+    assert set(_tabs(visit.get(page).text)) == {page, f"{page}/related"}
+    assert visit.get(f"{page}/history").status_code == 404
+
+
+def test_a_municipality_sees_its_own_system_and_no_other(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.TENANT_CLIENT_ADMIN)
+    sample.factory.put_on_standard(sample.other_id, clock.today())
+    own, other = (sample.factory.add_service_client(one) for one in (sample.tenant_id, sample.other_id))
+    page = f"/tenants/{sample.tenant_id}/clients/{own}"
+
+    assert visit.get(page).status_code == 200
+    assert f'href="{page}"' in visit.get(f"/tenants/{sample.tenant_id}/systems").text
+    assert "最近の履歴" not in visit.get(page).text
+    assert "/stop" not in visit.get(page).text
+    for foreign in (
+        f"/tenants/{sample.other_id}/clients/{other}",
+        f"/tenants/{sample.tenant_id}/clients/{other}",
+        f"/tenants/{sample.factory.actors.operator_tenant}/clients/{sample.operators_client_id}",
+    ):
+        for part in ("", "/related", "/documents"):
+            assert visit.get(f"{foreign}{part}").status_code == 404, foreign + part
+
+
+def test_the_public_keys_of_a_system_are_shown_as_they_were_registered(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    operator = sample.factory.actors.operator_tenant
+    with tenant_scope(OPERATOR):
+        keys = service_client(db.session(), operator, sample.operators_client_id).jwks
+
+    page = visit_as(Role.OPERATOR_SECURITY).get(f"/tenants/{operator}/clients/{sample.operators_client_id}/documents")
+
+    assert str(escape(keys)) in page.text

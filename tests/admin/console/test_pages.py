@@ -38,7 +38,7 @@ FOR_OPERATORS: Final = frozenset(
 """A municipality is led from there to its own: its record, its contributions, the agreement itself."""
 
 
-OF_RUNS: Final = frozenset(
+OF_THE_OPERATOR: Final = frozenset(
     {
         "allocation.allocation",
         "allocation.allocation_related",
@@ -48,8 +48,17 @@ OF_RUNS: Final = frozenset(
         "notices.notices_archive",
         "notices.notices_print",
         "rules.rule_version_history",
+        "plans.plan_history",
+        "costs.cost",
+        "costs.cost_related",
+        "costs.cost_history",
+        "clients.system",
+        "clients.system_related",
+        "clients.system_documents",
+        "clients.system_history",
     }
 )
+"""About what is the operator's own: runs, whose shares are the members', costs, what was done about rules and plans."""
 
 
 def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
@@ -68,6 +77,7 @@ def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
         "approval_id": sample.approval_id,
         "client_id": sample.operators_client_id,
         "webhook_id": sample.webhook_id,
+        "plan_id": sample.plan_id,
         "purpose": "finance",
         "file_kind": "xlsx",
         "name": "fy2025-two",
@@ -81,9 +91,11 @@ def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
             if rule.endpoint.partition(".")[0] not in BLUEPRINTS or "GET" not in (rule.methods or ()):
                 continue
             if rule.arguments <= set(known):
-                # An agreement and a rule both have versions.
-                is_about_rules = rule.endpoint.startswith("rules.")
-                values = known | ({"version_id": sample.rule_version_id} if is_about_rules else {})
+                values = dict(known)
+                if rule.endpoint.startswith("rules."):
+                    values["version_id"] = sample.rule_version_id  # An agreement has versions, too.
+                if rule.endpoint.startswith("clients.system"):
+                    values["tenant_id"] = sample.factory.actors.operator_tenant  # Whose the system is.
                 found[rule.endpoint] = web.url_for(rule.endpoint, **{name: values[name] for name in rule.arguments})
             else:
                 left_out.add(rule.endpoint)
@@ -107,8 +119,8 @@ def test_each_page_answers_each_role_as_the_table_of_permissions_says(
             expected = {403}
         elif role.startswith("tenant-") and endpoint in FOR_OPERATORS:
             expected = {303}
-        elif role.startswith("tenant-") and endpoint in OF_RUNS:
-            expected = {404}  # A run is the operator's; its shares are the members'.
+        elif role.startswith("tenant-") and endpoint in OF_THE_OPERATOR:
+            expected = {404}
         elif endpoint in ("notices.notice_sample", "notices.notice_plan_file"):
             expected = {404 if role.startswith("tenant-") else 409}  # They were issued; there is no plan of them.
         elif role.startswith("tenant-") and endpoint == "approvals.approval":
