@@ -130,6 +130,7 @@ OPERATOR_MENU: Final = Menu(
                     pages=frozenset({"ledger", "ledger_entries"}),
                 ),
             ),
+            keeps_year=True,
         ),
         Group(
             Label("取決めと記録", "Rules and records"),
@@ -218,6 +219,7 @@ TENANT_MENU: Final = Menu(
                     pages=frozenset({"ledger", "ledger_entries"}),
                 ),
             ),
+            keeps_year=True,
         ),
         Group(
             Label("協定・規程", "Agreements and rules"),

@@ -87,6 +87,10 @@ def current_url_with(**changes: object) -> str:
 
 def url_with_query(endpoint: str, query: Mapping[str, object], **path_values: Any) -> str:
     """The address of a page with this query. Whatever name a visitor put into it, it is no more than a query."""
-    path = url_for(endpoint, **path_values)
+    return with_query(url_for(endpoint, **path_values), query)
+
+
+def with_query(path: str, query: Mapping[str, object]) -> str:
+    """This path with what the query has a value for."""
     kept = {name: part for name, part in query.items() if part not in (None, "")}
     return f"{path}?{urlencode(kept)}" if kept else path

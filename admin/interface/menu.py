@@ -31,13 +31,15 @@ class Place:
 class Group:
     """A noun of work on the first level. Its places are shown only while it is open; one place is no second level.
 
-    `icon` is a name of `interface/icons.html`. `counts_waiting` shows how much waits beside the word.
+    `icon` is a name of `interface/icons.html`. `counts_waiting` shows how much waits beside the word. The links of a
+    group that `keeps_year` keep the fiscal year that the present page shows (`admin.interface.years`).
     """
 
     label: Label
     icon: str
     places: tuple[Place, ...]
     counts_waiting: bool = False
+    keeps_year: bool = False
 
 
 @dataclass(frozen=True, slots=True)

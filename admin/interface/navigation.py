@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,9 +13,10 @@ from flask import Flask, current_app, g, render_template, request
 from admin.core.errors import REFUSAL_FRAME
 from admin.core.guard import actor_or_none, current_actor, may
 from admin.core.language import current_language, either, gettext
-from admin.interface.lists import current_url_with, url_with_query
+from admin.interface.lists import current_url_with, url_with_query, with_query
 from admin.interface.menu import Group, Menu, Place
 from admin.interface.own_tasks import own_waiting
+from admin.interface.years import YEAR, year_switch
 from admin.operations import assets
 from admin.operations.settings import Settings
 from admin.workflows.waiting import count_waiting
@@ -83,6 +85,7 @@ def init_navigation(app: Flask, settings: Settings, operator_menu: Menu, tenant_
     script = assets.script_below(settings.home)
     app.jinja_env.globals.update(
         navigation=navigation,
+        year_switch=year_switch,
         url_with_query=url_with_query,
         current_url_with=current_url_with,
         is_example=settings.example,
@@ -126,7 +129,7 @@ def _build(actor: Actor) -> Navigation:
         pending_count=pending_count,
         groups=tuple(groups),
         foot=tuple(_entry(place.label, place, here, actor) for place in menu.foot if _is_shown(place)),
-        group=below.link if below is not None and request.path != below.link.address else None,
+        group=below.link if below is not None and request.path != below.link.address.partition("?")[0] else None,
         shown_at=clock.now(),
         is_operator=actor.is_operator,
     )
@@ -143,19 +146,25 @@ def _place(menu: Menu, actor: Actor) -> Place | None:
 def _group(group: Group, here: Place | None, actor: Actor, pending_count: int) -> MenuGroup:
     shown = [place for place in group.places if _is_shown(place)]
     is_open = here in group.places
+    switch = year_switch() if group.keeps_year else None
+    query = {} if switch is None else {YEAR: switch.kept}
     return MenuGroup(
-        link=_entry(group.label, shown[0], here if len(shown) == 1 else None, actor),
+        link=_entry(group.label, shown[0], here if len(shown) == 1 else None, actor, query),
         icon=group.icon,
         is_open=is_open,
         waiting=pending_count if group.counts_waiting else None,
-        places=tuple(_entry(place.label, place, here, actor) for place in shown) if is_open and len(shown) > 1 else (),
+        places=tuple(_entry(place.label, place, here, actor, query) for place in shown)
+        if is_open and len(shown) > 1
+        else (),
     )
 
 
-def _entry(label: Label, place: Place, here: Place | None, actor: Actor) -> MenuEntry:
+def _entry(
+    label: Label, place: Place, here: Place | None, actor: Actor, query: Mapping[str, object] | None = None
+) -> MenuEntry:
     address = place.address.format(tenant=actor.tenant_id)
     current = "" if place is not here else "page" if request.path == address else "true"
-    return MenuEntry(either(*label), address, current)
+    return MenuEntry(either(*label), with_query(address, query or {}), current)
 
 
 def _is_shown(place: Place) -> bool:

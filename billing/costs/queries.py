@@ -61,6 +61,11 @@ def cost_items(session: Session, fiscal_year: FiscalYear, *, withdrawn: bool = F
     return [_item(item, pool) for item, pool in found]
 
 
+def years_of_costs(session: Session) -> list[int]:
+    """The fiscal years that any item of the scope is of, withdrawn ones too."""
+    return list(session.scalars(select(CostItem.fiscal_year).distinct()))
+
+
 def cost_item(session: Session, item_id: UUID) -> CostItemFacts:
     """One item, withdrawn or not. Raises NotFound."""
     found = require_found(

@@ -7,7 +7,7 @@ import json
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Select, distinct, func, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Select, func, literal, select
 from sqlalchemy.orm import Session
 
 from billing.notices.models import NoticeContent, NoticeFacts
@@ -57,11 +57,10 @@ def notices_page(
 
 
 class IssuedNotices(ReadModel):
-    """What was issued in all: how many notices, the sum of their yen, and the years they are of."""
+    """What was issued in all: how many notices, and the sum of their yen."""
 
     count: int
     yen: int
-    fiscal_years: frozenset[int]
 
 
 def issued_notices(session: Session, fiscal_year: int | None = None, *, run_id: UUID | None = None) -> IssuedNotices:
@@ -70,14 +69,9 @@ def issued_notices(session: Session, fiscal_year: int | None = None, *, run_id: 
         select(
             func.count().label("number"),
             func.coalesce(func.sum(Notice.amount_yen), 0).cast(BigInteger).label("yen"),
-            func.array_agg(distinct(Notice.fiscal_year)).label("fiscal_years"),
         ).where(*_which(fiscal_year, run_id))
     ).one()
-    return IssuedNotices(
-        count=found.number,
-        yen=found.yen,
-        fiscal_years=frozenset(found.fiscal_years or ()),
-    )
+    return IssuedNotices(count=found.number, yen=found.yen)
 
 
 def notified_runs(session: Session) -> dict[UUID, int | None]:

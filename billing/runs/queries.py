@@ -175,6 +175,11 @@ def run_summaries(session: Session, *, fiscal_year: int | None = None, limit: in
     return run_summaries_page(session, PageRequest(limit), fiscal_year=fiscal_year).items
 
 
+def years_of_runs(session: Session) -> list[int]:
+    """The fiscal years that any run of the scope is of."""
+    return list(session.scalars(select(AllocationRun.fiscal_year).distinct()))
+
+
 def run_summaries_page(
     session: Session, part: PageRequest, *, fiscal_year: int | None = None
 ) -> KeysetPage[RunSummary]:

@@ -27,6 +27,7 @@ from admin.interface.page_endpoint import form_of
 from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
 from admin.interface.share_changes import BeforeAfter, ShareChanges, share_changes
+from admin.interface.years import show_year_of_object, year_of_list
 from billing.costs.queries import cost_items, names_of_items
 from billing.ledger.periods import date_warning
 from billing.notices.queries import issued_notices, notices, notices_page, unnotified_runs
@@ -63,19 +64,19 @@ pages = Blueprint("allocation", __name__, template_folder="templates")
 @pages.get("/allocations")
 @requires(Permission.ALLOCATION_READ)
 def allocations() -> tuple[str, int]:
-    """The runs of all years for the operator; a municipality's own posted shares for the municipality."""
+    """The runs of all years or of the chosen one; to a municipality its own posted shares."""
     actor = current_actor()
+    chosen = year_of_list(None)
     if not actor.is_operator:
-        return render_page("allocation/shares", shares=queries.shares_of_tenant(session(), actor.tenant_id))
-    runs = queries.run_summaries(session(), limit=200)
-    year = query_year() or (runs[0].fiscal_year if runs else current_fiscal_year())
+        return render_page("allocation/shares", shares=queries.shares_of_tenant(session(), actor.tenant_id, chosen))
+    runs = queries.run_summaries(session(), fiscal_year=chosen, limit=200)
+    year = chosen or (runs[0].fiscal_year if runs else current_fiscal_year())
     return render_page(
         "allocation/allocations",
         runs=runs,
         year=year,
         items=cost_items(session(), FiscalYear(year)),
         rules=[version for version in rule_versions(session()) if version.decision is not None],
-        years=sorted({run.fiscal_year for run in runs} | {year, current_fiscal_year()}, reverse=True),
     )
 
 
@@ -261,6 +262,7 @@ def share(share_id: UUID) -> tuple[str, int]:
     if found.posted_at is None and not current_actor().is_operator:
         # Before it is posted it is the operator's draft.
         raise not_found(what=Label("按分の負担額", "allocation share"), given=share_id)
+    show_year_of_object(found.fiscal_year, url_for("allocation.allocations"))
     lines = queries.workings_of_share(session(), found.tenant_id, found.id).items
     parts = [Part(line.component, Fraction(line.exact_yen)) for line in lines]
     title = _made_of(parts)
@@ -328,6 +330,7 @@ def _render_part(
     template: str, run: RunFacts, form: Form | None = None, *, events_shown: int = 5, **values: Any
 ) -> tuple[str, int]:
     """A part of a run's page, with what every part has: the head with its action, and what stands beside it."""
+    show_year_of_object(run.fiscal_year, url_for("allocation.allocations"))
     requests = requests_about(session(), APPROVAL_KIND, run.id)
     people = {run.prepared_by, run.requested_by} | {request.decided_by or "" for request in requests}
     return render_page(

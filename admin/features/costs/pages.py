@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, request
+from flask import Blueprint, request, url_for
 
 from admin.core.guard import current_actor, may, requires
 from admin.core.language import gettext
 from admin.features.costs.entry_points import ENTRY_POINTS, is_posted
 from admin.interface.command_forms import add_forms
 from admin.interface.history import history
-from admin.interface.lists import current_fiscal_year, query_year
+from admin.interface.lists import current_fiscal_year
 from admin.interface.pages import render_page, session
+from admin.interface.years import show_year_of_object, year_of_single
 from billing.costs.queries import CostItemFacts, cost_item, cost_items, cost_pools
 from billing.costs.states import ItemKind
 from billing.runs.queries import run_summaries, runs_with_item
@@ -30,15 +31,12 @@ pages = add_forms(Blueprint("costs", __name__, template_folder="templates"), ENT
 def costs() -> tuple[str, int]:
     """A year's costs and deductions, the withdrawn ones apart. A municipality is told where it finds its part."""
     runs = run_summaries(session(), limit=200)
-    year = query_year() or (runs[0].fiscal_year if runs else current_fiscal_year())
+    year = year_of_single(runs[0].fiscal_year if runs else current_fiscal_year())
     items = cost_items(session(), FiscalYear(year), withdrawn=True)
     current_items = [item for item in items if item.withdrawn_at is None]
     return render_page(
         "costs/costs",
         year=year,
-        years=sorted(
-            {run.fiscal_year for run in runs} | {year, current_fiscal_year(), current_fiscal_year() + 1}, reverse=True
-        ),
         items=current_items,
         withdrawn=[item for item in items if item.withdrawn_at is not None],
         pools=cost_pools(session()),
@@ -89,6 +87,7 @@ def cost_history(item_id: UUID) -> tuple[str, int]:
 def _render_part(template: str, item: CostItemFacts, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
     """A part of a cost's page, with what every part has: the runs with it, who recorded it, and its last events."""
     own = current_actor().tenant_id
+    show_year_of_object(item.fiscal_year, url_for("costs.costs"))
     return render_page(
         template,
         item=item,

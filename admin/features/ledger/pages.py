@@ -15,6 +15,7 @@ from admin.interface.labels import label_of
 from admin.interface.lists import current_fiscal_year, query_year
 from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
+from admin.interface.years import year_of_single
 from billing.ledger import queries
 from billing.ledger.chart import CHART
 from billing.notices.contributions import contribution_ledger
@@ -35,13 +36,12 @@ def books() -> AnyResponse | tuple[str, int]:
     if not actor.is_operator:
         return redirect(url_for("ledger.contributions", tenant_id=actor.tenant_id), 303)
     years = queries.years_of_books(session())
-    year = query_year() or (years[0] if years else current_fiscal_year())
+    year = year_of_single(years[0] if years else current_fiscal_year())
     totals = queries.account_totals(session(), year)
     found = queries.books(session(), year, query_part())
     return render_page(
         "ledger/books",
         year=year,
-        years=years,
         totals=[(code, totals[code]) for code in CHART if code in totals],
         chart=CHART,
         books=found.items,
@@ -65,12 +65,11 @@ def contributions(tenant_id: UUID) -> tuple[str, int]:
     """負担金の台帳: what a municipality owes for a year, each change of it, and what was notified."""
     tenant = directory.tenant_by_id(session(), tenant_id)
     known = [period.fiscal_year for period in queries.periods(session(), tenant_id)]
-    year = query_year() or max(known, default=current_fiscal_year())
+    year = year_of_single(max(known, default=current_fiscal_year()))
     return render_page(
         "ledger/contributions",
         tenant=tenant,
         year=year,
-        years=sorted({*known, year}, reverse=True),
         ledger=contribution_ledger(session(), tenant_id, year),
     )
 
@@ -166,7 +165,7 @@ def to_contributions(tenant_id: UUID) -> AnyResponse | None:
 def _render_book(tenant_id: UUID) -> tuple[str, int]:
     tenant = directory.tenant_by_id(session(), tenant_id)
     periods = {period.fiscal_year: period.state for period in queries.periods(session(), tenant_id)}
-    year = query_year() or max(periods, default=current_fiscal_year())
+    year = year_of_single(max(periods, default=current_fiscal_year()))
     found = queries.entries_page(session(), tenant_id, query_part(), fiscal_year=year)
     state = periods.get(year)
     balances = queries.balances(session(), tenant_id, year)
@@ -174,7 +173,6 @@ def _render_book(tenant_id: UUID) -> tuple[str, int]:
         "ledger/book",
         tenant=tenant,
         year=year,
-        years=sorted({*periods, year}, reverse=True),
         balances=balances,
         debit_yen=sum(balance.yen for balance in balances if balance.yen > 0),
         credit_yen=-sum(balance.yen for balance in balances if balance.yen < 0),

@@ -9,7 +9,7 @@ import io
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, may, requires
@@ -19,9 +19,9 @@ from admin.features.notices.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
 from admin.interface.downloads import table_response
 from admin.interface.history import history
-from admin.interface.lists import query_year
 from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
+from admin.interface.years import show_year_of_object, year_of_list
 from billing.notices import queries
 from billing.notices.collection import print_pdf, write_archive
 from billing.notices.commands import IssueNotices
@@ -40,7 +40,7 @@ pages = add_forms(Blueprint("notices", __name__, template_folder="templates"), E
 @requires(Permission.NOTICE_READ)
 def notices() -> tuple[str, int]:
     """What was issued, newest year first; for the operator also the runs whose notices are still to be issued."""
-    year = query_year()
+    year = year_of_list(None)
     found = queries.notices_page(session(), query_part(), fiscal_year=year, descending=True)
     issued = queries.issued_notices(session(), year)
     runs = unnotified_runs(session()) if current_actor().is_operator else []
@@ -49,9 +49,7 @@ def notices() -> tuple[str, int]:
         notices=found.items,
         next_cursor=next_cursor(found),
         issued=issued,
-        year=year,
-        years=sorted(issued.fiscal_years | {run.fiscal_year for run in runs}, reverse=True),
-        to_issue=runs if may(Permission.NOTICE_ISSUE) and year is None else [],
+        to_issue=[run for run in runs if year in (None, run.fiscal_year)] if may(Permission.NOTICE_ISSUE) else [],
         issued_now=request.args.get("issued", ""),
         issuer=issuer_in_force(session()) if current_actor().is_operator else None,
         issuer_set=request.args.get("issuer", ""),
@@ -173,6 +171,7 @@ def notices_print(run_id: UUID) -> Response:
 def _render_part(template: str, notice_id: UUID, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
     """A part of a notice's page, with what every part has: the notice, its share and the notices of its year."""
     found = queries.notice_by_id(session(), notice_id)
+    show_year_of_object(found.fiscal_year, url_for("notices.notices"))
     of_year = queries.notices(session(), fiscal_year=found.fiscal_year, tenant_id=found.tenant_id)
     return render_page(
         template,
