@@ -66,7 +66,7 @@ def agreement_related(version_id: UUID) -> tuple[str, int]:
         found,
         part_title=gettext("Related"),
         versions=queries.versions(session(), agreement=found.agreement),
-        own=queries.acceptances_of_version(session(), found.id).get(current_actor().tenant_id),
+        own_acceptance=queries.acceptances_of_version(session(), found.id).get(current_actor().tenant_id),
     )
 
 

@@ -179,7 +179,7 @@ def _render_part(template: str, notice_id: UUID, *, events_shown: int = 5, **val
         share=share_by_id(session(), found.share_id) if may(Permission.ALLOCATION_READ) else None,
         of_year=of_year,
         notified_yen=sum(one.amount_yen for one in of_year),
-        later=[one for one in of_year if one.issued_at > found.issued_at],
+        later=[one for one in of_year if one.number > found.number],
         record=history(found.id, found.tenant_id, events_shown),
         **values,
     )

@@ -147,7 +147,7 @@ class _Object:
 
 
 OBJECTS: Final = {
-    "run": _Object(lambda s: f"/allocations/{s.run_id}", "令和7年度 第1回（当初）", Role.OPERATOR_FINANCE),
+    "run": _Object(lambda s: f"/allocations/{s.run_id}", "令和7年度 按分 第1回（当初）", Role.OPERATOR_FINANCE),
     "notice": _Object(lambda s: f"/notices/{s.notice_id}", "納入通知書", Role.OPERATOR_FINANCE),
     "own notice": _Object(lambda s: f"/notices/{s.notice_id}", "納入通知書", Role.TENANT_OWNER),
     "rule": _Object(
@@ -321,7 +321,7 @@ def test_an_agreement_shows_who_accepted_it_to_the_operator_and_the_own_acceptan
     operators = visit_as(Role.OPERATOR_ONBOARDING).get(f"{page}/related").text
     own = visit_as(Role.TENANT_OWNER).get(f"{page}/related").text
 
-    assert "3団体のうち3団体" in operators or "3／3" in operators
+    assert "同意の状況 3／3" in operators
     assert f'href="{page}/acceptances"' in operators
     assert f'href="{page}/acceptances"' not in own
     assert "熊本市 市長 肥後 花子" in own
