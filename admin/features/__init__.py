@@ -82,6 +82,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
     ),
     Feature("home", pages=("pages",)),
     Feature("search", pages=("pages",)),
+    Feature("help", pages=("pages",)),
     Feature(
         "approvals",
         pages=("pages",),

@@ -39,6 +39,7 @@ _AGREEMENTS: Final = Place(
 _API: Final = Place(
     Label("APIの説明", "API reference"), "/api-reference", Permission.SIGNED_IN, pages=frozenset({"system"})
 )
+_HELP: Final = Place(Label("ヘルプ", "Help"), "/help", Permission.SIGNED_IN, pages=frozenset({"help"}))
 
 OPERATOR_MENU: Final = Menu(
     groups=(
@@ -143,6 +144,7 @@ OPERATOR_MENU: Final = Menu(
         ),
     ),
     foot=(
+        _HELP,
         Place(Label("台帳（照会用）", "Register (read only)"), "/backoffice/", Permission.BACKOFFICE_OPEN),
         _API,
     ),
@@ -232,5 +234,5 @@ TENANT_MENU: Final = Menu(
             (Place(Label("操作の記録", "Audit log"), "/audit", Permission.AUDIT_READ, pages=frozenset({"audit"})),),
         ),
     ),
-    foot=(_API,),
+    foot=(_HELP, _API),
 )

@@ -26,6 +26,12 @@ class Place:
     pages: frozenset[str] = frozenset()
     own_pages: frozenset[str] = frozenset()
 
+    @property
+    def anchor(self) -> str:
+        """Where its help stands on the page of help: `tenants-people` for `/tenants/{tenant}/people`."""
+        words = [part for part in self.address.split("/") if part and not part.startswith("{")]
+        return "-".join(["page", *(words or ["home"]), *(["own"] if "{tenant}" in self.address else [])])
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from flask import Flask, current_app, g, render_template, request
+from flask import Flask, current_app, g, render_template, request, url_for
 
 from admin.core.errors import REFUSAL_FRAME
 from admin.core.guard import actor_or_none, current_actor, may
 from admin.core.language import current_language, either, gettext
+from admin.interface.keys import GROUP_KEYS, are_keys_on
 from admin.interface.lists import current_url_with, url_with_query, with_query
 from admin.interface.menu import Group, Menu, Place
 from admin.interface.own_tasks import own_waiting
@@ -63,6 +64,8 @@ class Navigation:
     groups: tuple[MenuGroup, ...]
     foot: tuple[MenuEntry, ...]
     group: MenuEntry | None
+    help: str
+    """The help on the present page."""
     shown_at: datetime
     is_operator: bool
 
@@ -86,6 +89,8 @@ def init_navigation(app: Flask, settings: Settings, operator_menu: Menu, tenant_
     app.jinja_env.globals.update(
         navigation=navigation,
         year_switch=year_switch,
+        are_keys_on=are_keys_on,
+        group_keys=GROUP_KEYS,
         url_with_query=url_with_query,
         current_url_with=current_url_with,
         is_example=settings.example,
@@ -130,6 +135,7 @@ def _build(actor: Actor) -> Navigation:
         groups=tuple(groups),
         foot=tuple(_entry(place.label, place, here, actor) for place in menu.foot if _is_shown(place)),
         group=below.link if below is not None and request.path != below.link.address.partition("?")[0] else None,
+        help=url_for("help.help_page", _anchor=None if here is None else here.anchor),
         shown_at=clock.now(),
         is_operator=actor.is_operator,
     )
