@@ -14,7 +14,7 @@ from typing import Final
 from markupsafe import Markup
 
 from admin.core.language import gettext
-from admin.interface.formats import exact_yen, percent
+from admin.interface.formats import exact_yen, percent, yen
 
 SHADES: Final = 5
 
@@ -50,6 +50,42 @@ def stacked_bar(parts: Sequence[Part], *, title: str, name: str) -> Markup:
         )
     text = gettext(", ").join(f"{part.name} {percent(part.yen / whole)}" for part in parts)
     return _svg(drawn, y + 8, title, text, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One amount of a row of columns: what it is of, and its whole yen."""
+
+    name: str
+    yen: int
+
+
+_COLUMN_HEIGHT: Final = 120
+_LINE: Final = 22
+
+
+def columns(values: Sequence[Column], *, title: str, name: str) -> Markup:
+    """Amounts over time: a column for each, from zero, with its amount above and its name below."""
+    most = max((value.yen for value in values), default=0) or 1
+    slot = Fraction(100, max(len(values), 1))
+    drawn = []
+    for place, value in enumerate(values):
+        height = max(value.yen, 0) * _COLUMN_HEIGHT // most
+        top = _LINE + _COLUMN_HEIGHT - height
+        left, middle = _tenth(slot * place + slot / 5), _tenth(slot * place + slot / 2)
+        # The newest is the one that is asked about.
+        shade = 1 if place == len(values) - 1 else 2
+        drawn += [
+            _bar(left, top, _tenth(slot * 3 / 5), f"chart-part chart-part-{shade}", height=height),
+            _centred(middle, top - 6, yen(value.yen), "chart-value chart-amount"),
+            _centred(middle, _LINE + _COLUMN_HEIGHT + _LINE - 4, value.name),
+        ]
+    text = gettext(", ").join(f"{value.name} {yen(value.yen)}" for value in values)
+    return _svg(drawn, _LINE + _COLUMN_HEIGHT + _LINE, title, text, name)
+
+
+def _centred(x: str, y: int, text: str, css_class: str = "chart-value") -> Markup:
+    return Markup('<text x="{}%" y="{}" text-anchor="middle" class="{}">{}</text>').format(x, y, css_class, text)
 
 
 def _tenth(value: Fraction) -> str:

@@ -323,6 +323,20 @@ def select_tenants_with_former(event: str, fields: Collection[str], pattern: str
     )
 
 
+def former_texts(
+    session: Session, event: str, fields: Collection[str], pattern: str, tenant_ids: Collection[UUID]
+) -> dict[UUID, dict[str, Any]]:
+    """What `select_tenants_with_former` found of these tenants: the newest `before` of each, a text by field."""
+    before = AuditEvent.facts["before"]
+    found = session.execute(
+        select_tenants_with_former(event, fields, pattern)
+        .add_columns(before.label("before"))
+        .where(AuditEvent.tenant_id.in_(tenant_ids))
+        .order_by(AuditEvent.id)
+    )
+    return {row.tenant_id: row.before for row in found}
+
+
 def events_with_fact(session: Session, key: str) -> Iterator[tuple[UUID, UUID, dict[str, Any]]]:
     """Stream, event id and facts of every event of a done command that has this fact, in no order. Reads all events."""
     found = session.execute(

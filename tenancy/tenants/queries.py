@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Exists, Select, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from governance.audit.queries import select_tenants_with_former
+from governance.audit.queries import former_texts, select_tenants_with_former
 from governance.events import Event
 from governance.kernel.errors import require_found
 from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
@@ -286,6 +286,31 @@ def statistic_values(
     }
 
 
+def former_names(session: Session, words: str, found: Sequence[TenantListItem]) -> dict[UUID, str]:
+    """The former name, code or kana by which the words find a tenant that they do not find by its present ones."""
+    looked_for = words.casefold()
+    by_former = [
+        one.id
+        for one in found
+        if not any(looked_for in (text or "").casefold() for text in (one.code, one.name, one.kana))
+    ]
+    if not words or not by_former:
+        return {}
+    texts = former_texts(session, Event.TENANT_EDITED, _NAMED_BY, _pattern(words), by_former)
+    return {
+        tenant_id: next(str(before[field]) for field in ("name", "code", "kana") if before.get(field))
+        for tenant_id, before in texts.items()
+    }
+
+
+_NAMED_BY: Final = ("code", "name", "kana")
+
+
+def _pattern(words: str) -> str:
+    """The words anywhere in a text, for LIKE with ! as its escape."""
+    return f"%{words.translate(_ESCAPE_LIKE)}%"
+
+
 def _matches(wanted: TenantFilter) -> list[ColumnElement[bool]]:
     conditions = []
     if wanted.state is not None:
@@ -297,11 +322,11 @@ def _matches(wanted: TenantFilter) -> list[ColumnElement[bool]]:
     if not wanted.includes_operator:
         conditions.append(~Tenant.is_operator)
     if wanted.words:
-        looked_for = f"%{wanted.words.translate(_ESCAPE_LIKE)}%"
+        looked_for = _pattern(wanted.words)
         found = [column.ilike(looked_for, escape="!") for column in (Tenant.code, Tenant.name, Tenant.kana)]
         # Names are entered in hiragana and half-width kana, too; `kana` is stored in full-width katakana.
         in_katakana = unicodedata.normalize("NFKC", looked_for).translate(_KATAKANA)
-        formerly = select_tenants_with_former(Event.TENANT_EDITED, ("code", "name", "kana"), looked_for)
+        formerly = select_tenants_with_former(Event.TENANT_EDITED, _NAMED_BY, looked_for)
         found += [Tenant.kana.like(in_katakana, escape="!"), Tenant.id.in_(formerly)]
         conditions.append(or_(*found))
     return conditions

@@ -11,6 +11,7 @@ from flask import Blueprint
 
 from admin.core.guard import current_actor, may, requires
 from admin.features.approvals.stored import own_tasks
+from admin.features.home.share_trend import share_trend
 from admin.interface.lists import current_fiscal_year
 from admin.interface.pages import render_page, session
 from admin.workflows.waiting import OWN_SECTIONS, TaskSection
@@ -95,6 +96,7 @@ def _tenant_overview() -> tuple[str, int]:
         quotas=_used(tenant.id, quotas) if may(Permission.MEMBER_READ) else [(quota, None, None) for quota in quotas],
         people=count_present(session(), tenant.id) if may(Permission.MEMBER_READ) else None,
         share=shares[0] if shares else None,
+        trend=share_trend(shares),
         payable=_payable(issued, shares),
         notices=issued[-3:],
         now=clock.now(),

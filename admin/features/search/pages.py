@@ -11,7 +11,7 @@ from billing.notices.queries import notices_page
 from governance.kernel.keyset import PageRequest
 from governance.permissions import Permission
 from tenancy.people.queries import find_people
-from tenancy.tenants.queries import TenantFilter, names_of_tenants, tenants_page
+from tenancy.tenants.queries import TenantFilter, former_names, names_of_tenants, tenants_page
 
 pages = Blueprint("search", __name__, template_folder="templates")
 
@@ -34,6 +34,7 @@ def search() -> tuple[str, int]:
         words=words,
         shown=SHOWN,
         tenants=tenants,
+        former_names=former_names(session(), words, tenants),
         people=people,
         notices=notices,
         tenant_names=names_of_tenants(session(), [one.tenant_id for one in people]),

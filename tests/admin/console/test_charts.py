@@ -11,14 +11,17 @@ import pytest
 from flask import Flask
 
 from admin.core.language import init_i18n
-from admin.interface.charts import Part, stacked_bar
+from admin.features.home.share_trend import share_trend
+from admin.interface.charts import Column, Part, columns, stacked_bar
 from admin.interface.formats import amount, elapsed, exact, percent, yen
 from admin.interface.labels import LABELS
 from admin.interface.share_changes import BeforeAfter, ShareChanges
+from billing.runs.queries import ShareFacts
 from billing.runs.states import RunState
 from governance.kernel.split import Rounding
 from tenancy.onboarding.steps import StepName, StepState
 from tenancy.tenants.states import TenantKind, TenantState
+from tests.billing.notices.test_typeset import SHARE
 
 THREE = (
     BeforeAfter("八代市", 1_000, 900, people=Fraction(130)),
@@ -146,3 +149,51 @@ def test_every_state_has_its_label() -> None:
         ("rounding", Rounding),
     ):
         assert [value for value in values if value not in LABELS[thing]] == [], thing
+
+
+def test_columns_begin_at_zero_and_say_their_amounts() -> None:
+    chart = str(columns([Column("令和6年度", 1_000), Column("令和7年度", 500)], title="下がりました", name="trend"))
+
+    assert re.search(r'role="img" aria-labelledby="trend-title trend-desc"', chart)
+    assert '<title id="trend-title">下がりました</title>' in chart
+    assert ">令和6年度 1,000円、令和7年度 500円</desc>" in chart
+    drawn = re.findall(r'<rect x="([0-9.]+)%" y="(\d+)" width="([0-9.]+)%" height="(\d+)"', chart)
+    assert drawn == [("10", "22", "30", "120"), ("60", "82", "30", "60")]
+    assert {int(y) + int(height) for _, y, _, height in drawn} == {142}
+    assert "style=" not in chart
+
+
+def test_columns_of_nothing_are_drawn_too() -> None:
+    assert 'height="0"' in str(columns([Column("令和7年度", 0)], title="―", name="trend"))
+
+
+def _shares(*of_years: tuple[int, int]) -> list[ShareFacts]:
+    return [SHARE.model_copy(update={"fiscal_year": year, "share_yen": yen_}) for year, yen_ in of_years]
+
+
+def test_the_trend_says_how_the_newest_year_differs_from_the_one_before() -> None:
+    # Newest first; of two runs of a year the later one counts.
+    trend = share_trend(_shares((2026, 900), (2026, 1_200), (2025, 1_000), (2024, 1_000)))
+
+    assert trend is not None
+    assert trend.title == "令和8年度の負担額は、前年度より10.0%（100円）下がりました"
+    assert [(row.fiscal_year, row.share_yen, row.difference_yen) for row in trend.rows] == [
+        (2026, 900, -100),
+        (2025, 1_000, 0),
+        (2024, 1_000, None),
+    ]
+    assert "1,200" not in str(trend.chart)
+
+
+def test_the_trend_shows_the_years_that_exist_and_at_most_five() -> None:
+    many = share_trend(_shares(*((year, 100) for year in range(2026, 2018, -1))))
+    apart = share_trend(_shares((2026, 100), (2023, 50)))
+
+    assert share_trend(_shares((2026, 100), (2026, 90))) is None
+    assert share_trend([]) is None
+    assert many is not None
+    assert [row.fiscal_year for row in many.rows] == [2026, 2025, 2024, 2023, 2022]
+    assert many.rows[-1].difference_yen == 0, "the year before the first that is shown is known"
+    assert many.title == "令和8年度の負担額は、前年度と変わりません"
+    assert apart is not None
+    assert apart.title == "令和8年度の負担額は100円です"

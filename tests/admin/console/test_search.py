@@ -15,6 +15,7 @@ from tenancy.people.models import MemberDetails
 from tenancy.people.queries import members
 from tenancy.tenants.commands import EditTenant, edit_tenant
 from tests.admin.console.conftest import ConsoleSample
+from tests.admin.console.test_issuing_notices import text_of
 from tests.admin.visitors import Visit
 
 VisitAs = Callable[[Role], Visit]
@@ -66,6 +67,9 @@ def test_a_tenant_is_found_by_what_it_was_called_before(sample: ConsoleSample, v
 
     assert before == [_found(visit, words) for words in formerly] == [[f"/tenants/{tenant_id}"]] * 3
     assert _found(visit, "肥後北市") == [f"/tenants/{tenant_id}"]
+    # Whoever looked for 阿蘇市 reads why 肥後北市 is there.
+    shown = [text_of(visit.get("/search", query_string={"q": words}).text) for words in (*formerly, "肥後北市")]
+    assert [re.findall(r"旧: (\S+)", page) for page in shown] == [["阿蘇市"], ["阿蘇市"], ["阿蘇市"], []]
     assert [_found(visit_as(Role.TENANT_OWNER), words) for words in formerly] == [[], [], []]
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from flask import Flask
 from sqlalchemy import select, update
 
+from billing.costs.commands import RecordCost, record_cost
+from billing.costs.states import ItemKind
+from billing.runs.commands import ApproveAllocation, PrepareAllocation, approve_allocation, prepare_allocation
+from billing.runs.states import RunKind
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
@@ -17,12 +21,21 @@ from governance.outbox import INPUT_ENTERED
 from governance.outbox.tables import Job
 from governance.permissions import Role
 from tenancy.onboarding.queries import due, onboarding
-from tenancy.onboarding.step_actions import AGREEMENT_MISSING, CLIENT_MISSING, OWNER_MISSING, QUOTAS_MISSING
+from tenancy.onboarding.step_actions import (
+    AGREEMENT_MISSING,
+    CLIENT_MISSING,
+    KEYCLOAK_UNAVAILABLE,
+    OWNER_MISSING,
+    QUOTAS_MISSING,
+)
 from tenancy.onboarding.steps import StepDecision, StepName, StepState, possible_decisions
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
 from tenancy.onboarding.worker import wake
+from tenancy.people.states import MemberState
+from tenancy.people.tables import Member
 from tenancy.tenants.states import TenantState
 from tests.admin.console.conftest import ConsoleSample
+from tests.admin.console.test_issuing_notices import text_of
 from tests.admin.visitors import Visit
 
 VisitAs = Callable[[Role], Visit]
@@ -79,6 +92,46 @@ def test_each_waiting_step_has_the_action_that_ends_it(sample: ConsoleSample, vi
     assert re.findall(r"\?step=(\w+)#decide", page) == ["service_client"]
     assert "<select" not in page
     assert "扱いを決める" not in visit_as(Role.OPERATOR_FINANCE).get(f"/onboardings/{onboarding_id}").text
+
+
+def test_what_waits_says_whom_it_waits_for(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    onboarding_id = waiting_onboarding(sample)
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    with system_transaction(OPERATOR) as session:
+        session.execute(
+            update(OnboardingStep)
+            .where(OnboardingStep.onboarding_id == onboarding_id, OnboardingStep.name == StepName.QUOTAS.value)
+            .values(reason=KEYCLOAK_UNAVAILABLE.code)
+        )
+
+    page = text_of(visit.get(f"/onboardings/{onboarding_id}").text)
+    listed = text_of(visit.get("/onboardings").text)
+
+    assert "状態 県の入力待ち" in page
+    for said in ("県の入力待ち", "市町村の入力待ち", "認証サービスの応答待ち"):
+        assert said in page
+    assert "県の入力待ち" in listed
+    assert "待機中" not in page + listed
+
+
+def test_a_person_without_a_password_is_shown_with_the_end_of_the_link(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    tenant_id = sample.tenant_id
+
+    def mailed(ago: timedelta) -> str:
+        with system_transaction(OPERATOR) as session:
+            session.execute(
+                update(Member)
+                .where(Member.id == sample.member_id)
+                .values(state=MemberState.INVITED.value, password_mail_sent_at=clock.now() - ago)
+            )
+        return text_of(visit.get(f"/tenants/{tenant_id}/people").text)
+
+    assert re.search(r"パスワード未設定 期限 令和7年6月2日（月）\d\d:\d\d", mailed(timedelta(hours=23)))
+    assert re.search(r"パスワード未設定 期限切れ（ ?令和7年5月31日（土）\d\d:\d\d ?）", mailed(timedelta(days=3)))
+    assert "期限" not in text_of(visit.get(f"/tenants/{sample.other_id}/people").text)
 
 
 def test_a_decision_offers_only_what_is_possible_and_keeps_what_was_typed(
@@ -244,6 +297,28 @@ def test_an_owners_first_page_says_how_much_until_when_why_and_what_is_used(
     assert quotas.count("計測前") == 2
     assert "申請中 200" in quotas
     assert "style=" not in page
+
+
+def test_an_owners_first_page_shows_the_years_there_are(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    first_year = visit_as(Role.TENANT_OWNER).get("/").text
+    assert 'id="trend-title"' not in first_year
+    finance, approver = sample.factory.actors.finance, sample.factory.actors.approver
+    with clock.at(datetime(2026, 6, 2, 3, tzinfo=UTC)):
+        record_cost(
+            RecordCost(
+                fiscal_year=2026, pool="running", kind=ItemKind.COST, name="運用保守", yen=12_000_000, source="契約書"
+            ),
+            actor=finance,
+        )
+        made = prepare_allocation(PrepareAllocation(fiscal_year=2026, kind=RunKind.ESTIMATE), actor=finance)
+        approve_allocation(ApproveAllocation(run_id=made.run_id, digest=made.digest), actor=approver)
+        page = visit_as(Role.TENANT_OWNER).get("/").text
+
+    assert re.search(r'<h2 id="trend-heading">令和8年度の負担額は、前年度より50.0%（[0-9,]+円）下がりました</h2>', page)
+    assert '<svg class="chart" role="img" aria-labelledby="trend-title trend-desc"' in page
+    table = text_of(page.partition('id="trend-heading"')[2].partition("</section>")[0])
+    assert re.search(r"年度ごとの負担額（円）.*令和8年度 [0-9,]+ ▲[0-9,]+ ▲50.0% 令和7年度 [0-9,]+ ― ―", table)
+    assert "令和6年度" not in page
 
 
 def test_what_is_added_to_a_member_is_an_update_and_no_second_way_in(sample: ConsoleSample, visit_as: VisitAs) -> None:
