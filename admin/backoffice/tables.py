@@ -34,7 +34,7 @@ LABELS: Final[dict[str, str]] = {
     "state": "状態",
     "version": "版",
     "valid_from": "有効開始日",
-    "valid_until": "有効終了日",
+    "valid_until": "終了の翌日",
     "registered_at": "登録日時",
     "fiscal_year": "会計年度",
     "family_name": "姓",

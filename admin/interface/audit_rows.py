@@ -29,6 +29,7 @@ from admin.interface.audit_sentences import (
 from admin.interface.labels import actor_label, dimension_label, permission_label
 from admin.interface.problems import refusals_of_commands
 from billing.costs.queries import cost_pools, names_of_items
+from billing.runs.states import run_name
 from governance.actors import COMMAND_LINE_PREFIX, ActorKind
 from governance.agreements.queries import titles
 from governance.audit.queries import AuditEventFacts, is_same_action
@@ -312,7 +313,7 @@ def _worded(event: AuditEventFacts, names: _Names) -> dict[str, str]:
     elif known in _TENANT:
         worded["object"] = worded["tenant"]
     elif known in _RUN:
-        worded["object"] = gettext("allocation %(number)s", number=facts.get("number", "―"))
+        worded["object"] = _run_name(facts, names.language)
     elif known in _ENTRY:
         worded["object"] = gettext("an entry")
     elif known is Event.NOTICE_ISSUED:
@@ -341,6 +342,13 @@ _OBJECT_FACTS: Final[Mapping[Event | None, str]] = {
     Event.COST_POOL_DEFINED: "pool",
 }
 """Events whose object a fact names."""
+
+
+def _run_name(facts: Mapping[str, Any], language: Language) -> str:
+    """「按分（第1回変更）」; by its number where an earlier version left out which change it was."""
+    if "revision" not in facts:
+        return gettext("allocation %(number)s", number=facts.get("number", "―"))
+    return gettext("the allocation (%(run)s)", run=run_name(facts["revision"]).text(language))
 
 
 def _without_ids(event: AuditEventFacts, names: _Names) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from string import Formatter
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from governance.commands import COMMANDS
 from governance.events import Event
 from governance.kernel.clock import JST
 from governance.kernel.errors import Language
-from governance.kernel.field_types import UNLIMITED
+from governance.kernel.field_types import UNLIMITED, last_day
 from governance.kernel.labels import Label, LabelledEnum
 from governance.labels import EVENT_LABELS, PERMISSION_LABELS
 from governance.permissions import Role, scope_wording
@@ -200,8 +200,8 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
     ),
     Event.ALLOCATION_PREPARED: _s(
         (
-            "{fiscal_year}の{object}（{kind}）を作成し、承認を申請した（総額 {total_yen}）",
-            "Prepared {object} of {fiscal_year} ({kind}; {total_yen}) and asked for approval",
+            "{fiscal_year}の{object}を作成し、承認を申請した（総額 {total_yen}）",
+            "Prepared {object} of {fiscal_year} ({total_yen}) and asked for approval",
         ),
     ),
     Event.ALLOCATION_APPROVED: _s(
@@ -304,7 +304,7 @@ def _day(value: Any, language: Language) -> str:
 def _last_day(value: Any, language: Language) -> str:
     """The last day that counts; stored is the day after it."""
     try:
-        return day_text(date.fromisoformat(str(value)) - timedelta(days=1), language)
+        return day_text(last_day(date.fromisoformat(str(value))), language)
     except ValueError:
         return str(value)
 

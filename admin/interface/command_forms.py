@@ -29,7 +29,7 @@ from governance.kernel.digest import digest_of
 from governance.kernel.era import format_day
 from governance.kernel.errors import DomainError, Invalid, Language, Stale
 from governance.kernel.field_type import Control
-from governance.kernel.field_types import FISCAL_YEAR, SLUG
+from governance.kernel.field_types import FISCAL_YEAR, LAST_DAY, SLUG, last_day
 from tenancy.tenants.cohorts import COHORT_NAME
 
 MAX_FILE_LENGTH: Final = 1_000_000
@@ -150,7 +150,7 @@ class _Asked:
         known = dict(self.record) | dict(self.page.start(session(), self.given) if self.page.start else {})
         fields = [*self.fields, *self.kept]
         made = {one.name: _proposed(one, known) or new_name() for one in self.named}
-        values = {one.name: _as_typed(_proposed(one, known), self.language) for one in fields}
+        values = {one.name: _as_typed(one, _proposed(one, known), self.language) for one in fields}
         return Form.initial(**values, **made)
 
     def options(self, one: DeclaredField) -> Sequence[tuple[str, str]]:
@@ -286,9 +286,12 @@ def _proposed(one: DeclaredField, known: Mapping[str, object]) -> object:
     return ",".join(map(str, default)) if isinstance(default, tuple) else default
 
 
-def _as_typed(value: object, language: Language) -> object:
-    """A stored value as a person would type it: a date as pages show it, 令和7年4月1日（火）."""
-    return format_day(value) if isinstance(value, date) and language == "ja" else value
+def _as_typed(one: DeclaredField, value: object, language: Language) -> object:
+    """A stored value as a person would type it: a date as pages show it, 令和7年4月1日（火）; an end, the last day."""
+    if not isinstance(value, date):
+        return value
+    day = last_day(value) if one.field_type.name == LAST_DAY.name else value
+    return format_day(day) if language == "ja" else day
 
 
 def _texts(form: Form, fields: Iterable[DeclaredField]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from admin.core.language import current_language, either
 from governance.kernel.clock import JST
 from governance.kernel.era import era_of, format_day
 from governance.kernel.errors import Language
-from governance.kernel.field_types import UNLIMITED
+from governance.kernel.field_types import UNLIMITED, last_day
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount
 from governance.rules.cost_sharing import BasisDate
@@ -198,5 +198,6 @@ def init_formats(app: Flask) -> None:
         year_label=year_label,
         short_digest=short_digest,
         entry_reference=entry_reference,
+        last_day=last_day,
         code=code,
     )

@@ -17,6 +17,7 @@ from billing.allocation.bases import Basis
 from billing.costs.states import ItemKind, TaxKind
 from billing.ledger.chart import AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
+from billing.notices.states import notice_title
 from billing.runs.states import RunKind, RunState
 from governance.approvals.states import Decision
 from governance.audit.findings import AuditFindingKind
@@ -32,7 +33,7 @@ from tenancy.clients.states import ClientState
 from tenancy.keycloak.comparison import DifferenceKind
 from tenancy.onboarding.models import StepEffect
 from tenancy.onboarding.plan import Action, Target
-from tenancy.onboarding.steps import StepDecision, StepName, StepState
+from tenancy.onboarding.steps import AwaitedFrom, StepDecision, StepName, StepState
 from tenancy.people.states import MemberState, SyncProblem
 from tenancy.quotas.labels import dimension_wording, unit_wording
 from tenancy.quotas.models import DimensionFacts, QuotaInForce
@@ -63,6 +64,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "step_decision": labels_of(StepDecision),
     # Of a step and of an onboarding as a whole, which is in one of the same states.
     "progress": labels_of(StepState),
+    "awaited_from": labels_of(AwaitedFrom),
     "action": labels_of(Action),
     "effect": labels_of(StepEffect),
     "where": labels_of(Target),
@@ -159,6 +161,11 @@ def unit_label(unit: str) -> str:
     return either(*unit_wording(unit))
 
 
+def notice_title_label(title: str) -> str:
+    """The title of a notice in this request's language."""
+    return either(*notice_title(title))
+
+
 def tone(value: str | None) -> str:
     """The class of the badge of this state."""
     return next((name for name, values in TONES.items() if value in values), "plain")
@@ -199,6 +206,7 @@ def init_labels(app: Flask) -> None:
         scope_label=scope_label,
         dimension_label=dimension_label,
         unit_label=unit_label,
+        notice_title=notice_title_label,
         tone=tone,
         actor_label=actor_label,
     )

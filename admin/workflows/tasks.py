@@ -24,6 +24,7 @@ from admin.workflows.waiting import (
     decidable_kinds,
     section_of,
 )
+from billing.runs.states import run_name
 from governance.actors import COMMAND_LINE_PREFIX, Actor
 from governance.approvals import ApprovalRequestFacts, awaited_requests, pending_requests_for
 from governance.kernel.fiscal_year import FiscalYear
@@ -320,8 +321,8 @@ def _plan(one: Waiting, *_: Any) -> RowText:
 
 
 def _year_and_run(one: Waiting) -> Label:
-    year, number = one.facts["fiscal_year"], one.facts["number"]
-    return Label(f"{FiscalYear(year).label} 第{number}回", f"FY{year}, run {number}")
+    year, name = one.facts["fiscal_year"], run_name(one.facts["revision"])
+    return Label(f"{FiscalYear(year).label} {name.ja}", f"FY{year}, {name.en}")
 
 
 def _notices(one: Waiting, *_: Any) -> RowText:

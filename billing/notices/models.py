@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
+from pydantic import Field
+
 from billing.notices.states import NoticeKind
 from governance.kernel.models import ReadModel
 
@@ -134,15 +136,22 @@ class NoticeTotal(ReadModel):
 class NoticePlan(ReadModel):
     """What issuing the notices of a run would come to, with no kind and no sign added to another.
 
-    `combined_runs` are the numbers of the earlier runs that are notified together with it. `due_on` is null where no
+    `revision` is 0 for the original split, else which change of the year it is. `combined_runs` are the numbers of the
+    earlier runs notified together with it, `combined_revisions` which changes those are. `due_on` is null where no
     municipality has to pay.
     """
 
     run_id: UUID
     fiscal_year: int
     run_number: int
+    revision: int
     combined_runs: tuple[int, ...]
+    combined_revisions: tuple[int, ...]
     issued_on: date
     due_on: date | None
     totals: tuple[NoticeTotal, ...]
     notices: tuple[PlannedNotice, ...]
+    date_warning: str | None = Field(
+        default=None, description="What to know of the year's dates, in Japanese; null while the year runs."
+    )
+    date_warning_en: str | None = Field(default=None, description="The same in English.")

@@ -32,7 +32,7 @@ from billing.notices.models import (
 from billing.notices.states import AddresseeForm, SealForm
 from billing.runs.explanation import ShareExplanation
 from billing.runs.queries import ShareFacts, WorkingFacts
-from billing.runs.states import RunKind
+from billing.runs.states import run_name
 from governance.kernel.era import format_day
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.yen import format_amount, format_yen
@@ -149,13 +149,11 @@ def _sentence(planned: PlannedNotice) -> str:
 
 
 def _run_label(share: ShareFacts, planned: PlannedNotice, plan: NoticePlan) -> str:
-    """Which run of the year it is, as 第2回（変更）. A member's first notice is no change, whatever the run."""
-    notes = [f"第{number}回" for number in plan.combined_runs]
-    if notes:
-        return f"第{share.run_number}回（{'、'.join(notes)}と合わせて通知）"
-    if share.kind is RunKind.ESTIMATE:
-        return f"第{share.run_number}回（当初）"
-    return f"第{share.run_number}回" if planned.is_first else f"第{share.run_number}回（変更）"
+    """Which of the year's splits it states, as 第1回変更. A member's first notice is no change, whatever the run is."""
+    if plan.combined_revisions:
+        together = "、".join(run_name(one).ja for one in plan.combined_revisions)
+        return f"{share.run_name.ja}（{together}と合わせて通知）"
+    return "年度途中の算定" if planned.is_first and share.revision else share.run_name.ja
 
 
 def _breakdown(share: ShareFacts, workings: Sequence[WorkingFacts]) -> tuple[LabelledText, ...]:

@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, func, select
 from sqlalchemy.orm import Session
 
 from billing.documents.typeset import typeset
+from billing.ledger.periods import date_warning
 from billing.notices.due import check_due_day, due_day
 from billing.notices.issuer import IssuerFacts, issuer_in_force
 from billing.notices.models import NoticePlan, NoticeTotal, PlannedNotice
@@ -23,7 +24,7 @@ from billing.notices.notice_content import Wording, notice_content, title_of
 from billing.notices.queries import notified_runs, unnotified_runs
 from billing.notices.states import EarlierRuns, NoticeKind
 from billing.notices.tables import Notice
-from billing.runs.queries import RunFacts, ShareFacts, run_by_id, run_summaries, workings_of_share
+from billing.runs.queries import RunFacts, RunSummary, ShareFacts, run_by_id, run_summaries, workings_of_share
 from billing.runs.states import RunState
 from governance.kernel import clock
 from governance.kernel.era import format_day
@@ -34,32 +35,32 @@ from governance.kernel.labels import Label
 
 NOT_POSTED = message(
     "notice.run_not_posted",
-    ja="{label}の按分 第{number}回はまだ記帳されていないため、通知書を発行できません。",
-    en="Run {number} of fiscal year {year} is {state}, not posted, so no notices can be issued.",
+    ja="{label}の按分（{run}）はまだ記帳されていないため、通知書を発行できません。",
+    en="The {run} of fiscal year {year} is {state}, not posted, so no notices can be issued.",
     hint_ja="先に按分を承認してください。",
     hint_en="Approve the run first.",
 )
 ALREADY_ISSUED = message(
     "notice.already_issued",
-    ja="{label}の按分 第{number}回の通知書は、{issued_on}に発行済みです。",
-    en="The notices of run {number} of the fiscal year {year} were issued on {issued_on}.",
+    ja="{label}の按分（{run}）の通知書は、{issued_on}に発行済みです。",
+    en="The notices of the {run} of fiscal year {year} were issued on {issued_on}.",
     hint_ja="発行した通知書は変更できません。額が変わるときは、按分を変更してその通知書を発行してください。",
     hint_en="Notices are never changed; if an amount changes, revise the allocation and issue the notices of that run.",
 )
 NOTIFIED_TOGETHER = message(
     "notice.notified_together",
-    ja="{label}の按分 第{number}回は、後の回と合わせて通知済みです。",
-    en="Run {number} of the fiscal year {year} was notified together with a later run.",
+    ja="{label}の按分（{run}）は、後の変更と合わせて通知済みです。",
+    en="The {run} of fiscal year {year} was notified together with a later one.",
     hint_ja="発行する通知書はありません。",
     hint_en="There is no notice of it left to issue.",
 )
 EARLIER_UNNOTIFIED = message(
     "notice.earlier_unnotified",
-    ja="{label}の{runs_ja}が未通知です。第{number}回だけを通知すると、受け取っていない請求への変更通知になります。",
-    en="{runs_en} of the fiscal year {year} has not been notified; notices of run {number} alone would change a demand"
+    ja="{label}の{earlier}が未通知です。{run}だけを通知すると、受け取っていない請求への変更通知になります。",
+    en="The {earlier} of fiscal year {year} has not been notified; notices of the {run} alone would change a demand"
     " that nobody received.",
-    hint_ja="先に{runs_ja}の通知書を発行するか、「未通知の回と合わせて、いまの負担額で通知する」を選んでください。",
-    hint_en="Issue the notices of {runs_en} first, or choose one notice of the amount in force for all of them.",
+    hint_ja="先に{earlier}の通知書を発行するか、「未通知の回と合わせて、いまの負担額で通知する」を選んでください。",
+    hint_en="Issue the notices of the {earlier} first, or choose one notice of the amount in force for all of them.",
 )
 NO_ISSUER = message(
     "notice.no_issuer",
@@ -110,8 +111,7 @@ def plan_notices(session: Session, run_id: UUID, choices: NoticeChoices, today: 
         raise Conflict(
             EARLIER_UNNOTIFIED,
             field="earlier_runs",
-            runs_ja="、".join(f"第{number}回" for number in earlier),
-            runs_en=", ".join(f"run {number}" for number in earlier),
+            earlier=tuple(one.run_name for one in earlier),
             **_facts(run),
         )
     issuer = issuer_in_force(session)
@@ -119,15 +119,20 @@ def plan_notices(session: Session, run_id: UUID, choices: NoticeChoices, today: 
         raise Conflict(NO_ISSUER)
     notified = _notified_yen(session, run)
     notices = tuple(_planned(share, notified, due_on) for share in run.shares)
+    warning = date_warning(FiscalYear(run.fiscal_year), today)
     plan = NoticePlan(
         run_id=run.id,
         fiscal_year=run.fiscal_year,
         run_number=run.number,
-        combined_runs=earlier,
+        revision=run.revision,
+        combined_runs=tuple(one.number for one in earlier),
+        combined_revisions=tuple(one.revision for one in earlier),
         issued_on=issued_on,
         due_on=due_on if any(notice.due_on for notice in notices) else None,
         totals=_totals(notices),
         notices=notices,
+        date_warning=None if warning is None else warning.ja,
+        date_warning_en=None if warning is None else warning.en,
     )
     return Planned(run, plan, _wording(run, issuer, choices.claim))
 
@@ -154,19 +159,19 @@ def sample_paper(session: Session, run_id: UUID, tenant_id: UUID, choices: Notic
     return typeset("notice.typ", content, now)
 
 
-def earlier_unnotified(session: Session, run_id: UUID) -> tuple[RunFacts, tuple[int, ...]]:
-    """The run, and the numbers of the posted runs of its year before it that no notice states. Raises NotFound."""
+def earlier_unnotified(session: Session, run_id: UUID) -> tuple[RunFacts, tuple[RunSummary, ...]]:
+    """The run, and the posted runs of its year before it that no notice states. Raises NotFound."""
     run = run_by_id(session, run_id)
     return run, _earlier(session, run)
 
 
-def _earlier(session: Session, run: RunFacts) -> tuple[int, ...]:
+def _earlier(session: Session, run: RunFacts) -> tuple[RunSummary, ...]:
     found = unnotified_runs(session, run.fiscal_year)
-    return tuple(earlier.number for earlier in found if earlier.number < run.number)
+    return tuple(earlier for earlier in found if earlier.number < run.number)
 
 
-def _refuse_notified(session: Session, run: RunFacts) -> tuple[int, ...]:
-    """Refuse a run that is not posted or was notified; answers the numbers of unnotified runs before it."""
+def _refuse_notified(session: Session, run: RunFacts) -> tuple[RunSummary, ...]:
+    """Refuse a run that is not posted or was notified; answers the unnotified runs before it."""
     facts = _facts(run)
     if run.state is not RunState.POSTED:
         raise Conflict(NOT_POSTED, state=run.state, **facts)
@@ -180,7 +185,7 @@ def _refuse_notified(session: Session, run: RunFacts) -> tuple[int, ...]:
 
 def _facts(run: RunFacts) -> dict[str, Any]:
     year = FiscalYear(run.fiscal_year)
-    return {"label": year.label, "year": year.year, "number": run.number}
+    return {"label": year.label, "year": year.year, "run": run.run_name}
 
 
 def _notified_yen(session: Session, run: RunFacts) -> dict[UUID, int]:

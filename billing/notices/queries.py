@@ -99,7 +99,7 @@ def runs_without_notices() -> WaitingSelect:
     """Columns of `governance.kernel.waiting`: the posted runs that no notice states, one a row.
 
     Without those whose issue is requested and waits for a second person. `facts` are the run's id, fiscal year and
-    number, and how many notices it gives (`notices`).
+    revision, and how many notices it gives (`notices`).
     """
     run = select_posted_runs().subquery()
     later = select_posted_runs().subquery()
@@ -116,7 +116,7 @@ def runs_without_notices() -> WaitingSelect:
         .exists()
     )
     facts = func.jsonb_build_object(
-        *("run", run.c.id, "fiscal_year", run.c.fiscal_year, "number", run.c.number, "notices", run.c.shares)
+        *("run", run.c.id, "fiscal_year", run.c.fiscal_year, "revision", run.c.revision, "notices", run.c.shares)
     )
     return select(*waiting_columns(literal(1), facts=facts, since=run.c.decided_at)).where(
         ~issued, ~pending_command(ISSUE_NOTICES, "run_id", run.c.id)

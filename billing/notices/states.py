@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from governance.kernel.labels import LabelledEnum
+from typing import Final
+
+from governance.kernel.labels import Label, LabelledEnum
 
 
 class SealForm(LabelledEnum):
@@ -17,6 +19,19 @@ class AddresseeForm(LabelledEnum):
 
     HEAD = "head", "団体の長あて（例: 熊本市長　様）", "to its head (熊本市長　様)"
     ORGANIZATION = "organization", "団体あて（例: 熊本市　御中）", "to the organization (熊本市　御中)"
+
+
+NOTICE_TITLES: Final = {
+    "納入通知書": "Payment notice",
+    "負担金決定通知書": "Notice of contribution",
+    "負担金変更通知書": "Notice of a changed contribution",
+}
+"""What the papers are titled, as the law calls them, and what an English page calls them."""
+
+
+def notice_title(title: str) -> Label:
+    """The title of a notice as pages show it; one of an earlier version that has no English name stays."""
+    return Label(title, NOTICE_TITLES.get(title, title))
 
 
 class NoticeKind(LabelledEnum):

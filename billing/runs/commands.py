@@ -14,7 +14,7 @@ from billing.runs.explanation import member_lines, share_explanation
 from billing.runs.inputs import label_of
 from billing.runs.postings import postings
 from billing.runs.preview import Preview, preview
-from billing.runs.states import RunKind, RunState
+from billing.runs.states import RunKind, RunState, run_name
 from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking
 from governance import approvals
 from governance.actors import ActorKind
@@ -38,8 +38,8 @@ APPROVAL_KIND: Final = "allocation"
 
 RUN_AWAITING_APPROVAL = message(
     "allocation.run_awaiting_approval",
-    ja="{label}の按分 第{number}回が承認を待っています。",
-    en="Run {number} of the fiscal year {year} is waiting for approval.",
+    ja="{label}の按分（{run}）が承認を待っています。",
+    en="The {run} of fiscal year {year} is waiting for approval.",
     hint_ja="先にそれを承認するか、差し戻してください。",
     hint_en="Approve or reject that one first.",
 )
@@ -59,8 +59,8 @@ NOTHING_TO_REVISE = message(
 )
 NOTHING_DIFFERS = message(
     "allocation.nothing_differs",
-    ja="{label}の按分は、記帳済みの第{number}回と同じ結果になります。変更するものはありません。",
-    en="The allocation of fiscal year {year} gives the same result as posted run {number}; there is nothing to revise.",
+    ja="{label}の按分は、記帳済みの{run}と同じ結果になります。変更するものはありません。",
+    en="The allocation of fiscal year {year} gives the same result as the posted {run}; there is nothing to revise.",
 )
 INPUTS_CHANGED = message(
     "allocation.inputs_changed",
@@ -237,7 +237,7 @@ def _add_run(ctx: CommandContext, fiscal_year: int, kind: RunKind, state: RunSta
     runs = ctx.session.scalars(select(AllocationRun).where(AllocationRun.fiscal_year == year.year)).all()
     for run in runs:
         if run.state == RunState.AWAITING_APPROVAL:
-            raise Conflict(RUN_AWAITING_APPROVAL, field="fiscal_year", number=run.number, **facts)
+            raise Conflict(RUN_AWAITING_APPROVAL, field="fiscal_year", run=run_name(run.revision), **facts)
         if kind is RunKind.ESTIMATE and run.state == RunState.POSTED:
             raise Conflict(ESTIMATE_EXISTS, field="kind", **facts)
     split = preview(ctx.session, year.year, directory.members_of_year(ctx.session, year.year))
@@ -246,7 +246,7 @@ def _add_run(ctx: CommandContext, fiscal_year: int, kind: RunKind, state: RunSta
         if posted is None:
             raise Conflict(NOTHING_TO_REVISE, field="kind", **facts)
         if not split.differs:
-            raise Conflict(NOTHING_DIFFERS, field="kind", number=posted.number, **facts)
+            raise Conflict(NOTHING_DIFFERS, field="kind", run=run_name(posted.revision), **facts)
     for run in runs:
         if run.state == RunState.DRAFT:
             run.state = RunState.REJECTED.value
@@ -257,6 +257,7 @@ def _add_run(ctx: CommandContext, fiscal_year: int, kind: RunKind, state: RunSta
         tenant_id=ctx.actor.tenant_id,
         fiscal_year=year.year,
         number=max((run.number for run in runs), default=0) + 1,
+        revision=posted.revision + 1 if posted else 0,
         kind=kind.value,
         state=state.value,
         revises_id=posted.run_id if posted else None,
@@ -292,6 +293,7 @@ def _facts_of(run: AllocationRun) -> dict[str, Any]:
     return {
         "fiscal_year": run.fiscal_year,
         "number": run.number,
+        "revision": run.revision,
         "kind": run.kind,
         "total_yen": run.total_yen,
         "digest": run.digest,
@@ -320,7 +322,7 @@ def post_allocation(ctx: CommandContext, command: PostAllocation) -> AllocationA
     if split.digest != run.digest:
         raise Stale(INPUTS_CHANGED, field="digest", given=run.digest, current=split.digest)
     happened_on = command.happened_on or posting_day(year, ctx.today)
-    posted = post(ctx, postings(split, run.tenant_id, run.number, happened_on))
+    posted = post(ctx, postings(split, run, happened_on))
     run.state = RunState.POSTED.value
     run.decided_at = ctx.now
     run.happened_on = happened_on
@@ -330,7 +332,12 @@ def post_allocation(ctx: CommandContext, command: PostAllocation) -> AllocationA
         .values(posted_at=ctx.now)
         .execution_options(synchronize_session=False)
     )
-    facts: dict[str, Any] = {"fiscal_year": year.year, "number": run.number, "digest": run.digest}
+    facts: dict[str, Any] = {
+        "fiscal_year": year.year,
+        "number": run.number,
+        "revision": run.revision,
+        "digest": run.digest,
+    }
     entries = {entry.tenant_id: entry.audit_facts for entry in posted}
     ctx.audit(subject=run.id, total_yen=run.total_yen, entries=len(posted), **facts, **entries.get(run.tenant_id, {}))
     for member in split.members:
@@ -352,6 +359,7 @@ def _send_back(ctx: CommandContext, command: PostAllocation) -> None:
         subject=run.id,
         fiscal_year=run.fiscal_year,
         number=run.number,
+        revision=run.revision,
         reason=reason,
     )
 
@@ -417,6 +425,7 @@ def _store_shares(session: Session, run: AllocationRun, split: Preview) -> None:
                 "run_id": run.id,
                 "fiscal_year": run.fiscal_year,
                 "run_number": run.number,
+                "revision": run.revision,
                 "kind": run.kind,
                 "digest": run.digest,
                 "label": label_of(member),

@@ -70,7 +70,7 @@ class PostedSplit:
     """The last posted allocation of the year, which a revision is compared with. Amounts in yen."""
 
     run_id: UUID
-    number: int
+    revision: int
     digest: str
     former_members: tuple[TenantFacts, ...]
     """Tenants that have a share of it and are not among the members now."""
@@ -134,7 +134,7 @@ def _posted_split(session: Session, fiscal_year: FiscalYear, members: set[UUID])
     former_members = directory.tenants_by_id(session, [tenant_id for tenant_id in shares if tenant_id not in members])
     return PostedSplit(
         run.id,
-        run.number,
+        run.revision,
         run.digest,
         tuple(former_members.values()),
         shares,

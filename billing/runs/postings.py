@@ -13,22 +13,24 @@ from billing.ledger.chart import AccountCode
 from billing.ledger.periods import EntryKind
 from billing.ledger.posting import Posting, PostingLine
 from billing.runs.preview import Preview
+from billing.runs.states import run_name
+from billing.runs.tables import AllocationRun
 
 
-def postings(split: Preview, operator_id: UUID, run_number: int, happened_on: date) -> list[Posting]:
+def postings(split: Preview, run: AllocationRun, happened_on: date) -> list[Posting]:
     """The entries of a run, the operator's first, then the members' by code. None for a book without a change."""
-    year = split.fiscal_year
+    year, name = split.fiscal_year, run_name(run.revision).ja
     entries = [
-        (operator_id, _operator_lines(split), f"{year.label} 共同利用経費の按分（第{run_number}回）"),
+        (run.tenant_id, _operator_lines(split), f"{year.label} 共同利用経費の按分（{name}）"),
         *(
-            (member.id, _member_lines(split, member.id), f"{year.label} 負担金の調定（第{run_number}回）")
+            (member.id, _member_lines(split, member.id), f"{year.label} 負担金の調定（{name}）")
             for member in split.members
         ),
     ]
     return [
         Posting(
             tenant_id=book,
-            reference=reference_of(year.year, run_number),
+            reference=reference_of(year.year, run.number),
             happened_on=happened_on,
             lines=lines,
             memo=memo,

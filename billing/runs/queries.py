@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from billing.runs.explanation import ShareExplanation
 from billing.runs.preview import InputVersions
-from billing.runs.states import RunKind, RunState
+from billing.runs.states import RunKind, RunState, run_name
 from billing.runs.tables import AllocationRun, AllocationShare, AllocationWorking
 from governance.kernel.errors import require_found
 from governance.kernel.fiscal_year import FiscalYear
@@ -63,6 +63,7 @@ class ShareFacts(ReadModel):
     run_id: UUID
     fiscal_year: int
     run_number: int
+    revision: int
     kind: RunKind
     digest: str
     code: str
@@ -71,6 +72,11 @@ class ShareFacts(ReadModel):
     previous_yen: int
     divisions: tuple[ShareExplanation, ...]
     posted_at: datetime | None
+
+    @property
+    def run_name(self) -> Label:
+        """当初, or 第1回変更 and so on."""
+        return run_name(self.revision)
 
     @property
     def difference_yen(self) -> int:
@@ -87,6 +93,7 @@ class RunSummary(ReadModel):
     id: UUID
     fiscal_year: int
     number: int
+    revision: int
     kind: RunKind
     state: RunState
     revises_id: UUID | None
@@ -101,6 +108,11 @@ class RunSummary(ReadModel):
     decided_at: datetime | None
     happened_on: date | None
 
+    @property
+    def run_name(self) -> Label:
+        """当初, or 第1回変更 and so on."""
+        return run_name(self.revision)
+
 
 class RunSplit(ReadModel):
     """What a run comes to, as `moyai allocation show` prints it; a revision shows the whole new split.
@@ -110,6 +122,7 @@ class RunSplit(ReadModel):
 
     id: UUID
     number: int
+    revision: int
     kind: RunKind
     state: RunState
     total_yen: int
@@ -139,6 +152,7 @@ class RunFacts(RunSummary):
         return RunSplit(
             id=self.id,
             number=self.number,
+            revision=self.revision,
             kind=self.kind,
             state=self.state,
             total_yen=self.total_yen,
@@ -225,8 +239,8 @@ def share_by_id(session: Session, share_id: UUID) -> ShareFacts:
 
 
 def select_posted_runs() -> Select[Any]:
-    """A SELECT of id, fiscal_year, number, decided_at and the number of shares that changed (`shares`) of each posted
-    run, for a join in another package's statement.
+    """A SELECT of id, fiscal_year, number, revision, decided_at and the number of shares that changed (`shares`) of
+    each posted run, for a join in another package's statement.
     """
     changed = (
         select(func.count())
@@ -239,6 +253,7 @@ def select_posted_runs() -> Select[Any]:
         AllocationRun.id,
         AllocationRun.fiscal_year,
         AllocationRun.number,
+        AllocationRun.revision,
         AllocationRun.decided_at,
         changed.label("shares"),
     ).where(AllocationRun.state == RunState.POSTED.value)
@@ -253,7 +268,7 @@ def draft_runs() -> WaitingSelect:
 def returned_runs(since: datetime) -> WaitingSelect:
     """Columns of `governance.kernel.waiting`: the runs sent back after `since` that no newer one of the year replaced.
 
-    `facts` are the run's id, fiscal year and number.
+    `facts` are the run's id, fiscal year and revision (`states.run_name`).
     """
     newer = aliased(AllocationRun)
     replaced = select(newer.id).where(
@@ -266,7 +281,7 @@ def returned_runs(since: datetime) -> WaitingSelect:
 
 def _run_facts() -> ColumnElement[Any]:
     return func.jsonb_build_object(
-        *("run", AllocationRun.id, "fiscal_year", AllocationRun.fiscal_year, "number", AllocationRun.number)
+        *("run", AllocationRun.id, "fiscal_year", AllocationRun.fiscal_year, "revision", AllocationRun.revision)
     )
 
 
@@ -405,6 +420,7 @@ def _share(share: AllocationShare) -> ShareFacts:
         run_id=share.run_id,
         fiscal_year=share.fiscal_year,
         run_number=share.run_number,
+        revision=share.revision,
         kind=RunKind(share.kind),
         digest=share.digest,
         code=share.label,

@@ -21,6 +21,7 @@ from governance.kernel.database import TableBase, enum_check
 class AllocationRun(TableBase):
     """One split of a fiscal year. `inputs` names the versions it was made of, `digest` names both them and the yen.
 
+    `revision` is 0 for the original, else which change of the year it is: its name (`states.run_name`).
     `total_yen` is the sum of the shares, the operator's part, the residual and the deductions; the database checks it.
     """
 
@@ -32,6 +33,7 @@ class AllocationRun(TableBase):
         enum_check("kind", RunKind, name="kind_known"),
         enum_check("state", RunState, name="state_known"),
         CheckConstraint("(kind = 'revision') = (revises_id IS NOT NULL)", name="revision_names_its_run"),
+        CheckConstraint("revision >= 0", name="revision_not_negative"),
         CheckConstraint(
             "(state IN ('draft', 'awaiting_approval')) = (decided_at IS NULL)", name="decided_unless_awaiting_approval"
         ),
@@ -56,6 +58,7 @@ class AllocationRun(TableBase):
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
     fiscal_year: Mapped[int]
     number: Mapped[int]
+    revision: Mapped[int] = mapped_column(server_default="0")
     kind: Mapped[str]
     state: Mapped[str]
     revises_id: Mapped[UUID | None]
@@ -85,6 +88,7 @@ class AllocationShare(TableBase):
         UniqueConstraint("tenant_id", "run_id"),
         ForeignKeyConstraint(["operator_id", "run_id"], ["allocation_run.tenant_id", "allocation_run.id"]),
         CheckConstraint("share_yen >= 0 AND previous_yen >= 0", name="not_negative"),
+        CheckConstraint("revision >= 0", name="revision_not_negative"),
         Index("ix_allocation_share_run", "run_id"),
     )
 
@@ -94,6 +98,7 @@ class AllocationShare(TableBase):
     run_id: Mapped[UUID]
     fiscal_year: Mapped[int]
     run_number: Mapped[int]
+    revision: Mapped[int] = mapped_column(server_default="0")
     kind: Mapped[str]
     digest: Mapped[str]
     label: Mapped[str]

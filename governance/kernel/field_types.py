@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -148,7 +148,12 @@ def _check_slug(value: str) -> str:
 
 
 def _show_date(value: date, language: Language) -> str:
-    return format_day(value)
+    return format_day(value) if language == "ja" else f"{value.day} {value:%B %Y}"
+
+
+def last_day(end: date) -> date:
+    """The last day of an interval that ends before `end`, as people write it."""
+    return end - timedelta(days=1)
 
 
 PLAIN_LINE: Final = FieldType(
@@ -244,6 +249,12 @@ JST_DATE: Final = FieldType(
     right=("2026-04-01", "令和8年4月1日"),
     wrong=(("2026-02-30", "date.no_such_day"), ("1743465600", "date.not_a_date")),
 )
+LAST_DAY: Final = JST_DATE.but(
+    name="last_day",
+    read=lambda text: parse_day(text, field="") + timedelta(days=1),
+    show=lambda value, language: _show_date(last_day(value), language),
+    right=("2027-03-31", "令和9年3月31日"),
+)
 COUNT: Final = FieldType(
     name="count",
     read=_read_integer,
@@ -318,6 +329,9 @@ FiscalYear = Annotated[int, FISCAL_YEAR]
 JstDate = Annotated[date, JST_DATE]
 """A date in Japan, from 1989 to 2100."""
 
+EndDate = Annotated[date, LAST_DAY]
+"""The day after an interval, which is what is stored and sent as JSON. People type and read the last day before it."""
+
 Count = Annotated[int, COUNT]
 """A whole number."""
 
@@ -332,7 +346,7 @@ LocalGovernmentCode = Annotated[str, GOVERNMENT_CODE]
 
 FIELD_TYPES: Final = (
     *(PLAIN_LINE, LONG_LINE, PLAIN_TEXT, MAIL_ADDRESS, SLUG, YEN, POSITIVE_YEN, FISCAL_YEAR, JST_DATE, COUNT, FLAG, ID),
-    *(GOVERNMENT_CODE, COUNT_OR_UNLIMITED),
+    *(GOVERNMENT_CODE, COUNT_OR_UNLIMITED, LAST_DAY),
     REASON,
 )
 """Every field type, for the tests of their examples."""

@@ -15,7 +15,7 @@ from governance.events import Event
 from governance.kernel.digest import digest_of
 from governance.kernel.effective_dates import supersede
 from governance.kernel.errors import Conflict, Invalid, message, require_found
-from governance.kernel.field_types import Id, JstDate, PlainLine, Slug
+from governance.kernel.field_types import EndDate, Id, JstDate, PlainLine, Slug, last_day
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
@@ -27,8 +27,8 @@ from governance.rules.tables import Rule, RuleVersion
 
 INTERVAL = message(
     "rule.interval",
-    ja="適用終了日 {until} は適用開始日 {given_from} より後でなければなりません。",
-    en="The end {until} must be later than the start {given_from}.",
+    ja="最終日 {last_day} が適用開始日 {given_from} より前です。",
+    en="The last day {last_day} is before the start {given_from}.",
 )
 ALREADY_ADOPTED = message(
     "rule.already_adopted",
@@ -56,12 +56,14 @@ DECISION_LATER = message(
 )
 END_PASSED = message(
     "rule.end_in_the_past",
-    ja="適用終了日は {least} 以後で指定してください（指定された値: {given}）。すでに過ぎた期間は変えられません。",
-    en="The end date can be {least} or later, not {given}: the past cannot change.",
+    ja="最終日は {least} 以後で指定してください（指定された値: {given}）。すでに過ぎた期間は変えられません。",
+    en="The last day can be {least} or later, not {given}: the past cannot change.",
 )
 
 
-_OPEN_END: Final = Label("空欄なら期限なし", "no end if empty")
+_LAST_DAY: Final = Input(
+    "最終日（この日まで有効）", "Last day in force", Label("空欄なら期限なし", "no end if empty"), option="last-day"
+)
 
 
 class DraftRule(Command):
@@ -77,7 +79,7 @@ class DraftRule(Command):
         Input("本文", "Body", Label("JSON のファイル", "The body of the rule as JSON.")),
     ]
     valid_from: Annotated[JstDate, Input("適用開始日", "In force from", former=("from",))]
-    valid_until: Annotated[JstDate | None, Input("適用終了日", "In force before", _OPEN_END, former=("until",))] = None
+    valid_until: Annotated[EndDate | None, _LAST_DAY] = None
 
     @check("body")
     @staticmethod
@@ -90,7 +92,7 @@ class DraftRule(Command):
     def ends_after_it_starts(valid_from: date, valid_until: date | None) -> None:
         """Raises Invalid for an end on or before the first day."""
         if valid_until is not None and valid_until <= valid_from:
-            raise Invalid(INTERVAL, field="valid_until", until=valid_until, given_from=valid_from)
+            raise Invalid(INTERVAL, field="valid_until", last_day=last_day(valid_until), given_from=valid_from)
 
 
 class RuleDrafted(Result):
@@ -122,18 +124,7 @@ class EndRule(Command):
     """The day from which an adopted version is no longer in force; None gives it no end."""
 
     version_id: Annotated[Id, Input("規程の版", "Version")]
-    valid_until: Annotated[
-        JstDate | None,
-        Input(
-            "適用終了日",
-            "In force before",
-            Label(
-                "この日から適用しません。空欄なら期限なし",
-                "The first day on which it is no longer in force; no end if empty.",
-            ),
-            former=("until",),
-        ),
-    ]
+    valid_until: Annotated[EndDate | None, _LAST_DAY]
 
 
 class RuleEnded(Result):
@@ -232,10 +223,12 @@ def end_rule(ctx: CommandContext, command: EndRule) -> RuleEnded:
         return RuleEnded(version_id=version.id, valid_until=version.valid_until)
     today = ctx.today
     if command.valid_until is not None and command.valid_until <= version.valid_from:
-        raise Invalid(INTERVAL, field="valid_until", until=command.valid_until, given_from=version.valid_from)
+        raise Invalid(
+            INTERVAL, field="valid_until", last_day=last_day(command.valid_until), given_from=version.valid_from
+        )
     for end in (command.valid_until, version.valid_until):
         if end is not None and end < today:
-            raise Invalid(END_PASSED, field="valid_until", least=today, given=end)
+            raise Invalid(END_PASSED, field="valid_until", least=last_day(today), given=last_day(end))
     follower = ctx.session.scalars(
         select(RuleVersion)
         .where(RuleVersion.rule_id == rule.id, RuleVersion.adopted_at.is_not(None))

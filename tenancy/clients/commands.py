@@ -14,7 +14,7 @@ from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.errors import Conflict, Invalid, Language, NotAllowed, message, require_found
 from governance.kernel.field_type import Control, FieldType
-from governance.kernel.field_types import Id, JstDate, LongLine, PlainLine
+from governance.kernel.field_types import EndDate, Id, LongLine, PlainLine, last_day
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.sorted_unique import SORTED_UNIQUE
@@ -43,8 +43,8 @@ NAME_TAKEN = message(
 )
 ENDS_BEFORE_IT_BEGINS = message(
     "client.ends_before_it_begins",
-    ja="有効期限 {given} が過ぎています。",
-    en="The client would end on {given}, which is in the past.",
+    ja="最終日 {given} が過ぎています。",
+    en="The last day {given} is in the past.",
 )
 CLIENT_OF_NO_MEMBER = message(
     "client.of_no_member",
@@ -97,8 +97,13 @@ class RegisterClient(Command):
         tuple[str, ...], SORTED_UNIQUE, Input("許可する操作", "Scopes", choices=scope_choices, option="scope")
     ] = ()
     valid_until: Annotated[
-        JstDate | None,
-        Input("有効期限", "Valid until", Label("この日から使えない", "no longer valid on this day"), former=("until",)),
+        EndDate | None,
+        Input(
+            "最終日（この日まで有効）",
+            "Last day",
+            Label("空欄なら期限なし", "no end if empty"),
+            option="last-day",
+        ),
     ] = None
 
 
@@ -125,7 +130,7 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
     """
     jwks = public_key_set(command.jwks)
     if command.valid_until is not None and command.valid_until <= ctx.today:
-        raise Invalid(ENDS_BEFORE_IT_BEGINS, field="valid_until", given=command.valid_until.isoformat())
+        raise Invalid(ENDS_BEFORE_IT_BEGINS, field="valid_until", given=last_day(command.valid_until).isoformat())
     # Lock the tenant row: it serialises the quota check on its clients.
     tenant = lock_tenant(ctx.session, command.tenant_id)
     _require_scopes(ctx, tenant, command.scopes)

@@ -12,6 +12,8 @@ from governance.kernel.labels import LabelledEnum
 from governance.kernel.models import ReadModel
 from tenancy.onboarding.steps import (
     COMPLETED_STATES,
+    INPUT_OF_TENANT,
+    AwaitedFrom,
     OnboardingState,
     StepDecision,
     StepName,
@@ -84,6 +86,15 @@ class StepView(ReadModel):
     finished_at: datetime | None
 
     @property
+    def awaited_from(self) -> AwaitedFrom | None:
+        """Whom it waits for; None for a step that does not wait."""
+        if self.state is not StepState.WAITING:
+            return None
+        if not self.needs_input:
+            return AwaitedFrom.SERVER
+        return AwaitedFrom.TENANT if self.name in INPUT_OF_TENANT else AwaitedFrom.OPERATOR
+
+    @property
     def possible_decisions(self) -> tuple[StepDecision, ...]:
         """What a person may decide about it now."""
         return possible_decisions(self.name, self.state, needs_input=self.needs_input)
@@ -116,6 +127,13 @@ class OnboardingView(ReadModel):
             for step in self.steps
         }
         return next_step(statuses, self.requested_at) is None
+
+    @property
+    def awaited_from(self) -> AwaitedFrom | None:
+        """Whom its first waiting step waits for; None where it does not wait as a whole."""
+        if self.state is not OnboardingState.WAITING:
+            return None
+        return next((step.awaited_from for step in self.steps if step.awaited_from is not None), None)
 
     @property
     def steps_done(self) -> int:

@@ -64,6 +64,18 @@ class StepState(LabelledEnum):
     FAILED = "failed", "判断が必要", "needs a decision"
 
 
+class AwaitedFrom(LabelledEnum):
+    """Whom a waiting step waits for, in words that stand in place of `waiting`."""
+
+    OPERATOR = "operator", "県の入力待ち", "waiting for the operator"
+    TENANT = "tenant", "市町村の入力待ち", "waiting for the municipality"
+    SERVER = "server", "認証サービスの応答待ち", "waiting for the identity server"
+
+
+INPUT_OF_TENANT: Final = frozenset({StepName.SERVICE_CLIENT, StepName.AGREEMENT})
+"""Steps whose input is the municipality's to give, whoever records it: its systems' keys, and its acceptance."""
+
+
 class OnboardingState(StrEnum):
     """The state of an onboarding as a whole, named and labelled as that of its steps."""
 

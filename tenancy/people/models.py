@@ -7,7 +7,7 @@ from uuid import UUID
 
 from governance.kernel.models import ReadModel
 from governance.permissions import Role
-from tenancy.people.states import MemberState, SyncProblem
+from tenancy.people.states import INVITATION_LIFETIME, MemberState, SyncProblem
 
 
 class MemberFacts(ReadModel):
@@ -40,6 +40,13 @@ class MemberDetails(MemberFacts):
     sync_problem: SyncProblem | None
     address_released: bool
     added_at: datetime
+
+    @property
+    def invitation_expires_at(self) -> datetime | None:
+        """When the link in the mail to set a password ends; None for who has set one or was not mailed yet."""
+        if self.state is not MemberState.INVITED or self.password_mail_sent_at is None:
+            return None
+        return self.password_mail_sent_at + INVITATION_LIFETIME
 
 
 class MemberToSync(MemberFacts):

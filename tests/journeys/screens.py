@@ -60,7 +60,7 @@ def _plan_and_progress(person: Person, stack: Stack) -> None:
 
 def _revision_submitted(person: Person, stack: Stack) -> None:
     person.sign_in(stack.account("operator-finance"), check=False)
-    draft = person.page.get_by_role("main").get_by_role("link", name=re.compile("第2回"))
+    draft = person.page.get_by_role("main").get_by_role("link", name=re.compile("第1回変更"))
     while not draft.count():
         person.open("/allocations")
     draft.first.click()

@@ -117,17 +117,17 @@ def _sent_once_more_it_does_nothing(person: Person) -> None:
 def _the_revision_is_submitted(person: Person) -> None:
     """The draft that the onboarding left is found, read and submitted by finance."""
     page = person.page
-    draft = page.get_by_role("main").get_by_role("link", name=re.compile("第2回"))
+    draft = page.get_by_role("main").get_by_role("link", name=re.compile("第1回変更"))
     for _ in range(_REVISION_PREPARED):
         person.open("/allocations")
         person.see("費用按分", check=False)
         if draft.count():
             break
     person.press(draft.first)
-    person.see("第2回（変更）")
+    person.see("第1回変更")
     expect(page.get_by_role("main")).to_contain_text("下書き")
     person.press(page.get_by_role("button", name="承認を申請する"))
-    person.see("第2回（変更）")
+    person.see("第1回変更")
     expect(page.get_by_role("main")).to_contain_text("承認待ち")
 
 
@@ -136,13 +136,13 @@ def _the_revision_is_approved(person: Person) -> None:
     page.get_by_role("banner").get_by_role("link", name="対応待ち").click()
     person.see("対応待ち")
     person.press(page.get_by_role("main").get_by_role("link", name=re.compile("按分")).first)
-    person.see("第2回（変更）")
+    person.see("第1回変更")
     expect(page.get_by_role("table", name=CHANGE)).to_be_visible()
     expect(_row(page.get_by_role("table", name=CHANGE), "あさぎり町")).to_contain_text("157,432")
     person.press(page.get_by_role("button", name="承認へ進む"))
     person.see("この按分を承認し、記帳しますか")
     person.press(person.main_button())
-    person.see("第2回（変更）")
+    person.see("第1回変更")
     expect(page.get_by_role("status")).to_contain_text("承認し、元帳に記帳しました")
 
 
@@ -150,12 +150,12 @@ def _notices_are_requested(person: Person) -> None:
     page = person.page
     person.choose("負担金", "費用按分")
     person.see("費用按分")
-    page.get_by_role("main").get_by_role("link", name=re.compile("第2回")).first.click()
-    person.see("第2回（変更）")
+    page.get_by_role("main").get_by_role("link", name=re.compile("第1回変更")).first.click()
+    person.see("第1回変更")
     person.press(page.get_by_role("link", name="通知書を発行する"))
     person.see("納入通知書を発行する")
     person.press(person.main_button())
-    expect(page.get_by_role("alert")).to_contain_text(f"{YEAR.label}の第1回が未通知です")
+    expect(page.get_by_role("alert")).to_contain_text(f"{YEAR.label}の当初が未通知です")
     page.get_by_label("未通知の回").select_option("combine")
     person.press(person.main_button())
     expect(page).to_have_title(re.compile("^確認: 納入通知書を発行する"))

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,8 @@ import psycopg
 import pytest
 from flask import Flask
 from psycopg import sql
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -41,7 +43,8 @@ from billing.ledger.tables import LedgerAccount
 from billing.notices.queries import notice_pdf, notices
 from billing.runs.preview import preview
 from billing.runs.queries import RunFacts, runs
-from billing.runs.tables import AllocationRun
+from billing.runs.states import RunKind, RunState
+from billing.runs.tables import AllocationRun, AllocationShare
 from governance import former_names
 from governance.actors import Actor, ActorKind
 from governance.audit.seal import seal
@@ -252,6 +255,19 @@ def test_the_runs_are_shown_as_they_were(upgraded: Upgraded, moyai: Moyai) -> No
         assert code == 0
         assert len(now["runs"]) == len(then["runs"])
         assert [run | before for run, before in zip(now["runs"], then["runs"], strict=True)] == now["runs"]
+
+
+def test_a_run_is_named_by_the_changes_posted_before_it(upgraded: Upgraded, session: Session) -> None:
+    found = session.scalars(select(AllocationRun).order_by(AllocationRun.fiscal_year, AllocationRun.number)).all()
+    posted: Counter[int] = Counter()
+    for run in found:
+        assert run.revision == (posted[run.fiscal_year] if run.kind == RunKind.REVISION else 0)
+        posted[run.fiscal_year] += run.state == RunState.POSTED
+    shares = session.execute(select(AllocationShare.run_id, AllocationShare.revision).distinct())
+    assert {(row.run_id, row.revision) for row in shares} == {(run.id, run.revision) for run in found}
+    # What was decided stays: the triggers that were off for the migration are on again.
+    with pytest.raises(DBAPIError), session.begin_nested():
+        session.execute(update(AllocationRun).values(revision=7))
 
 
 def test_a_run_recomputed_from_its_stored_inputs_has_its_digest(upgraded: Upgraded, session: Session) -> None:

@@ -60,12 +60,12 @@ def run_lines(run: RunFacts) -> str:
 
 def _heading(run: RunSummary) -> str:
     year = FiscalYear(run.fiscal_year).label
-    return f"{year} 第{run.number}回  {run.kind.value}  {run.state.value}  {run.digest}"
+    return f"{year} {run.run_name.ja}  {run.state.value}  {run.digest}"
 
 
 def _share_line(share: ShareFacts) -> str:
     year = FiscalYear(share.fiscal_year).label
-    return f"{share.id}  {year} 第{share.run_number}回  {share.kind.value}  {format_amount(share.share_yen):>19}円"
+    return f"{share.id}  {year} {share.run_name.ja}  {format_amount(share.share_yen):>19}円"
 
 
 def _working_lines(workings: Iterable[WorkingFacts]) -> str:

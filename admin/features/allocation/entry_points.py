@@ -25,10 +25,9 @@ from governance.kernel.labels import Label
 def _run(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
     """The run, and what its posting would come to. Raises NotFound."""
     run = run_by_id(session, given["run_id"])
-    number = gettext("run %(number)s", number=run.number)
     return FormContext(
         [
-            Fact(gettext("Run"), f"{year_label(run.fiscal_year)} {number}"),
+            Fact(gettext("Run"), f"{year_label(run.fiscal_year)} {run.run_name.text(language)}"),
             Fact(gettext("Total cost"), yen(run.total_yen)),
             Fact(gettext("Municipalities"), yen(sum(share.share_yen for share in run.shares))),
         ]

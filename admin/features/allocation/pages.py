@@ -18,7 +18,7 @@ from admin.core.rate_limits import RateLimit, limited
 from admin.interface.charts import Part, stacked_bar
 from admin.interface.command_forms import read_form
 from admin.interface.downloads import table_response
-from admin.interface.formats import percent
+from admin.interface.formats import percent, year_label
 from admin.interface.forms import Form
 from admin.interface.history import history
 from admin.interface.kept_forms import restored_form
@@ -196,7 +196,7 @@ def shares_file(run_id: UUID, file_kind: str) -> AnyResponse:
         (None, gettext("deductions"), None, run.deductions_yen, None),
         (None, gettext("total cost"), None, run.total_yen, None),
     ]
-    name = gettext("%(year)s_shares_%(number)s", year=run.fiscal_year, number=run.number)
+    name = gettext("%(year)s_shares_%(run)s", year=year_label(run.fiscal_year), run=either(*run.run_name))
     return table_response(file_kind, name, header, rows)
 
 

@@ -90,7 +90,8 @@ def _plan_lines(plan: NoticePlan) -> str:
     due = format_day(plan.due_on) if plan.due_on else "―"
     totals = (f"{one.kind.label('ja')}  {one.count}通  {format_amount(one.yen)}円" for one in plan.totals)
     lines = (f"  {one.code:<6}  {format_amount(one.amount_yen):>19}円  {one.title}  {one.name}" for one in plan.notices)
-    return "\n".join([f"発行日 {format_day(plan.issued_on)}  納期限 {due}", *totals, *lines])
+    warnings = [plan.date_warning] if plan.date_warning else []
+    return "\n".join([f"発行日 {format_day(plan.issued_on)}  納期限 {due}", *warnings, *totals, *lines])
 
 
 @routes.query("/allocation-runs/<run>/notice-plan", Permission.NOTICE_READ, may_conflict=True)

@@ -16,7 +16,7 @@ from billing.notices.commands import IssueNotices, issue_notices
 from billing.notices.issuer import issuer_fields, set_issuer
 from billing.notices.models import NoticePlan
 from billing.notices.planning import earlier_unnotified, plan_notices
-from billing.notices.queries import unnotified_runs
+from billing.notices.states import notice_title
 from governance.kernel import clock
 from governance.kernel.errors import Language
 from governance.kernel.fiscal_year import FiscalYear
@@ -29,22 +29,20 @@ MAX_ROWS: Final = 100
 def _run(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
     """The run, and where runs before it were never notified, a way to do that first. Raises NotFound."""
     run, earlier = earlier_unnotified(session, given["run_id"])
-    number = gettext("run %(number)s", number=run.number)
-    facts = [Fact(gettext("Run"), f"{year_label(run.fiscal_year)} {number}")]
+    facts = [Fact(gettext("Run"), f"{year_label(run.fiscal_year)} {run.run_name.text(language)}")]
     warning = date_warning(FiscalYear(run.fiscal_year), clock.today())
     warnings = [] if warning is None else [warning.text(language)]
     if not earlier:
         return FormContext(facts, warnings)
-    runs = gettext(", ").join(gettext("run %(number)s", number=one) for one in earlier)
-    first = unnotified_runs(session, run.fiscal_year)[0]
+    runs = gettext(", ").join(one.run_name.text(language) for one in earlier)
     asked = gettext("The notices of %(runs)s were never issued. Issue them first, or notify both together.", runs=runs)
     return FormContext(
         facts,
         [*warnings, asked],
         actions=[
             (
-                gettext("Issue the notices of run %(number)s first", number=first.number),
-                url_for("notices.notices_issuing", run_id=first.id),
+                gettext("Issue the notices of the %(run)s first", run=earlier[0].run_name.text(language)),
+                url_for("notices.notices_issuing", run_id=earlier[0].id),
             )
         ],
     )
@@ -92,7 +90,7 @@ def _papers(session: Session, command: IssueNotices, language: Language) -> Form
                 [
                     [
                         f"{one.name}{mark}",
-                        one.title,
+                        notice_title(one.title).text(language),
                         amount(one.notified_yen),
                         amount(one.share_yen),
                         amount(one.amount_yen),

@@ -18,6 +18,7 @@ from admin.core.rate_limits import RateLimit, limited
 from admin.features.notices.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
 from admin.interface.downloads import table_response
+from admin.interface.formats import year_label
 from admin.interface.history import history
 from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
@@ -28,7 +29,9 @@ from billing.notices.commands import IssueNotices
 from billing.notices.issuer import issuer_in_force
 from billing.notices.planning import plan_notices, sample_paper
 from billing.notices.queries import unnotified_runs
+from billing.notices.states import notice_title
 from billing.runs.queries import run_by_id, share_by_id
+from billing.runs.states import run_name
 from governance.declaration import read_command
 from governance.kernel import clock
 from governance.permissions import Permission
@@ -137,7 +140,7 @@ def notice_plan_file(run_id: UUID, file_kind: str) -> AnyResponse:
         (
             one.code,
             one.name,
-            one.title,
+            either(*notice_title(one.title)),
             one.notified_yen,
             one.share_yen,
             one.amount_yen,
@@ -146,7 +149,7 @@ def notice_plan_file(run_id: UUID, file_kind: str) -> AnyResponse:
         )
         for one in plan.notices
     )
-    name = gettext("%(year)s_notices_%(number)s", year=plan.fiscal_year, number=plan.run_number)
+    name = gettext("%(year)s_notices_%(run)s", year=year_label(plan.fiscal_year), run=either(*run_name(plan.revision)))
     return table_response(file_kind, name, header, rows)
 
 

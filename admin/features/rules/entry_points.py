@@ -13,6 +13,7 @@ from admin.interface.entry_points import ApiAddress, EntryPoint, Fact, FormConte
 from admin.interface.formats import day_text
 from governance.kernel.database import db
 from governance.kernel.errors import Language
+from governance.kernel.field_types import last_day
 from governance.kernel.labels import Label
 from governance.rules.commands import AdoptRule, adopt_rule, draft_rule, end_rule
 from governance.rules.queries import RuleVersionFacts, rule_versions, version_by_id
@@ -55,7 +56,9 @@ def _ended_version(session: Session, command: AdoptRule, language: Language) -> 
     if ending is None:
         return FormContext()
     words = gettext(
-        "version %(number)s, before %(valid_from)s", number=ending.number, valid_from=day_text(version.valid_from)
+        "version %(number)s, until %(last_day)s",
+        number=ending.number,
+        last_day=day_text(last_day(version.valid_from)),
     )
     return FormContext([Fact(gettext("Version that ends"), words)])
 
@@ -101,7 +104,7 @@ ENTRY_POINTS: Final = (
     ),
     EntryPoint(
         end_rule,
-        Label("適用終了日を変える", "Change the end date"),
+        Label("最終日を変える", "Change the last day"),
         Label("変更する", "Change"),
         api=ApiAddress("PUT", "/rule-versions/<version>/end", {"version": "version_id"}),
         cli=cli("rule end", "version_id"),

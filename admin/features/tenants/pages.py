@@ -32,6 +32,7 @@ from billing.runs.queries import shares_of_tenant
 from governance.agreements.queries import acceptances, unaccepted, versions
 from governance.audit.queries import AuditEventFacts, events
 from governance.kernel import clock
+from governance.kernel.field_types import last_day
 from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy import directory
@@ -154,7 +155,7 @@ _FILE_HEADER: Final = (
     Label("状態", "state"),
     Label("参加期", "cohort"),
     Label("参加開始日", "member from"),
-    Label("参加終了日", "member until"),
+    Label("最終日", "last day"),
 )
 
 
@@ -174,7 +175,7 @@ def tenants_file(file_kind: str) -> Response:
             row.state.label(current_language()),
             row.cohort_label,
             row.valid_from,
-            row.valid_until,
+            None if row.valid_until is None else last_day(row.valid_until),
         )
         for row in queries.list_tenants(session(), filters, order=order, descending=descending)
     )

@@ -44,7 +44,7 @@ def test_a_system_is_registered_by_the_key_set_of_a_file(moyai: Moyai, city: UUI
 
 
 def test_systems_are_listed_as_they_call_themselves(moyai: Moyai, city: UUID) -> None:
-    _, registered, _ = moyai(*NAMED, "--jwks", "-", "--until", "2099-04-01", given=JWKS)
+    _, registered, _ = moyai(*NAMED, "--jwks", "-", "--last-day", "2099-03-31", given=JWKS)
 
     _, listed, _ = moyai("service-client", "list", "431001")
 
@@ -77,10 +77,10 @@ def test_what_is_no_public_key_set_is_refused(moyai: Moyai, city: UUID, given: b
 @pytest.mark.parametrize(
     ("words", "reason", "field"),
     [
-        (("--valid-until", "2020-04-01"), "client.ends_before_it_begins", "--valid-until"),
+        (("--last-day", "2020-04-01"), "client.ends_before_it_begins", "--last-day"),
         (("--name", "住民 "), "text.edge_space", "--name"),
         (("--scope", "moyai:everything"), "client.scope_unknown", "--scope"),
-        (("--until", "soon"), "date.not_a_date", "--valid-until"),
+        (("--last-day", "soon"), "date.not_a_date", "--last-day"),
     ],
 )
 def test_what_cannot_be_registered_is_refused_with_what_was_typed(

@@ -17,6 +17,7 @@ from governance.rules.cost_sharing import read_cost_sharing
 from governance.rules.queries import RuleVersionFacts, rule_versions
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_forms import hidden
+from tests.admin.console.test_issuing_notices import text_of
 from tests.admin.console.test_record_forms import approve_on_the_page
 from tests.admin.visitors import Visit
 from tests.factories import BODY, IN_FISCAL_YEAR_2025
@@ -305,10 +306,13 @@ def test_a_draft_that_nobody_decided_cannot_be_ended_and_an_end_is_not_moved_int
     visit = visit_as(Role.OPERATOR_FINANCE)
     drafted = visit.submit("/rules/draft", step="apply", key="r", **RULE).headers["Location"].partition("?")[0]
 
-    undecided = visit.submit(f"{drafted}/end", step="apply", key="e1", valid_until="2027-04-01")
+    undecided = visit.submit(f"{drafted}/end", step="apply", key="e1", valid_until="2027-03-31")
     past = visit.submit(f"/rules/{sample.rule_version_id}/end", step="apply", key="e2", valid_until="2025-05-01")
-    moved = visit.submit(f"/rules/{sample.rule_version_id}/end", step="apply", key="e3", valid_until="2026-04-01")
+    moved = visit.submit(f"/rules/{sample.rule_version_id}/end", step="apply", key="e3", valid_until="令和8年3月31日")
 
     assert (undecided.status_code, past.status_code, moved.status_code) == (409, 422, 303)
+    assert "令和8年3月31日（火） まで" in text_of(visit.get(f"/rules/{sample.rule_version_id}").text)
+    # The form that is opened again has in it what its reader typed, and not the day after it.
+    assert 'value="令和8年3月31日（火）"' in visit.get(f"/rules/{sample.rule_version_id}/end?fresh=1").text
     assert str(versions()[0].valid_until) == "2026-04-01"
     assert versions()[1].valid_until is None

@@ -96,9 +96,9 @@ def test_a_run_that_was_not_notified_is_asked_about_before_the_next_one(
 
     # The filled button is the oldest run that waits.
     assert notices.index(f"/allocations/{second}/notices") < notices.index(f"/allocations/{third}/notices")
-    assert "第2回の通知書が発行されていません" in form
+    assert "第1回変更の通知書が発行されていません" in form
     assert f'href="/allocations/{second}/notices"' in form
-    assert "令和7年度の第2回が未通知です" in refused
+    assert "令和7年度の第1回変更が未通知です" in refused
     assert '<a href="#earlier_runs">' in refused
     assert "納入通知書 3通 1,500,000円" in text_of(combined)
     assert "未通知の回 未通知の回と合わせて、いまの負担額で通知する" in text_of(combined)
@@ -139,7 +139,7 @@ def test_a_municipality_sees_its_contributions_and_no_double_entry(sample: Conso
     assert "熊本市の負担金の台帳" in page
     assert "収益" not in page
     assert "借方" not in page
-    assert re.search(r"令和7年6月2日（月） 当初 令和7年度 負担金の調定（第1回） ([0-9,]+) \1 2025-01-431001", page)
+    assert re.search(r"令和7年6月2日（月） 当初 令和7年度 負担金の調定（当初） ([0-9,]+) \1 2025-01-431001", page)
     assert finance.get(f"/ledger/{sample.other_id}/contributions").status_code == 404
 
 

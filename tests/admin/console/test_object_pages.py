@@ -147,7 +147,7 @@ class _Object:
 
 
 OBJECTS: Final = {
-    "run": _Object(lambda s: f"/allocations/{s.run_id}", "令和7年度 按分 第1回（当初）", Role.OPERATOR_FINANCE),
+    "run": _Object(lambda s: f"/allocations/{s.run_id}", "令和7年度の按分（当初）", Role.OPERATOR_FINANCE),
     "notice": _Object(lambda s: f"/notices/{s.notice_id}", "納入通知書", Role.OPERATOR_FINANCE),
     "own notice": _Object(lambda s: f"/notices/{s.notice_id}", "納入通知書", Role.TENANT_OWNER),
     "rule": _Object(

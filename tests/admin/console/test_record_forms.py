@@ -63,7 +63,7 @@ def test_a_statistic_is_confirmed_beside_the_current_one_and_supersedes_it(
 
 
 WRONG_FIGURES = (
-    ("value", "７４０"),
+    ("value", "約７４０"),
     ("value", "-1"),
     ("value", "74.5"),
     ("basis_date", "2099-01-01"),

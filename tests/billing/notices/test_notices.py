@@ -118,11 +118,11 @@ def test_a_revision_asks_for_the_difference_only(thirteen: Factory) -> None:
         ("増減額（今回の通知額）", "▲776,538"),
     )
     assert (lowered.breakdown, lowered.due_on) == (None, None)
-    assert dict(lowered.particulars)["算定の回"] == "第2回（変更）"
+    assert dict(lowered.particulars)["算定の回"] == "第1回変更"
     # A member's first notice of the year is no change, whatever the number of the run.
     joined = found["432032"].facts
     assert (joined.title, joined.amount_label, joined.change) == ("納入通知書", "納入すべき金額", None)
-    assert dict(joined.particulars)["算定の回"] == "第2回"
+    assert dict(joined.particulars)["算定の回"] == "年度途中の算定"
     assert joined.breakdown == (("均等割", "57,142"), ("人口割", "213,601"), ("負担額", "270,743"))
 
 
@@ -136,8 +136,8 @@ def test_a_revision_is_not_notified_over_a_run_that_nobody_was_notified_of(thirt
         issue(thirteen, revision)
 
     assert (refusal.value.code, refusal.value.field) == ("notice.earlier_unnotified", "earlier_runs")
-    assert "令和7年度の第1回が未通知です" in refusal.value.text("ja")
-    assert "先に第1回の通知書を発行するか" in (refusal.value.hint("ja") or "")
+    assert "令和7年度の当初が未通知です" in refusal.value.text("ja")
+    assert "先に当初の通知書を発行するか" in (refusal.value.hint("ja") or "")
     with tenant_scope(OPERATOR):
         assert notices(db.session()) == []
         assert [run.number for run in unnotified_runs(db.session())] == [1, 2]
@@ -179,7 +179,7 @@ def test_runs_that_were_not_notified_go_out_together_as_the_amount_in_force(thir
         ("端数の処理", "1"),
         ("負担額", "5,130,513"),
     )
-    assert dict(facts.particulars)["算定の回"] == "第2回（第1回と合わせて通知）"
+    assert dict(facts.particulars)["算定の回"] == "第1回変更（当初と合わせて通知）"
     with pytest.raises(Conflict) as refusal:
         issue(thirteen, first)
     assert refusal.value.code == "notice.notified_together"
@@ -266,7 +266,7 @@ def test_the_order_may_set_the_due_day_and_the_claim_and_nothing_else(thirteen: 
         "所属年度": "令和7年度",
         "歳入科目": "（款）分担金及び負担金　（項）負担金　（目）総務費負担金　（節）データ連携基盤負担金",
         "納入の請求の事由": "共同利用の負担金",
-        "算定の回": "第1回（当初）",
+        "算定の回": "当初",
         "納入先": "熊本県会計管理者",
         "納入場所": "熊本県の指定金融機関",
         "問合せ先": "デジタル戦略課",
@@ -322,3 +322,22 @@ def test_the_database_refuses_to_change_a_notice(thirteen: Factory) -> None:
             with pytest.raises(DBAPIError):
                 db.session().execute(text(change))
             db.session().rollback()
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (date(2026, 4, 2), "令和8年3月31日（火）に終わり、いまは出納整理期間です"),
+        (date(2026, 6, 2), "出納は令和8年5月31日（日）に閉鎖されました"),
+    ],
+)
+def test_a_plan_says_that_the_year_is_over(thirteen: Factory, day: date, said: str) -> None:
+    thirteen.approve(run := thirteen.prepare())
+    thirteen.set_issuer()
+    with tenant_scope(OPERATOR):
+        in_time = plan_notices(db.session(), run.run_id, NoticeChoices(), clock.today()).plan
+        late = plan_notices(db.session(), run.run_id, NoticeChoices(), day).plan
+
+    assert (in_time.date_warning, in_time.date_warning_en) == (None, None)
+    assert said in (late.date_warning or "")
+    assert "fiscal year 2025" in (late.date_warning_en or "")

@@ -88,6 +88,7 @@ SHARE: Final = ShareFacts(
     run_id=UUID(int=4),
     fiscal_year=2025,
     run_number=1,
+    revision=0,
     kind=RunKind.ESTIMATE,
     digest="sha256:" + "cd" * 32,
     code="431001",
@@ -126,7 +127,9 @@ def printed(
         run_id=share.run_id,
         fiscal_year=2025,
         run_number=share.run_number,
+        revision=share.revision,
         combined_runs=(),
+        combined_revisions=(),
         issued_on=date(2025, 6, 2),
         due_on=notice.due_on,
         totals=(),
@@ -249,7 +252,7 @@ def test_a_name_that_the_font_cannot_show_is_refused_and_not_printed_with_a_hole
 
 
 def test_a_lower_share_is_a_change_and_asks_for_nothing() -> None:
-    lower = share_with(kind=RunKind.REVISION, run_number=2, share_yen=5_000_000, previous_yen=5_734_731)
+    lower = share_with(kind=RunKind.REVISION, run_number=2, revision=1, share_yen=5_000_000, previous_yen=5_734_731)
 
     text = text_of(printed(lower))
 
@@ -263,7 +266,7 @@ def test_a_lower_share_is_a_change_and_asks_for_nothing() -> None:
 
 
 def test_amounts_of_nothing_and_of_fifteen_digits_fit() -> None:
-    nothing = text_of(printed(share_with(kind=RunKind.REVISION, previous_yen=SHARE.share_yen)))
+    nothing = text_of(printed(share_with(kind=RunKind.REVISION, revision=1, previous_yen=SHARE.share_yen)))
     most = text_of(printed(share_with(share_yen=999_999_999_999_999)))
 
     assert "0円" in nothing

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from billing.ledger.commands import ChangePeriodState
 from billing.ledger.periods import PeriodState
+from billing.ledger.queries import entries as ledger_entries
 from billing.runs.commands import (
     APPROVAL_KIND,
     AllocationPrepared,
@@ -318,6 +319,39 @@ def test_a_closed_year_takes_no_run(thirteen: Factory) -> None:
 
     assert entries() == 0
     assert state_of(prepared.run_id) is RunState.AWAITING_APPROVAL
+
+
+def test_a_run_is_named_by_the_changes_that_were_posted_and_not_by_its_number(thirteen: Factory) -> None:
+    def send_back(prepared: AllocationPrepared) -> None:
+        reject_allocation(RejectAllocation(run_id=prepared.run_id, reason="経費の漏れ"), actor=thirteen.actors.approver)
+
+    send_back(thirteen.prepare())
+    thirteen.approve(thirteen.prepare())
+    thirteen.record(1_000_000, name="追加")
+    send_back(thirteen.prepare(RunKind.REVISION))
+    thirteen.approve(thirteen.prepare(RunKind.REVISION))
+    thirteen.record(500_000, name="さらに追加")
+    thirteen.prepare(RunKind.REVISION)
+    with pytest.raises(Conflict) as waits:
+        thirteen.prepare(RunKind.REVISION)
+
+    with tenant_scope(OPERATOR):
+        found = [(run.number, run.run_name.ja, run.state) for run in runs(db.session(), 2025)]
+    assert found == [
+        (1, "当初", RunState.REJECTED),
+        (2, "当初", RunState.POSTED),
+        (3, "第1回変更", RunState.REJECTED),
+        (4, "第1回変更", RunState.POSTED),
+        (5, "第2回変更", RunState.AWAITING_APPROVAL),
+    ]
+    assert waits.value.text("ja") == "令和7年度の按分（第2回変更）が承認を待っています。"
+    own = thirteen.ids["435317"]
+    with tenant_scope(own):
+        # A municipality reads no runs: the name stands in its shares.
+        shares = shares_of_tenant(db.session(), own)
+        memos = [entry.memo for entry in ledger_entries(db.session(), own, fiscal_year=2025)]
+    assert [share.run_name.ja for share in shares] == ["第1回変更", "当初"]
+    assert memos == ["令和7年度 負担金の調定（第1回変更）", "令和7年度 負担金の調定（当初）"]
 
 
 def test_a_rejected_run_posts_nothing_and_allows_the_next(thirteen: Factory) -> None:
