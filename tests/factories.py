@@ -8,7 +8,7 @@ part is arbitrary.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, Final
 from uuid import UUID
@@ -40,6 +40,7 @@ from governance.kernel.ids import new_id
 from governance.permissions import OPERATOR_ROLES, Role
 from governance.rules.commands import AdoptRule, DraftRule, RuleAdopted, adopt_rule, draft_rule
 from tenancy import directory
+from tenancy.announcements.commands import PublishAnnouncement, publish_announcement
 from tenancy.clients.commands import ClientRegistered, RegisterClient, register_client
 from tenancy.keycloak.keys import SigningKey
 from tenancy.keycloak.port import Realm, organization_alias
@@ -282,6 +283,19 @@ class Factory:
         """The mayor accepts."""
         command = acceptance(tenant_id, version_id, on_behalf_of=on_behalf_of, signed_on=signed_on)
         return accept_agreement(command, actor=self.actors.onboarding).acceptance_id
+
+    # -- announcements
+
+    def announce(self, *tenant_ids: UUID, title: str = "計画停止のお知らせ", asks_confirmation: bool = False) -> UUID:
+        """An announcement to these tenants, or to all, shown for a month."""
+        command = PublishAnnouncement(
+            title=title,
+            text="夜間に停止します。",
+            shown_until=clock.today() + timedelta(days=30),
+            asks_confirmation=asks_confirmation,
+            tenant_ids=tenant_ids,
+        )
+        return publish_announcement(command, actor=self.actors.onboarding).announcement_id
 
     # -- people and service clients
 

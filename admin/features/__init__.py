@@ -125,6 +125,12 @@ FEATURES: Final[tuple[Feature, ...]] = (
         cli={"agreement": _cli("agreements.api:routes", "協定と同意 / Agreements and acceptances.")},
     ),
     Feature(
+        "announcements",
+        pages=("pages",),
+        api=True,
+        cli={"announcement": _cli("announcements.api:routes", "お知らせ / Announcements to tenants.")},
+    ),
+    Feature(
         "cohorts",
         pages=("pages",),
         api=True,

@@ -20,6 +20,7 @@ import governance.retention.commands
 import governance.rules.commands
 import governance.webhooks.commands
 import tenancy.acceptances.commands
+import tenancy.announcements.commands
 import tenancy.clients.commands
 import tenancy.onboarding.commands
 import tenancy.onboarding.unsynced_members
@@ -41,6 +42,7 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     governance.rules.commands,
     governance.webhooks.commands,
     tenancy.acceptances.commands,
+    tenancy.announcements.commands,
     tenancy.clients.commands,
     tenancy.onboarding.commands,
     tenancy.onboarding.unsynced_members,

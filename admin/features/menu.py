@@ -36,6 +36,12 @@ _AGREEMENTS: Final = Place(
     Permission.AGREEMENT_READ,
     pages=frozenset({"agreements", "agreement_acceptance"}),
 )
+_ANNOUNCEMENTS: Final = Place(
+    Label("お知らせ", "Announcements"),
+    "/announcements",
+    Permission.ANNOUNCEMENT_READ,
+    pages=frozenset({"announcements"}),
+)
 _API: Final = Place(
     Label("APIの説明", "API reference"), "/api-reference", Permission.SIGNED_IN, pages=frozenset({"system"})
 )
@@ -67,6 +73,7 @@ OPERATOR_MENU: Final = Menu(
                     Permission.ONBOARDING_READ,
                     pages=frozenset({"onboarding"}),
                 ),
+                _ANNOUNCEMENTS,
             ),
         ),
         Group(
@@ -169,6 +176,7 @@ TENANT_MENU: Final = Menu(
                     Permission.ONBOARDING_READ,
                     pages=frozenset({"onboarding"}),
                 ),
+                _ANNOUNCEMENTS,
             ),
         ),
         _WAITING,

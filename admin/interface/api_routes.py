@@ -64,6 +64,7 @@ class Tag(LabelledEnum):
     ONBOARDING = "onboarding", "参加手続", "How tenants are taken in, step by step, and cohorts."
     QUOTAS = "plans and quotas", "利用プランと利用枠", "What each tenant may use, and requests to change it."
     AGREEMENTS = "agreements", "協定", "Agreements with their versions, and who accepted them."
+    ANNOUNCEMENTS = "announcements", "お知らせ", "What the operator tells tenants, and who confirmed it."
     RULES = "rules", "規程", "Rules of cost sharing with their versions."
     COSTS = "costs", "経費", "Costs of a fiscal year, by pool."
     ALLOCATION = "allocation", "費用按分", "How a year's costs are shared, with the workings."

@@ -61,6 +61,7 @@ _WEBHOOK: Final = frozenset(event for event in Event if event.startswith("webhoo
 _COST: Final = frozenset({Event.COST_RECORDED, Event.COST_WITHDRAWN})
 _RULE: Final = frozenset({Event.RULE_DRAFTED, Event.RULE_ADOPTED, Event.RULE_ENDED})
 _AGREEMENT: Final = frozenset({Event.AGREEMENT_PUBLISHED, Event.AGREEMENT_ACCEPTED, Event.AGREEMENT_REMINDED})
+_ANNOUNCEMENT: Final = frozenset(event for event in Event if event.startswith("announcement."))
 _TENANT: Final = frozenset(
     {Event.OPERATOR_REGISTERED, Event.TENANT_REGISTERED, Event.TENANT_EDITED, Event.TENANT_STATE_CHANGED}
 )
@@ -316,6 +317,8 @@ def _worded(event: AuditEventFacts, names: _Names) -> dict[str, str]:
         worded["object"] = _run_name(facts, names.language)
     elif known in _ENTRY:
         worded["object"] = gettext("an entry")
+    elif known in _ANNOUNCEMENT:
+        worded["object"] = str(facts.get("title", ""))
     elif known is Event.NOTICE_ISSUED:
         worded["object"] = str(facts.get("number", ""))
     elif known in _QUOTA:
@@ -411,6 +414,7 @@ _SUBJECT_PAGES: Final[Mapping[Event | None, tuple[str, str]]] = {
     Event.AGREEMENT_REMINDED: ("agreements.agreement", "version_id"),
     Event.NOTICE_ISSUED: ("notices.notice", "notice_id"),
     Event.PLAN_DEFINED: ("plans.plan", "plan_id"),
+    **dict.fromkeys(_ANNOUNCEMENT, ("announcements.announcement", "announcement_id")),
 }
 """Events whose subject has a page of its own."""
 

@@ -177,6 +177,16 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
         ),
         many=("{count}団体に協定への同意を催促した", "Reminded {count} tenants to accept an agreement"),
     ),
+    Event.ANNOUNCEMENT_PUBLISHED: _s(
+        (
+            "お知らせ「{object}」を{recipients}団体に掲載した",
+            "Published the announcement {object} to {recipients} tenants",
+        ),
+    ),
+    Event.ANNOUNCEMENT_WITHDRAWN: _s(("お知らせ「{object}」を取り下げた", "Withdrew the announcement {object}")),
+    Event.ANNOUNCEMENT_CONFIRMED: _s(
+        ("{tenant}としてお知らせ「{object}」を確認した", "Confirmed the announcement {object} for {tenant}"),
+    ),
     Event.RULE_DRAFTED: _s(("「{object}」第{number}版を起案した", "Drafted version {number} of {object}")),
     Event.RULE_ADOPTED: _s(
         (
@@ -376,6 +386,8 @@ FACTS: Final[Mapping[str, tuple[Label, Format]]] = {
     "reason": (Label("理由", "reason"), _plain),
     "code": (Label("団体コード", "code"), _plain),
     "name": (Label("名称", "name"), _plain),
+    "title": (Label("題名", "title"), _plain),
+    "recipients": (Label("あて先の団体", "recipients"), _plain),
     "kind": (Label("種別", "kind"), _of(TenantKind, StatisticKind, ItemKind, RunKind)),
     "value": (Label("値", "value"), _plain),
     "basis_date": (Label("基準日", "reference date"), _day),

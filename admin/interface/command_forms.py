@@ -19,6 +19,7 @@ from admin.core.guard import current_actor, requires
 from admin.core.language import current_language, gettext
 from admin.interface.command_review import if_approved_today
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress
+from admin.interface.formats import lines_of_text
 from admin.interface.forms import MAX_LENGTH, NOT_OFFERED, Form, new_name
 from admin.interface.kept_forms import restored_form
 from admin.interface.lists import current_fiscal_year, year_options
@@ -248,6 +249,8 @@ class _Asked:
             shown = if_approved_today(shown, self.language) if self.entry_point.deciders else shown
         if one.name in self.record:
             shown = f"{one.show(self.record[one.name], self.language, session())} → {shown}"
+        if one.control is Control.TEXT:
+            shown = lines_of_text(shown)
         return Fact(one.input.label.text(self.language), shown)
 
     def _button(self) -> str:
@@ -288,6 +291,8 @@ def _proposed(one: DeclaredField, known: Mapping[str, object]) -> object:
 
 def _as_typed(one: DeclaredField, value: object, language: Language) -> object:
     """A stored value as a person would type it: a date as pages show it, 令和7年4月1日（火）; an end, the last day."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if not isinstance(value, date):
         return value
     day = last_day(value) if one.field_type.name == LAST_DAY.name else value

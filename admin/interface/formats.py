@@ -131,6 +131,11 @@ def jst_time(instant: datetime | None) -> Markup | str:
     )
 
 
+def lines_of_text(text: str) -> Markup:
+    """A text of several lines, each on a line of its own."""
+    return Markup('<span class="lines">{}</span>').format(text)
+
+
 def elapsed(span: timedelta | None) -> str:
     """How long something took: 3分12秒, or 3 min 12 s."""
     if span is None:

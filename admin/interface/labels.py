@@ -29,6 +29,7 @@ from governance.permissions import Role, scope_wording
 from governance.rules.states import RuleState
 from governance.webhooks.states import DeliveryProblem, WebhookState
 from tenancy.acceptances.states import AcceptanceState
+from tenancy.announcements.states import AnnouncementState, ConfirmationState
 from tenancy.clients.states import ClientState
 from tenancy.keycloak.comparison import DifferenceKind
 from tenancy.onboarding.models import StepEffect
@@ -59,6 +60,8 @@ def labels_of(kinds: type[LabelledEnum]) -> dict[str, LabelPair]:
 LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "tenant": labels_of(TenantState),
     "acceptance": labels_of(AcceptanceState),
+    "announcement": labels_of(AnnouncementState),
+    "confirmation": labels_of(ConfirmationState),
     "kind": labels_of(TenantKind),
     "step": labels_of(StepName),
     "step_decision": labels_of(StepDecision),
@@ -101,12 +104,13 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
 """What it is a state or kind of → value → Japanese and English."""
 
 TONES: Final[dict[str, frozenset[str]]] = {
-    "good": frozenset({"active", "done", "posted", "approved", "accepted", "create", "in_force"}),
+    "good": frozenset({"active", "done", "posted", "approved", "accepted", "create", "in_force", "confirmed"}),
     "bad": frozenset({"failed", "suspended", "denied", "rejected", "stopped", "ended"}),
     "warn": frozenset(
         {"waiting", "awaiting_approval", "refused", "leaving", "closing", "change", "paused", "invited", "not-accepted"}
+        | {"not-confirmed"}
     ),
-    "info": frozenset({"running", "provisioning", "screening"}),
+    "info": frozenset({"running", "provisioning", "screening", "shown"}),
 }
 """How a badge looks for which values: ○ done, × stopped, ！ waits for somebody, ● goes on. The others, such as what has
 not begun, are a grey outline. The word always stands in it, so that no colour says anything alone."""

@@ -15,6 +15,7 @@ import governance.persons.tables
 import governance.rules.tables
 import governance.webhooks.tables  # noqa: F401
 import tenancy.acceptances.tables
+import tenancy.announcements.tables
 import tenancy.clients.tables
 import tenancy.onboarding.tables
 import tenancy.people.tables

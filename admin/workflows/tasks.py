@@ -241,14 +241,18 @@ def _identity(one: Waiting) -> list[Any]:
     """What tells the rows of one kind apart."""
     if one.kind is TaskKind.STEP:
         return [one.facts["step"], "failed" if one.facts["has_failed"] else "input"]
-    return [one.facts[name] for name in ("run", "version", "name", "fiscal_year", "tenant") if name in one.facts][:1]
+    return [
+        one.facts[name]
+        for name in ("run", "version", "announcement", "name", "fiscal_year", "tenant")
+        if name in one.facts
+    ][:1]
 
 
 def _due_on(one: Waiting) -> date | None:
     if one.kind is TaskKind.YEAR:
         return FiscalYear(one.facts["fiscal_year"]).closes_on
-    starts_on = one.facts.get("effective_from")
-    return None if starts_on is None else date.fromisoformat(starts_on)
+    due_on = one.facts.get("effective_from") or one.facts.get("shown_until")
+    return None if due_on is None else date.fromisoformat(due_on)
 
 
 def _title(one: ApprovalRequestFacts, commands: Requestable) -> Label:
@@ -415,6 +419,25 @@ def _acceptances(one: Waiting, *_: Any) -> RowText:
     return text, counted, _Action(Label("同意の状況を見る", "See who accepted it"), listed)
 
 
+def _announcement(one: Waiting, *_: Any) -> RowText:
+    title = one.facts["title"]
+    text = Label(f"お知らせ「{title}」を確認していません", f"The announcement {title} is not confirmed")
+    address = f"/announcements/{one.facts['announcement']}"
+    return text, _EMPTY, _Action(Label("読んで確認する", "Read and confirm it"), address)
+
+
+def _confirmations(one: Waiting, *_: Any) -> RowText:
+    facts = one.facts
+    confirmed = facts["total"] - facts["missing"]
+    text = Label(
+        f"お知らせ「{facts['title']}」の確認 {confirmed:,}／{facts['total']:,}団体",
+        f"Announcement {facts['title']}: confirmed by {confirmed:,} of {facts['total']:,}",
+    )
+    waits_for = holders(_P.ANNOUNCEMENT_CONFIRM, of_operator=False)
+    address = f"/announcements/{facts['announcement']}?state=not-confirmed"
+    return text, waits_for, _Action(Label("確認の状況を見る", "See who confirmed it"), address)
+
+
 def _year(one: Waiting, *_: Any) -> RowText:
     year, number = one.facts["fiscal_year"], one.facts["books"]
     text = Label(
@@ -440,5 +463,7 @@ _TEXTS: Final[dict[TaskKind, RowMaker]] = {
     TaskKind.INVITATIONS: _invitations,
     TaskKind.AGREEMENT: _agreement,
     TaskKind.ACCEPTANCES: _acceptances,
+    TaskKind.ANNOUNCEMENT: _announcement,
+    TaskKind.CONFIRMATIONS: _confirmations,
     TaskKind.YEAR: _year,
 }

@@ -25,6 +25,7 @@ from governance.kernel.labels import LabelledEnum
 from governance.kernel.waiting import WaitingSelect
 from governance.permissions import Permission, decidable_by
 from tenancy.acceptances.queries import missing_acceptances, unaccepted_versions
+from tenancy.announcements.queries import missing_confirmations, unconfirmed_announcements
 from tenancy.onboarding.queries import waiting_steps
 from tenancy.onboarding.steps import StepName
 from tenancy.people.queries import expired_invitations, refused_people
@@ -66,6 +67,8 @@ class TaskKind(LabelledEnum):
     INVITATIONS = "invitations", "期限の切れた利用者登録のお知らせ", "Invitations that ran out"
     AGREEMENT = "agreement", "同意していない協定", "Agreement not accepted"
     ACCEPTANCES = "acceptances", "協定への同意", "Acceptances of an agreement"
+    ANNOUNCEMENT = "announcement", "確認していないお知らせ", "Announcement not confirmed"
+    CONFIRMATIONS = "confirmations", "お知らせの確認", "Confirmations of an announcement"
     YEAR = "year", "締切を待っている会計年度", "Fiscal year to close"
     REQUEST = "request", "申請", "Request"
 
@@ -147,6 +150,7 @@ def _sources(actor: Actor, now: datetime) -> list[tuple[TaskKind, WaitingSelect]
             (_P.MEMBER_DECIDE_SYNC, TaskKind.REFUSED_PEOPLE, refused_people),
             (_P.ONBOARDING_START, TaskKind.INVITATIONS, lambda: expired_invitations(now)),
             (_P.AGREEMENT_PUBLISH, TaskKind.ACCEPTANCES, lambda: missing_acceptances(today)),
+            (_P.ANNOUNCEMENT_PUBLISH, TaskKind.CONFIRMATIONS, lambda: missing_confirmations(today)),
             (_P.PERIOD_CHANGE_STATE, TaskKind.YEAR, lambda: years_to_close(today)),
         ]
         # The security people look after the operator's own people; whoever onboards does so for the tenants'.
@@ -155,6 +159,11 @@ def _sources(actor: Actor, now: datetime) -> list[tuple[TaskKind, WaitingSelect]
     else:
         offered = [
             (_P.AGREEMENT_ACCEPT, TaskKind.AGREEMENT, lambda: unaccepted_versions(actor.tenant_id, today)),
+            (
+                _P.ANNOUNCEMENT_CONFIRM,
+                TaskKind.ANNOUNCEMENT,
+                lambda: unconfirmed_announcements(actor.tenant_id, today),
+            ),
             (_P.MEMBER_ADD, TaskKind.INVITATIONS, lambda: expired_invitations(now, tenant_id=actor.tenant_id)),
         ]
         if any(actor.may(permission) for permission in ENTERED_WITH.values()):
@@ -189,6 +198,8 @@ _SECTIONS: Final = {
     TaskKind.REFUSED_PEOPLE: TaskSection.MEND,
     TaskKind.INVITATIONS: TaskSection.MEND,
     TaskKind.ACCEPTANCES: TaskSection.WAIT,
+    TaskKind.ANNOUNCEMENT: TaskSection.DUE,
+    TaskKind.CONFIRMATIONS: TaskSection.WAIT,
     TaskKind.YEAR: TaskSection.DUE,
 }
 

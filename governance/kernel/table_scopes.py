@@ -25,6 +25,7 @@ SYSTEM_TABLES: dict[str, str] = {
 """Tables of the machinery: no tenant's content, no row-level scope."""
 
 CROSS_TENANT_REFERENCES: dict[str, str] = {
+    "announcement_recipient.announcement_id": "a tenant's row names the operator's announcement that went to it",
     "allocation_share.run_id": "a member's share belongs to the member and names the operator's run it came from",
 }
 """Foreign keys that join a tenant's row to another tenant's by design; they still carry that tenant's id."""

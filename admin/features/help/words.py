@@ -236,6 +236,14 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 ),
             ),
             HelpWord(
+                "announcement, confirmation",
+                "お知らせ, 確認",
+                Label(
+                    "県が選んだ団体に知らせることと、団体がそれを読んだという記録です。確認は1団体に1回です。",
+                    "What the operator tells chosen tenants, and that one of them has read it, once for each.",
+                ),
+            ),
+            HelpWord(
                 "reminder",
                 "催促",
                 Label(
@@ -553,6 +561,13 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
             "Compare the identity server with what Moyai intends.",
         ),
         ("word-drift",),
+    ),
+    "/announcements": PlaceHelp(
+        Label(
+            "県から団体へのお知らせです。県は、あて先と掲載の最終日を決めて掲載し、どの団体が確認したかを見ます。",
+            "What the operator tells tenants, until a last day, and which of them have confirmed it.",
+        ),
+        ("word-announcement-confirmation", "word-tenant"),
     ),
     "/webhooks": PlaceHelp(
         Label(

@@ -24,6 +24,8 @@ from billing.runs.states import RunState
 from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
+from tenancy.announcements.queries import announcements
+from tenancy.announcements.states import AnnouncementState
 from tenancy.clients.queries import count_running
 from tenancy.people.operators import named_from_command_line
 from tenancy.people.queries import count_present
@@ -37,6 +39,9 @@ pages = Blueprint("home", __name__, template_folder="templates")
 
 TASKS_SHOWN: Final = 6
 """How many rows of what waits the first page shows."""
+
+ANNOUNCEMENTS_SHOWN: Final = 5
+"""How many announcements a municipality's first page shows, the newest."""
 
 
 @pages.get("/")
@@ -88,9 +93,12 @@ def _tenant_overview() -> tuple[str, int]:
     shares = shares_of_tenant(session(), tenant.id) if may(Permission.ALLOCATION_READ) else []
     issued = notices(session(), tenant_id=tenant.id) if may(Permission.NOTICE_READ) else []
     quotas = quotas_in_force(session(), tenant.id, today)
+    shown = announcements(session(), today, state=AnnouncementState.SHOWN)
     return render_page(
         "home/overview_tenant",
         **_tasks_of_today(),
+        announcements=shown[:ANNOUNCEMENTS_SHOWN],
+        announcements_more=len(shown[ANNOUNCEMENTS_SHOWN:]),
         tenant=tenant,
         plan=plan_in_force(session(), tenant.id, today),
         quotas=_used(tenant.id, quotas) if may(Permission.MEMBER_READ) else [(quota, None, None) for quota in quotas],

@@ -69,6 +69,7 @@ class ConsoleSample:
     operators_client_id: UUID
     webhook_id: UUID
     plan_id: UUID
+    announcement_id: UUID
     joining: dict[str, UUID] = field(default_factory=dict)
 
 
@@ -150,6 +151,7 @@ def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
         factory.add_service_client(actors.operator_tenant),
         Webhooks(actors).without_secret(),
         plan_id,
+        factory.announce(),
         joining,
     )
 

@@ -200,6 +200,7 @@ def part_text(query: DeclaredQuery, part: str, sample: ConsoleSample) -> str:
         "approval": sample.approval_id,
         "member": sample.member_id,
         "webhook": sample.webhook_id,
+        "announcement": sample.announcement_id,
         "version": sample.rule_version_id if "rule" in query.rule else sample.version_id,
     }
     return str(known[part])

@@ -78,6 +78,7 @@ def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
         "client_id": sample.operators_client_id,
         "webhook_id": sample.webhook_id,
         "plan_id": sample.plan_id,
+        "announcement_id": sample.announcement_id,
         "purpose": "finance",
         "file_kind": "xlsx",
         "name": "fy2025-two",

@@ -40,6 +40,7 @@ from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
+from tenancy.announcements.commands import ConfirmAnnouncement, confirm_announcement
 from tenancy.onboarding.commands import DecideStep, decide_step
 from tenancy.onboarding.step_actions import QUOTAS_MISSING
 from tenancy.onboarding.steps import StepDecision, StepName, StepState
@@ -212,6 +213,15 @@ def _accept_by_all(sample: ConsoleSample, version_id: UUID) -> None:
         accept_agreement(acceptance(tenant_id, version_id), actor=sample.people[ONBOARDING])
 
 
+def _announce(sample: ConsoleSample) -> UUID:
+    return sample.factory.announce(sample.tenant_id, title="確認のお願い", asks_confirmation=True)
+
+
+def _confirm(sample: ConsoleSample, announcement_id: UUID) -> None:
+    command = ConfirmAnnouncement(tenant_id=sample.tenant_id, announcement_id=announcement_id)
+    confirm_announcement(command, actor=sample.people[OWNER])
+
+
 def _post_last_year(sample: ConsoleSample) -> None:
     post_entry(
         contribution(sample.tenant_id, 1_000, happened_on=date(2025, 3, 31)), actor=sample.factory.actors.finance
@@ -308,6 +318,13 @@ EXAMPLES: Final = [
         _publish(date(2025, 6, 2)),
         _accept_by_all,
         {OWNER: (D, TaskKind.AGREEMENT), ONBOARDING: (W, TaskKind.ACCEPTANCES)},
+    ),
+    Example(
+        "announcement",
+        _announce,
+        _confirm,
+        dict.fromkeys((OWNER, USER_ADMIN, CLIENT_ADMIN, Role.TENANT_FINANCE), (U, TaskKind.ANNOUNCEMENT))
+        | {ONBOARDING: (W, TaskKind.CONFIRMATIONS)},
     ),
     Example("year", _post_last_year, _close_last_year, {FINANCE: (U, TaskKind.YEAR)}),
 ]
