@@ -15,7 +15,7 @@ from tests.journeys.stack import OPERATOR, Stack
 pytestmark = pytest.mark.browser
 
 _ONE_OF_MANY = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{6}|(?<=/cohorts/)r\d|(?<=/contacts/)\w+")
-_NO_PAGE = re.compile(r"\.(pdf|csv|xlsx|json)$|^/(login|logout|api|static)")
+_NO_PAGE = re.compile(r"\.(pdf|csv|xlsx|json|txt|zip)$|^/(login|logout|api|static)")
 
 
 @pytest.mark.parametrize(
