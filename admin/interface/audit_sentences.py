@@ -114,6 +114,7 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
             "{tenant}を利用プラン「{plan}」にした（{valid_from}から）",
             "Put {tenant} on the plan {plan} (from {valid_from})",
         ),
+        many=("{count}団体の利用プランを決めた", "Put {count} tenants on a plan"),
     ),
     Event.QUOTA_REQUESTED: _s(
         (

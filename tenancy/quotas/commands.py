@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from governance.kernel.field_types import Flag, Id, JstDate, LongLine, PlainLine
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
+from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.outbox import INPUT_ENTERED
 from governance.permissions import Permission
 from tenancy.quotas import queries
@@ -31,6 +32,7 @@ from tenancy.quotas.quota_value import QuotaValue
 from tenancy.quotas.states import QuotaRequestState
 from tenancy.quotas.tables import Plan, PlanQuota, QuotaOverride, QuotaRequest, TenantPlan
 from tenancy.tenants.queries import lock_tenant
+from tenancy.tenants.queries import tenant as tenant_details
 from tenancy.tenants.states import TenantState
 
 DIMENSION_UNKNOWN = message(
@@ -62,6 +64,13 @@ OPEN_REQUEST = message(
     "quota.open_request",
     ja="この項目には、決定を待っている申請がすでにあります。",
     en="A request for this dimension is already pending.",
+)
+ONE_REFUSED = message(
+    "plan.one_refused",
+    ja="{name}の利用プランを変更できないため、どの団体も変更していません。{problem}",
+    en="The plan of {name} cannot be changed, so none was. {problem}",
+    hint_ja="その団体を外すか、先に直してから、もう一度実行してください。",
+    hint_en="Leave it out, or put it right first, then try again.",
 )
 VALUE_WITHOUT_APPROVAL = message(
     "quota.value_without_approval",
@@ -111,19 +120,16 @@ class PlanDefined(Result):
     changed: int
 
 
+_PLAN = Input(
+    "利用プラン", "Plan", choices=plan_choices, none=Label("利用プランはまだありません。", "There is no plan yet.")
+)
+
+
 class AssignPlan(Command):
     """The plan, by name, that a tenant is on from `valid_from` on (JST; today if None)."""
 
     tenant_id: Annotated[Id, Input("団体", "Tenant")]
-    plan: Annotated[
-        PlanName,
-        Input(
-            "利用プラン",
-            "Plan",
-            choices=plan_choices,
-            none=Label("利用プランはまだありません。", "There is no plan yet."),
-        ),
-    ]
+    plan: Annotated[PlanName, _PLAN]
     valid_from: Annotated[JstDate | None, _FROM] = None
 
 
@@ -131,6 +137,26 @@ class PlanAssigned(Result):
     """The tenant's assignment to the plan; the present one when it was the same already."""
 
     tenant_plan_id: UUID
+
+
+class AssignPlanToMany(Command):
+    """The plan that several tenants are on from `valid_from` on (JST; today if None)."""
+
+    tenant_ids: Annotated[
+        tuple[Id, ...],
+        Field(min_length=1, max_length=2000),
+        SORTED_UNIQUE,
+        Input("団体", "Tenants", option="tenant", none=Label("団体がありません。", "There is no tenant.")),
+    ]
+    plan: Annotated[PlanName, _PLAN]
+    valid_from: Annotated[JstDate | None, _FROM] = None
+
+
+class PlanAssignedToMany(Result):
+    """The plan, and how many of the tenants were on another one or on none."""
+
+    plan: str
+    changed: int
 
 
 class RequestQuota(Command):
@@ -230,28 +256,55 @@ def assign_plan(ctx: CommandContext, command: AssignPlan) -> PlanAssigned:
 
     Raises NotFound for the tenant or the plan, Conflict when an assignment from a later day already exists.
     """
-    tenant = lock_tenant(ctx.session, command.tenant_id)
+    assigned, has_changed = _assign(ctx, command.tenant_id, command.plan, command.valid_from or ctx.today)
+    if not has_changed:
+        ctx.mark_noop()
+    return PlanAssigned(tenant_plan_id=assigned)
+
+
+@handles(Permission.PLAN_ASSIGN, Event.PLAN_ASSIGNED)
+def assign_plan_to_many(ctx: CommandContext, command: AssignPlanToMany) -> PlanAssignedToMany:
+    """Put several tenants on one plan from a day on, or none of them.
+
+    Raises NotFound for a tenant or the plan, Conflict naming the first that has an assignment from a later day.
+    """
     since = command.valid_from or ctx.today
-    plan = queries.get_plan(ctx.session, command.plan, since)
+    changed = 0
+    for tenant_id in command.tenant_ids:
+        try:
+            _, has_changed = _assign(ctx, tenant_id, command.plan, since)
+        except Conflict as refused:
+            name = tenant_details(ctx.session, tenant_id).name
+            problem = Label(refused.text("ja"), refused.text("en"))
+            raise Conflict(ONE_REFUSED, field="tenant_ids", name=name, problem=problem) from refused
+        changed += has_changed
+    if not changed:
+        ctx.mark_noop()
+    return PlanAssignedToMany(plan=command.plan, changed=changed)
+
+
+def _assign(ctx: CommandContext, tenant_id: UUID, plan_name: str, since: date) -> tuple[UUID, bool]:
+    """The tenant's assignment to the plan from that day on, and whether it is a new one."""
+    found = lock_tenant(ctx.session, tenant_id)
+    plan = queries.get_plan(ctx.session, plan_name, since)
     current = ctx.session.scalars(
-        select(TenantPlan).where(TenantPlan.tenant_id == tenant.id, TenantPlan.is_open())
+        select(TenantPlan).where(TenantPlan.tenant_id == found.id, TenantPlan.is_open())
     ).first()
     if current is not None and current.plan_id == plan.id and current.valid_from <= since:
-        ctx.mark_noop()
-        return PlanAssigned(tenant_plan_id=current.id)
+        return current.id, False
     chosen = TenantPlan(
         id=new_id(),
-        tenant_id=tenant.id,
+        tenant_id=found.id,
         plan_id=plan.id,
         valid_from=since,
         assigned_by=ctx.actor.id,
         assigned_at=ctx.now,
     )
     supersede(ctx.session, current, chosen, later_exists=LATER_VALUE_EXISTS)
-    if tenant.state is TenantState.PROVISIONING:
-        ctx.enqueue(INPUT_ENTERED, {"tenant_id": str(tenant.id)}, tenant_id=tenant.id)
-    ctx.audit(subject=chosen.id, tenant_id=tenant.id, plan=plan.name, valid_from=since.isoformat())
-    return PlanAssigned(tenant_plan_id=chosen.id)
+    if found.state is TenantState.PROVISIONING:
+        ctx.enqueue(INPUT_ENTERED, {"tenant_id": str(found.id)}, tenant_id=found.id)
+    ctx.audit(subject=chosen.id, tenant_id=found.id, plan=plan.name, valid_from=since.isoformat())
+    return chosen.id, True
 
 
 @handles(Permission.QUOTA_REQUEST, Event.QUOTA_REQUESTED)

@@ -85,6 +85,12 @@ def plan_in_force(session: Session, tenant_id: UUID, on: date) -> PlanFacts | No
     return next(iter(_plan_facts(session, rows, on)), None)
 
 
+def plans_of_tenants(session: Session, on: date) -> dict[UUID, str]:
+    """The label of the plan that each tenant is on that day; tenants without one are absent."""
+    query = select(TenantPlan.tenant_id, Plan.label).join(Plan, Plan.id == TenantPlan.plan_id)
+    return dict(session.execute(query.where(TenantPlan.in_force_on(on))).tuples().all())
+
+
 def quotas_in_force(session: Session, tenant_id: UUID, on: date) -> tuple[QuotaInForce, ...]:
     """What the tenant may use on that day, in the order of the dimensions; empty while it has no plan."""
     plan = plan_in_force(session, tenant_id, on)

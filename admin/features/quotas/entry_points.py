@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flask import url_for
+from flask import has_request_context, request, url_for
 from sqlalchemy.orm import Session
 
 from admin.core.language import gettext
-from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
+from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, ReviewTable, api, cli
 from admin.interface.labels import dimension_label, unit_label
 from admin.interface.tenant_pages import done, to_quotas
 from governance.kernel import clock
@@ -17,8 +17,21 @@ from governance.kernel.errors import Language
 from governance.kernel.labels import Label
 from tenancy import directory
 from tenancy.quotas import queries
-from tenancy.quotas.commands import RequestQuota, assign_plan, decide_quota, define_plan, request_quota
+from tenancy.quotas.commands import (
+    AssignPlanToMany,
+    RequestQuota,
+    assign_plan,
+    assign_plan_to_many,
+    decide_quota,
+    define_plan,
+    request_quota,
+)
 from tenancy.quotas.quota_value import quota_text
+from tenancy.tenants.queries import TenantFilter, list_tenants
+from tenancy.tenants.states import TenantState
+
+_MAX_OFFERED: Final = 200
+"""Tenants that the form of many offers; more are chosen from the list of tenants."""
 
 
 def _plans(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
@@ -62,6 +75,40 @@ def _before_and_after(session: Session, command: RequestQuota, language: Languag
     )
 
 
+def _named_tenants() -> list[str]:
+    """The ids in the address, `?tenant_ids=` for each."""
+    return [text for text in request.args.getlist("tenant_ids") if text] if has_request_context() else []
+
+
+def _tenants_to_assign(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    """The tenants that the address names, else the first of those without a plan."""
+    named, on_plans = set(_named_tenants()), queries.plans_of_tenants(session, clock.today())
+    every = list_tenants(session, TenantFilter(includes_operator=False))
+    chosen = [one for one in every if str(one.id) in named] if named else every
+    offered = (
+        chosen if named else [one for one in chosen if one.id not in on_plans and one.state is not TenantState.LEFT]
+    )
+    return [(str(one.id), f"{one.name} ({one.state.label(language)})") for one in offered[:_MAX_OFFERED]]
+
+
+def _chosen_tenants(session: Session, given: Mapping[str, Any]) -> Mapping[str, object]:
+    return {"tenant_ids": ",".join(_named_tenants())}
+
+
+def _plans_before_and_after(session: Session, command: AssignPlanToMany, language: Language) -> FormContext:
+    """Each tenant's plan before and after."""
+    before = queries.plans_of_tenants(session, command.valid_from or clock.today())
+    after = queries.get_plan(session, command.plan, command.valid_from or clock.today()).label
+    found = directory.tenants_by_id(session, command.tenant_ids).values()
+    rows = [[one.name, before.get(one.id, "―"), after] for one in found]
+    columns = [gettext("Tenant"), gettext("Before"), gettext("After")]
+    return FormContext(tables=[ReviewTable(gettext("Plans of the chosen tenants"), columns, rows)])
+
+
+def _to_plans(given: Mapping[str, Any]) -> tuple[Label, str]:
+    return Label("利用プラン", "Plans"), url_for("plans.plans")
+
+
 PLAN_ENTRY_POINTS: Final = (
     EntryPoint(
         define_plan,
@@ -83,6 +130,30 @@ PLAN_ENTRY_POINTS: Final = (
             back=to_quotas,
             about=_plans,
             is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
+        assign_plan_to_many,
+        Label("利用プランをまとめて選ぶ", "Assign a plan to several tenants"),
+        Label("このプランにする", "Assign the plan"),
+        api=api("POST /plan-assignments"),
+        cli=cli("quota assign-many", "plan"),
+        page=PageAddress(
+            "/plans/assign",
+            "plan_assigning_to_many",
+            then=lambda command, result: url_for("plans.plans", assigned=result.changed),
+            back=_to_plans,
+            intro=Label(
+                "選んだ団体を、同じ利用プランにします。1 団体でもできないときは、どの団体も変わりません。",
+                "All of the chosen tenants come to one plan. If one of them cannot, none is changed.",
+            ),
+            review_intro=Label(
+                "団体ごとに、変更前と変更後の利用プランを確かめてください。",
+                "Check each tenant's plan before and after.",
+            ),
+            choices={"tenant_ids": _tenants_to_assign},
+            start=_chosen_tenants,
+            consequences=_plans_before_and_after,
         ),
     ),
 )

@@ -42,6 +42,7 @@ def plans() -> tuple[str, int]:
         plans=queries.plans(session(), clock.today()),
         dimensions=queries.dimensions(session()),
         done=request.args.get("done", ""),
+        assigned=request.args.get("assigned", type=int),
     )
 
 

@@ -16,7 +16,7 @@ from billing.runs.commands import ApproveAllocation, PrepareAllocation, approve_
 from billing.runs.states import RunKind
 from governance.commands import system_transaction
 from governance.kernel import clock
-from governance.kernel.database import OPERATOR
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.outbox import INPUT_ENTERED
 from governance.outbox.tables import Job
 from governance.permissions import Role
@@ -33,6 +33,7 @@ from tenancy.onboarding.tables import Onboarding, OnboardingStep
 from tenancy.onboarding.worker import wake
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
+from tenancy.quotas.queries import plans_of_tenants
 from tenancy.tenants.states import TenantState
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_issuing_notices import text_of
@@ -333,3 +334,24 @@ def test_what_is_added_to_a_member_is_an_update_and_no_second_way_in(sample: Con
     added = visit.get(f"/tenants/{sample.tenant_id}/done/member-added").text
     assert "数分で本人にパスワード設定のお知らせが届きます" in added
     assert "参加手続が" not in added
+
+
+def test_a_plan_is_chosen_for_the_tenants_ticked_in_the_list(
+    sample: ConsoleSample, visit_as: Callable[[Role], Visit]
+) -> None:
+    visit, chosen = visit_as(Role.OPERATOR_ONBOARDING), [*sample.joining.values()]
+    address = "/plans/assign?" + "&".join(f"tenant_ids={one}" for one in chosen)
+
+    listed = visit.get("/tenants").text
+    form = visit.get(address).text
+    review = visit.submit(address, step="confirm", key="p", tenant_ids=",".join(map(str, chosen)), plan="standard")
+    done = visit.submit(address, step="apply", key="p", tenant_ids=",".join(map(str, chosen)), plan="standard")
+
+    assert 'formaction="/plans/assign"' in listed
+    assert form.count(" checked") == 2
+    assert [name in review.text for name in ("人吉市", "多良木町", "熊本市")] == [True, True, False]
+    assert done.status_code == 303
+    assert "2団体" in visit.get(done.headers["Location"]).text
+    with tenant_scope(OPERATOR):
+        on_plans = plans_of_tenants(db.session(), clock.today())
+    assert {on_plans[one] for one in chosen} == {"標準プラン"}
