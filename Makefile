@@ -15,7 +15,7 @@ CATALOGUE := admin/interface/translations/ja/LC_MESSAGES/messages
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check format bench soak lock messages clean
+.PHONY: help run test test-fast check format bench manuals soak lock messages clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ format: $(READY) ## Format the code.
 
 bench: $(READY) ## Measure, against bare work in the same run; prints ratios with their conditions.
 	@set -e; for story in $(basename $(notdir $(wildcard tests/bench/[a-z]*.py))); do $(IN_VENV)/python -m tests.bench.$$story $(ARGS); done
+
+manuals: $(READY) ## Set the manuals of docs/manuals as PDF, below build/manuals.
+	$(IN_VENV)/python -m tests.journeys.manuals_pdf
 
 soak: $(READY) ## A million random splits, two writers on one person, frozen servers, half-sent bodies, 30 first starts, 20 set-ups, 200 clients.
 	@set -e; for story in $(SOAK); do $(IN_VENV)/python -m tests.soak.$$story $(ARGS); done

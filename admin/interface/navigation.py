@@ -14,6 +14,7 @@ from admin.core.errors import REFUSAL_FRAME
 from admin.core.guard import actor_or_none, current_actor, may
 from admin.core.language import current_language, either, gettext
 from admin.interface.keys import GROUP_KEYS, are_keys_on
+from admin.interface.labels import roles_label
 from admin.interface.lists import current_url_with, url_with_query, with_query
 from admin.interface.menu import Group, Menu, Place
 from admin.interface.own_tasks import own_waiting
@@ -130,7 +131,7 @@ def _build(actor: Actor) -> Navigation:
         product=gettext("Moyai"),
         tenant=tenant.name if current_language() == "ja" else tenant.name_en or tenant.name,
         person=names.get(actor.id, actor.id),
-        roles=gettext(", ").join(role.label(current_language()) for role in sorted(actor.roles)),
+        roles=roles_label(sorted(actor.roles)),
         pending_count=pending_count,
         groups=tuple(groups),
         foot=tuple(_entry(place.label, place, here, actor) for place in menu.foot if _is_shown(place)),

@@ -102,7 +102,7 @@ _SINCE_0_2_0: Final = {
     *("bruteForceProtected", "eventsEnabled", "eventsExpiration"),
     *("adminEventsEnabled", "adminEventsDetailsEnabled", "attributes.adminEventsExpiration"),
     # Login and mails have a theme of ours, and the link of a mail ends at the console.
-    *("loginTheme", "emailTheme", "attributes.moyai.example", "redirectUris"),
+    *("loginTheme", "emailTheme", "attributes.moyai.example", "attributes.moyai.training", "redirectUris"),
     # Programs have scopes by subject; those of the operator's have an audience of their own.
     *(f"missing client scope {name}" for name in (*OPERATOR_SCOPES, "moyai-service")),
 }
