@@ -73,7 +73,7 @@ def _revision(person: Person, stack: Stack) -> None:
     revision = person.page.get_by_role("main").get_by_role("link", name=re.compile("按分"))
     while not revision.count():
         person.open("/approvals")
-    revision.click()
+    revision.first.click()
     person.page.get_by_role("button", name="承認へ進む").click()
     person.main_button().click()
     expect(person.page.get_by_role("status")).to_be_visible()
