@@ -1,7 +1,7 @@
 """A newcomer's path through each manual of docs/manuals, and its pictures: `python -m tests.journeys.manuals`.
 
 Each path is walked as the manual says it, on an installation with 13 municipalities, in the order of MANUALS: the
-second and third go on where the ones before ended. Beside each picture stands the text of its page: by that `make
+second and third go on where the ones before ended. Beside each picture stand the words of its page: by them `make
 test` sees that the pictures are of these pages (test_manuals.py).
 """
 
@@ -18,6 +18,7 @@ from typing import Final
 
 from playwright.sync_api import Browser, expect
 
+from admin.operations.readiness import wait_until
 from governance.kernel import clock
 from governance.kernel.fiscal_year import FiscalYear
 from tests.chromium import started
@@ -31,6 +32,7 @@ KUMAMOTO: Final = "431001"
 
 _HEIGHT: Final = 800
 _EIGHT_ONBOARDED: Final = 300_000
+_JOBS_SECONDS: Final = 120
 
 Picture = Callable[[Person, str], None]
 """Called with a person and the name of a picture where the manual shows what that person sees."""
@@ -162,13 +164,25 @@ _VARYING: Final = (
 """What differs from one day and one machine to the next, and what stands for it: numbers, digests, weekdays, users."""
 
 
+_WORDS: Final = "h1, h2, h3, nav a, .tabs a, thead th, caption, legend, label, dt, main .button, main button"
+
+
 def text_of(person: Person) -> str:
-    """What the page says: its visible text, a line each, without what differs from day to day."""
-    lines = [" ".join(line.split()) for line in person.page.locator("body").inner_text().splitlines()]
-    text = "".join(f"{line}\n" for line in lines if line)
+    """The words that a page is made of: headings, menu, columns, fields and buttons, a line each.
+
+    What stands in rows and notes is left out: how far jobs are at that moment shows there.
+    """
+    found = person.page.locator(_WORDS).all_inner_texts()
+    text = "".join(f"{line}\n" for line in (" ".join(one.split()) for one in found) if line)
     for pattern, word in _VARYING:
         text = pattern.sub(word, text)
     return text
+
+
+def settle(stack: Stack) -> None:
+    """Wait until the jobs that the steps before left are done, so that each walk begins with the same tasks."""
+    done = wait_until(lambda: stack.moyai("status")["worker"]["jobs_waiting"] == 0, seconds=_JOBS_SECONDS)
+    assert done, "jobs still wait"
 
 
 def main() -> None:
@@ -191,6 +205,7 @@ def main() -> None:
         Path(folder).chmod(0o711)
         with running_stack(Path(folder) / "home", members=13) as stack:
             for walk in MANUALS.values():
+                settle(stack)
                 walk(browser, stack, picture)
 
 

@@ -96,7 +96,7 @@ def _notices_approved(person: Person, stack: Stack, folder: Path) -> None:
     person.main_button().click()
     expect(person.page.get_by_role("status")).to_be_visible()
     person.open("/notices")
-    link = person.page.get_by_role("row", name=re.compile("あさぎり町")).get_by_role("link", name="PDF")
+    link = person.page.get_by_role("row", name=re.compile("熊本市")).get_by_role("link", name="PDF")
     sheet = folder / "notice.pdf"
     sheet.write_bytes(person.fetch(f"{stack.url}{link.get_attribute('href')}"))
     picture = FOLDER / "5-notice"

@@ -37,6 +37,7 @@ def test_a_newcomer_walks_the_path_of_each_manual_and_sees_what_its_pictures_sho
             kept = (manuals.PICTURES / f"{name}.txt").read_text(encoding="utf-8").splitlines()
             otherwise.extend(unified_diff(kept, manuals.text_of(person).splitlines(), name, "now", n=0, lineterm=""))
 
+        manuals.settle(own_stack)
         walk(browser, own_stack, picture)
         assert seen == _pictures(manual), manual
     assert otherwise == [], "\n".join(["Pages say something else than in the manual: " + RETAKE, *otherwise])

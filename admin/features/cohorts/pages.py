@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
+from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -33,6 +34,7 @@ from governance.kernel.errors import Conflict, Stale
 from governance.kernel.fiscal_year import FiscalYear
 from governance.permissions import Permission
 from tenancy import directory
+from tenancy.clients.queries import names_of_clients
 from tenancy.onboarding.commands import NOT_READY, PLAN_STALE, STARTABLE
 from tenancy.onboarding.plan import Action, OnboardingPlan
 from tenancy.onboarding.queries import onboardings_of_cohort
@@ -140,8 +142,9 @@ def cohort_applying(name: str) -> AnyResponse | tuple[str, int]:
 
 
 def _render_plan(plan: CohortPlan, form: Form, changes: list[AuditRow] | None = None) -> tuple[str, int]:
-    people = [change.object.removeprefix("person ") for tenant in plan.tenants for change in tenant.changes]
-    names = names_of_people(session(), people)
+    objects = [change.object for tenant in plan.tenants for change in tenant.changes]
+    names = names_of_people(session(), [one.removeprefix("person ") for one in objects])
+    names |= names_of_clients(session(), [_client_id(one) for one in objects if one.startswith("service client ")])
     names |= {one.name: dimension_label(one) for one in dimensions(session())}
     names |= {
         str(one.id): gettext("%(title)s v%(number)s", title=one.title, number=one.number) for one in versions(session())
@@ -206,9 +209,16 @@ def object_label(thing: str, names: Mapping[str, str]) -> str:
             rest = thing.removeprefix(start)
             if start == "organization ":
                 rest = ""  # Keycloak's name for the tenant that the row is about.
+            elif start == "service client ":
+                rest = _client_id(thing)
             label = role_label(rest) if start == "role group " else names.get(rest, rest)
             return f"{either(ja, en)} {label}".strip()
     return thing
+
+
+def _client_id(thing: str) -> str:
+    """Our id of a service client, with which Keycloak's name for it ends (`service_client_name`)."""
+    return thing[-len(str(UUID(int=0))) :]
 
 
 def _changes(plan: CohortPlan) -> ShareChanges:

@@ -15,10 +15,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from admin.features.cohorts.pages import object_label
 from admin.interface.formats import yen
 from admin.interface.labels import roles_label
 from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.ids import new_id
 from governance.permissions import Role
+from tenancy.keycloak.port import service_client_name
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.console.test_pages import pages
 from tests.admin.visitors import Visit
@@ -147,3 +150,11 @@ def test_dimensions_and_amounts_are_english_in_english(
     assert "保存容量" not in page
     assert yen(-628_493, "en") == "−¥628,493"
     assert yen(-628_493, "ja") == "▲628,493円"
+
+
+def test_a_planned_service_client_is_called_by_its_name(web: Flask) -> None:
+    tenant_id, client_id = new_id(), new_id()
+    planned = f"service client {service_client_name(tenant_id, client_id)}"
+
+    with web.test_request_context("/?lang=ja"):
+        assert object_label(planned, {str(client_id): "統計連携"}) == "連携システム 統計連携"
