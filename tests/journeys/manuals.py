@@ -181,8 +181,14 @@ def text_of(person: Person) -> str:
 
 def settle(stack: Stack) -> None:
     """Wait until the jobs that the steps before left are done, so that each walk begins with the same tasks."""
-    done = wait_until(lambda: stack.moyai("status")["worker"]["jobs_waiting"] == 0, seconds=_JOBS_SECONDS)
-    assert done, "jobs still wait"
+
+    def no_job_waits() -> bool:
+        try:
+            return bool(stack.moyai("status")["worker"]["jobs_waiting"] == 0)
+        except AssertionError:
+            return False  # Exit code 3: a server did not answer `status` in time.
+
+    assert wait_until(no_job_waits, seconds=_JOBS_SECONDS), "jobs still wait"
 
 
 def main() -> None:
