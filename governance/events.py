@@ -76,5 +76,6 @@ class Event(StrEnum):
     BACKUP_RESTORED = "backup.restored"
     KEYS_ROTATED = "keys.rotated"
     KEYS_RETIRED = "keys.retired"
+    PREFERENCES_SAVED = "preferences.saved"
     SESSION_OPENED = "session.opened"
     SESSION_CLOSED = "session.closed"

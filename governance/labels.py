@@ -113,6 +113,8 @@ PERMISSION_LABELS: Final[dict[Permission, LabelPair]] = {
     Permission.BACKUP_RESTORE: ("バックアップからの復元", "restore a backup"),
     Permission.EXAMPLE_LOAD: ("例示データの投入", "load the example"),
     Permission.TRAINING_RESET: ("研修環境の初期化", "empty a training installation"),
+    Permission.PREFERENCES_READ: ("自分の設定の閲覧", "read your own preferences"),
+    Permission.PREFERENCES_SAVE: ("自分の設定の変更", "change your own preferences"),
     Permission.SIGNED_IN: ("ログイン済み", "anybody who is signed in"),
     Permission.PUBLIC: ("公開", "anybody"),
 }
@@ -186,6 +188,7 @@ EVENT_LABELS: Final[dict[Event, LabelPair]] = {
     Event.BACKUP_RESTORED: ("バックアップから復元した", "backup restored"),
     Event.KEYS_ROTATED: ("Moyai の鍵を取り替えた", "keys of Moyai's accounts rotated"),
     Event.KEYS_RETIRED: ("Moyai の前の鍵を廃止した", "former keys of Moyai's accounts withdrawn"),
+    Event.PREFERENCES_SAVED: ("自分の設定を変えた", "preferences saved"),
     Event.SESSION_OPENED: ("ログインした", "session opened"),
     Event.SESSION_CLOSED: ("ログアウトした", "session closed"),
 }

@@ -108,6 +108,8 @@ class Permission(StrEnum):
     BACKUP_RESTORE = "platform:backup:restore"
     EXAMPLE_LOAD = "platform:example:load"
     TRAINING_RESET = "platform:training:reset"
+    PREFERENCES_READ = "platform:preferences:read"
+    PREFERENCES_SAVE = "platform:preferences:save"
     SIGNED_IN = "platform:signed-in"
     PUBLIC = "platform:public"
 
@@ -153,7 +155,7 @@ _P = Permission
 
 _MEMBER_READS = frozenset(
     {_P.OVERVIEW_READ, _P.SIGNED_IN, _P.TENANT_READ, _P.PLAN_READ, _P.QUOTA_READ, _P.AGREEMENT_READ, _P.RULE_READ}
-    | {_P.ANNOUNCEMENT_READ}
+    | {_P.ANNOUNCEMENT_READ, _P.PREFERENCES_READ, _P.PREFERENCES_SAVE}
 )
 _FINANCE_READS = frozenset({_P.COST_READ, _P.ALLOCATION_READ, _P.ALLOCATION_COMPUTE, _P.LEDGER_READ, _P.NOTICE_READ})
 _APPROVALS = frozenset({_P.APPROVAL_READ, _P.APPROVAL_DECIDE})

@@ -25,7 +25,7 @@ from admin.core.language import current_language, gettext
 from governance.commands import PERMISSION_MISSING
 from governance.kernel.clock import JST
 from governance.kernel.database import db
-from governance.kernel.era import format_day
+from governance.kernel.era import show_day
 from governance.kernel.errors import DomainError, NotAllowed
 from governance.kernel.yen import format_amount
 from governance.labels import permission_wording
@@ -243,10 +243,10 @@ def _cell(view: TableView, context: Any, row: Any, name: str) -> str | Markup:
         return gettext("Yes") if value else gettext("No")
     if isinstance(value, datetime):
         local = value.astimezone(JST)
-        words = f"{format_day(local.date())} {local:%H:%M:%S}"
+        words = f"{show_day(local.date())} {local:%H:%M:%S}"
         return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), words)
     if isinstance(value, date):
-        return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), format_day(value))
+        return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), show_day(value))
     if name.endswith("yen"):
         return Markup('<span class="amount">{}</span>').format(format_amount(int(value)))
     if isinstance(value, dict | list):

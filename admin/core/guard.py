@@ -20,10 +20,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from governance.actors import Actor
 from governance.commands import PERMISSION_MISSING
 from governance.kernel.database import tenant_scope
+from governance.kernel.era import date_notation
 from governance.kernel.errors import NotAllowed
 from governance.kernel.labels import Label
 from governance.labels import permission_wording
 from governance.permissions import Permission
+from tenancy.preferences.models import PreferencesFacts
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,8 @@ _PERMISSION_ATTRIBUTE: Final = "required_permission"
 _SCOPES: Final = "guard_scopes"
 _IDENTIFIERS: Final = "moyai.guard"
 API_PREFIX: Final = "/api/"
+_FILE_KIND: Final = "file_kind"
+"""The part of an address that names the kind of a file: files are the same for every reader."""
 
 
 class Identification(NamedTuple):
@@ -43,6 +47,8 @@ class Identification(NamedTuple):
     """For a bearer token that was refused: the word for `WWW-Authenticate`, never what was wrong with it in detail."""
     ended: str = ""
     """For a cookie whose session is over: why, as a word for the address of the sign-in."""
+    preferences: PreferencesFacts | None = None
+    """What a person has chosen for their pages; None where they have chosen nothing, and for the API."""
 
 
 Identify = Callable[[], Identification]
@@ -85,6 +91,15 @@ def may(permission: Permission) -> bool:
     return actor is not None and actor.may(permission)
 
 
+def preferences_or_none() -> PreferencesFacts | None:
+    """What the person of this request has chosen; None for somebody who is not known (yet) or has chosen nothing.
+
+    Asks nobody: before the guard has found out who it is, nothing is chosen.
+    """
+    found: Identification | None = g.get("identified")
+    return None if found is None else found.preferences
+
+
 def is_api() -> bool:
     """Whether the request is to `/api`: bearer tokens and problem+json only."""
     return request.path.startswith(API_PREFIX)
@@ -117,6 +132,8 @@ def init_guard(app: Flask, identify_person: Identify, identify_bearer: Identify,
             log.warning("permission.denied", permission=permission.value, endpoint=request.endpoint)
             raise NotAllowed(PERMISSION_MISSING, permission=permission_wording(permission))
         scopes.enter_context(tenant_scope(found.actor.tenant_scope))
+        if found.preferences is not None and _FILE_KIND not in (request.view_args or {}):
+            scopes.enter_context(date_notation(found.preferences.date_notation))
         return None
 
     @app.teardown_request

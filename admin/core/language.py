@@ -1,7 +1,8 @@
 """Japanese or English: which language an answer is written in.
 
-Pages are Japanese until a person chooses (`?lang=en`, kept in a cookie); a browser's own setting is not asked, because
-an office's machine is often set up in English. The API follows Accept-Language.
+Pages are Japanese until a person chooses: signed in, among their preferences; before that `?lang=en`, kept in a cookie.
+A browser's own setting is not asked, because an office's machine is often set up in English. The API follows
+Accept-Language.
 
 Three kinds of text, each in one place:
 
@@ -20,7 +21,9 @@ from typing import Final
 
 from flask import Flask, Response, has_request_context, request
 from flask_babel import Babel, get_translations
+from werkzeug.wrappers import Response as AnyResponse
 
+from admin.core.guard import preferences_or_none
 from governance.kernel.errors import Language
 
 LANGUAGES: Final[tuple[Language, ...]] = ("ja", "en")
@@ -35,7 +38,9 @@ def current_language() -> Language:
     if request.path.startswith("/api/"):
         asked = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
         return next((language for tag in asked for language in LANGUAGES if tag == language), "ja")
-    for chosen in (request.args.get("lang"), request.cookies.get(COOKIE)):
+    preferences = preferences_or_none()
+    own = None if preferences is None else preferences.language.value
+    for chosen in (request.args.get("lang"), own, request.cookies.get(COOKIE)):
         if chosen in LANGUAGES:
             return chosen
     return "ja"
@@ -69,5 +74,10 @@ def init_i18n(app: Flask) -> None:
     def save_language_choice(response: Response) -> Response:
         chosen = request.args.get("lang")
         if chosen in LANGUAGES and request.cookies.get(COOKIE) != chosen:
-            response.set_cookie(COOKIE, chosen, max_age=_ONE_YEAR, secure=True, httponly=True, samesite="Lax", path="/")
+            keep_language(response, chosen)
         return response
+
+
+def keep_language(response: AnyResponse, language: str) -> None:
+    """Have this browser's pages before the sign-in be in this language."""
+    response.set_cookie(COOKIE, language, max_age=_ONE_YEAR, secure=True, httponly=True, samesite="Lax", path="/")

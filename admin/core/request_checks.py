@@ -125,3 +125,12 @@ def init_request_checks(app: Flask, settings: Settings) -> None:
 def current_request_id() -> str:
     """The id of this request, shown on error pages and written to logs."""
     return str(g.get("request_id", ""))
+
+
+def local_path(address: str | None) -> str | None:
+    """The address if it is a path of this site, else None: against open redirects."""
+    if not address or not address.startswith("/") or address.startswith("//") or len(address) > 1_000:
+        return None
+    if any(letter in address for letter in "\\\r\n\t") or urlsplit(address).netloc:
+        return None
+    return address

@@ -131,6 +131,12 @@ FEATURES: Final[tuple[Feature, ...]] = (
         cli={"announcement": _cli("announcements.api:routes", "お知らせ / Announcements to tenants.")},
     ),
     Feature(
+        "preferences",
+        pages=("pages",),
+        api=True,
+        cli={"preferences": _cli("preferences.api:routes", "自分の設定 / Your own preferences.")},
+    ),
+    Feature(
         "cohorts",
         pages=("pages",),
         api=True,

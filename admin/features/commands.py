@@ -28,6 +28,7 @@ import tenancy.people.accounts
 import tenancy.people.commands
 import tenancy.people.role_ends
 import tenancy.people.second_factor
+import tenancy.preferences.commands
 import tenancy.quotas.commands
 import tenancy.tenants.cohorts
 import tenancy.tenants.commands
@@ -50,6 +51,7 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     tenancy.people.commands,
     tenancy.people.role_ends,
     tenancy.people.second_factor,
+    tenancy.preferences.commands,
     tenancy.quotas.commands,
     tenancy.tenants.cohorts,
     tenancy.tenants.commands,

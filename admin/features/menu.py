@@ -45,6 +45,9 @@ _ANNOUNCEMENTS: Final = Place(
 _API: Final = Place(
     Label("APIの説明", "API reference"), "/api-reference", Permission.SIGNED_IN, pages=frozenset({"system"})
 )
+_PREFERENCES: Final = Place(
+    Label("設定", "Preferences"), "/preferences", Permission.PREFERENCES_SAVE, pages=frozenset({"preferences"})
+)
 _HELP: Final = Place(Label("ヘルプ", "Help"), "/help", Permission.SIGNED_IN, pages=frozenset({"help"}))
 
 OPERATOR_MENU: Final = Menu(
@@ -152,6 +155,7 @@ OPERATOR_MENU: Final = Menu(
     ),
     foot=(
         _HELP,
+        _PREFERENCES,
         Place(Label("台帳（照会用）", "Register (read only)"), "/backoffice/", Permission.BACKOFFICE_OPEN),
         _API,
     ),
@@ -242,5 +246,5 @@ TENANT_MENU: Final = Menu(
             (Place(Label("操作の記録", "Audit log"), "/audit", Permission.AUDIT_READ, pages=frozenset({"audit"})),),
         ),
     ),
-    foot=(_HELP, _API),
+    foot=(_HELP, _PREFERENCES, _API),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
@@ -13,9 +12,10 @@ from flask import Blueprint, Flask, Response, current_app, g, redirect, render_t
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.csrf import csrf_exempt, new_secret
-from admin.core.guard import Identification, actor_or_none, is_api, requires
+from admin.core.guard import Identification, actor_or_none, requires
 from admin.core.language import current_language
 from admin.core.rate_limits import RateLimit, count_failure, limited, refuse_used_up
+from admin.core.request_checks import local_path
 from admin.identity import bearer, oidc_login
 from admin.identity.cipher import TextCipher
 from admin.identity.commands import CloseSession, OpenSession, SessionEndReason, close_session, open_session
@@ -138,7 +138,7 @@ def identify_person() -> Identification:
     session = None if not cookie else find_session(cookie)
     g.web_session = session
     if session is not None:
-        return Identification(session.actor)
+        return Identification(session.actor, preferences=session.preferences)
     return Identification(None, ended=_why_ended(cookie) if cookie else "")
 
 
@@ -182,7 +182,7 @@ def realm_chooser() -> AnyResponse | str | tuple[str, int]:
                 raise NotFound(NO_MATCH, field="q", given=printable(words))
             # A body without a code, a union for instance, is known to whoever writes its whole name.
             return redirect(
-                url_for("identity.begin_first", tenant_id=tenant.id, next=_local_path(request.args.get("next"))), 303
+                url_for("identity.begin_first", tenant_id=tenant.id, next=local_path(request.args.get("next"))), 303
             )
     except DomainError as refusal:
         return _render_chooser(refusal, words=words), 404
@@ -382,7 +382,7 @@ def _offered() -> tuple[Municipality, ...]:
 
 
 def _to_sign_in(code: str) -> AnyResponse:
-    return redirect(url_for("identity.begin_municipality", code=code, next=_local_path(request.args.get("next"))), 303)
+    return redirect(url_for("identity.begin_municipality", code=code, next=local_path(request.args.get("next"))), 303)
 
 
 def _redirect_to_keycloak(realm: Realm, tenant_id: UUID, *, action: str | None = None) -> AnyResponse:
@@ -391,7 +391,7 @@ def _redirect_to_keycloak(realm: Realm, tenant_id: UUID, *, action: str | None =
     login_state, address = _services().oidc_login.begin(
         realm,
         tenant_id,
-        _local_path(request.args.get("next")) or "/",
+        local_path(request.args.get("next")) or "/",
         language=current_language(),
         anew="again" in request.args,
         action=action,
@@ -441,7 +441,7 @@ def _render_chooser(refusal: DomainError | None = None, *, words: str = "", foun
     offered = _offered()
     return render_template(
         "identity/choose.html",
-        back_to=_local_path(request.args.get("next")),
+        back_to=local_path(request.args.get("next")),
         words=words,
         found=found,
         offered=offered if len(offered) <= _MAX_OFFERED else (),
@@ -450,15 +450,6 @@ def _render_chooser(refusal: DomainError | None = None, *, words: str = "", foun
         problem=None if refusal is None else refusal.text(language),
         hint=None if refusal is None else refusal.hint(language),
     )
-
-
-def _local_path(address: str | None) -> str | None:
-    """The address if it is a path of this site, else None: against open redirects."""
-    if not address or not address.startswith("/") or address.startswith("//") or len(address) > 1_000:
-        return None
-    if any(letter in address for letter in "\\\r\n\t") or urlsplit(address).netloc or is_api():
-        return None
-    return address
 
 
 def _delete_cookie(answer: AnyResponse, name: str) -> None:

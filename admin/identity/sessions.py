@@ -28,6 +28,8 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import NotAllowed
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
+from tenancy.preferences.models import PreferencesFacts
+from tenancy.preferences.queries import saved_preferences
 
 COOKIE: Final = SESSION_COOKIE
 TOUCH_INTERVAL: Final = timedelta(minutes=1)
@@ -44,6 +46,7 @@ class ActiveSession:
     csrf_secret: str
     id_token_encrypted: str
     actor: Actor
+    preferences: PreferencesFacts | None
 
 
 def new_cookie(tenant_id: UUID) -> tuple[str, str]:
@@ -78,9 +81,12 @@ def find_session(cookie: str) -> ActiveSession | None:
             actor = person_actor(PersonClaims(Realm(row.realm), tenant_id, row.sub, roles))
         except NotAllowed:
             return None
+        preferences = saved_preferences(session, tenant_id, UUID(actor.id))
     if now - row.last_seen_at >= TOUCH_INTERVAL:
         _touch(row, now)
-    return ActiveSession(row.id, tenant_id, Realm(row.realm), row.csrf_secret, row.id_token_encrypted, actor)
+    return ActiveSession(
+        row.id, tenant_id, Realm(row.realm), row.csrf_secret, row.id_token_encrypted, actor, preferences
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from governance.approvals.states import Decision
 from governance.commands import COMMANDS
 from governance.events import Event
 from governance.kernel.clock import JST
+from governance.kernel.era import DateNotation
 from governance.kernel.errors import Language
 from governance.kernel.field_types import UNLIMITED, last_day
 from governance.kernel.labels import Label, LabelledEnum
@@ -30,6 +31,7 @@ from governance.permissions import Role, scope_wording
 from governance.webhooks.states import WebhookState
 from tenancy.onboarding.steps import StepDecision, StepName, StepState
 from tenancy.people.states import SyncDecision, SyncProblem
+from tenancy.preferences.states import ScreenLanguage, TableDensity
 from tenancy.quotas.states import QuotaRequestState
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
 
@@ -274,6 +276,7 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
     Event.WEBHOOK_RESENT: _s(
         ("送信先「{object}」に{since}からの記録を送り直させた", "Had the events since {since} sent again to {object}")
     ),
+    Event.PREFERENCES_SAVED: _s(("自分の設定を変えた", "Changed their own preferences")),
     Event.RETENTION_APPLIED: _s(
         (
             "保存期間を過ぎたジョブ{jobs}件と送信キー{idempotency_keys}件を削除した",
@@ -446,6 +449,9 @@ FACTS: Final[Mapping[str, tuple[Label, Format]]] = {
     "idempotency_keys": (Label("送信キー", "keys"), _plain),
     "is_first": (Label("初めてのログイン", "first sign-in"), _plain),
     "recipient": (Label("宛先", "recipient"), _plain),
+    "language": (Label("言語", "language"), _of(ScreenLanguage)),
+    "date_notation": (Label("日付と年度の表記", "dates and years"), _of(DateNotation)),
+    "table_density": (Label("表の行の間隔", "rows of tables"), _of(TableDensity)),
     "findings_total": (Label("異常の数", "findings"), _plain),
 }
 """Facts with a label and a format. What is not here (digests, hashes, ids) is among the raw values only."""

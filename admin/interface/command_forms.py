@@ -27,7 +27,7 @@ from admin.interface.pages import render_page, session
 from governance.commands import ApprovalRequested, Command
 from governance.declaration import INVALID_FIELD, DeclaredField, InvalidCommand, declared_fields, read_command
 from governance.kernel.digest import digest_of
-from governance.kernel.era import format_day
+from governance.kernel.era import show_day
 from governance.kernel.errors import DomainError, Invalid, Language, Stale
 from governance.kernel.field_type import Control
 from governance.kernel.field_types import FISCAL_YEAR, LAST_DAY, SLUG, last_day
@@ -296,7 +296,7 @@ def _as_typed(one: DeclaredField, value: object, language: Language) -> object:
     if not isinstance(value, date):
         return value
     day = last_day(value) if one.field_type.name == LAST_DAY.name else value
-    return format_day(day) if language == "ja" else day
+    return show_day(day) if language == "ja" else day
 
 
 def _texts(form: Form, fields: Iterable[DeclaredField]) -> dict[str, Any]:

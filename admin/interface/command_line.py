@@ -185,7 +185,7 @@ def derive_command(entry_point: EntryPoint) -> click.Command:
             for former in one.input.former
         ]
     clearable = {name: one.name for one in fields if one.is_optional for name in (one.option[2:], *one.input.former)}
-    if record is not None:
+    if record is not None and clearable:
         choice = click.Choice(list(clearable))
         params.append(click.Option(["--clear"], multiple=True, type=choice, help="空にする項目 / Empty this field."))
     params.append(

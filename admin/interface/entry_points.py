@@ -108,7 +108,8 @@ class PageAddress:
     `rule` is a Flask rule whose converters fill fields of the same name. `about`, `start` (values that the form
     proposes) and `choices` (of one field, in place of the field's own) are given the session and those fields;
     `consequences` and `confirm_text` (what must be typed on the confirm page; empty for nothing) the session and the
-    whole command; `then` the command and its result, and gives an address. `meanwhile` says what was done to a record
+    whole command; `then` the command and its result, and gives an address. `done` is what a form says above itself that
+    leads back to itself (`?done=` in the address). `meanwhile` says what was done to a record
     that changed while it was edited. `left_out` names the fields that this object does not ask for, given the session
     and the address's fields. Without `is_reviewed` the form has no confirm page: it is sent at once.
     """
@@ -119,6 +120,7 @@ class PageAddress:
     back: Callable[[Mapping[str, Any]], tuple[Label, str]] | None = None
     intro: Label = _NOTHING
     review_intro: Label = _NOTHING
+    done: Label = _NOTHING
     about: Callable[[Session, Mapping[str, Any], Language], FormContext] | None = None
     consequences: Callable[[Session, Any, Language], FormContext] | None = None
     start: Callable[[Session, Mapping[str, Any]], Mapping[str, object]] | None = None

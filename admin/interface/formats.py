@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from admin.core.language import current_language, either
 from governance.kernel.clock import JST
-from governance.kernel.era import era_of, format_day
+from governance.kernel.era import era_of, show_day
 from governance.kernel.errors import Language
 from governance.kernel.field_types import UNLIMITED, last_day
 from governance.kernel.fiscal_year import FiscalYear
@@ -98,9 +98,9 @@ def exact_yen(value: Fraction) -> str:
 
 
 def day_text(day: date, language: Language | None = None) -> str:
-    """令和7年4月1日（火）, or 1 April 2025 in English."""
+    """令和7年4月1日（火）, 2025年4月1日（火） for who reads that, or 1 April 2025 in English."""
     if (language or current_language()) == "ja":
-        return format_day(day)
+        return show_day(day)
     return f"{day.day} {day:%B %Y}"
 
 
@@ -150,8 +150,8 @@ def elapsed(span: timedelta | None) -> str:
 
 
 def year_label(year: int, language: Language | None = None) -> str:
-    """令和7年度, or FY2025 in English."""
-    return FiscalYear(year).label if (language or current_language()) == "ja" else f"FY{year}"
+    """令和7年度, 2025年度 for who reads that, or FY2025 in English."""
+    return FiscalYear(year).shown if (language or current_language()) == "ja" else f"FY{year}"
 
 
 def entry_reference(reference: str) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 from flask import Flask, current_app, g, render_template, request, url_for
 
 from admin.core.errors import REFUSAL_FRAME
-from admin.core.guard import actor_or_none, current_actor, may
+from admin.core.guard import actor_or_none, current_actor, may, preferences_or_none
 from admin.core.language import current_language, either, gettext
 from admin.interface.keys import GROUP_KEYS, are_keys_on
 from admin.interface.labels import roles_label
@@ -28,6 +28,7 @@ from governance.kernel.database import db, tenant_scope
 from governance.kernel.labels import Label
 from tenancy import directory
 from tenancy.people.queries import names_of_people
+from tenancy.preferences.states import TableDensity
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,14 @@ def init_navigation(app: Flask, settings: Settings, operator_menu: Menu, tenant_
         requires_second_factor=settings.requires_second_factor,
         is_signed_in=lambda: actor_or_none() is not None,
         has_htmx=script.is_file,
+        is_dense=_is_dense,
     )
+
+
+def _is_dense() -> bool:
+    """Whether this reader wants the rows of tables close together."""
+    preferences = preferences_or_none()
+    return preferences is not None and preferences.table_density is TableDensity.DENSE
 
 
 def menu_of(app: Flask, *, is_operator: bool) -> Menu:

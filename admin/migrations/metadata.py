@@ -19,6 +19,7 @@ import tenancy.announcements.tables
 import tenancy.clients.tables
 import tenancy.onboarding.tables
 import tenancy.people.tables
+import tenancy.preferences.tables
 import tenancy.quotas.tables
 import tenancy.tenants.tables  # noqa: F401
 from governance.kernel.database import TableBase

@@ -326,7 +326,7 @@ def _plan(one: Waiting, *_: Any) -> RowText:
 
 def _year_and_run(one: Waiting) -> Label:
     year, name = one.facts["fiscal_year"], run_name(one.facts["revision"])
-    return Label(f"{FiscalYear(year).label} {name.ja}", f"FY{year}, {name.en}")
+    return Label(f"{FiscalYear(year).shown} {name.ja}", f"FY{year}, {name.en}")
 
 
 def _notices(one: Waiting, *_: Any) -> RowText:
@@ -441,7 +441,7 @@ def _confirmations(one: Waiting, *_: Any) -> RowText:
 def _year(one: Waiting, *_: Any) -> RowText:
     year, number = one.facts["fiscal_year"], one.facts["books"]
     text = Label(
-        f"{FiscalYear(year).label}が締まっていません（{number:,}団体分）", f"FY{year} is not closed ({number:,} books)"
+        f"{FiscalYear(year).shown}が締まっていません（{number:,}団体分）", f"FY{year} is not closed ({number:,} books)"
     )
     return text, _EMPTY, _Action(Label("年度を締め切る", "Close the year"), f"/ledger?fiscal_year={year}")
 

@@ -10,7 +10,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
-from governance.kernel.era import format_day
+from governance.kernel.era import show_day
 from governance.kernel.errors import Conflict, Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.labels import Label, LabelledEnum
@@ -100,21 +100,21 @@ def date_warning(year: FiscalYear, today: date) -> Label | None:
     The year ends on 31 March, its books on 31 May (出納閉鎖, 地方自治法235条の5); what is paid after that is revenue of
     the year in which it is paid (過年度収入, 地方自治法施行令160条).
     """
-    starts, ended, closed = (format_day(day) for day in (year.starts_on, year.last_day, year.closes_on))
+    starts, ended, closed = (show_day(day) for day in (year.starts_on, year.last_day, year.closes_on))
     if today < year.starts_on:
         return Label(
-            f"{year.label}はまだ始まっていません（{starts}から）。",
+            f"{year.shown}はまだ始まっていません（{starts}から）。",
             f"The fiscal year {year} has not begun; it begins on {year.starts_on.isoformat()}.",
         )
     if year.is_closing(today):
         return Label(
-            f"{year.label}は{ended}に終わり、いまは出納整理期間です。{closed}に出納が閉鎖されます。",
+            f"{year.shown}は{ended}に終わり、いまは出納整理期間です。{closed}に出納が閉鎖されます。",
             f"The fiscal year {year} ended on {year.last_day.isoformat()}; this is its closing period, to"
             f" {year.closes_on.isoformat()}.",
         )
     if today > year.closes_on:
         return Label(
-            f"{year.label}の出納は{closed}に閉鎖されました。これから納入される額は過年度の収入になります。"
+            f"{year.shown}の出納は{closed}に閉鎖されました。これから納入される額は過年度の収入になります。"
             "この年度に記帳してよいか、会計担当に確かめてください。",
             f"The books of the fiscal year {year} closed on {year.closes_on.isoformat()}. What is paid from here on is"
             " revenue of a past year; ask finance whether this may still be posted.",

@@ -7,7 +7,7 @@ from typing import Final
 
 import jpholiday
 
-from governance.kernel.era import format_day
+from governance.kernel.era import show_day
 from governance.kernel.errors import Invalid, message
 
 DAYS_TO_PAY: Final = 14
@@ -39,14 +39,14 @@ def due_day(issued_on: date) -> date:
 def check_due_day(due_on: date, issued_on: date) -> date:
     """The due date that a person chose. Raises Invalid where it is before the issue or not a business day."""
     if due_on < issued_on:
-        raise Invalid(TOO_EARLY, field="due_on", given=format_day(due_on), issued_on=format_day(issued_on))
+        raise Invalid(TOO_EARLY, field="due_on", given=show_day(due_on), issued_on=show_day(issued_on))
     if not is_business_day(due_on):
         raise Invalid(
             NOT_A_BUSINESS_DAY,
             field="due_on",
-            given=format_day(due_on),
-            before=format_day(_business_day(due_on, -1)),
-            after=format_day(_business_day(due_on, 1)),
+            given=show_day(due_on),
+            before=show_day(_business_day(due_on, -1)),
+            after=show_day(_business_day(due_on, 1)),
         )
     return due_on
 

@@ -27,7 +27,7 @@ from billing.notices.tables import Notice
 from billing.runs.queries import RunFacts, RunSummary, ShareFacts, run_by_id, run_summaries, workings_of_share
 from billing.runs.states import RunState
 from governance.kernel import clock
-from governance.kernel.era import format_day
+from governance.kernel.era import show_day
 from governance.kernel.errors import Conflict, Invalid, message, not_found
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.installation import IS_EXAMPLE
@@ -103,7 +103,7 @@ def plan_notices(session: Session, run_id: UUID, choices: NoticeChoices, today: 
     """
     issued_on = choices.issued_on or today
     if issued_on > today:
-        raise Invalid(ISSUED_IN_FUTURE, field="issued_on", given=format_day(issued_on))
+        raise Invalid(ISSUED_IN_FUTURE, field="issued_on", given=show_day(issued_on))
     due_on = due_day(issued_on) if choices.due_on is None else check_due_day(choices.due_on, issued_on)
     run = run_by_id(session, run_id)
     earlier = _refuse_notified(session, run)
@@ -177,7 +177,7 @@ def _refuse_notified(session: Session, run: RunFacts) -> tuple[RunSummary, ...]:
         raise Conflict(NOT_POSTED, state=run.state, **facts)
     if run.id in notified_runs(session):
         issued = session.scalars(select(Notice.issued_on).where(Notice.run_id == run.id).limit(1)).one()
-        raise Conflict(ALREADY_ISSUED, issued_on=format_day(issued), **facts)
+        raise Conflict(ALREADY_ISSUED, issued_on=show_day(issued), **facts)
     if run.id not in {one.id for one in unnotified_runs(session, run.fiscal_year)}:
         raise Conflict(NOTIFIED_TOGETHER, **facts)
     return _earlier(session, run)
@@ -185,7 +185,7 @@ def _refuse_notified(session: Session, run: RunFacts) -> tuple[RunSummary, ...]:
 
 def _facts(run: RunFacts) -> dict[str, Any]:
     year = FiscalYear(run.fiscal_year)
-    return {"label": year.label, "year": year.year, "run": run.run_name}
+    return {"label": year.shown, "year": year.year, "run": run.run_name}
 
 
 def _notified_yen(session: Session, run: RunFacts) -> dict[UUID, int]:

@@ -231,7 +231,7 @@ def submit_allocation(ctx: CommandContext, command: SubmitAllocation) -> Allocat
 def _add_run(ctx: CommandContext, fiscal_year: int, kind: RunKind, state: RunState, requested_by: str) -> AllocationRun:
     """Store the split with its shares and workings; a draft of the year is replaced."""
     year = Year(fiscal_year)
-    facts = {"label": year.label, "year": year.year}
+    facts = {"label": year.shown, "year": year.year}
     # One at a time for a year: a second one meets the first one's row instead of a unique key's complaint.
     advisory_lock(ctx.session, f"allocation.{year}")
     runs = ctx.session.scalars(select(AllocationRun).where(AllocationRun.fiscal_year == year.year)).all()

@@ -99,9 +99,9 @@ def read_inputs(session: Session, fiscal_year: FiscalYear, members: Sequence[Ten
     """
     items = cost_items(session, fiscal_year)
     if not items:
-        raise Conflict(NO_COST, field="fiscal_year", label=fiscal_year.label, year=fiscal_year.year)
+        raise Conflict(NO_COST, field="fiscal_year", label=fiscal_year.shown, year=fiscal_year.year)
     if not members:
-        raise Conflict(NO_MEMBERS, field="fiscal_year", label=fiscal_year.label, year=fiscal_year.year)
+        raise Conflict(NO_MEMBERS, field="fiscal_year", label=fiscal_year.shown, year=fiscal_year.year)
     return Inputs(
         fiscal_year,
         tuple(sorted(members, key=label_of)),

@@ -24,7 +24,7 @@ from billing.costs.states import ItemKind
 from billing.documents.formatting import basis_label
 from billing.runs.inputs import CostsByRule, Inputs, label_of, read_inputs
 from governance.kernel.digest import digest_of
-from governance.kernel.era import format_day
+from governance.kernel.era import show_day
 from governance.kernel.errors import Conflict, message
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.models import ReadModel
@@ -382,7 +382,7 @@ def _no_figure(part: RuleComponent, member: TenantFacts, inputs: Inputs) -> Conf
         basis=part.basis_text,
         basis_ja=basis_label(part.basis_text),
         on=on,
-        on_ja=format_day(on),
+        on_ja=show_day(on),
     )
 
 

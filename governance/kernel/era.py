@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from governance.kernel.errors import Invalid, message
+from governance.kernel.labels import LabelledEnum
 from governance.kernel.yen import printable
 
 NOT_A_DATE = message(
@@ -42,6 +46,31 @@ OUT_OF_BOUNDS = message(
     ja="日付は {least} から {most} までで指定してください（指定された値: 「{given}」）。",
     en="A date must be between {least} and {most}; “{given}” is not.",
 )
+
+
+class DateNotation(LabelledEnum):
+    """How a person reads dates and fiscal years in Japanese."""
+
+    ERA = "era", "元号（令和8年4月1日）", "Japanese era"
+    WESTERN = "western", "西暦（2026年4月1日）", "Western calendar"
+
+
+_NOTATION: ContextVar[DateNotation] = ContextVar("date_notation", default=DateNotation.ERA)
+
+
+@contextmanager
+def date_notation(notation: DateNotation) -> Iterator[None]:
+    """Have `show_day` and `FiscalYear.shown` write this notation meanwhile: a page's, for its reader."""
+    token = _NOTATION.set(notation)
+    try:
+        yield
+    finally:
+        _NOTATION.reset(token)
+
+
+def is_western() -> bool:
+    """Whether the reader of the present page reads years of the Western calendar."""
+    return _NOTATION.get() is DateNotation.WESTERN
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +120,13 @@ def era_of(day: date) -> Era:
 def format_day(day: date) -> str:
     """As a document writes it: 令和7年4月1日（火）."""
     return f"{_without_weekday(day)}（{WEEKDAYS[day.weekday()]}）"
+
+
+def show_day(day: date) -> str:
+    """As the reader of a page wants it: 令和7年4月1日（火） or 2025年4月1日（火）. Documents have `format_day`."""
+    if not is_western():
+        return format_day(day)
+    return f"{day.year}年{day.month}月{day.day}日（{WEEKDAYS[day.weekday()]}）"
 
 
 def parse_day(text: str, *, field: str) -> date:

@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from governance.kernel.codes import LocalGovernmentCode as _Code
-from governance.kernel.era import DATE_BOUNDS, format_day, parse_day
+from governance.kernel.era import DATE_BOUNDS, parse_day, show_day
 from governance.kernel.errors import Invalid, Language, message
 from governance.kernel.field_type import Control, FieldType
 from governance.kernel.fiscal_year import FiscalYear as _Year
@@ -148,7 +148,7 @@ def _check_slug(value: str) -> str:
 
 
 def _show_date(value: date, language: Language) -> str:
-    return format_day(value) if language == "ja" else f"{value.day} {value:%B %Y}"
+    return show_day(value) if language == "ja" else f"{value.day} {value:%B %Y}"
 
 
 def last_day(end: date) -> date:
@@ -230,7 +230,7 @@ FISCAL_YEAR: Final = FieldType(
     name="fiscal_year",
     read=read_fiscal_year,
     check=lambda value: _Year(value).year,
-    show=lambda value, language: _Year(value).label if language == "ja" else f"FY{value}",
+    show=lambda value, language: _Year(value).shown if language == "ja" else f"FY{value}",
     hint=Label("2025、令和7年度、R7 のいずれか", "2025, 令和7年度 or R7"),
     inputmode="numeric",
     is_short=True,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from governance.kernel.clock import jst_date
-from governance.kernel.era import DATE_BOUNDS, era_of
+from governance.kernel.era import DATE_BOUNDS, era_of, is_western
 from governance.kernel.errors import Invalid, message
 
 OUT_OF_BOUNDS = message(
@@ -69,6 +69,11 @@ class FiscalYear:
         """令和7年度. The era is the one in which the calendar year ends, so 2019 is 令和元年度."""
         era = era_of(date(self.year, 12, 31))
         return f"{era.name}{era.year_of(self.year)}年度"
+
+    @property
+    def shown(self) -> str:
+        """As the reader of a page wants it: 令和7年度 or 2025年度. Documents have `label`."""
+        return f"{self.year}年度" if is_western() else self.label
 
     def __contains__(self, day: date) -> bool:
         return self.starts_on <= day < self.ends_before

@@ -20,7 +20,7 @@ from datetime import date
 from functools import partial
 from typing import Final, Literal, TypeVar
 
-from governance.kernel.era import format_day, parse_day
+from governance.kernel.era import parse_day, show_day
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.kernel.field_types import read_fiscal_year
 from governance.kernel.fiscal_year import FiscalYear
@@ -429,7 +429,7 @@ def _day(text: str, *, ends: bool) -> date:
 
 
 def _day_in_words(day: date) -> tuple[str, Label]:
-    return day.isoformat(), Label(format_day(day), f"{day.day} {day:%B %Y}")
+    return day.isoformat(), Label(show_day(day), f"{day.day} {day:%B %Y}")
 
 
 def _figure_in_words(value: str) -> tuple[str, Label]:

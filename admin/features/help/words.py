@@ -236,6 +236,14 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 ),
             ),
             HelpWord(
+                "preferences",
+                "設定",
+                Label(
+                    "画面と、あなたに届くメールについて、あなたが選んだことです。ほかの人には影響しません。",
+                    "What you have chosen for your own pages and mails. It concerns nobody else.",
+                ),
+            ),
+            HelpWord(
                 "announcement, confirmation",
                 "お知らせ, 確認",
                 Label(
@@ -561,6 +569,13 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
             "Compare the identity server with what Moyai intends.",
         ),
         ("word-drift",),
+    ),
+    "/preferences": PlaceHelp(
+        Label(
+            "あなただけの設定です。言語、日付と年度の表記、表の行の間隔を選べます。",
+            "How you alone want pages and mails: language, dates and years, rows of tables.",
+        ),
+        ("word-preferences",),
     ),
     "/announcements": PlaceHelp(
         Label(

@@ -11,7 +11,7 @@ from calendar import month_name
 from fractions import Fraction
 from typing import Final
 
-from governance.kernel.era import format_day, parse_day
+from governance.kernel.era import parse_day, show_day
 from governance.kernel.errors import DomainError, Language
 from governance.rules.cost_sharing import BasisDate
 from tenancy.tenants.states import TenantKind
@@ -62,7 +62,7 @@ def read_basis_date(text: str) -> str:
 def basis_date_text(day: BasisDate, language: Language) -> str:
     """The day a statistic is taken at as people write it, which `read_basis_date` understands."""
     if day.fixed is not None:
-        return format_day(day.fixed) if language == "ja" else day.fixed.isoformat()
+        return show_day(day.fixed) if language == "ja" else day.fixed.isoformat()
     if language == "ja":
         return f"{'前年' if day.offset else 'その年度'}の{day.month}月{day.day}日"
     return f"{day.day} {month_name[day.month]} of {'the year before' if day.offset else 'that year'}"

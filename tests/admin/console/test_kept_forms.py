@@ -232,7 +232,7 @@ def test_a_decision_that_another_page_asks_for_comes_back_on_that_page(
     assert (wrong.status_code, urlsplit(wrong.location).path) == (303, page)
     assert shown.status_code == 422
     assert "確認した𠮷" in shown.text
-    assert f'href="{page}?lang=en' in shown.text
+    assert f'name="back" value="{page}"' in shown.text
     assert "確認した𠮷" in in_english.text
     assert parse_qs(urlsplit(ended.location).query)["next"] == [page]
     assert "確認した𠮷" in back.text

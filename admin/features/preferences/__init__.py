@@ -1,0 +1,1 @@
+"""設定: a person's own choices for pages and mails."""

@@ -1,0 +1,19 @@
+"""A person's own preferences over the API and the command line."""
+
+from __future__ import annotations
+
+from admin.features.preferences.entry_points import ENTRY_POINTS, own_preferences
+from admin.interface.api_routes import ApiRoutes, Tag
+from admin.interface.queries import cli_query
+from governance.kernel.database import db
+from governance.permissions import Permission
+from tenancy.preferences.models import PreferencesFacts
+
+routes = ApiRoutes(Tag.SYSTEM, ENTRY_POINTS)
+
+
+@routes.query("/preferences", Permission.PREFERENCES_READ)
+@cli_query("preferences show", "自分の設定を見る")
+def get_preferences() -> PreferencesFacts:
+    """Show one's own preferences."""
+    return own_preferences(db.session())

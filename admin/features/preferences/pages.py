@@ -1,0 +1,31 @@
+"""A person's own preferences. The form is derived; the switch of languages in the header saves, too."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from admin.core.guard import current_actor, requires
+from admin.core.language import LANGUAGES, current_language, keep_language
+from admin.core.request_checks import local_path
+from admin.features.preferences.entry_points import ENTRY_POINTS, own_preferences
+from admin.interface.command_forms import add_forms
+from admin.interface.pages import session
+from governance.permissions import Permission
+from tenancy.preferences.commands import SavePreferences, save_preferences
+from tenancy.preferences.states import ScreenLanguage
+
+pages = add_forms(Blueprint("preferences", __name__), ENTRY_POINTS)
+
+
+@pages.post("/preferences/language")
+@requires(Permission.PREFERENCES_SAVE)
+def save_language() -> AnyResponse:
+    """Save the language that was chosen in the header, and go back to the page it was chosen on."""
+    chosen = request.form.get("language", "")
+    language = ScreenLanguage(chosen if chosen in LANGUAGES else current_language())
+    wanted = own_preferences(session()).model_copy(update={"language": language})
+    save_preferences(SavePreferences(**dict(wanted)), actor=current_actor())
+    answer = redirect(local_path(request.form.get("back")) or "/", 303)
+    keep_language(answer, language.value)
+    return answer
