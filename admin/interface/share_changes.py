@@ -99,6 +99,11 @@ class ShareChanges:
         return gettext("Last year") if self.is_last_year else gettext("Before")
 
     @property
+    def after_label(self) -> str:
+        """What the amount after is: a share that changes no other one of its year has no 変更後."""
+        return gettext("Share") if self.is_last_year else gettext("After")
+
+    @property
     def before_yen(self) -> int | None:
         """The sum before; None where there is nothing to compare with."""
         return sum(row.before_yen or 0 for row in self.given) if self.compared else None

@@ -101,7 +101,7 @@ def _tenant_overview() -> tuple[str, int]:
         announcements_more=len(shown[ANNOUNCEMENTS_SHOWN:]),
         tenant=tenant,
         plan=plan_in_force(session(), tenant.id, today),
-        quotas=_used(tenant.id, quotas) if may(Permission.MEMBER_READ) else [(quota, None, None) for quota in quotas],
+        quotas=_used(tenant.id, quotas),
         people=count_present(session(), tenant.id) if may(Permission.MEMBER_READ) else None,
         share=shares[0] if shares else None,
         trend=share_trend(shares),

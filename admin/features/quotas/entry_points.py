@@ -81,13 +81,14 @@ def _named_tenants() -> list[str]:
 
 
 def _tenants_to_assign(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
-    """The tenants that the address names, else the first of those without a plan."""
+    """The tenants that the address names, else the first of those without a plan, or of all where each has one."""
     named, on_plans = set(_named_tenants()), queries.plans_of_tenants(session, clock.today())
     every = list_tenants(session, TenantFilter(includes_operator=False))
-    chosen = [one for one in every if str(one.id) in named] if named else every
-    offered = (
-        chosen if named else [one for one in chosen if one.id not in on_plans and one.state is not TenantState.LEFT]
-    )
+    if named:
+        offered = [one for one in every if str(one.id) in named]
+    else:
+        present = [one for one in every if one.state is not TenantState.LEFT]
+        offered = [one for one in present if one.id not in on_plans] or present
     return [(str(one.id), f"{one.name} ({one.state.label(language)})") for one in offered[:_MAX_OFFERED]]
 
 

@@ -98,7 +98,7 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
     ),
     "accepted": (
         Label("同意を記録しました", "Accepted"),
-        Label("署名者と本文の SHA-256 が残りました。", "The signer and the text's SHA-256 were recorded."),
+        Label("署名者と本文の照合番号が残りました。", "The signer and the text's SHA-256 were recorded."),
     ),
     "plan-assigned": (Label("利用プランを決めました", "Plan assigned"), _NOTHING),
     "statistic-recorded": (
@@ -205,7 +205,6 @@ def tenant(tenant_id: UUID) -> tuple[str, int]:
         found,
         joining=_joining_rows(joining) if found.state in JOINING_STATES and not found.is_operator else [],
         onboardings=onboardings,
-        version=found.version,
         statistics=queries.statistics(session(), tenant_id),
         purposes=list(ContactPurpose),
         contacts=contacts,

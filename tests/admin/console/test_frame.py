@@ -121,7 +121,7 @@ def test_the_breadcrumbs_end_with_the_present_page(sample: ConsoleSample, visit_
     assert _crumbs(visit.get(f"/tenants/{sample.tenant_id}").text) == ["参加団体", "熊本市"]
     assert _crumbs(visit.get("/notices").text) == ["負担金", "納入通知書"]
     people = visit.get(f"/tenants/{sample.tenant_id}/people").text
-    assert _crumbs(people) == ["参加団体", "熊本市", "熊本市 利用者"]
+    assert _crumbs(people) == ["参加団体", "熊本市", "利用者"]
     assert people.count('<li aria-current="page">') == 1
 
 
@@ -200,3 +200,25 @@ def test_where_the_navigation_cannot_be_read_the_refusal_is_said_all_the_same(
     assert answer.status_code == 403
     assert "「経費の登録」を行う権限がありません。" in answer.text
     assert "ways" not in answer.text
+
+
+def test_the_last_breadcrumb_of_a_part_names_the_part(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    page = visit_as(Role.OPERATOR_ONBOARDING).get(f"/tenants/{sample.tenant_id}/people").text
+
+    assert _crumbs(page)[-2:] == ["熊本市", "利用者"]
+
+
+def test_only_a_count_of_something_is_marked(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    nothing = visit_as(Role.TENANT_AUDITOR).get("/").text
+    sample.factory.request_quota(sample.tenant_id, "users", 200)
+    something = visit_as(Role.OPERATOR_APPROVER).get("/").text
+
+    assert '<strong class="count none">0件</strong>' in nothing
+    assert '<strong class="count">' in something
+
+
+def test_the_page_of_a_share_says_of_which_run_its_workings_are(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    page = visit_as(Role.TENANT_FINANCE).get(f"/shares/{sample.share_id}").text
+
+    assert "当初の算定根拠です。" in page
+    assert re.search(r'照合番号 <abbr class="code" title="sha256:[0-9a-f]{64}">[0-9a-f]{8}</abbr>', page)

@@ -300,6 +300,13 @@ def test_an_owners_first_page_says_how_much_until_when_why_and_what_is_used(
     assert "style=" not in page
 
 
+def test_whoever_may_read_the_quotas_sees_what_is_used_of_them(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    quotas = visit_as(Role.TENANT_FINANCE).get("/").text.partition('id="quotas"')[2]
+
+    assert re.findall(r"(\d+)／100人", quotas)
+    assert quotas.count("計測前") == 2, "what nobody measures yet"
+
+
 def test_an_owners_first_page_shows_the_years_there_are(sample: ConsoleSample, visit_as: VisitAs) -> None:
     first_year = visit_as(Role.TENANT_OWNER).get("/").text
     assert 'id="trend-title"' not in first_year
@@ -343,15 +350,34 @@ def test_a_plan_is_chosen_for_the_tenants_ticked_in_the_list(
     address = "/plans/assign?" + "&".join(f"tenant_ids={one}" for one in chosen)
 
     listed = visit.get("/tenants").text
-    form = visit.get(address).text
+    form, unchosen = visit.get(address).text, visit.get("/plans/assign").text
     review = visit.submit(address, step="confirm", key="p", tenant_ids=",".join(map(str, chosen)), plan="standard")
     done = visit.submit(address, step="apply", key="p", tenant_ids=",".join(map(str, chosen)), plan="standard")
 
     assert 'formaction="/plans/assign"' in listed
     assert form.count(" checked") == 2
+    assert "人吉市" in unchosen, "those that are not chosen in a list are chosen here"
+    assert " checked" not in unchosen
     assert [name in review.text for name in ("人吉市", "多良木町", "熊本市")] == [True, True, False]
     assert done.status_code == 303
     assert "2団体" in visit.get(done.headers["Location"]).text
     with tenant_scope(OPERATOR):
         on_plans = plans_of_tenants(db.session(), clock.today())
     assert {on_plans[one] for one in chosen} == {"標準プラン"}
+
+
+def test_without_a_choice_in_the_list_a_plan_is_offered_to_those_without_one_and_else_to_all(
+    sample: ConsoleSample, visit_as: Callable[[Role], Visit]
+) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+
+    form = visit.get("/plans/assign").text
+    offered = re.findall(r'name="tenant_ids" value="([0-9a-f-]{36})"', form)
+    done = visit.submit("/plans/assign", step="apply", key="all", tenant_ids=",".join(offered), plan="standard")
+    afterwards = visit.get("/plans/assign").text
+
+    assert {str(one) for one in sample.joining.values()} <= set(offered)
+    assert str(sample.tenant_id) not in offered
+    assert " checked" not in form
+    assert done.status_code == 303
+    assert f'value="{sample.tenant_id}"' in afterwards
