@@ -88,6 +88,19 @@ def test_a_person_is_found_by_address_and_by_name_with_or_without_the_space(
         assert address in _found(visit, words), words
 
 
+@pytest.mark.parametrize("words", ["Van Dyke", "vandyke", "VAN DYKE MARIA", "vdyke@"])
+def test_a_name_in_latin_letters_is_found_however_it_is_spaced_and_cased(
+    sample: ConsoleSample, visit_as: VisitAs, words: str
+) -> None:
+    added = sample.factory.add_person(
+        sample.tenant_id, "VDyke@kumamoto.example.jp", Role.TENANT_MEMBER, family_name="Van Dyke", given_name="Maria"
+    )
+
+    found = _found(visit_as(Role.OPERATOR_AUDITOR), words)
+
+    assert found == [f"/tenants/{sample.tenant_id}/people/{added.member_id}"]
+
+
 def test_a_notice_is_found_by_its_number(sample: ConsoleSample, visit_as: VisitAs) -> None:
     visit = visit_as(Role.OPERATOR_FINANCE)
 
