@@ -28,6 +28,7 @@ from governance.kernel.database import CONNECTIONS_A_POOL, OPERATOR, db
 from tenancy.acceptances.commands import REMIND_OWNERS
 from tenancy.onboarding.unsynced_members import INVITE
 from tenancy.people.commands import ANNOUNCE_OWNER
+from tenancy.preferences.digests import MAIL_DIGEST
 
 _settings = Settings.from_environment(os.environ)
 flask_app = create_app(_settings)
@@ -64,7 +65,7 @@ app = RequestServer(
             folder=str(_settings.web_metrics_folder),
             networks=[str(network) for network in _settings.metrics_from],
             keycloak_url=_settings.keycloak_url,
-            mail_kinds=[INVITE, ANNOUNCE_OWNER, REMIND_OWNERS],
+            mail_kinds=[INVITE, ANNOUNCE_OWNER, REMIND_OWNERS, MAIL_DIGEST],
             version=version("moyai"),
             web_process=os.getpid(),
         ),

@@ -31,7 +31,7 @@ from governance.permissions import Role, scope_wording
 from governance.webhooks.states import WebhookState
 from tenancy.onboarding.steps import StepDecision, StepName, StepState
 from tenancy.people.states import SyncDecision, SyncProblem
-from tenancy.preferences.states import ScreenLanguage, TableDensity
+from tenancy.preferences.states import DigestFrequency, ScreenLanguage, TableDensity
 from tenancy.quotas.states import QuotaRequestState
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
 
@@ -452,6 +452,7 @@ FACTS: Final[Mapping[str, tuple[Label, Format]]] = {
     "language": (Label("言語", "language"), _of(ScreenLanguage)),
     "date_notation": (Label("日付と年度の表記", "dates and years"), _of(DateNotation)),
     "table_density": (Label("表の行の間隔", "rows of tables"), _of(TableDensity)),
+    "digest_mail": (Label("対応待ちのお知らせメール", "mail about what waits"), _of(DigestFrequency)),
     "findings_total": (Label("異常の数", "findings"), _plain),
 }
 """Facts with a label and a format. What is not here (digests, hashes, ids) is among the raw values only."""

@@ -18,7 +18,7 @@ from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy.preferences.models import PreferencesFacts
 from tenancy.preferences.queries import saved_preferences
-from tenancy.preferences.states import ScreenLanguage, TableDensity
+from tenancy.preferences.states import DigestFrequency, ScreenLanguage, TableDensity
 from tenancy.preferences.tables import PersonPreferences
 
 OF_PEOPLE: Final = message(
@@ -49,6 +49,17 @@ class SavePreferences(Command):
         ),
     ]
     table_density: Annotated[TableDensity, Input("表の行の間隔", "Rows of tables")]
+    digest_mail: Annotated[
+        DigestFrequency,
+        Input(
+            "対応待ちのお知らせメール",
+            "Mail about what waits for you",
+            Label(
+                "対応待ちがある朝だけ、8時ごろに届きます。休日には送りません。",
+                "At about 8 in the morning in Japan, only if something waits, and on working days.",
+            ),
+        ),
+    ]
 
 
 class PreferencesSaved(Result):
@@ -62,15 +73,20 @@ def save_preferences(ctx: CommandContext, command: SavePreferences) -> Preferenc
     """Save one's own preferences; the same ones again change nothing. Raises NotAllowed for who is no person."""
     person_id = person_of(ctx.actor)
     wanted = PreferencesFacts(**dict(command))
-    if saved_preferences(ctx.session, ctx.actor.tenant_id, person_id) == wanted:
+    present = saved_preferences(ctx.session, ctx.actor.tenant_id, person_id)
+    if present == wanted:
         ctx.mark_noop()
         return PreferencesSaved(person_id=person_id)
     chosen = command.model_dump(mode="json")
+    changed = {**chosen, "saved_at": ctx.now}
+    if present is None or present.digest_mail is not wanted.digest_mail:
+        # Mails begin with the next morning, not with those that are past.
+        changed["digest_since"] = ctx.now
     # Two tabs at once: the later one counts, and neither fails.
     ctx.session.execute(
         insert(PersonPreferences)
-        .values(id=new_id(), tenant_id=ctx.actor.tenant_id, person_id=person_id, saved_at=ctx.now, **chosen)
-        .on_conflict_do_update(index_elements=["tenant_id", "person_id"], set_={**chosen, "saved_at": ctx.now})
+        .values(id=new_id(), tenant_id=ctx.actor.tenant_id, person_id=person_id, **{"digest_since": ctx.now, **changed})
+        .on_conflict_do_update(index_elements=["tenant_id", "person_id"], set_=changed)
     )
     ctx.audit(subject=person_id, **chosen)
     return PreferencesSaved(person_id=person_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from governance.kernel.era import DateNotation
 from governance.kernel.models import ReadModel
-from tenancy.preferences.states import ScreenLanguage, TableDensity
+from tenancy.preferences.states import DigestFrequency, ScreenLanguage, TableDensity
 
 
 class PreferencesFacts(ReadModel):
@@ -13,3 +13,4 @@ class PreferencesFacts(ReadModel):
     language: ScreenLanguage = ScreenLanguage.JAPANESE
     date_notation: DateNotation = DateNotation.ERA
     table_density: TableDensity = TableDensity.COMFORTABLE
+    digest_mail: DigestFrequency = DigestFrequency.NEVER

@@ -17,3 +17,11 @@ class TableDensity(LabelledEnum):
 
     COMFORTABLE = "comfortable", "ゆったり", "comfortable"
     DENSE = "dense", "詰める", "dense"
+
+
+class DigestFrequency(LabelledEnum):
+    """On which mornings the mail comes that lists what waits."""
+
+    DAILY = "daily", "毎日（休日を除く）", "every working day"
+    WEEKLY = "weekly", "週に1度（月曜日、休日のときは次の業務日）", "once a week, on its first working day"
+    NEVER = "never", "受け取らない", "never"

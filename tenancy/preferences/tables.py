@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.kernel.database import TableBase, enum_check
 from governance.kernel.era import DateNotation
-from tenancy.preferences.states import ScreenLanguage, TableDensity
+from tenancy.preferences.states import DigestFrequency, ScreenLanguage, TableDensity
 
 
 class PersonPreferences(TableBase):
-    """What a person has chosen; without a row, what is usual."""
+    """What a person has chosen; without a row, what is usual.
+
+    The mail of a morning was handed to a job on `digest_on` and sent on `digest_sent_on`, days in Japan; `digest_since`
+    is when the present choice of `digest_mail` was made.
+    """
 
     __tablename__ = "person_preferences"
     __table_args__ = (
@@ -23,6 +27,8 @@ class PersonPreferences(TableBase):
         enum_check("language", ScreenLanguage, name="language_known"),
         enum_check("date_notation", DateNotation, name="date_notation_known"),
         enum_check("table_density", TableDensity, name="table_density_known"),
+        enum_check("digest_mail", DigestFrequency, name="digest_mail_known"),
+        Index("ix_person_preferences_digest_on", "digest_on", postgresql_where="digest_mail <> 'never'"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -31,4 +37,8 @@ class PersonPreferences(TableBase):
     language: Mapped[str]
     date_notation: Mapped[str]
     table_density: Mapped[str]
+    digest_mail: Mapped[str]
+    digest_since: Mapped[datetime]
+    digest_on: Mapped[date | None]
+    digest_sent_on: Mapped[date | None]
     saved_at: Mapped[datetime]

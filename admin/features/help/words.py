@@ -572,8 +572,8 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
     ),
     "/preferences": PlaceHelp(
         Label(
-            "あなただけの設定です。言語、日付と年度の表記、表の行の間隔を選べます。",
-            "How you alone want pages and mails: language, dates and years, rows of tables.",
+            "あなただけの設定です。言語、日付と年度の表記、表の行の間隔、対応待ちのお知らせメールを選べます。",
+            "How you alone want pages and mails: language, dates and years, rows of tables, the mail.",
         ),
         ("word-preferences",),
     ),

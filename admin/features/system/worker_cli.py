@@ -8,6 +8,7 @@ from datetime import timedelta
 import click
 
 from admin.bootstrap import create_core
+from admin.features.approvals.stored import requestable
 from admin.interface.keycloak_port import close_identities, identities_of
 from admin.interface.output import handle_errors
 from admin.interface.permitted import PermittedCommand
@@ -22,6 +23,7 @@ from admin.operations.tip_senders import tip_sender
 from admin.operations.trust import trust
 from admin.operations.webhook_sender import WebhookSender
 from admin.workflows.audit_sealing import AuditSealer
+from admin.workflows.digest_mails import digest_handlers, enqueue_digests
 from admin.workflows.job_handlers import handlers, onboarding_runner, periodic_tasks
 from admin.workflows.jobs import JobWorker, Queue
 from admin.workflows.tenant_mails import mail_handlers
@@ -52,11 +54,17 @@ def worker() -> None:
         JobWorker(
             app,
             Queue(settings.app_url),
-            handlers=handlers(keycloak) | mail_handlers(Mailer(settings), settings.public_url),
+            handlers=handlers(keycloak)
+            | mail_handlers(Mailer(settings), settings.public_url)
+            | digest_handlers(Mailer(settings), settings.public_url, requestable),
             run_onboarding=onboarding_runner(keycloak),
             deliver=WebhookDelivery(WebhookSender()).run,
             seal_audit_log=AuditSealer(settings.audit_files, tip_sender(settings)),
-            periodic_tasks=(*periodic_tasks(keycloak), Upkeep(settings.logs, timedelta(days=settings.log_days))),
+            periodic_tasks=(
+                *periodic_tasks(keycloak),
+                enqueue_digests,
+                Upkeep(settings.logs, timedelta(days=settings.log_days)),
+            ),
         ).run()
     finally:
         if mail is not None:

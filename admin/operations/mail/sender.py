@@ -17,14 +17,14 @@ _TIMEOUT_SECONDS: Final = 5
 
 
 class Mailer:
-    """Sends a text to one person."""
+    """Sends a text to one person, and the same as HTML where there is one."""
 
     def __init__(self, settings: Settings) -> None:
         self._server = mail_server(settings.smtp_url, sender_address(settings), None)
         self._sender = sender_address(settings)
         self._outbox = MailOutbox(settings.home)
 
-    def __call__(self, recipient: str, subject: str, text: str) -> None:
+    def __call__(self, recipient: str, subject: str, text: str, html: str | None = None) -> None:
         """Raises OSError (smtplib's exceptions are) where the mail is not taken."""
         mail = EmailMessage()
         mail["From"] = self._sender
@@ -32,6 +32,8 @@ class Mailer:
         mail["Date"] = formatdate()
         mail["Subject"] = subject
         mail.set_content(text)
+        if html is not None:
+            mail.add_alternative(html, subtype="html")
         if self._server:
             deliver(self._server, mail)
         else:

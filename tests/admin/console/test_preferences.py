@@ -21,7 +21,7 @@ from tests.admin.visitors import Visit
 from tests.database_rows import recorded, rows
 
 VisitAs = Callable[[Role], Visit]
-USUAL = {"language": "ja", "date_notation": "era", "table_density": "comfortable"}
+USUAL = {"language": "ja", "date_notation": "era", "table_density": "comfortable", "digest_mail": "never"}
 
 
 def save(visit: Visit, key: str = "a", **chosen: str) -> Any:
@@ -154,6 +154,12 @@ def test_without_its_token_the_switch_changes_nothing(sample: ConsoleSample, vis
 
     assert refused.status_code == 400
     assert rows("person_preferences") == []
+
+
+def test_what_waits_leads_to_the_choice_of_its_mail(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    page = visit_as(Role.TENANT_OWNER).get("/approvals").text
+
+    assert '<a href="/preferences">対応待ちを朝のメールで受け取る</a>' in page
 
 
 def test_dense_rows_are_a_class_of_the_page(sample: ConsoleSample, visit_as: VisitAs) -> None:

@@ -88,8 +88,8 @@ def test_the_database_shows_no_tenant_the_preferences_of_another(factory: Factor
     mine, elsewhere = person(factory, "431001"), person(factory, "432024")
     save(mine, language=ScreenLanguage.ENGLISH)
     theirs = text(
-        "INSERT INTO person_preferences (id, tenant_id, person_id, language, date_notation, table_density, saved_at)"
-        " VALUES (:id, :tenant, :person, 'ja', 'era', 'dense', now())"
+        "INSERT INTO person_preferences (id, tenant_id, person_id, language, date_notation, table_density, digest_mail,"
+        " digest_since, saved_at) VALUES (:id, :tenant, :person, 'ja', 'era', 'dense', 'never', now(), now())"
     )
 
     with tenant_scope(elsewhere.tenant_id):
