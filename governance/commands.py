@@ -20,7 +20,7 @@ from typing import Annotated, Any, ClassVar, Final, Generic, Self, TypeVar, cast
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 from sqlalchemy.orm import Session
 
 from governance import approvals, outbox
@@ -105,7 +105,25 @@ class Result(BaseModel):
         return self.model_dump_json(exclude=set(self.shown_once))
 
 
-class ApprovalRequested(Result):
+class DatedResult(Result):
+    """A result that says what to know of the dates of a fiscal year; both are null where there is nothing to say.
+
+    It is what the command found on the day it ran, kept with the answer: the same key says the same on any later day.
+    """
+
+    date_warning: str | None = Field(
+        default=None, description="What to know of the year's dates, in Japanese; null while the year runs."
+    )
+    date_warning_en: str | None = Field(default=None, description="The same in English.")
+
+    def with_date_warning(self, warning: Label | None) -> Self:
+        """The same result with what to know of its dates; itself for nothing."""
+        if warning is None:
+            return self
+        return self.model_copy(update={"date_warning": warning.ja, "date_warning_en": warning.en})
+
+
+class ApprovalRequested(DatedResult):
     """Nothing has changed yet: the command waits for a second person, who decides about exactly this `digest`."""
 
     approval_id: UUID
@@ -129,6 +147,8 @@ class CommandContext:
     audit_records: list[AuditRecord] = field(default_factory=list)
     jobs: list[UUID] = field(default_factory=list)
     is_noop: bool = False
+    date_warning: Label | None = None
+    """What the actor should know of the dates, in a command whose result is a `DatedResult`; of a request, too."""
     approval: approvals.ApprovalDetails | None = None
     """The request that a second person approved, while its command runs; the actor is then the decider."""
 
@@ -263,7 +283,7 @@ class CommandHandler(Generic[CommandT, ResultT]):
                 precondition(session)
                 # Rows as the precondition read them are not locked: the function reads its own.
                 session.expunge_all()
-            result = self.run(ctx, command)
+            result = _dated(self.run(ctx, command), ctx)
             session.flush()
             if not ctx.audit_records and not ctx.is_noop:
                 raise RuntimeError(f"{self.name} changed something without recording it")
@@ -342,7 +362,7 @@ class ApprovedCommandHandler(CommandHandler[CommandT, ResultT]):
         second_person = decides if isinstance(decides, SecondPerson) else decides(ctx, stored)
         if second_person is None:
             return self.body(ctx, stored)
-        self._try(ctx, stored)
+        ctx.date_warning = self._try(ctx, stored)
         return cast(ResultT, self.request(ctx, stored, second_person, reason=comment or ""))
 
     def request(
@@ -411,7 +431,7 @@ class ApprovedCommandHandler(CommandHandler[CommandT, ResultT]):
         done = CommandContext(ctx.session, ctx.actor, ctx.now, self.event, ctx.audit_records, ctx.jobs)
         done.approval = approval
         self.lock_object(ctx.session, command)
-        result: Result = self.body(done, command)
+        result: Result = _dated(self.body(done, command), done)
         if done.is_noop:
             raise Conflict(NOTHING_TO_APPROVE)
         return result
@@ -423,8 +443,11 @@ class ApprovedCommandHandler(CommandHandler[CommandT, ResultT]):
             done.approval = approval
             self.when_rejected(done, self.read_stored(approval))
 
-    def _try(self, ctx: CommandContext, command: CommandT) -> None:
-        """Run the function and undo it, so that what it refuses is refused before anybody is asked."""
+    def _try(self, ctx: CommandContext, command: CommandT) -> Label | None:
+        """Run the function and undo it, so that what it refuses is refused before anybody is asked.
+
+        Returns what it says of its dates.
+        """
         tried = CommandContext(ctx.session, ctx.actor, ctx.now, self.event)
         savepoint = ctx.session.begin_nested()
         try:
@@ -435,6 +458,12 @@ class ApprovedCommandHandler(CommandHandler[CommandT, ResultT]):
             ctx.session.expunge_all()
         if tried.is_noop:
             raise Conflict(NOTHING_TO_APPROVE)
+        return tried.date_warning
+
+
+def _dated(result: ResultT, ctx: CommandContext) -> ResultT:
+    """The result with what its handler found to say of the dates."""
+    return result.with_date_warning(ctx.date_warning) if isinstance(result, DatedResult) else result
 
 
 def _command_digest(name: str, body: str, second_person: SecondPerson | None) -> str:

@@ -80,12 +80,13 @@ def find_tenant_id(code: str, *, field: str = "CODE") -> UUID:
 
 
 def print_result(result: dict[str, Any], as_json: bool) -> None:
-    """The answer as one object, or a line for each of its facts."""
+    """The answer as one object, or a line for each of its facts that has a value."""
     if as_json:
         print_json(result)
         return
     for key, value in result.items():
-        click.echo(f"{key}: {UNLIMITED if value is None and key == 'value' else value}")
+        if value is not None or key == "value":
+            click.echo(f"{key}: {UNLIMITED if value is None else value}")
 
 
 FILE_EXISTS = message(

@@ -10,15 +10,16 @@ from sqlalchemy import text
 from sqlmodel import col, select
 
 from billing.ledger.chart import AccountCode
-from billing.ledger.periods import EntryKind, PeriodState, transition
+from billing.ledger.periods import EntryKind, PeriodState, closing_warning, date_warning, transition
 from billing.ledger.posting import ALREADY_REVERSED, MAX_LINES, Posting, PostingLine, create_period, post
 from billing.ledger.tables import LedgerAccount, LedgerEntry, LedgerLine, LedgerPeriod
-from governance.commands import Command, CommandContext, Result, handles
+from governance.commands import Command, CommandContext, DatedResult, handles
 from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.errors import Conflict, Invalid, message, not_found, require_found
 from governance.kernel.field_type import Control, FieldType
 from governance.kernel.field_types import FiscalYear, Id, JstDate
+from governance.kernel.fiscal_year import FiscalYear as Year
 from governance.kernel.labels import Label
 from governance.kernel.yen import MAX_YEN, format_yen, yen_from_form
 from governance.permissions import Permission, SecondPerson
@@ -114,7 +115,7 @@ class PostEntry(Command):
     ] = None
 
 
-class EntryPosted(Result):
+class EntryPosted(DatedResult):
     entry_id: UUID
     reference: str
     fiscal_year: int
@@ -137,6 +138,7 @@ def post_entry(ctx: CommandContext, command: PostEntry) -> EntryPosted:
             )
         ],
     )
+    ctx.date_warning = date_warning(Year(posted.fiscal_year), ctx.today)
     if posted.repeated:
         ctx.mark_noop()
     else:
@@ -158,7 +160,7 @@ class ReverseEntry(Command):
     reason: Annotated[Memo, Field(min_length=1), Input("理由", "Reason", former=("why",), control=Control.TEXT)]
 
 
-class EntryReversed(Result):
+class EntryReversed(DatedResult):
     entry_id: UUID
     reverses_id: UUID
 
@@ -199,6 +201,7 @@ def reverse_entry(ctx: CommandContext, command: ReverseEntry) -> EntryReversed:
     )
     if posted.repeated:
         raise Conflict(ALREADY_REVERSED, field="entry_id")
+    ctx.date_warning = date_warning(Year(posted.fiscal_year), ctx.today)
     ctx.audit(
         subject=posted.entry_id,
         tenant_id=command.tenant_id,
@@ -233,7 +236,7 @@ class ChangePeriodState(Command):
     ]
 
 
-class PeriodStateChanged(Result):
+class PeriodStateChanged(DatedResult):
     fiscal_year: int
     state: PeriodState
 
@@ -261,6 +264,7 @@ def change_period_state(ctx: CommandContext, command: ChangePeriodState) -> Peri
     else:
         before = _move_period(ctx, period, command.to)
     _audit_period(ctx, command.tenant_id, year, before, command.to)
+    ctx.date_warning = closing_warning(Year(year), ctx.today, command.to)
     return PeriodStateChanged(fiscal_year=year, state=command.to)
 
 
@@ -274,7 +278,7 @@ class ChangeYearState(Command):
     ]
 
 
-class YearStateChanged(Result):
+class YearStateChanged(DatedResult):
     """`books` is how many books changed; those that were in the state already stay as they are."""
 
     fiscal_year: int
@@ -306,6 +310,7 @@ def change_year_state(ctx: CommandContext, command: ChangeYearState) -> YearStat
         _audit_period(ctx, period.tenant_id, year, _move_period(ctx, period, command.to), command.to)
     if not changed:
         ctx.mark_noop()
+    ctx.date_warning = closing_warning(Year(year), ctx.today, command.to)
     return YearStateChanged(fiscal_year=year, state=command.to, books=len(changed))
 
 

@@ -94,6 +94,29 @@ def year_of(happened_on: date, fiscal_year: int | None) -> int:
     return fiscal_year
 
 
+def closing_warning(year: FiscalYear, today: date, to: PeriodState) -> Label | None:
+    """What somebody who moves a fiscal year to a state should know of its dates.
+
+    To close it is early until its books close on 31 May (出納閉鎖); to open it is what `date_warning` says of entries.
+    """
+    if to is PeriodState.OPEN:
+        return date_warning(year, today)
+    if today > year.closes_on:
+        return None
+    closes = show_day(year.closes_on)
+    still_taken = {
+        PeriodState.CLOSING: Label("決算整理と取消だけを", "adjustments and reversals only"),
+        PeriodState.CLOSED: Label("何も", "nothing"),
+    }[to]
+    verb = "記帳できません" if to is PeriodState.CLOSED else "記帳できます"
+    return Label(
+        f"{year.label}の出納が閉鎖されるのは{closes}です。「{to.ja}」にすると、それまでの収入と支出があっても"
+        f"{still_taken.ja}{verb}。",
+        f"The books of the fiscal year {year} close on {year.closes_on.isoformat()}. Once it is {to.en} it takes"
+        f" {still_taken.en}, whatever is received and paid until then.",
+    )
+
+
 def date_warning(year: FiscalYear, today: date) -> Label | None:
     """What somebody who enters something into a fiscal year should know of its dates; None while the year runs.
 

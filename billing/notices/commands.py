@@ -8,15 +8,17 @@ from typing import Annotated, ClassVar
 from uuid import UUID
 
 from billing.documents.typeset import typeset
+from billing.ledger.periods import date_warning
 from billing.notices.notice_content import notice_content, number_of
 from billing.notices.planning import NoticeChoices, plan_notices
 from billing.notices.states import EarlierRuns
 from billing.notices.tables import Notice
 from billing.runs.queries import run_by_id, workings_of_run
-from governance.commands import Command, CommandContext, Result, handles
+from governance.commands import Command, CommandContext, DatedResult, handles
 from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.field_types import Id, JstDate, PlainLine
+from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
@@ -68,7 +70,7 @@ class IssueNotices(Command):
         return NoticeChoices(self.issued_on, self.due_on, self.claim, self.earlier_runs)
 
 
-class NoticesIssued(Result):
+class NoticesIssued(DatedResult):
     """The ids of the notices by municipality code, and the due date; null where no municipality has to pay."""
 
     notices: dict[str, UUID]
@@ -89,6 +91,7 @@ def issue_notices(ctx: CommandContext, command: IssueNotices) -> NoticesIssued:
     advisory_lock(ctx.session, f"notices.{run_by_id(ctx.session, command.run_id).fiscal_year}")
     planned = plan_notices(ctx.session, command.run_id, command.choices, ctx.today)
     run, plan = planned.run, planned.plan
+    ctx.date_warning = date_warning(FiscalYear(run.fiscal_year), ctx.today)
     shares = {share.tenant_id: share for share in run.shares}
     workings = {member.tenant_id: member.workings for member in workings_of_run(ctx.session, run.id)}
     notices = {}

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from billing.ledger.periods import date_warning
 from billing.ledger.posting import post
 from billing.runs.explanation import member_lines, share_explanation
 from billing.runs.inputs import label_of
@@ -21,7 +22,7 @@ from governance.actors import ActorKind
 from governance.approvals import DecisionNotes
 from governance.approvals.commands import settle
 from governance.approvals.states import Decision
-from governance.commands import Command, CommandContext, Result, handles
+from governance.commands import Command, CommandContext, DatedResult, Result, handles
 from governance.declaration import Input
 from governance.events import Event
 from governance.kernel import clock
@@ -114,7 +115,7 @@ class PrepareAllocation(Command):
     requested_for: str | None = None
 
 
-class AllocationPrepared(Result):
+class AllocationPrepared(DatedResult):
     run_id: UUID
     number: int
     digest: str
@@ -138,7 +139,7 @@ class ApproveAllocation(Command):
     ] = None
 
 
-class AllocationApproved(Result):
+class AllocationApproved(DatedResult):
     run_id: UUID
     happened_on: date
     entries: int
@@ -224,6 +225,7 @@ def submit_allocation(ctx: CommandContext, command: SubmitAllocation) -> Allocat
     run.requested_by = ctx.actor.id
     ctx.session.flush()
     _request_posting(ctx, run)
+    ctx.date_warning = date_warning(Year(run.fiscal_year), ctx.today)
     ctx.audit(subject=run.id, requested_by=run.requested_by, **_facts_of(run))
     return AllocationPrepared(run_id=run.id, number=run.number, digest=run.digest)
 
@@ -274,6 +276,7 @@ def _add_run(ctx: CommandContext, fiscal_year: int, kind: RunKind, state: RunSta
     ctx.session.add(run)
     ctx.session.flush()
     _store_shares(ctx.session, run, split)
+    ctx.date_warning = date_warning(year, ctx.today)
     return run
 
 
@@ -332,6 +335,7 @@ def post_allocation(ctx: CommandContext, command: PostAllocation) -> AllocationA
         .values(posted_at=ctx.now)
         .execution_options(synchronize_session=False)
     )
+    ctx.date_warning = date_warning(year, ctx.today)
     facts: dict[str, Any] = {
         "fiscal_year": year.year,
         "number": run.number,

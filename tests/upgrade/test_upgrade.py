@@ -352,16 +352,20 @@ def test_a_notice_keeps_its_content_and_its_pdf(upgraded: Upgraded, moyai: Moyai
 
 
 def test_every_retried_command_gives_the_answer_it_gave(upgraded: Upgraded, app: Flask) -> None:
-    """The same actor, key and request: nothing is done a second time, and no audit event is added."""
+    """The same actor, key and request: nothing is done a second time, and no audit event is added.
+
+    What a result has since, such as what its dates were said to be, that version did not find out: it is null.
+    """
     with tenant_scope(OPERATOR):
         stored = db.session.scalars(select(IdempotencyKey.key)).all()
         before = len(db.session.scalars(select(AuditEvent.id)).all())
     assert sorted(stored) == sorted(retry["key"] for retry in upgraded.retries)
 
     for retry in upgraded.retries:
-        answer = send_again(retry)
+        answer = json.loads(send_again(retry).model_dump_json())
 
-        assert json.loads(answer.model_dump_json()) == retry["answer"], retry["key"]
+        since = dict.fromkeys(answer.keys() - retry["answer"].keys())
+        assert answer == retry["answer"] | since, retry["key"]
     with tenant_scope(OPERATOR):
         assert len(db.session.scalars(select(AuditEvent.id)).all()) == before
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from admin.core.language import gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, api, cli
 from admin.interface.formats import year_label, yen
+from billing.ledger.periods import date_warning
 from billing.runs.commands import (
     approve_allocation,
     post_allocation,
@@ -18,19 +19,23 @@ from billing.runs.commands import (
     submit_allocation,
 )
 from billing.runs.queries import run_by_id
+from governance.kernel import clock
 from governance.kernel.errors import Language
+from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.labels import Label
 
 
 def _run(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
-    """The run, and what its posting would come to. Raises NotFound."""
+    """The run, what its posting would come to, and what the dates of its year say. Raises NotFound."""
     run = run_by_id(session, given["run_id"])
+    warning = date_warning(FiscalYear(run.fiscal_year), clock.today())
     return FormContext(
         [
             Fact(gettext("Run"), f"{year_label(run.fiscal_year)} {run.run_name.text(language)}"),
             Fact(gettext("Total cost"), yen(run.total_yen)),
             Fact(gettext("Municipalities"), yen(sum(share.share_yen for share in run.shares))),
-        ]
+        ],
+        [] if warning is None else [warning.text(language)],
     )
 
 

@@ -23,7 +23,7 @@ from billing.ledger.commands import (
     post_entry,
     reverse_entry,
 )
-from billing.ledger.periods import PeriodState, can_become, date_warning
+from billing.ledger.periods import PeriodState, can_become, closing_warning, date_warning, year_of
 from billing.ledger.queries import books_by_state, entry, periods
 from governance.kernel import clock
 from governance.kernel.errors import Language, not_found
@@ -32,8 +32,18 @@ from governance.kernel.labels import Label
 from tenancy.directory import tenant_by_id
 
 
+def _texts(warning: Label | None, language: Language) -> list[str]:
+    return [] if warning is None else [warning.text(language)]
+
+
+def _posted_entry(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """What the dates of its fiscal year say, for the person who decides whether an entry is posted."""
+    year = FiscalYear(year_of(given["happened_on"], given["fiscal_year"]))
+    return FormContext(warnings=_texts(date_warning(year, clock.today()), language))
+
+
 def _reversed_entry(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
-    """The entry to be reversed. Raises NotFound."""
+    """The entry to be reversed and, for the decider, what the dates of the reversal's year say. Raises NotFound."""
     found = entry(session, given["tenant_id"], given["entry_id"])
     facts = [
         Fact(gettext("Tenant"), tenant_by_id(session, found.tenant_id).name),
@@ -42,18 +52,26 @@ def _reversed_entry(session: Session, given: Mapping[str, Any], language: Langua
         Fact(gettext("Date"), day_text(found.happened_on, language)),
         Fact(gettext("Yen"), yen(found.total_yen, language)),
     ]
-    return FormContext(facts, [gettext("It has already been reversed.")] if found.reversed_by else [])
+    warnings = [gettext("It has already been reversed.")] if found.reversed_by else []
+    if (happened_on := given.get("happened_on")) is not None:
+        warnings += _texts(date_warning(FiscalYear.of(happened_on), clock.today()), language)
+    return FormContext(facts, warnings)
 
 
 def _period(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
-    """Whose book it is, and whether it has the fiscal year yet."""
+    """Whose book it is, whether it has the fiscal year yet, and what the year's dates say."""
     facts = [Fact(gettext("Tenant"), tenant_by_id(session, given["tenant_id"]).name)]
     is_there = bool(periods(session, given["tenant_id"], given["fiscal_year"]))
-    return FormContext(facts, [] if is_there else [gettext("The books do not have this fiscal year yet.")])
+    warnings = [] if is_there else [gettext("The books do not have this fiscal year yet.")]
+    dates = closing_warning(FiscalYear(given["fiscal_year"]), clock.today(), given["to"])
+    return FormContext(facts, [*warnings, *_texts(dates, language)])
 
 
 def _year(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
-    """The year, how many books are in which state, and what its dates say. Raises NotFound where no book has it."""
+    """The year, how many books are in which state, and what its dates say until its books close.
+
+    From then on nothing speaks against closing it. Raises NotFound where no book has it.
+    """
     year = FiscalYear(given["fiscal_year"])
     found = books_by_state(session, year.year)
     if not found:
@@ -63,9 +81,9 @@ def _year(session: Session, given: Mapping[str, Any], language: Language) -> For
         for state in PeriodState
         if state in found
     ]
-    warning = date_warning(year, clock.today())
-    warnings = [] if warning is None else [warning.text(language)]
-    return FormContext([Fact(gettext("Fiscal year"), year_label(year.year)), *states], warnings)
+    facts = [Fact(gettext("Fiscal year"), year_label(year.year)), *states]
+    today = clock.today()
+    return FormContext(facts, [] if today > year.closes_on else _texts(date_warning(year, today), language))
 
 
 def _next_states(session: Session, given: Mapping[str, Any], language: Language) -> Sequence[tuple[str, str]]:
@@ -79,11 +97,18 @@ def _next_states(session: Session, given: Mapping[str, Any], language: Language)
 
 
 def _moving_books(session: Session, command: ChangeYearState, language: Language) -> FormContext:
-    """How many books change, and that a closed year stays closed."""
+    """How many books change, what the year's dates say of it, and that a closed year stays closed."""
     found = books_by_state(session, command.fiscal_year)
     moving = sum(books for state, books in found.items() if state is not command.to)
     closing = [gettext("A closed year cannot be reopened.")] if command.to is PeriodState.CLOSED else []
-    return FormContext([Fact(gettext("Books that change"), ngettext("%(num)s book", "%(num)s books", moving))], closing)
+    year = FiscalYear(command.fiscal_year)
+    today = clock.today()
+    # Until the books close, what the year's dates say of entries stands on the page already.
+    is_said = command.to is PeriodState.OPEN and today <= year.closes_on
+    early = [] if is_said else _texts(closing_warning(year, today, command.to), language)
+    return FormContext(
+        [Fact(gettext("Books that change"), ngettext("%(num)s book", "%(num)s books", moving))], [*closing, *early]
+    )
 
 
 def _present_state(session: Session, given: Mapping[str, Any]) -> Mapping[str, object]:
@@ -158,5 +183,6 @@ POSTING: Final = EntryPoint(
     Label("仕訳を記帳する", "Post an entry"),
     Label("記帳する", "Post"),
     api=api("POST /tenants/<tenant>/ledger/entries", tenant="tenant_id"),
+    about=_posted_entry,
 )
 """How an entry that the command line reads from a file reaches the command, in this process or over the API."""

@@ -30,7 +30,12 @@ def test_the_year_is_closed_in_one_place_for_all_books(
     assert rows("ledger_period") == before
     assert finance.get("/ledger/years/1999/state").status_code == 404
     with clock.at(datetime(2026, 4, 10, 1, 0, tzinfo=UTC)):
-        assert "いまは出納整理期間です" in visit_as(Role.OPERATOR_FINANCE).get(address).text
+        finance = visit_as(Role.OPERATOR_FINANCE)
+        assert "いまは出納整理期間です" in finance.get(address).text
+        assert "出納が閉鎖されるのは令和8年5月31日（日）です" in text_of(confirm(finance, address, to="closing"))
+    with clock.at(datetime(2026, 6, 1, 1, 0, tzinfo=UTC)):
+        # Once its books have closed, a year is closed without a word of warning.
+        assert "閉鎖" not in text_of(confirm(visit_as(Role.OPERATOR_FINANCE), address, to="closing"))
 
 
 def test_a_municipality_closes_nothing(sample: ConsoleSample, visit_as: Callable[[Role], Visit]) -> None:

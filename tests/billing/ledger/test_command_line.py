@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from billing.ledger import queries
 from billing.ledger.periods import PeriodState
 from governance.actors import command_line_actor
 from governance.commands import ApprovalRequested
+from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.ids import new_id
 from tests import servers
@@ -154,9 +156,23 @@ def test_an_entry_is_posted_from_a_file_as_the_api_takes_it(book: UUID, actors: 
     posted_entry = approved(actors, "post", "431001", str(path))
 
     (entry,) = entries(book)
-    assert posted_entry == {"entry_id": str(entry.id), "reference": "manual:2025-001", "fiscal_year": 2025}
+    assert {name: posted_entry[name] for name in ("entry_id", "reference", "fiscal_year")} == {
+        "entry_id": str(entry.id),
+        "reference": "manual:2025-001",
+        "fiscal_year": 2025,
+    }
     assert [(line.account, line.yen) for line in entry.lines] == [("receivable", 1_000), ("burden", -1_000)]
     assert (entry.kind, entry.happened_on.isoformat(), entry.memo) == ("ordinary", "2025-06-01", "令和7年度 負担金")
+
+
+def test_what_is_to_be_known_of_the_year_stands_in_the_answer_also_without_json(book: UUID) -> None:
+    with clock.at(datetime(2026, 5, 20, 1, 0, tzinfo=UTC)):
+        late = moyai("post", "431001", "-", given=as_file())
+    with clock.at(datetime(2025, 6, 2, 1, 0, tzinfo=UTC)):
+        in_time = moyai("post", "431001", "-", given=as_file(reference="manual:2025-002"))
+
+    assert "date_warning: 令和7年度は令和8年3月31日（火）に終わり、いまは出納整理期間です。" in late.output
+    assert (in_time.exit_code, "date_warning" in in_time.output) == (0, False)
 
 
 def test_the_same_entry_again_is_the_same_request_and_another_of_its_name_is_refused(
@@ -243,7 +259,8 @@ def test_a_reversal_that_cannot_be_is_refused_with_what_was_typed(book: UUID, ot
 
 def test_a_year_is_opened_closed_and_stays_closed(book: UUID, actors: Actors) -> None:
     for to in ("open", "closing", "open", "closing", "closed"):
-        assert approved(actors, "period", "431001", "2025", to) == {"fiscal_year": 2025, "state": to}
+        changed = approved(actors, "period", "431001", "2025", to)
+        assert (changed["fiscal_year"], changed["state"]) == (2025, to)
         assert state(book) == to
 
     assert refusal("period", "431001", "2025", "open") == (1, "period.no_such_transition", "TO")
