@@ -18,8 +18,9 @@ from billing.costs.commands import DefineCostPool, RecordCost, define_cost_pool,
 from billing.costs.states import ItemKind
 from billing.notices import commands as notice_commands
 from billing.notices.commands import IssueNotices, NoticesIssued
-from billing.notices.issuer import IssuerSet, SetIssuer, set_issuer
+from billing.notices.issuer import IssuerSet, SetIssuer, issuer_in_force, set_issuer
 from billing.notices.states import AddresseeForm, SealForm
+from billing.notices.tables import NoticeIssuer
 from billing.runs.commands import (
     AllocationPrepared,
     ApproveAllocation,
@@ -87,7 +88,10 @@ ISSUER: Final = SetIssuer(
     budget_subitem="データ連携基盤負担金",
     payee="熊本県会計管理者",
     payable_at="熊本県の指定金融機関",
-    contact="デジタル戦略課",
+    contact_section="デジタル戦略課",
+    contact_name="阿蘇　花子",
+    contact_phone="096-333-0000",
+    contact_email="digital@example.lg.jp",
 )
 
 ALL_BUT_APPROVER: Final = OPERATOR_ROLES - {Role.OPERATOR_APPROVER}
@@ -390,6 +394,25 @@ class Factory:
     def set_issuer(self, issuer: SetIssuer = ISSUER) -> None:
         """Who issues the notices from here on."""
         directly(set_issuer, IssuerSet)(issuer, actor=self.actors.finance)
+
+    def set_issuer_without_telephone(self) -> None:
+        """A version as one of the time when section and telephone were one line is after the migration."""
+        given = ISSUER.model_dump(mode="json") | {
+            "contact_section": "デジタル戦略課 電話333-0000",
+            "contact_phone": None,
+        }
+        with system_transaction(OPERATOR) as session:
+            present = issuer_in_force(session)
+            session.add(
+                NoticeIssuer(
+                    id=new_id(),
+                    tenant_id=self.actors.operator_tenant,
+                    number=1 if present is None else present.number + 1,
+                    set_at=clock.now(),
+                    set_by=self.actors.approver.id,
+                    **given,
+                )
+            )
 
 
 def census_population(people: int) -> StatisticInput:

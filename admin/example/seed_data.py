@@ -294,7 +294,10 @@ ISSUER: Final = SetIssuer(
     budget_subitem="データ連携基盤負担金",
     payee="例示県会計管理者",
     payable_at="例示県の指定金融機関、指定代理金融機関又は収納代理金融機関",
-    contact="例示県デジタル戦略課（電話番号は例示のため省略）",
+    contact_section="デジタル戦略課（例示）",
+    contact_name="肥後　花子（例示）",
+    contact_phone="000-000-0000",
+    contact_email="digital@example.lg.jp",
 )
 
 

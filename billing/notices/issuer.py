@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,12 +13,14 @@ from billing.notices.tables import NoticeIssuer
 from governance.commands import Command, CommandContext, Result, handles
 from governance.declaration import Input
 from governance.events import Event
-from governance.kernel.field_types import LongLine, PlainLine
+from governance.kernel.field_types import LongLine, MailAddress, PhoneNumber, PlainLine
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
 from governance.kernel.models import ReadModel
 from governance.permissions import Permission, SecondPerson
+
+_NOT_PRINTED: Final = Label("印刷しません", "not printed")
 
 
 class SetIssuer(Command):
@@ -41,7 +43,16 @@ class SetIssuer(Command):
         LongLine,
         Input("納入場所", "Where to pay", Label("例: 熊本県の指定金融機関", "as in: the designated banks")),
     ]
-    contact: Annotated[LongLine, Input("問合せ先", "Contact", Label("課名と電話番号", "section and telephone"))]
+    contact_section: Annotated[
+        PlainLine,
+        Input("問合せ先（課・係）", "Contact: section", Label("例: デジタル戦略課企画係", "the section that answers")),
+    ]
+    contact_name: Annotated[PlainLine | None, Input("問合せ先（担当者）", "Contact: person", empty=_NOT_PRINTED)]
+    contact_phone: Annotated[PhoneNumber, Input("問合せ先（電話番号）", "Contact: telephone")]
+    contact_email: Annotated[
+        MailAddress | None,
+        Input("問合せ先（メールアドレス）", "Contact: email", empty=_NOT_PRINTED),
+    ]
 
 
 class IssuerSet(Result):
@@ -65,11 +76,18 @@ class IssuerRecord(ReadModel):
     budget_subitem: str | None = None
     payee: str | None = None
     payable_at: str | None = None
-    contact: str | None = None
+    contact_section: str | None = None
+    contact_name: str | None = None
+    contact_phone: str | None = None
+    contact_email: str | None = None
 
 
 class IssuerFacts(ReadModel):
-    """A version of the record, and who set it. `set_by` is the approver's account."""
+    """A version of the record, and who set it. `set_by` is the approver's account.
+
+    Versions of the time when section and telephone were one line have that line as `contact_section`, and no
+    `contact_phone`.
+    """
 
     number: int
     office: str
@@ -83,7 +101,10 @@ class IssuerFacts(ReadModel):
     budget_subitem: str
     payee: str
     payable_at: str
-    contact: str
+    contact_section: str
+    contact_name: str | None
+    contact_phone: str | None
+    contact_email: str | None
     set_at: datetime
     set_by: str
 

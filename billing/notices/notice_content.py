@@ -96,7 +96,7 @@ def notice_content(
             ("納入の請求の事由" if amount_yen > 0 else "通知の事由", wording.claim),
             ("算定の回", _run_label(share, planned, plan)),
             *([("納入先", issuer.payee), ("納入場所", issuer.payable_at)] if amount_yen > 0 else []),
-            ("問合せ先", issuer.contact),
+            ("問合せ先", _contact(issuer)),
         ),
         change=None
         if planned.is_first
@@ -179,6 +179,13 @@ def _budget_head(issuer: IssuerFacts) -> str:
         ("節", issuer.budget_subitem),
     )
     return "　".join(f"（{part}）{name}" for part, name in parts)
+
+
+def _contact(issuer: IssuerFacts) -> str:
+    """Whom to ask: section and person, below them telephone and mail address."""
+    name = f"　担当 {issuer.contact_name}" if issuer.contact_name else ""
+    email = f"　メール {issuer.contact_email}" if issuer.contact_email else ""
+    return f"{issuer.contact_section}{name}\n電話 {issuer.contact_phone}{email}"
 
 
 def _rule_allocation(explanation: ShareExplanation, lines: list[WorkingFacts]) -> NoticeDivision:

@@ -28,7 +28,7 @@ from billing.runs.queries import RunFacts, RunSummary, ShareFacts, run_by_id, ru
 from billing.runs.states import RunState
 from governance.kernel import clock
 from governance.kernel.era import show_day
-from governance.kernel.errors import Conflict, Invalid, message, not_found
+from governance.kernel.errors import Conflict, DomainError, Invalid, message, not_found
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.installation import IS_EXAMPLE
 from governance.kernel.labels import Label
@@ -69,6 +69,13 @@ NO_ISSUER = message(
     hint_ja="発行者と納入先を申請し、承認を受けてください。",
     hint_en="Request it on the page of the notices and have it approved.",
 )
+CONTACT_INCOMPLETE = message(
+    "notice.contact_incomplete",
+    ja="通知書に印刷する問合せ先の電話番号がまだ定められていないため、発行できません。",
+    en="The telephone number that the notices print for questions is not set yet.",
+    hint_ja="「通知書の発行者と納入先を定める」で問合せ先の課・係と電話番号を入力し、承認を受けてください。",
+    hint_en="Enter the section and its telephone where the issuer of the notices is set, and have it approved.",
+)
 ISSUED_IN_FUTURE = message(
     "notice.issued_in_the_future",
     ja="発行日 {given} はまだ来ていません。",
@@ -98,8 +105,9 @@ class Planned:
 def plan_notices(session: Session, run_id: UUID, choices: NoticeChoices, today: date) -> Planned:
     """The notices of a posted run as they would be issued today.
 
-    Raises NotFound, Conflict (not posted, issued already, no issuer is set, or a run before it is unnotified and the
-    choice says nothing of it) and Invalid (a date of issue in the future, a due date before it or on a holiday).
+    Raises NotFound, Conflict (not posted, issued already, no issuer or no telephone for questions is set, or a run
+    before it is unnotified and the choice says nothing of it) and Invalid (a date of issue in the future, a due date
+    before it or on a holiday).
     """
     issued_on = choices.issued_on or today
     if issued_on > today:
@@ -115,8 +123,8 @@ def plan_notices(session: Session, run_id: UUID, choices: NoticeChoices, today: 
             **_facts(run),
         )
     issuer = issuer_in_force(session)
-    if issuer is None:
-        raise Conflict(NO_ISSUER)
+    if issuer is None or issuer.contact_phone is None:
+        raise Conflict(NO_ISSUER if issuer is None else CONTACT_INCOMPLETE)
     notified = _notified_yen(session, run)
     notices = tuple(_planned(share, notified, due_on) for share in run.shares)
     warning = date_warning(FiscalYear(run.fiscal_year), today)
@@ -157,6 +165,14 @@ def sample_paper(session: Session, run_id: UUID, tenant_id: UUID, choices: Notic
         is_sample=True,
     )
     return typeset("notice.typ", content, now)
+
+
+def missing_wording(session: Session) -> DomainError | None:
+    """What keeps every notice from being issued, because the record of the issuer lacks it; None where it is whole."""
+    issuer = issuer_in_force(session)
+    if issuer is None:
+        return Conflict(NO_ISSUER)
+    return Conflict(CONTACT_INCOMPLETE) if issuer.contact_phone is None else None
 
 
 def earlier_unnotified(session: Session, run_id: UUID) -> tuple[RunFacts, tuple[RunSummary, ...]]:

@@ -196,6 +196,15 @@ MAIL_ADDRESS: Final = FieldType(
     wrong=(("a@b", "text.not_an_address"), ("あ@example.jp", "text.not_an_address")),
     json_schema={"format": "email", "maxLength": MAX_ADDRESS_LENGTH},
 )
+PHONE: Final = FieldType(
+    name="phone",
+    read=lambda text: text,
+    hint=Label("例: 096-333-0000", "e.g. 096-333-0000"),
+    inputmode="tel",
+    is_short=True,
+    right=("096-333-0000", "+81 96 333 0000"),
+    wrong=(("内線12", "input.wrong"), ("096", "input.wrong")),
+)
 SLUG: Final = FieldType(
     name="slug",
     read=lambda text: text,
@@ -314,6 +323,9 @@ PlainText = Annotated[str, Field(json_schema_extra={"maxLength": MAX_TEXT_LENGTH
 MailAddress = Annotated[str, MAIL_ADDRESS]
 """A mail address in ASCII."""
 
+PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ()-]{3,30}$"), PHONE]
+"""A telephone number as one would dial it."""
+
 Slug = Annotated[str, SLUG]
 """A stable name for programs."""
 
@@ -346,7 +358,7 @@ LocalGovernmentCode = Annotated[str, GOVERNMENT_CODE]
 
 FIELD_TYPES: Final = (
     *(PLAIN_LINE, LONG_LINE, PLAIN_TEXT, MAIL_ADDRESS, SLUG, YEN, POSITIVE_YEN, FISCAL_YEAR, JST_DATE, COUNT, FLAG, ID),
-    *(GOVERNMENT_CODE, COUNT_OR_UNLIMITED, LAST_DAY),
+    *(PHONE, GOVERNMENT_CODE, COUNT_OR_UNLIMITED, LAST_DAY),
     REASON,
 )
 """Every field type, for the tests of their examples."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import StringConstraints
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,25 +12,13 @@ from governance.commands import Command, CommandContext, Result, handles
 from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.errors import require_found
-from governance.kernel.field_type import FieldType
-from governance.kernel.field_types import Id, MailAddress, PlainLine
+from governance.kernel.field_types import Id, MailAddress, PhoneNumber, PlainLine
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy.tenants.rows import tenant_row
 from tenancy.tenants.states import ContactPurpose
 from tenancy.tenants.tables import Contact
-
-PHONE: Final = FieldType(
-    name="phone",
-    read=lambda text: text,
-    hint=Label("例: 096-333-0000", "e.g. 096-333-0000"),
-    inputmode="tel",
-    is_short=True,
-    right=("096-333-0000", "+81 96 333 0000"),
-    wrong=(("内線12", "input.wrong"), ("096", "input.wrong")),
-)
-PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ()-]{3,30}$"), PHONE]
 
 
 class RecordContact(Command):

@@ -15,7 +15,7 @@ from billing.ledger.periods import date_warning
 from billing.notices.commands import IssueNotices, issue_notices
 from billing.notices.issuer import issuer_fields, set_issuer
 from billing.notices.models import NoticePlan
-from billing.notices.planning import earlier_unnotified, plan_notices
+from billing.notices.planning import earlier_unnotified, missing_wording, plan_notices
 from billing.notices.states import notice_title
 from governance.kernel import clock
 from governance.kernel.errors import Language
@@ -27,23 +27,31 @@ MAX_ROWS: Final = 100
 
 
 def _run(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
-    """The run, and where runs before it were never notified, a way to do that first. Raises NotFound."""
+    """The run, and ways to what has to be done first: the record of the issuer, runs that were never notified.
+
+    Raises NotFound.
+    """
     run, earlier = earlier_unnotified(session, given["run_id"])
     facts = [Fact(gettext("Run"), f"{year_label(run.fiscal_year)} {run.run_name.text(language)}")]
     warning = date_warning(FiscalYear(run.fiscal_year), clock.today())
     warnings = [] if warning is None else [warning.text(language)]
+    actions = []
+    if (missing := missing_wording(session)) is not None:
+        warnings.append(missing.text(language))
+        actions.append((gettext("Change the issuer"), url_for("notices.issuer_setting")))
     if not earlier:
-        return FormContext(facts, warnings)
+        return FormContext(facts, warnings, actions=actions)
     runs = gettext(", ").join(one.run_name.text(language) for one in earlier)
     asked = gettext("The notices of %(runs)s were never issued. Issue them first, or notify both together.", runs=runs)
     return FormContext(
         facts,
         [*warnings, asked],
         actions=[
+            *actions,
             (
                 gettext("Issue the notices of the %(run)s first", run=earlier[0].run_name.text(language)),
                 url_for("notices.notices_issuing", run_id=earlier[0].id),
-            )
+            ),
         ],
     )
 

@@ -84,6 +84,26 @@ def test_the_sample_of_the_list_is_a_paper_without_a_number(sample: ConsoleSampl
     assert visit_as(Role.TENANT_FINANCE).get(links[0].replace("&amp;", "&")).status_code == 404
 
 
+def test_where_the_telephone_for_questions_is_missing_the_form_leads_to_where_it_is_set(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    finance, before = visit_as(Role.OPERATOR_FINANCE), rows("notice")
+    address = f"/allocations/{revised(sample.factory)}/notices"
+    said = "通知書に印刷する問合せ先の電話番号がまだ定められていないため、発行できません。"
+    assert said not in finance.get(address).text
+    sample.factory.set_issuer_without_telephone()
+
+    form, refused = finance.get(address).text, confirm(finance, address)
+    setting = finance.get("/notices/issuer").text
+
+    assert said in form
+    assert 'href="/notices/issuer"' in form
+    assert said in refused
+    assert "電話333-0000" in setting
+    assert 'name="contact_phone"' in setting
+    assert rows("notice") == before
+
+
 def test_a_run_that_was_not_notified_is_asked_about_before_the_next_one(
     sample: ConsoleSample, visit_as: VisitAs
 ) -> None:

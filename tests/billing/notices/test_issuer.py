@@ -7,12 +7,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from billing.notices.commands import IssueNotices
-from billing.notices.issuer import IssuerFacts, issuer_in_force, issuer_versions, set_issuer
+from billing.notices.issuer import IssuerFacts, SetIssuer, issuer_in_force, issuer_versions, set_issuer
 from billing.notices.notice_content import addressed_to
-from billing.notices.queries import notices
+from billing.notices.queries import notice_by_id, notice_pdf, notices
 from billing.notices.states import AddresseeForm
 from governance.actors import command_line_actor
 from governance.commands import ApprovalRequested
+from governance.declaration import InvalidCommand, build_command
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, NotAllowed
 from governance.permissions import Role, SecondPerson
@@ -78,6 +79,70 @@ def test_without_it_no_notice_is_issued(thirteen: Factory) -> None:
     assert refusal.value.code == "notice.no_issuer"
     with tenant_scope(OPERATOR):
         assert notices(db.session()) == []
+
+
+def test_a_record_without_a_telephone_for_questions_issues_nothing_until_it_has_one(thirteen: Factory) -> None:
+    run = thirteen.prepare()
+    thirteen.approve(run)
+    thirteen.set_issuer_without_telephone()
+
+    with pytest.raises(Conflict) as refusal:
+        issue_notices(IssueNotices(run_id=run.run_id), actor=thirteen.actors.finance)
+
+    assert refusal.value.code == "notice.contact_incomplete"
+    assert "「通知書の発行者と納入先を定める」" in refusal.value.hint("ja")
+    with tenant_scope(OPERATOR):
+        assert notices(db.session()) == []
+    thirteen.set_issuer()
+    assert len(issue_notices(IssueNotices(run_id=run.run_id), actor=thirteen.actors.finance).notices) == 13
+
+
+@pytest.mark.parametrize(
+    ("left_out", "printed"),
+    [
+        (set(), "デジタル戦略課　担当 阿蘇　花子\n電話 096-333-0000　メール digital@example.lg.jp"),
+        ({"contact_name", "contact_email"}, "デジタル戦略課\n電話 096-333-0000"),
+    ],
+)
+def test_whom_to_ask_is_printed_as_far_as_it_is_known(thirteen: Factory, left_out: set[str], printed: str) -> None:
+    run = thirteen.prepare()
+    thirteen.approve(run)
+    thirteen.set_issuer(ISSUER.model_copy(update=dict.fromkeys(left_out)))
+
+    issue_notices(IssueNotices(run_id=run.run_id), actor=thirteen.actors.finance)
+
+    with tenant_scope(OPERATOR):
+        assert {dict(notice.facts.particulars)["問合せ先"] for notice in notices(db.session())} == {printed}
+
+
+def test_a_notice_stays_as_it_was_issued_whoever_issues_the_next(thirteen: Factory) -> None:
+    run = thirteen.prepare()
+    thirteen.approve(run)
+    issued = thirteen.issue_notices(run.run_id)["431001"]
+    with tenant_scope(OPERATOR):
+        before = notice_pdf(db.session(), issued)
+
+    thirteen.set_issuer(ISSUER.model_copy(update={"payable_at": "別の銀行", "contact_phone": "0966-22-0000"}))
+
+    with tenant_scope(OPERATOR):
+        notice = notice_by_id(db.session(), issued)
+        assert notice_pdf(db.session(), issued) == before
+    assert dict(notice.facts.particulars)["納入場所"] == ISSUER.payable_at
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"contact_phone": "内線12"}, "contact_phone"),
+        ({"payable_at": " "}, "payable_at"),
+        ({"contact_email": "x"}, "contact_email"),
+    ],
+)
+def test_what_is_no_telephone_address_or_place_is_refused_at_its_field(given: dict[str, str], refused: str) -> None:
+    with pytest.raises(InvalidCommand) as refusal:
+        build_command(SetIssuer, **(ISSUER.model_dump() | given))
+
+    assert [error.field for error in refusal.value.errors] == [refused]
 
 
 @pytest.mark.parametrize(

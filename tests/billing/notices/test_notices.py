@@ -269,7 +269,7 @@ def test_the_order_may_set_the_due_day_and_the_claim_and_nothing_else(thirteen: 
         "算定の回": "当初",
         "納入先": "熊本県会計管理者",
         "納入場所": "熊本県の指定金融機関",
-        "問合せ先": "デジタル戦略課",
+        "問合せ先": "デジタル戦略課　担当 阿蘇　花子\n電話 096-333-0000　メール digital@example.lg.jp",
     }
     for given in ("issuer", "revenue_account", "payable_at", "contact", "is_example", "payee", "seal"):
         with pytest.raises(ValidationError):
