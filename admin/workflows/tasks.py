@@ -32,6 +32,7 @@ from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
 from governance.kernel.waiting import NAMED_TENANTS
 from governance.permissions import DECIDABLE_BY, ROLE_PERMISSIONS, TENANT_ROLES, Permission, Role
+from governance.webhooks.states import DeliveryProblem
 from tenancy.onboarding.steps import StepName
 from tenancy.people.queries import names_of_people
 from tenancy.tenants.queries import names_of_tenants
@@ -243,7 +244,7 @@ def _identity(one: Waiting) -> list[Any]:
         return [one.facts["step"], "failed" if one.facts["has_failed"] else "input"]
     return [
         one.facts[name]
-        for name in ("run", "version", "announcement", "name", "fiscal_year", "tenant")
+        for name in ("run", "version", "announcement", "webhook", "name", "fiscal_year", "tenant")
         if name in one.facts
     ][:1]
 
@@ -438,6 +439,16 @@ def _confirmations(one: Waiting, *_: Any) -> RowText:
     return text, waits_for, _Action(Label("確認の状況を見る", "See who confirmed it"), address)
 
 
+def _webhook(one: Waiting, *_: Any) -> RowText:
+    problem = DeliveryProblem(one.facts["problem"])
+    text = Label(
+        f"監査記録が送信先「{one.facts['name']}」に届いていません（{problem.ja}）",
+        f"Events do not get through to {one.facts['name']}: {problem.en}",
+    )
+    address = f"/webhooks/{one.facts['webhook']}"
+    return text, _EMPTY, _Action(Label("原因を確かめて直す", "See why and mend it"), address)
+
+
 def _year(one: Waiting, *_: Any) -> RowText:
     year, number = one.facts["fiscal_year"], one.facts["books"]
     text = Label(
@@ -465,5 +476,6 @@ _TEXTS: Final[dict[TaskKind, RowMaker]] = {
     TaskKind.ACCEPTANCES: _acceptances,
     TaskKind.ANNOUNCEMENT: _announcement,
     TaskKind.CONFIRMATIONS: _confirmations,
+    TaskKind.WEBHOOK: _webhook,
     TaskKind.YEAR: _year,
 }

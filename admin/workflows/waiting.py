@@ -24,6 +24,7 @@ from governance.kernel import clock
 from governance.kernel.labels import LabelledEnum
 from governance.kernel.waiting import WaitingSelect
 from governance.permissions import Permission, decidable_by
+from governance.webhooks.queries import failing_webhooks
 from tenancy.acceptances.queries import missing_acceptances, unaccepted_versions
 from tenancy.announcements.queries import missing_confirmations, unconfirmed_announcements
 from tenancy.onboarding.queries import waiting_steps
@@ -69,6 +70,7 @@ class TaskKind(LabelledEnum):
     ACCEPTANCES = "acceptances", "協定への同意", "Acceptances of an agreement"
     ANNOUNCEMENT = "announcement", "確認していないお知らせ", "Announcement not confirmed"
     CONFIRMATIONS = "confirmations", "お知らせの確認", "Confirmations of an announcement"
+    WEBHOOK = "webhook", "届いていない監査記録の送信先", "Webhook that does not get through"
     YEAR = "year", "締切を待っている会計年度", "Fiscal year to close"
     REQUEST = "request", "申請", "Request"
 
@@ -151,6 +153,7 @@ def _sources(actor: Actor, now: datetime) -> list[tuple[TaskKind, WaitingSelect]
             (_P.ONBOARDING_START, TaskKind.INVITATIONS, lambda: expired_invitations(now)),
             (_P.AGREEMENT_PUBLISH, TaskKind.ACCEPTANCES, lambda: missing_acceptances(today)),
             (_P.ANNOUNCEMENT_PUBLISH, TaskKind.CONFIRMATIONS, lambda: missing_confirmations(today)),
+            (_P.WEBHOOK_CHANGE_ADDRESS, TaskKind.WEBHOOK, failing_webhooks),
             (_P.PERIOD_CHANGE_STATE, TaskKind.YEAR, lambda: years_to_close(today)),
         ]
         # The security people look after the operator's own people; whoever onboards does so for the tenants'.
@@ -197,6 +200,7 @@ _SECTIONS: Final = {
     TaskKind.RETURNED_RUN: TaskSection.MEND,
     TaskKind.REFUSED_PEOPLE: TaskSection.MEND,
     TaskKind.INVITATIONS: TaskSection.MEND,
+    TaskKind.WEBHOOK: TaskSection.MEND,
     TaskKind.ACCEPTANCES: TaskSection.WAIT,
     TaskKind.ANNOUNCEMENT: TaskSection.DUE,
     TaskKind.CONFIRMATIONS: TaskSection.WAIT,

@@ -22,14 +22,11 @@ from governance.audit.queries import SealedEventFacts, is_sealed_after
 from governance.kernel.database import OPERATOR, TenantScope, database_now
 from governance.webhooks.commands import change_webhook_address, create_webhook
 from governance.webhooks.signing import derive_secret, sign
-from governance.webhooks.states import DeliveryProblem, WebhookState
+from governance.webhooks.states import RETRY_DELAYS, DeliveryProblem, WebhookState
 from governance.webhooks.tables import Webhook
 
 LEASE: Final = timedelta(seconds=60)
 """Longer than an attempt may take; renewed with each outcome that is recorded."""
-
-RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 300, 900, 1800))
-"""How long after the n-th failure in a row the next attempt is made; the last one from there on, without an end."""
 
 SECRET_OVERLAP: Final = timedelta(days=1)
 """How long deliveries are also signed with the former secret."""

@@ -7,19 +7,25 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, literal, select
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from governance.audit.queries import count_sealed_after
 from governance.kernel.errors import require_found
 from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
-from governance.webhooks.states import DeliveryProblem, WebhookState
+from governance.kernel.waiting import WaitingSelect, waiting_columns
+from governance.webhooks.states import RETRY_DELAYS, DeliveryProblem, WebhookState
 from governance.webhooks.tables import Webhook
 
 WEBHOOK: Final = Label("送信先", "webhook")
 MAX_COUNTED: Final = 10_000
 """Events waiting are counted so far and no further."""
+
+
+FAILURES_UNTIL_REPORTED: Final = len(RETRY_DELAYS)
+"""A receiver that is restarted misses a few attempts, and nobody has to do anything about it."""
 
 
 class WebhookFacts(ReadModel):
@@ -61,6 +67,22 @@ def webhooks(session: Session) -> list[WebhookFacts]:
 def webhook_by_id(session: Session, webhook_id: UUID) -> WebhookFacts:
     """One webhook. Raises NotFound."""
     return _to_facts(session, require_found(session.get(Webhook, webhook_id), what=WEBHOOK, given=webhook_id))
+
+
+def failing_webhooks() -> WaitingSelect:
+    """Columns of `governance.kernel.waiting`: the webhooks whose receiver has taken nothing in so many attempts that
+    the next ones are made at the longest interval only, one a row.
+
+    One that was paused, changed or resumed since is none of them.
+    """
+    facts = func.jsonb_build_object(
+        *("webhook", Webhook.id, "name", Webhook.name),
+        *("problem", Webhook.last_problem, "status", Webhook.last_status),
+    )
+    columns = waiting_columns(literal(1), facts=facts, since=Webhook.failing_since, tenants=array([Webhook.tenant_id]))
+    return select(*columns).where(
+        Webhook.state == WebhookState.ACTIVE.value, Webhook.failures >= FAILURES_UNTIL_REPORTED
+    )
 
 
 def names_of_webhooks(session: Session, webhook_ids: Collection[str]) -> dict[str, str]:

@@ -1,8 +1,14 @@
-"""The states of a webhook, and what can be wrong with a delivery."""
+"""The states of a webhook, what can be wrong with a delivery, and when the next attempt is made."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from governance.kernel.labels import LabelledEnum
+
+RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 300, 900, 1800))
+"""How long after the n-th failure in a row the next attempt is made; the last one from there on, without an end."""
 
 
 class WebhookState(LabelledEnum):

@@ -40,6 +40,9 @@ from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
+from governance.webhooks.commands import ChangeWebhookState, change_webhook_state
+from governance.webhooks.states import RETRY_DELAYS, DeliveryProblem, WebhookState
+from governance.webhooks.tables import Webhook
 from tenancy.announcements.commands import ConfirmAnnouncement, confirm_announcement
 from tenancy.onboarding.commands import DecideStep, decide_step
 from tenancy.onboarding.step_actions import QUOTAS_MISSING
@@ -222,6 +225,20 @@ def _confirm(sample: ConsoleSample, announcement_id: UUID) -> None:
     confirm_announcement(command, actor=sample.people[OWNER])
 
 
+def _fail(sample: ConsoleSample, failures: int = len(RETRY_DELAYS)) -> None:
+    with system_transaction(OPERATOR) as session:
+        session.execute(
+            update(Webhook)
+            .where(Webhook.id == sample.webhook_id)
+            .values(failures=failures, failing_since=clock.now(), last_problem=DeliveryProblem.UNREACHABLE.value)
+        )
+
+
+def _pause(sample: ConsoleSample, _: None) -> None:
+    command = ChangeWebhookState(webhook_id=sample.webhook_id, state=WebhookState.PAUSED)
+    change_webhook_state(command, actor=sample.people[SECURITY])
+
+
 def _post_last_year(sample: ConsoleSample) -> None:
     post_entry(
         contribution(sample.tenant_id, 1_000, happened_on=date(2025, 3, 31)), actor=sample.factory.actors.finance
@@ -326,6 +343,7 @@ EXAMPLES: Final = [
         dict.fromkeys((OWNER, USER_ADMIN, CLIENT_ADMIN, Role.TENANT_FINANCE), (U, TaskKind.ANNOUNCEMENT))
         | {ONBOARDING: (W, TaskKind.CONFIRMATIONS)},
     ),
+    Example("failing webhook", _fail, _pause, {SECURITY: (M, TaskKind.WEBHOOK)}),
     Example("year", _post_last_year, _close_last_year, {FINANCE: (U, TaskKind.YEAR)}),
 ]
 BY_NAME: Final = pytest.mark.parametrize(
@@ -430,6 +448,18 @@ def test_nobody_decides_their_own_request_nor_that_of_their_other_account(sample
 
     assert f"approval:{requested.approval_id}" not in rows_of(approver)
     assert rows_of(approver)[f"request:{requested.approval_id}"].section is W
+
+
+def test_a_receiver_that_missed_a_few_attempts_is_nobodys_task(sample: ConsoleSample) -> None:
+    _fail(sample, len(RETRY_DELAYS) - 1)
+    assert not any(row.kind is TaskKind.WEBHOOK for row in rows_of(sample.people[SECURITY]).values())
+
+    _fail(sample)
+    row = rows_of(sample.people[SECURITY])[f"webhook:{sample.webhook_id}"]
+
+    assert row.text == "監査記録が送信先「県の SIEM」に届いていません（受信側に接続できません）"
+    assert row.since == clock.now()
+    assert row.address == f"/webhooks/{sample.webhook_id}"
 
 
 def test_an_invitation_of_a_tenant_without_anybody_active_is_the_operators_to_see_to(sample: ConsoleSample) -> None:

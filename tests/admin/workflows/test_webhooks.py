@@ -33,9 +33,9 @@ from governance.webhooks.commands import (
     change_webhook_state,
     resend_webhook,
 )
-from governance.webhooks.delivery import RETRY_DELAYS, Attempt
+from governance.webhooks.delivery import Attempt
 from governance.webhooks.signing import WEBHOOK_KEY, sign
-from governance.webhooks.states import DeliveryProblem, WebhookState
+from governance.webhooks.states import RETRY_DELAYS, DeliveryProblem, WebhookState
 from tests import servers
 from tests.actors import Actors
 from tests.admin.sample_receiver import SampleReceiver
