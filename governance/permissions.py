@@ -296,7 +296,7 @@ SCOPE_LABELS: Final[dict[str, Label]] = {
     "moyai:ledger.read": Label("元帳の閲覧", "read the ledger"),
     "moyai:notices.read": Label("納入通知書の閲覧", "read notices"),
     "moyai:audit.read": Label("監査記録の閲覧", "read the audit log"),
-    "moyai:drift.read": Label("差分の確認", "read drift"),
+    "moyai:drift.read": Label("認証サービスとの差分の確認", "see differences with the identity server"),
     "moyai:usage.write": Label("利用量の報告", "report usage"),
     "moyai:authorize": Label("利用可否の照会", "ask whether something may be used"),
 }

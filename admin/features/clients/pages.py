@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from flask import Blueprint
 
 from admin.core.guard import may, requires
-from admin.core.language import gettext
+from admin.core.language import current_language, gettext
 from admin.features.clients.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
 from admin.interface.history import history
 from admin.interface.pages import render_page, session
 from governance.audit.queries import events
 from governance.events import Event
-from governance.permissions import Permission
+from governance.labels import permission_wording
+from governance.permissions import OPERATOR_SCOPES, TENANT_SCOPES, Permission, scope_wording
 from tenancy import directory
 from tenancy.clients.queries import service_client
 
 pages = add_forms(Blueprint("clients", __name__, template_folder="templates"), ENTRY_POINTS)
+
+_EVERYBODYS: Final = frozenset({Permission.PUBLIC, Permission.SIGNED_IN})
+"""What whoever is known may do, and no scope has to say."""
 
 
 @pages.get("/tenants/<uuid:tenant_id>/clients/<uuid:client_id>")
 @requires(Permission.CLIENT_READ)
 def system(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
     """One system that calls the API: what it may do, and until when."""
-    return _render_part("clients/system", tenant_id, client_id)
+    return _render_part("clients/system", tenant_id, client_id, allowed=_allowed(tenant_id, client_id))
 
 
 @pages.get("/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/related")
@@ -61,6 +65,27 @@ def system_history(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
         part_title=gettext("History"),
         is_wide=True,
     )
+
+
+class _AllowedScope(NamedTuple):
+    """A scope in words, the permissions in it, and its name for programs."""
+
+    label: str
+    permissions: list[str]
+    scope: str
+
+
+def _allowed(tenant_id: UUID, client_id: UUID) -> list[_AllowedScope]:
+    """What each scope of a system allows; a scope that means nothing any more has no permissions in it."""
+    is_operators = directory.tenant_by_id(session(), tenant_id).is_operator
+    meanings = OPERATOR_SCOPES if is_operators else TENANT_SCOPES
+    language = current_language()
+    found = []
+    for scope in service_client(session(), tenant_id, client_id).scopes:
+        allowed = sorted(meanings.get(scope, frozenset()) - _EVERYBODYS)
+        words = [permission_wording(one).text(language) for one in allowed]
+        found.append(_AllowedScope(scope_wording(scope).text(language), words, scope))
+    return found
 
 
 def _render_part(

@@ -412,6 +412,27 @@ def test_a_municipality_sees_its_own_system_and_no_other(sample: ConsoleSample, 
             assert visit.get(f"{foreign}{part}").status_code == 404, foreign + part
 
 
+@pytest.mark.parametrize(
+    ("query", "said", "allowed"),
+    [("", "許可する操作の詳細", "利用量の閲覧"), ("?lang=en", "Details of the scopes", "read usage")],
+)
+def test_what_a_system_may_do_is_said_in_words_and_its_name_for_programs_only_in_the_details(
+    sample: ConsoleSample, visit_as: VisitAs, query: str, said: str, allowed: str
+) -> None:
+    visit = visit_as(Role.OPERATOR_SECURITY)
+    tenant = f"/tenants/{sample.factory.actors.operator_tenant}"
+
+    page = visit.get(f"{tenant}/clients/{sample.operators_client_id}{query}").text
+    listed = visit.get(f"{tenant}/systems{query}").text
+
+    shown, _, details = page.partition("<details><summary>" + said)
+    assert allowed in shown
+    assert allowed in listed
+    assert '<span class="code">moyai:usage.read</span>' in details
+    assert "moyai:" not in shown.partition("<main")[2]
+    assert "moyai:" not in listed.partition("<main")[2]
+
+
 def test_the_public_keys_of_a_system_are_shown_as_they_were_registered(
     sample: ConsoleSample, visit_as: VisitAs
 ) -> None:
