@@ -25,7 +25,7 @@ from tenancy.announcements.tables import Announcement, AnnouncementConfirmation,
 from tenancy.tenants.cohorts import CohortName
 from tenancy.tenants.commands import cohort_choices
 from tenancy.tenants.facts import cohort as find_cohort
-from tenancy.tenants.states import TenantState
+from tenancy.tenants.states import TenantKind, TenantState
 
 LAST_DAY_OVER = message(
     "announcement.last_day_over",
@@ -34,15 +34,15 @@ LAST_DAY_OVER = message(
 )
 NOT_BOTH = message(
     "announcement.not_both",
-    ja="団体を選ぶときは、参加期と状態を指定できません。",
-    en="Choose tenants, or a cohort and a state, not both.",
+    ja="団体を選ぶときは、参加期、状態、種類を指定できません。",
+    en="Choose tenants, or a cohort, a state and a kind, not both.",
 )
 NO_RECIPIENTS = message(
     "announcement.no_recipients",
     ja="あて先の団体がありません。",
     en="There is no tenant that it would go to.",
-    hint_ja="団体、参加期、状態の指定を確かめてください。",
-    hint_en="Check the tenants, the cohort and the state.",
+    hint_ja="団体、参加期、状態、種類の指定を確かめてください。",
+    hint_en="Check the tenants, the cohort, the state and the kind.",
 )
 WITHDRAWN = message(
     "announcement.withdrawn",
@@ -66,7 +66,7 @@ _Text = Annotated[PlainText, StringConstraints(max_length=MAX_TEXT)]
 
 
 class PublishAnnouncement(Command):
-    """An announcement to chosen tenants, to those of a cohort or a state, or to all that take part."""
+    """An announcement to chosen tenants, to those of a cohort, a state and a kind, or to all that take part."""
 
     title: Annotated[PlainLine, Input("題名", "Title")]
     text: Annotated[_Text, Input("本文", "Text")]
@@ -89,8 +89,8 @@ class PublishAnnouncement(Command):
             "あて先の団体",
             "Tenants",
             Label(
-                "選ばないと、次の参加期と状態の団体。どれも指定しないと、参加しているすべての団体",
-                "Without any, those of the cohort and state below; without these, all that take part.",
+                "選ばないと、次の参加期・状態・種類の団体。どれも指定しないと、参加しているすべての団体",
+                "Without any, those of the cohort, state and kind below; without these, all that take part.",
             ),
             option="tenant",
         ),
@@ -100,12 +100,15 @@ class PublishAnnouncement(Command):
         Input("あて先の参加期", "Cohort", choices=cohort_choices, empty=Label("すべて", "all")),
     ] = None
     state: Annotated[TenantState | None, Input("あて先の状態", "State", empty=Label("すべて", "all"))] = None
+    kind: Annotated[TenantKind | None, Input("あて先の種類", "Kind", empty=Label("すべて", "all"))] = None
 
-    @check("tenant_ids", "cohort", "state")
+    @check("tenant_ids", "cohort", "state", "kind")
     @staticmethod
-    def one_way_of_choosing(tenant_ids: tuple[UUID, ...], cohort: str | None, state: TenantState | None) -> None:
-        """A chosen tenant is not left out again by its cohort or state."""
-        if tenant_ids and (cohort is not None or state is not None):
+    def one_way_of_choosing(
+        tenant_ids: tuple[UUID, ...], cohort: str | None, state: TenantState | None, kind: TenantKind | None
+    ) -> None:
+        """A chosen tenant is not left out again by its cohort, state or kind."""
+        if tenant_ids and (cohort, state, kind) != (None, None, None):
             raise Invalid(NOT_BOTH, field="tenant_ids")
 
 
@@ -145,7 +148,7 @@ def publish_announcement(ctx: CommandContext, command: PublishAnnouncement) -> A
     _refuse_past(command.shown_until, ctx.today)
     if command.cohort is not None:
         find_cohort(ctx.session, command.cohort)
-    addressed = tenants_addressed(ctx.session, command.tenant_ids, command.cohort, command.state)
+    addressed = tenants_addressed(ctx.session, command.tenant_ids, command.cohort, command.state, command.kind)
     for tenant_id in set(command.tenant_ids) - {one.id for one in addressed}:
         raise not_found(what=Label("団体", "tenant"), given=tenant_id, field="tenant_ids")
     if not addressed:

@@ -5,7 +5,7 @@ Row-level security shows a municipality the announcements that went to it, and i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -22,7 +22,7 @@ from tenancy.announcements.tables import Announcement, AnnouncementConfirmation,
 from tenancy.tenants.facts import select_tenant_states
 from tenancy.tenants.models import TenantListItem
 from tenancy.tenants.queries import TenantFilter, list_tenants
-from tenancy.tenants.states import TenantState
+from tenancy.tenants.states import TenantKind, TenantState
 
 READING_STATES: Final = (TenantState.TRIAL, TenantState.ACTIVE, TenantState.SUSPENDED, TenantState.LEAVING)
 """States of the tenants that an announcement to all goes to: whose people read the console, or will again."""
@@ -94,16 +94,21 @@ def recipients(
 
 
 def tenants_addressed(
-    session: Session, tenant_ids: Sequence[UUID], cohort: str | None, state: TenantState | None
+    session: Session,
+    tenant_ids: Collection[UUID],
+    cohort: str | None,
+    state: TenantState | None,
+    kind: TenantKind | None,
 ) -> list[TenantListItem]:
     """The tenants that an announcement to these goes to, by code.
 
-    The chosen ones; else those of the cohort and of the state, one that left only where it is asked for; without any
-    of it all whose people read the console.
+    The chosen ones; else those of the cohort, of the state and of the kind, one that left only where it is asked for;
+    without cohort and state those whose people read the console.
     """
-    every = list_tenants(session, TenantFilter(state=state, cohort=cohort, includes_operator=False))
+    every = list_tenants(session, TenantFilter(state=state, kind=kind, cohort=cohort, includes_operator=False))
     if tenant_ids:
-        return [one for one in every if one.id in set(tenant_ids)]
+        chosen = frozenset(tenant_ids)
+        return [one for one in every if one.id in chosen]
     if state is not None:
         return every
     if cohort is not None:

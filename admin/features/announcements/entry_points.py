@@ -51,7 +51,7 @@ def _chosen_tenants(session: Session, given: Mapping[str, Any]) -> Mapping[str, 
 
 def _whom_it_reaches(session: Session, command: PublishAnnouncement, language: Language) -> FormContext:
     """The tenants that it goes to, each with its state."""
-    addressed = tenants_addressed(session, command.tenant_ids, command.cohort, command.state)
+    addressed = tenants_addressed(session, command.tenant_ids, command.cohort, command.state, command.kind)
     number = ngettext("%(num)s tenant", "%(num)s tenants", len(addressed))
     table = ReviewTable(
         gettext("Tenants that it goes to"),

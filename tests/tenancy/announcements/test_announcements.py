@@ -27,7 +27,7 @@ from tenancy.announcements.commands import (
     withdraw_announcement,
 )
 from tenancy.announcements.states import AnnouncementState, ConfirmationState
-from tenancy.tenants.states import TenantState
+from tenancy.tenants.states import TenantKind, TenantState
 from tests.actors import Actors, seed_operator
 from tests.database_rows import recorded, rows
 from tests.factories import Factory
@@ -97,6 +97,15 @@ def test_it_goes_to_the_chosen_or_to_a_cohort_or_to_a_state(factory: Factory) ->
     assert reached(publish(factory, state=TenantState.SUSPENDED)) == ["432024"]
 
 
+def test_it_goes_to_those_of_a_kind_that_take_part(factory: Factory) -> None:
+    factory.add_member("433489", "美里町")
+    factory.register_applicant("433641", "玉東町")
+
+    assert reached(publish(factory, kind=TenantKind.TOWN)) == ["433489"]
+    assert reached(publish(factory, kind=TenantKind.TOWN, state=TenantState.APPLIED)) == ["433641"]
+    assert "433489" not in reached(publish(factory, kind=TenantKind.CITY))
+
+
 def test_who_did_not_get_it_reads_nothing_of_it(factory: Factory) -> None:
     published = publish(factory, "431001")
 
@@ -131,11 +140,12 @@ def test_what_cannot_be_published_is_refused_and_nothing_is_kept(
     assert rows("announcement") == rows("announcement_recipient") == []
 
 
-def test_tenants_and_a_state_are_not_chosen_together(factory: Factory) -> None:
+@pytest.mark.parametrize("other", [{"state": "active"}, {"kind": "town"}])
+def test_tenants_and_what_narrows_them_are_not_chosen_together(factory: Factory, other: dict[str, str]) -> None:
     values = {"title": "題名", "text": "本文", "shown_until": "2025-06-30"}
 
     with pytest.raises(InvalidCommand) as refused:
-        read_command(PublishAnnouncement, values | {"tenant_ids": [str(new_id())], "state": "active"})
+        read_command(PublishAnnouncement, values | {"tenant_ids": [str(new_id())]} | other)
 
     assert [one.code for one in refused.value.errors] == ["announcement.not_both"]
 
