@@ -26,6 +26,7 @@ from admin.operations.request_server import RequestServer
 from admin.operations.settings import Settings
 from governance.kernel.database import CONNECTIONS_A_POOL, OPERATOR, db
 from tenancy.acceptances.commands import REMIND_OWNERS
+from tenancy.announcements.commands import REMIND_OF_ANNOUNCEMENT
 from tenancy.onboarding.unsynced_members import INVITE
 from tenancy.people.commands import ANNOUNCE_OWNER
 from tenancy.preferences.digests import MAIL_DIGEST
@@ -65,7 +66,7 @@ app = RequestServer(
             folder=str(_settings.web_metrics_folder),
             networks=[str(network) for network in _settings.metrics_from],
             keycloak_url=_settings.keycloak_url,
-            mail_kinds=[INVITE, ANNOUNCE_OWNER, REMIND_OWNERS, MAIL_DIGEST],
+            mail_kinds=[INVITE, ANNOUNCE_OWNER, REMIND_OWNERS, REMIND_OF_ANNOUNCEMENT, MAIL_DIGEST],
             version=version("moyai"),
             web_process=os.getpid(),
         ),

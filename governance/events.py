@@ -45,6 +45,7 @@ class Event(StrEnum):
     ANNOUNCEMENT_PUBLISHED = "announcement.published"
     ANNOUNCEMENT_WITHDRAWN = "announcement.withdrawn"
     ANNOUNCEMENT_CONFIRMED = "announcement.confirmed"
+    ANNOUNCEMENT_REMINDED = "announcement.reminded"
     RULE_DRAFTED = "rule.drafted"
     RULE_ADOPTED = "rule.adopted"
     RULE_ENDED = "rule.ended"

@@ -187,6 +187,16 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
         ),
     ),
     Event.ANNOUNCEMENT_WITHDRAWN: _s(("お知らせ「{object}」を取り下げた", "Withdrew the announcement {object}")),
+    Event.ANNOUNCEMENT_REMINDED: _s(
+        (
+            "{tenant}にお知らせ「{object}」の確認を催促した",
+            "Reminded {tenant} to confirm the announcement {object}",
+        ),
+        many=(
+            "{count}団体にお知らせの確認を催促した",
+            "Reminded {count} tenants to confirm an announcement",
+        ),
+    ),
     Event.ANNOUNCEMENT_CONFIRMED: _s(
         ("{tenant}としてお知らせ「{object}」を確認した", "Confirmed the announcement {object} for {tenant}"),
     ),

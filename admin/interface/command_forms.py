@@ -16,7 +16,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
-from admin.core.language import current_language, gettext
+from admin.core.language import current_language, gettext, ngettext
 from admin.interface.command_review import if_approved_today
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress
 from admin.interface.formats import lines_of_text
@@ -32,6 +32,9 @@ from governance.kernel.errors import DomainError, Invalid, Language, Stale
 from governance.kernel.field_type import Control
 from governance.kernel.field_types import FISCAL_YEAR, LAST_DAY, SLUG, last_day
 from tenancy.tenants.cohorts import COHORT_NAME
+
+MAX_NAMED: Final = 10
+"""How many of the chosen a review names in one fact."""
 
 MAX_FILE_LENGTH: Final = 1_000_000
 SHOWN_DIGEST: Final = "shown_digest"
@@ -243,7 +246,8 @@ class _Asked:
     def _fact(self, one: DeclaredField, command: Command, resolved: Mapping[str, object]) -> Fact:
         """A field as it was read, an empty one as what it comes to today; of a record's field what it was, too."""
         value = getattr(command, one.name)
-        shown = one.show(value, self.language, session())
+        shown = self._show_chosen(one, value) if one.name in self.page.choices else ""
+        shown = shown or one.show(value, self.language, session())
         if value is None and resolved.get(one.name) is not None:
             shown = one.show(resolved[one.name], self.language, session())
             shown = if_approved_today(shown, self.language) if self.entry_point.deciders else shown
@@ -252,6 +256,21 @@ class _Asked:
         if one.control is Control.TEXT:
             shown = lines_of_text(shown)
         return Fact(one.input.label.text(self.language), shown)
+
+    def _show_chosen(self, one: DeclaredField, value: Any) -> str:
+        """What was chosen in the words in which this page offered it, of many the first ones; empty for nothing.
+
+        The field itself knows no words for ids, such as those of chosen tenants.
+        """
+        offered = dict(self.options(one))
+        chosen = [str(part) for part in value] if one.is_list else [str(value)]
+        if not chosen or not offered.keys() >= set(chosen):
+            return ""
+        names = gettext(", ").join(offered[part] for part in chosen[:MAX_NAMED])
+        more = len(chosen) - MAX_NAMED
+        if more <= 0:
+            return names
+        return ngettext("%(names)s and %(num)s more", "%(names)s and %(num)s more", more, names=names)
 
     def _button(self) -> str:
         return gettext("Request approval") if self.entry_point.deciders else self.entry_point.button.text(self.language)

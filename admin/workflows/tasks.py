@@ -435,8 +435,9 @@ def _confirmations(one: Waiting, *_: Any) -> RowText:
         f"Announcement {facts['title']}: confirmed by {confirmed:,} of {facts['total']:,}",
     )
     waits_for = holders(_P.ANNOUNCEMENT_CONFIRM, of_operator=False)
+    counted = Label(f"{waits_for.ja}（{facts['missing']:,}団体）", f"{waits_for.en} ({facts['missing']:,})")
     address = f"/announcements/{facts['announcement']}?state=not-confirmed"
-    return text, waits_for, _Action(Label("確認の状況を見る", "See who confirmed it"), address)
+    return text, counted, _Action(Label("確認の状況を見る", "See who confirmed it"), address)
 
 
 def _webhook(one: Waiting, *_: Any) -> RowText:

@@ -14,6 +14,9 @@ from governance.kernel.database import OPERATOR
 from governance.kernel.era import format_day
 from tenancy import directory
 from tenancy.acceptances.commands import REMIND_OWNERS
+from tenancy.announcements.commands import REMIND_OF_ANNOUNCEMENT
+from tenancy.announcements.queries import announcement, recipients
+from tenancy.announcements.states import ConfirmationState
 from tenancy.people.commands import ANNOUNCE_OWNER
 from tenancy.people.queries import PRESENT_STATES, member, members, owners
 
@@ -42,6 +45,21 @@ REMINDER_TEXT: Final = """\
 
 Version {number} of {title} takes effect on {due_en}, and {tenant} has not accepted it yet.
 Please read it and record the acceptance on the page above. If you have questions, ask the operator.
+"""
+
+CONFIRMATION_SUBJECT: Final = "お知らせ「{title}」の確認のお願い / Please confirm the announcement {title}"
+CONFIRMATION_TEXT: Final = """\
+{tenant} の団体管理者の皆さまへ
+
+県からのお知らせ「{title}」（掲載は {until_ja} まで）の確認が、まだ記録されていません。
+次のページで本文を読み、「確認しました」を押してください。
+
+{address}
+
+ご不明の点は、県の担当者に問い合わせてください。
+
+{tenant} has not confirmed the announcement {title} (shown until {until_en}) yet.
+Please read it and confirm it on the page above. If you have questions, ask the operator.
 """
 
 SendMail = Callable[[str, str, str], None]
@@ -82,4 +100,28 @@ def mail_handlers(send_mail: SendMail, public_url: str) -> dict[str, Handler]:
         for one in people:
             send_mail(one.email, REMINDER_SUBJECT.format(**facts), REMINDER_TEXT.format(**facts))
 
-    return {ANNOUNCE_OWNER: announce_owner, REMIND_OWNERS: remind_owners}
+    def remind_of_announcement(payload: dict[str, Any]) -> None:
+        """Mail the owners who have not confirmed it meanwhile. Done again, it may reach somebody twice."""
+        tenant_id, announcement_id = UUID(payload["tenant_id"]), UUID(payload["announcement_id"])
+        with system_transaction(OPERATOR) as session:
+            found = announcement(session, announcement_id, clock.today())
+            waits = recipients(session, announcement_id, state=ConfirmationState.NOT_CONFIRMED)
+            if found.withdrawn_at is not None or tenant_id not in {one.tenant_id for one in waits}:
+                return
+            tenant = directory.tenant_by_id(session, tenant_id).name
+            people = owners(session, tenant_id, clock.now())
+        facts = {
+            "tenant": tenant,
+            "title": found.title,
+            "until_ja": format_day(found.shown_until),
+            "until_en": found.shown_until.isoformat(),
+            "address": f"{public_url}/announcements/{announcement_id}",
+        }
+        for one in people:
+            send_mail(one.email, CONFIRMATION_SUBJECT.format(**facts), CONFIRMATION_TEXT.format(**facts))
+
+    return {
+        ANNOUNCE_OWNER: announce_owner,
+        REMIND_OWNERS: remind_owners,
+        REMIND_OF_ANNOUNCEMENT: remind_of_announcement,
+    }

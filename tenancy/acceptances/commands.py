@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -19,12 +18,10 @@ from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
 from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.permissions import Permission
-from tenancy.acceptances.models import LeftOutTenant
-from tenancy.acceptances.queries import acceptance_statuses
-from tenancy.acceptances.reminders import plan_reminders
-from tenancy.acceptances.states import NotReminded
+from tenancy.acceptances.queries import acceptance_statuses, has_accepted
 from tenancy.acceptances.tables import AcceptanceReminder
 from tenancy.people.queries import count_owners
+from tenancy.reminders import LeftOutTenant, count_left_out, plan_reminders
 
 REMIND_OWNERS: Final = "agreement.remind-owners"
 """The job that mails the owners of one tenant."""
@@ -85,9 +82,11 @@ def remind_of_agreement(ctx: CommandContext, command: RemindOfAgreement) -> Agre
     for tenant_id in command.tenant_ids:
         if tenant_id not in known:
             raise not_found(what=Label("団体", "tenant"), given=tenant_id, field="tenant_ids")
-    plan = plan_reminders(statuses, command.tenant_ids, count_owners(ctx.session, ctx.now), ctx.today)
+    plan = plan_reminders(
+        statuses, command.tenant_ids, count_owners(ctx.session, ctx.now), ctx.today, done=has_accepted
+    )
     if not plan.reminded:
-        raise Conflict(NOBODY_TO_REMIND, field="tenant_ids", left_out=_counted(plan.left_out))
+        raise Conflict(NOBODY_TO_REMIND, field="tenant_ids", left_out=count_left_out(plan.left_out, _NONE))
     for one in plan.reminded:
         ctx.session.add(
             AcceptanceReminder(
@@ -103,12 +102,3 @@ def remind_of_agreement(ctx: CommandContext, command: RemindOfAgreement) -> Agre
         ctx.enqueue(REMIND_OWNERS, payload, tenant_id=one.tenant_id)
         ctx.audit(subject=asked.id, tenant_id=one.tenant_id, agreement=asked.agreement, number=asked.number)
     return AgreementReminded(reminded=tuple(one.tenant_id for one in plan.reminded), left_out=plan.left_out)
-
-
-def _counted(left_out: Iterable[LeftOutTenant]) -> Label:
-    """How many tenants are left out for each reason."""
-    found = list(left_out)
-    counts = [(reason, sum(one.reason is reason for one in found)) for reason in NotReminded]
-    ja = "、".join(f"{reason.ja} {number:,}団体" for reason, number in counts if number)
-    en = ", ".join(f"{number:,} {reason.en}" for reason, number in counts if number)
-    return Label(ja, en) if ja else _NONE

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from governance.kernel.models import ReadModel
-from tenancy.acceptances.states import AcceptanceState, NotReminded
+from tenancy.acceptances.states import AcceptanceState
 
 
 class AcceptanceStatus(ReadModel):
@@ -27,11 +27,3 @@ class AcceptanceStatus(ReadModel):
     asked_at: datetime | None
     due_on: date | None
     reminded_at: datetime | None
-
-
-class LeftOutTenant(ReadModel):
-    """A tenant that gets no reminder, and why."""
-
-    tenant_id: UUID
-    name: str
-    reason: NotReminded

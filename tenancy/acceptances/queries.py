@@ -20,6 +20,7 @@ from governance.kernel.waiting import WaitingSelect, first_tenants, waiting_colu
 from tenancy.acceptances.models import AcceptanceStatus
 from tenancy.acceptances.states import AcceptanceState
 from tenancy.acceptances.tables import AcceptanceReminder
+from tenancy.reminders import NotReminded
 from tenancy.tenants.facts import select_tenant_states
 from tenancy.tenants.states import TenantState
 
@@ -67,6 +68,11 @@ def acceptance_statuses(
         if state is None or one.state is state:
             found.append(one)
     return found
+
+
+def has_accepted(one: AcceptanceStatus) -> NotReminded | None:
+    """Why a tenant that has accepted is not reminded; None for one that has not."""
+    return NotReminded.ACCEPTED if one.state is AcceptanceState.ACCEPTED else None
 
 
 def missing_acceptances(today: date) -> WaitingSelect:

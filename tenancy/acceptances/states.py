@@ -1,4 +1,4 @@
-"""States of an acceptance that a tenant is asked for, and why a tenant is not reminded of one."""
+"""States of an acceptance that a tenant is asked for."""
 
 from __future__ import annotations
 
@@ -10,11 +10,3 @@ class AcceptanceState(LabelledEnum):
 
     ACCEPTED = "accepted", "同意済み", "accepted"
     NOT_ACCEPTED = "not-accepted", "未同意", "not accepted"
-
-
-class NotReminded(LabelledEnum):
-    """Why a tenant gets no reminder."""
-
-    ACCEPTED = "accepted", "同意済み", "accepted"
-    REMINDED_TODAY = "reminded-today", "本日催促済み", "reminded today"
-    NO_OWNER = "no-owner", "団体管理者がいない", "without an owner"

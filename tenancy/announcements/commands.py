@@ -1,4 +1,4 @@
-"""Commands of announcements: publish one to chosen tenants, withdraw it, confirm it for a tenant."""
+"""Commands of announcements: publish one to chosen tenants, withdraw it, confirm it for a tenant, remind of it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,17 @@ from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
 from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.permissions import Permission
-from tenancy.announcements.queries import tenants_addressed
-from tenancy.announcements.tables import Announcement, AnnouncementConfirmation, AnnouncementRecipient
+from tenancy.announcements.models import AnnouncementFacts
+from tenancy.announcements.queries import announcement as find_announcement
+from tenancy.announcements.queries import has_confirmed, recipients, tenants_addressed
+from tenancy.announcements.tables import (
+    Announcement,
+    AnnouncementConfirmation,
+    AnnouncementRecipient,
+    AnnouncementReminder,
+)
+from tenancy.people.queries import count_owners
+from tenancy.reminders import LeftOutTenant, count_left_out, plan_reminders
 from tenancy.tenants.cohorts import CohortName
 from tenancy.tenants.commands import cohort_choices
 from tenancy.tenants.facts import cohort as find_cohort
@@ -60,7 +69,20 @@ CONFIRMED_ALREADY = message(
     en="This announcement was already confirmed for your organization.",
 )
 
+NOBODY_TO_REMIND = message(
+    "announcement.nobody_to_remind",
+    ja="催促できる団体がありません（{left_out}）。",
+    en="There is no tenant to remind ({left_out}).",
+    hint_ja="同じお知らせの催促は、1 団体に 1 日 1 回までです。",
+    hint_en="A tenant is reminded of an announcement once a day at most.",
+)
+
+REMIND_OF_ANNOUNCEMENT: Final = "announcement.remind-owners"
+"""The job that mails the owners of one tenant."""
+
 MAX_TEXT: Final = 20_000
+
+_ALL_CONFIRMED: Final = Label("確認していない団体がありません", "every tenant has confirmed")
 
 _Text = Annotated[PlainText, StringConstraints(max_length=MAX_TEXT)]
 
@@ -128,6 +150,30 @@ class AnnouncementWithdrawn(Result):
     announcement_id: UUID
 
 
+class RemindOfAnnouncement(Command):
+    """Mail the owners of tenants that have not confirmed an announcement. Without `tenant_ids`, of all of them."""
+
+    announcement_id: Annotated[Id, Input("お知らせ", "Announcement")]
+    tenant_ids: Annotated[
+        tuple[Id, ...],
+        Field(max_length=2000),
+        SORTED_UNIQUE,
+        Input(
+            "催促する団体",
+            "Tenants",
+            Label("選ばないと、確認していないすべての団体", "Without any, all that have not confirmed."),
+            option="tenant",
+        ),
+    ] = ()
+
+
+class AnnouncementReminded(Result):
+    """Whose owners get a mail, and who was left out and why."""
+
+    reminded: tuple[UUID, ...]
+    left_out: tuple[LeftOutTenant, ...]
+
+
 class ConfirmAnnouncement(Command):
     """A person of a tenant says that it read an announcement, once for the tenant."""
 
@@ -191,6 +237,43 @@ def withdraw_announcement(ctx: CommandContext, command: WithdrawAnnouncement) ->
     return AnnouncementWithdrawn(announcement_id=announcement.id)
 
 
+@handles(Permission.ANNOUNCEMENT_REMIND, Event.ANNOUNCEMENT_REMINDED)
+def remind_of_announcement(ctx: CommandContext, command: RemindOfAnnouncement) -> AnnouncementReminded:
+    """Remind the tenants that have not confirmed; a job for each mails its owners.
+
+    A tenant that has confirmed, was reminded today, or has no owner is left out. Raises NotFound for an unknown
+    announcement and a tenant that it did not go to, Conflict for one that asks for no confirmation or was withdrawn,
+    and where all are left out.
+    """
+    advisory_lock(ctx.session, f"announcement.remind.{command.announcement_id}")
+    found = find_announcement(ctx.session, command.announcement_id, ctx.today)
+    _refuse_unconfirmable(found)
+    asked = recipients(ctx.session, found.id)
+    known = {one.tenant_id for one in asked}
+    for tenant_id in command.tenant_ids:
+        if tenant_id not in known:
+            raise not_found(what=Label("団体", "tenant"), given=tenant_id, field="tenant_ids")
+    owners = count_owners(ctx.session, ctx.now)
+    plan = plan_reminders(asked, command.tenant_ids, owners, ctx.today, done=has_confirmed)
+    if not plan.reminded:
+        raise Conflict(NOBODY_TO_REMIND, field="tenant_ids", left_out=count_left_out(plan.left_out, _ALL_CONFIRMED))
+    for one in plan.reminded:
+        ctx.session.add(
+            AnnouncementReminder(
+                id=new_id(),
+                tenant_id=one.tenant_id,
+                recipient_id=one.recipient_id,
+                reminded_on=ctx.today,
+                reminded_by=ctx.actor.id,
+                reminded_at=ctx.now,
+            )
+        )
+        payload = {"tenant_id": str(one.tenant_id), "announcement_id": str(found.id)}
+        ctx.enqueue(REMIND_OF_ANNOUNCEMENT, payload, tenant_id=one.tenant_id)
+        ctx.audit(subject=found.id, tenant_id=one.tenant_id, title=found.title)
+    return AnnouncementReminded(reminded=tuple(one.tenant_id for one in plan.reminded), left_out=plan.left_out)
+
+
 @handles(Permission.ANNOUNCEMENT_CONFIRM, Event.ANNOUNCEMENT_CONFIRMED)
 def confirm_announcement(ctx: CommandContext, command: ConfirmAnnouncement) -> AnnouncementConfirmed:
     """Confirm an announcement for the tenant, also after its last day.
@@ -208,10 +291,7 @@ def confirm_announcement(ctx: CommandContext, command: ConfirmAnnouncement) -> A
         recipient, what=Label("お知らせ", "announcement"), given=command.announcement_id, field="announcement_id"
     )
     announcement = ctx.session.get_one(Announcement, found.announcement_id)
-    if announcement.withdrawn_at is not None:
-        raise Conflict(WITHDRAWN, field="announcement_id")
-    if not announcement.asks_confirmation:
-        raise Conflict(NOTHING_TO_CONFIRM, field="announcement_id")
+    _refuse_unconfirmable(announcement)
     advisory_lock(ctx.session, f"announcement.confirm.{found.id}")
     confirmed = select(AnnouncementConfirmation.id).where(AnnouncementConfirmation.recipient_id == found.id)
     if ctx.session.scalars(confirmed).first() is not None:
@@ -227,6 +307,13 @@ def confirm_announcement(ctx: CommandContext, command: ConfirmAnnouncement) -> A
     )
     ctx.audit(subject=announcement.id, tenant_id=found.tenant_id, title=announcement.title)
     return AnnouncementConfirmed(announcement_id=announcement.id)
+
+
+def _refuse_unconfirmable(found: Announcement | AnnouncementFacts) -> None:
+    if found.withdrawn_at is not None:
+        raise Conflict(WITHDRAWN, field="announcement_id")
+    if not found.asks_confirmation:
+        raise Conflict(NOTHING_TO_CONFIRM, field="announcement_id")
 
 
 def _refuse_past(day: date, today: date) -> None:

@@ -35,11 +35,16 @@ class AnnouncementFacts(AnnouncementSummary):
 
 
 class RecipientStatus(ReadModel):
-    """A tenant that an announcement went to, and when and by whom it was confirmed there (an account's id)."""
+    """A tenant that an announcement went to, and when and by whom it was confirmed there (an account's id).
 
+    `recipient_id` is of the tenant and the announcement together; `reminded_at` is when its owners were last reminded.
+    """
+
+    recipient_id: UUID
     tenant_id: UUID
     code: str | None
     name: str
     state: ConfirmationState
     confirmed_at: datetime | None
     confirmed_by: str | None
+    reminded_at: datetime | None

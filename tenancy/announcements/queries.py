@@ -18,7 +18,13 @@ from governance.kernel.labels import Label
 from governance.kernel.waiting import WaitingSelect, first_tenants, waiting_columns
 from tenancy.announcements.models import AnnouncementFacts, AnnouncementSummary, RecipientStatus
 from tenancy.announcements.states import AnnouncementState, ConfirmationState, announcement_state
-from tenancy.announcements.tables import Announcement, AnnouncementConfirmation, AnnouncementRecipient
+from tenancy.announcements.tables import (
+    Announcement,
+    AnnouncementConfirmation,
+    AnnouncementRecipient,
+    AnnouncementReminder,
+)
+from tenancy.reminders import NotReminded
 from tenancy.tenants.facts import select_tenant_states
 from tenancy.tenants.models import TenantListItem
 from tenancy.tenants.queries import TenantFilter, list_tenants
@@ -65,13 +71,21 @@ def recipients(
 ) -> list[RecipientStatus]:
     """The tenants that an announcement went to, by code; of one state where given."""
     tenant = select_tenant_states().subquery()
+    reminded_at = (
+        select(func.max(AnnouncementReminder.reminded_at))
+        .where(AnnouncementReminder.recipient_id == AnnouncementRecipient.id)
+        .correlate(AnnouncementRecipient)
+        .scalar_subquery()
+    )
     query = (
         select(
+            AnnouncementRecipient.id.label("recipient_id"),
             tenant.c.id,
             tenant.c.code,
             tenant.c.name,
             AnnouncementConfirmation.confirmed_at,
             AnnouncementConfirmation.confirmed_by,
+            reminded_at.label("reminded_at"),
         )
         .select_from(AnnouncementRecipient)
         .join(tenant, tenant.c.id == AnnouncementRecipient.tenant_id)
@@ -81,16 +95,23 @@ def recipients(
     )
     found = [
         RecipientStatus(
+            recipient_id=row.recipient_id,
             tenant_id=row.id,
             code=row.code,
             name=row.name,
             state=_confirmation_state(row.confirmed_at),
             confirmed_at=row.confirmed_at,
             confirmed_by=row.confirmed_by,
+            reminded_at=row.reminded_at,
         )
         for row in session.execute(query)
     ]
     return [one for one in found if state in (None, one.state)]
+
+
+def has_confirmed(one: RecipientStatus) -> NotReminded | None:
+    """Why a tenant that has confirmed is not reminded; None for one that has not."""
+    return NotReminded.CONFIRMED if one.state is ConfirmationState.CONFIRMED else None
 
 
 def tenants_addressed(

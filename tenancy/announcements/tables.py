@@ -53,6 +53,26 @@ class AnnouncementRecipient(TableBase):
     announcement_id: Mapped[UUID]
 
 
+class AnnouncementReminder(TableBase):
+    """The owners of a tenant that an announcement went to were reminded (催促): on one day (JST) at most once."""
+
+    __tablename__ = "announcement_reminder"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "recipient_id", "reminded_on"),
+        ForeignKeyConstraint(
+            ["tenant_id", "recipient_id"], ["announcement_recipient.tenant_id", "announcement_recipient.id"]
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    recipient_id: Mapped[UUID]
+    reminded_on: Mapped[date]
+    reminded_by: Mapped[str]
+    reminded_at: Mapped[datetime]
+
+
 class AnnouncementConfirmation(TableBase):
     """A person of a tenant that an announcement went to has confirmed it: once for the tenant."""
 

@@ -12,9 +12,10 @@ from uuid import UUID
 from flask import has_request_context, request, url_for
 from sqlalchemy.orm import Session
 
-from admin.core.language import gettext, ngettext
-from admin.interface.entry_points import ApiAddress, EntryPoint, Fact, FormContext, PageAddress, ReviewTable, api, cli
-from admin.interface.formats import era_date, jst_time
+from admin.core.language import gettext
+from admin.interface.entry_points import ApiAddress, EntryPoint, Fact, FormContext, PageAddress, api, cli
+from admin.interface.formats import era_date
+from admin.interface.reminders import about_reminders
 from governance.agreements.commands import accept_agreement, publish_agreement
 from governance.agreements.queries import is_asked_for, version
 from governance.kernel import clock
@@ -23,10 +24,10 @@ from governance.kernel.errors import Language
 from governance.kernel.labels import Label
 from tenancy.acceptances.commands import AgreementReminded, RemindOfAgreement, remind_of_agreement
 from tenancy.acceptances.models import AcceptanceStatus
-from tenancy.acceptances.queries import acceptance_statuses
-from tenancy.acceptances.reminders import ReminderPlan, plan_reminders
+from tenancy.acceptances.queries import acceptance_statuses, has_accepted
 from tenancy.acceptances.states import AcceptanceState
 from tenancy.people.queries import count_owners
+from tenancy.reminders import plan_reminders
 
 
 def _asked_version(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
@@ -62,27 +63,8 @@ def _whom_it_reaches(session: Session, command: RemindOfAgreement, language: Lan
     today = clock.today()
     owners = count_owners(session, clock.now())
     statuses = acceptance_statuses(session, command.version_id, today)
-    plan = plan_reminders(statuses, command.tenant_ids, owners, today)
-    tables = [
-        ReviewTable(
-            gettext("Tenants that get an email"),
-            [gettext("Tenant"), gettext("Owners"), gettext("Reminded last")],
-            [
-                [one.name, str(owners[one.tenant_id]), str(jst_time(one.reminded_at)) if one.reminded_at else "―"]
-                for one in plan.reminded
-            ],
-            yen=frozenset({1}),
-        )
-    ]
-    if plan.left_out:
-        rows = [[one.name, one.reason.label(language)] for one in plan.left_out]
-        tables.append(ReviewTable(gettext("Left out"), [gettext("Tenant"), gettext("Reason")], rows))
-    return FormContext([Fact(gettext("Emails"), _count_mails(plan, owners))], tables=tables)
-
-
-def _count_mails(plan: ReminderPlan, owners: Mapping[UUID, int]) -> str:
-    number = sum(owners[one.tenant_id] for one in plan.reminded)
-    return ngettext("%(num)s email", "%(num)s emails", number)
+    plan = plan_reminders(statuses, command.tenant_ids, owners, today, done=has_accepted)
+    return about_reminders(plan, owners, language)
 
 
 def _to_status(command: RemindOfAgreement, result: AgreementReminded) -> str:

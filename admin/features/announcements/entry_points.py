@@ -9,19 +9,25 @@ from flask import has_request_context, request, url_for
 from sqlalchemy.orm import Session
 
 from admin.core.language import gettext, ngettext
-from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, ReviewTable, api, cli
+from admin.interface.entry_points import ApiAddress, EntryPoint, Fact, FormContext, PageAddress, ReviewTable, api, cli
 from admin.interface.formats import era_date, lines_of_text
+from admin.interface.reminders import about_reminders
 from admin.interface.tenant_pages import about_tenant
 from governance.kernel import clock
 from governance.kernel.errors import Language
 from governance.kernel.labels import Label
 from tenancy.announcements.commands import (
     PublishAnnouncement,
+    RemindOfAnnouncement,
     confirm_announcement,
     publish_announcement,
+    remind_of_announcement,
     withdraw_announcement,
 )
-from tenancy.announcements.queries import announcement, tenants_addressed
+from tenancy.announcements.queries import announcement, has_confirmed, recipients, tenants_addressed
+from tenancy.announcements.states import ConfirmationState
+from tenancy.people.queries import count_owners
+from tenancy.reminders import plan_reminders
 from tenancy.tenants.models import TenantListItem
 from tenancy.tenants.queries import TenantFilter, list_tenants
 
@@ -59,6 +65,26 @@ def _whom_it_reaches(session: Session, command: PublishAnnouncement, language: L
         [[one.name, one.state.label(language)] for one in addressed],
     )
     return FormContext([Fact(gettext("Goes to"), number)], tables=[table])
+
+
+def _tenants_to_remind(session: Session, given: Mapping[str, Any], language: Language) -> Sequence[tuple[str, str]]:
+    waits = recipients(session, given["announcement_id"], state=ConfirmationState.NOT_CONFIRMED)
+    return [(str(one.tenant_id), one.name) for one in waits]
+
+
+def _unconfirmed_tenants(session: Session, given: Mapping[str, Any]) -> Mapping[str, object]:
+    """Those that the address names are chosen; all of them where it names none."""
+    named = set(_named_tenants())
+    offered = [value for value, _ in _tenants_to_remind(session, given, "ja")]
+    return {"tenant_ids": ",".join([one for one in offered if one in named] or offered)}
+
+
+def _who_is_reminded(session: Session, command: RemindOfAnnouncement, language: Language) -> FormContext:
+    """Each tenant that gets a mail, with how many owners, and those left out with the reason."""
+    asked = recipients(session, command.announcement_id)
+    owners = count_owners(session, clock.now())
+    plan = plan_reminders(asked, command.tenant_ids, owners, clock.today(), done=has_confirmed)
+    return about_reminders(plan, owners, language)
 
 
 def _about(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
@@ -136,6 +162,36 @@ ENTRY_POINTS: Final = (
             ),
             about=_about,
             is_dangerous=True,
+        ),
+    ),
+    EntryPoint(
+        remind_of_announcement,
+        Label("お知らせの確認を催促する", "Remind tenants that have not confirmed an announcement"),
+        Label("催促する", "Remind"),
+        api=ApiAddress("POST", "/announcements/<announcement>/reminders", {"announcement": "announcement_id"}),
+        cli=cli("announcement remind", "announcement_id"),
+        page=PageAddress(
+            "/announcements/<uuid:announcement_id>/remind",
+            "announcement_reminding",
+            then=lambda command, result: url_for(
+                "announcements.announcement",
+                announcement_id=command.announcement_id,
+                reminded=len(result.reminded),
+                left_out=len(result.left_out),
+            ),
+            back=_to_one,
+            intro=Label(
+                "確認していない団体の団体管理者に、メールで知らせます。1 団体に 1 日 1 回までです。",
+                "The owners of tenants that have not confirmed get an email, once a day at most.",
+            ),
+            review_intro=Label(
+                "送り先を確かめてください。送ったメールは取り消せません。",
+                "Check who gets the email; it cannot be taken back.",
+            ),
+            about=_about,
+            choices={"tenant_ids": _tenants_to_remind},
+            start=_unconfirmed_tenants,
+            consequences=_who_is_reminded,
         ),
     ),
     EntryPoint(

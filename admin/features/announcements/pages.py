@@ -66,6 +66,8 @@ def announcement(announcement_id: UUID) -> tuple[str, int]:
         is_operator=current_actor().is_operator,
         tenant_id=current_actor().tenant_id,
         done=request.args.get("done", ""),
+        reminded=request.args.get("reminded", 0, type=int),
+        left_out=request.args.get("left_out", 0, type=int),
     )
 
 
@@ -75,6 +77,7 @@ _FILE_HEADER: Final = (
     Label("確認", "confirmation"),
     Label("確認した日時", "confirmed at"),
     Label("確認した人", "confirmed by"),
+    Label("最後の催促", "reminded last"),
 )
 
 
@@ -93,6 +96,7 @@ def recipients_file(announcement_id: UUID, file_kind: str) -> Response:
             one.state.label(current_language()),
             one.confirmed_at,
             people.get(one.confirmed_by or "", ""),
+            one.reminded_at,
         )
         for one in found
     )

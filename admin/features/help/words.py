@@ -255,8 +255,9 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 "reminder",
                 "催促",
                 Label(
-                    "まだ同意していない団体の団体管理者に送るメールです。1団体に1日1回までです。",
-                    "A mail to the owners of a tenant that has not accepted a version; once a day for each.",
+                    "協定に同意していない団体や、お知らせを確認していない団体の団体管理者に送るメールです。1団体に1日1回までです。",
+                    "A mail to the owners of a tenant that has not accepted a version or confirmed an announcement; "
+                    "once a day for each.",
                 ),
             ),
             HelpWord(

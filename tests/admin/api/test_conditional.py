@@ -27,6 +27,7 @@ ADDS: Final = {
     "assign_plan": "an assignment from a day on; the tenant's own fields stay",
     "issue_notices": "notices; the run stays as it was posted",
     "remind_of_agreement": "reminders of tenants; the version stays as it was published",
+    "remind_of_announcement": "reminders of tenants; what was announced stays as it was published",
     "confirm_announcement": "a confirmation; the tenant's own fields stay",
     "request_quota": "a request; the tenant's own fields stay",
 }

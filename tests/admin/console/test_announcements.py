@@ -158,3 +158,44 @@ def test_the_command_line_publishes_and_withdraws(sample: ConsoleSample, moyai: 
     withdrawn, _, _ = moyai("announcement", "withdraw", str(shown), "--reason", "誤り")
 
     assert (code, printed["recipients"], withdrawn) == (0, 1, 0), stderr
+
+
+def test_those_that_have_not_confirmed_are_reminded_from_the_page_once(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    sample.factory.add_person(sample.other_id, "owner@432024.example", Role.TENANT_OWNER)
+    announced = sample.factory.announce(sample.other_id, title="確認のお願い", asks_confirmation=True)
+    address = f"/announcements/{announced}/remind"
+
+    page, form = visit.get(f"/announcements/{announced}").text, visit.get(address).text
+    review = visit.submit(address, step="confirm", key="r", tenant_ids=str(sample.other_id)).text
+    unsent = rows("announcement_reminder")
+    done = visit.submit(address, step="apply", key="r", tenant_ids=str(sample.other_id))
+    after = visit.get(done.headers["Location"]).text
+    again = visit.submit(address, step="apply", key="s", tenant_ids=str(sample.other_id))
+
+    assert f'href="{address}"' in page
+    assert f'name="tenant_ids" value="{sample.other_id}"' in page
+    assert re.findall(r'value="([^"]+)" checked', form) == [str(sample.other_id)]
+    assert "メール 1通" in re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", review))
+    assert "催促する団体 八代市 " in re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", review))
+    assert str(sample.other_id) not in re.sub("<[^>]+>", " ", review)
+    assert unsent == []
+    assert done.status_code == 303
+    assert "1団体の団体管理者に" in after
+    assert again.status_code == 409
+    assert "八代市にお知らせ「確認のお願い」の確認を催促した" in re.sub("<[^>]+>", "", visit.get("/audit").text)
+    assert len(rows("announcement_reminder")) == 1
+    assert "/remind" not in visit_as(Role.OPERATOR_AUDITOR).get(f"/announcements/{announced}").text
+
+
+def test_the_command_line_reminds(sample: ConsoleSample, moyai: Moyai) -> None:
+    sample.factory.add_person(sample.other_id, "owner@432024.example", Role.TENANT_OWNER)
+    announced = str(sample.factory.announce(sample.other_id, title="確認のお願い", asks_confirmation=True))
+
+    code, printed, _ = moyai("announcement", "remind", announced)
+    second, refused, _ = moyai("announcement", "remind", announced)
+
+    assert (code, printed["reminded"]) == (0, [str(sample.other_id)])
+    assert (second, refused["error"]["code"]) == (1, "announcement.nobody_to_remind")

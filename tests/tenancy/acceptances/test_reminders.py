@@ -20,7 +20,8 @@ from governance.permissions import Role
 from tenancy.acceptances.commands import REMIND_OWNERS, RemindOfAgreement, remind_of_agreement
 from tenancy.acceptances.models import AcceptanceStatus
 from tenancy.acceptances.queries import acceptance_statuses
-from tenancy.acceptances.states import AcceptanceState, NotReminded
+from tenancy.acceptances.states import AcceptanceState
+from tenancy.reminders import NotReminded
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors, seed_operator
 from tests.database_rows import recorded, rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,22 +11,28 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from admin.workflows.tenant_mails import mail_handlers
 from governance.declaration import InvalidCommand, read_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
+from governance.outbox.tables import Job
 from governance.permissions import Role
 from tenancy.announcements import queries
 from tenancy.announcements.commands import (
+    REMIND_OF_ANNOUNCEMENT,
     ConfirmAnnouncement,
     PublishAnnouncement,
+    RemindOfAnnouncement,
     WithdrawAnnouncement,
     confirm_announcement,
     publish_announcement,
+    remind_of_announcement,
     withdraw_announcement,
 )
 from tenancy.announcements.states import AnnouncementState, ConfirmationState
+from tenancy.reminders import NotReminded
 from tenancy.tenants.states import TenantKind, TenantState
 from tests.actors import Actors, seed_operator
 from tests.database_rows import recorded, rows
@@ -297,3 +303,121 @@ def test_the_same_key_publishes_once(factory: Factory) -> None:
 
     assert publish_announcement(command, actor=factory.actors.onboarding, key="once") == first
     assert len(rows("announcement")) == 1
+
+
+# -- reminders
+
+
+@pytest.fixture
+def asked(factory: Factory) -> UUID:
+    """An announcement to all that asks for confirmation; the last of the three has no owner."""
+    for code in list(MEMBERS)[:2]:
+        factory.add_person(factory.ids[code], f"owner@{code}.example", Role.TENANT_OWNER)
+        factory.add_person(factory.ids[code], f"member@{code}.example")
+    return publish(factory, asks_confirmation=True)
+
+
+def remind(factory: Factory, announcement_id: UUID, *codes: str) -> tuple[set[UUID], dict[str, NotReminded]]:
+    """Whom the command reminded, and whom it left out and why."""
+    chosen = tuple(factory.ids[code] for code in codes)
+    command = RemindOfAnnouncement(announcement_id=announcement_id, tenant_ids=chosen)
+    result = remind_of_announcement(command, actor=factory.actors.onboarding)
+    return set(result.reminded), {one.name: one.reason for one in result.left_out}
+
+
+def run_jobs() -> list[tuple[str, str, str]]:
+    """The mails that the jobs of all reminders send."""
+    sent: list[tuple[str, str, str]] = []
+    with tenant_scope(OPERATOR):
+        payloads = [dict(job.payload) for job in db.session.query(Job) if job.name == REMIND_OF_ANNOUNCEMENT]
+    for payload in payloads:
+        mail_handlers(lambda *mail: sent.append(mail), "https://moyai.example")[REMIND_OF_ANNOUNCEMENT](payload)
+    return sent
+
+
+def test_a_reminder_reaches_the_owners_of_those_that_have_not_confirmed_and_nobody_else(
+    factory: Factory, asked: UUID
+) -> None:
+    confirm(factory, "431001", asked)
+
+    assert remind(factory, asked) == ({factory.ids["432024"]}, {"荒尾市": NotReminded.NO_OWNER})
+
+    [(recipient, subject, words)] = run_jobs()
+    assert recipient == "owner@432024.example"
+    assert "計画停止のお知らせ" in subject
+    assert f"https://moyai.example/announcements/{asked}" in words
+    assert "令和7年6月30日（月）" in words
+    [event] = recorded("announcement.reminded")
+    assert (event.tenant_id, event.facts) == (factory.ids["432024"], {"title": "計画停止のお知らせ"})
+    with tenant_scope(OPERATOR):
+        reminded = {one.code: one.reminded_at for one in queries.recipients(db.session(), asked)}
+    assert reminded == {"431001": None, "432024": NOON, "432041": None}
+
+
+def test_who_confirmed_before_the_mail_went_out_gets_none(factory: Factory, asked: UUID) -> None:
+    remind(factory, asked, "431001", "432024")
+    confirm(factory, "431001", asked)
+
+    assert [recipient for recipient, _, _ in run_jobs()] == ["owner@432024.example"]
+
+
+def test_no_tenant_is_reminded_of_an_announcement_twice_on_one_day(factory: Factory, asked: UUID) -> None:
+    remind(factory, asked, "431001")
+
+    with clock.at(NOON + timedelta(hours=11, minutes=59)):
+        assert remind(factory, asked) == (
+            {factory.ids["432024"]},
+            {"熊本市": NotReminded.REMINDED_TODAY, "荒尾市": NotReminded.NO_OWNER},
+        )
+        with pytest.raises(Conflict) as refused:
+            remind(factory, asked)
+    with clock.at(NOON + timedelta(hours=12)):  # Midnight in Japan.
+        assert remind(factory, asked, "431001") == ({factory.ids["431001"]}, {})
+
+    assert refused.value.code == "announcement.nobody_to_remind"
+    assert "本日催促済み 2団体" in refused.value.text("ja")
+    assert len(rows("announcement_reminder")) == 3
+
+
+def test_nobody_is_reminded_of_what_asks_for_nothing_was_withdrawn_or_is_unknown(factory: Factory, asked: UUID) -> None:
+    without = publish(factory)
+    withdrawal = WithdrawAnnouncement(announcement_id=asked, reason="誤り")
+    withdraw_announcement(withdrawal, actor=factory.actors.onboarding)
+
+    for announcement_id, code in (
+        (without, "announcement.nothing_to_confirm"),
+        (asked, "announcement.withdrawn"),
+        (new_id(), "not_found"),
+    ):
+        with pytest.raises((Conflict, NotFound)) as refused:
+            remind(factory, announcement_id)
+        assert refused.value.code == code
+    assert rows("announcement_reminder") == []
+
+
+def test_only_whom_it_went_to_is_reminded_and_only_by_who_may(factory: Factory, asked: UUID) -> None:
+    with pytest.raises(NotFound):
+        remind(factory, asked, "432059")
+    others = (factory.actors.finance, factory.actors.municipal(factory.ids["431001"], Role.TENANT_OWNER))
+    for actor in others:
+        with pytest.raises(NotAllowed):
+            remind_of_announcement(RemindOfAnnouncement(announcement_id=asked), actor=actor)
+
+    assert rows("announcement_reminder") == []
+    assert run_jobs() == []
+
+
+def test_the_database_refuses_a_second_reminder_of_the_day_and_a_change(factory: Factory, asked: UUID) -> None:
+    remind(factory, asked, "431001")
+
+    for statement in (
+        "INSERT INTO announcement_reminder SELECT gen_random_uuid(), tenant_id, recipient_id, reminded_on, reminded_by,"
+        " reminded_at FROM announcement_reminder",
+        "UPDATE announcement_reminder SET reminded_by = 'x'",
+        "DELETE FROM announcement_reminder",
+    ):
+        with tenant_scope(OPERATOR):
+            with pytest.raises(DBAPIError):
+                db.session().execute(text(statement))
+            db.session().rollback()
+    assert len(rows("announcement_reminder")) == 1
