@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, Response, request, url_for
 
 from admin.core.guard import current_actor, may, requires
-from admin.core.language import gettext
+from admin.core.language import current_language, either, gettext
+from admin.core.rate_limits import RateLimit, limited
 from admin.features.costs.entry_points import ENTRY_POINTS, is_posted
 from admin.interface.command_forms import add_forms
+from admin.interface.downloads import table_response
 from admin.interface.history import history
-from admin.interface.lists import current_fiscal_year
+from admin.interface.lists import current_fiscal_year, query_year
 from admin.interface.pages import render_page, session
 from admin.interface.years import show_year_of_object, year_of_single
 from billing.costs.queries import CostItemFacts, cost_item, cost_items, cost_pools
@@ -20,10 +22,24 @@ from billing.costs.states import ItemKind
 from billing.runs.queries import run_summaries, runs_with_item
 from governance.events import Event
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.labels import Label
 from governance.permissions import Permission
 from governance.rules.queries import rule_by_name, rule_versions
 
 pages = add_forms(Blueprint("costs", __name__, template_folder="templates"), ENTRY_POINTS)
+
+_FILE_HEADER: Final = (
+    Label("会計年度", "fiscal year"),
+    Label("経費区分", "pool"),
+    Label("種類", "kind"),
+    Label("名称", "name"),
+    Label("金額（円）", "yen"),
+    Label("根拠", "source"),
+    Label("日付", "date"),
+    Label("登録日時", "recorded at"),
+    Label("取消日時", "withdrawn at"),
+    Label("取消の理由", "reason of the withdrawal"),
+)
 
 
 @pages.get("/costs")
@@ -43,6 +59,32 @@ def costs() -> tuple[str, int]:
         is_posted=is_posted(session(), year),
         done=request.args.get("done", ""),
     )
+
+
+@pages.get("/costs.<any(csv, xlsx):file_kind>")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.COST_READ)
+def costs_file(file_kind: str) -> Response:
+    """A year's costs and deductions, the withdrawn ones with their reason; of deductions the amount is negative."""
+    year = query_year() or current_fiscal_year()
+    language = current_language()
+    rows = (
+        (
+            item.fiscal_year,
+            item.pool.label,
+            item.kind.label(language),
+            item.name,
+            item.yen if item.kind is ItemKind.COST else -item.yen,
+            item.source,
+            item.incurred_on,
+            item.recorded_at,
+            item.withdrawn_at,
+            item.withdrawn_reason,
+        )
+        for item in cost_items(session(), FiscalYear(year), withdrawn=True)
+    )
+    name = gettext("costs_%(year)s", year=year)
+    return table_response(file_kind, name, [either(*label) for label in _FILE_HEADER], rows)
 
 
 @pages.get("/costs/<uuid:item_id>")

@@ -52,6 +52,40 @@ def books() -> AnyResponse | tuple[str, int]:
     )
 
 
+@pages.get("/ledger.<any(csv, xlsx):file_kind>")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.LEDGER_READ)
+def books_file(file_kind: str) -> AnyResponse:
+    """Every book of a year with its state and debits; of a municipality its contributions instead."""
+    year = query_year() or current_fiscal_year()
+    if not current_actor().is_operator:
+        address = url_for("ledger.contributions_file", tenant_id=current_actor().tenant_id, file_kind=file_kind)
+        return redirect(address, 303)
+    found = queries.books(session(), year).items
+    names = names_of_tenants(session(), [book.tenant_id for book in found])
+    header = [
+        either(ja, en)
+        for ja, en in (
+            ("会計年度", "fiscal year"),
+            ("団体", "tenant"),
+            ("年度の状態", "state of the year"),
+            ("借方の合計（円）", "debits (yen)"),
+            ("明細の数", "lines"),
+        )
+    ]
+    rows = (
+        (
+            year,
+            names.get(book.tenant_id),
+            book.state.label(current_language()),
+            book.debit_yen,
+            book.line_count,
+        )
+        for book in found
+    )
+    return table_response(file_kind, gettext("books_%(year)s", year=year), header, rows)
+
+
 @pages.get("/ledger/<uuid:tenant_id>")
 @requires(Permission.LEDGER_READ)
 def book(tenant_id: UUID) -> AnyResponse | tuple[str, int]:

@@ -6,7 +6,7 @@ The form that issues them is derived.
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
@@ -20,6 +20,7 @@ from admin.interface.command_forms import add_forms
 from admin.interface.downloads import table_response
 from admin.interface.formats import year_label
 from admin.interface.history import history
+from admin.interface.lists import query_year
 from admin.interface.pages import render_page, session
 from admin.interface.paging import next_cursor, query_part
 from admin.interface.years import show_year_of_object, year_of_list
@@ -34,9 +35,21 @@ from billing.runs.queries import run_by_id, share_by_id
 from billing.runs.states import run_name
 from governance.declaration import read_command
 from governance.kernel import clock
+from governance.kernel.labels import Label
 from governance.permissions import Permission
 
 pages = add_forms(Blueprint("notices", __name__, template_folder="templates"), ENTRY_POINTS)
+
+_FILE_HEADER: Final = (
+    Label("会計年度", "fiscal year"),
+    Label("番号", "number"),
+    Label("文書番号", "document number"),
+    Label("文書", "title"),
+    Label("あて先", "to"),
+    Label("通知額（円）", "amount (yen)"),
+    Label("発行日", "issued on"),
+    Label("納期限", "due on"),
+)
 
 
 @pages.get("/notices")
@@ -57,6 +70,29 @@ def notices() -> tuple[str, int]:
         issuer=issuer_in_force(session()) if current_actor().is_operator else None,
         issuer_set=request.args.get("issuer", ""),
     )
+
+
+@pages.get("/notices.<any(csv, xlsx):file_kind>")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.NOTICE_READ)
+def notices_file(file_kind: str) -> AnyResponse:
+    """The notices of a year, or of all, as they were issued, by number."""
+    year = query_year()
+    rows = (
+        (
+            one.fiscal_year,
+            one.number,
+            one.facts.document_number,
+            one.title,
+            one.addressee,
+            one.amount_yen,
+            one.issued_on,
+            one.due_on,
+        )
+        for one in queries.notices(session(), fiscal_year=year)
+    )
+    name = gettext("notices") if year is None else gettext("notices_%(year)s", year=year)
+    return table_response(file_kind, name, [either(*label) for label in _FILE_HEADER], rows)
 
 
 @pages.get("/notices/<uuid:notice_id>")

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from python_calamine import CalamineWorkbook
 from werkzeug.test import TestResponse
 
+from billing.costs.states import ItemKind
 from governance.permissions import Role
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
@@ -99,6 +100,26 @@ def test_the_excel_file_has_the_rows_as_text_numbers_and_days_and_no_formula(
     assert entries[1][2] == date(2025, 6, 2)
 
 
+def test_costs_notices_and_books_of_a_year_are_files_that_add_up_and_the_pages_lead_to_them(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    visit = visit_as(Role.OPERATOR_FINANCE)
+    sample.factory.record(500_000, ItemKind.GRANT, name="交付金")
+
+    costs, notices, books = (
+        read_xlsx(visit.get(f"/{what}.xlsx?fiscal_year=2025")) for what in ("costs", "notices", "ledger")
+    )
+
+    assert [(row[2], row[4]) for row in costs[1:]] == [("経費", 24_000_000), ("補助金・交付金", -500_000)]
+    assert sorted(row[1] for row in notices[1:]) == ["2025-01-431001", "2025-01-432024", "2025-01-434434"]
+    # Half of it is the operator's, and what rounding left.
+    assert sum(row[5] for row in notices[1:]) == 11_999_999
+    assert {row[1] for row in books[1:]} == {"熊本県", "熊本市", "八代市", "益城町"}
+    for what in ("costs", "notices", "ledger"):
+        assert f'href="/{what}.xlsx?fiscal_year=2025"' in visit.get(f"/{what}?fiscal_year=2025").text
+        assert len(read_xlsx(visit.get(f"/{what}.xlsx?fiscal_year=2024"))) == 1
+
+
 def test_whatever_a_visitor_puts_into_the_address_is_no_more_than_a_query(
     sample: ConsoleSample, visit_as: VisitAs
 ) -> None:
@@ -115,7 +136,7 @@ def test_whatever_a_visitor_puts_into_the_address_is_no_more_than_a_query(
 def test_a_municipality_has_its_own_rows_alone_in_lists_and_files(sample: ConsoleSample, visit_as: VisitAs) -> None:
     owner = visit_as(Role.TENANT_OWNER)
 
-    files = [owner.get(address) for address in ("/tenants.csv", "/audit.csv")]
+    files = [owner.get(address) for address in ("/tenants.csv", "/audit.csv", "/notices.csv", "/costs.csv")]
     pages = [owner.get(address).text for address in ("/audit", "/notices", "/allocations", "/")]
 
     for answer in files:
@@ -123,6 +144,9 @@ def test_a_municipality_has_its_own_rows_alone_in_lists_and_files(sample: Consol
         assert "八代市" not in answer.data.decode("utf-8-sig")
     assert all("八代市" not in page for page in pages)
     assert "熊本市" in files[0].data.decode("utf-8-sig")
+    assert "2025-01-431001" in files[2].data.decode("utf-8-sig")
+    assert len(files[3].data.decode("utf-8-sig").splitlines()) == 1
+    assert owner.get("/ledger.csv").status_code == 303
 
 
 def test_a_plan_shows_each_change_as_a_bar_in_the_table(sample: ConsoleSample, visit_as: VisitAs) -> None:

@@ -32,6 +32,7 @@ LEFT_OUT: Final = frozenset({"onboarding.onboarding", "system.static"})
 FOR_OPERATORS: Final = frozenset(
     {
         *("tenants.tenants", "ledger.books", "ledger.book", "ledger.book_file", "ledger_entries.entry"),
+        "ledger.books_file",
         "agreements.acceptances",
     }
 )
