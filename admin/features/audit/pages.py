@@ -67,13 +67,26 @@ def audit() -> tuple[str, int]:
         "audit/audit",
         rows=_lines_of(found.items) if action else audit_rows(found.items),
         is_of_operator=current_scope() == OPERATOR,
-        is_narrowed=action is not None or any(request.args.get(name) for name in (*names, "subject", "tenant")),
+        narrowed_to=_narrowed_to(action),
         next_cursor=next_cursor(found),
         event_choices=[(event.value, event_label(event)) for event in sorted(Event)],
         outcomes=list(AuditOutcome),
         query=request.args,
         filter=chosen,
     )
+
+
+def _narrowed_to(action: UUID | None) -> list[str]:
+    """What the address narrows the list to, and no field of the form shows."""
+    found = []
+    if action is not None:
+        found.append(gettext("Only what one action recorded."))
+    if request.args.get("subject"):
+        found.append(gettext("Only records about one object."))
+    if (tenant_id := query_uuid("tenant")) is not None:
+        name = names_of_tenants(session(), [tenant_id]).get(tenant_id)
+        found.append(gettext("Only records of %(tenant)s.", tenant=name or "―"))
+    return found
 
 
 def _page_of_actions(filters: EventFilters) -> KeysetPage[AuditEventFacts]:

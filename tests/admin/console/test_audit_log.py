@@ -223,6 +223,23 @@ def test_an_object_shows_all_that_was_done_to_it(sample: ConsoleSample, visit_as
     assert not [one for one in said(page) if "多良木町" in one]
 
 
+@pytest.mark.parametrize(
+    ("query", "note"),
+    [
+        ("subject={other_id}", "1つの対象についての記録だけを表示しています。"),
+        ("tenant={other_id}", "八代市の記録だけを表示しています。"),
+        ("text=経費", ""),
+    ],
+)
+def test_what_no_field_of_the_form_shows_of_a_filter_is_said(
+    sample: ConsoleSample, visit_as: VisitAs, query: str, note: str
+) -> None:
+    page = visit_as(Role.OPERATOR_AUDITOR).get("/audit?" + query.format(other_id=sample.other_id)).text
+
+    assert note in page
+    assert ("すべての記録を見る" in page) is bool(note)
+
+
 def test_pages_follow_each_other_without_a_gap_whatever_is_grouped(sample: ConsoleSample, visit_as: VisitAs) -> None:
     address, seen = "/audit?automatic=yes", 0
     visit = visit_as(Role.OPERATOR_AUDITOR)
