@@ -31,7 +31,7 @@ Cell = str | int | date | datetime | None
 def table_response(file_kind: str, name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
     """The table as a file, `csv` or `xlsx`; for CSV `?encoding=cp932` asks for CP932. Amounts are plain numbers."""
     if file_kind == "xlsx":
-        return _file_response(to_xlsx(header, rows), _XLSX_TYPE, name, "xlsx", 0)
+        return xlsx_response(to_xlsx(header, rows), name)
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
     writer.writerow([_csv_text(cell) for cell in header])
@@ -40,6 +40,11 @@ def table_response(file_kind: str, name: str, header: Sequence[str], rows: Itera
         content, replaced = to_cp932(written.getvalue())
         return _file_response(content, "text/csv; charset=Shift_JIS", name, "csv", replaced)
     return _file_response(written.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8", name, "csv", 0)
+
+
+def xlsx_response(content: bytes, name: str) -> Response:
+    """An Excel file under this name."""
+    return _file_response(content, _XLSX_TYPE, name, "xlsx", 0)
 
 
 def _file_response(content: bytes, content_type: str, name: str, ending: str, replaced: int) -> Response:

@@ -15,9 +15,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, may, requires
 from admin.core.language import either, gettext
 from admin.core.rate_limits import RateLimit, limited
+from admin.features.allocation.workings_file import workings_xlsx
 from admin.interface.charts import Part, stacked_bar
 from admin.interface.command_forms import read_form
-from admin.interface.downloads import table_response
+from admin.interface.downloads import table_response, xlsx_response
 from admin.interface.formats import percent, year_label
 from admin.interface.forms import Form
 from admin.interface.history import history
@@ -46,7 +47,7 @@ from billing.runs.commands import (
 )
 from billing.runs.council_sheet import council_sheet_pdf
 from billing.runs.preview import Preview, preview
-from billing.runs.queries import RunFacts
+from billing.runs.queries import RunFacts, ShareFacts
 from billing.runs.states import RunKind, RunState
 from governance.approvals import requests_about
 from governance.kernel import clock
@@ -258,10 +259,7 @@ def allocation_rejecting(run_id: UUID) -> AnyResponse | tuple[str, int]:
 @requires(Permission.ALLOCATION_READ)
 def share(share_id: UUID) -> tuple[str, int]:
     """One member's share and its workings (算定根拠): every figure with its date and source, down to the yen."""
-    found = queries.share_by_id(session(), share_id)
-    if found.posted_at is None and not current_actor().is_operator:
-        # Before it is posted it is the operator's draft.
-        raise not_found(what=Label("按分の負担額", "allocation share"), given=share_id)
+    found = _share(share_id)
     show_year_of_object(found.fiscal_year, url_for("allocation.allocations"))
     lines = queries.workings_of_share(session(), found.tenant_id, found.id).items
     parts = [Part(line.component, Fraction(line.exact_yen)) for line in lines]
@@ -279,6 +277,25 @@ def share(share_id: UUID) -> tuple[str, int]:
             if may(Permission.NOTICE_READ)
         ],
     )
+
+
+@pages.get("/shares/<uuid:share_id>/workings.xlsx")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.ALLOCATION_READ)
+def share_workings(share_id: UUID) -> AnyResponse:
+    """The workings of one member's share as a sheet that computes them."""
+    found = _share(share_id)
+    lines = queries.workings_of_share(session(), found.tenant_id, found.id).items
+    name = gettext("workings_%(name)s_%(year)s", name=found.name, year=found.fiscal_year)
+    return xlsx_response(workings_xlsx(found, lines), name)
+
+
+def _share(share_id: UUID) -> ShareFacts:
+    """Raises NotFound, for a municipality also of a share that is not posted: until then it is the operator's draft."""
+    found = queries.share_by_id(session(), share_id)
+    if found.posted_at is None and not current_actor().is_operator:
+        raise not_found(what=Label("按分の負担額", "allocation share"), given=share_id)
+    return found
 
 
 @pages.get("/shares/<uuid:share_id>/council.pdf")

@@ -8,13 +8,18 @@ import io
 import re
 from collections.abc import Callable
 from datetime import date
+from fractions import Fraction
 from typing import Any
 from urllib.parse import quote
+from zipfile import ZipFile
 
+import pytest
 from python_calamine import CalamineWorkbook
 from werkzeug.test import TestResponse
 
 from billing.costs.states import ItemKind
+from billing.runs.queries import share_by_id, workings_of_share
+from governance.kernel.database import db, tenant_scope
 from governance.permissions import Role
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
@@ -118,6 +123,31 @@ def test_costs_notices_and_books_of_a_year_are_files_that_add_up_and_the_pages_l
     for what in ("costs", "notices", "ledger"):
         assert f'href="/{what}.xlsx?fiscal_year=2025"' in visit.get(f"/{what}?fiscal_year=2025").text
         assert len(read_xlsx(visit.get(f"/{what}.xlsx?fiscal_year=2024"))) == 1
+
+
+def test_the_workings_of_a_share_are_a_sheet_that_computes_them_down_to_the_yen(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    owner = visit_as(Role.TENANT_OWNER)
+    with tenant_scope(sample.tenant_id):
+        share = share_by_id(db.session(), sample.share_id)
+        lines = workings_of_share(db.session(), sample.tenant_id, sample.share_id).items
+
+    answer = owner.get(f"/shares/{sample.share_id}/workings.xlsx")
+
+    header, *rows = read_xlsx(answer)
+    assert header[3:8] == ["按分対象額（円）", "割合", "団体の基準値", "全団体の合計", "端数処理前の額（円）"]
+    for row, line in zip(rows, lines, strict=False):
+        pool, ratio, weight, total, product = row[3:8]
+        assert product == pytest.approx(float(Fraction(line.exact_yen)))
+        assert pool * ratio * weight / total == pytest.approx(product)
+    assert rows[-1][1] == "負担額"
+    assert rows[-1][7] == share.share_yen
+    with ZipFile(io.BytesIO(answer.data)) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert "D2*E2*F2/G2" in re.findall(r"<f>([^<]+)</f>", sheet)
+    assert f'href="/shares/{sample.share_id}/workings.xlsx"' in owner.get(f"/shares/{sample.share_id}").text
+    assert owner.get(f"/shares/{sample.other_share_id}/workings.xlsx").status_code == 404
 
 
 def test_whatever_a_visitor_puts_into_the_address_is_no_more_than_a_query(
