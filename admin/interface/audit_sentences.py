@@ -300,6 +300,11 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
 # ---- facts ----------------------------------------------------------------------------------------------------------
 
 
+def _upper(value: Any, language: Language) -> str:
+    """A character set by its name, which the log has as Python writes it."""
+    return str(value).upper()
+
+
 def _plain(value: Any, language: Language) -> str:
     if isinstance(value, bool):
         return ("はい" if value else "いいえ") if language == "ja" else ("yes" if value else "no")
@@ -450,7 +455,7 @@ FACTS: Final[Mapping[str, tuple[Label, Format]]] = {
     "reference": (Label("伝票番号", "reference"), _plain),
     "command": (Label("申請した操作", "command"), _command),
     "rows": (Label("行", "rows"), _plain),
-    "encoding": (Label("文字コード", "encoding"), _plain),
+    "encoding": (Label("文字コード", "encoding"), _upper),
     "host": (Label("送信先", "host"), _plain),
     "since": (Label("この日から", "since"), _day),
     "taken_at": (Label("バックアップの日時", "backup taken"), _instant),

@@ -59,9 +59,9 @@ ENTRY_POINTS: Final = (
             back=to_systems,
             intro=Label(
                 "公開鍵だけを登録します。秘密鍵は、そのシステムの外に出しません。"
-                "運営者のシステムは、別の人が承認し、moyai keycloak configure を実行すると使えます。",
+                "運営者のシステムは、別の人が承認し、システム管理者が認証サービスに反映すると使えます。",
                 "Only the public key is registered; the private one never leaves the system. One of the operator's "
-                "waits for another person's approval, and for `moyai keycloak configure`.",
+                "waits for another person, and for the system administrator to bring it to the identity server.",
             ),
             about=about_tenant,
             choices={"scopes": _scopes},

@@ -143,7 +143,7 @@ def notice_paper(notice_id: UUID) -> Response:
 @requires(Permission.NOTICE_READ)
 def notice_sample(run_id: UUID, tenant_id: UUID) -> Response:
     """One municipality's paper before it is issued, marked as a sample: no number is given and nothing is stored."""
-    command = read_command(IssueNotices, request.args.to_dict(), typed=True, given={"run_id": run_id})
+    command = _issuing(run_id)
     return Response(
         sample_paper(session(), run_id, tenant_id, command.choices),
         mimetype="application/pdf",
@@ -156,8 +156,7 @@ def notice_sample(run_id: UUID, tenant_id: UUID) -> Response:
 @requires(Permission.NOTICE_READ)
 def notice_plan_file(run_id: UUID, file_kind: str) -> AnyResponse:
     """Every notice that a run would get, with what was notified before and the amount of each."""
-    choices = {name: value for name, value in request.args.items() if name in IssueNotices.model_fields}
-    command = read_command(IssueNotices, choices, typed=True, given={"run_id": run_id})
+    command = _issuing(run_id)
     plan = plan_notices(session(), run_id, command.choices, clock.today()).plan
     header = [
         either(ja, en)
@@ -205,6 +204,12 @@ def notices_archive(run_id: UUID) -> Response:
 def notices_print(run_id: UUID) -> Response:
     """Every notice of a run in one PDF, for the printer."""
     return _attachment(print_pdf(session(), run_id), "application/pdf", run_id, "pdf")
+
+
+def _issuing(run_id: UUID) -> IssueNotices:
+    """The command whose fields stand in the address, beside what else may stand there, such as a language."""
+    choices = {name: value for name, value in request.args.items() if name in IssueNotices.model_fields}
+    return read_command(IssueNotices, choices, typed=True, given={"run_id": run_id})
 
 
 def _render_part(template: str, notice_id: UUID, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:

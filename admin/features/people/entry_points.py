@@ -44,7 +44,7 @@ def _invited(session: Session, given: Mapping[str, Any], language: Language) -> 
     """The tenant, and whether an invitation would arrive. Raises NotFound."""
     installation = settings()
     warned = not (installation.delivers_mail or installation.example)
-    warnings = [gettext("Invitations do not arrive: no mail server (SMTP_URL) is set.")] if warned else []
+    warnings = [gettext("Invitations do not arrive: no mail server is set.")] if warned else []
     return FormContext(about_tenant(session, given, language).facts, warnings)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 from pathlib import Path
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -12,13 +13,16 @@ from click.testing import CliRunner
 
 import admin.interface
 from admin.features.system.keycloak_cli import keycloak
+from admin.operations.keycloak_distribution import VERSION
 from governance.kernel.errors import Conflict
 from tenancy.keycloak import configure
 from tenancy.keycloak.comparison import DifferenceKind
 from tenancy.keycloak.port import Realm
 from tenancy.keycloak.theme import THEMES_FOLDER, write_theme
+from tests.servers import KEPT
 from tests.tenancy.keycloak.browser import CALLBACK, Browser
 from tests.tenancy.keycloak.installation import Installation
+from tests.words import foreign_words
 
 FOLDER = THEMES_FOLDER / "moyai"
 
@@ -146,6 +150,51 @@ def test_both_languages_say_the_same_things() -> None:
         }
         assert ours["ja"] == ours["en"]
         assert ours["ja"]
+
+
+@pytest.mark.parametrize("kind", ["login", "email"])
+def test_nothing_that_keycloak_may_say_is_left_in_english(installation: Installation, kind: str) -> None:
+    """Where Japanese is missing Keycloak shows its own English; a newer Keycloak says new things."""
+    english: dict[str, str] = {}
+    japanese: dict[str, str] = {}
+    # The fixture has brought the distribution.
+    with ZipFile(KEPT / f"keycloak-{VERSION}/lib/lib/main/org.keycloak.keycloak-themes-{VERSION}.jar") as jar:
+        for theme in ("base", "keycloak", "keycloak.v2"):
+            for language, found in (("en", english), ("ja", japanese)):
+                name = f"theme/{theme}/{kind}/messages/messages_{language}.properties"
+                if name in jar.namelist():
+                    found |= _messages(jar.read(name).decode())
+    japanese |= _messages((FOLDER / kind / "messages" / "messages_ja.properties").read_text(encoding="utf-8"))
+    said = {key for key in english if not _NOT_OFFERED.search(key)}
+
+    assert len(said) > 30
+    assert {key for key in said if key not in japanese} == set()
+    # Who logs in at the command line is told the command.
+    left = {key: foreign_words(_without_facts(japanese[key]), "moyai", "login") for key in said}
+    assert {key: words for key, words in left.items() if words} == {}
+
+
+_NOT_OFFERED = re.compile(
+    r"^(theme\.|credentialOffer|verifiableCredential|did|naturalPerson|delegationScope|saml|kerberos|bypassKerberos"
+    r"|gssDelegation|recaptcha|identityProvider|federatedIdentity|unsupportedNameId|noRelayState|event|usb|nfc|bluetooth"
+    r"|organization\.|inResource|auth-x509|clientCertificate|console-)",
+    re.IGNORECASE,
+)
+"""What Moyai's realms have switched off: other identity providers, certificates, wallets, mails about each event."""
+
+
+def _messages(text: str) -> dict[str, str]:
+    """The messages of a file of properties, continued lines joined."""
+    lines = re.sub(r"\\\n\s*", "", text).splitlines()
+    return {
+        key.strip(): value.strip()
+        for key, _, value in (line.partition("=") for line in lines if line.strip() and not line.startswith(("#", "!")))
+    }
+
+
+def _without_facts(text: str) -> str:
+    """A message without its tags and the facts it is given."""
+    return re.sub(r"<[^>]+>|\{\d(?:,choice[^}]*)?\}|\$\{[^}]*\}", " ", text)
 
 
 def _keys(kind: str, language: str) -> set[str]:

@@ -15,7 +15,7 @@
       <#if mode?? && mode = "manual">
       <li>
         <p>${msg("loginTotpManualStep2")}</p>
-        <p><span id="kc-totp-secret-key">${totp.totpSecretEncoded}</span></p>
+        <p><code id="kc-totp-secret-key">${totp.totpSecretEncoded}</code></p>
         <p><a href="${totp.qrUrl}" id="mode-barcode">${msg("loginTotpScanBarcode")}</a></p>
       </li>
       <li>

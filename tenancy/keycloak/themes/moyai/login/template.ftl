@@ -9,6 +9,8 @@
 
 <#-- `redirect` is an address to go on to at once, checked by Keycloak. -->
 <#macro registrationLayout bodyClass="" displayInfo=false displayMessage=true displayRequiredFields=false redirect="">
+<#-- A realm has one name, whatever the page's language. -->
+<#assign product = "Moyai 催合" + (realm.name == "moyai-operators")?then(" " + msg("moyaiOperators"), "")>
 <!DOCTYPE html>
 <html lang="${lang}">
 <head>
@@ -17,7 +19,7 @@
   <meta name="color-scheme" content="light dark">
   <meta name="robots" content="noindex, nofollow">
   <#if redirect?has_content><meta http-equiv="refresh" content="0; url=${redirect}"></#if>
-  <title>${title!}</title>
+  <title>${(realm.displayName)?has_content?then((title!"")?replace(realm.displayName!"", product), title!"")}</title>
   <link rel="icon" type="image/svg+xml" href="${url.resourcesPath}/img/moyai.svg">
   <#list properties.styles?split(' ') as style>
   <link rel="stylesheet" href="${url.resourcesPath}/${style}">
@@ -52,9 +54,9 @@
     <#if (realm.attributes["moyai.example"]!"") == "true"><p class="band"><#if (realm.attributes["moyai.training"]!"") == "true">${msg("moyaiTraining")}<#else>${msg("moyaiExample")}</#if></p></#if>
     <div class="top">
       <#if (client.baseUrl)?has_content>
-      <a class="product" href="${client.baseUrl}"><img src="${url.resourcesPath}/img/moyai.svg" alt="" width="28" height="28"> ${realm.displayName!"Moyai"}</a>
+      <a class="product" href="${client.baseUrl}"><img src="${url.resourcesPath}/img/moyai.svg" alt="" width="28" height="28"> ${product}</a>
       <#else>
-      <span class="product"><img src="${url.resourcesPath}/img/moyai.svg" alt="" width="28" height="28"> ${realm.displayName!"Moyai"}</span>
+      <span class="product"><img src="${url.resourcesPath}/img/moyai.svg" alt="" width="28" height="28"> ${product}</span>
       </#if>
       <#if realm.internationalizationEnabled && locale.supported?size gt 1>
       <nav class="languages" aria-label="${msg("languages")}">
