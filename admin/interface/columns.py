@@ -61,6 +61,7 @@ class Column:
     yen: bool
     sort: str | None
     narrow_label: str
+    on_paper: bool
 
     @property
     def macro(self) -> CellMacro | None:
@@ -81,6 +82,7 @@ def column(
     yen: bool = False,
     sort: str | None = None,
     narrow_label: str | None = None,
+    on_paper: bool = True,
 ) -> Column:
     """A column headed `label` with what `source` gives of each row.
 
@@ -89,7 +91,7 @@ def column(
     value is a state of; it is then shown as a badge. `link`: the page the cell leads to. `yen`: a column of numbers,
     flush right. `sort`: the name of the order in the address that a click on the head asks for. `narrow_label`: the
     label beside the value on a narrow screen where it is not `label`; empty for none, as beside a link that explains
-    itself.
+    itself. `on_paper`: false for a column of nothing but what one presses, which a print leaves out.
     """
     return Column(
         label=label,
@@ -101,6 +103,7 @@ def column(
         yen=yen,
         sort=sort,
         narrow_label=label if narrow_label is None else narrow_label,
+        on_paper=on_paper,
     )
 
 

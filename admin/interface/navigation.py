@@ -101,6 +101,7 @@ def init_navigation(app: Flask, settings: Settings, operator_menu: Menu, tenant_
         is_signed_in=lambda: actor_or_none() is not None,
         has_htmx=script.is_file,
         is_dense=_is_dense,
+        time_now=clock.now,
     )
 
 

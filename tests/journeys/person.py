@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
 from tests.chromium import evaluate, violations
+from tests.journeys.paper import check_paper
 from tests.journeys.stack import Account, Stack
+from tests.words import foreign_words, japanese_words, readable
 
 NARROW: Final = 360
+FOR_PROGRAMS: Final = ("/backoffice", "/api-reference")
+"""The tables as they are stored, and the names of the API."""
+ENTERED: Final = (getpass.getuser(), "Kumamoto", "City", "Prefecture", "Town", "Village", "e-Stat")
+"""Of the example: who started it, English names, and a source."""
+NAMES: Final = ("Moyai 催合",)
+"""Proper names on English pages."""
 
 _REPORT_VIOLATIONS: Final = (
     "document.addEventListener('securitypolicyviolation',"
@@ -81,12 +90,18 @@ class Person:
             self.check_page()
 
     def check_page(self) -> None:
-        """No A or AA violation, nothing refused by the policy, nothing asked of anybody else."""
+        """No A or AA violation, no word of a program, nothing refused by the policy, nothing asked of anybody else."""
         self.page.wait_for_load_state("load")
         found = violations(self.page)
         assert not found, f"{self.page.url}: {found}"
+        self._check_words()
         assert self.refused == [], self.page.url
         assert self.elsewhere == [], self.page.url
+
+    def check_paper(self) -> None:
+        """What the printer gives of a page of the console. The screen is as it was afterwards."""
+        if not urlsplit(self.page.url).path.startswith(FOR_PROGRAMS):
+            check_paper(self.page)
 
     def check_narrow(self) -> None:
         """On a screen of 360 pixels nothing is cut off to the right. The window is wide again afterwards."""
@@ -137,6 +152,16 @@ class Person:
     def cookies(self) -> list[dict[str, Any]]:
         """What the browser keeps for the console."""
         return [dict(cookie) for cookie in self._context.cookies(self._stack.url)]
+
+    def _check_words(self) -> None:
+        """A Japanese page is in Japanese; of the English ones Keycloak's, where little was entered, are in English."""
+        if urlsplit(self.page.url).path.startswith(FOR_PROGRAMS):
+            return
+        shown = readable(self.page.content())
+        if self.page.locator("html").get_attribute("lang") == "ja":
+            assert foreign_words(shown, *ENTERED) == set(), self.page.url
+        elif not self.page.url.startswith(self._stack.url):
+            assert japanese_words(shown, NAMES) == set(), self.page.url
 
     def _note_request(self, request: Request) -> None:
         address = urlsplit(request.url)

@@ -1,4 +1,4 @@
-"""Every kind of page that links lead to from the first one: looked at wide and narrow."""
+"""Every kind of page that links lead to from the first one: looked at wide, narrow, and on paper."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def test_every_page_in_reach_can_be_read_by_everybody_on_any_screen(
             assert person.open(address) == 200, address
             person.check_page()
             person.check_narrow()
+            person.check_paper()
             for link in person.links():
                 shape = _shape(link)
                 if shape and shape not in seen:

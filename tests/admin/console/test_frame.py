@@ -146,7 +146,7 @@ def test_a_print_says_of_what_when_and_by_whom_it_is(sample: ConsoleSample, visi
     head = re.sub(r"<[^>]+>|\s+", " ", page.split('<p class="printed">', 1)[1].split("</p>", 1)[0])
 
     assert "熊本県" in head
-    assert "経費" in head
+    assert "経費 令和7年度" in head
     assert "令和7年6月2日（月）" in head
     assert "会計担当（県）" in head
 
@@ -178,6 +178,12 @@ def test_what_is_not_there_is_said_inside_the_navigation(visit_as: VisitAs, addr
     assert "見つかりません" in answer.text
     assert "熊本市" in answer.text
     assert "負担金" in _groups(answer.text)
+
+
+def test_a_print_of_a_page_before_the_login_says_of_when_it_is(sample: ConsoleSample, stranger: Visit) -> None:
+    page = stranger.get("/login").text
+
+    assert "令和7年6月2日（月）" in page.split('<p class="printed">', 1)[1].split("</p>", 1)[0]
 
 
 def test_a_stranger_is_shown_no_navigation(web: Flask, stranger: Visit) -> None:

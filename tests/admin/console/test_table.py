@@ -41,6 +41,18 @@ def test_heads_have_a_scope_and_cells_their_label_for_a_narrow_screen(kept_web: 
     )
 
 
+def test_a_column_of_what_one_presses_is_marked_to_be_left_out_of_a_print(kept_web: Flask) -> None:
+    page = render(
+        kept_web,
+        '{{ m.table([column("Name", "0"), column("Choose", "1", yen=true, on_paper=false)], rows, "Sums", '
+        'foot=["Total", ""]) }}',
+        rows=[("A", 1)],
+    )
+
+    assert page.count('class="yen not-printed"') == 3  # In the head, in the row and in the last row.
+    assert page.count("not-printed") == 3
+
+
 def test_a_macro_writes_a_cell_and_none_leaves_a_column_out(kept_web: Flask) -> None:
     page = render(
         kept_web,
