@@ -308,6 +308,11 @@ def _proposed(one: DeclaredField, known: Mapping[str, object]) -> object:
     return ",".join(map(str, default)) if isinstance(default, tuple) else default
 
 
+def day_as_typed(day: date, language: Language | None = None) -> str:
+    """A day as a field of a form has it: as pages show it, 令和7年4月1日（火）, or 2025-04-01 in English."""
+    return show_day(day) if (language or current_language()) == "ja" else day.isoformat()
+
+
 def _as_typed(one: DeclaredField, value: object, language: Language) -> object:
     """A stored value as a person would type it: a date as pages show it, 令和7年4月1日（火）; an end, the last day."""
     if isinstance(value, bool):
@@ -315,7 +320,7 @@ def _as_typed(one: DeclaredField, value: object, language: Language) -> object:
     if not isinstance(value, date):
         return value
     day = last_day(value) if one.field_type.name == LAST_DAY.name else value
-    return show_day(day) if language == "ja" else day
+    return day_as_typed(day, language)
 
 
 def _texts(form: Form, fields: Iterable[DeclaredField]) -> dict[str, Any]:

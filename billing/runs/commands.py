@@ -233,22 +233,11 @@ def submit_allocation(ctx: CommandContext, command: SubmitAllocation) -> Allocat
 def _add_run(ctx: CommandContext, fiscal_year: int, kind: RunKind, state: RunState, requested_by: str) -> AllocationRun:
     """Store the split with its shares and workings; a draft of the year is replaced."""
     year = Year(fiscal_year)
-    facts = {"label": year.shown, "year": year.year}
     # One at a time for a year: a second one meets the first one's row instead of a unique key's complaint.
     advisory_lock(ctx.session, f"allocation.{year}")
-    runs = ctx.session.scalars(select(AllocationRun).where(AllocationRun.fiscal_year == year.year)).all()
-    for run in runs:
-        if run.state == RunState.AWAITING_APPROVAL:
-            raise Conflict(RUN_AWAITING_APPROVAL, field="fiscal_year", run=run_name(run.revision), **facts)
-        if kind is RunKind.ESTIMATE and run.state == RunState.POSTED:
-            raise Conflict(ESTIMATE_EXISTS, field="kind", **facts)
-    split = preview(ctx.session, year.year, directory.members_of_year(ctx.session, year.year))
+    runs = _runs_of(ctx.session, fiscal_year)
+    split = preview_run(ctx.session, fiscal_year, kind)
     posted = split.inputs.posted
-    if kind is RunKind.REVISION:
-        if posted is None:
-            raise Conflict(NOTHING_TO_REVISE, field="kind", **facts)
-        if not split.differs:
-            raise Conflict(NOTHING_DIFFERS, field="kind", run=run_name(posted.revision), **facts)
     for run in runs:
         if run.state == RunState.DRAFT:
             run.state = RunState.REJECTED.value
@@ -278,6 +267,32 @@ def _add_run(ctx: CommandContext, fiscal_year: int, kind: RunKind, state: RunSta
     _store_shares(ctx.session, run, split)
     ctx.date_warning = date_warning(year, ctx.today)
     return run
+
+
+def preview_run(session: Session, fiscal_year: int, kind: RunKind) -> Preview:
+    """The split that a run of this kind would store now.
+
+    Raises Conflict while another run of the year awaits its approval, for a second 当初, for a 変更 of nothing and for
+    one that changes nothing, and what `preview` raises.
+    """
+    year = Year(fiscal_year)
+    facts = {"label": year.shown, "year": year.year}
+    for run in _runs_of(session, fiscal_year):
+        if run.state == RunState.AWAITING_APPROVAL:
+            raise Conflict(RUN_AWAITING_APPROVAL, field="fiscal_year", run=run_name(run.revision), **facts)
+        if kind is RunKind.ESTIMATE and run.state == RunState.POSTED:
+            raise Conflict(ESTIMATE_EXISTS, field="kind", **facts)
+    split = preview(session, year.year, directory.members_of_year(session, year.year))
+    if kind is RunKind.REVISION:
+        if split.inputs.posted is None:
+            raise Conflict(NOTHING_TO_REVISE, field="kind", **facts)
+        if not split.differs:
+            raise Conflict(NOTHING_DIFFERS, field="kind", run=run_name(split.inputs.posted.revision), **facts)
+    return split
+
+
+def _runs_of(session: Session, fiscal_year: int) -> list[AllocationRun]:
+    return list(session.scalars(select(AllocationRun).where(AllocationRun.fiscal_year == fiscal_year)))
 
 
 def _request_posting(ctx: CommandContext, run: AllocationRun) -> None:

@@ -189,6 +189,12 @@ def run_summaries(session: Session, *, fiscal_year: int | None = None, limit: in
     return run_summaries_page(session, PageRequest(limit), fiscal_year=fiscal_year).items
 
 
+def kind_to_prepare(session: Session, fiscal_year: int) -> RunKind:
+    """The only kind of run that the year can have next: 当初 until one is posted, then 変更."""
+    is_posted = any(run.state is RunState.POSTED for run in run_summaries(session, fiscal_year=fiscal_year))
+    return RunKind.REVISION if is_posted else RunKind.ESTIMATE
+
+
 def years_of_runs(session: Session) -> list[int]:
     """The fiscal years that any run of the scope is of."""
     return list(session.scalars(select(AllocationRun.fiscal_year).distinct()))

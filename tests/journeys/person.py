@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -30,12 +31,20 @@ _MAX_TABS: Final = 150
 
 
 class Person:
-    """One person in a browser window of their own. Pages are in Japanese, as in the offices."""
+    """One person in a browser window of their own. Pages are in Japanese, as in the offices.
 
-    def __init__(self, browser: Browser, stack: Stack, *, width: int = 1280) -> None:
+    Without `has_script` the browser runs none of the pages' scripts, as where an office forbids them.
+    """
+
+    def __init__(self, browser: Browser, stack: Stack, *, width: int = 1280, has_script: bool = True) -> None:
         self._stack = stack
+        self._has_script = has_script
         self._context = browser.new_context(
-            locale="ja-JP", timezone_id="Asia/Tokyo", viewport={"width": width, "height": 900}, accept_downloads=True
+            locale="ja-JP",
+            timezone_id="Asia/Tokyo",
+            viewport={"width": width, "height": 900},
+            accept_downloads=True,
+            java_script_enabled=has_script,
         )
         self._context.set_default_timeout(30 * _SECONDS)
         self._context.add_init_script(_REPORT_VIOLATIONS)
@@ -90,10 +99,14 @@ class Person:
             self.check_page()
 
     def check_page(self) -> None:
-        """No A or AA violation, no word of a program, nothing refused by the policy, nothing asked of anybody else."""
+        """No A or AA violation, no word of a program, nothing refused by the policy, nothing asked of anybody else.
+
+        axe is a script itself: without scripts the page is not looked at for violations.
+        """
         self.page.wait_for_load_state("load")
-        found = violations(self.page)
-        assert not found, f"{self.page.url}: {found}"
+        if self._has_script:
+            found = violations(self.page)
+            assert not found, f"{self.page.url}: {found}"
         self._check_words()
         assert self.refused == [], self.page.url
         assert self.elsewhere == [], self.page.url
@@ -119,15 +132,30 @@ class Person:
         return [link.get_attribute("href") or "" for link in self.page.locator("a[href]").all()]
 
     def press(self, button: Locator) -> None:
-        """Reach a button or link from the top of the page with the Tab key alone, and press Enter."""
-        expect(button).to_be_visible()
-        self.page.locator("body").press("Home")
+        """Reach a button or link with the Tab key alone, and press Enter."""
+        self.reach(button)
+        self.page.keyboard.press("Enter")
+
+    def enter(self, label: str, text: str) -> None:
+        """Reach the field of this label with the Tab key alone, and type; in a choice go down to this text."""
+        field = self.page.get_by_role("main").get_by_label(re.compile(f"^{re.escape(label)}"))
+        self.reach(field)
+        if not field.and_(self.page.locator("select")).count():
+            self.page.keyboard.type(text)
+            return
+        offered = field.locator("option").all_inner_texts()
+        self.page.keyboard.press("Home")
+        for _ in range(offered.index(text)):
+            self.page.keyboard.press("ArrowDown")
+
+    def reach(self, target: Locator) -> None:
+        """Go on with the Tab key, from where the focus is, until this has it."""
+        expect(target).to_be_visible()
         for _ in range(_MAX_TABS):
-            self.page.keyboard.press("Tab")
-            if button.and_(self.page.locator(":focus")).count():
-                self.page.keyboard.press("Enter")
+            if target.and_(self.page.locator(":focus")).count():
                 return
-        raise AssertionError(f"{_MAX_TABS} Tabs do not reach {button}")
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"{_MAX_TABS} Tabs do not reach {target}")
 
     def choose(self, *words: str) -> None:
         """Follow the menu: a group, and then one of its places."""

@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.guard import current_actor, requires
-from admin.interface.command_forms import read_form
+from admin.interface.command_forms import day_as_typed, read_form
 from admin.interface.forms import Form
 from admin.interface.kept_forms import restored_form
 from admin.interface.pages import render_page, session
@@ -30,7 +30,7 @@ def accept(tenant_id: UUID, version_id: UUID) -> AnyResponse | tuple[str, int]:
     tenant = directory.tenant_by_id(session(), tenant_id)
     version = agreements.version(session(), version_id)
     initial = Form.initial(
-        signer_name="", signer_title="", on_behalf_of=tenant.name, authority="", signed_on=clock.today().isoformat()
+        signer_name="", signer_title="", on_behalf_of=tenant.name, authority="", signed_on=day_as_typed(clock.today())
     )
     form = Form.from_request() if request.method == "POST" else restored_form() or initial
     if request.method == "POST" and form.step != "enter":

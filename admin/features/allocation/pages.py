@@ -42,11 +42,12 @@ from billing.runs.commands import (
     approve_allocation,
     posting_day,
     prepare_allocation,
+    preview_run,
     reject_allocation,
     submit_allocation,
 )
 from billing.runs.council_sheet import council_sheet_pdf
-from billing.runs.preview import Preview, preview
+from billing.runs.preview import Preview
 from billing.runs.queries import RunFacts, ShareFacts
 from billing.runs.states import RunKind, RunState
 from governance.approvals import requests_about
@@ -85,13 +86,11 @@ def allocations() -> tuple[str, int]:
 @requires(Permission.ALLOCATION_PREPARE)
 def allocation_preparing() -> AnyResponse | tuple[str, int]:
     """A year and a kind; then what everybody would bear; then the run that waits for another person."""
+    year = query_year() or current_fiscal_year()
     form = (
         Form.from_request()
         if request.method == "POST"
-        else restored_form()
-        or Form.initial(
-            fiscal_year=query_year() or current_fiscal_year(), kind=request.args.get("kind", RunKind.ESTIMATE.value)
-        )
+        else restored_form() or Form.initial(fiscal_year=year, kind=queries.kind_to_prepare(session(), year).value)
     )
     if request.method == "POST" and form.step != "enter":
         command = read_form(form, PrepareAllocation, values={"requested_for": None})
@@ -101,7 +100,7 @@ def allocation_preparing() -> AnyResponse | tuple[str, int]:
                     made = prepare_allocation(command, actor=current_actor(), key=form.key)
                     return redirect(url_for("allocation.allocation", run_id=made.run_id, done="prepared"), 303)
                 year = command.fiscal_year
-                split = preview(session(), year, directory.members_of_year(session(), year))
+                split = preview_run(session(), year, command.kind)
                 return render_page(
                     "allocation/allocation_preparing_confirm",
                     form=form,

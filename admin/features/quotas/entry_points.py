@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from admin.core.language import gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, ReviewTable, api, cli
+from admin.interface.formats import limit
 from admin.interface.labels import dimension_label, unit_label
 from admin.interface.tenant_pages import done, to_quotas
 from governance.kernel import clock
@@ -26,7 +27,6 @@ from tenancy.quotas.commands import (
     define_plan,
     request_quota,
 )
-from tenancy.quotas.quota_value import quota_text
 from tenancy.tenants.queries import TenantFilter, list_tenants
 from tenancy.tenants.states import TenantState
 
@@ -45,8 +45,7 @@ def _plans(session: Session, given: Mapping[str, Any], language: Language) -> Fo
     ]
     for plan in queries.plans(session, clock.today()):
         allowed = (
-            f"{dimension_label(one)} {quota_text(plan.quotas.get(one.name, 0), language)} {unit_label(one.unit)}"
-            for one in dimensions
+            f"{dimension_label(one)} {limit(plan.quotas.get(one.name, 0))} {unit_label(one.unit)}" for one in dimensions
         )
         facts.append(Fact(plan.label, gettext(", ").join(allowed)))
     return FormContext(facts)
@@ -67,7 +66,7 @@ def _before_and_after(session: Session, command: RequestQuota, language: Languag
         [
             Fact(
                 dimension_label(quota),
-                f"{quota_text(quota.value, language)} → {quota_text(command.value, language)} {unit_label(quota.unit)}",
+                f"{limit(quota.value)} → {limit(command.value)} {unit_label(quota.unit)}",
             )
             for quota in quotas
             if quota.dimension == command.dimension

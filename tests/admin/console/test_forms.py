@@ -196,6 +196,24 @@ def test_nobody_approves_the_own_run_and_approving_twice_posts_once(sample: Cons
         assert runs[0].total_yen == 26_000_000
 
 
+def test_the_form_of_a_run_proposes_the_only_possible_kind_and_checks_the_other_before_asking(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    finance = visit_as(Role.OPERATOR_FINANCE)
+
+    proposed = finance.get("/allocations/prepare?fiscal_year=2025").text
+    first = finance.get("/allocations/prepare?fiscal_year=2027").text
+    again = finance.submit("/allocations/prepare", step="confirm", key="a", fiscal_year="2025", kind="estimate")
+    unchanged = finance.submit("/allocations/prepare", step="confirm", key="b", fiscal_year="2025", kind="revision")
+
+    assert '<option value="revision" selected>' in proposed
+    assert '<option value="estimate" selected>' in first
+    for refused in (again, unchanged):
+        assert refused.status_code == 409
+        assert "申請しますか" not in refused.text
+        assert 'value="confirm"' in refused.text, "the form, to choose again"
+
+
 def test_a_quota_is_asked_for_by_a_municipality_and_decided_by_the_operator(
     sample: ConsoleSample, visit_as: VisitAs
 ) -> None:
