@@ -32,7 +32,7 @@ CLIENT_MISSING = message(
     "onboarding.client_missing",
     ja="連携システムの公開鍵がまだ登録されていません。",
     en="No service client with its public key has been registered yet.",
-    hint_ja="公開鍵を登録すると自動で続きます。使わない団体では、この手順を飛ばせます。",
+    hint_ja="公開鍵を登録すると自動で続きます。使わない団体では、この手順を省けます。",
     hint_en="Register one and onboarding continues automatically, or skip the step for a tenant without systems.",
 )
 OWNER_WAITS = message(
