@@ -21,6 +21,7 @@ class Event(StrEnum):
     ONBOARDING_STARTED = "onboarding.started"
     ONBOARDING_ADVANCED = "onboarding.advanced"
     ONBOARDING_DECIDED = "onboarding.decided"
+    SYNC_STARTED = "onboarding.sync_started"
     PLAN_DEFINED = "plan.defined"
     PLAN_ASSIGNED = "plan.assigned"
     QUOTA_REQUESTED = "quota.requested"

@@ -133,6 +133,7 @@ EVENT_LABELS: Final[dict[Event, LabelPair]] = {
     Event.COHORT_APPLIED: ("計画のとおり参加手続を始めた", "cohort applied"),
     Event.ONBOARDING_STARTED: ("参加手続を始めた", "onboarding started"),
     Event.ONBOARDING_ADVANCED: ("参加手続の手順が進んだ", "onboarding advanced"),
+    Event.SYNC_STARTED: ("変更の反映を始めた", "update of the identity server started"),
     Event.ONBOARDING_DECIDED: ("止まった手順の扱いを決めた", "onboarding decided"),
     Event.PLAN_DEFINED: ("利用プランを作った", "plan defined"),
     Event.PLAN_ASSIGNED: ("利用プランを選んだ", "plan assigned"),

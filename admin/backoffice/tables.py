@@ -206,9 +206,9 @@ TABLES: Final[tuple[Table, ...]] = (
         "参加手続",
         "手続",
         _P.ONBOARDING_READ,
-        ("tenant_id", "state", "requested_by", "requested_at", "retry_at", "finished_at"),
+        ("tenant_id", "kind", "state", "requested_by", "requested_at", "retry_at", "finished_at"),
         ("id", "plan_digest"),
-        ("state",),
+        ("kind", "state"),
     ),
     Table(
         OnboardingStep,

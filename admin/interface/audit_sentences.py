@@ -102,6 +102,17 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
         ("{tenant}の参加手続を始めた", "Started onboarding {tenant}"),
         many=("{count}団体の参加手続を始めた", "Started onboarding {count} tenants"),
     ),
+    Event.SYNC_STARTED: _s(
+        (
+            "{tenant}の変更を認証サービスへ反映し始めた（{steps}）",
+            "Started to bring changes of {tenant} to the identity server ({steps})",
+        ),
+        ("{tenant}の変更を認証サービスへ反映し始めた", "Started to bring changes of {tenant} to the identity server"),
+        many=(
+            "{count}団体の変更を認証サービスへ反映し始めた",
+            "Started to bring changes of {count} tenants to the identity server",
+        ),
+    ),
     Event.ONBOARDING_ADVANCED: _s(
         ("{tenant}の手順「{step}」が「{state}」になった", "Step “{step}” of {tenant} is now {state}"),
     ),
@@ -420,6 +431,7 @@ FACTS: Final[Mapping[str, tuple[Label, Format]]] = {
     "added": (Label("追加した団体", "tenants added"), _plain),
     "onboardings": (Label("始めた参加手続", "onboardings"), _length),
     "step": (Label("手順", "step"), _of(StepName)),
+    "steps": (Label("手順", "steps"), _of(StepName)),
     "state": (Label("状態", "state"), _of(StepState)),
     "attempts": (Label("試行", "attempts"), _plain),
     "choice": (Label("決定", "decision"), _of(StepDecision)),

@@ -34,7 +34,7 @@ from tenancy.clients.states import ClientState
 from tenancy.keycloak.comparison import DifferenceKind
 from tenancy.onboarding.models import StepEffect
 from tenancy.onboarding.plan import Action, Target
-from tenancy.onboarding.steps import AwaitedFrom, StepDecision, StepName, StepState
+from tenancy.onboarding.steps import AwaitedFrom, OnboardingKind, StepDecision, StepName, StepState
 from tenancy.people.states import MemberState, SyncProblem
 from tenancy.quotas.labels import dimension_wording, unit_wording
 from tenancy.quotas.models import DimensionFacts, QuotaInForce
@@ -63,6 +63,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "announcement": labels_of(AnnouncementState),
     "confirmation": labels_of(ConfirmationState),
     "kind": labels_of(TenantKind),
+    "onboarding": labels_of(OnboardingKind),
     "step": labels_of(StepName),
     "step_decision": labels_of(StepDecision),
     # Of a step and of an onboarding as a whole, which is in one of the same states.

@@ -28,7 +28,7 @@ from governance.kernel.errors import Conflict, DependencyUnavailable, DomainErro
 from governance.outbox import INPUT_ENTERED
 from tenancy import directory
 from tenancy.keycloak.port import TENANT_ROLE_GROUPS, Identities, Realm
-from tenancy.onboarding.commands import COHORT_COMPLETED, RUN_ONBOARDING, StartOnboarding, start_onboarding
+from tenancy.onboarding.commands import COHORT_COMPLETED, RUN_ONBOARDING, StartSync, start_sync
 from tenancy.onboarding.intents import read_intent
 from tenancy.onboarding.step_actions import MAIL_UNKNOWN, sync_problem_of
 from tenancy.onboarding.unsynced_members import (
@@ -140,21 +140,21 @@ def handlers(identities: Identities) -> dict[str, Handler]:
 def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
     """What the worker runs every few seconds.
 
-    Onboard unsynced members, create operators, end sessions of former passwords, delete expired sessions.
+    Bring unsynced members to Keycloak, create operators, end sessions of former passwords, delete expired sessions.
     """
 
-    def onboard_unsynced_members() -> None:
+    def sync_members() -> None:
         with system_transaction(OPERATOR) as session:
             waiting = tenants_with_unsynced_members(session, clock.now())
         for tenant_id in waiting:
-            start_onboarding(StartOnboarding(tenant_id=tenant_id), actor=worker_actor())
+            start_sync(StartSync(tenant_id=tenant_id), actor=worker_actor())
 
     def delete_sessions() -> None:
         delete_expired_sessions(clock.now())
         delete_expired_forms(clock.now())
 
     return (
-        onboard_unsynced_members,
+        sync_members,
         lambda: provision_operators(identities),
         delete_sessions,
         NewPasswords(identities),

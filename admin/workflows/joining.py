@@ -39,7 +39,7 @@ class JoiningTaskName(LabelledEnum):
 
 @dataclass(frozen=True, slots=True)
 class JoiningFacts:
-    """What is known of an organization on its way in; `onboarding` is the newest one, None before the first."""
+    """What is known of an organization on its way in; `onboarding` is its newest way in, None before the first."""
 
     state: TenantState
     has_cohort: bool

@@ -33,7 +33,7 @@ from governance.kernel.models import ReadModel
 from governance.kernel.waiting import NAMED_TENANTS
 from governance.permissions import DECIDABLE_BY, ROLE_PERMISSIONS, TENANT_ROLES, Permission, Role
 from governance.webhooks.states import DeliveryProblem
-from tenancy.onboarding.steps import StepName
+from tenancy.onboarding.steps import OnboardingKind, StepName
 from tenancy.people.queries import names_of_people
 from tenancy.tenants.queries import names_of_tenants
 from tenancy.tenants.states import TenantState
@@ -370,6 +370,11 @@ def _step(one: Waiting, section: TaskSection, _: Actor) -> RowText:
         text = Label(
             f"手順「{step.ja}」が止まっています（{one.number:,}団体）", f"Blocked at {step.en}: {one.number:,}"
         )
+        if one.facts["kind"] == OnboardingKind.SYNC:
+            text = Label(
+                f"「{step.ja}」の反映が止まっています（{one.number:,}団体）",
+                f"Update blocked at {step.en}: {one.number:,}",
+            )
         waits_for = _EMPTY if section is not TaskSection.WAIT else holders(_P.ONBOARDING_DECIDE)
         return text, waits_for, _Action(Label("扱いを決める", "Decide what to do"), listed)
     missing, (verb, address) = _STEP_TEXTS[step], _STEP_VERBS[step]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,9 +20,10 @@ from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy.clients import sync as clients
 from tenancy.onboarding import steps
+from tenancy.onboarding.intents import read_intent, steps_to_check, steps_to_sync
 from tenancy.onboarding.models import StepOutcome
 from tenancy.onboarding.queries import intents_digest, step_statuses
-from tenancy.onboarding.steps import OnboardingState, StepDecision, StepName, StepResult, StepState
+from tenancy.onboarding.steps import OnboardingKind, OnboardingState, StepDecision, StepName, StepResult, StepState
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
 from tenancy.onboarding.unsynced_members import audit_released_address, enqueue_invitation
 from tenancy.people import sync as people
@@ -64,7 +66,9 @@ LEASE_LOST = message(
 )
 
 STARTABLE = (TenantState.AGREED, TenantState.PROVISIONING, TenantState.ACTIVE)
-"""States from which onboarding starts. For an active tenant the steps are checked again and differences repaired."""
+"""States from which onboarding starts. Of an active tenant what is in Keycloak is compared again and repaired."""
+
+_PARTICIPATING = (TenantState.TRIAL, TenantState.ACTIVE)
 
 
 class StartOnboarding(Command):
@@ -83,6 +87,7 @@ class OnboardingStarted(Result):
 def start_onboarding(ctx: CommandContext, command: StartOnboarding) -> OnboardingStarted:
     """Begin the steps for one tenant; the onboarding in progress where there is one.
 
+    An active tenant is in already: its onboarding is of the kind SYNC, and compares with Keycloak what it has there.
     Raises NotFound, and Conflict where the tenant's state is not one of STARTABLE.
     """
     tenant = _tenant(ctx.session, command.tenant_id)
@@ -90,7 +95,36 @@ def start_onboarding(ctx: CommandContext, command: StartOnboarding) -> Onboardin
     if found is not None:
         ctx.mark_noop()
         return OnboardingStarted(onboarding_id=found.id)
-    return OnboardingStarted(onboarding_id=_begin(ctx, tenant, None, None))
+    return OnboardingStarted(onboarding_id=_begin_or_check(ctx, tenant))
+
+
+class StartSync(Command):
+    """A participating tenant with people or service clients that are not in Keycloak yet."""
+
+    tenant_id: UUID
+
+
+class SyncStarted(Result):
+    """The onboarding that brings them there, or the one that was in progress already; None where nothing is new."""
+
+    onboarding_id: UUID | None
+
+
+@handles(Permission.MEMBER_SYNC, Event.SYNC_STARTED)
+def start_sync(ctx: CommandContext, command: StartSync) -> SyncStarted:
+    """Begin the steps that concern what was added, and only those. Only the worker may.
+
+    Raises NotFound, and Conflict for a tenant that does not take part.
+    """
+    tenant = _tenant(ctx.session, command.tenant_id)
+    if tenant.state not in _PARTICIPATING:
+        raise Conflict(NOT_READY, field="state", name=tenant.name, state=tenant.state)
+    found = _onboarding_in_progress(ctx.session, tenant.id)
+    wanted = steps_to_sync(read_intent(ctx.session, tenant.id, on=ctx.today, now=ctx.now)) if found is None else ()
+    if not wanted:
+        ctx.mark_noop()
+        return SyncStarted(onboarding_id=None if found is None else found.id)
+    return SyncStarted(onboarding_id=_begin(ctx, tenant, OnboardingKind.SYNC, wanted))
 
 
 class ApplyCohort(Command):
@@ -131,7 +165,7 @@ def apply_cohort(ctx: CommandContext, command: ApplyCohort) -> CohortApplied:
     begun = []
     for tenant in tenants:
         found = _onboarding_in_progress(ctx.session, tenant.id)
-        begun.append(found.id if found is not None else _begin(ctx, tenant, cohort.id, command.digest))
+        begun.append(found.id if found is not None else _begin_or_check(ctx, tenant, cohort.id, command.digest))
     ctx.audit(subject=cohort.id, cohort=cohort.name, digest=command.digest, onboardings=[str(one) for one in begun])
     return CohortApplied(cohort_id=cohort.id, onboardings=tuple(begun))
 
@@ -271,14 +305,32 @@ def decide_step(ctx: CommandContext, command: DecideStep) -> StepDecided:
     return StepDecided(step=command.step, state=StepState(step.state))
 
 
-def _begin(ctx: CommandContext, tenant: TenantDetails, cohort_id: UUID | None, digest: str | None) -> UUID:
+def _begin_or_check(
+    ctx: CommandContext, tenant: TenantDetails, cohort_id: UUID | None = None, digest: str | None = None
+) -> UUID:
+    """Begin every step of a tenant on its way in, the comparison with Keycloak of one that is in."""
     if tenant.state not in STARTABLE:
         raise Conflict(NOT_READY, field="state", name=tenant.name, state=tenant.state)
+    if tenant.state is TenantState.ACTIVE:
+        wanted = steps_to_check(read_intent(ctx.session, tenant.id, on=ctx.today, now=ctx.now))
+        return _begin(ctx, tenant, OnboardingKind.SYNC, wanted, cohort_id, digest)
     if tenant.state is TenantState.AGREED:
         apply_transition(ctx, tenant.id, TenantState.PROVISIONING, reason="参加手続の開始", effective_on=ctx.today)
+    return _begin(ctx, tenant, OnboardingKind.JOINING, tuple(StepName), cohort_id, digest)
+
+
+def _begin(
+    ctx: CommandContext,
+    tenant: TenantDetails,
+    kind: OnboardingKind,
+    names: Sequence[StepName],
+    cohort_id: UUID | None = None,
+    digest: str | None = None,
+) -> UUID:
     onboarding = Onboarding(
         id=new_id(),
         tenant_id=tenant.id,
+        kind=kind.value,
         cohort_id=cohort_id,
         plan_digest=digest,
         state=OnboardingState.QUEUED,
@@ -301,10 +353,14 @@ def _begin(ctx: CommandContext, tenant: TenantDetails, cohort_id: UUID | None, d
             facts={},
             outcome={},
         )
-        for name in StepName
+        for name in names
     )
     ctx.enqueue(RUN_ONBOARDING, {"onboarding_id": str(onboarding.id)}, tenant_id=tenant.id)
-    ctx.audit(subject=onboarding.id, tenant_id=tenant.id, event=Event.ONBOARDING_STARTED, digest=digest)
+    if kind is OnboardingKind.SYNC:
+        event, facts = Event.SYNC_STARTED, {"steps": [name.value for name in names]}
+    else:
+        event, facts = Event.ONBOARDING_STARTED, {}
+    ctx.audit(subject=onboarding.id, tenant_id=tenant.id, event=event, digest=digest, **facts)
     return onboarding.id
 
 

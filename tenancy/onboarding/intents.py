@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -11,7 +12,9 @@ from sqlalchemy.orm import Session
 from governance.agreements.queries import acceptance_in_force
 from governance.grants import roles_of_people
 from governance.permissions import Role
+from tenancy.clients.models import ServiceClientDetails
 from tenancy.clients.queries import service_clients
+from tenancy.clients.states import ClientState
 from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
     Invitation,
@@ -20,6 +23,7 @@ from tenancy.keycloak.port import (
     ServiceClientIntent,
     released_address,
 )
+from tenancy.onboarding.steps import KEYCLOAK_STEPS, StepName
 from tenancy.people.invitations import invitations
 from tenancy.people.queries import PRESENT_STATES, former_holders, members_in_keycloak
 from tenancy.people.states import SyncProblem
@@ -52,7 +56,10 @@ class MemberIntent:
 
 @dataclass(frozen=True, slots=True)
 class OnboardingIntent:
-    """The objects that a tenant is to have. Empty tuples and None stand for input that has not been entered."""
+    """The objects that a tenant is to have. Empty tuples and None stand for input that has not been entered.
+
+    `has_new_clients` says whether one of the service clients is not in Keycloak yet.
+    """
 
     tenant_id: UUID
     code: str | None
@@ -63,6 +70,7 @@ class OnboardingIntent:
     service_clients: tuple[ServiceClientIntent, ...]
     quotas: tuple[tuple[str, int | None], ...]
     agreement: str | None
+    has_new_clients: bool = False
 
     @property
     def owners(self) -> tuple[MemberIntent, ...]:
@@ -73,9 +81,31 @@ class OnboardingIntent:
         return tuple(person for person in self.people if not person.is_owner and person.intent.enabled)
 
 
+def steps_to_sync(intent: OnboardingIntent) -> tuple[StepName, ...]:
+    """The steps that bring to Keycloak what was added since the tenant came in; none where nothing was."""
+    has_new_owners = any(_is_new(one) for one in intent.owners)
+    wanted = {
+        StepName.FIRST_OWNER: has_new_owners,
+        StepName.PASSWORD_MAIL: has_new_owners,
+        StepName.PEOPLE: any(_is_new(one) for one in intent.others),
+        StepName.SERVICE_CLIENT: intent.has_new_clients,
+    }
+    return tuple(step for step in StepName if wanted.get(step))
+
+
+def steps_to_check(intent: OnboardingIntent) -> tuple[StepName, ...]:
+    """The steps that compare a participating tenant with Keycloak and write what differs: none for what it has not."""
+    return tuple(step for step in KEYCLOAK_STEPS if step is not StepName.SERVICE_CLIENT or intent.service_clients)
+
+
+def _is_new(person: MemberIntent) -> bool:
+    return person.keycloak_id is None and person.is_due
+
+
 def read_intent(session: Session, tenant_id: UUID, *, on: date, now: datetime) -> OnboardingIntent:
     """The tenant's intent on that day. Raises NotFound."""
     tenant = find_tenant(session, tenant_id)
+    clients = service_clients(session, tenant_id)
     return OnboardingIntent(
         tenant_id=tenant.id,
         code=tenant.code,
@@ -85,7 +115,8 @@ def read_intent(session: Session, tenant_id: UUID, *, on: date, now: datetime) -
             tenant.id, tenant.code or "-", tenant.name, enabled=tenant.state not in DISABLED_STATES
         ),
         people=_people(session, tenant_id, now),
-        service_clients=_service_clients(session, tenant_id, enabled=_clients_enabled(tenant.state)),
+        service_clients=_service_clients(tenant_id, clients, enabled=_clients_enabled(tenant.state)),
+        has_new_clients=any(client.state is ClientState.REGISTERED for client in clients),
         quotas=tuple((quota.dimension, quota.value) for quota in quotas_in_force(session, tenant_id, on)),
         agreement=_agreement(session, tenant_id, on),
     )
@@ -121,10 +152,12 @@ def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[MemberInt
     )
 
 
-def _service_clients(session: Session, tenant_id: UUID, *, enabled: bool) -> tuple[ServiceClientIntent, ...]:
+def _service_clients(
+    tenant_id: UUID, clients: Iterable[ServiceClientDetails], *, enabled: bool
+) -> tuple[ServiceClientIntent, ...]:
     return tuple(
         ServiceClientIntent(row.id, tenant_id, row.name, row.jwks, frozenset(row.scopes), enabled=enabled)
-        for row in service_clients(session, tenant_id)
+        for row in clients
     )
 
 

@@ -14,6 +14,7 @@ from tenancy.onboarding.steps import (
     COMPLETED_STATES,
     INPUT_OF_TENANT,
     AwaitedFrom,
+    OnboardingKind,
     OnboardingState,
     StepDecision,
     StepName,
@@ -103,6 +104,9 @@ class StepView(ReadModel):
 class OnboardingView(ReadModel):
     """An onboarding with its steps in their order. `code` and `name` are the tenant's.
 
+    `kind` says whether it brings the tenant in, with all the steps, or brings later changes to Keycloak, with those
+    steps only that concern them.
+
     `retry_at` is when it continues by itself; null when it is done, or when only a person can help.
     """
 
@@ -110,6 +114,7 @@ class OnboardingView(ReadModel):
     tenant_id: UUID
     code: str | None
     name: str
+    kind: OnboardingKind
     cohort_id: UUID | None
     state: OnboardingState
     requested_by: str

@@ -26,7 +26,7 @@ from tenancy.onboarding import step_actions, steps
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
 from tenancy.onboarding.models import OnboardingView, StepOutcome, StepView
 from tenancy.onboarding.step_actions import MISSING_INPUT
-from tenancy.onboarding.steps import OnboardingState, StepName, StepState, StepStatus
+from tenancy.onboarding.steps import OnboardingKind, OnboardingState, StepName, StepState, StepStatus
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
 from tenancy.tenants import state_changes, states
 
@@ -82,8 +82,9 @@ def onboardings_in_progress(session: Session) -> tuple[OnboardingView, ...]:
 
 
 def count_by_state(session: Session, cohort_id: UUID | None = None) -> dict[OnboardingState, int]:
-    """How many onboardings are in each state, of one cohort where given; states without any are left out."""
-    query = select(Onboarding.state, func.count()).group_by(Onboarding.state)
+    """How many tenants' ways in are in each state, of one cohort where given; states without any are left out."""
+    is_joining = Onboarding.kind == OnboardingKind.JOINING.value
+    query = select(Onboarding.state, func.count()).where(is_joining).group_by(Onboarding.state)
     if cohort_id is not None:
         query = query.where(Onboarding.cohort_id == cohort_id)
     return {OnboardingState(state): number for state, number in session.execute(query)}
@@ -92,11 +93,12 @@ def count_by_state(session: Session, cohort_id: UUID | None = None) -> dict[Onbo
 def waiting_steps() -> WaitingSelect:
     """Columns of `governance.kernel.waiting`: the steps that wait for a person, one row a step and state.
 
-    `facts` are the step, whether it failed (else it waits for input), and where it is one, its onboarding's id.
+    `facts` are the step, whether it failed (else it waits for input), the onboarding's kind, and where it is one, its
+    id.
     """
     has_failed = OnboardingStep.state == StepState.FAILED.value
     facts = func.jsonb_build_object(
-        *("step", OnboardingStep.name, "has_failed", has_failed),
+        *("step", OnboardingStep.name, "has_failed", has_failed, "kind", Onboarding.kind),
         *("onboarding", case((func.count() == 1, func.min(cast(OnboardingStep.onboarding_id, String))))),
     )
     return (
@@ -110,8 +112,15 @@ def waiting_steps() -> WaitingSelect:
         )
         .join(Onboarding, _of_onboarding())
         .where(Onboarding.state != OnboardingState.DONE, _waits_for_person())
-        .group_by(OnboardingStep.name, has_failed)
+        .group_by(OnboardingStep.name, has_failed, Onboarding.kind)
     )
+
+
+def latest_sync(session: Session, tenant_id: UUID) -> OnboardingView | None:
+    """The newest onboarding of the tenant that brings later changes to Keycloak; None where there was none."""
+    query = select(Onboarding).where(Onboarding.tenant_id == tenant_id, Onboarding.kind == OnboardingKind.SYNC.value)
+    found = _views(session, session.scalars(query.order_by(Onboarding.id.desc()).limit(1)).all())
+    return found[0] if found else None
 
 
 def onboardings_blocked_at(session: Session, step: StepName) -> tuple[OnboardingView, ...]:
@@ -205,6 +214,7 @@ def _views(session: Session, rows: Sequence[Onboarding]) -> tuple[OnboardingView
             tenant_id=row.tenant_id,
             code=tenants[row.tenant_id].code,
             name=tenants[row.tenant_id].name,
+            kind=OnboardingKind(row.kind),
             cohort_id=row.cohort_id,
             state=OnboardingState(row.state),
             requested_by=row.requested_by,

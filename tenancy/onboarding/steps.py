@@ -36,12 +36,19 @@ ADOPT_REFUSED = message(
 )
 
 
+class OnboardingKind(LabelledEnum):
+    """What the steps are run for: to bring a tenant in, or to bring to Keycloak what was added since."""
+
+    JOINING = "joining", "参加手続", "onboarding"
+    SYNC = "sync", "反映", "update"
+
+
 class StepName(LabelledEnum):
     """The steps, in the order in which they are shown and begun."""
 
     ORGANIZATION = "organization", "ログイン用の団体登録", "organization"
     ROLE_GROUPS = "role_groups", "権限の準備", "role groups"
-    FIRST_OWNER = "first_owner", "最初の団体管理者", "first owner"
+    FIRST_OWNER = "first_owner", "団体管理者", "owner"
     PASSWORD_MAIL = "password_mail", "パスワード設定メール", "password email"
     PEOPLE = "people", "利用者", "people"
     SERVICE_CLIENT = "service_client", "連携システム", "service client"
@@ -107,7 +114,17 @@ NEEDS: Final[dict[StepName, frozenset[StepName]]] = {
         {StepName.FIRST_OWNER, StepName.SERVICE_CLIENT, StepName.QUOTAS, StepName.AGREEMENT}
     ),
 }
-"""What must be done or skipped before a step begins."""
+"""What must be done or skipped before a step begins, as far as it is among the onboarding's steps."""
+
+KEYCLOAK_STEPS: Final = (
+    StepName.ORGANIZATION,
+    StepName.ROLE_GROUPS,
+    StepName.FIRST_OWNER,
+    StepName.PASSWORD_MAIL,
+    StepName.PEOPLE,
+    StepName.SERVICE_CLIENT,
+)
+"""The steps that write to Keycloak: all that is left of an onboarding once the tenant takes part."""
 
 SKIPPABLE: Final = frozenset({StepName.PASSWORD_MAIL, StepName.PEOPLE, StepName.SERVICE_CLIENT})
 """What a tenant can be a member without. Everything else is refused to `skip`."""
@@ -156,12 +173,12 @@ class Transition:
 def next_step(statuses: Mapping[StepName, StepStatus], now: datetime) -> StepName | None:
     """The first step that can be tried now, or None. One left `running` by a worker that died is tried again."""
     for name in StepName:
-        status = statuses[name]
-        if status.state in COMPLETED_STATES or status.state is StepState.FAILED:
+        status = statuses.get(name)
+        if status is None or status.state in COMPLETED_STATES or status.state is StepState.FAILED:
             continue
         if status.retry_at is not None and status.retry_at > now:
             continue
-        if all(statuses[needed].state in COMPLETED_STATES for needed in NEEDS[name]):
+        if all(statuses[needed].state in COMPLETED_STATES for needed in NEEDS[name] if needed in statuses):
             return name
     return None
 

@@ -11,11 +11,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.kernel.database import TableBase, enum_check
-from tenancy.onboarding.steps import OnboardingState, StepName, StepState
+from tenancy.onboarding.steps import OnboardingKind, OnboardingState, StepName, StepState
 
 
 class Onboarding(TableBase):
-    """One run of the steps for one tenant; a tenant has at most one that is not done.
+    """One run of the steps for one tenant; a tenant has at most one that is not done, of either kind.
 
     `leased_until` and `lease_owner` say which worker has it in hand; `fence` grows with each lease, so that a worker
     that lost its lease cannot write any more. `retry_at` is when it can go on by itself; empty where only a person can
@@ -26,12 +26,14 @@ class Onboarding(TableBase):
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
         enum_check("state", OnboardingState, name="state_known"),
+        enum_check("kind", OnboardingKind, name="kind_known"),
         Index("uq_onboarding_open", "tenant_id", unique=True, postgresql_where="state <> 'done'"),
         Index("ix_onboarding_due", "retry_at", postgresql_where="state <> 'done'"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    kind: Mapped[str] = mapped_column(server_default=OnboardingKind.JOINING.value)
     cohort_id: Mapped[UUID | None] = mapped_column(ForeignKey("cohort.id"))
     plan_digest: Mapped[str | None]
     state: Mapped[str]

@@ -102,6 +102,14 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 ),
             ),
             HelpWord(
+                "update (of the identity server)",
+                "反映",
+                Label(
+                    "参加している団体に追加した利用者や連携システムを、認証サービスに登録することです。関係する手順だけを行います。",
+                    "What was added to a tenant that takes part is created in the identity server, by these steps.",
+                ),
+            ),
+            HelpWord(
                 "lease",
                 "担当の期限",
                 Label(

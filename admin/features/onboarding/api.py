@@ -25,8 +25,9 @@ class OnboardingsQuery(PageQuery):
 
 
 def onboarding_text(view: OnboardingView) -> str:
-    """The onboarding in lines: its tenant, state, id and start, then its steps with why they wait or failed."""
-    lines = [f"{view.code or '------'}\t{view.name}\t{view.state}\t{view.id}\t{view.requested_at:%Y-%m-%d %H:%M}"]
+    """The onboarding in lines: its tenant, kind, state, id and start, then its steps with why they wait or failed."""
+    started = f"{view.requested_at:%Y-%m-%d %H:%M}"
+    lines = [f"{view.code or '------'}\t{view.name}\t{view.kind}\t{view.state}\t{view.id}\t{started}"]
     lines += [f"\t{step.name}\t{step.state}\t{step.why}".rstrip() for step in view.steps]
     return "\n".join(lines)
 

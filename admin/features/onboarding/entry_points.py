@@ -15,13 +15,15 @@ from governance.kernel.errors import Language
 from governance.kernel.labels import Label
 from tenancy import directory
 from tenancy.onboarding.commands import decide_step, start_onboarding
-from tenancy.onboarding.steps import StepName
+from tenancy.onboarding.steps import KEYCLOAK_STEPS, StepName
+from tenancy.tenants.states import TenantState
 
 
 def _tenant_and_steps(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
-    """The tenant and the steps in their order. Raises NotFound for the tenant."""
+    """The tenant and the steps that would follow, in their order. Raises NotFound for the tenant."""
     tenant = directory.tenant_by_id(session, given["tenant_id"])
-    steps = [Fact(str(number), step.label(language)) for number, step in enumerate(StepName, 1)]
+    names = KEYCLOAK_STEPS if tenant.state is TenantState.ACTIVE else tuple(StepName)
+    steps = [Fact(str(number), step.label(language)) for number, step in enumerate(names, 1)]
     return FormContext([Fact(gettext("Tenant"), tenant.name), *steps])
 
 

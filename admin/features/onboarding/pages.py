@@ -29,7 +29,7 @@ from tenancy import directory
 from tenancy.onboarding import queries
 from tenancy.onboarding.commands import DecideStep, decide_step
 from tenancy.onboarding.models import OnboardingView
-from tenancy.onboarding.steps import OnboardingState, StepName
+from tenancy.onboarding.steps import OnboardingKind, OnboardingState, StepName
 from tenancy.tenants.queries import cohorts
 
 pages = add_forms(Blueprint("onboarding", __name__, template_folder="templates"), ENTRY_POINTS)
@@ -90,11 +90,15 @@ class Progress:
 @pages.get("/onboardings")
 @requires(Permission.ONBOARDING_READ)
 def onboardings() -> tuple[str, int]:
-    """Everything in progress, or what is blocked at one step; then the cohorts, whose plans lead to the next ones."""
+    """Everything in progress, or what is blocked at one step; then the cohorts, whose plans lead to the next ones.
+
+    What brings later changes to Keycloak stands apart: the figures count tenants on their way in.
+    """
     step = query_enum("step", StepName)
     return render_page(
         "onboarding/onboardings",
         progress=_in_progress(step),
+        syncs=[view for view in _views(step) if view.kind is OnboardingKind.SYNC],
         step=step,
         cohorts=list(reversed(cohorts(session()))) if may(Permission.COHORT_READ) else [],
         counts=queries.count_by_state(session()),
@@ -150,10 +154,16 @@ def progress_of_cohort(name: str) -> Progress:
 
 def _in_progress(step: StepName | None) -> Progress:
     return _progress(
-        queries.onboardings_in_progress(session()) if step is None else queries.onboardings_blocked_at(session(), step),
+        [view for view in _views(step) if view.kind is OnboardingKind.JOINING],
         url_for("onboarding.onboardings_progress", step=step),
         url_for("onboarding.onboardings", step=step),
     )
+
+
+def _views(step: StepName | None) -> tuple[OnboardingView, ...]:
+    if step is None:
+        return queries.onboardings_in_progress(session())
+    return queries.onboardings_blocked_at(session(), step)
 
 
 def _progress(views: Sequence[OnboardingView], fragment_url: str, page_url: str) -> Progress:
@@ -220,8 +230,6 @@ def _render_onboarding(onboarding_id: UUID, form: Form | None, decided: str) -> 
         reason=declared_field(DecideStep, "reason"),
         decidable=decidable,
         actions=step_actions(view),
-        # What is added to a tenant that takes part is brought to Keycloak by the same steps.
-        is_later=queries.onboardings_of(session(), view.tenant_id)[-1].id != view.id,
         view=view,
         tenant=directory.tenant_by_id(session(), view.tenant_id),
         decided=decided,

@@ -37,7 +37,9 @@ from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.clients.queries import service_clients
-from tenancy.onboarding.queries import onboardings_of
+from tenancy.onboarding.models import OnboardingView
+from tenancy.onboarding.queries import latest_sync, onboardings_of
+from tenancy.onboarding.steps import OnboardingKind
 from tenancy.people.queries import members, owners
 from tenancy.quotas.queries import dimensions, plan_in_force, quota_requests, quotas_in_force
 from tenancy.tenants import queries
@@ -62,8 +64,8 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
     "member-added": (
         Label("利用者を追加しました", "Added"),
         Label(
-            "認証サービスへの反映を続けます。参加中の団体なら、数分で本人にパスワード設定のお知らせが届きます。",
-            "The identity server is updated next; of a member, the person receives an email within minutes.",
+            "数分で、本人にパスワード設定メールが届きます。",
+            "Within minutes the person receives an email to set a password.",
         ),
     ),
     "member-disabled": (
@@ -94,7 +96,7 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
     ),
     "client-registered": (
         Label("連携システムを登録しました", "Registered"),
-        Label("認証サービスへの反映を続けます。", "The identity server is updated next."),
+        Label("数分で認証サービスに反映されます。", "Within minutes the identity server knows it."),
     ),
     "accepted": (
         Label("同意を記録しました", "Accepted"),
@@ -109,6 +111,18 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
     "contact-removed": (Label("連絡先を削除しました", "Removed"), _NOTHING),
 }
 """Action → what was done, and what comes next."""
+
+_BEFORE_PARTICIPATION: Final = {
+    "member-added": Label(
+        "本人へのパスワード設定メールは、参加手続の中で送られます。",
+        "The email to set a password is sent in the course of the onboarding.",
+    ),
+    "client-registered": Label(
+        "認証サービスへの登録は、参加手続の中で行われます。",
+        "It is created in the identity server in the course of the onboarding.",
+    ),
+}
+"""Action → what comes next for a tenant that does not take part yet."""
 
 _SHOWN_ON: Final = {
     **dict.fromkeys(
@@ -198,7 +212,7 @@ def tenant(tenant_id: UUID) -> tuple[str, int]:
         has_accepted=bool(acceptances(session(), tenant_id)) and not beside["to_accept"],
         has_client=may(Permission.CLIENT_READ) and bool(service_clients(session(), tenant_id)),
         has_contact=bool(contacts),
-        onboarding=onboardings[0] if onboardings else None,
+        onboarding=next((one for one in onboardings if one.kind is OnboardingKind.JOINING), None),
     )
     return _render_part(
         "tenants/tenant",
@@ -224,6 +238,7 @@ def tenant_people(tenant_id: UUID) -> tuple[str, int]:
         queries.tenant(session(), tenant_id),
         gettext("People"),
         is_wide=True,
+        sync=_latest_sync(tenant_id),
         members=everybody[first : first + PAGE_SIZE],
         total=len(everybody),
         next_cursor=str(first + PAGE_SIZE) if first + PAGE_SIZE < len(everybody) else None,
@@ -239,6 +254,7 @@ def tenant_systems(tenant_id: UUID) -> tuple[str, int]:
         queries.tenant(session(), tenant_id),
         gettext("Service clients"),
         is_wide=True,
+        sync=_latest_sync(tenant_id),
         clients=service_clients(session(), tenant_id),
     )
 
@@ -335,6 +351,9 @@ _JOINING_PAGES: Final = {
 def tenant_done(tenant_id: UUID, action: str) -> tuple[str, int]:
     """完了: what was done and what is likely next."""
     title, next_step = DONE_MESSAGES.get(action, (_NOTHING, _NOTHING))
+    found = queries.tenant(session(), tenant_id)
+    if not found.is_operator and found.state in JOINING_STATES:
+        next_step = _BEFORE_PARTICIPATION.get(action, next_step)
     return render_page(
         "tenants/tenant_done",
         tenant=directory.tenant_by_id(session(), tenant_id),
@@ -359,6 +378,10 @@ def _glance(found: TenantDetails) -> dict[str, Any]:
         "owners": owners(session(), found.id, clock.now()) if may(Permission.MEMBER_READ) else None,
         "record": record,
     }
+
+
+def _latest_sync(tenant_id: UUID) -> OnboardingView | None:
+    return latest_sync(session(), tenant_id) if may(Permission.ONBOARDING_READ) else None
 
 
 def _record(tenant_id: UUID, limit: int) -> list[AuditEventFacts]:

@@ -14,12 +14,15 @@ from billing.costs.commands import RecordCost, record_cost
 from billing.costs.states import ItemKind
 from billing.runs.commands import ApproveAllocation, PrepareAllocation, approve_allocation, prepare_allocation
 from billing.runs.states import RunKind
+from governance.actors import system_actor
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.outbox import INPUT_ENTERED
 from governance.outbox.tables import Job
 from governance.permissions import Role
+from tenancy import directory
+from tenancy.onboarding.commands import StartSync, start_sync
 from tenancy.onboarding.queries import due, onboarding
 from tenancy.onboarding.step_actions import (
     AGREEMENT_MISSING,
@@ -330,17 +333,65 @@ def test_an_owners_first_page_shows_the_years_there_are(sample: ConsoleSample, v
 
 
 def test_what_is_added_to_a_member_is_an_update_and_no_second_way_in(sample: ConsoleSample, visit_as: VisitAs) -> None:
-    visit, tenant_id = visit_as(Role.OPERATOR_ONBOARDING), sample.joining["432032"]
+    visit, tenant_id, applicant = visit_as(Role.OPERATOR_ONBOARDING), sample.tenant_id, sample.joining["432032"]
     first = waiting_onboarding(sample)
-    with system_transaction(OPERATOR) as session:
-        session.execute(update(Onboarding).where(Onboarding.id == first).values(state="done", finished_at=clock.now()))
-    later = sample.factory.start_onboarding(tenant_id)
+    assert "認証サービスへの反映" not in visit.get(f"/tenants/{tenant_id}/people").text
+    sample.factory.add_person(tenant_id, "later@kumamoto.example", Role.TENANT_FINANCE)
 
+    with system_transaction(OPERATOR) as session:
+        worker = system_actor("worker", directory.operator(session).id)
+    later = start_sync(StartSync(tenant_id=tenant_id), actor=worker).onboarding_id
+    again = start_sync(StartSync(tenant_id=tenant_id), actor=worker).onboarding_id
+
+    assert later is not None
+    assert again == later, "one at a time"
     assert "<h1>人吉市の参加手続</h1>" in visit.get(f"/onboardings/{first}").text
-    assert "<h1>人吉市の変更の反映</h1>" in visit.get(f"/onboardings/{later}").text
-    added = visit.get(f"/tenants/{sample.tenant_id}/done/member-added").text
-    assert "数分で本人にパスワード設定のお知らせが届きます" in added
-    assert "参加手続が" not in added
+    page = visit.get(f"/onboardings/{later}").text
+    assert "<h1>熊本市の変更の反映</h1>" in page
+    assert "利用者" in text_of(page.partition("<tbody>")[2].partition("</tbody>")[0])
+    assert page.partition("<tbody>")[2].partition("</tbody>")[0].count("<tr>") == 1, "one step and not nine"
+    assert f'href="/onboardings/{later}">認証サービスへの反映</a>' in visit.get(f"/tenants/{tenant_id}/people").text
+    assert "認証サービスへの反映" not in visit.get(f"/tenants/{applicant}/people").text
+    in_progress = visit.get("/onboardings").text
+    assert "／1団体" in in_progress, "the figures are of tenants on their way in"
+    assert f'href="/onboardings/{later}"' in in_progress.partition("進行中の反映")[2]
+    assert "熊本市の変更を認証サービスへ反映し始めた（利用者）" in text_of(
+        visit.get("/audit?automatic=yes").text
+    ).replace(" ", "")
+    assert "反映し始めた" not in visit.get("/audit").text
+    assert "熊本市の参加手続を始めた" not in visit.get("/audit?automatic=yes").text
+
+
+def test_what_is_said_after_adding_a_person_is_when_the_mail_comes(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+
+    member = visit.get(f"/tenants/{sample.tenant_id}/done/member-added").text
+    applicant = visit.get(f"/tenants/{sample.joining['432032']}/done/member-added").text
+
+    assert "数分で、本人にパスワード設定メールが届きます" in member
+    assert "参加手続の中で" not in member
+    assert "参加手続の中で送られます" in applicant
+    assert "数分で" not in applicant
+
+
+def test_a_person_of_a_tenant_that_takes_part_is_nothing_that_waits_for_anybody(
+    sample: ConsoleSample, visit_as: VisitAs
+) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    before = text_of(visit.get("/approvals").text.partition("<main")[2])
+    sample.factory.add_person(sample.tenant_id, "later@kumamoto.example", Role.TENANT_FINANCE)
+    with system_transaction(OPERATOR) as session:
+        worker = system_actor("worker", directory.operator(session).id)
+    begun = start_sync(StartSync(tenant_id=sample.tenant_id), actor=worker).onboarding_id
+
+    during = text_of(visit.get("/approvals").text.partition("<main")[2])
+    with system_transaction(OPERATOR) as session:
+        session.execute(update(OnboardingStep).where(OnboardingStep.onboarding_id == begun).values(state="failed"))
+    stopped = visit.get("/approvals").text
+
+    assert "反映" not in before + during
+    assert "「利用者」の反映が止まっています（1団体）" in stopped
+    assert f'href="/onboardings/{begun}"' in stopped
 
 
 def test_a_plan_is_chosen_for_the_tenants_ticked_in_the_list(

@@ -51,6 +51,18 @@ def test_the_steps_run_to_the_end_in_their_order() -> None:
     assert next_time(now, NOW) is None
 
 
+def test_of_fewer_steps_each_waits_only_for_those_that_are_among_them() -> None:
+    now = {name: StepStatus(name, StepState.QUEUED) for name in (StepName.PASSWORD_MAIL, StepName.FIRST_OWNER)}
+
+    walked = []
+    while (step := next_step(now, NOW)) is not None:
+        walked.append(step)
+        now[step] = StepStatus(step, StepState.DONE)
+
+    assert walked == [StepName.FIRST_OWNER, StepName.PASSWORD_MAIL]
+    assert overall_state(now) is OnboardingState.DONE
+
+
 def test_a_missing_owner_does_not_hold_up_what_needs_no_owner() -> None:
     now = statuses(organization=StepState.DONE, role_groups=StepState.DONE)
     now[StepName.FIRST_OWNER] = StepStatus(
