@@ -144,16 +144,16 @@ def acceptances(version_id: UUID) -> AnyResponse | tuple[str, int]:
     state = query_enum("state", AcceptanceState)
     every = acceptance_statuses(session(), version_id, clock.today())
     rows = query_part().page_of_all([one for one in every if state in (None, one.state)], lambda one: one.tenant_id)
-    return render_page(
+    return _render_part(
         "agreements/acceptances",
-        version=found,
+        found,
+        part_title=gettext("Who has accepted"),
+        is_wide=True,
         is_asked=queries.is_asked_for(session(), version_id, clock.today()),
         rows=rows.items,
         next_cursor=next_cursor(rows),
         state=state,
         states=list(AcceptanceState),
-        accepted=sum(one.state is AcceptanceState.ACCEPTED for one in every),
-        total=len(every),
         reminded=request.args.get("reminded", 0, type=int),
         left_out=request.args.get("left_out", 0, type=int),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from billing.runs.queries import RunSummary, run_summaries
 from governance.agreements.queries import versions
 from governance.audit.queries import AuditEventFacts, events
 from governance.audit.writer import AuditOutcome
+from governance.events import Event
 from governance.kernel import clock
 from governance.kernel.errors import Conflict, Stale
 from governance.kernel.fiscal_year import FiscalYear
@@ -59,15 +61,20 @@ def cohorts() -> tuple[str, int]:
 @requires(Permission.COHORT_READ)
 def cohort(name: str) -> tuple[str, int]:
     """How far a cohort is; `?applied=` shows that its plan was just applied."""
-    found = directory.cohort(session(), name)
-    record = _record(found, 5)
-    return render_page(
-        "cohorts/cohort",
-        cohort=found,
-        progress=progress_of_cohort(name),
-        run=_run_after(name),
-        applied=request.args.get("applied", "")[:64],
-        record=record,
+    return _render_part("cohorts/cohort", name, applied=request.args.get("applied", "")[:64])
+
+
+@pages.get("/cohorts/<name>/related")
+@requires(Permission.COHORT_READ)
+def cohort_related(name: str) -> tuple[str, int]:
+    """The tenants of a cohort, and the runs of its year."""
+    year = directory.cohort(session(), name).fiscal_year
+    return _render_part(
+        "cohorts/cohort_related",
+        name,
+        part_title=gettext("Related"),
+        members=directory.cohort_members(session(), name),
+        runs=run_summaries(session(), fiscal_year=year) if may(Permission.ALLOCATION_READ) else None,
     )
 
 
@@ -75,9 +82,27 @@ def cohort(name: str) -> tuple[str, int]:
 @requires(Permission.COHORT_READ)
 def cohort_history(name: str) -> tuple[str, int]:
     """What was done about a cohort."""
-    found = directory.cohort(session(), name)
-    record = _record(found, 50)
-    return render_page("cohorts/cohort_history", cohort=found, is_wide=True, record=record)
+    return _render_part("cohorts/cohort_history", name, events_shown=50, part_title=gettext("History"), is_wide=True)
+
+
+def _render_part(template: str, name: str, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+    """A part of a cohort's page, with what every part has: how far it is, who defined it, and its last events."""
+    found, progress = directory.cohort(session(), name), progress_of_cohort(name)
+    members = directory.cohort_members(session(), name)
+    everything = _record(found, 50)
+    return render_page(
+        template,
+        cohort=found,
+        progress=progress,
+        begun=bool(progress.views),
+        stopped=progress.stopped,
+        done=sum(one.state is TenantState.ACTIVE for one in members),
+        total=len(members),
+        run=_run_after(name),
+        defined=[one for one in everything if one.event == Event.COHORT_DEFINED],
+        record=everything[:events_shown],
+        **values,
+    )
 
 
 def _run_after(name: str) -> RunSummary | None:

@@ -8,8 +8,8 @@ from uuid import UUID
 from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import current_actor, requires
-from admin.core.language import current_language
+from admin.core.guard import current_actor, may, requires
+from admin.core.language import current_language, gettext
 from admin.features.ledger.entry_points import ENTRY_POINTS
 from admin.features.ledger.pages import to_contributions
 from admin.interface.command_forms import add_forms, read_form, to_approval
@@ -21,8 +21,11 @@ from billing.ledger.chart import CHART, AccountCode
 from billing.ledger.commands import post_entry
 from billing.ledger.periods import EntryKind, date_warning, year_of
 from billing.ledger.posting import UNBALANCED
+from billing.runs.queries import RunSummary, run_summaries
+from governance.audit.queries import events
 from governance.commands import COMMENT
 from governance.declaration import declared_field
+from governance.events import Event
 from governance.kernel import clock
 from governance.kernel.errors import Invalid, message
 from governance.kernel.fiscal_year import FiscalYear
@@ -51,12 +54,56 @@ def entry(tenant_id: UUID, entry_id: UUID) -> AnyResponse | tuple[str, int]:
     """One entry with its lines, and what it reverses or what reversed it; for the operator, whose accounts they are."""
     if (elsewhere := to_contributions(tenant_id)) is not None:
         return elsewhere
-    return render_page(
-        "ledger/entry",
-        tenant=directory.tenant_by_id(session(), tenant_id),
-        entry=queries.entry(session(), tenant_id, entry_id),
-        done=request.args.get("done", ""),
+    return _render_part("ledger/entry", tenant_id, entry_id, done=request.args.get("done", ""))
+
+
+@pages.get("/ledger/<uuid:tenant_id>/entries/<uuid:entry_id>/related")
+@requires(Permission.LEDGER_READ)
+def entry_related(tenant_id: UUID, entry_id: UUID) -> AnyResponse | tuple[str, int]:
+    """What an entry was posted for: a run, the entry that it reverses, or what somebody entered; and its book."""
+    if (elsewhere := to_contributions(tenant_id)) is not None:
+        return elsewhere
+    return _render_part("ledger/entry_related", tenant_id, entry_id, part_title=gettext("Related"))
+
+
+@pages.get("/ledger/<uuid:tenant_id>/entries/<uuid:entry_id>/history")
+@requires(Permission.AUDIT_READ)
+def entry_history(tenant_id: UUID, entry_id: UUID) -> AnyResponse | tuple[str, int]:
+    """What was done about an entry, or about the run that posted it."""
+    if (elsewhere := to_contributions(tenant_id)) is not None:
+        return elsewhere
+    return _render_part(
+        "ledger/entry_history", tenant_id, entry_id, events_shown=50, part_title=gettext("History"), is_wide=True
     )
+
+
+def _render_part(
+    template: str, tenant_id: UUID, entry_id: UUID, *, events_shown: int = 5, **values: Any
+) -> tuple[str, int]:
+    """A part of an entry's page, with what every part has: what it was posted for, by whom, and its last events."""
+    found = queries.entry(session(), tenant_id, entry_id)
+    run = _run_of(found)
+    subjects = [str(entry_id)] + ([] if run is None else [str(run.id)])
+    reads = may(Permission.AUDIT_READ)
+    posted = [Event.LEDGER_POSTED, Event.LEDGER_REVERSED, Event.ALLOCATION_APPROVED]
+    return render_page(
+        template,
+        tenant=directory.tenant_by_id(session(), tenant_id),
+        entry=found,
+        run=run,
+        posted=[one for one in events(session(), subjects=subjects, limit=50) if one.event in posted] if reads else [],
+        record=events(session(), subjects=subjects, limit=events_shown) if reads else [],
+        **values,
+    )
+
+
+def _run_of(entry: queries.EntryFacts) -> RunSummary | None:
+    """The run that posted the entry, which its reference names; None for an entry by hand."""
+    kind, _, number = entry.reference.partition(f":{entry.fiscal_year}:")
+    if kind != "allocation" or not may(Permission.ALLOCATION_READ):
+        return None
+    runs = run_summaries(session(), fiscal_year=entry.fiscal_year)
+    return next((run for run in runs if str(run.number) == number), None)
 
 
 @pages.route("/ledger/<uuid:tenant_id>/entries/post", methods=["GET", "POST"])

@@ -6,6 +6,7 @@ The form that issues them is derived.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,10 +29,11 @@ from billing.notices import queries
 from billing.notices.collection import print_pdf, write_archive
 from billing.notices.commands import IssueNotices
 from billing.notices.issuer import issuer_in_force
+from billing.notices.models import NoticeFacts
 from billing.notices.planning import plan_notices, sample_paper
 from billing.notices.queries import unnotified_runs
 from billing.notices.states import notice_title
-from billing.runs.queries import run_by_id, share_by_id
+from billing.runs.queries import RunSummary, run_by_id, run_summaries, share_by_id
 from billing.runs.states import run_name
 from governance.declaration import read_command
 from governance.kernel import clock
@@ -65,6 +67,7 @@ def notices() -> tuple[str, int]:
         notices=found.items,
         next_cursor=next_cursor(found),
         issued=issued,
+        runs=_runs_of(found.items),
         to_issue=[run for run in runs if year in (None, run.fiscal_year)] if may(Permission.NOTICE_ISSUE) else [],
         issued_now=request.args.get("issued", ""),
         issuer=issuer_in_force(session()) if current_actor().is_operator else None,
@@ -227,6 +230,15 @@ def _render_part(template: str, notice_id: UUID, *, events_shown: int = 5, **val
         record=history(found.id, found.tenant_id, events_shown),
         **values,
     )
+
+
+def _runs_of(notices: Sequence[NoticeFacts]) -> list[RunSummary]:
+    """The runs of these notices, newest first; none for a municipality, which has one notice of a run."""
+    if not current_actor().is_operator or not may(Permission.ALLOCATION_READ):
+        return []
+    wanted = {one.run_id for one in notices}
+    years = sorted({one.fiscal_year for one in notices}, reverse=True)
+    return [run for year in years for run in run_summaries(session(), fiscal_year=year) if run.id in wanted]
 
 
 def _attachment(content: bytes, content_type: str, run_id: UUID, suffix: str) -> Response:

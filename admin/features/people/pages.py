@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint
 
 from admin.core.guard import may, requires
+from admin.core.language import gettext
 from admin.features.people.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
 from admin.interface.pages import render_page, session
 from governance.audit.queries import events
+from governance.events import Event
 from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
@@ -23,25 +26,40 @@ pages = add_forms(Blueprint("people", __name__, template_folder="templates"), EN
 @requires(Permission.MEMBER_READ)
 def person(tenant_id: UUID, member_id: UUID) -> tuple[str, int]:
     """One person of a tenant: roles, state, what is next, and what was last."""
-    return _render(tenant_id, member_id, limit=5)
+    return _render_part("people/person", tenant_id, member_id)
+
+
+@pages.get("/tenants/<uuid:tenant_id>/people/<uuid:member_id>/related")
+@requires(Permission.MEMBER_READ)
+def person_related(tenant_id: UUID, member_id: UUID) -> tuple[str, int]:
+    """What the person did, for those who may read the audit log, and where the person belongs."""
+    found = member(session(), tenant_id, member_id, clock.now())
+    reads = may(Permission.AUDIT_READ)
+    done = events(session(), actor=str(found.person_id), tenant_id=tenant_id, limit=10) if reads else None
+    return _render_part("people/person_related", tenant_id, member_id, done=done, part_title=gettext("Related"))
 
 
 @pages.get("/tenants/<uuid:tenant_id>/people/<uuid:member_id>/history")
 @requires(Permission.AUDIT_READ)
 def person_history(tenant_id: UUID, member_id: UUID) -> tuple[str, int]:
     """What was done about the person."""
-    return _render(tenant_id, member_id, limit=50, is_history=True)
+    return _render_part(
+        "people/person_history", tenant_id, member_id, events_shown=50, part_title=gettext("History"), is_wide=True
+    )
 
 
-def _render(tenant_id: UUID, member_id: UUID, *, limit: int, is_history: bool = False) -> tuple[str, int]:
+def _render_part(
+    template: str, tenant_id: UUID, member_id: UUID, *, events_shown: int = 5, **values: Any
+) -> tuple[str, int]:
+    """A part of a person's page, with what every part has: state, who added the person, and the last events."""
     found = member(session(), tenant_id, member_id, clock.now())
-    subject = str(found.person_id)
-    record = events(session(), limit=limit, tenant_id=tenant_id, subject=subject) if may(Permission.AUDIT_READ) else []
+    reads, subject = may(Permission.AUDIT_READ), str(found.person_id)
+    added = events(session(), limit=1, tenant_id=tenant_id, subject=subject, event=Event.MEMBER_ADDED) if reads else []
     return render_page(
-        "people/person",
+        template,
         tenant=directory.tenant_by_id(session(), tenant_id),
         person=found,
-        is_history=is_history,
-        is_wide=is_history,
-        record=record,
+        added=added,
+        record=events(session(), limit=events_shown, tenant_id=tenant_id, subject=subject) if reads else [],
+        **values,
     )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, request
 
-from admin.core.guard import current_actor, requires
-from admin.core.language import current_language
+from admin.core.guard import current_actor, may, requires
+from admin.core.language import current_language, gettext
 from admin.features.webhooks.entry_points import ENTRY_POINTS, about_webhook, waiting_text
 from admin.interface.command_forms import add_forms
 from admin.interface.forms import Form
 from admin.interface.kept_forms import shown_once
 from admin.interface.pages import render_page, session
 from governance.audit.queries import events
+from governance.events import Event
 from governance.permissions import Permission
 from governance.webhooks import queries
 from governance.webhooks.commands import IssueWebhookSecret, issue_webhook_secret
@@ -40,16 +42,38 @@ def webhooks() -> tuple[str, int]:
 @pages.get("/webhooks/<uuid:webhook_id>")
 @requires(Permission.WEBHOOK_READ)
 def webhook(webhook_id: UUID) -> tuple[str, int]:
-    """Where it sends to, how its deliveries fare, what can be done, and who did what with it."""
-    found = queries.webhook_by_id(session(), webhook_id)
-    record = events(session(), limit=10, subject=str(webhook_id))
+    """Where it sends to, how its deliveries fare, and what can be done."""
+    return _render_part("webhooks/webhook", webhook_id, done=request.args.get("done", ""))
+
+
+@pages.get("/webhooks/<uuid:webhook_id>/related")
+@requires(Permission.WEBHOOK_READ)
+def webhook_related(webhook_id: UUID) -> tuple[str, int]:
+    """What waits to be sent, whose events they are, and where the webhook belongs."""
+    return _render_part("webhooks/webhook_related", webhook_id, part_title=gettext("Related"))
+
+
+@pages.get("/webhooks/<uuid:webhook_id>/history")
+@requires(Permission.WEBHOOK_READ)
+def webhook_history(webhook_id: UUID) -> tuple[str, int]:
+    """Who did what with it."""
+    return _render_part(
+        "webhooks/webhook_history", webhook_id, events_shown=50, part_title=gettext("History"), is_wide=True
+    )
+
+
+def _render_part(template: str, webhook_id: UUID, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+    """A part of a webhook's page, with what every part has: its state, who created it, and its last events."""
+    found, subject = queries.webhook_by_id(session(), webhook_id), str(webhook_id)
+    reads = may(Permission.AUDIT_READ)
     return render_page(
-        "webhooks/webhook",
+        template,
         webhook=found,
         tenants=names_of_tenants(session(), [found.tenant_id]),
         waiting=waiting_text(found),
-        record=record,
-        done=request.args.get("done", ""),
+        created=events(session(), limit=1, subject=subject, event=Event.WEBHOOK_CREATED) if reads else [],
+        record=events(session(), limit=events_shown, subject=subject) if reads else [],
+        **values,
     )
 
 

@@ -41,7 +41,7 @@ def test_the_page_counts_filters_and_leads_to_the_reminder(
     every, missing = visit.get(address).text, visit.get(f"{address}?state=not-accepted").text
     accepted = visit.get(f"{address}?state=accepted").text
 
-    assert "<h1>同意の状況 1／3</h1>" in every
+    assert "<h2>同意の状況 1／3</h2>" in every
     assert "令和8年4月1日（水）" in every
     assert [name in every for name in ("熊本市", "八代市", "益城町")] == [True] * 3
     assert ("熊本市" in missing, "八代市" in missing) == (False, True)

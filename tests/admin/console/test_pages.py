@@ -33,6 +33,7 @@ FOR_OPERATORS: Final = frozenset(
     {
         *("tenants.tenants", "ledger.books", "ledger.book", "ledger.book_file", "ledger_entries.entry"),
         "ledger.books_file",
+        *("ledger_entries.entry_related", "ledger_entries.entry_history"),
         "agreements.acceptances",
     }
 )
