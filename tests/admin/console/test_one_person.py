@@ -55,8 +55,10 @@ REQUESTING, DECIDING = (FINANCE, SECURITY), (APPROVER, SECURITY)
 NO_PERSON, ONE_PERSON = "only a person who is signed in decides", "are one person"
 """What the database says."""
 
-NOT_COMPARED: Final = frozenset({"audit_event", "audit_seal", "idempotency_key", "web_session", "kept_form"})
-"""What grows with every attempt: who tried what."""
+NOT_COMPARED: Final = frozenset(
+    {"audit_event", "audit_seal", "idempotency_key", "web_session", "kept_form", "realm_keys"}
+)
+"""What grows with every attempt: who tried what; and the realm's public keys, kept when a token first asks for them."""
 
 
 COMMANDS: Final = (

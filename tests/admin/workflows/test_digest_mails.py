@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from playwright.sync_api import Browser
 
 from admin.features.approvals.stored import requestable
 from admin.operations.mail.outbox import MailOutbox
@@ -322,7 +323,8 @@ def test_the_operators_people_get_what_waits_for_their_role(sample: Sample) -> N
     assert "水俣市" in text
 
 
-def test_the_html_has_no_accessibility_fault(sample: Sample) -> None:
+@pytest.mark.browser
+def test_the_html_has_no_accessibility_fault(sample: Sample, browser: Browser) -> None:
     choose(sample.kumamoto, DigestFrequency.DAILY)
     announce(sample, title="<b>停止</b> & 再開")
     post = Post()
@@ -330,8 +332,7 @@ def test_the_html_has_no_accessibility_fault(sample: Sample) -> None:
     [(*_, html)] = post.sent
 
     assert "&lt;b&gt;停止&lt;/b&gt; &amp; 再開" in html
-    with chromium.started() as browser:
-        page = browser.new_page()
+    with browser.new_page() as page:
         page.set_content(html)
         assert chromium.violations(page) == []
 
