@@ -169,7 +169,7 @@ def test_nothing_that_keycloak_may_say_is_left_in_english(installation: Installa
 
     assert len(said) > 30
     assert {key for key in said if key not in japanese} == set()
-    # Who logs in at the command line is told the command.
+    # The login page for a command line names the command to run.
     left = {key: foreign_words(_without_facts(japanese[key]), "moyai", "login") for key in said}
     assert {key: words for key, words in left.items() if words} == {}
 
