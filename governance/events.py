@@ -79,5 +79,8 @@ class Event(StrEnum):
     KEYS_ROTATED = "keys.rotated"
     KEYS_RETIRED = "keys.retired"
     PREFERENCES_SAVED = "preferences.saved"
+    FILTER_SAVED = "filter.saved"
+    FILTER_RENAMED = "filter.renamed"
+    FILTER_DELETED = "filter.deleted"
     SESSION_OPENED = "session.opened"
     SESSION_CLOSED = "session.closed"

@@ -134,7 +134,10 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "preferences",
         pages=("pages",),
         api=True,
-        cli={"preferences": _cli("preferences.api:routes", "自分の設定 / Your own preferences.")},
+        cli={
+            "preferences": _cli("preferences.api:routes", "自分の設定 / Your own preferences."),
+            "filter": _cli("preferences.api:routes", "自分の絞り込み / Filters of lists that you keep."),
+        },
     ),
     Feature(
         "cohorts",

@@ -29,6 +29,7 @@ import tenancy.people.commands
 import tenancy.people.role_ends
 import tenancy.people.second_factor
 import tenancy.preferences.commands
+import tenancy.preferences.filters
 import tenancy.quotas.commands
 import tenancy.tenants.cohorts
 import tenancy.tenants.commands
@@ -52,6 +53,7 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     tenancy.people.role_ends,
     tenancy.people.second_factor,
     tenancy.preferences.commands,
+    tenancy.preferences.filters,
     tenancy.quotas.commands,
     tenancy.tenants.cohorts,
     tenancy.tenants.commands,

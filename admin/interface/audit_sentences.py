@@ -298,6 +298,9 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
         ("送信先「{object}」に{since}からの記録を送り直させた", "Had the events since {since} sent again to {object}")
     ),
     Event.PREFERENCES_SAVED: _s(("自分の設定を変えた", "Changed their own preferences")),
+    Event.FILTER_SAVED: _s(("自分の絞り込みを残した", "Kept a filter of a list for themselves")),
+    Event.FILTER_RENAMED: _s(("自分の絞り込みの名前を変えた", "Renamed a filter of their own")),
+    Event.FILTER_DELETED: _s(("自分の絞り込みを削除した", "Deleted a filter of their own")),
     Event.RETENTION_APPLIED: _s(
         (
             "保存期間を過ぎたジョブ{jobs}件と送信キー{idempotency_keys}件を削除した",

@@ -34,6 +34,7 @@ from tenancy.people.rows import member_row
 from tenancy.people.second_person import second_person_for
 from tenancy.people.states import MemberState, SyncDecision, SyncProblem
 from tenancy.people.tables import Member
+from tenancy.preferences.filters import forget_filters
 from tenancy.quotas.limits import enforce_quota
 from tenancy.tenants.models import TenantDetails
 from tenancy.tenants.queries import lock_tenant
@@ -349,6 +350,7 @@ def remove_member(ctx: CommandContext, command: RemoveMember) -> MemberRemoved:
     if member.state == MemberState.REMOVED:
         raise Conflict(NOT_PRESENT, field="member_id", state=MemberState.REMOVED)
     ended, job_id = _withdraw(ctx, tenant, member, MemberState.REMOVED)
+    forget_filters(ctx.session, tenant.id, member.person_id)
     ctx.audit(subject=member.person_id, tenant_id=tenant.id, reason=command.reason, grants_ended=ended)
     return MemberRemoved(grants_ended=ended, job_id=job_id)
 

@@ -42,3 +42,21 @@ class PersonPreferences(TableBase):
     digest_on: Mapped[date | None]
     digest_sent_on: Mapped[date | None]
     saved_at: Mapped[datetime]
+
+
+class SavedFilter(TableBase):
+    """A filter of a list that a person keeps under a name: the list's path, and what stands after it in the address."""
+
+    __tablename__ = "saved_filter"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "person_id", "path", "name"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    person_id: Mapped[UUID]
+    path: Mapped[str]
+    query: Mapped[str]
+    name: Mapped[str]
+    saved_at: Mapped[datetime]

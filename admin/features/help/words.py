@@ -244,6 +244,14 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 ),
             ),
             HelpWord(
+                "filter",
+                "自分の絞り込み",
+                Label(
+                    "一覧の絞り込みに名前を付けて残したものです。自分の一覧にだけ表示されます。",
+                    "A filter of a list that you keep under a name. Only your own lists show it.",
+                ),
+            ),
+            HelpWord(
                 "preferences",
                 "設定",
                 Label(
@@ -584,7 +592,7 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
             "あなただけの設定です。言語、日付と年度の表記、表の行の間隔、対応待ちのお知らせメールを選べます。",
             "How you alone want pages and mails: language, dates and years, rows of tables, the mail.",
         ),
-        ("word-preferences",),
+        ("word-preferences", "word-filter"),
     ),
     "/announcements": PlaceHelp(
         Label(

@@ -1,12 +1,16 @@
-"""A person's own preferences over the API and the command line."""
+"""A person's own preferences and filters over the API and the command line."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from admin.features.preferences.entry_points import ENTRY_POINTS, own_preferences
 from admin.interface.api_routes import ApiRoutes, Tag
+from admin.interface.list_filters import own_filters
 from admin.interface.queries import cli_query
 from governance.kernel.database import db
 from governance.permissions import Permission
+from tenancy.preferences.filters import SavedFilterFacts
 from tenancy.preferences.models import PreferencesFacts
 
 routes = ApiRoutes(Tag.SYSTEM, ENTRY_POINTS)
@@ -17,3 +21,10 @@ routes = ApiRoutes(Tag.SYSTEM, ENTRY_POINTS)
 def get_preferences() -> PreferencesFacts:
     """Show one's own preferences."""
     return own_preferences(db.session())
+
+
+@routes.list("/saved-filters", Permission.PREFERENCES_READ, "SavedFilterPage")
+@cli_query("filter list", "自分の絞り込みの一覧", "filters", "id name address")
+def list_saved_filters() -> Sequence[SavedFilterFacts]:
+    """List one's own filters of lists, by list and name."""
+    return own_filters(db.session())

@@ -10,12 +10,22 @@ from admin.core.language import LANGUAGES, current_language, keep_language
 from admin.core.request_checks import local_path
 from admin.features.preferences.entry_points import ENTRY_POINTS, own_preferences
 from admin.interface.command_forms import add_forms
-from admin.interface.pages import session
+from admin.interface.list_filters import name_of_list, own_filters
+from admin.interface.pages import render_page, session
 from governance.permissions import Permission
 from tenancy.preferences.commands import SavePreferences, save_preferences
 from tenancy.preferences.states import ScreenLanguage
 
-pages = add_forms(Blueprint("preferences", __name__), ENTRY_POINTS)
+pages = add_forms(Blueprint("preferences", __name__, template_folder="templates"), ENTRY_POINTS)
+
+
+@pages.get("/preferences/filters")
+@requires(Permission.PREFERENCES_SAVE)
+def filters() -> tuple[str, int]:
+    """One's own filters, each with the list it is of."""
+    done = request.args.get("done", "")
+    rows = [{**dict(one), "list": name_of_list(one.address)} for one in own_filters(session())]
+    return render_page("preferences/filters", rows=rows, done=done if done in ("renamed", "deleted") else "")
 
 
 @pages.post("/preferences/language")

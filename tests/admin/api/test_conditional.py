@@ -33,7 +33,11 @@ ADDS: Final = {
 }
 """Commands below the address of an object that add something of its own and leave the object as it is."""
 
-OWN: Final = {"save_preferences": "the later of two of one's own browsers counts"}
+OWN: Final = {
+    "save_preferences": "the later of two of one's own browsers counts",
+    "rename_filter": "the later name counts",
+    "delete_filter": "it is gone either way",
+}
 """Commands about what nobody but the sender reads or changes."""
 
 

@@ -27,6 +27,7 @@ from governance.permissions import Role
 from governance.rules.queries import rule_versions
 from tenancy.keycloak.port import Realm
 from tenancy.people.queries import members
+from tenancy.preferences.filters import SaveFilter, save_filter
 from tenancy.quotas.queries import dimensions, plans
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors, seed_operator
@@ -70,6 +71,7 @@ class ConsoleSample:
     webhook_id: UUID
     plan_id: UUID
     announcement_id: UUID
+    filter_id: UUID
     joining: dict[str, UUID] = field(default_factory=dict)
 
 
@@ -152,6 +154,7 @@ def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
         Webhooks(actors).without_secret(),
         plan_id,
         factory.announce(),
+        keep_filter(people[Role.OPERATOR_ONBOARDING]),
         joining,
     )
 
@@ -177,6 +180,11 @@ def caller_as(web: Flask, settings: Settings, issuer: Issuer, sample: ConsoleSam
         return Caller(web, settings.public_url, token, actor)
 
     return call
+
+
+def keep_filter(actor: Actor) -> UUID:
+    command = SaveFilter(address="/tenants?state=active", name="熊本市")
+    return save_filter(command, actor=actor).filter_id
 
 
 def _agreed(factory: Factory, code: str, name: str, population: int) -> UUID:

@@ -115,6 +115,7 @@ def given_fields(entry_point: EntryPoint, sample: ConsoleSample) -> dict[str, An
         "client_id": sample.operators_client_id,
         "webhook_id": sample.webhook_id,
         "announcement_id": sample.announcement_id,
+        "filter_id": sample.filter_id,
         "onboarding_id": new_id(),
         "purpose": "finance",
     }

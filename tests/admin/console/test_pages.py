@@ -29,6 +29,9 @@ LEFT_OUT: Final = frozenset({"onboarding.onboarding", "system.static"})
 """About what only a running installation has, which the journeys open; and files, which are no pages."""
 
 
+OF_ONE_PERSON: Final = frozenset({"preferences.filter_renaming", "preferences.filter_deleting"})
+"""About a filter that the sample's person of onboarding keeps."""
+
 FOR_OPERATORS: Final = frozenset(
     {
         *("tenants.tenants", "ledger.books", "ledger.book", "ledger.book_file", "ledger_entries.entry"),
@@ -81,6 +84,7 @@ def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
         "webhook_id": sample.webhook_id,
         "plan_id": sample.plan_id,
         "announcement_id": sample.announcement_id,
+        "filter_id": sample.filter_id,
         "purpose": "finance",
         "file_kind": "xlsx",
         "name": "fy2025-two",
@@ -120,6 +124,8 @@ def test_each_page_answers_each_role_as_the_table_of_permissions_says(
         permission = permission_of(web, endpoint)
         if permission not in held:
             expected = {403}
+        elif role is not Role.OPERATOR_ONBOARDING and endpoint in OF_ONE_PERSON:
+            expected = {404}
         elif role.startswith("tenant-") and endpoint in FOR_OPERATORS:
             expected = {303}
         elif role.startswith("tenant-") and endpoint in OF_THE_OPERATOR:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from governance import grants
-from governance.actors import command_line_actor
+from governance.actors import Actor, ActorKind, command_line_actor
 from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
@@ -19,8 +19,9 @@ from governance.kernel.ids import new_id
 from governance.outbox.tables import Job
 from governance.permissions import Role
 from tenancy.people import commands, queries
-from tenancy.people.commands import AddMember, DisableMember, MemberAdded, disable_member
+from tenancy.people.commands import AddMember, DisableMember, MemberAdded, RemoveMember, disable_member, remove_member
 from tenancy.people.states import MemberState
+from tenancy.preferences.filters import SaveFilter, save_filter, saved_filters
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors
 from tests.database_rows import recorded, rows
@@ -47,6 +48,11 @@ def _disable(actors: Actors, tenant_id: UUID, member_id: UUID) -> UUID:
     return disable_member(
         DisableMember(tenant_id=tenant_id, member_id=member_id, reason="異動"), actor=actors.security
     ).job_id
+
+
+def _number_of_filters(tenant_id: UUID, person_id: UUID) -> int:
+    with tenant_scope(OPERATOR):
+        return len(saved_filters(db.session(), tenant_id, person_id))
 
 
 def test_a_new_owner_is_invited_and_holds_the_grants(actors: Actors, factory: Factory) -> None:
@@ -219,6 +225,22 @@ def test_disabling_ends_every_grant_and_leaves_the_job_that_follows(actors: Acto
         job = session.get_one(Job, job_id)
     assert (job.name, job.payload["person_id"], job.tenant_id) == ("member.withdraw", str(second.person_id), tenant_id)
     assert recorded("member.disabled")[-1].facts == {"reason": "異動", "grants_ended": 2}
+
+
+def test_what_a_person_looked_for_goes_when_they_are_removed_and_stays_while_they_are_suspended(
+    actors: Actors, factory: Factory
+) -> None:
+    tenant_id = factory.kumamoto_city()
+    first, second = (_owner(actors, tenant_id, f"{name}@city.kumamoto.lg.jp") for name in ("a", "b"))
+    for added in (first, second):
+        person = Actor(str(added.person_id), ActorKind.PERSON, tenant_id, frozenset({Role.TENANT_OWNER}))
+        save_filter(SaveFilter(address="/audit?q=yamada", name="山田さん"), actor=person)
+
+    _disable(actors, tenant_id, second.member_id)
+    assert _number_of_filters(tenant_id, second.person_id) == 1
+    remove_member(RemoveMember(tenant_id=tenant_id, member_id=second.member_id, reason="退職"), actor=actors.security)
+
+    assert [_number_of_filters(tenant_id, one.person_id) for one in (first, second)] == [1, 0]
 
 
 def test_the_last_owner_cannot_be_disabled(actors: Actors, factory: Factory) -> None:
