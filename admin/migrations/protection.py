@@ -11,12 +11,13 @@ from alembic import op
 APP_ROLE = "moyai_app"
 TENANT_ROLE = "moyai_tenant"
 
-_SCOPE = "nullif(current_setting('moyai.scope', true), '')"
+_SCOPE = "(SELECT nullif(current_setting('moyai.scope', true), ''))"
+"""As a subquery it is read once a statement; without it PostgreSQL reads the setting anew for each row."""
 
 
 def protect(table: str, *, append_only: bool = False, tenant_column: str = "tenant_id") -> None:
     """Policy: SELECT and changes on rows of the tenant scope only; the scope `operator` has all rows."""
-    own = f"({tenant_column}::text = {_SCOPE} OR {_SCOPE} = 'operator')"
+    own = f"({_SCOPE} = 'operator' OR {tenant_column}::text = {_SCOPE})"
     _force(table)
     op.execute(f"CREATE POLICY own_rows ON {table} USING {own} WITH CHECK {own}")
     _grant(table, append_only)

@@ -218,6 +218,32 @@ def test_every_row_is_there_after_the_migration(upgraded: Upgraded, postgresql: 
             assert connection.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone() == (rows,), table
 
 
+def test_each_policy_is_that_of_a_new_database(upgraded: Upgraded, postgresql: servers.PostgreSQL) -> None:
+    """Row-level security of an upgraded installation lets through what a new one's does, and reads the scope as it does."""
+    fresh = f"{upgraded.database}_fresh"
+    with psycopg.connect(servers.libpq(postgresql.superuser_url), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(
+                sql.Identifier(fresh), sql.Identifier(OWNER)
+            )
+        )
+    try:
+        migrate_url(postgresql.owner_url(fresh))
+        assert policies(postgresql, upgraded.database) == policies(postgresql, fresh)
+    finally:
+        drop(postgresql, fresh)
+
+
+def policies(server: servers.PostgreSQL, database: str) -> dict[tuple[str, str], tuple[object, ...]]:
+    """What each policy says, by table and name."""
+    with psycopg.connect(servers.libpq(server.superuser_url), dbname=database) as connection:
+        found = connection.execute(
+            "SELECT tablename, policyname, permissive, roles, cmd, qual, with_check FROM pg_policies"
+        ).fetchall()
+    assert found
+    return {(row[0], row[1]): tuple(row[2:]) for row in found}
+
+
 def test_the_books_hold(upgraded: Upgraded, moyai: Moyai) -> None:
     code, proof, _ = moyai("ledger", "verify")
 
