@@ -219,7 +219,7 @@ def test_every_row_is_there_after_the_migration(upgraded: Upgraded, postgresql: 
 
 
 def test_each_policy_is_that_of_a_new_database(upgraded: Upgraded, postgresql: servers.PostgreSQL) -> None:
-    """Row-level security of an upgraded installation lets through what a new one's does, and reads the scope as it does."""
+    """Row-level security of an upgraded installation lets through what a new one's does, and reads its scope alike."""
     fresh = f"{upgraded.database}_fresh"
     with psycopg.connect(servers.libpq(postgresql.superuser_url), autocommit=True) as connection:
         connection.execute(

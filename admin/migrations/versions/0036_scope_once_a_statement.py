@@ -7,8 +7,8 @@ import re
 
 from alembic import op
 
-revision = "0035"
-down_revision = "0034"
+revision = "0036"
+down_revision = "0035"
 
 _PER_ROW = "NULLIF(current_setting('moyai.scope'::text, true), ''::text)"
 """The setting as PostgreSQL prints it in a policy."""
