@@ -22,6 +22,7 @@ import governance.webhooks.commands
 import tenancy.acceptances.commands
 import tenancy.announcements.commands
 import tenancy.clients.commands
+import tenancy.clients.suspension
 import tenancy.onboarding.commands
 import tenancy.onboarding.unsynced_members
 import tenancy.people.accounts
@@ -46,6 +47,7 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     tenancy.acceptances.commands,
     tenancy.announcements.commands,
     tenancy.clients.commands,
+    tenancy.clients.suspension,
     tenancy.onboarding.commands,
     tenancy.onboarding.unsynced_members,
     tenancy.people.accounts,

@@ -14,8 +14,7 @@ from governance.kernel import clock
 from governance.kernel.database import db, tenant_scope
 from governance.kernel.errors import NotAllowed
 from governance.permissions import OPERATOR_SCOPES, TENANT_SCOPES, Permission
-from tenancy.clients.queries import client_access
-from tenancy.clients.states import ClientState
+from tenancy.clients.queries import ADMITTED_STATES, client_access
 from tenancy.keycloak.port import PERSON_CLIENTS, Realm, service_client_name
 from tenancy.tenants.states import STATE_EFFECTS
 
@@ -72,7 +71,7 @@ def _service_client(token: VerifiedToken, client: str) -> Actor:
         found = client_access(db.session(), tenant_id, client_id, clock.today())
     if found is None or found.is_operators is not is_operators:
         raise TokenRejected("client")
-    is_running = found.state is not ClientState.STOPPED and found.is_in_force
+    is_running = found.state in ADMITTED_STATES and found.is_in_force
     if not is_running or not STATE_EFFECTS[found.tenant_state].clients_get_tokens:
         raise TokenRejected("client")
     known = OPERATOR_SCOPES if is_operators else TENANT_SCOPES

@@ -29,6 +29,7 @@ from governance.kernel.labels import Label, LabelledEnum
 from governance.labels import EVENT_LABELS, PERMISSION_LABELS
 from governance.permissions import Role, scope_wording
 from governance.webhooks.states import WebhookState
+from tenancy.clients.states import OwnerKind, SuspensionCause
 from tenancy.onboarding.steps import StepDecision, StepName, StepState
 from tenancy.people.states import SyncDecision, SyncProblem
 from tenancy.preferences.states import DigestFrequency, ScreenLanguage, TableDensity
@@ -177,6 +178,21 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
         ),
     ),
     Event.CLIENT_STOPPED: _s(("連携システム「{object}」を停止した", "Stopped the service client {object}")),
+    Event.CLIENT_SUSPENDED: _s(
+        (
+            "連携システム「{object}」の利用を停止した（{cause}）",
+            "Suspended the service client {object} ({cause})",
+        ),
+        ("連携システム「{object}」の利用を停止した", "Suspended the service client {object}"),
+        many=("{count}件の連携システムの利用を停止した", "Suspended {count} service clients"),
+    ),
+    Event.CLIENT_RESUMED: _s(
+        ("連携システム「{object}」の利用を再開した", "Resumed the service client {object}"),
+    ),
+    Event.CLIENT_OWNER_SET: _s(
+        ("連携システム「{object}」の所有者を{owner}に変えた", "Made {owner} the owner of the service client {object}"),
+        ("連携システム「{object}」の所有者を変えた", "Changed the owner of the service client {object}"),
+    ),
     Event.AGREEMENT_PUBLISHED: _s(("{object} 第{number}版を公開した", "Published version {number} of {object}")),
     Event.AGREEMENT_ACCEPTED: _s(
         (
@@ -438,6 +454,8 @@ FACTS: Final[Mapping[str, tuple[Label, Format]]] = {
     "state": (Label("状態", "state"), _of(StepState)),
     "attempts": (Label("試行", "attempts"), _plain),
     "choice": (Label("決定", "decision"), _of(StepDecision)),
+    "cause": (Label("停止の理由", "cause"), _of(SuspensionCause)),
+    "owner": (Label("所有者", "owner"), _of(OwnerKind)),
     "plan": (Label("利用プラン", "plan"), _plain),
     "valid_from": (Label("適用開始日", "from"), _day),
     "valid_until": (Label("最終日", "last day"), _last_day),

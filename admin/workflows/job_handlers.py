@@ -27,6 +27,8 @@ from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Conflict, DependencyUnavailable, DomainError
 from governance.outbox import INPUT_ENTERED
 from tenancy import directory
+from tenancy.clients.ownership import SYNC_CLIENT
+from tenancy.clients.queries import is_in_keycloak
 from tenancy.keycloak.port import TENANT_ROLE_GROUPS, Identities, Realm
 from tenancy.onboarding.commands import COHORT_COMPLETED, RUN_ONBOARDING, StartSync, start_sync
 from tenancy.onboarding.intents import read_intent
@@ -108,6 +110,18 @@ def handlers(identities: Identities) -> dict[str, Handler]:
             if withdrawn:
                 identities.ensure_people(tenant_id, withdrawn, withdraw_from=TENANT_ROLE_GROUPS)
 
+    def sync_client(payload: dict[str, Any]) -> None:
+        """Bring the client to Keycloak as it is wanted now: enabled or not, its keys. Safe to repeat.
+
+        One that is not there yet is left to the tenant's onboarding.
+        """
+        tenant_id, client_id = UUID(payload["tenant_id"]), UUID(payload["client_id"])
+        with system_transaction(OPERATOR) as session:
+            if not is_in_keycloak(session, tenant_id, client_id):
+                return
+            wanted = read_intent(session, tenant_id, on=clock.today(), now=clock.now()).service_clients
+        identities.ensure_service_clients(tenant_id, [one for one in wanted if one.service_client_id == client_id])
+
     def invite(payload: dict[str, Any]) -> None:
         """Send the password email once. Raises Conflict (MAIL_UNKNOWN) where it is unknown whether it was sent."""
         tenant_id = UUID(payload["tenant_id"])
@@ -131,6 +145,7 @@ def handlers(identities: Identities) -> dict[str, Handler]:
         RUN_ONBOARDING: handle_onboarding,
         INPUT_ENTERED: wake_onboarding,
         WITHDRAW: withdraw_member,
+        SYNC_CLIENT: sync_client,
         RESET_FACTOR: reset_factor,
         INVITE: invite,
         COHORT_COMPLETED: revise_shares,

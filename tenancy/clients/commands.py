@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Final
 from uuid import UUID
 
 from pydantic import StringConstraints
@@ -23,6 +24,7 @@ from governance.outbox import INPUT_ENTERED
 from governance.permissions import TENANT_SCOPES, Permission, SecondPerson, scope_wording
 from tenancy.clients import queries
 from tenancy.clients.keys import public_key_set
+from tenancy.clients.ownership import possible_owner
 from tenancy.clients.states import ClientState
 from tenancy.clients.tables import ServiceClient
 from tenancy.keycloak.port import OPERATOR_SERVICE_SCOPES, SERVICE_SCOPES, service_client_name
@@ -58,6 +60,11 @@ SCOPE_ABOVE_OWN = message(
     hint_ja="団体管理者に登録を依頼してください。",
     hint_en="Ask an owner of your tenant to register the client.",
 )
+NO_OWNER_THERE = message(
+    "client.no_owner_there",
+    ja="運営者の連携システムは、個人の所有にできません。",
+    en="A service client of the operator has no person as its owner.",
+)
 STOPPED_ALREADY = message(
     "client.stopped_already",
     ja="この連携システムは、すでに停止しています。",
@@ -81,6 +88,19 @@ JWK_SET: Final = FieldType(
 )
 
 
+OWNER: Final = Input(
+    "所有者",
+    "Owner",
+    Label(
+        "空欄なら団体の所有です。利用者の所有にすると、その人の停止や削除とともに停止します。",
+        "The tenant itself if empty. One of a person's is suspended together with the person.",
+    ),
+    empty=Label("団体の所有", "the tenant's own"),
+    option="owner",
+)
+"""Whose a client is: the id of a person of the tenant."""
+
+
 def scope_choices(session: Session, language: Language) -> list[tuple[str, str]]:
     """The scopes that a service client may have, worded by what they allow: the operator's are the most."""
     return [(scope, scope_wording(scope).text(language)) for scope in OPERATOR_SERVICE_SCOPES]
@@ -88,6 +108,8 @@ def scope_choices(session: Session, language: Language) -> list[tuple[str, str]]
 
 class RegisterClient(Command):
     """A system of a tenant with its public key set (JWK Set as JSON text). Valid before `valid_until` (JST)."""
+
+    added_later: ClassVar = frozenset({"owner_member_id"})
 
     tenant_id: Annotated[Id, Input("団体", "Tenant")]
     name: Annotated[PlainLine, Input("名称", "Name")]
@@ -105,6 +127,8 @@ class RegisterClient(Command):
             option="last-day",
         ),
     ] = None
+
+    owner_member_id: Annotated[Id | None, OWNER] = None
 
 
 class ClientRegistered(Result):
@@ -143,6 +167,11 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
     )
     if ctx.session.scalars(same_name).first() is not None:
         raise Conflict(NAME_TAKEN, field="name", given=command.name)
+    owner_id = None
+    if command.owner_member_id is not None:
+        if tenant.is_operator:
+            raise Conflict(NO_OWNER_THERE, field="owner_member_id")
+        owner_id = possible_owner(ctx, tenant.id, command.owner_member_id)
     if not tenant.is_operator:
         running = queries.count_running(ctx.session, tenant.id)
         enforce_quota(ctx.session, tenant.id, "service_clients", running + 1, today=ctx.today)
@@ -155,6 +184,7 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
         state=ClientState.REGISTERED.value,
         valid_from=ctx.today,
         valid_until=command.valid_until,
+        owner_member_id=owner_id,
         registered_by=ctx.actor.id if ctx.approval is None else ctx.approval.requested_by,
         registered_at=ctx.now,
     )
@@ -229,9 +259,12 @@ def sync_operator_clients(ctx: CommandContext, command: SyncOperatorClients) -> 
     return OperatorClientsSynced(client_ids=tuple(client.id for client in found))
 
 
-def lock_client(session: Session, client_id: UUID) -> ServiceClient:
-    """The client's row, locked. Raises NotFound."""
-    found = session.scalars(select(ServiceClient).where(ServiceClient.id == client_id).with_for_update()).first()
+def lock_client(session: Session, client_id: UUID, tenant_id: UUID | None = None) -> ServiceClient:
+    """The client's row, locked. Raises NotFound, also for one of another tenant than the one that is named."""
+    query = select(ServiceClient).where(ServiceClient.id == client_id)
+    if tenant_id is not None:
+        query = query.where(ServiceClient.tenant_id == tenant_id)
+    found = session.scalars(query.with_for_update()).first()
     return require_found(found, what=queries.SERVICE_CLIENT, given=client_id, field="client_id")
 
 
@@ -240,6 +273,13 @@ def _require_scopes(ctx: CommandContext, tenant: TenantDetails, scopes: tuple[st
     for scope in scopes:
         if scope not in known:
             raise Invalid(SCOPE_UNKNOWN, field="scopes", given=printable(scope), known=", ".join(known))
-        # The operator's are given by two people, as its roles are; a municipality's by one, out of the own rights.
-        if not tenant.is_operator and not all(ctx.actor.may(one) for one in TENANT_SCOPES[scope]):
+    # The operator's are given by two people, as its roles are; a municipality's by one, out of the own rights.
+    if not tenant.is_operator:
+        require_own_rights(ctx, scopes)
+
+
+def require_own_rights(ctx: CommandContext, scopes: Iterable[str]) -> None:
+    """Raises NotAllowed for a scope that allows what the actor may not: nobody gets rights by way of a client."""
+    for scope in scopes:
+        if not all(ctx.actor.may(one) for one in TENANT_SCOPES.get(scope, ())):
             raise NotAllowed(SCOPE_ABOVE_OWN, field="scopes", scope=scope_wording(scope))

@@ -6,12 +6,15 @@ from datetime import date, datetime
 from uuid import UUID
 
 from governance.kernel.models import ReadModel
-from tenancy.clients.states import ClientState
+from tenancy.clients.states import ClientState, SuspensionCause
 from tenancy.tenants.states import TenantState
 
 
 class ServiceClientDetails(ReadModel):
-    """A system of a tenant; `client_name` is its client_id in Keycloak, `jwks` its public keys as they were given."""
+    """A system of a tenant; `client_name` is its client_id in Keycloak, `jwks` its public keys as they were given.
+
+    It belongs to the tenant itself where `owner_member_id` names nobody. A suspended one has a cause.
+    """
 
     id: UUID
     client_name: str
@@ -20,6 +23,8 @@ class ServiceClientDetails(ReadModel):
     state: ClientState
     valid_from: date
     valid_until: date | None
+    owner_member_id: UUID | None
+    suspension_cause: SuspensionCause | None
     jwks: str
     registered_at: datetime
 

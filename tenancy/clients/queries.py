@@ -15,10 +15,13 @@ from governance.kernel.errors import require_found
 from governance.kernel.labels import Label
 from tenancy.clients.keys import public_key_set
 from tenancy.clients.models import ClientAccess, ServiceClientDetails
-from tenancy.clients.states import ClientState
+from tenancy.clients.states import ClientState, SuspensionCause
 from tenancy.clients.tables import ServiceClient
 from tenancy.keycloak.port import ServiceClientIntent, service_client_name
 from tenancy.tenants.facts import select_tenant_states
+
+ADMITTED_STATES: Final = (ClientState.REGISTERED, ClientState.ACTIVE)
+"""States in which the tokens of a client count."""
 
 SERVICE_CLIENT: Final = Label("連携システム", "service client")
 
@@ -36,6 +39,17 @@ def service_client(session: Session, tenant_id: UUID, client_id: UUID) -> Servic
     query = select(ServiceClient).where(ServiceClient.tenant_id == tenant_id, ServiceClient.id == client_id)
     found = session.scalars(query).first()
     return _to_details(require_found(found, what=SERVICE_CLIENT, given=client_id, field="client_id"))
+
+
+def clients_owned_by(session: Session, tenant_id: UUID, member_id: UUID) -> list[ServiceClientDetails]:
+    """The person's service clients in the order they were registered, without those that were stopped for good."""
+    return [client for client in service_clients(session, tenant_id) if client.owner_member_id == member_id]
+
+
+def is_in_keycloak(session: Session, tenant_id: UUID, client_id: UUID) -> bool:
+    """Whether Keycloak gave the client an id; False for an unknown one."""
+    query = select(ServiceClient.keycloak_id).where(ServiceClient.tenant_id == tenant_id, ServiceClient.id == client_id)
+    return session.scalar(query) is not None
 
 
 def names_of_clients(session: Session, actors: Collection[str]) -> dict[str, str]:
@@ -103,7 +117,7 @@ def operators_clients(session: Session, operator_id: UUID, on: date) -> tuple[Se
             row.name,
             row.jwks,
             frozenset(row.scopes),
-            enabled=row.state != ClientState.STOPPED and row.in_force_on(on),
+            enabled=ClientState(row.state) in ADMITTED_STATES and row.in_force_on(on),
         )
         for row in rows
         if (str(row.id), row.jwks, tuple(row.scopes)) in approved
@@ -124,6 +138,8 @@ def _to_details(row: ServiceClient) -> ServiceClientDetails:
         state=ClientState(row.state),
         valid_from=row.valid_from,
         valid_until=row.valid_until,
+        owner_member_id=row.owner_member_id,
+        suspension_cause=None if row.suspension_cause is None else SuspensionCause(row.suspension_cause),
         jwks=row.jwks,
         registered_at=row.registered_at,
     )

@@ -5,22 +5,28 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.kernel.database import TableBase, enum_check
 from governance.kernel.effective_dates import EffectiveDated, interval_check
-from tenancy.clients.states import ClientState
+from tenancy.clients.states import ClientState, SuspensionCause
 
 
 class ServiceClient(EffectiveDated, TableBase):
-    """A system of one tenant. `jwks` is its public key set in canonical JSON; valid before `valid_until` (JST)."""
+    """A system of one tenant. `jwks` is its public key set in canonical JSON; valid before `valid_until` (JST).
+
+    It belongs to the tenant, or to the person `owner_member_id`, with whom it is suspended.
+    """
 
     __tablename__ = "service_client"
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
         enum_check("state", ClientState, name="state_known"),
+        enum_check("suspension_cause", SuspensionCause, name="suspension_cause_known"),
+        CheckConstraint("(state = 'suspended') = (suspension_cause IS NOT NULL)", name="suspension_has_a_cause"),
+        ForeignKeyConstraint(["tenant_id", "owner_member_id"], ["member.tenant_id", "member.id"]),
         interval_check(),
         Index("uq_service_client_name", "tenant_id", "name", unique=True, postgresql_where="state <> 'stopped'"),
     )
@@ -32,5 +38,7 @@ class ServiceClient(EffectiveDated, TableBase):
     scopes: Mapped[list[str]] = mapped_column(JSONB)
     state: Mapped[str]
     keycloak_id: Mapped[str | None]
+    owner_member_id: Mapped[UUID | None]
+    suspension_cause: Mapped[str | None]
     registered_by: Mapped[str]
     registered_at: Mapped[datetime]

@@ -156,7 +156,14 @@ def _service_clients(
     tenant_id: UUID, clients: Iterable[ServiceClientDetails], *, enabled: bool
 ) -> tuple[ServiceClientIntent, ...]:
     return tuple(
-        ServiceClientIntent(row.id, tenant_id, row.name, row.jwks, frozenset(row.scopes), enabled=enabled)
+        ServiceClientIntent(
+            row.id,
+            tenant_id,
+            row.name,
+            row.jwks,
+            frozenset(row.scopes),
+            enabled=enabled and row.state is not ClientState.SUSPENDED,
+        )
         for row in clients
     )
 

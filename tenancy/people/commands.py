@@ -28,6 +28,7 @@ from governance.permissions import (
     Role,
     SecondPerson,
 )
+from tenancy.clients.ownership import suspend_clients_of
 from tenancy.people import queries
 from tenancy.people.operators import refuse_naming_from_command_line
 from tenancy.people.rows import member_row
@@ -289,7 +290,7 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
 
 @handles(Permission.MEMBER_DISABLE, Event.MEMBER_DISABLED, edits="member {member_id}")
 def disable_member(ctx: CommandContext, command: DisableMember) -> MemberDisabled:
-    """Suspend a person: every grant ends now, so the next request is refused; a job does the same in Keycloak.
+    """Suspend a person and the clients they own: the next request is refused; a job does the same in Keycloak.
 
     Raises NotFound, Conflict when the person is suspended or removed already, and when no owner would be left.
     """
@@ -426,13 +427,17 @@ def _grant(ctx: CommandContext, tenant: TenantDetails, member: Member, roles: Ro
 
 
 def _withdraw(ctx: CommandContext, tenant: TenantDetails, member: Member, state: MemberState) -> tuple[int, UUID]:
-    """End every grant and enqueue the job for Keycloak; returns how many ended. Raises Conflict for the last owner."""
+    """End every grant, suspend the person's clients and enqueue the job for Keycloak; returns how many grants ended.
+
+    Raises Conflict for the last owner.
+    """
     if not tenant.is_operator:
         owners = queries.owners(ctx.session, tenant.id, clock.now())
         if [owner.id for owner in owners] == [member.id]:
             raise Conflict(LAST_OWNER, field="member_id")
     member.state = state.value
     member.sync_problem = member.sync_retry_at = None
+    suspend_clients_of(ctx, tenant.id, member.id)
     ended = grants.revoke(ctx.session, tenant.id, member.person_id, ctx.now)
     job_id = ctx.enqueue(
         WITHDRAW,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from uuid import UUID
 
+from flask import url_for
 from sqlalchemy.orm import Session
 
 from admin.core.guard import current_actor
 from admin.core.language import gettext
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
 from admin.interface.tenant_pages import about_tenant, done, to_systems
+from governance.kernel import clock
 from governance.kernel.database import db
 from governance.kernel.errors import Language
 from governance.kernel.labels import Label
@@ -18,7 +21,10 @@ from governance.permissions import TENANT_SCOPES, scope_wording
 from tenancy import directory
 from tenancy.clients import queries
 from tenancy.clients.commands import register_client, stop_operator_client
+from tenancy.clients.models import ServiceClientDetails
+from tenancy.clients.suspension import resume_client, set_client_owner, suspend_client
 from tenancy.keycloak.port import OPERATOR_SERVICE_SCOPES
+from tenancy.people import queries as people
 
 
 def _scopes(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
@@ -38,6 +44,54 @@ def _client(session: Session, given: Mapping[str, Any], language: Language) -> F
     found = queries.service_client(session, directory.operator(session).id, given["client_id"])
     scopes = gettext(", ").join(scope_wording(scope).text(language) for scope in found.scopes)
     return FormContext([Fact(gettext("Service client"), found.name), Fact(gettext("Scopes"), scopes or "―")])
+
+
+def _system(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """Which system of the tenant's it is, and whose. Raises NotFound."""
+    found = queries.service_client(session, given["tenant_id"], given["client_id"])
+    return FormContext(
+        [
+            *about_tenant(session, given, language).facts,
+            Fact(gettext("Service client"), found.name),
+            Fact(gettext("Owner"), owner_text(session, given["tenant_id"], found)),
+            Fact(gettext("State"), found.state.label(language)),
+        ]
+    )
+
+
+def owner_text(session: Session, tenant_id: UUID, system: ServiceClientDetails) -> str:
+    """Whose the system is, by name."""
+    if system.owner_member_id is None:
+        return gettext("the tenant's own")
+    owner = people.member(session, tenant_id, system.owner_member_id, clock.now())
+    return f"{owner.family_name} {owner.given_name}"
+
+
+def _owners(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    """The people of the tenant who may own a system; an empty choice stands for the tenant."""
+    if directory.tenant_by_id(session, given["tenant_id"]).is_operator:
+        return []
+    present = people.members(session, given["tenant_id"], clock.now())
+    return [
+        (str(one.id), f"{one.family_name} {one.given_name}") for one in present if one.state in people.PRESENT_STATES
+    ]
+
+
+def _present_owner(session: Session, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"owner_member_id": queries.service_client(session, given["tenant_id"], given["client_id"]).owner_member_id}
+
+
+def _to_system(given: Mapping[str, Any]) -> tuple[Label, str]:
+    name = queries.service_client(db.session(), given["tenant_id"], given["client_id"]).name
+    return Label(name, name), _system_url(given["tenant_id"], given["client_id"])
+
+
+def _system_url(tenant_id: object, client_id: object) -> str:
+    return url_for("clients.system", tenant_id=tenant_id, client_id=client_id)
+
+
+def _shown(command: Any, result: Any) -> str:
+    return _system_url(command.tenant_id, command.client_id)
 
 
 def _to_operator(given: Mapping[str, Any]) -> tuple[Label, str]:
@@ -64,7 +118,71 @@ ENTRY_POINTS: Final = (
                 "waits for another person, and for the system administrator to bring it to the identity server.",
             ),
             about=about_tenant,
-            choices={"scopes": _scopes},
+            choices={"scopes": _scopes, "owner_member_id": _owners},
+            is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
+        suspend_client,
+        Label("連携システムを停止する", "Suspend a service client"),
+        Label("停止する", "Suspend"),
+        api=api("POST /tenants/<tenant>/service-clients/<client>/suspension", tenant="tenant_id", client="client_id"),
+        cli=cli("service-client suspend", "tenant_id", "client_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/suspend",
+            "client_suspending",
+            then=_shown,
+            back=_to_system,
+            intro=Label(
+                "このシステムのトークンは、期限の前でも、次の呼出しから拒否されます。続けて、認証サービスでも停止します。"
+                "あとで再開できます。",
+                "Tokens of this system are refused at the next call, also those that have not run out; the identity "
+                "server stops it next. It can be resumed later.",
+            ),
+            about=_system,
+            is_reviewed=False,
+            is_dangerous=True,
+        ),
+    ),
+    EntryPoint(
+        resume_client,
+        Label("停止中の連携システムを再開する", "Resume a suspended service client"),
+        Label("再開する", "Resume"),
+        api=api("POST /tenants/<tenant>/service-clients/<client>/resumption", tenant="tenant_id", client="client_id"),
+        cli=cli("service-client resume", "tenant_id", "client_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/resume",
+            "client_resuming",
+            then=_shown,
+            back=_to_system,
+            intro=Label(
+                "停止前と同じ鍵と、許可されていた操作で、再び使えるようになります。",
+                "It is let in again with the keys and scopes it had.",
+            ),
+            about=_system,
+            is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
+        set_client_owner,
+        Label("連携システムの所有者を変える", "Change who owns a service client"),
+        Label("所有者を変える", "Change the owner"),
+        api=api("PUT /tenants/<tenant>/service-clients/<client>/owner", tenant="tenant_id", client="client_id"),
+        cli=cli("service-client set-owner", "tenant_id", "client_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/owner",
+            "client_owner",
+            then=_shown,
+            back=_to_system,
+            intro=Label(
+                "個人の所有にすると、その人の利用の停止や削除とともに、この連携システムも停止します。"
+                "その人を再開しても、連携システムは自動では再開しません。",
+                "A system that a person owns is suspended when that person is suspended or removed. It is not resumed "
+                "together with the person.",
+            ),
+            about=_system,
+            choices={"owner_member_id": _owners},
+            start=_present_owner,
             is_reviewed=False,
         ),
     ),

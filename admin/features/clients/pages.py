@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from admin.core.guard import may, requires
 from admin.core.language import current_language, gettext
-from admin.features.clients.entry_points import ENTRY_POINTS
+from admin.features.clients.entry_points import ENTRY_POINTS, owner_text
 from admin.interface.command_forms import add_forms
 from admin.interface.history import history
 from admin.interface.pages import render_page, session
@@ -97,6 +97,7 @@ def _render_part(
         template,
         tenant=directory.tenant_by_id(session(), tenant_id),
         system=found,
+        owner=owner_text(session(), tenant_id, found),
         registered=history(found.id, tenant_id, 1, event=Event.CLIENT_REGISTERED),
         record=history(found.id, tenant_id, events_shown),
         **values,

@@ -159,6 +159,14 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 ),
             ),
             HelpWord(
+                "owner of a service client",
+                "連携システムの所有者",
+                Label(
+                    "団体、または団体の利用者です。利用者の所有なら、その人の停止や削除とともに停止します。",
+                    "The tenant, or a person of it. One of a person's is suspended together with the person.",
+                ),
+            ),
+            HelpWord(
                 "plan", "利用プラン", Label("利用枠をひとまとめにして名前を付けたものです。", "A named set of quotas.")
             ),
             HelpWord(
@@ -578,7 +586,7 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
             "接続するシステムを公開鍵で登録します。秘密鍵はシステムの外に出しません。",
             "Register systems by their public keys. The private key never leaves the system.",
         ),
-        ("word-service-client", "word-quota"),
+        ("word-service-client", "word-owner-of-a-service-client", "word-quota"),
     ),
     "/drift": PlaceHelp(
         Label(

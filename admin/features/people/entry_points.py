@@ -19,6 +19,7 @@ from governance.kernel.labels import Label
 from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Role
 from governance.persons import group_of
 from tenancy import directory
+from tenancy.clients.queries import ADMITTED_STATES, clients_owned_by
 from tenancy.people import queries
 from tenancy.people.accounts import JoinAccounts, account_of, join_accounts
 from tenancy.people.commands import (
@@ -59,6 +60,18 @@ def _person(session: Session, given: Mapping[str, Any], language: Language) -> F
             Fact(gettext("Person"), f"{found.family_name} {found.given_name} {found.email}"),
             Fact(gettext("Present roles"), roles or "―"),
         ]
+    )
+
+
+def _person_with_systems(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """Whom it is about, and the service clients that are suspended with the person. Raises NotFound."""
+    context = _person(session, given, language)
+    owned = clients_owned_by(session, given["tenant_id"], given["member_id"])
+    names = [one.name for one in owned if one.state in ADMITTED_STATES]
+    if not names:
+        return context
+    return FormContext(
+        [*context.facts, Fact(gettext("Service clients that are suspended, too"), gettext(", ").join(names))]
     )
 
 
@@ -163,7 +176,7 @@ ENTRY_POINTS: Final = (
                 "すべての役割がただちに終わり、開いているセッションは次の操作で終わります。",
                 "All roles are revoked now, and open sessions end at the next request.",
             ),
-            about=_person,
+            about=_person_with_systems,
             is_reviewed=False,
             is_dangerous=True,
         ),
@@ -180,8 +193,10 @@ ENTRY_POINTS: Final = (
             then=done("member-resumed"),
             back=to_people,
             intro=Label(
-                "役割は停止したときに終わっているので、あらためて選びます。",
-                "The former roles have ended; choose them anew.",
+                "役割は停止したときに終わっているので、あらためて選びます。"
+                "所有する連携システムは停止したままです。必要なものを、連携システムのページで再開してください。",
+                "The former roles have ended; choose them anew. Service clients the person owns stay suspended: resume "
+                "those that are needed on their own pages.",
             ),
             about=_person,
             choices={"roles": _grantable_roles},
@@ -202,7 +217,7 @@ ENTRY_POINTS: Final = (
                 "元に戻せません。すべての役割がただちに終わり、メールアドレスはほかの利用者が使えるようになります。",
                 "This cannot be undone. All roles are revoked now, and the address becomes free for others.",
             ),
-            about=_person,
+            about=_person_with_systems,
             is_dangerous=True,
         ),
     ),

@@ -17,6 +17,7 @@ from governance.events import Event
 from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
+from tenancy.clients.queries import clients_owned_by
 from tenancy.people.queries import member
 
 pages = add_forms(Blueprint("people", __name__, template_folder="templates"), ENTRY_POINTS)
@@ -35,8 +36,11 @@ def person_related(tenant_id: UUID, member_id: UUID) -> tuple[str, int]:
     """What the person did, for those who may read the audit log, and where the person belongs."""
     found = member(session(), tenant_id, member_id, clock.now())
     reads = may(Permission.AUDIT_READ)
+    systems = clients_owned_by(session(), tenant_id, found.id) if may(Permission.CLIENT_READ) else None
     done = events(session(), actor=str(found.person_id), tenant_id=tenant_id, limit=10) if reads else None
-    return _render_part("people/person_related", tenant_id, member_id, done=done, part_title=gettext("Related"))
+    return _render_part(
+        "people/person_related", tenant_id, member_id, done=done, systems=systems, part_title=gettext("Related")
+    )
 
 
 @pages.get("/tenants/<uuid:tenant_id>/people/<uuid:member_id>/history")

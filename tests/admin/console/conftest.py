@@ -68,6 +68,7 @@ class ConsoleSample:
     entry_id: UUID
     approval_id: UUID
     operators_client_id: UUID
+    client_id: UUID
     webhook_id: UUID
     plan_id: UUID
     announcement_id: UUID
@@ -151,6 +152,7 @@ def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
         entry_id,
         requested.approval_id,
         factory.add_service_client(actors.operator_tenant),
+        factory.add_service_client(tenant_id, "住民サービス連携"),
         Webhooks(actors).without_secret(),
         plan_id,
         factory.announce(),

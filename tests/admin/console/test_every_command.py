@@ -112,7 +112,10 @@ def given_fields(entry_point: EntryPoint, sample: ConsoleSample) -> dict[str, An
         "entry_id": sample.entry_id,
         "version_id": sample.rule_version_id,
         "approval_id": sample.approval_id,
-        "client_id": sample.operators_client_id,
+        # The one command that names no tenant is about the operator's.
+        "client_id": sample.client_id
+        if "tenant_id" in entry_point.command_type.model_fields
+        else sample.operators_client_id,
         "webhook_id": sample.webhook_id,
         "announcement_id": sample.announcement_id,
         "filter_id": sample.filter_id,

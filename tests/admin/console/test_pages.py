@@ -103,6 +103,8 @@ def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
                     values["version_id"] = sample.rule_version_id  # An agreement has versions, too.
                 if rule.endpoint.startswith("clients.system"):
                     values["tenant_id"] = sample.factory.actors.operator_tenant  # Whose the system is.
+                elif rule.endpoint.startswith("clients.") and "tenant_id" in rule.arguments:
+                    values["client_id"] = sample.client_id  # A municipality's is suspended, the operator's stopped.
                 found[rule.endpoint] = web.url_for(rule.endpoint, **{name: values[name] for name in rule.arguments})
             else:
                 left_out.add(rule.endpoint)

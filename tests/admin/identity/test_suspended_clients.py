@@ -1,0 +1,99 @@
+"""From "suspend" to refusal, with real tokens: of clients that a person owns, and of one suspended by itself."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import httpx
+from sqlalchemy import select
+
+from admin.identity.realms import realm_endpoints
+from admin.workflows.job_handlers import handlers
+from governance.commands import system_transaction
+from governance.kernel import clock
+from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.outbox.tables import Job
+from tenancy.clients.commands import ClientRegistered, RegisterClient, register_client
+from tenancy.clients.ownership import SYNC_CLIENT
+from tenancy.clients.suspension import ResumeClient, SuspendClient, resume_client, suspend_client
+from tenancy.clients.sync import record_keycloak_id
+from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
+from tenancy.keycloak.port import Realm
+from tenancy.onboarding.intents import read_intent
+from tenancy.people.commands import DisableMember, ResumeMember, disable_member, resume_member
+from tests.admin.live_app import LiveApp
+
+
+class System:
+    """A service client of a municipality, in Keycloak with a key of its own."""
+
+    def __init__(self, live_app: LiveApp, tenant_id: UUID, name: str, owner: UUID | None = None) -> None:
+        self.live_app, self.key = live_app, SigningKey.generate()
+        command = RegisterClient(
+            tenant_id=tenant_id,
+            name=name,
+            jwks=self.key.public_jwks,
+            scopes=("moyai:quota.read",),
+            owner_member_id=owner,
+        )
+        made = register_client(command, actor=live_app.factory.actors.security)
+        assert isinstance(made, ClientRegistered)
+        self.id, self.client_name = made.client_id, made.client_name
+        with tenant_scope(OPERATOR):
+            wanted = read_intent(db.session(), tenant_id, on=clock.today(), now=clock.now()).service_clients
+        ensured = live_app.identities.ensure_service_clients(tenant_id, wanted)
+        with system_transaction(OPERATOR) as session:
+            for one, result in zip(wanted, ensured, strict=True):
+                record_keycloak_id(session, tenant_id, one.service_client_id, result.found.id)
+
+    def ask_for_token(self) -> httpx.Response:
+        realm = realm_endpoints(self.live_app.settings.keycloak_url)[Realm.TENANTS]
+        assertion = self.key.assertion(self.client_name, realm.issuer)
+        form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE}
+        return httpx.post(realm.token, data={**form, "client_assertion": assertion})
+
+    def token(self) -> str:
+        answer = self.ask_for_token()
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+
+def bring_to_keycloak(live_app: LiveApp) -> None:
+    """What the worker does about clients: its jobs, in their order."""
+    with tenant_scope(OPERATOR):
+        jobs = db.session.scalars(select(Job).where(Job.name == SYNC_CLIENT).order_by(Job.id)).all()
+        payloads = [job.payload for job in jobs]
+    for payload in payloads:
+        handlers(live_app.identities)[SYNC_CLIENT](payload)
+
+
+def test_the_tokens_of_a_suspended_persons_clients_are_refused_at_the_next_request(
+    live_app: LiveApp, municipality: UUID
+) -> None:
+    security = live_app.factory.actors.security
+    person = live_app.person(municipality)
+    owned = System(live_app, municipality, "本人のシステム", person.member_id)
+    shared = System(live_app, municipality, "団体のシステム")
+    token, others = owned.token(), shared.token()
+    assert (live_app.asks(token), live_app.asks(others)) == (200, 200)
+
+    disable_member(DisableMember(tenant_id=municipality, member_id=person.member_id, reason="休職"), actor=security)
+
+    assert (live_app.asks(token), live_app.asks(others)) == (401, 200), "before any job: Moyai's own row decides"
+    assert owned.ask_for_token().status_code == 200
+    bring_to_keycloak(live_app)
+    assert (owned.ask_for_token().status_code, shared.ask_for_token().status_code) == (401, 200)
+
+    resume_member(ResumeMember(tenant_id=municipality, member_id=person.member_id, reason="復職"), actor=security)
+    bring_to_keycloak(live_app)
+    assert live_app.asks(token) == 401
+    assert owned.ask_for_token().status_code == 401, "a client does not come back with its owner"
+
+    resume_client(ResumeClient(tenant_id=municipality, client_id=owned.id, reason="引継ぎ済み"), actor=security)
+    bring_to_keycloak(live_app)
+    assert live_app.asks(owned.token()) == 200
+
+    suspend_client(SuspendClient(tenant_id=municipality, client_id=shared.id, reason="点検"), actor=security)
+    assert live_app.asks(others) == 401
+    bring_to_keycloak(live_app)
+    assert shared.ask_for_token().status_code == 401
