@@ -51,6 +51,19 @@ def test_a_page_comes_out_with_its_content_and_nothing_else(browser: Browser) ->
         assert pressed not in sheets[0]
 
 
+def test_a_short_table_is_whole_on_one_sheet(browser: Browser) -> None:
+    """Wherever on the sheet it begins, its head stands above its rows, and is not repeated without them."""
+    table = f"<table><thead><tr><th>参加期</th></tr></thead><tbody>{'<tr><td>令和8年度</td></tr>' * 3}</tbody></table>"
+    seen = set()
+    for before in range(8, 20):
+        sheets, _ = _open(browser, STYLE, f"{ROWS[: len(ROWS) // 60 * before]}</dl>{table}<dl>")
+        heads = [number for number, sheet in enumerate(sheets) if "参加期" in sheet]
+        assert len(heads) == 1
+        assert sheets[heads[0]].count("令和8年度") == 3
+        seen.add(heads[0])
+    assert seen == {0, 1}
+
+
 @pytest.mark.parametrize(
     ("line", "instead"),
     [
