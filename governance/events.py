@@ -36,6 +36,8 @@ class Event(StrEnum):
     MEMBER_ADDRESS_RELEASED = "member.address-released"
     MEMBER_ROLE_ENDED = "member.role_ended"
     MEMBER_ACCOUNTS_JOINED = "member.accounts_joined"
+    MEMBER_INVITATION_RESENT = "member.invitation_resent"
+    MEMBER_INVITATION_CANCELLED = "member.invitation_cancelled"
     MEMBER_FACTOR_RESET = "member.factor_reset"
     CLIENT_REGISTERED = "client.registered"
     CLIENT_SYNCED = "client.synced"

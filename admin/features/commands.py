@@ -29,6 +29,7 @@ import tenancy.people.accounts
 import tenancy.people.commands
 import tenancy.people.role_ends
 import tenancy.people.second_factor
+import tenancy.people.unaccepted_invitations
 import tenancy.preferences.commands
 import tenancy.preferences.filters
 import tenancy.quotas.commands
@@ -54,6 +55,7 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     tenancy.people.commands,
     tenancy.people.role_ends,
     tenancy.people.second_factor,
+    tenancy.people.unaccepted_invitations,
     tenancy.preferences.commands,
     tenancy.preferences.filters,
     tenancy.quotas.commands,

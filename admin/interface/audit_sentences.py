@@ -166,6 +166,13 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
             "Recorded that {object} and {other} are one person's accounts",
         ),
     ),
+    Event.MEMBER_INVITATION_RESENT: _s(
+        (
+            "{object}に招待を送り直した（前のリンクは使えない）",
+            "Sent {object} the invitation again; the link before is void",
+        )
+    ),
+    Event.MEMBER_INVITATION_CANCELLED: _s(("{object}への招待を取り消した", "Cancelled the invitation of {object}")),
     Event.MEMBER_FACTOR_RESET: _s(("{object}に二要素認証を再設定させた", "Reset the second factor of {object}")),
     Event.CLIENT_REGISTERED: _s(
         ("連携システム「{object}」を登録した（{scopes}）", "Registered the service client {object} ({scopes})"),

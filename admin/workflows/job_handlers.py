@@ -46,11 +46,12 @@ from tenancy.onboarding.unsynced_members import (
 )
 from tenancy.onboarding.worker import OnboardingWorker, wake
 from tenancy.people import queries as people
-from tenancy.people.commands import WITHDRAW
 from tenancy.people.invitations import invitations
 from tenancy.people.second_factor import RESET_FACTOR
 from tenancy.people.states import MemberState
-from tenancy.people.sync import record_sync_problem
+from tenancy.people.sync import lock_member, record_account_deleted, record_sync_problem
+from tenancy.people.unaccepted_invitations import REPLACE_ACCOUNT
+from tenancy.people.withdrawal import WITHDRAW
 from tenancy.tenants.queries import cohort_by_id
 
 log = structlog.get_logger(__name__)
@@ -137,6 +138,19 @@ def handlers(identities: Identities) -> dict[str, Handler]:
             except DependencyUnavailable:
                 raise Conflict(MAIL_UNKNOWN) from None
 
+    def replace_account(payload: dict[str, Any]) -> None:
+        """Delete the account whose link is to lead nowhere. Safe to repeat. Who was withdrawn meanwhile keeps it."""
+        tenant_id, person_id = UUID(payload["tenant_id"]), UUID(payload["person_id"])
+        realm = _realm_of(tenant_id)
+        with system_transaction(OPERATOR) as session:
+            member = lock_member(session, tenant_id, person_id)
+        if member.replaced_keycloak_id is None:
+            return
+        if member.state is MemberState.INVITED:
+            identities.delete_account(person_id, member.replaced_keycloak_id, realm)
+        with system_transaction(OPERATOR) as session:
+            record_account_deleted(session, tenant_id, person_id)
+
     def reset_factor(payload: dict[str, Any]) -> None:
         """Remove the second factors, require a new one, log out. Safe to repeat."""
         identities.reset_second_factor(UUID(payload["person_id"]), _realm_of(UUID(payload["tenant_id"])))
@@ -148,6 +162,7 @@ def handlers(identities: Identities) -> dict[str, Handler]:
         SYNC_CLIENT: sync_client,
         RESET_FACTOR: reset_factor,
         INVITE: invite,
+        REPLACE_ACCOUNT: replace_account,
         COHORT_COMPLETED: revise_shares,
     }
 

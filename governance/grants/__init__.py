@@ -39,6 +39,16 @@ def roles_in_force(session: Session, tenant_id: UUID, person_id: UUID, now: date
     return frozenset(Role(row.role) for row in session.execute(query))
 
 
+def roles_held_from(session: Session, tenant_id: UUID, person_id: UUID, now: datetime) -> frozenset[Role]:
+    """The roles the person holds now or is to hold later, whether they count beside others or not."""
+    query = select(RoleGrant.role).where(
+        RoleGrant.tenant_id == tenant_id,
+        RoleGrant.person_id == person_id,
+        or_(RoleGrant.is_open(), RoleGrant.valid_until > now),
+    )
+    return frozenset(map(Role, session.scalars(query)))
+
+
 def select_roles_in_force(now: datetime) -> Select[UUID, UUID, str]:
     """The roles granted at this instant as rows of tenant_id, person_id and role: for a join with what is theirs.
 

@@ -19,6 +19,7 @@ from tenancy.keycloak.organizations import Organizations, RoleCatalogue
 from tenancy.keycloak.people import (
     Operators,
     People,
+    delete_account,
     find_user,
     release_address,
     reset_second_factor,
@@ -183,6 +184,12 @@ class KeycloakIdentities:
             row = find_user(self._people[realm], str(person_id))
             if row is not None:
                 release_address(self._people[realm], row)
+
+    def delete_account(self, person_id: UUID, keycloak_id: str, realm: Realm = Realm.TENANTS) -> None:
+        with self._lock_people([person_id]):
+            row = find_user(self._people[realm], str(person_id))
+            if row is not None and row["id"] == keycloak_id:
+                delete_account(self._people[realm], row)
 
     def log_out(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         self._people[realm].admin.user_logout(user_id(self._people[realm], person_id))

@@ -366,6 +366,13 @@ def release_address(connection: RealmConnection, row: Representation) -> None:
     retry_concurrent(write)
 
 
+def delete_account(connection: RealmConnection, row: Representation) -> None:
+    """Delete the user. Raises Conflict for one that Moyai did not make."""
+    if attribute(row, "managed_by") != MANAGED_BY:
+        raise Conflict(PERSON_NOT_OURS, username=row["username"])
+    connection.delete(f"users/{row['id']}")
+
+
 def withdraw_access(connection: RealmConnection, row: Representation) -> None:
     """Disable the user and end their sessions; disabling alone would leave the sessions listed."""
     latest = row

@@ -379,6 +379,13 @@ class Identities(Protocol):
         Safe to repeat; absent is fine.
         """
 
+    def delete_account(self, person_id: UUID, keycloak_id: str, realm: Realm = Realm.TENANTS) -> None:
+        """Delete the user that Moyai made for this person under this id of Keycloak's: links mailed to it lead nowhere.
+
+        For somebody who never signed in; whoever did is suspended instead. A later user of the person's is left. Safe
+        to repeat. `Conflict` for a user that Moyai did not make.
+        """
+
     def log_out(self, person_id: UUID, realm: Realm = Realm.TENANTS) -> None:
         """End every session of the person; each client with a back-channel address is told. Safe to repeat."""
 

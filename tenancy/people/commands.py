@@ -8,11 +8,9 @@ from uuid import UUID
 from sqlalchemy import select
 
 from governance import grants
-from governance.actors import Actor, ActorKind
 from governance.commands import Command, CommandContext, Result, handles
 from governance.declaration import Input
 from governance.events import Event
-from governance.kernel import clock
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, message
 from governance.kernel.field_types import Id, LongLine, MailAddress, PlainLine
 from governance.kernel.ids import new_id
@@ -21,30 +19,26 @@ from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.outbox import INPUT_ENTERED
 from governance.permissions import (
     EXCLUDED_BY,
-    GRANTABLE_BY,
     OPERATOR_ROLES,
     TENANT_ROLES,
     Permission,
     Role,
     SecondPerson,
 )
-from tenancy.clients.ownership import suspend_clients_of
 from tenancy.people import queries
 from tenancy.people.operators import refuse_naming_from_command_line
+from tenancy.people.rights import grantable_by
 from tenancy.people.rows import member_row
 from tenancy.people.second_person import second_person_for
 from tenancy.people.states import MemberState, SyncDecision, SyncProblem
 from tenancy.people.tables import Member
+from tenancy.people.withdrawal import withdraw
 from tenancy.preferences.filters import forget_filters
 from tenancy.quotas.limits import enforce_quota
 from tenancy.tenants.models import TenantDetails
 from tenancy.tenants.queries import lock_tenant
 from tenancy.tenants.states import TenantState
 
-WITHDRAW: Final = "member.withdraw"
-"""The job that disables a suspended or removed person in Keycloak and logs them out; of a removed one it also releases
-the address.
-"""
 ANNOUNCE_OWNER: Final = "member.announce-owner"
 """The job that mails a tenant's people that an owner was added whom none of its owners decided."""
 
@@ -81,13 +75,6 @@ TENANT_GONE = message(
     "member.tenant_gone",
     ja="{name} は「{state}」なので、利用者を追加できません。",
     en="{name} is {state}; nobody can be added.",
-)
-LAST_OWNER = message(
-    "member.last_owner",
-    ja="最後の団体管理者は停止も削除もできません。",
-    en="The last owner of a tenant cannot be disabled or removed.",
-    hint_ja="先に後任の団体管理者を追加してください。",
-    hint_en="Add a successor first.",
 )
 NOT_PRESENT = message(
     "member.not_present",
@@ -292,13 +279,14 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
 def disable_member(ctx: CommandContext, command: DisableMember) -> MemberDisabled:
     """Suspend a person and the clients they own: the next request is refused; a job does the same in Keycloak.
 
-    Raises NotFound, Conflict when the person is suspended or removed already, and when no owner would be left.
+    Raises NotFound, NotAllowed for a person above the actor's own rights, Conflict when the person is suspended or
+    removed already, and when no owner would be left.
     """
     tenant = lock_tenant(ctx.session, command.tenant_id)
     member = member_row(ctx.session, tenant.id, command.member_id)
     if member.state not in queries.PRESENT_STATES:
         raise Conflict(NOT_PRESENT, field="member_id", state=MemberState(member.state))
-    ended, job_id = _withdraw(ctx, tenant, member, MemberState.SUSPENDED)
+    ended, job_id = withdraw(ctx, tenant, member, MemberState.SUSPENDED)
     ctx.audit(subject=member.person_id, tenant_id=tenant.id, reason=command.reason, grants_ended=ended)
     return MemberDisabled(grants_ended=ended, job_id=job_id)
 
@@ -344,13 +332,14 @@ def resume_member(ctx: CommandContext, command: ResumeMember) -> MemberResumed:
 def remove_member(ctx: CommandContext, command: RemoveMember) -> MemberRemoved:
     """Remove a person for good: every grant ends now, and a job closes the account and releases the address.
 
-    Raises NotFound, Conflict when the person is removed already, and when no owner would be left.
+    Raises NotFound, NotAllowed for a person above the actor's own rights, Conflict when the person is removed already,
+    and when no owner would be left.
     """
     tenant = lock_tenant(ctx.session, command.tenant_id)
     member = member_row(ctx.session, tenant.id, command.member_id)
     if member.state == MemberState.REMOVED:
         raise Conflict(NOT_PRESENT, field="member_id", state=MemberState.REMOVED)
-    ended, job_id = _withdraw(ctx, tenant, member, MemberState.REMOVED)
+    ended, job_id = withdraw(ctx, tenant, member, MemberState.REMOVED)
     forget_filters(ctx.session, tenant.id, member.person_id)
     ctx.audit(subject=member.person_id, tenant_id=tenant.id, reason=command.reason, grants_ended=ended)
     return MemberRemoved(grants_ended=ended, job_id=job_id)
@@ -424,35 +413,3 @@ def _grant(ctx: CommandContext, tenant: TenantDetails, member: Member, roles: Ro
     for role in given:
         grants.grant(ctx.session, tenant.id, member.person_id, role, ctx.now, ctx.actor.id)
     return [role.value for role in given]
-
-
-def _withdraw(ctx: CommandContext, tenant: TenantDetails, member: Member, state: MemberState) -> tuple[int, UUID]:
-    """End every grant, suspend the person's clients and enqueue the job for Keycloak; returns how many grants ended.
-
-    Raises Conflict for the last owner.
-    """
-    if not tenant.is_operator:
-        owners = queries.owners(ctx.session, tenant.id, clock.now())
-        if [owner.id for owner in owners] == [member.id]:
-            raise Conflict(LAST_OWNER, field="member_id")
-    member.state = state.value
-    member.sync_problem = member.sync_retry_at = None
-    suspend_clients_of(ctx, tenant.id, member.id)
-    ended = grants.revoke(ctx.session, tenant.id, member.person_id, ctx.now)
-    job_id = ctx.enqueue(
-        WITHDRAW,
-        {"tenant_id": str(tenant.id), "member_id": str(member.id), "person_id": str(member.person_id)},
-        tenant_id=tenant.id,
-    )
-    return ended, job_id
-
-
-def grantable_by(actor: Actor) -> frozenset[Role]:
-    """The roles this actor may grant to others.
-
-    The person at the operator's own machine sets the platform up and so may grant any role of a tenant or the
-    operator but break-glass. A service client grants none.
-    """
-    if actor.kind is ActorKind.CLIENT:
-        return frozenset()
-    return frozenset().union(*(GRANTABLE_BY.get(role, frozenset()) for role in actor.roles))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from governance.kernel.models import ReadModel
 from governance.permissions import Role
-from tenancy.people.states import INVITATION_LIFETIME, MemberState, SyncProblem
+from tenancy.people.states import INVITATION_LIFETIME, InvitationState, MemberState, SyncProblem
 
 
 class MemberFacts(ReadModel):
@@ -31,12 +31,14 @@ class MemberDetails(MemberFacts):
     """A person of a tenant with the roles in force. `person_id` is the username in Keycloak.
 
     `excluded_roles` were granted, but do not count beside another role of the same person. `sync_problem` is why they
-    are not in Keycloak yet; `address_released` says that others may have their address now.
+    are not in Keycloak yet; `address_released` says that others may have their address now. `invitation` is None for
+    people who came, and for those removed without one that was cancelled.
     """
 
     roles: tuple[Role, ...]
     excluded_roles: tuple[Role, ...]
     password_mail_sent_at: datetime | None
+    invitation: InvitationState | None
     sync_problem: SyncProblem | None
     address_released: bool
     added_at: datetime
@@ -55,6 +57,7 @@ class MemberToSync(MemberFacts):
     tenant_id: UUID
     email_key: str
     keycloak_id: str | None
+    replaced_keycloak_id: str | None
     password_mail_sent_at: datetime | None
     sync_problem: SyncProblem | None
     sync_retry_at: datetime | None
@@ -62,4 +65,6 @@ class MemberToSync(MemberFacts):
 
     def is_due(self, now: datetime) -> bool:
         """Whether to try to bring the person to Keycloak: nothing stands in the way, or it is time to try again."""
+        if self.replaced_keycloak_id is not None:
+            return False
         return self.sync_problem is None or (self.sync_retry_at is not None and self.sync_retry_at <= now)

@@ -18,7 +18,7 @@ from governance.kernel.labels import Label
 from governance.kernel.waiting import WaitingSelect, first_tenants, waiting_columns
 from governance.permissions import Role
 from tenancy.people.models import FoundPerson, MemberDetails, MemberFacts, MemberToSync
-from tenancy.people.states import INVITATION_LIFETIME, MemberState, SyncProblem
+from tenancy.people.states import INVITATION_LIFETIME, InvitationState, MemberState, SyncProblem
 from tenancy.people.tables import Member
 from tenancy.tenants.facts import select_tenant_states
 
@@ -40,7 +40,7 @@ def members(
     query = select(Member).where(Member.tenant_id == tenant_id).order_by(Member.id)
     query = query.where(Member.state != MemberState.REMOVED if state is None else Member.state == state)
     roles, excluded = _roles(session, tenant_id, now)
-    return [_to_details(row, roles, excluded) for row in session.scalars(query)]
+    return [_to_details(row, roles, excluded, now) for row in session.scalars(query)]
 
 
 def member(session: Session, tenant_id: UUID, member_id: UUID, now: datetime) -> MemberDetails:
@@ -48,7 +48,7 @@ def member(session: Session, tenant_id: UUID, member_id: UUID, now: datetime) ->
     named = or_(Member.id == member_id, Member.person_id == member_id)
     found = session.scalars(select(Member).where(Member.tenant_id == tenant_id, named)).first()
     row = require_found(found, what=Label("利用者", "member"), given=member_id, field="member_id")
-    return _to_details(row, *_roles(session, tenant_id, now))
+    return _to_details(row, *_roles(session, tenant_id, now), now)
 
 
 def find_people(session: Session, words: str, part: PageRequest) -> KeysetPage[FoundPerson]:
@@ -205,6 +205,7 @@ def _has_expired(now: datetime) -> tuple[ColumnElement[bool], ...]:
 def _to_create(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         Member.keycloak_id.is_(None),
+        Member.replaced_keycloak_id.is_(None),
         Member.state == MemberState.INVITED,
         or_(Member.sync_problem.is_(None), Member.sync_retry_at <= now),
     )
@@ -246,16 +247,28 @@ def _roles(session: Session, tenant_id: UUID, now: datetime) -> tuple[_RolesOfPe
     return roles_of_people(session, tenant_id, now), excluded_roles_of_people(session, tenant_id, now)
 
 
-def _to_details(row: Member, roles: _RolesOfPeople, excluded: _RolesOfPeople) -> MemberDetails:
+def _to_details(row: Member, roles: _RolesOfPeople, excluded: _RolesOfPeople, now: datetime) -> MemberDetails:
     return MemberDetails(
         **dict(MemberFacts.model_validate(row)),
         roles=tuple(sorted(roles.get(row.person_id, ()))),
         excluded_roles=tuple(sorted(excluded.get(row.person_id, ()))),
         password_mail_sent_at=row.password_mail_sent_at,
+        invitation=_invitation(row, now),
         sync_problem=None if row.sync_problem is None else SyncProblem(row.sync_problem),
         address_released=row.address_released_at is not None,
         added_at=row.added_at,
     )
+
+
+def _invitation(row: Member, now: datetime) -> InvitationState | None:
+    if row.invitation_cancelled_at is not None:
+        return InvitationState.CANCELLED
+    if row.state != MemberState.INVITED:
+        return None
+    if row.password_mail_sent_at is None:
+        return InvitationState.WAITING
+    has_expired = row.password_mail_sent_at + INVITATION_LIFETIME < now
+    return InvitationState.EXPIRED if has_expired else InvitationState.SENT
 
 
 def _person_id(text: str) -> UUID | None:

@@ -20,6 +20,15 @@ class MemberState(LabelledEnum):
     REMOVED = "removed", "削除", "removed"
 
 
+class InvitationState(LabelledEnum):
+    """What has become of an invitation that was not accepted. One that was sent ends after INVITATION_LIFETIME."""
+
+    WAITING = "waiting", "送信待ち", "not sent yet"
+    SENT = "sent", "送信済み", "sent"
+    EXPIRED = "expired", "期限切れ", "expired"
+    CANCELLED = "cancelled", "取消し", "cancelled"
+
+
 class SyncProblem(LabelledEnum):
     """Why a person is not in Keycloak although Moyai wants them there. It stops that person and nobody else."""
 

@@ -76,6 +76,11 @@ def record_password_mails(session: Session, tenant_id: UUID, person_ids: Collect
     )
 
 
+def record_account_deleted(session: Session, tenant_id: UUID, person_id: UUID) -> None:
+    """Store that the account of an old link is gone, so that the person gets another. Raises NotFound."""
+    row_of_person(session, tenant_id, person_id).replaced_keycloak_id = None
+
+
 def activate_invited(session: Session, tenant_id: UUID, person_id: UUID) -> bool:
     """Change the person's state from invited to active. False where it was another state already. Raises NotFound."""
     row = row_of_person(session, tenant_id, person_id)

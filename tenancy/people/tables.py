@@ -16,6 +16,7 @@ class Member(TableBase):
     """A person of one tenant. `person_id` is the username in Keycloak, so that no name or address is one.
 
     `keycloak_id` is the user's id there, by which a token names the person (`sub`); None until the user is made.
+    `replaced_keycloak_id` is the id of a user whose link is to lead nowhere: until that user is deleted none is made.
     `sync_problem` is why the person is not created in Keycloak; at `sync_retry_at` it is tried again, and where that is
     empty only after somebody decides. Since `address_released_at` the address is free for others in Keycloak.
     """
@@ -27,6 +28,7 @@ class Member(TableBase):
         enum_check("state", MemberState, name="state_known"),
         enum_check("sync_problem", SyncProblem, name="sync_problem_known"),
         CheckConstraint("sync_retry_at IS NULL OR sync_problem IS NOT NULL", name="sync_retry_of_problem"),
+        CheckConstraint("invitation_cancelled_at IS NULL OR state = 'removed'", name="cancelled_is_removed"),
         CheckConstraint("email_key = lower(email)", name="email_key_folded"),
         Index("uq_member_keycloak_id", "keycloak_id", "tenant_id", unique=True),
         # Whose name an audit event shows.
@@ -49,6 +51,8 @@ class Member(TableBase):
     state: Mapped[str]
     keycloak_id: Mapped[str | None]
     password_mail_sent_at: Mapped[datetime | None]
+    replaced_keycloak_id: Mapped[str | None]
+    invitation_cancelled_at: Mapped[datetime | None]
     sync_problem: Mapped[str | None]
     sync_retry_at: Mapped[datetime | None]
     address_released_at: Mapped[datetime | None]

@@ -143,6 +143,14 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
             ),
             HelpWord("member", "利用者", Label("参加団体に属し、基盤を使う人です。", "A person of a tenant.")),
             HelpWord(
+                "invitation",
+                "招待",
+                Label(
+                    "利用者に送る、パスワードを設定するメールです。リンクは1日で切れ、再送すると前のリンクは使えなくなります。",
+                    "The email to set a password with. Its link ends after a day, and when it is sent again.",
+                ),
+            ),
+            HelpWord(
                 "owner",
                 "団体管理者",
                 Label(
@@ -579,7 +587,7 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
         Label(
             "利用者を追加し、役割を付け、停止や再開をします。", "Add people, give them roles, suspend and resume them."
         ),
-        ("word-member", "word-owner", "word-grant", "word-account"),
+        ("word-member", "word-invitation", "word-owner", "word-grant", "word-account"),
     ),
     "/tenants/{tenant}/systems": PlaceHelp(
         Label(

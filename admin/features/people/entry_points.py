@@ -26,12 +26,13 @@ from tenancy.people.commands import (
     add_member,
     decide_member_sync,
     disable_member,
-    grantable_by,
     remove_member,
     resume_member,
 )
+from tenancy.people.rights import grantable_by
 from tenancy.people.role_ends import end_role
 from tenancy.people.second_factor import reset_factor
+from tenancy.people.unaccepted_invitations import cancel_invitation, resend_invitation
 
 
 def _grantable_roles(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
@@ -72,6 +73,16 @@ def _person_with_systems(session: Session, given: Mapping[str, Any], language: L
         return context
     return FormContext(
         [*context.facts, Fact(gettext("Service clients that are suspended, too"), gettext(", ").join(names))]
+    )
+
+
+def _invited_person(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """Whom it is about, until when the link is good, and whether a new one would arrive. Raises NotFound."""
+    context = _person(session, given, language)
+    found = queries.member(session, given["tenant_id"], given["member_id"], clock.now())
+    invitation = "―" if found.invitation is None else found.invitation.label(language)
+    return FormContext(
+        [*context.facts, Fact(gettext("Invitation"), invitation)], _invited(session, given, language).warnings
     )
 
 
@@ -159,6 +170,47 @@ ENTRY_POINTS: Final = (
             ),
             about=_person,
             choices={"role": _roles_held},
+        ),
+    ),
+    EntryPoint(
+        resend_invitation,
+        Label("招待を送り直す", "Send the invitation again"),
+        Label("送り直す", "Send again"),
+        api=api("POST /tenants/<tenant>/members/<member>/invitation", tenant="tenant_id", member="member_id"),
+        cli=cli("member resend-invitation", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/resend-invitation",
+            "invitation_resending",
+            then=done("invitation-resent"),
+            back=to_people,
+            intro=Label(
+                "パスワードを設定するメールを、もう一度送ります。前に送ったメールのリンクは、期限の前でも使えなくなります。",
+                "Sends the email to set a password once more. The link of the mail before is void at once.",
+            ),
+            about=_invited_person,
+            is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
+        cancel_invitation,
+        Label("招待を取り消す", "Cancel the invitation"),
+        Label("取り消す", "Cancel the invitation"),
+        api=api(
+            "POST /tenants/<tenant>/members/<member>/invitation-cancellation", tenant="tenant_id", member="member_id"
+        ),
+        cli=cli("member cancel-invitation", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/cancel-invitation",
+            "invitation_cancelling",
+            then=done("invitation-cancelled"),
+            back=to_people,
+            intro=Label(
+                "まだパスワードを設定していない人の招待を終わらせます。メールのリンクは使えなくなります。",
+                "Ends the invitation of somebody who has set no password yet. The link in the mail becomes void.",
+            ),
+            about=_invited_person,
+            is_reviewed=False,
+            is_dangerous=True,
         ),
     ),
     EntryPoint(

@@ -86,6 +86,20 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
             "The Keycloak account is disabled next, and the address released.",
         ),
     ),
+    "invitation-resent": (
+        Label("招待を送り直します", "The invitation is sent again"),
+        Label(
+            "前のメールのリンクは、もう使えません。数分で、本人に新しいメールが届きます。",
+            "The link in the mail before is void. Within minutes the person receives another one.",
+        ),
+    ),
+    "invitation-cancelled": (
+        Label("招待を取り消しました", "Cancelled"),
+        Label(
+            "メールのリンクは使えなくなります。同じメールアドレスで、あらためて追加できます。",
+            "The link in the mail becomes void. The same address may be added anew.",
+        ),
+    ),
     "member-sync-decided": (Label("判断を記録しました", "Decision recorded"), _NOTHING),
     "factor-reset": (
         Label("二要素認証の再設定を受け付けました", "Second factor reset"),
@@ -126,7 +140,10 @@ _BEFORE_PARTICIPATION: Final = {
 
 _SHOWN_ON: Final = {
     **dict.fromkeys(
-        ("member-added", "member-disabled", "member-resumed", "member-removed", "member-sync-decided", "factor-reset"),
+        (
+            *("member-added", "member-disabled", "member-resumed", "member-removed", "member-sync-decided"),
+            *("factor-reset", "invitation-resent", "invitation-cancelled"),
+        ),
         "tenants.tenant_people",
     ),
     "client-registered": "tenants.tenant_systems",

@@ -24,7 +24,6 @@ from tenancy.onboarding.unsynced_members import INVITE, tenants_with_unsynced_me
 from tenancy.onboarding.worker import OnboardingWorker
 from tenancy.people import queries
 from tenancy.people.commands import (
-    WITHDRAW,
     DecideMemberSync,
     DisableMember,
     RemoveMember,
@@ -36,6 +35,7 @@ from tenancy.people.commands import (
 )
 from tenancy.people.models import MemberDetails
 from tenancy.people.states import MemberState, SyncDecision, SyncProblem
+from tenancy.people.withdrawal import WITHDRAW
 from tenancy.tenants.commands import ChangeTenantState, change_tenant_state
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors

@@ -29,7 +29,8 @@ from tenancy.onboarding.steps import (
 )
 from tenancy.onboarding.unsynced_members import INVITE, operators_to_provision, tenants_with_unsynced_members
 from tenancy.onboarding.worker import OnboardingWorker
-from tenancy.people.commands import WITHDRAW, AddMember, DisableMember, MemberAdded, add_member, disable_member
+from tenancy.people.commands import AddMember, DisableMember, MemberAdded, add_member, disable_member
+from tenancy.people.withdrawal import WITHDRAW
 from tests.actors import Actors
 from tests.second_person import directly
 from tests.tenancy.keycloak.installation import Installation
