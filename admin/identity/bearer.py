@@ -71,8 +71,8 @@ def _service_client(token: VerifiedToken, client: str) -> Actor:
         found = client_access(db.session(), tenant_id, client_id, clock.today())
     if found is None or found.is_operators is not is_operators:
         raise TokenRejected("client")
-    is_running = found.state in ADMITTED_STATES and found.is_in_force
-    if not is_running or not STATE_EFFECTS[found.tenant_state].clients_get_tokens:
+    gets_tokens = STATE_EFFECTS[found.tenant_state].clients_get_tokens
+    if found.state not in ADMITTED_STATES or not found.is_in_force or not gets_tokens:
         raise TokenRejected("client")
     known = OPERATOR_SCOPES if is_operators else TENANT_SCOPES
     scopes = set(str(token.claims.get("scope", "")).split()) & found.scopes
