@@ -7,6 +7,8 @@ was last sent of it and not carried out; so has one that was sent after the sess
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
@@ -49,6 +51,13 @@ _WAITS: Final = "form_waits"
 """Set where this request's form was kept for later instead of read."""
 _ELSEWHERE: Final = ("/backoffice/",)
 """Addresses whose forms are a library's own."""
+ANSWERED: Final = "moyai-answered-"
+"""A cookie for the page's script: the server has the form with the key that follows."""
+_ANSWERED_SECONDS: Final = 300
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
+"""Keys that may stand in the name of a cookie; those of our own pages are such."""
+_HAS_FORM: Final = "has_form"
+"""Set where what this request sent was carried out, or is shown or kept: not where a fault was the answer."""
 
 
 def init_kept_forms(app: Flask) -> None:
@@ -67,6 +76,18 @@ def init_kept_forms(app: Flask) -> None:
             return None
         return Response(page.html, status=page.status, content_type="text/html; charset=utf-8")
 
+    app.jinja_env.globals["form_owner_digest"] = form_owner_digest
+
+    @app.after_request
+    def name_answered_form(response: Response) -> Response:
+        """Tell the page's script that it need not keep what was typed. Runs after `keep_page`, which stands below."""
+        key = request.form.get("key", "") if request.method == "POST" and (g.get(_HAS_FORM) or g.get(_WAITS)) else ""
+        if _PLAIN_KEY.fullmatch(key):
+            # The script reads it, so it is not `httponly`; there is nothing secret in it.
+            name, age = ANSWERED + key, _ANSWERED_SECONDS
+            response.set_cookie(name, "1", max_age=age, secure=True, samesite="Strict", path="/")
+        return response
+
     @app.after_request
     def keep_page(response: Response) -> Response:
         owner = _owner()
@@ -75,8 +96,12 @@ def init_kept_forms(app: Flask) -> None:
         sent = request.form.get("key", "")[:MAX_KEY]
         if response.status_code in (302, 303) and sent:
             forget_form(owner, form_address(), sent)
+            setattr(g, _HAS_FORM, True)
             return response
-        if response.status_code not in _SHOWN or response.mimetype != "text/html" or not _has_form_page():
+        if response.status_code not in _SHOWN or response.mimetype != "text/html":
+            return response
+        setattr(g, _HAS_FORM, True)
+        if not _has_form_page():
             return response
         session: ActiveSession = g.web_session
         # What has a new key now, because its own was used up, is not what was carried out under that one.
@@ -140,6 +165,12 @@ def form_address() -> str:
     query = [(name, text) for name, text in request.args.items(multi=True) if name not in _OF_THE_FRAME]
     path = url_for(page_endpoint(), **(request.view_args or {})) if request.endpoint else request.path
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def form_owner_digest() -> str:
+    """Whose forms the page's script may keep: the same for one person, of whom it tells nothing. Empty for nobody."""
+    owner = _owner()
+    return "" if owner is None else hashlib.sha256(f"{owner.tenant_id} {owner.person_id}".encode()).hexdigest()[:16]
 
 
 def _keep_sent(owner: FormOwner, secrets: Iterable[str]) -> str | None:

@@ -23,8 +23,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def signed_in_page(app: Flask, port: int, browser: Browser, actor: Actor) -> Iterator[Page]:
-    """A page at `http://localhost:{port}`, the public address of `app`. What the browser complains of is an error."""
+def signed_in_page(
+    app: Flask, port: int, browser: Browser, actor: Actor, *, faults: tuple[str, ...] = ()
+) -> Iterator[Page]:
+    """A page at `http://localhost:{port}`, the public address of `app`. What the browser complains of is an error.
+
+    `faults` are parts of the complaints that the test brings about itself.
+    """
     address = f"http://localhost:{port}"
     client = visit(app, address, actor)
     (cookie,) = (one for one in (client._cookies or {}).values() if one.key == COOKIE)
@@ -32,7 +37,8 @@ def signed_in_page(app: Flask, port: int, browser: Browser, actor: Actor) -> Ite
 
     def hear(said: ConsoleMessage) -> None:
         # Browsers ask for an icon by themselves, before any page names one.
-        if said.type == "error" and not said.location["url"].endswith("/favicon.ico"):
+        is_icon = said.location["url"].endswith("/favicon.ico")
+        if said.type == "error" and not is_icon and not any(fault in said.text for fault in faults):
             complaints.append(said.text)
 
     with served(app, port):
