@@ -84,6 +84,7 @@ class Event(StrEnum):
     KEYS_ROTATED = "keys.rotated"
     KEYS_RETIRED = "keys.retired"
     PREFERENCES_SAVED = "preferences.saved"
+    COLUMNS_SAVED = "columns.saved"
     FILTER_SAVED = "filter.saved"
     FILTER_RENAMED = "filter.renamed"
     FILTER_DELETED = "filter.deleted"

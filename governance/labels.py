@@ -202,6 +202,7 @@ EVENT_LABELS: Final[dict[Event, LabelPair]] = {
     Event.KEYS_ROTATED: ("Moyai の鍵を取り替えた", "keys of Moyai's accounts rotated"),
     Event.KEYS_RETIRED: ("Moyai の前の鍵を廃止した", "former keys of Moyai's accounts withdrawn"),
     Event.PREFERENCES_SAVED: ("自分の設定を変えた", "preferences saved"),
+    Event.COLUMNS_SAVED: ("一覧に表示する列を選んだ", "columns of a list chosen"),
     Event.FILTER_SAVED: ("自分の絞り込みを残した", "filter kept"),
     Event.FILTER_RENAMED: ("自分の絞り込みの名前を変えた", "filter renamed"),
     Event.FILTER_DELETED: ("自分の絞り込みを削除した", "filter deleted"),

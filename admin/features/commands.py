@@ -30,6 +30,7 @@ import tenancy.people.commands
 import tenancy.people.role_ends
 import tenancy.people.second_factor
 import tenancy.people.unaccepted_invitations
+import tenancy.preferences.columns
 import tenancy.preferences.commands
 import tenancy.preferences.filters
 import tenancy.quotas.commands
@@ -56,6 +57,7 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     tenancy.people.role_ends,
     tenancy.people.second_factor,
     tenancy.people.unaccepted_invitations,
+    tenancy.preferences.columns,
     tenancy.preferences.commands,
     tenancy.preferences.filters,
     tenancy.quotas.commands,

@@ -32,6 +32,7 @@ from governance.webhooks.states import WebhookState
 from tenancy.clients.states import OwnerKind, SuspensionCause
 from tenancy.onboarding.steps import StepDecision, StepName, StepState
 from tenancy.people.states import SyncDecision, SyncProblem
+from tenancy.preferences.columns import ListColumn, ListName
 from tenancy.preferences.states import DigestFrequency, ScreenLanguage, TableDensity
 from tenancy.quotas.states import QuotaRequestState
 from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
@@ -321,6 +322,9 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
         ("送信先「{object}」に{since}からの記録を送り直させた", "Had the events since {since} sent again to {object}")
     ),
     Event.PREFERENCES_SAVED: _s(("自分の設定を変えた", "Changed their own preferences")),
+    Event.COLUMNS_SAVED: _s(
+        ("自分の一覧「{list_name}」に表示する列を選んだ", "Chose the columns of their own list “{list_name}”")
+    ),
     Event.FILTER_SAVED: _s(("自分の絞り込みを残した", "Kept a filter of a list for themselves")),
     Event.FILTER_RENAMED: _s(("自分の絞り込みの名前を変えた", "Renamed a filter of their own")),
     Event.FILTER_DELETED: _s(("自分の絞り込みを削除した", "Deleted a filter of their own")),
@@ -508,6 +512,8 @@ FACTS: Final[Mapping[str, tuple[Label, Format]]] = {
     "date_notation": (Label("日付と年度の表記", "dates and years"), _of(DateNotation)),
     "table_density": (Label("表の行の間隔", "rows of tables"), _of(TableDensity)),
     "digest_mail": (Label("対応待ちのお知らせメール", "mail about what waits"), _of(DigestFrequency)),
+    "list_name": (Label("一覧", "list"), _of(ListName)),
+    "hidden": (Label("表示しない列", "columns left out"), _of(ListColumn)),
     "findings_total": (Label("異常の数", "findings"), _plain),
 }
 """Facts with a label and a format. What is not here (digests, hashes, ids) is among the raw values only."""

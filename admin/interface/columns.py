@@ -62,6 +62,8 @@ class Column:
     sort: str | None
     narrow_label: str
     on_paper: bool
+    choice: str
+    is_hidden: bool = False
 
     @property
     def macro(self) -> CellMacro | None:
@@ -83,6 +85,7 @@ def column(
     sort: str | None = None,
     narrow_label: str | None = None,
     on_paper: bool = True,
+    choice: str = "",
 ) -> Column:
     """A column headed `label` with what `source` gives of each row.
 
@@ -92,6 +95,7 @@ def column(
     flush right. `sort`: the name of the order in the address that a click on the head asks for. `narrow_label`: the
     label beside the value on a narrow screen where it is not `label`; empty for none, as beside a link that explains
     itself. `on_paper`: false for a column of nothing but what one presses, which a print leaves out.
+    `choice`: the name of a column that a reader may leave out of the list (`own_columns`); one without it always stays.
     """
     return Column(
         label=label,
@@ -104,6 +108,7 @@ def column(
         sort=sort,
         narrow_label=label if narrow_label is None else narrow_label,
         on_paper=on_paper,
+        choice=choice,
     )
 
 
@@ -116,18 +121,20 @@ def foot_cells(columns: Sequence[Column | None], foot: Sequence[Any]) -> list[tu
     """The cells of a last row: the column each begins in, its content, and how many columns it spans.
 
     `foot` has an entry for each entry of `columns`. None widens the cell before it. The entry of a column
-    that is left out is left out with it. Raises ValueError when the two differ in length.
+    that is left out is left out with it; where the reader has hidden all that the row says, nothing is left. Raises
+    ValueError when the two differ in length.
     """
     cells: list[tuple[Column, Any, int]] = []
     for column, content in zip(columns, foot, strict=True):
-        if column is None:
+        if column is None or column.is_hidden:
             continue
         if content is None and cells:
             begins, text, span = cells[-1]
             cells[-1] = (begins, text, span + 1)
         else:
             cells.append((column, content, 1))
-    return cells
+    is_cut = any(column is not None and column.is_hidden for column in columns)
+    return [] if is_cut and all(text in (None, "") for _, text, _ in cells[1:]) else cells
 
 
 _TEMPLATE_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {

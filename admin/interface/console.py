@@ -11,6 +11,7 @@ from admin.interface.audit_rows import init_audit_rows
 from admin.interface.columns import init_columns
 from admin.interface.formats import init_formats
 from admin.interface.labels import init_labels
+from admin.interface.list_columns import init_list_columns
 from admin.interface.list_filters import init_list_filters
 from admin.interface.menu import Menu
 from admin.interface.navigation import init_navigation
@@ -26,6 +27,7 @@ def register_console(app: Flask, blueprints: Iterable[Blueprint], *, operator_me
     init_formats(app)
     init_columns(app)
     init_labels(app)
+    init_list_columns(app)
     init_list_filters(app)
     init_audit_rows(app)
     init_navigation(app, app.config["MOYAI"], operator_menu, tenant_menu)

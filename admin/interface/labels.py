@@ -36,6 +36,7 @@ from tenancy.onboarding.models import StepEffect
 from tenancy.onboarding.plan import Action, Target
 from tenancy.onboarding.steps import AwaitedFrom, OnboardingKind, StepDecision, StepName, StepState
 from tenancy.people.states import MemberState, SyncProblem
+from tenancy.preferences.columns import ListColumn, ListName
 from tenancy.quotas.labels import dimension_wording, unit_wording
 from tenancy.quotas.models import DimensionFacts, QuotaInForce
 from tenancy.quotas.states import QuotaPeriod, QuotaRequestState, QuotaSource
@@ -101,6 +102,8 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "difference": labels_of(DifferenceKind),
     "webhook": labels_of(WebhookState),
     "delivery_problem": labels_of(DeliveryProblem),
+    "list": labels_of(ListName),
+    "column": labels_of(ListColumn),
 }
 """What it is a state or kind of → value → Japanese and English."""
 

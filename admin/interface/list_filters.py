@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from admin.core.guard import current_actor
 from admin.core.language import current_language
+from admin.interface.lists import with_query
 from admin.interface.navigation import menu_of
 from admin.interface.own_tasks import asking_actor
 from admin.interface.pages import session
@@ -20,9 +21,11 @@ from governance.kernel.ids import new_id
 from tenancy.preferences.commands import person_of
 from tenancy.preferences.filters import SavedFilterFacts, saved_filters
 
-NO_FILTER: Final = frozenset({"cursor", "lang", "done", "form", "fresh", "order", "direction"})
+REPORTS: Final = frozenset({"done", "changed", "reminded", "left_out", "issued", "issuer"})
+"""Parts of an address that say what has just been done, once."""
+NOT_KEPT: Final = REPORTS | {"cursor", "lang", "form", "fresh"}
+NO_FILTER: Final = NOT_KEPT | {"order", "direction"}
 """Parts of an address that choose no rows: without another one there is nothing to keep but the order."""
-NOT_KEPT: Final = frozenset({"cursor", "lang", "done", "form", "fresh"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,11 @@ def filters_of_list() -> ListFilters:
     return ListFilters(tuple(own_filters(session(), request.path)), address, str(new_id()))
 
 
+def address_of_list() -> str:
+    """Where a form above this list goes back to: its filter, order and part, without what was just reported."""
+    return with_query(request.path, {name: text for name, text in request.args.items() if name not in REPORTS})
+
+
 def name_of_list(address: str) -> str:
     """What the menu calls the list at an address; the address itself where it calls it nothing."""
     path = address.partition("?")[0]
@@ -73,5 +81,5 @@ def _parts(address: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def init_list_filters(app: Flask) -> None:
-    """Make `filters_of_list` known to the templates."""
-    app.jinja_env.globals["filters_of_list"] = filters_of_list
+    """Make `filters_of_list` and `address_of_list` known to the templates."""
+    app.jinja_env.globals |= {"filters_of_list": filters_of_list, "address_of_list": address_of_list}

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.kernel.database import TableBase, enum_check
@@ -59,4 +60,21 @@ class SavedFilter(TableBase):
     path: Mapped[str]
     query: Mapped[str]
     name: Mapped[str]
+    saved_at: Mapped[datetime]
+
+
+class HiddenColumns(TableBase):
+    """The columns of one list that a person does not want to see; without a row, all are shown."""
+
+    __tablename__ = "hidden_columns"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "person_id", "list_name"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"))
+    person_id: Mapped[UUID]
+    list_name: Mapped[str]
+    columns: Mapped[list[str]] = mapped_column(JSONB)
     saved_at: Mapped[datetime]

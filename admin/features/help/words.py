@@ -260,6 +260,14 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 ),
             ),
             HelpWord(
+                "columns",
+                "表示する列",
+                Label(
+                    "一覧に表示する列は、一覧の上で選べます。自分の画面だけが変わり、ファイルにはすべての列が入ります。",
+                    "Above a list you choose which of its columns it shows to you. Files have all of them.",
+                ),
+            ),
+            HelpWord(
                 "filter",
                 "自分の絞り込み",
                 Label(
@@ -605,10 +613,10 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
     ),
     "/preferences": PlaceHelp(
         Label(
-            "あなただけの設定です。言語、日付と年度の表記、表の行の間隔、対応待ちのお知らせメールを選べます。",
-            "How you alone want pages and mails: language, dates and years, rows of tables, the mail.",
+            "あなただけの設定です。言語、日付と年度の表記、表の行の間隔、対応待ちのお知らせメールを選べます。一覧の列も選べます。",
+            "How you alone want pages and mails: language, dates and years, rows and columns of tables, the mail.",
         ),
-        ("word-preferences", "word-filter"),
+        ("word-preferences", "word-columns", "word-filter"),
     ),
     "/announcements": PlaceHelp(
         Label(

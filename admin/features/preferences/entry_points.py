@@ -1,4 +1,4 @@
-"""Entry points of a person's preferences and filters: API route, command line and form of each."""
+"""Entry points of a person's preferences, columns and filters: API route, command line and form of each."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from admin.interface.own_tasks import asking_actor
 from governance.actors import ActorKind
 from governance.kernel.errors import Language
 from governance.kernel.labels import Label
+from tenancy.preferences.columns import save_columns
 from tenancy.preferences.commands import SavePreferences, person_of, save_preferences
 from tenancy.preferences.filters import SavedFilterFacts, delete_filter, rename_filter, save_filter, saved_filter
 from tenancy.preferences.models import PreferencesFacts
@@ -40,7 +41,12 @@ def _present(session: Session, given: Mapping[str, Any]) -> Mapping[str, object]
 
 
 def _beside_preferences(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
-    return FormContext(actions=[(gettext("My filters"), url_for("preferences.filters"))])
+    return FormContext(
+        actions=[
+            (gettext("Columns of lists"), url_for("preferences.columns")),
+            (gettext("My filters"), url_for("preferences.filters")),
+        ]
+    )
 
 
 def _done(command: SavePreferences, result: object) -> str:
@@ -87,6 +93,14 @@ ENTRY_POINTS: Final = (
             is_reviewed=False,
         ),
         record=_present,
+    ),
+    # Its form stands above each list and offers what that list has.
+    EntryPoint(
+        save_columns,
+        Label("一覧に表示する列を選ぶ", "Choose the columns of a list"),
+        Label("この列を表示する", "Show these columns"),
+        api=api("PUT /preferences/columns/<list>", list="list_name"),
+        cli=cli("preferences save-columns", "list_name"),
     ),
     EntryPoint(
         save_filter,

@@ -35,6 +35,7 @@ ADDS: Final = {
 
 OWN: Final = {
     "save_preferences": "the later of two of one's own browsers counts",
+    "save_columns": "the later of two of one's own browsers counts",
     "rename_filter": "the later name counts",
     "delete_filter": "it is gone either way",
 }
