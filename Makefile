@@ -15,7 +15,7 @@ CATALOGUE := admin/interface/translations/ja/LC_MESSAGES/messages
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage test-fast check format bench manuals soak lock messages clean
+.PHONY: help run test test-fast check format bench manuals soak lock messages clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -25,10 +25,7 @@ run: $(READY) ## Start everything, carry out the main job on example data, serve
 	$(IN_VENV)/moyai run --members $(MEMBERS)
 
 test: $(READY) ## Run every test on real servers of their own.
-	$(IN_VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
-
-coverage: $(READY) ## Run every test and print which part of the code ran; half as long again as `make test`.
-	$(MAKE) test ARGS='--cov --cov-report=term $(ARGS)'
+	$(IN_VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 test-fast: $(READY) ## Run the tests without Keycloak, browser, servers of their own and long walks: a part of what is walked.
 	$(IN_VENV)/python -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder \

@@ -113,6 +113,23 @@ def _group(nodeid: str) -> str:
     return nodeid.partition("::")[0]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Count the lines that ran (`--cov`) but for tests with servers or long walks.
+
+    Counting takes half as much time again, and what the servers' own processes run is not counted anyway.
+    """
+    counting = getattr(item.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    is_left_out = any(item.get_closest_marker(mark) for mark in ("keycloak", "browser", "slow"))
+    if counting is None or not is_left_out:
+        return (yield)
+    counting.pause()
+    try:
+        return (yield)
+    finally:
+        counting.resume()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly that nobody looked at the screens, where that is so."""
     skipped = terminalreporter.stats.get("skipped", [])
