@@ -22,6 +22,8 @@ class Event(StrEnum):
     ONBOARDING_ADVANCED = "onboarding.advanced"
     ONBOARDING_DECIDED = "onboarding.decided"
     SYNC_STARTED = "onboarding.sync_started"
+    DRIFT_REPAIR_REQUESTED = "drift.repair_requested"
+    DRIFT_REPAIRED = "drift.repaired"
     PLAN_DEFINED = "plan.defined"
     PLAN_ASSIGNED = "plan.assigned"
     QUOTA_REQUESTED = "quota.requested"

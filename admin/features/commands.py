@@ -34,6 +34,7 @@ import tenancy.preferences.columns
 import tenancy.preferences.commands
 import tenancy.preferences.filters
 import tenancy.quotas.commands
+import tenancy.repairs.commands
 import tenancy.tenants.cohorts
 import tenancy.tenants.commands
 import tenancy.tenants.contacts
@@ -61,6 +62,7 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     tenancy.preferences.commands,
     tenancy.preferences.filters,
     tenancy.quotas.commands,
+    tenancy.repairs.commands,
     tenancy.tenants.cohorts,
     tenancy.tenants.commands,
     tenancy.tenants.contacts,

@@ -115,6 +115,27 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
             "Started to bring changes of {count} tenants to the identity server",
         ),
     ),
+    Event.DRIFT_REPAIR_REQUESTED: _s(
+        (
+            "{tenant}の認証サービスとの差分を直すよう依頼した（{up_to}件まで）",
+            "Requested a repair of the differences of {tenant} with the identity server (up to {up_to})",
+        ),
+        (
+            "{tenant}の認証サービスとの差分を直すよう依頼した",
+            "Requested a repair of the differences of {tenant} with the identity server",
+        ),
+    ),
+    Event.DRIFT_REPAIRED: _s(
+        (
+            "{tenant}の認証サービスとの差分が{differing}件あり、{limit}件を超えるので、直さなかった",
+            "Repaired nothing of {tenant}: {differing} objects differ in the identity server, more than {limit}",
+        ),
+        (
+            "{tenant}の認証サービスとの差分を{repaired}件直した",
+            "Repaired {repaired} objects of {tenant} in the identity server",
+        ),
+        ("{tenant}の認証サービスとの差分を直した", "Repaired {tenant} in the identity server"),
+    ),
     Event.ONBOARDING_ADVANCED: _s(
         ("{tenant}の手順「{step}」が「{state}」になった", "Step “{step}” of {tenant} is now {state}"),
     ),

@@ -151,6 +151,7 @@ def identities(settings: Settings) -> KeycloakIdentities:
         settings.keycloak_url,
         backend_keys(settings),
         public_url=settings.public_url,
+        specified=lambda operators_clients: realms(deployment_config(settings), operators_clients),
         lock_people=PersonLocks(lambda: settings.app_url).hold,
     )
 

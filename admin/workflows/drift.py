@@ -12,23 +12,21 @@ from governance.kernel.database import OPERATOR
 from governance.kernel.deadlines import WaitLimits, current_budget, wait_limits
 from governance.kernel.models import ReadModel
 from tenancy import directory
+from tenancy.clients.queries import operators_clients
 from tenancy.keycloak.comparison import TenantDifference
 from tenancy.keycloak.drift import (
     TenantIntent,
     orphaned_organizations,
     orphaned_service_clients,
     privilege_drift,
+    realm_drift,
     tenant_drift,
 )
 from tenancy.keycloak.port import Identities
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
+from tenancy.tenants.facts import operator_id
 from tenancy.tenants.queries import list_tenants
-from tenancy.tenants.states import TenantState
-
-PROVISIONED_STATES: Final = frozenset(
-    {TenantState.TRIAL, TenantState.ACTIVE, TenantState.SUSPENDED, TenantState.LEAVING}
-)
-"""States in which everything of a tenant is meant to be in Keycloak. Before them its onboarding shows the progress."""
+from tenancy.tenants.states import PROVISIONED_STATES, TenantState
 
 COMMAND_LINE_LIMITS: Final = WaitLimits(one=20.0, total=60.0)
 """At the command line: a Keycloak that has just started answers its first requests, eight side by side, far more slowly
@@ -62,6 +60,8 @@ def _find_drift(identities: Identities, code: str | None) -> Drift:
         states = {one.id: one.state for one in list_tenants(session) if not one.is_operator}
         chosen = list(states) if code is None else [directory.tenant_by_code(session, code).id]
         on, now = clock.today(), clock.now()
+        operator = operator_id(session)
+        systems = () if operator is None else operators_clients(session, operator, on)
         intents = [read_intent(session, one, on=on, now=now) for one in chosen if states.get(one) in PROVISIONED_STATES]
     differences = list(_compare(intents, identities))
     if code is None:
@@ -69,17 +69,19 @@ def _find_drift(identities: Identities, code: str | None) -> Drift:
         differences += orphaned_organizations(known, identities.find_organizations())
         differences += orphaned_service_clients(known, identities.find_service_clients())
         differences += privilege_drift(identities.find_privileges())
+        differences += realm_drift(identities.find_realm_differences(systems))
     return Drift(in_sync=not differences, differences=tuple(differences))
+
+
+def wanted_of(intent: OnboardingIntent) -> TenantIntent:
+    """What Keycloak is meant to hold of the tenant, without the people whom somebody decided to leave out."""
+    people = tuple(person.intent for person in intent.people if not person.is_skipped)
+    return TenantIntent(intent.organization, people, intent.service_clients)
 
 
 def _compare(intents: Sequence[OnboardingIntent], identities: Identities) -> list[TenantDifference]:
     def compare(intent: OnboardingIntent) -> tuple[TenantDifference, ...]:
-        wanted = TenantIntent(
-            intent.organization,
-            tuple(person.intent for person in intent.people if not person.is_skipped),
-            intent.service_clients,
-        )
-        return tenant_drift(wanted, identities.describe_tenant(intent.tenant_id))
+        return tenant_drift(wanted_of(intent), identities.describe_tenant(intent.tenant_id))
 
     with ParallelMap(MAX_TENANTS, "drift") as parallel:
         return [difference for differences in parallel.map(compare, intents) for difference in differences]

@@ -18,6 +18,7 @@ from admin.identity.kept_forms import delete_expired_forms
 from admin.identity.sessions import delete_expired_sessions
 from admin.workflows.jobs import Handler
 from admin.workflows.new_passwords import NewPasswords
+from admin.workflows.repairs import repair
 from billing.runs.commands import NOTHING_DIFFERS, NOTHING_TO_REVISE, DraftRevision, draft_revision
 from billing.runs.inputs import NO_COST
 from governance.actors import Actor, system_actor
@@ -52,6 +53,7 @@ from tenancy.people.states import MemberState
 from tenancy.people.sync import lock_member, record_account_deleted, record_sync_problem
 from tenancy.people.unaccepted_invitations import REPLACE_ACCOUNT
 from tenancy.people.withdrawal import WITHDRAW
+from tenancy.repairs.commands import REPAIR_TENANT
 from tenancy.tenants.queries import cohort_by_id
 
 log = structlog.get_logger(__name__)
@@ -155,11 +157,16 @@ def handlers(identities: Identities) -> dict[str, Handler]:
         """Remove the second factors, require a new one, log out. Safe to repeat."""
         identities.reset_second_factor(UUID(payload["person_id"]), _realm_of(UUID(payload["tenant_id"])))
 
+    def repair_tenant(payload: dict[str, Any]) -> None:
+        """Write what differs of the tenant in Keycloak, or record that it is more than was asked for."""
+        repair(identities, UUID(payload["tenant_id"]), payload["up_to"], actor=worker_actor())
+
     return {
         RUN_ONBOARDING: handle_onboarding,
         INPUT_ENTERED: wake_onboarding,
         WITHDRAW: withdraw_member,
         SYNC_CLIENT: sync_client,
+        REPAIR_TENANT: repair_tenant,
         RESET_FACTOR: reset_factor,
         INVITE: invite,
         REPLACE_ACCOUNT: replace_account,

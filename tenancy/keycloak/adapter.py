@@ -6,13 +6,14 @@ connection, none of them an administrator. One `KeycloakIdentities` per process 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from uuid import UUID
 
 from governance.kernel.concurrency import ParallelMap
 from governance.kernel.errors import DomainError
+from tenancy.keycloak.comparison import RealmDifference
 from tenancy.keycloak.connection import KeyCredential, RealmConnection
 from tenancy.keycloak.keys import BackendKeys
 from tenancy.keycloak.organizations import Organizations, RoleCatalogue
@@ -48,6 +49,7 @@ from tenancy.keycloak.port import (
 )
 from tenancy.keycloak.reader import KeycloakReader
 from tenancy.keycloak.service_clients import ServiceClients
+from tenancy.keycloak.specification.model import RealmSpecification
 from tenancy.keycloak.specification.shared import CLIENTS_CLIENT, PEOPLE_CLIENT, RECONCILER_CLIENT
 
 THREADS = 8
@@ -70,16 +72,20 @@ class KeycloakIdentities:
         keys: BackendKeys,
         *,
         public_url: str,
+        specified: Callable[[Sequence[ServiceClientIntent]], Iterable[RealmSpecification]],
         issued_by: str | None = None,
         threads: int = THREADS,
         lock_people: LockPeople = no_lock,
     ) -> None:
         """`server_url` without `/realms`; `issued_by` is the issuer's base URL where it differs, `public_url` Moyai's.
 
+        `specified` gives the realms as they are meant to be, for the operator's own systems.
+
         `lock_people` keeps the other writers of these people out, those in other processes too.
         """
         self._lock_people = lock_people
         self._public_url = public_url
+        self._specified = specified
 
         def account(realm: Realm, credential: KeyCredential) -> RealmConnection:
             return RealmConnection(server_url, realm, credential, issued_by=issued_by, threads=threads)
@@ -128,6 +134,9 @@ class KeycloakIdentities:
 
     def find_privileges(self) -> tuple[Privilege, ...]:
         return self._reader.find_privileges()
+
+    def find_realm_differences(self, operators_clients: Sequence[ServiceClientIntent]) -> tuple[RealmDifference, ...]:
+        return self._reader.find_realm_differences(self._specified(operators_clients))
 
     # -- ensuring
 

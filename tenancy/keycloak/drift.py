@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from tenancy.keycloak.comparison import DifferenceKind, KeycloakObject, ObjectKind, TenantDifference
+from tenancy.keycloak.comparison import DifferenceKind, KeycloakObject, ObjectKind, RealmDifference, TenantDifference
 from tenancy.keycloak.port import (
     MANAGED_BY,
+    SERVICE_CLIENT_PREFIX,
     TENANT_ROLE_GROUPS,
     KeycloakTenantFacts,
     OrganizationFacts,
@@ -20,6 +21,7 @@ from tenancy.keycloak.port import (
     PersonFacts,
     PersonIntent,
     Privilege,
+    Realm,
     RoleGroupFacts,
     ServiceClientFacts,
     ServiceClientIntent,
@@ -90,6 +92,25 @@ def orphaned_service_clients(
         )
         for found in clients
         if found.tenant_id not in tenants
+    )
+
+
+def realm_drift(differences: Iterable[RealmDifference]) -> tuple[TenantDifference, ...]:
+    """What of the realms themselves is not as specified. `tenant` is the realm.
+
+    Service clients are compared with the tenants' (`orphaned_service_clients`), so that none is named twice.
+    """
+    return tuple(
+        TenantDifference(
+            tenant=one.realm,
+            kind=one.kind,
+            object=one.object,
+            field=one.field,
+            intended=one.intended,
+            found=one.found,
+        )
+        for one in differences
+        if one.realm != Realm.TENANTS or not one.object.startswith(f"client {SERVICE_CLIENT_PREFIX}")
     )
 
 

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from governance.kernel.errors import DomainError
 from governance.permissions import OPERATOR_SCOPES, TENANT_ROLES, TENANT_SCOPES, Role
+from tenancy.keycloak.comparison import RealmDifference
 
 MANAGED_BY: Final = "moyai"
 """The value of the attribute `managed_by` on everything Moyai made."""
@@ -316,6 +317,12 @@ class Identities(Protocol):
     def find_privileges(self) -> tuple[Privilege, ...]:
         """Who holds a management role in our realms, besides the backend's own accounts. There should be nobody."""
 
+    def find_realm_differences(self, operators_clients: Sequence[ServiceClientIntent]) -> tuple[RealmDifference, ...]:
+        """What of our realms' settings, sign-in, scopes, roles and clients is not as specified. Writes nothing.
+
+        `operators_clients` are the operator's own systems. Some 40 calls a realm, whatever the number of tenants.
+        """
+
     # -- ensuring
 
     def ensure_organization(self, intent: OrganizationIntent) -> EnsureResult[OrganizationFacts]:
@@ -438,9 +445,13 @@ def organization_alias(tenant_id: UUID) -> str:
     return f"t-{tenant_id.hex[-8:]}"
 
 
+SERVICE_CLIENT_PREFIX: Final = "svc-"
+"""How the id of each service client of a tenant begins."""
+
+
 def service_client_prefix(tenant_id: UUID) -> str:
     """What the client_id of every service client of this tenant begins with: clients can be listed by name only."""
-    return f"svc-{tenant_id.hex[-8:]}-"
+    return f"{SERVICE_CLIENT_PREFIX}{tenant_id.hex[-8:]}-"
 
 
 def service_client_name(tenant_id: UUID, service_client_id: UUID) -> str:

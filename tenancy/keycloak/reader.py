@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from governance.kernel.concurrency import ParallelMap
 from governance.kernel.errors import DependencyUnavailable
+from tenancy.keycloak.comparison import RealmDifference
+from tenancy.keycloak.configure import RealmReconciler
 from tenancy.keycloak.connection import RealmConnection
 from tenancy.keycloak.organizations import find_organizations
 from tenancy.keycloak.port import (
+    SERVICE_CLIENT_PREFIX,
     IssuedToken,
     KeycloakTenantFacts,
     OrganizationFacts,
@@ -27,7 +30,7 @@ from tenancy.keycloak.representations import (
     service_client_facts,
 )
 from tenancy.keycloak.service_clients import find_service_clients
-from tenancy.keycloak.specification.model import REALM_MANAGEMENT
+from tenancy.keycloak.specification.model import REALM_MANAGEMENT, RealmSpecification
 from tenancy.keycloak.specification.shared import BACKEND_CLIENTS, PASSWORD_EVENTS, TOKEN_EVENTS
 
 ORGANIZATION_PAGE_SIZE = 100
@@ -73,8 +76,8 @@ class KeycloakReader:
         return tuple(organization_facts(row) for row in rows)
 
     def find_service_clients(self) -> tuple[ServiceClientFacts, ...]:
-        rows = self._tenants.read_pages("clients", clientId="svc-", search="true")
-        return tuple(service_client_facts(row) for row in rows if row["clientId"].startswith("svc-"))
+        rows = self._tenants.read_pages("clients", clientId=SERVICE_CLIENT_PREFIX, search="true")
+        return tuple(service_client_facts(row) for row in rows if row["clientId"].startswith(SERVICE_CLIENT_PREFIX))
 
     def has_session(self, realm: Realm, user: str, sid: str) -> bool:
         sessions = self._of(realm).find(f"users/{user}/sessions")
@@ -112,6 +115,14 @@ class KeycloakReader:
 
     def _of(self, realm: Realm) -> RealmConnection:
         return self._tenants if realm is Realm.TENANTS else self._operators
+
+    def find_realm_differences(self, specified: Iterable[RealmSpecification]) -> tuple[RealmDifference, ...]:
+        found: list[RealmDifference] = []
+        for specification in specified:
+            compared = RealmReconciler(self._of(specification.realm), specification, write=False)
+            compared.run()
+            found += compared.differences
+        return tuple(found)
 
     def find_privileges(self) -> tuple[Privilege, ...]:
         return (*self._privileges(self._tenants), *self._privileges(self._operators))

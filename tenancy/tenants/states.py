@@ -44,6 +44,12 @@ class TenantState(LabelledEnum):
     LEFT = "left", "脱退", "left"
 
 
+PROVISIONED_STATES: Final = frozenset(
+    {TenantState.TRIAL, TenantState.ACTIVE, TenantState.SUSPENDED, TenantState.LEAVING}
+)
+"""States in which everything of a tenant is meant to be in Keycloak. Before them its onboarding shows the progress."""
+
+
 class StatisticKind(LabelledEnum):
     """What a statistic counts or measures: persons, households, square kilometres, or 財政力指数 (a ratio)."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
+from tenancy.keycloak.comparison import RealmDifference
 from tenancy.keycloak.port import (
     IssuedToken,
     KeycloakTenantFacts,
@@ -12,6 +13,7 @@ from tenancy.keycloak.port import (
     Privilege,
     Realm,
     ServiceClientFacts,
+    ServiceClientIntent,
 )
 
 
@@ -28,6 +30,9 @@ class EmptyKeycloak:
         return ()
 
     def find_privileges(self) -> tuple[Privilege, ...]:
+        return ()
+
+    def find_realm_differences(self, operators_clients: Sequence[ServiceClientIntent]) -> tuple[RealmDifference, ...]:
         return ()
 
     def was_issued(self, realm: Realm, token: IssuedToken) -> bool:

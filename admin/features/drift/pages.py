@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import groupby
 from typing import Final
 
@@ -21,10 +23,10 @@ from governance.kernel.labels import Label
 from governance.permissions import Permission, Role
 from tenancy import directory
 from tenancy.keycloak.comparison import DifferenceKind, KeycloakObject, ObjectKind, TenantDifference
-from tenancy.onboarding.commands import STARTABLE
 from tenancy.people.queries import names_of_people
 from tenancy.tenants.models import TenantFacts
 from tenancy.tenants.queries import list_tenants
+from tenancy.tenants.states import PROVISIONED_STATES
 
 pages = Blueprint("drift", __name__, template_folder="templates")
 
@@ -50,6 +52,18 @@ _UNSHOWN: Final = frozenset({"alias", "jwks", "tenant_claim"})
 """Fields whose values say nothing to a reader."""
 
 
+_SHOWN_LENGTH: Final = 200
+"""Longer values of a realm's setting are left to the command line."""
+
+
+class Mending(Enum):
+    """What brings Keycloak back to what Moyai wants."""
+
+    REPAIR = "repair"
+    CONFIGURE = "configure"
+    BY_HAND = "by hand"
+
+
 @dataclass(frozen=True, slots=True)
 class DifferenceRow:
     """One difference in words; `intended` and `found` are empty where no field differs."""
@@ -59,8 +73,14 @@ class DifferenceRow:
     field: str
     intended: str
     found: str
-    is_repaired: bool
-    """Whether starting the onboarding again writes what Moyai wants."""
+    mended: Mending
+    is_code: bool = False
+    """Whether `what`, the field and its values are Keycloak's own names, by which its administration finds them."""
+
+    @property
+    def is_repaired(self) -> bool:
+        """Whether a repair of the tenant writes what Moyai wants."""
+        return self.mended is Mending.REPAIR
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +95,9 @@ class DriftOfTenant:
         """Whether whoever asks can have Moyai write what differs, now."""
         return (
             self.tenant is not None
-            and self.tenant.state in STARTABLE
+            and self.tenant.state in PROVISIONED_STATES
             and any(row.is_repaired for row in self.rows)
-            and may(Permission.ONBOARDING_START)
+            and may(Permission.DRIFT_REPAIR)
         )
 
 
@@ -115,14 +135,25 @@ def _by_tenant(differences: Sequence[TenantDifference]) -> list[DriftOfTenant]:
 
 
 def _row(one: TenantDifference, names: dict[str, str]) -> DifferenceRow:
+    is_ours = one.kind in (DifferenceKind.MISSING, DifferenceKind.CHANGED)
+    if one.about is None:
+        return DifferenceRow(
+            what=one.object,
+            kind=one.kind,
+            field=one.field or "",
+            intended=_setting(one.intended) if one.field else "",
+            found=_setting(one.found) if one.field else "",
+            mended=Mending.CONFIGURE if is_ours else Mending.BY_HAND,
+            is_code=True,
+        )
     has_values = one.field is not None and one.field not in _UNSHOWN
     return DifferenceRow(
-        what=one.object if one.about is None else _object(one.about, names),
+        what=_object(one.about, names),
         kind=one.kind,
         field="" if one.field is None else either(*FIELD_LABELS[one.field]),
         intended=_value(one.field, one.intended) if has_values else "",
         found=_value(one.field, one.found) if has_values else "",
-        is_repaired=one.kind in (DifferenceKind.MISSING, DifferenceKind.CHANGED),
+        mended=Mending.REPAIR if is_ours else Mending.BY_HAND,
     )
 
 
@@ -145,6 +176,12 @@ def _value(field: str | None, value: object) -> str:
     if isinstance(value, list | tuple):
         return _listed(scope_label(str(one)) if field == "scopes" else role_label(str(one)) for one in value)
     return str(value) if value else "―"
+
+
+def _setting(value: object) -> str:
+    """A realm's setting as Keycloak writes it; nothing where it is too long to compare by eye."""
+    written = json.dumps(value, ensure_ascii=False)
+    return written if len(written) <= _SHOWN_LENGTH else ""
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from governance.kernel.labels import Label
 from tenancy import directory
 from tenancy.onboarding.commands import decide_step, start_onboarding
 from tenancy.onboarding.steps import KEYCLOAK_STEPS, StepName
+from tenancy.repairs.commands import RepairRequested, RepairTenant, repair_tenant
 from tenancy.tenants.states import TenantState
 
 
@@ -25,6 +26,15 @@ def _tenant_and_steps(session: Session, given: Mapping[str, Any], language: Lang
     names = KEYCLOAK_STEPS if tenant.state is TenantState.ACTIVE else tuple(StepName)
     steps = [Fact(str(number), step.label(language)) for number, step in enumerate(names, 1)]
     return FormContext([Fact(gettext("Tenant"), tenant.name), *steps])
+
+
+def _tenant(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """The tenant. Raises NotFound."""
+    return FormContext([Fact(gettext("Tenant"), directory.tenant_by_id(session, given["tenant_id"]).name)])
+
+
+def _to_drift(command: RepairTenant, result: RepairRequested) -> str:
+    return url_for("drift.drift", tenant=directory.tenant_by_id(db.session(), command.tenant_id).code)
 
 
 def _to_tenant(given: Mapping[str, Any]) -> tuple[Label, str]:
@@ -49,6 +59,27 @@ ENTRY_POINTS: Final = (
                 "These steps follow. Steps with missing input wait for it.",
             ),
             about=_tenant_and_steps,
+            is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
+        repair_tenant,
+        Label("認証サービスとの差分を直す", "Repair differences with the identity server"),
+        Label("直す", "Repair"),
+        api=api("POST /tenants/<tenant>/repairs", tenant="tenant_id"),
+        cli=cli("onboarding repair", "tenant_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/repair",
+            "tenant_repairing",
+            then=_to_drift,
+            back=_to_tenant,
+            intro=Label(
+                "認証サービスにないものと内容が違うものを、Moyaiの記録のとおりに書き直します。"
+                "Moyaiが作っていないものは変えません。結果は監査記録に残ります。",
+                "What is missing or different in the identity server is written as Moyai has it. "
+                "What Moyai did not make is left alone. The result stands in the audit log.",
+            ),
+            about=_tenant,
             is_reviewed=False,
         ),
     ),

@@ -63,7 +63,7 @@ def operators_realm(
                 RECONCILER_CLIENT,
                 "reconciler",
                 "Moyai: reading",
-                {"view-users", "view-clients", "view-events"},
+                {"view-users", "view-realm", "view-clients", "view-events"},
             ),
             *closed_built_in_clients(),
             *(_service_client(intent) for intent in service_clients),

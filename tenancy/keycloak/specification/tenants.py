@@ -67,7 +67,7 @@ def tenants_realm(deployment_config: DeploymentConfig) -> RealmSpecification:
                 RECONCILER_CLIENT,
                 "reconciler",
                 "Moyai: reading",
-                {"view-users", "view-organizations", "view-clients", "view-events"},
+                {"view-users", "view-organizations", "view-realm", "view-clients", "view-events"},
             ),
             *closed_built_in_clients(),
         ),

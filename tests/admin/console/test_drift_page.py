@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.permissions import Role
+from tenancy.keycloak.comparison import DifferenceKind, RealmDifference
 from tenancy.keycloak.drift import TenantIntent, tenant_drift
 from tenancy.keycloak.port import (
     MANAGED_BY,
@@ -26,6 +27,7 @@ from tenancy.keycloak.port import (
     Realm,
     RoleGroupFacts,
     ServiceClientFacts,
+    ServiceClientIntent,
 )
 from tenancy.onboarding.intents import OnboardingIntent, read_intent
 from tenancy.tenants.queries import list_tenants
@@ -34,8 +36,9 @@ from tests.admin.console.conftest import ConsoleSample
 from tests.admin.empty_keycloak import EmptyKeycloak
 from tests.admin.visitors import Visit
 from tests.tenancy.keycloak.installation import Municipality
+from tests.words import foreign_words, readable
 
-REPAIR = "直す（参加手続をもう一度行う）"
+REPAIR = ">直す"
 
 
 class FullKeycloak(EmptyKeycloak):
@@ -50,12 +53,16 @@ class FullKeycloak(EmptyKeycloak):
             ]
         self._facts = {intent.tenant_id: changed(as_wanted(intent)) for intent in intents}
         self.privileges: tuple[Privilege, ...] = ()
+        self.realm_differences: tuple[RealmDifference, ...] = ()
 
     def describe_tenant(self, tenant_id: UUID, *, holders_of: Collection[str] = ()) -> KeycloakTenantFacts:
         return self._facts[tenant_id]
 
     def find_privileges(self) -> tuple[Privilege, ...]:
         return self.privileges
+
+    def find_realm_differences(self, operators_clients: Sequence[ServiceClientIntent]) -> tuple[RealmDifference, ...]:
+        return self.realm_differences
 
 
 def as_wanted(intent: OnboardingIntent) -> KeycloakTenantFacts:
@@ -127,10 +134,10 @@ def test_what_is_missing_is_listed_by_municipality_with_the_way_to_mend_it(
 
     assert "団体「熊本市」" in page.text
     assert "認証サービスにない" in page.text
-    assert f"/tenants/{sample.tenant_id}/onboarding" in page.text
+    assert f"/tenants/{sample.tenant_id}/repair" in page.text
     assert REPAIR in page.text
-    assert f"/tenants/{sample.other_id}/onboarding" in page.text
-    assert f"/tenants/{sample.tenant_id}/onboarding" in one.text
+    assert f"/tenants/{sample.other_id}/repair" in page.text
+    assert f"/tenants/{sample.tenant_id}/repair" in one.text
     assert f"/tenants/{sample.other_id}" not in one.text
 
 
@@ -141,19 +148,47 @@ def test_whoever_may_not_start_an_onboarding_reads_and_gets_no_way_to_mend(
 
     assert "認証サービスにない" in page.text
     assert REPAIR not in page.text
-    assert "/onboarding" not in page.text.partition("<main")[2]
+    assert "/repair" not in page.text.partition("<main")[2]
 
 
-def test_a_municipality_whose_onboarding_cannot_start_gets_no_way_to_mend(
-    sample: ConsoleSample, visit_as: Callable[[Role], Visit]
-) -> None:
+def test_a_suspended_municipality_can_be_repaired_too(sample: ConsoleSample, visit_as: Callable[[Role], Visit]) -> None:
     sample.factory.change_state(sample.tenant_id, TenantState.SUSPENDED)
 
     page = visit_as(Role.OPERATOR_ONBOARDING).get("/drift?scope=all")
 
     assert "団体「熊本市」" in page.text
-    assert f"/tenants/{sample.tenant_id}/onboarding" not in page.text
-    assert f"/tenants/{sample.other_id}/onboarding" in page.text
+    assert f"/tenants/{sample.tenant_id}/repair" in page.text
+
+
+def test_what_differs_in_a_realm_is_named_as_keycloak_names_it_with_what_to_do(
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keycloak = FullKeycloak()
+    keycloak.realm_differences = (
+        RealmDifference(
+            realm="moyai",
+            kind=DifferenceKind.CHANGED,
+            object="client moyai-console",
+            field="redirectUris",
+            intended=["https://moyai.example.jp/login/callback"],
+            found=["*"],
+        ),
+        RealmDifference(realm="moyai", kind=DifferenceKind.FOREIGN, object="client somebodys-own"),
+    )
+    monkeypatch.setitem(web.extensions, PORT, keycloak)
+
+    page = visit_as(Role.OPERATOR_ONBOARDING).get("/drift?scope=all")
+    main = page.text.partition("<main")[2]
+
+    assert "<code>client moyai-console</code>" in main
+    assert "<code>redirectUris</code>" in main
+    assert "Moyai: <code>[&#34;https://moyai.example.jp/login/callback&#34;]</code>" in main
+    assert "認証サービス: <code>[&#34;*&#34;]</code>" in main
+    assert "<code>moyai keycloak configure</code>" in main
+    assert "<code>client somebodys-own</code>" in main
+    assert "認証サービスの管理画面で確かめる" in main
+    assert "/repair" not in main
+    assert foreign_words(readable(f"<main{main}")) == set()
 
 
 def test_what_moyai_did_not_make_is_left_to_a_person_at_keycloak(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from tenancy.keycloak.configure import ConfigurationResult, configure
 from tenancy.keycloak.connection import KeyCredential, RealmConnection, SecretCredential
 from tenancy.keycloak.keys import BackendKeys, SigningKey, load_or_create_keys
 from tenancy.keycloak.port import OrganizationIntent, PersonIntent, Realm, ServiceClientIntent
-from tenancy.keycloak.specification import DeploymentConfig, realms
+from tenancy.keycloak.specification import DeploymentConfig, RealmSpecification, realms
 from tests.ports import find_free_port
 from tests.servers import Keycloak
 
@@ -43,6 +44,10 @@ class Installation:
         self.administrator = SecretCredential(server.administrator_client_id, server.administrator_client_secret)
 
     def configure(self, *, check: bool = False) -> ConfigurationResult:
+        return configure(self.server.url, self.administrator, self.specified(()), check=check)
+
+    def specified(self, operators_clients: Sequence[ServiceClientIntent]) -> tuple[RealmSpecification, ...]:
+        """The realms as this installation wants them."""
         smtp = mail_server(None, SENDER, self.mail_box)
         deployment_config = DeploymentConfig(
             PUBLIC_URL,
@@ -51,11 +56,15 @@ class Installation:
             requires_second_factor=self.requires_second_factor,
             is_example=True,
         )
-        return configure(self.server.url, self.administrator, realms(deployment_config), check=check)
+        return realms(deployment_config, operators_clients)
 
     def identities(self, through: str | None = None) -> KeycloakIdentities:
         return KeycloakIdentities(
-            through or self.server.url, self.keys, public_url=PUBLIC_URL, issued_by=self.server.url
+            through or self.server.url,
+            self.keys,
+            public_url=PUBLIC_URL,
+            specified=self.specified,
+            issued_by=self.server.url,
         )
 
     def as_administrator(self, realm: Realm = Realm.TENANTS) -> RealmConnection:

@@ -127,7 +127,11 @@ def test_a_keycloak_that_does_not_know_where_the_link_ends_sends_no_mail_and_say
     installation: Installation, municipality: Municipality, mail_catcher: MailCatcher
 ) -> None:
     elsewhere = KeycloakIdentities(
-        installation.server.url, installation.keys, public_url="http://localhost:1", issued_by=installation.server.url
+        installation.server.url,
+        installation.keys,
+        public_url="http://localhost:1",
+        specified=installation.specified,
+        issued_by=installation.server.url,
     )
     try:
         owner = _onboarded(municipality, elsewhere)

@@ -101,7 +101,11 @@ def _work(job: Job) -> None:
     connect(app, job.database_url)
     # One call at a time, so that the n-th is the same in every run.
     identities = KeycloakIdentities(
-        job.keycloak_url, load_or_create_keys(job.keys), public_url="http://localhost:8700", threads=1
+        job.keycloak_url,
+        load_or_create_keys(job.keys),
+        public_url="http://localhost:8700",
+        specified=lambda operators_clients: (),
+        threads=1,
     )
     with app.app_context():
         actor = system_actor("worker", job.operator_tenant)
