@@ -49,8 +49,8 @@ MAX_FILE_ROWS: Final = 100_000
 MAX_EVENTS: Final = 3_000
 """Events that one page reads at most: more than an action has in a prefecture of every municipality of Japan."""
 
-EVENTS_AT_ONCE: Final = 500
-"""Events read at once where an action has more than a page."""
+EVENTS_AT_ONCE: Final = 100
+"""Events read at once where an action has more than a page: a page is so many rows longer than others at most."""
 
 
 @pages.get("/audit")
