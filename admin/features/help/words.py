@@ -223,6 +223,14 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
         Label("取決めと記録", "Law and audit"),
         (
             HelpWord(
+                "repair",
+                "差分の修復",
+                Label(
+                    "認証サービスにないものと内容が違うものを、Moyaiの記録のとおりに書き直すことです。",
+                    "Writing anew what is missing or changed of an organization in the identity server.",
+                ),
+            ),
+            HelpWord(
                 "approval",
                 "承認",
                 Label("申請した人とは別の人がする決定です。", "The decision of a person other than the one who asked."),
