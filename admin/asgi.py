@@ -28,7 +28,8 @@ from governance.kernel.database import CONNECTIONS_A_POOL, OPERATOR, db
 from tenancy.acceptances.commands import REMIND_OWNERS
 from tenancy.announcements.commands import REMIND_OF_ANNOUNCEMENT
 from tenancy.onboarding.unsynced_members import INVITE
-from tenancy.people.commands import ANNOUNCE_OWNER
+from tenancy.people.role_changes import MAIL_ROLE_CHANGE
+from tenancy.people.second_person import ANNOUNCE_OWNER
 from tenancy.preferences.digests import MAIL_DIGEST
 
 _settings = Settings.from_environment(os.environ)
@@ -66,7 +67,10 @@ app = RequestServer(
             folder=str(_settings.web_metrics_folder),
             networks=[str(network) for network in _settings.metrics_from],
             keycloak_url=_settings.keycloak_url,
-            mail_kinds=[INVITE, ANNOUNCE_OWNER, REMIND_OWNERS, REMIND_OF_ANNOUNCEMENT, MAIL_DIGEST],
+            mail_kinds=[
+                *(INVITE, ANNOUNCE_OWNER, MAIL_ROLE_CHANGE),
+                *(REMIND_OWNERS, REMIND_OF_ANNOUNCEMENT, MAIL_DIGEST),
+            ],
             version=version("moyai"),
             web_process=os.getpid(),
         ),

@@ -465,7 +465,7 @@ class Visitors:
 
         `in_token` is what the token names, where that differs: the actor has both in common, as after a sign-in.
         """
-        person_id = new_id()
+        person_id, now = new_id(), clock.now()
         granted = frozenset(roles) | (frozenset() if set(roles) & OPERATOR_ROLES else {Role.TENANT_MEMBER})
         with system_transaction(OPERATOR) as session:
             email = f"visitor-{next(_numbers)}@example.jp"
@@ -480,12 +480,14 @@ class Visitors:
                     email_key=email,
                     state=MemberState.ACTIVE.value,
                     keycloak_id=str(person_id),
+                    roles_synced_at=now,
                     added_by="test",
-                    added_at=clock.now(),
+                    added_at=now,
                 )
             )
+            session.flush()
             for role in granted:
-                grants.grant(session, tenant_id, person_id, role, clock.now(), "test")
+                grants.grant(session, tenant_id, person_id, role, now, "test")
             realm = Realm.OPERATORS if set(roles) & OPERATOR_ROLES else Realm.TENANTS
             remember(session, tenant_id, realm, str(person_id), str(person_id), is_live=True)
         return Actor(str(person_id), ActorKind.PERSON, tenant_id, granted if in_token is None else in_token & granted)

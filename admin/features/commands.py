@@ -23,11 +23,12 @@ import tenancy.acceptances.commands
 import tenancy.announcements.commands
 import tenancy.clients.commands
 import tenancy.clients.suspension
+import tenancy.onboarding.changed_roles
 import tenancy.onboarding.commands
 import tenancy.onboarding.unsynced_members
 import tenancy.people.accounts
 import tenancy.people.commands
-import tenancy.people.role_ends
+import tenancy.people.role_changes
 import tenancy.people.second_factor
 import tenancy.people.unaccepted_invitations
 import tenancy.preferences.columns
@@ -51,11 +52,12 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     tenancy.announcements.commands,
     tenancy.clients.commands,
     tenancy.clients.suspension,
+    tenancy.onboarding.changed_roles,
     tenancy.onboarding.commands,
     tenancy.onboarding.unsynced_members,
     tenancy.people.accounts,
     tenancy.people.commands,
-    tenancy.people.role_ends,
+    tenancy.people.role_changes,
     tenancy.people.second_factor,
     tenancy.people.unaccepted_invitations,
     tenancy.preferences.columns,

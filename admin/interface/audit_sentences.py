@@ -181,7 +181,37 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
         ("登録待ちの{object}への対応を「{choice}」に決めた", "Decided to {choice} the registration of {object}"),
     ),
     Event.MEMBER_ADDRESS_RELEASED: _s(("{object}のメールアドレスを解放した", "Released the address of {object}")),
-    Event.MEMBER_ROLE_ENDED: _s(("{object}の役割「{role}」を終えた", "Ended the role {role} of {object}")),
+    Event.MEMBER_ROLE_GRANTED: _s(
+        (
+            "{object}に役割「{role}」を付与した（開始日 {valid_from}）",
+            "Granted {object} the role {role} from {valid_from}",
+        ),
+        ("{object}に役割「{role}」を付与した", "Granted {object} the role {role}"),
+    ),
+    Event.MEMBER_ROLE_ENDED: _s(
+        (
+            "{object}の役割「{role}」を終えることにした（最終日 {valid_until}）",
+            "Had the role {role} of {object} end after {valid_until}",
+        ),
+        ("{object}の役割「{role}」を終えた", "Ended the role {role} of {object}"),
+    ),
+    Event.MEMBER_ROLE_CHANGE_UNDONE: _s(
+        (
+            "{object}に予定していた役割「{role}」の付与（{valid_from}から）を取り消した",
+            "Undid the grant of the role {role} to {object} that was prepared for {valid_from}",
+        ),
+        (
+            "{object}に予定していた役割「{role}」の終了（最終日 {valid_until}）を取り消した",
+            "Undid the end of the role {role} of {object} that was prepared for {valid_until}",
+        ),
+    ),
+    Event.MEMBER_ROLES_SYNCED: _s(
+        (
+            "{object}の役割の変更を認証サービスに反映した（{roles}）",
+            "Brought the roles of {object} to the identity server ({roles})",
+        ),
+        ("{object}の役割の変更を認証サービスに反映した", "Brought the roles of {object} to the identity server"),
+    ),
     Event.MEMBER_ACCOUNTS_JOINED: _s(
         (
             "{object}と{other}を、同じ人のアカウントとして結び付けた",

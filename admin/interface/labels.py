@@ -35,7 +35,7 @@ from tenancy.keycloak.comparison import DifferenceKind
 from tenancy.onboarding.models import StepEffect
 from tenancy.onboarding.plan import Action, Target
 from tenancy.onboarding.steps import AwaitedFrom, OnboardingKind, StepDecision, StepName, StepState
-from tenancy.people.states import MemberState, SyncProblem
+from tenancy.people.states import MemberState, RoleChangeKind, SyncProblem
 from tenancy.preferences.columns import ListColumn, ListName
 from tenancy.quotas.labels import dimension_wording, unit_wording
 from tenancy.quotas.models import DimensionFacts, QuotaInForce
@@ -76,6 +76,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "purpose": labels_of(ContactPurpose),
     "statistic": labels_of(StatisticKind),
     "member": labels_of(MemberState),
+    "role_change": labels_of(RoleChangeKind),
     "sync_problem": labels_of(SyncProblem),
     "client": labels_of(ClientState),
     "run": labels_of(RunState),

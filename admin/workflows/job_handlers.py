@@ -31,6 +31,7 @@ from tenancy import directory
 from tenancy.clients.ownership import SYNC_CLIENT
 from tenancy.clients.queries import is_in_keycloak
 from tenancy.keycloak.port import TENANT_ROLE_GROUPS, Identities, Realm
+from tenancy.onboarding.changed_roles import RecordRolesSynced, people_with_changed_roles, record_roles_synced
 from tenancy.onboarding.commands import COHORT_COMPLETED, RUN_ONBOARDING, StartSync, start_sync
 from tenancy.onboarding.intents import read_intent
 from tenancy.onboarding.step_actions import MAIL_UNKNOWN, sync_problem_of
@@ -40,6 +41,7 @@ from tenancy.onboarding.unsynced_members import (
     ReleaseAddress,
     SyncMember,
     invite_member,
+    operator_intent,
     operators_to_provision,
     release_address,
     sync_member,
@@ -177,7 +179,8 @@ def handlers(identities: Identities) -> dict[str, Handler]:
 def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
     """What the worker runs every few seconds.
 
-    Bring unsynced members to Keycloak, create operators, end sessions of former passwords, delete expired sessions.
+    Bring unsynced members to Keycloak, create operators, bring changed roles there, end sessions of former passwords,
+    delete expired sessions.
     """
 
     def sync_members() -> None:
@@ -193,9 +196,37 @@ def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
     return (
         sync_members,
         lambda: provision_operators(identities),
+        lambda: sync_roles(identities),
         delete_sessions,
         NewPasswords(identities),
     )
+
+
+def sync_roles(identities: Identities) -> None:
+    """Bring the roles that began or ended to Keycloak, person by person; whom Keycloak refuses stops nobody else."""
+    with system_transaction(OPERATOR) as session:
+        waiting = people_with_changed_roles(session, clock.now())
+    for one in waiting:
+        as_of = clock.now()
+        try:
+            if one.is_operator:
+                with system_transaction(OPERATOR) as session:
+                    intent = operator_intent(session, one.tenant_id, one.person_id, as_of)
+                identities.ensure_operator(intent)
+            else:
+                with system_transaction(OPERATOR) as session:
+                    people_now = read_intent(session, one.tenant_id, on=clock.jst_date(as_of), now=as_of).people
+                wanted = [found.intent for found in people_now if found.intent.person_id == one.person_id]
+                identities.ensure_people(one.tenant_id, wanted, withdraw_from=TENANT_ROLE_GROUPS)
+        except DependencyUnavailable:
+            raise
+        except DomainError as refused:
+            log.warning("member.roles_not_synced", tenant=str(one.tenant_id), code=refused.code)
+            continue
+        record_roles_synced(
+            RecordRolesSynced(tenant_id=one.tenant_id, person_id=one.person_id, synced_at=one.synced_at, as_of=as_of),
+            actor=worker_actor(),
+        )
 
 
 def provision_operators(identities: Identities) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,13 +13,20 @@ from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.kernel.era import format_day
+from governance.kernel.errors import Language
+from governance.kernel.field_types import JST_DATE, last_day
+from governance.kernel.labels import Label
+from governance.permissions import Role
 from tenancy import directory
 from tenancy.acceptances.commands import REMIND_OWNERS
 from tenancy.announcements.commands import REMIND_OF_ANNOUNCEMENT
 from tenancy.announcements.queries import announcement, recipients
 from tenancy.announcements.states import ConfirmationState
-from tenancy.people.commands import ANNOUNCE_OWNER
 from tenancy.people.queries import PRESENT_STATES, member, members, owners
+from tenancy.people.role_changes import MAIL_ROLE_CHANGE
+from tenancy.people.second_person import ANNOUNCE_OWNER
+from tenancy.preferences.queries import saved_preferences
+from tenancy.preferences.states import ScreenLanguage
 
 SUBJECT: Final = "団体管理者が追加されました / An owner was added"
 TEXT: Final = """\
@@ -61,6 +69,52 @@ CONFIRMATION_TEXT: Final = """\
 {tenant} has not confirmed the announcement {title} (shown until {until_en}) yet.
 Please read it and confirm it on the page above. If you have questions, ask the operator.
 """
+
+ROLE_SUBJECT: Final = Label("【Moyai】あなたの役割が変わります", "[Moyai] Your roles change")
+ROLE_TEXT: Final = Label(
+    """\
+{tenant} {name} 様
+
+{change}
+
+役割の変更は、次のログインから画面に現れます。終わった役割は、その時から使えません。
+心当たりがないときは、団体管理者または県の担当者に連絡してください。
+
+{address}
+""",
+    """\
+{name}, {tenant}
+
+{change}
+
+A new role shows from your next sign-in on. A role that has ended allows nothing from then on.
+If you did not expect this, ask an owner of your tenant or the operator.
+
+{address}
+""",
+)
+ROLE_CHANGES: Final = {
+    ("granted", False, False): Label("役割「{role}」が付与されました。", "You were granted the role {role}."),
+    ("granted", False, True): Label(
+        "役割「{role}」が付与されました（最終日 {last}）。", "You were granted the role {role} until {last}."
+    ),
+    ("granted", True, False): Label(
+        "{first} 0:00 から、役割「{role}」が付与されます。", "You get the role {role} at 0:00 on {first}."
+    ),
+    ("granted", True, True): Label(
+        "{first} 0:00 から、役割「{role}」が付与されます（最終日 {last}）。",
+        "You get the role {role} at 0:00 on {first}, until {last}.",
+    ),
+    ("ended", False, False): Label("役割「{role}」が終わりました。", "Your role {role} has ended."),
+    ("ended", False, True): Label(
+        "役割「{role}」は、{last} を最終日として終わります。", "Your role {role} ends after {last}."
+    ),
+    ("undone", False, False): Label(
+        "予定されていた役割「{role}」の変更は、取り消されました。",
+        "The prepared change of your role {role} was undone.",
+    ),
+}
+"""What is told, by what was done and whether a first and a last day are named."""
 
 SendMail = Callable[[str, str, str], None]
 """Recipient, subject, text. Raises OSError where the mail is not taken."""
@@ -120,7 +174,37 @@ def mail_handlers(send_mail: SendMail, public_url: str) -> dict[str, Handler]:
         for one in people:
             send_mail(one.email, CONFIRMATION_SUBJECT.format(**facts), CONFIRMATION_TEXT.format(**facts))
 
+    def mail_role_change(payload: dict[str, Any]) -> None:
+        """Tell a person, in their own language, which role they get or lose. Nothing to who is gone meanwhile.
+
+        Done again after a failure, it may reach them twice.
+        """
+        tenant_id, person_id = UUID(payload["tenant_id"]), UUID(payload["person_id"])
+        with system_transaction(OPERATOR) as session:
+            person = member(session, tenant_id, person_id, clock.now())
+            preferences = saved_preferences(session, tenant_id, person_id)
+            tenant = directory.tenant_by_id(session, tenant_id).name
+        if person.state not in PRESENT_STATES:
+            return
+        is_english = preferences is not None and preferences.language is ScreenLanguage.ENGLISH
+        language: Language = "en" if is_english else "ja"
+        first, end = (payload[name] and date.fromisoformat(payload[name]) for name in ("since", "until"))
+        change = ROLE_CHANGES[payload["what"], bool(first), bool(end)].text(language)
+        facts = {
+            "role": Role(payload["role"]).label(language),
+            "first": first and JST_DATE.show(first, language),
+            "last": end and JST_DATE.show(last_day(end), language),
+        }
+        text = ROLE_TEXT.text(language).format(
+            tenant=tenant,
+            name=f"{person.family_name} {person.given_name}",
+            change=change.format(**facts),
+            address=f"{public_url}/",
+        )
+        send_mail(person.email, ROLE_SUBJECT.text(language), text)
+
     return {
+        MAIL_ROLE_CHANGE: mail_role_change,
         ANNOUNCE_OWNER: announce_owner,
         REMIND_OWNERS: remind_owners,
         REMIND_OF_ANNOUNCEMENT: remind_of_announcement,

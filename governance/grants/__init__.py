@@ -7,10 +7,11 @@ exclude each other (EXCLUDED_BY) one person's counts once only, from whichever a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, not_, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from governance.grants.tables import RoleGrant
@@ -18,6 +19,9 @@ from governance.kernel.ids import new_id
 from governance.kernel.models import ReadModel
 from governance.permissions import EXCLUDED_BY, Role
 from governance.persons import is_one_person
+
+INSTANT: Final = timedelta(microseconds=1)
+"""The least time between two instants, as the database keeps them."""
 
 
 class GrantFacts(ReadModel):
@@ -33,6 +37,20 @@ class GrantFacts(ReadModel):
         return self.valid_from <= instant and (self.valid_until is None or self.valid_until > instant)
 
 
+class PlannedGrant(GrantFacts):
+    """A grant of which something lies ahead: its beginning, else its end."""
+
+    id: UUID
+    begins_later: bool
+
+    @property
+    def takes_effect_at(self) -> datetime:
+        """When what lies ahead next comes."""
+        if self.begins_later or self.valid_until is None:
+            return self.valid_from
+        return self.valid_until
+
+
 def roles_in_force(session: Session, tenant_id: UUID, person_id: UUID, now: datetime) -> frozenset[Role]:
     """The roles Moyai itself has granted the person in this tenant at this instant."""
     query = select_roles_in_force(now).where(RoleGrant.tenant_id == tenant_id, RoleGrant.person_id == person_id)
@@ -44,7 +62,7 @@ def roles_held_from(session: Session, tenant_id: UUID, person_id: UUID, now: dat
     query = select(RoleGrant.role).where(
         RoleGrant.tenant_id == tenant_id,
         RoleGrant.person_id == person_id,
-        or_(RoleGrant.is_open(), RoleGrant.valid_until > now),
+        or_(RoleGrant.is_open(), and_(RoleGrant.valid_until > now, _is_not_empty())),
     )
     return frozenset(map(Role, session.scalars(query)))
 
@@ -75,25 +93,122 @@ def excluded_roles_of_people(session: Session, tenant_id: UUID, now: datetime) -
     return {person_id: frozenset(roles) for person_id, roles in excluded.items()}
 
 
-def grant(session: Session, tenant_id: UUID, person_id: UUID, role: Role, now: datetime, granted_by: str) -> bool:
-    """Grant the role from now on. False when it is in force already. For use inside a command."""
+def grant(
+    session: Session,
+    tenant_id: UUID,
+    person_id: UUID,
+    role: Role,
+    since: datetime,
+    granted_by: str,
+    *,
+    until: datetime | None = None,
+) -> UUID | None:
+    """Grant the role from an instant on, until another one where given. For use inside a command.
+
+    Returns the grant's id; None where the role is granted already in a part of that time.
+    """
     granted = select(RoleGrant.id).where(
         RoleGrant.tenant_id == tenant_id, RoleGrant.person_id == person_id, RoleGrant.role == role.value
     )
-    if session.scalars(granted.where(RoleGrant.in_force_on(now))).first() is not None:
-        return False
+    if session.scalars(granted.where(_overlaps(since, until))).first() is not None:
+        return None
+    grant_id = new_id()
     session.add(
         RoleGrant(
-            id=new_id(),
+            id=grant_id,
             tenant_id=tenant_id,
             person_id=person_id,
             role=role.value,
-            valid_from=now,
+            valid_from=since,
+            valid_until=until,
             granted_by=granted_by,
         )
     )
     session.flush()
+    return grant_id
+
+
+def end(session: Session, tenant_id: UUID, person_id: UUID, role: Role, at: datetime, now: datetime) -> bool:
+    """Have the grant of a role that would be in force at this instant, now or later, end then. False for none.
+
+    For use inside a command. One that begins at a later instant, or just then, stays.
+    """
+    query = (
+        update(RoleGrant)
+        .where(
+            RoleGrant.tenant_id == tenant_id,
+            RoleGrant.person_id == person_id,
+            RoleGrant.role == role.value,
+            or_(RoleGrant.valid_from < at, RoleGrant.valid_from <= now),
+            or_(RoleGrant.is_open(), RoleGrant.valid_until > at),
+        )
+        .values(valid_until=at)
+        .returning(RoleGrant.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(query).first() is not None
+
+
+def planned_grants(
+    session: Session, tenant_id: UUID, now: datetime, *, person_id: UUID | None = None
+) -> list[PlannedGrant]:
+    """The grants of the tenant, or of one person, that begin or end after this instant, the soonest change first."""
+    query = select(RoleGrant).where(
+        RoleGrant.tenant_id == tenant_id,
+        _is_not_empty(),
+        or_(RoleGrant.valid_from > now, RoleGrant.valid_until > now),
+    )
+    if person_id is not None:
+        query = query.where(RoleGrant.person_id == person_id)
+    found = [
+        PlannedGrant(**dict(GrantFacts.model_validate(row)), id=row.id, begins_later=row.valid_from > now)
+        for row in session.scalars(query)
+    ]
+    return sorted(found, key=lambda one: (one.takes_effect_at, one.id))
+
+
+def undo_planned(session: Session, planned: PlannedGrant) -> bool:
+    """Take the next change of a planned grant back: it never begins, or never ends. For use inside a command.
+
+    False where another grant of the role begins after the end that was to go.
+    """
+    row = session.get_one(RoleGrant, planned.id)
+    if planned.begins_later:
+        row.valid_until = row.valid_from
+    else:
+        others = select(RoleGrant.id).where(
+            RoleGrant.tenant_id == row.tenant_id,
+            RoleGrant.person_id == row.person_id,
+            RoleGrant.role == row.role,
+            RoleGrant.id != row.id,
+            _overlaps(row.valid_from, None),
+        )
+        if session.scalars(others).first() is not None:
+            return False
+        row.valid_until = None
+    session.flush()
     return True
+
+
+def fewest_holders(grants: Iterable[GrantFacts], role: Role, *, since: datetime) -> int:
+    """The smallest number of people who hold the role at one instant from `since` on. Pure."""
+    held = [one for one in grants if one.role is role]
+    # The number of holders falls only where a grant ends.
+    falls = {one.valid_until for one in held if one.valid_until is not None and one.valid_until > since}
+    return min(len({one.person_id for one in held if one.in_force_on(at)}) for at in {since, *falls})
+
+
+def has_changed_roles(person: Any, tenant: Any, synced_at: Any, now: datetime) -> ColumnElement[bool]:
+    """The condition that a role of this person in this tenant began or ended after `synced_at`, and not after `now`.
+
+    The three are columns of the statement that asks.
+    """
+    changed = or_(
+        and_(RoleGrant.valid_from > synced_at, RoleGrant.valid_from <= now),
+        and_(RoleGrant.valid_until > synced_at, RoleGrant.valid_until <= now),
+    )
+    theirs = select(RoleGrant.id).where(RoleGrant.tenant_id == tenant, RoleGrant.person_id == person)
+    return theirs.where(_is_not_empty(), changed).exists()
 
 
 def were_held_at_once(grants: Iterable[GrantFacts], holders: Mapping[Role, int]) -> bool:
@@ -114,17 +229,34 @@ def grants_in_tenant(session: Session, tenant_id: UUID) -> list[GrantFacts]:
 
 
 def revoke(session: Session, tenant_id: UUID, person_id: UUID, now: datetime, role: Role | None = None) -> int:
-    """End the person's open grants in the tenant, or that of one role, now. Returns how many. For use in a command."""
+    """End the person's grants in the tenant, or those of one role, now, and have those that were to come never begin.
+
+    Returns how many. For use in a command.
+    """
     query = (
         update(RoleGrant)
-        .where(RoleGrant.tenant_id == tenant_id, RoleGrant.person_id == person_id, RoleGrant.is_open())
-        .values(valid_until=now)
+        .where(
+            RoleGrant.tenant_id == tenant_id,
+            RoleGrant.person_id == person_id,
+            or_(RoleGrant.is_open(), and_(RoleGrant.valid_until > now, _is_not_empty())),
+        )
+        .values(valid_until=func.greatest(RoleGrant.valid_from, now))
         .returning(RoleGrant.id)
         .execution_options(synchronize_session=False)
     )
     if role is not None:
         query = query.where(RoleGrant.role == role.value)
     return len(session.execute(query).all())
+
+
+def _is_not_empty() -> ColumnElement[bool]:
+    """Whether the grant is in force at any instant: one that was undone before it began is not."""
+    return or_(RoleGrant.is_open(), RoleGrant.valid_until > RoleGrant.valid_from)
+
+
+def _overlaps(since: datetime, until: datetime | None) -> ColumnElement[bool]:
+    ends_after = and_(_is_not_empty(), or_(RoleGrant.is_open(), RoleGrant.valid_until > since))
+    return ends_after if until is None else and_(ends_after, RoleGrant.valid_from < until)
 
 
 def _is_excluded(now: datetime) -> ColumnElement[bool]:

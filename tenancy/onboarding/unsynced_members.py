@@ -16,13 +16,13 @@ from sqlalchemy.orm import Session
 from governance.commands import Command, CommandContext, Result, handles
 from governance.events import Event
 from governance.grants import roles_of_people
-from governance.permissions import OPERATOR_ROLES, Permission
+from governance.permissions import OPERATOR_ROLES, Permission, Role
 from tenancy.clients.queries import tenants_with_unsynced_clients
 from tenancy.keycloak.port import OperatorIntent
 from tenancy.onboarding.steps import OnboardingState
 from tenancy.onboarding.tables import Onboarding
 from tenancy.people import queries as people
-from tenancy.people.models import MemberToSync
+from tenancy.people.models import MemberFacts, MemberToSync
 from tenancy.people.sync import lock_member, record_address_released, record_keycloak_id, record_password_mails
 from tenancy.tenants.facts import operator_id, select_tenant_states
 from tenancy.tenants.states import TenantState
@@ -154,16 +154,23 @@ def operators_to_provision(
         return []
     found = people.unsynced_members(session, tenant_id, now, limit)
     roles = roles_of_people(session, tenant_id, now) if found else {}
-    return [
-        (
-            member,
-            OperatorIntent(
-                person_id=member.person_id,
-                email=member.email,
-                family_name=member.family_name,
-                given_name=member.given_name,
-                roles=frozenset(role.value for role in roles.get(member.person_id, frozenset()) & OPERATOR_ROLES),
-            ),
-        )
-        for member in found
-    ]
+    return [(member, _operator_intent(member, roles.get(member.person_id, frozenset()))) for member in found]
+
+
+def operator_intent(session: Session, tenant_id: UUID, person_id: UUID, now: datetime) -> OperatorIntent:
+    """One of the operator's people as Keycloak is to have them, with the roles granted at this instant.
+
+    Raises NotFound.
+    """
+    member = people.member(session, tenant_id, person_id, now)
+    return _operator_intent(member, frozenset(member.roles))
+
+
+def _operator_intent(member: MemberFacts, roles: frozenset[Role]) -> OperatorIntent:
+    return OperatorIntent(
+        person_id=member.person_id,
+        email=member.email,
+        family_name=member.family_name,
+        given_name=member.given_name,
+        roles=frozenset(role.value for role in roles & OPERATOR_ROLES),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 from uuid import UUID
 
 from sqlalchemy import select
@@ -18,18 +18,15 @@ from governance.kernel.labels import Label
 from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.outbox import INPUT_ENTERED
 from governance.permissions import (
-    EXCLUDED_BY,
-    OPERATOR_ROLES,
-    TENANT_ROLES,
     Permission,
     Role,
     SecondPerson,
 )
 from tenancy.people import queries
 from tenancy.people.operators import refuse_naming_from_command_line
-from tenancy.people.rights import grantable_by
+from tenancy.people.rights import ROLE_ABOVE_OWN, require_grantable
 from tenancy.people.rows import member_row
-from tenancy.people.second_person import second_person_for
+from tenancy.people.second_person import announce_owner, second_person_for
 from tenancy.people.states import MemberState, SyncDecision, SyncProblem
 from tenancy.people.tables import Member
 from tenancy.people.withdrawal import withdraw
@@ -39,32 +36,10 @@ from tenancy.tenants.models import TenantDetails
 from tenancy.tenants.queries import lock_tenant
 from tenancy.tenants.states import TenantState
 
-ANNOUNCE_OWNER: Final = "member.announce-owner"
-"""The job that mails a tenant's people that an owner was added whom none of its owners decided."""
-
-ROLE_OF_ANOTHER_REALM = message(
-    "member.role_of_another_realm",
-    ja="役割「{role}」は、{name} の利用者には付与できません。",
-    en="The role {role} cannot be granted to people of {name}.",
-)
-ROLE_ABOVE_OWN = message(
-    "member.role_above_own",
-    ja="役割「{role}」を付与する権限がありません。",
-    en="You may not grant the role {role}.",
-    hint_ja="その役割を付与できる団体管理者または運営者に依頼してください。",
-    hint_en="Ask an owner or the operator to grant it.",
-)
 ROLES_MISSING = message(
     "member.roles_missing",
     ja="運営者の利用者には、役割を 1 つ以上指定してください。",
     en="People of the operator need at least one role.",
-)
-ROLES_EXCLUDE_EACH_OTHER = message(
-    "member.roles_exclude_each_other",
-    ja="「{role}」と「{other}」は、1 人の人が兼ねることはできません。",
-    en="One person cannot be {role} and {other}.",
-    hint_ja="別の人に付与してください。",
-    hint_en="Grant one of them to somebody else.",
 )
 ADDRESS_TAKEN = message(
     "member.address_taken",
@@ -246,7 +221,9 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
     tenant = lock_tenant(ctx.session, command.tenant_id)
     if tenant.state in (TenantState.LEAVING, TenantState.LEFT):
         raise Conflict(TENANT_GONE, field="tenant_id", name=tenant.name, state=TenantState(tenant.state))
-    _require_grantable(ctx, tenant, command.roles)
+    require_grantable(ctx, tenant, command.roles)
+    if tenant.is_operator and not command.roles:
+        raise Invalid(ROLES_MISSING, field="roles")
     if tenant.is_operator:
         refuse_naming_from_command_line(ctx.session, ctx.actor, tenant.id, ctx.now)
     _require_free_address(ctx, tenant, command.email)
@@ -262,13 +239,12 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
         state=MemberState.INVITED.value,
         added_by=ctx.actor.id,
         added_at=ctx.now,
+        roles_synced_at=ctx.now,
     )
     ctx.session.add(member)
     ctx.session.flush()
     given = _grant(ctx, tenant, member, command.roles)
-    if ctx.approval is not None and ctx.approval.second_person is SecondPerson.OWNERS_ABSENT:
-        payload = {"tenant_id": str(tenant.id), "person_id": str(member.person_id)}
-        ctx.enqueue(ANNOUNCE_OWNER, payload, tenant_id=tenant.id)
+    announce_owner(ctx, tenant.id, member.person_id)
     if Role.TENANT_OWNER in command.roles and tenant.state is TenantState.PROVISIONING:
         ctx.enqueue(INPUT_ENTERED, {"tenant_id": str(tenant.id)}, tenant_id=tenant.id)
     ctx.audit(subject=member.person_id, tenant_id=tenant.id, roles=given)
@@ -305,7 +281,7 @@ def resume_member(ctx: CommandContext, command: ResumeMember) -> MemberResumed:
     if tenant.is_operator:
         # A person of the operator is added anew: who is one of two people is decided there.
         raise Conflict(NOT_OF_THE_OPERATOR, field="tenant_id")
-    _require_grantable(ctx, tenant, command.roles)
+    require_grantable(ctx, tenant, command.roles)
     if ctx.actor.is_operator and Role.TENANT_OWNER in command.roles:
         # Who becomes an owner from outside is added, which the tenant's own owners decide.
         raise NotAllowed(ROLE_ABOVE_OWN, field="roles", role=Role.TENANT_OWNER)
@@ -322,6 +298,7 @@ def resume_member(ctx: CommandContext, command: ResumeMember) -> MemberResumed:
     member.state = MemberState.INVITED.value
     # Not in Keycloak as wanted: whoever is looks the account up by its username and brings it in line.
     member.keycloak_id = member.sync_problem = member.sync_retry_at = member.address_released_at = None
+    member.roles_synced_at = ctx.now
     ctx.session.flush()
     given = _grant(ctx, tenant, member, command.roles)
     ctx.audit(subject=member.person_id, tenant_id=tenant.id, roles=given, has_new_address=was_released)
@@ -368,23 +345,6 @@ def decide_member_sync(ctx: CommandContext, command: DecideMemberSync) -> Member
     return MemberSyncDecided(
         member_id=member.id, sync_problem=None if member.sync_problem is None else SyncProblem(member.sync_problem)
     )
-
-
-def _require_grantable(ctx: CommandContext, tenant: TenantDetails, roles: Roles) -> None:
-    possible = OPERATOR_ROLES if tenant.is_operator else TENANT_ROLES
-    for role in roles:
-        if role not in possible:
-            raise Invalid(ROLE_OF_ANOTHER_REALM, field="roles", role=role, name=tenant.name)
-        # Being added as a plain member is what the permission itself is about.
-        # Whoever approves it need not be one who grants: the requester was, when the request was made.
-        is_grantable = ctx.approval is not None or role in grantable_by(ctx.actor)
-        if role is not Role.TENANT_MEMBER and not is_grantable:
-            raise NotAllowed(ROLE_ABOVE_OWN, field="roles", role=role)
-    for role, other in EXCLUDED_BY.items():
-        if role in roles and other in roles:
-            raise Invalid(ROLES_EXCLUDE_EACH_OTHER, field="roles", role=role, other=other)
-    if tenant.is_operator and not roles:
-        raise Invalid(ROLES_MISSING, field="roles")
 
 
 def _require_free_address(ctx: CommandContext, tenant: TenantDetails, email: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from governance.kernel.models import ReadModel
 from governance.permissions import Role
-from tenancy.people.states import INVITATION_LIFETIME, InvitationState, MemberState, SyncProblem
+from tenancy.people.states import INVITATION_LIFETIME, InvitationState, MemberState, RoleChangeKind, SyncProblem
 
 
 class MemberFacts(ReadModel):
@@ -49,6 +49,22 @@ class MemberDetails(MemberFacts):
         if self.state is not MemberState.INVITED or self.password_mail_sent_at is None:
             return None
         return self.password_mail_sent_at + INVITATION_LIFETIME
+
+
+class PlannedRoleChange(ReadModel):
+    """A role that begins or ends for a person on a day to come, at 0:00 in Japan. `id` is the grant's.
+
+    `valid_until` is the day after the role's last one, None for no end.
+    """
+
+    id: UUID
+    member_id: UUID
+    family_name: str
+    given_name: str
+    role: Role
+    kind: RoleChangeKind
+    takes_effect_at: datetime
+    valid_until: date | None
 
 
 class MemberToSync(MemberFacts):

@@ -64,7 +64,7 @@ def refuse_naming_from_command_line(session: Session, actor: Actor, operator_id:
     now_in_force = [one for one in grants if one.person_id in present and one.in_force_on(now)]
     holders = {str(one.person_id) for one in grants if one.role in HOLDERS_NEEDED}
     signed_in = those_who_acted(session, operator_id, holders)
-    of_those = [one for one in grants if str(one.person_id) in signed_in]
+    of_those = [one for one in grants if str(one.person_id) in signed_in and one.valid_from <= now]
     if were_held_at_once(now_in_force, HOLDERS_NEEDED) or were_held_at_once(of_those, HOLDERS_NEEDED):
         raise NotAllowed(NAMED_BY_PEOPLE)
 

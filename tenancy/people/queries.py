@@ -11,14 +11,21 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, literal_colum
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.types import Uuid
 
-from governance.grants import excluded_roles_of_people, roles_of_people, select_roles_in_force
+from governance.grants import (
+    excluded_roles_of_people,
+    has_changed_roles,
+    planned_grants,
+    roles_of_people,
+    select_roles_in_force,
+)
+from governance.kernel.clock import jst_date
 from governance.kernel.errors import require_found
 from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from governance.kernel.labels import Label
 from governance.kernel.waiting import WaitingSelect, first_tenants, waiting_columns
 from governance.permissions import Role
-from tenancy.people.models import FoundPerson, MemberDetails, MemberFacts, MemberToSync
-from tenancy.people.states import INVITATION_LIFETIME, InvitationState, MemberState, SyncProblem
+from tenancy.people.models import FoundPerson, MemberDetails, MemberFacts, MemberToSync, PlannedRoleChange
+from tenancy.people.states import INVITATION_LIFETIME, InvitationState, MemberState, RoleChangeKind, SyncProblem
 from tenancy.people.tables import Member
 from tenancy.tenants.facts import select_tenant_states
 
@@ -125,6 +132,36 @@ def unsynced_members(session: Session, tenant_id: UUID, now: datetime, limit: in
 def tenants_with_unsynced_members(now: datetime) -> Select[UUID]:
     """A SELECT of the ids of tenants with invited people to be created in Keycloak now, for a larger statement."""
     return select(Member.tenant_id).where(*_to_create(now))
+
+
+def with_changed_roles(now: datetime) -> Select[UUID, UUID, datetime]:
+    """A SELECT of tenant_id, person_id and roles_synced_at of those present whose roles changed since, until now."""
+    return select(Member.tenant_id, Member.person_id, Member.roles_synced_at).where(
+        Member.state.in_(PRESENT_STATES),
+        Member.keycloak_id.is_not(None),
+        has_changed_roles(Member.person_id, Member.tenant_id, Member.roles_synced_at, now),
+    )
+
+
+def planned_role_changes(
+    session: Session, tenant_id: UUID, now: datetime, *, member_id: UUID | None = None
+) -> list[PlannedRoleChange]:
+    """What lies ahead for the roles of the tenant's people, or of one of them, the soonest first."""
+    people = {row.person_id: row for row in session.scalars(select(Member).where(Member.tenant_id == tenant_id))}
+    return [
+        PlannedRoleChange(
+            id=one.id,
+            member_id=people[one.person_id].id,
+            family_name=people[one.person_id].family_name,
+            given_name=people[one.person_id].given_name,
+            role=one.role,
+            kind=RoleChangeKind.START if one.begins_later else RoleChangeKind.END,
+            takes_effect_at=one.takes_effect_at,
+            valid_until=None if one.valid_until is None else jst_date(one.valid_until),
+        )
+        for one in planned_grants(session, tenant_id, now)
+        if one.person_id in people and (member_id is None or people[one.person_id].id == member_id)
+    ]
 
 
 def former_holders(session: Session, wanted: Sequence[MemberToSync]) -> dict[UUID, list[UUID]]:

@@ -15,8 +15,18 @@ from tenancy.people.states import MemberState
 from tenancy.tenants.queries import lock_tenant
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
 
+ANNOUNCE_OWNER: Final = "member.announce-owner"
+"""The job that mails a tenant's people that an owner was added whom none of its owners decided."""
+
 TAKING_PART: Final = frozenset({TenantState.TRIAL, TenantState.ACTIVE, TenantState.SUSPENDED, TenantState.LEAVING})
 """States of a tenant whose people work with the platform: nobody from outside makes an owner of it alone."""
+
+
+def announce_owner(ctx: CommandContext, tenant_id: UUID, person_id: UUID) -> None:
+    """Enqueue the mail to the tenant's people about an owner whom none of its owners decided; nothing for others."""
+    if ctx.approval is not None and ctx.approval.second_person is SecondPerson.OWNERS_ABSENT:
+        payload = {"tenant_id": str(tenant_id), "person_id": str(person_id)}
+        ctx.enqueue(ANNOUNCE_OWNER, payload, tenant_id=tenant_id)
 
 
 def second_person_for(ctx: CommandContext, tenant_id: UUID, roles: Collection[Role]) -> SecondPerson | None:

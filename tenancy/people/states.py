@@ -29,6 +29,13 @@ class InvitationState(LabelledEnum):
     CANCELLED = "cancelled", "取消し", "cancelled"
 
 
+class RoleChangeKind(LabelledEnum):
+    """What lies ahead of a role that is granted: its beginning, else its end."""
+
+    START = "start", "付与", "granted"
+    END = "end", "終了", "ended"
+
+
 class SyncProblem(LabelledEnum):
     """Why a person is not in Keycloak although Moyai wants them there. It stops that person and nobody else."""
 

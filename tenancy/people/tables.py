@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from governance.kernel.database import TableBase, enum_check
@@ -17,8 +17,9 @@ class Member(TableBase):
 
     `keycloak_id` is the user's id there, by which a token names the person (`sub`); None until the user is made.
     `replaced_keycloak_id` is the id of a user whose link is to lead nowhere: until that user is deleted none is made.
-    `sync_problem` is why the person is not created in Keycloak; at `sync_retry_at` it is tried again, and where that is
-    empty only after somebody decides. Since `address_released_at` the address is free for others in Keycloak.
+    `roles_synced_at` is the instant whose roles Keycloak has. `sync_problem` is why the person is not created in
+    Keycloak; at `sync_retry_at` it is tried again, and where that is empty only after somebody decides. Since
+    `address_released_at` the address is free for others in Keycloak.
     """
 
     __tablename__ = "member"
@@ -56,5 +57,6 @@ class Member(TableBase):
     sync_problem: Mapped[str | None]
     sync_retry_at: Mapped[datetime | None]
     address_released_at: Mapped[datetime | None]
+    roles_synced_at: Mapped[datetime] = mapped_column(server_default=func.now())
     added_by: Mapped[str]
     added_at: Mapped[datetime]

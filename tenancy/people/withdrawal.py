@@ -7,9 +7,10 @@ from uuid import UUID
 
 from governance import grants
 from governance.commands import CommandContext
-from governance.kernel.errors import Conflict, message
+from governance.permissions import Role
 from tenancy.clients.ownership import suspend_clients_of
-from tenancy.people import queries
+from tenancy.people.owners import require_owners
+from tenancy.people.queries import PRESENT_STATES
 from tenancy.people.rights import require_within_rights
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
@@ -20,14 +21,6 @@ WITHDRAW: Final = "member.withdraw"
 the address.
 """
 
-LAST_OWNER = message(
-    "member.last_owner",
-    ja="最後の団体管理者は停止も削除もできません。",
-    en="The last owner of a tenant cannot be disabled or removed.",
-    hint_ja="先に後任の団体管理者を追加してください。",
-    hint_en="Add a successor first.",
-)
-
 
 def withdraw(ctx: CommandContext, tenant: TenantDetails, member: Member, state: MemberState) -> tuple[int, UUID]:
     """End every grant, suspend the person's clients and enqueue the job for Keycloak; returns how many grants ended.
@@ -36,14 +29,14 @@ def withdraw(ctx: CommandContext, tenant: TenantDetails, member: Member, state: 
     Conflict for the last owner.
     """
     require_within_rights(ctx, member)
-    if not tenant.is_operator:
-        owners = queries.owners(ctx.session, tenant.id, ctx.now)
-        if [owner.id for owner in owners] == [member.id]:
-            raise Conflict(LAST_OWNER, field="member_id")
+    held = grants.roles_held_from(ctx.session, tenant.id, member.person_id, ctx.now)
+    is_owner = Role.TENANT_OWNER in held and member.state in PRESENT_STATES
     member.state = state.value
     member.sync_problem = member.sync_retry_at = None
     suspend_clients_of(ctx, tenant.id, member.id)
     ended = grants.revoke(ctx.session, tenant.id, member.person_id, ctx.now)
+    if is_owner:
+        require_owners(ctx, tenant)
     job_id = ctx.enqueue(
         WITHDRAW,
         {"tenant_id": str(tenant.id), "member_id": str(member.id), "person_id": str(member.person_id)},

@@ -147,7 +147,14 @@ class LiveApp:
 
     def asks(self, token: str) -> int:
         """The status of the API's answer to whoever has this token."""
-        return httpx.get(f"{self.url}/api/v1/who", headers={"Authorization": f"Bearer {token}"}).status_code
+        return self._who(token).status_code
+
+    def roles_of(self, token: str) -> set[str]:
+        """The roles that whoever has this token acts with."""
+        return set(self._who(token).json()["roles"])
+
+    def _who(self, token: str) -> httpx.Response:
+        return httpx.get(f"{self.url}/api/v1/who", headers={"Authorization": f"Bearer {token}"})
 
     def _member(self, tenant_id: UUID, roles: tuple[Role, ...], realm: Realm) -> Person:
         email = f"person-{next(_numbers)}-{tenant_id.hex[-12:]}@example.jp"

@@ -33,7 +33,7 @@ from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import CONNECTIONS_A_POOL, OPERATOR
 from tenancy.keycloak.keys import BackendKeys, KeyState
-from tenancy.people.commands import ANNOUNCE_OWNER
+from tenancy.people.second_person import ANNOUNCE_OWNER
 from tests import servers
 from tests.admin.issuer import Issuer
 from tests.architecture.test_alerts import metrics_in_alerts

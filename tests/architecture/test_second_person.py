@@ -34,12 +34,11 @@ NEEDED: Final = {
     "set_issuer": SecondPerson.SETTINGS,
     "create_webhook": SecondPerson.SETTINGS,
     "change_webhook_address": SecondPerson.SETTINGS,
-    "end_role": SecondPerson.ROLES,
     "join_accounts": SecondPerson.ROLES,
     "reset_factor": SecondPerson.FACTORS,
 }
 
-ASKED_OF_EACH: Final = {"add_member", "register_client"}
+ASKED_OF_EACH: Final = {"add_member", "register_client", "grant_role", "end_role", "undo_role_change"}
 """Commands that need a second person sometimes, as a function of theirs says of each."""
 
 MAY_RUN: Final = {

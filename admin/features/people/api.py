@@ -14,12 +14,13 @@ from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.queries import cli_query
 from governance.declaration import Input
 from governance.kernel import clock
+from governance.kernel.clock import jst_date
 from governance.kernel.database import db
 from governance.kernel.keyset import KeysetPage, PageRequest
 from governance.permissions import Permission
 from governance.persons import JoinedAccount, joined_accounts
 from tenancy.people import queries as people
-from tenancy.people.models import FoundPerson, MemberDetails
+from tenancy.people.models import FoundPerson, MemberDetails, PlannedRoleChange
 from tenancy.people.states import MemberState
 
 routes = ApiRoutes(Tag.PEOPLE, ENTRY_POINTS)
@@ -64,6 +65,18 @@ def find_members(query: PeopleQuery, part: PageRequest) -> KeysetPage[FoundPerso
 def get_member(tenant: UUID, member: UUID) -> MemberDetails:
     """Show one person of a tenant with the roles in force."""
     return people.member(db.session(), tenant, member, clock.now())
+
+
+def _planned_line(row: PlannedRoleChange) -> str:
+    day = jst_date(row.takes_effect_at).isoformat()
+    return f"{row.id}  {day}  {row.member_id}  {row.family_name} {row.given_name}  {row.role}  {row.kind}"
+
+
+@routes.list("/tenants/<tenant>/planned-role-changes", Permission.MEMBER_READ, "PlannedRoleChangePage")
+@cli_query("member planned-changes", "予定されている変更の一覧", "changes", _planned_line, repeats=["code"])
+def list_planned_role_changes(tenant: UUID) -> Sequence[PlannedRoleChange]:
+    """List the roles that begin or end for people of a tenant on a day to come, the soonest first."""
+    return people.planned_role_changes(db.session(), tenant, clock.now())
 
 
 def _joined_line(row: JoinedAccount) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import date
 from typing import Any, Final
 
 from flask import url_for
@@ -15,6 +16,7 @@ from admin.interface.pages import settings
 from admin.interface.tenant_pages import about_tenant, done, to_people
 from governance.kernel import clock
 from governance.kernel.errors import Language
+from governance.kernel.field_types import JST_DATE
 from governance.kernel.labels import Label
 from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Role
 from governance.persons import group_of
@@ -29,8 +31,9 @@ from tenancy.people.commands import (
     remove_member,
     resume_member,
 )
+from tenancy.people.models import MemberDetails
 from tenancy.people.rights import grantable_by
-from tenancy.people.role_ends import end_role
+from tenancy.people.role_changes import EndRole, GrantRole, end_role, grant_role, undo_role_change
 from tenancy.people.second_factor import reset_factor
 from tenancy.people.unaccepted_invitations import cancel_invitation, resend_invitation
 
@@ -95,8 +98,45 @@ def _waiting_person(session: Session, given: Mapping[str, Any], language: Langua
 
 
 def _roles_held(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    """The roles that may end one by one: what everybody of a tenant is does not."""
     found = queries.member(session, given["tenant_id"], given["member_id"], clock.now())
-    return [(role.value, role.label(language)) for role in sorted({*found.roles, *found.excluded_roles})]
+    single = sorted({*found.roles, *found.excluded_roles} - {Role.TENANT_MEMBER})
+    return [(role.value, role.label(language)) for role in single]
+
+
+def _roles_after_grant(session: Session, command: GrantRole, language: Language) -> FormContext:
+    """Since when the person has which roles. Raises NotFound."""
+    found = queries.member(session, command.tenant_id, command.member_id, clock.now())
+    return _after(found, {*found.roles, command.role}, command.valid_from, language)
+
+
+def _roles_after_end(session: Session, command: EndRole, language: Language) -> FormContext:
+    """From when the person no longer has the role. Raises NotFound."""
+    found = queries.member(session, command.tenant_id, command.member_id, clock.now())
+    return _after(found, set(found.roles) - {command.role}, command.valid_until, language)
+
+
+def _after(found: MemberDetails, roles: Collection[Role], day: date | None, language: Language) -> FormContext:
+    at_once = day is None or day <= clock.today()
+    when = gettext("at once") if at_once else f"{JST_DATE.show(day, language)} 0:00"
+    named = gettext(", ").join(role.label(language) for role in sorted(roles))
+    return FormContext([Fact(gettext("Takes effect"), when), Fact(gettext("Roles from then on"), named or "―")])
+
+
+def _planned_change(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """What lies ahead for whom. Raises NotFound."""
+    context = _person(session, given, language)
+    planned = queries.planned_role_changes(session, given["tenant_id"], clock.now())
+    found = next((one for one in planned if one.id == given["grant_id"]), None)
+    if found is None:
+        return context
+    day = JST_DATE.show(clock.jst_date(found.takes_effect_at), language)
+    what = f"{day} 0:00  {found.role.label(language)}: {found.kind.label(language)}"
+    return FormContext([*context.facts, Fact(gettext("Planned change"), what)])
+
+
+def _to_person(command: Any, result: Any) -> str:
+    return url_for("people.person", tenant_id=command.tenant_id, member_id=command.member_id)
 
 
 def _accounts(session: Session, command: JoinAccounts, language: Language) -> FormContext:
@@ -153,23 +193,67 @@ ENTRY_POINTS: Final = (
         ),
     ),
     EntryPoint(
+        grant_role,
+        Label("役割を付与する", "Grant a role"),
+        Label("付与する", "Grant"),
+        api=api("POST /tenants/<tenant>/members/<member>/role-grants", tenant="tenant_id", member="member_id"),
+        cli=cli("member grant-role", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/grant-role",
+            "role_granting",
+            then=_to_person,
+            back=to_people,
+            intro=Label(
+                "開始日の 0:00 から付与します。本人は、その後のログインから使えます。",
+                "Granted from 0:00 of the first day; the person may use it from the next sign-in on.",
+            ),
+            about=_person,
+            choices={"role": _grantable_roles},
+            consequences=_roles_after_grant,
+        ),
+    ),
+    EntryPoint(
         end_role,
-        Label("運営者の役割を終える", "End a role of the operator's"),
+        Label("役割を終える", "End a role"),
         Label("役割を終える", "End the role"),
         api=api("POST /tenants/<tenant>/members/<member>/role-ends", tenant="tenant_id", member="member_id"),
         cli=cli("member end-role", "tenant_id", "member_id"),
         page=PageAddress(
             "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/end-role",
             "role_ending",
-            then=lambda command, result: to_people({"tenant_id": command.tenant_id})[1],
+            then=_to_person,
             back=to_people,
             intro=Label(
-                "会計担当と承認者は、1 人の人が兼ねることはできません。"
-                "兼ねている人は、会計担当を終えるまで承認できません。",
-                "One person is not finance and approver. Who holds both approves nothing until finance is ended.",
+                "終わった役割は、次の操作から使えません。最終日を指定すると、その翌日の 0:00 に終わります。",
+                "An ended role allows nothing at the next click. With a last day, it ends at 0:00 of the day after.",
             ),
             about=_person,
             choices={"role": _roles_held},
+            consequences=_roles_after_end,
+        ),
+    ),
+    EntryPoint(
+        undo_role_change,
+        Label("予定されている変更を取り消す", "Undo a planned change"),
+        Label("取り消す", "Undo"),
+        api=api(
+            "POST /tenants/<tenant>/members/<member>/planned-role-changes/<change>/undoing",
+            tenant="tenant_id",
+            member="member_id",
+            change="grant_id",
+        ),
+        cli=cli("member undo-role-change", "tenant_id", "member_id", "grant_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/planned-changes/<uuid:grant_id>/undo",
+            "role_change_undoing",
+            then=_to_person,
+            back=to_people,
+            intro=Label(
+                "予定の日より前であれば取り消せます。役割は今のまま変わりません。",
+                "A change can be undone before its day; the roles stay as they are now.",
+            ),
+            about=_planned_change,
+            is_reviewed=False,
         ),
     ),
     EntryPoint(

@@ -40,7 +40,7 @@ from tenancy.clients.queries import service_clients
 from tenancy.onboarding.models import OnboardingView
 from tenancy.onboarding.queries import latest_sync, onboardings_of
 from tenancy.onboarding.steps import OnboardingKind
-from tenancy.people.queries import members, owners
+from tenancy.people.queries import members, owners, planned_role_changes
 from tenancy.quotas.queries import dimensions, plan_in_force, quota_requests, quotas_in_force
 from tenancy.tenants import queries
 from tenancy.tenants.commands import BULK_STATES
@@ -256,6 +256,7 @@ def tenant_people(tenant_id: UUID) -> tuple[str, int]:
         gettext("People"),
         is_wide=True,
         sync=_latest_sync(tenant_id),
+        planned=planned_role_changes(session(), tenant_id, clock.now()),
         members=everybody[first : first + PAGE_SIZE],
         total=len(everybody),
         next_cursor=str(first + PAGE_SIZE) if first + PAGE_SIZE < len(everybody) else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -27,6 +28,7 @@ from governance.permissions import Role
 from governance.rules.queries import rule_versions
 from tenancy.keycloak.port import Realm
 from tenancy.people.queries import members
+from tenancy.people.role_changes import GrantRole, RoleGranted, grant_role
 from tenancy.preferences.filters import SaveFilter, save_filter
 from tenancy.quotas.queries import dimensions, plans
 from tenancy.tenants.states import TenantState
@@ -73,6 +75,7 @@ class ConsoleSample:
     plan_id: UUID
     announcement_id: UUID
     filter_id: UUID
+    grant_id: UUID
     joining: dict[str, UUID] = field(default_factory=dict)
 
 
@@ -157,8 +160,23 @@ def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
         plan_id,
         factory.announce(),
         keep_filter(people[Role.OPERATOR_ONBOARDING]),
+        prepare_role(tenant_id, member_id, actors),
         joining,
     )
+
+
+def prepare_role(tenant_id: UUID, member_id: UUID, actors: Actors) -> UUID:
+    """A role that this person is to get on a day to come; returns the grant's id."""
+    command = GrantRole(
+        tenant_id=tenant_id,
+        member_id=member_id,
+        role=Role.TENANT_CLIENT_ADMIN,
+        valid_from=date(2026, 4, 1),
+        reason="人事異動",
+    )
+    prepared = grant_role(command, actor=actors.security)
+    assert isinstance(prepared, RoleGranted)
+    return prepared.grant_id
 
 
 @pytest.fixture

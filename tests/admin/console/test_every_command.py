@@ -41,6 +41,7 @@ from governance.kernel.labels import LabelledEnum
 from governance.permissions import DECIDABLE_BY, DECISIONS, OPERATOR_ROLES, ROLE_PERMISSIONS, Role
 from tenancy.acceptances.commands import remind_of_agreement
 from tenancy.onboarding.commands import StartOnboarding, start_onboarding
+from tenancy.people.role_changes import grant_role
 from tenancy.tenants.contacts import RecordContact, record_contact
 from tenancy.tenants.states import ContactPurpose
 from tenancy.tenants.tables import Cohort
@@ -120,6 +121,7 @@ def given_fields(entry_point: EntryPoint, sample: ConsoleSample) -> dict[str, An
         "announcement_id": sample.announcement_id,
         "filter_id": sample.filter_id,
         "onboarding_id": new_id(),
+        "grant_id": sample.grant_id,
         "purpose": "finance",
     }
     if entry_point.handler is remind_of_agreement:
@@ -136,6 +138,9 @@ def given_fields(entry_point: EntryPoint, sample: ConsoleSample) -> dict[str, An
 
 def right_text(entry_point: EntryPoint, one: DeclaredField, given: dict[str, Any]) -> str | list[str] | dict[str, str]:
     """A text that the field takes: its type's first right example, or its first choice."""
+    if (entry_point.handler, one.name) == (grant_role, "role"):
+        # What may be chosen depends on who asks.
+        return Role.TENANT_FINANCE.value
     own = entry_point.page.choices.get(one.name) if entry_point.page is not None else None
     with tenant_scope(OPERATOR):
         options = one.options(db.session(), "en") if own is None else list(own(db.session(), given, "en"))

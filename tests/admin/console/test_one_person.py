@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, cast
 from uuid import UUID
@@ -27,9 +27,11 @@ from billing.costs.commands import RecordCost, record_cost
 from billing.costs.states import ItemKind
 from billing.runs.commands import AllocationPrepared
 from billing.runs.states import RunKind
+from governance import grants
 from governance.actors import Actor, command_line_actor
 from governance.approvals import ApprovalRequestFacts, pending_requests
 from governance.commands import ApprovedCommandHandler, collect_commands, system_transaction
+from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from governance.rules.commands import DraftRule, draft_rule
@@ -69,6 +71,8 @@ COMMANDS: Final = (
     "post_allocation",
     "set_issuer",
     "join_accounts",
+    "grant_role",
+    "undo_role_change",
     "end_role",
     "reset_factor",
     "add_member",
@@ -80,8 +84,8 @@ COMMANDS: Final = (
 )
 """What one person must not do alone: every command that is declared to need a second one."""
 
-FROM_SHELL: Final = tuple(name for name in COMMANDS if name != "add_member")
-"""What the shell may request: it adds nobody to the operator any more, see below."""
+FROM_SHELL: Final = tuple(name for name in COMMANDS if name not in ("add_member", "grant_role"))
+"""What the shell may request: it names nobody of the operator's any more, see below."""
 
 GRID: Final[dict[str, tuple[str, ...]]] = {
     "LOGNAME and USER": FROM_SHELL,
@@ -143,6 +147,10 @@ def acts(sample: ConsoleSample) -> list[Act]:
     issuer = ISSUER.model_dump(mode="json") | {"payee": "別の納入先"}
     joined = {"account": auditor.id, "other": "cli:taro", "reason": "同じ人"}
     role = {"role": "operator-auditor", "reason": "異動"}
+    granted = {"role": "operator-onboarding", "reason": "異動"}
+    with system_transaction(OPERATOR) as session:
+        later = clock.now() + timedelta(days=30)
+        planned = grants.grant(session, operator, UUID(auditor.id), Role.OPERATOR_SECURITY, later, "test")
     system = {"name": "財務会計システム", "jwks": SigningKey.generate().public_jwks}
     lost = {"reason": "端末を紛失したため"}
     receiver = {"name": "もう一つの送信先", "url": "https://log.example.jp/in"}
@@ -185,6 +193,20 @@ def acts(sample: ConsoleSample) -> list[Act]:
         ),
         Act("set_issuer", ("notice", "set-issuer", *options(issuer)), "PUT", "/notice-issuer", issuer),
         Act("join_accounts", ("member", "join-accounts", *options(joined)), "POST", "/joined-accounts", joined),
+        Act(
+            "grant_role",
+            ("member", "grant-role", "430005", auditor.id, *options(granted)),
+            "POST",
+            f"/tenants/{operator}/members/{auditor.id}/role-grants",
+            granted,
+        ),
+        Act(
+            "undo_role_change",
+            ("member", "undo-role-change", "430005", auditor.id, str(planned), "--reason", "誤り"),
+            "POST",
+            f"/tenants/{operator}/members/{auditor.id}/planned-role-changes/{planned}/undoing",
+            {"reason": "誤り"},
+        ),
         Act(
             "end_role",
             ("member", "end-role", "430005", auditor.id, *options(role)),

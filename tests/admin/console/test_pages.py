@@ -85,6 +85,7 @@ def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
         "plan_id": sample.plan_id,
         "announcement_id": sample.announcement_id,
         "filter_id": sample.filter_id,
+        "grant_id": sample.grant_id,
         "purpose": "finance",
         "file_kind": "xlsx",
         "name": "fy2025-two",

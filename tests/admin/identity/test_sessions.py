@@ -13,6 +13,7 @@ from governance.audit.tables import AuditEvent
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.people.commands import DisableMember, disable_member
+from tenancy.people.role_changes import EndRole, end_role
 from tenancy.tenants.commands import ChangeTenantState, change_tenant_state
 from tenancy.tenants.states import TenantState
 from tests.admin.browser import Browser, forms
@@ -98,6 +99,34 @@ def test_disabling_a_person_ends_the_session_at_the_next_click(
     assert browser.get(f"{live_app.url}/who", follow=False).status_code == 303
     assert live_app.sign_in(browser, person).status_code == 403
     assert browser.get(f"{live_app.url}/who", follow=False).status_code == 303
+
+
+def test_a_role_that_ends_is_gone_at_the_next_click_and_in_every_token(
+    live_app: LiveApp, municipality: UUID, browser: Browser
+) -> None:
+    """Decided from Moyai's own rows: Keycloak still names the role, and the token has not run out."""
+    live_app.person(municipality, Role.TENANT_OWNER)
+    person = live_app.person(municipality, Role.TENANT_USER_ADMIN)
+    live_app.sign_in(browser, person)
+    token = live_app.access_token(person)
+    assert browser.get(f"{live_app.url}/people", follow=False).status_code == 200
+    assert live_app.roles_of(token) == {"tenant-member", "tenant-user-admin"}
+
+    end_role(
+        EndRole(tenant_id=municipality, member_id=person.member_id, role=Role.TENANT_USER_ADMIN, reason="異動"),
+        actor=live_app.factory.actors.security,
+    )
+
+    assert browser.get(f"{live_app.url}/people", follow=False).status_code == 403
+    assert browser.get(f"{live_app.url}/who", follow=False).status_code == 200
+    assert live_app.roles_of(token) == {"tenant-member"}
+
+    disable_member(
+        DisableMember(tenant_id=municipality, member_id=person.member_id, reason="退職"),
+        actor=live_app.factory.actors.security,
+    )
+    assert browser.get(f"{live_app.url}/who", follow=False).status_code == 303
+    assert live_app.asks(token) == 401
 
 
 def test_suspending_a_tenant_ends_its_peoples_sessions_at_the_next_click(
