@@ -170,7 +170,7 @@ def test_a_cost_is_withdrawn_with_a_reason_once_and_stays_to_be_seen(sample: Con
     without = visit.submit(address, step="apply", key="w", reason="")
     kept = recorded_costs()
     first = visit.submit(address, step="apply", key="w", reason="二重計上")
-    second = visit.submit(address, step="apply", key="w2", reason="もう一度")
+    second = visit.submit(address, step="apply", key="w2", reason="別の理由")
 
     assert without.status_code == 422
     assert len(kept) == 1
@@ -179,7 +179,7 @@ def test_a_cost_is_withdrawn_with_a_reason_once_and_stays_to_be_seen(sample: Con
     page = visit.get("/costs?fiscal_year=2025").text
     assert "登録を取り消した経費" in page
     assert "二重計上" in page
-    assert "もう一度" not in page
+    assert "別の理由" not in page
 
 
 def test_a_pool_is_defined_with_its_rule(sample: ConsoleSample, visit_as: VisitAs) -> None:
