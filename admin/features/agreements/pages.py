@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import current_actor, may, requires
+from admin.core.guard import current_actor, requires
 from admin.core.language import current_language, either, gettext
 from admin.core.rate_limits import RateLimit, limited
 from admin.features.agreements.entry_points import ENTRY_POINTS
@@ -17,6 +17,7 @@ from admin.features.agreements.text_changes import text_changes
 from admin.interface.command_forms import add_forms, read_form
 from admin.interface.downloads import table_response
 from admin.interface.forms import Form, new_name
+from admin.interface.history import newest_actions
 from admin.interface.kept_forms import restored_form
 from admin.interface.lists import query_enum, query_uuid
 from admin.interface.pages import render_page, session
@@ -24,7 +25,6 @@ from admin.interface.paging import next_cursor, query_part
 from governance.agreements import queries
 from governance.agreements.commands import PublishAgreement, publish_agreement
 from governance.agreements.queries import AgreementVersionFacts
-from governance.audit.queries import events
 from governance.kernel import clock
 from governance.kernel.labels import Label
 from governance.permissions import Permission
@@ -97,20 +97,20 @@ def agreement_history(version_id: UUID) -> tuple[str, int]:
     """What was done about a version: its publication, reminders and acceptances, as far as one may read them."""
     found = queries.version(session(), version_id)
     return _render_part(
-        "agreements/agreement_history", found, events_shown=50, part_title=gettext("History"), is_wide=True
+        "agreements/agreement_history", found, actions_shown=50, part_title=gettext("History"), is_wide=True
     )
 
 
 def _render_part(
-    template: str, version: AgreementVersionFacts, *, events_shown: int = 5, **values: Any
+    template: str, version: AgreementVersionFacts, *, actions_shown: int = 5, **values: Any
 ) -> tuple[str, int]:
     """A part of a version's page, with what every part has: its state, the version after it, and its last events."""
     actor, today = current_actor(), clock.today()
     later = [one for one in queries.versions(session(), agreement=version.agreement) if one.number > version.number]
     statuses = acceptance_statuses(session(), version.id, today)
     newest = sorted((one.id for one in queries.acceptances_of_version(session(), version.id).values()), reverse=True)
-    subjects = [str(version.id), *map(str, newest[:events_shown])]
-    record = events(session(), subjects=subjects, limit=events_shown) if may(Permission.AUDIT_READ) else []
+    subjects = [str(version.id), *map(str, newest[:actions_shown])]
+    record = newest_actions(actions_shown, subjects=subjects)
     accepted = sum(one.state is AcceptanceState.ACCEPTED for one in statuses)
     return render_page(
         template,

@@ -166,7 +166,7 @@ def allocation_history(run_id: UUID) -> tuple[str, int]:
     """What was done about a run."""
     run = queries.run_by_id(session(), run_id)
     return _render_part(
-        "allocation/allocation_history", run, events_shown=50, part_title=gettext("History"), is_wide=True
+        "allocation/allocation_history", run, actions_shown=50, part_title=gettext("History"), is_wide=True
     )
 
 
@@ -343,7 +343,7 @@ def _render_run(run_id: UUID, form: Form | None, done: str) -> tuple[str, int]:
 
 
 def _render_part(
-    template: str, run: RunFacts, form: Form | None = None, *, events_shown: int = 5, **values: Any
+    template: str, run: RunFacts, form: Form | None = None, *, actions_shown: int = 5, **values: Any
 ) -> tuple[str, int]:
     """A part of a run's page, with what every part has: the head with its action, and what stands beside it."""
     show_year_of_object(run.fiscal_year, url_for("allocation.allocations"))
@@ -361,7 +361,7 @@ def _render_part(
         is_draft=run.state is RunState.DRAFT,
         to_notify=may(Permission.NOTICE_ISSUE)
         and run.id in {one.id for one in unnotified_runs(session(), run.fiscal_year)},
-        record=history(run.id, current_actor().tenant_id, events_shown),
+        record=history(run.id, current_actor().tenant_id, actions_shown),
         **values,
     )
 

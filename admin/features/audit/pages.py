@@ -12,9 +12,10 @@ from flask import Blueprint, Response, request
 from admin.core.guard import requires
 from admin.core.language import either, gettext
 from admin.core.rate_limits import RateLimit, limited
-from admin.interface.audit_rows import AuditRow, audit_lines, audit_rows, group_by_action
+from admin.interface.audit_rows import AuditRow, audit_lines, audit_rows
 from admin.interface.downloads import table_response
 from admin.interface.forms import Form
+from admin.interface.history import page_of_actions
 from admin.interface.labels import event_label, label_of, permission_label
 from admin.interface.lists import PAGE_SIZE, query_date, query_enum, query_uuid
 from admin.interface.pages import render_page, session, settings
@@ -26,7 +27,6 @@ from governance.audit.queries import (
     EventSearch,
     events,
     events_of_action,
-    events_page,
 )
 from governance.audit.verification import verify
 from governance.audit.writer import AuditOutcome
@@ -34,7 +34,7 @@ from governance.events import Event
 from governance.kernel.clock import JST
 from governance.kernel.database import OPERATOR, current_scope
 from governance.kernel.digest import canonical
-from governance.kernel.keyset import KeysetPage, PageRequest
+from governance.kernel.keyset import KeysetPage
 from governance.labels import EVENT_LABELS
 from governance.permissions import Permission
 from tenancy.clients.queries import clients_called
@@ -46,19 +46,17 @@ pages = Blueprint("audit", __name__, template_folder="templates")
 MAX_FILE_ROWS: Final = 100_000
 """Lines of one CSV; for more, one narrows the days."""
 
-MAX_EVENTS: Final = 3_000
-"""Events that one page reads at most: more than an action has in a prefecture of every municipality of Japan."""
-
-EVENTS_AT_ONCE: Final = 100
-"""Events read at once where an action has more than a page: a page is so many rows longer than others at most."""
-
 
 @pages.get("/audit")
 @requires(Permission.AUDIT_READ)
 def audit() -> tuple[str, int]:
     """One row for each action, the newest first; the next page begins below the last event of this one."""
     action = query_uuid("action")
-    found = KeysetPage(events_of_action(session(), action)[::-1], None) if action else _page_of_actions(_filters())
+    found = (
+        KeysetPage(events_of_action(session(), action)[::-1], None)
+        if action
+        else page_of_actions(query_part(), PAGE_SIZE, **_filters())
+    )
     names = ("text", "person", "body", "event", "outcome", "since", "until", "automatic")
     chosen = Form.initial(**{name: request.args.get(name, "").strip() for name in names})
     for name in ("since", "until"):
@@ -87,18 +85,6 @@ def _narrowed_to(action: UUID | None) -> list[str]:
         name = names_of_tenants(session(), [tenant_id]).get(tenant_id)
         found.append(gettext("Only records of %(tenant)s.", tenant=name or "―"))
     return found
-
-
-def _page_of_actions(filters: EventFilters) -> KeysetPage[AuditEventFacts]:
-    """The events of about 50 actions: an action of many events is read whole, as far as one page may read."""
-    part = query_part()
-    found: list[AuditEventFacts] = []
-    while True:
-        read = events_page(session(), part, **filters)
-        found += read.items
-        if read.next_key is None or len(found) >= MAX_EVENTS or len(group_by_action(found)) >= PAGE_SIZE:
-            return KeysetPage(found, read.next_key)
-        part = PageRequest(EVENTS_AT_ONCE, read.next_key)
 
 
 def _lines_of(events: Iterable[AuditEventFacts]) -> list[AuditRow]:

@@ -11,9 +11,8 @@ from admin.core.guard import may, requires
 from admin.core.language import current_language, gettext
 from admin.features.clients.entry_points import ENTRY_POINTS, owner_text
 from admin.interface.command_forms import add_forms
-from admin.interface.history import history
+from admin.interface.history import history, newest_actions
 from admin.interface.pages import render_page, session
-from governance.audit.queries import events
 from governance.events import Event
 from governance.labels import permission_wording
 from governance.permissions import OPERATOR_SCOPES, TENANT_SCOPES, Permission, scope_wording
@@ -42,7 +41,7 @@ def system_related(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
         tenant_id,
         client_id,
         part_title=gettext("Related"),
-        used=events(session(), limit=20, actor=str(client_id)) if may(Permission.AUDIT_READ) else None,
+        used=newest_actions(20, actor=str(client_id)) if may(Permission.AUDIT_READ) else None,
     )
 
 
@@ -61,7 +60,7 @@ def system_history(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
         "clients/system_history",
         tenant_id,
         client_id,
-        events_shown=50,
+        actions_shown=50,
         part_title=gettext("History"),
         is_wide=True,
     )
@@ -89,7 +88,7 @@ def _allowed(tenant_id: UUID, client_id: UUID) -> list[_AllowedScope]:
 
 
 def _render_part(
-    template: str, tenant_id: UUID, client_id: UUID, *, events_shown: int = 5, **values: Any
+    template: str, tenant_id: UUID, client_id: UUID, *, actions_shown: int = 5, **values: Any
 ) -> tuple[str, int]:
     """A part of a system's page, with what every part has: whose it is, who registered it, and its last events."""
     found = service_client(session(), tenant_id, client_id)
@@ -99,6 +98,6 @@ def _render_part(
         system=found,
         owner=owner_text(session(), tenant_id, found),
         registered=history(found.id, tenant_id, 1, event=Event.CLIENT_REGISTERED),
-        record=history(found.id, tenant_id, events_shown),
+        record=history(found.id, tenant_id, actions_shown),
         **values,
     )

@@ -22,18 +22,19 @@ from admin.features.onboarding.pages import progress_of_cohort
 from admin.interface.audit_rows import AuditRow, audit_rows
 from admin.interface.command_forms import add_forms
 from admin.interface.forms import Form
+from admin.interface.history import history, page_of_actions
 from admin.interface.labels import dimension_label, role_label
 from admin.interface.pages import keycloak, render_page, session
 from admin.interface.share_changes import BeforeAfter, ShareChanges, share_changes
 from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
 from billing.runs.queries import RunSummary, run_summaries
 from governance.agreements.queries import versions
-from governance.audit.queries import AuditEventFacts, events
 from governance.audit.writer import AuditOutcome
 from governance.events import Event
 from governance.kernel import clock
 from governance.kernel.errors import Conflict, Stale
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.keyset import PageRequest
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.clients.queries import names_of_clients
@@ -82,14 +83,14 @@ def cohort_related(name: str) -> tuple[str, int]:
 @requires(Permission.COHORT_READ)
 def cohort_history(name: str) -> tuple[str, int]:
     """What was done about a cohort."""
-    return _render_part("cohorts/cohort_history", name, events_shown=50, part_title=gettext("History"), is_wide=True)
+    return _render_part("cohorts/cohort_history", name, actions_shown=50, part_title=gettext("History"), is_wide=True)
 
 
-def _render_part(template: str, name: str, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+def _render_part(template: str, name: str, *, actions_shown: int = 5, **values: Any) -> tuple[str, int]:
     """A part of a cohort's page, with what every part has: how far it is, who defined it, and its last events."""
     found, progress = directory.cohort(session(), name), progress_of_cohort(name)
     members = directory.cohort_members(session(), name)
-    everything = _record(found, 50)
+    own = current_actor().tenant_id
     return render_page(
         template,
         cohort=found,
@@ -99,8 +100,8 @@ def _render_part(template: str, name: str, *, events_shown: int = 5, **values: A
         done=sum(one.state is TenantState.ACTIVE for one in members),
         total=len(members),
         run=_run_after(name),
-        defined=[one for one in everything if one.event == Event.COHORT_DEFINED],
-        record=everything[:events_shown],
+        defined=history(found.id, own, 1, event=Event.COHORT_DEFINED),
+        record=history(found.id, own, actions_shown),
         **values,
     )
 
@@ -263,13 +264,6 @@ def _changes(plan: CohortPlan) -> ShareChanges:
     )
 
 
-def _record(found: directory.CohortFacts, limit: int) -> list[AuditEventFacts]:
-    """What was done about the cohort as a whole; its tenants' own events stand in their histories."""
-    if not may(Permission.AUDIT_READ):
-        return []
-    return events(session(), subject=str(found.id), tenant_id=current_actor().tenant_id, limit=limit)
-
-
 def _counts(tenants: Sequence[OnboardingPlan]) -> dict[Action, int]:
     changes = [change.action for tenant in tenants for change in tenant.changes]
     return {action: changes.count(action) for action in Action}
@@ -286,10 +280,10 @@ def _changes_since(plan: CohortPlan, since: datetime) -> list[AuditRow]:
     """Who did what after the plan was shown, to anybody: costs and rules move the shares as tenants do."""
     found = [
         event
-        for event in events(session(), since=since, outcome=AuditOutcome.DONE.value, limit=20)
+        for event in page_of_actions(PageRequest(100), 20, since=since, outcome=AuditOutcome.DONE.value).items
         if not event.event.startswith(_IGNORED_EVENTS)
     ]
-    return audit_rows(found)
+    return audit_rows(found)[:20]
 
 
 def _parse_instant(text: str) -> datetime | None:

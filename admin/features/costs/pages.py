@@ -123,10 +123,10 @@ def cost_related(item_id: UUID) -> tuple[str, int]:
 def cost_history(item_id: UUID) -> tuple[str, int]:
     """What was done about a cost."""
     item = cost_item(session(), item_id)
-    return _render_part("costs/cost_history", item, events_shown=50, part_title=gettext("History"), is_wide=True)
+    return _render_part("costs/cost_history", item, actions_shown=50, part_title=gettext("History"), is_wide=True)
 
 
-def _render_part(template: str, item: CostItemFacts, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+def _render_part(template: str, item: CostItemFacts, *, actions_shown: int = 5, **values: Any) -> tuple[str, int]:
     """A part of a cost's page, with what every part has: the runs with it, who recorded it, and its last events."""
     own = current_actor().tenant_id
     show_year_of_object(item.fiscal_year, url_for("costs.costs"))
@@ -135,6 +135,6 @@ def _render_part(template: str, item: CostItemFacts, *, events_shown: int = 5, *
         item=item,
         runs=runs_with_item(session(), item.id),
         recorded=history(item.id, own, 1, event=Event.COST_RECORDED),
-        record=history(item.id, own, events_shown),
+        record=history(item.id, own, actions_shown),
         **values,
     )

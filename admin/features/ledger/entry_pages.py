@@ -14,6 +14,7 @@ from admin.features.ledger.entry_points import ENTRY_POINTS
 from admin.features.ledger.pages import to_contributions
 from admin.interface.command_forms import add_forms, read_form, to_approval
 from admin.interface.forms import Form
+from admin.interface.history import newest_actions
 from admin.interface.kept_forms import restored_form
 from admin.interface.pages import render_page, session
 from billing.ledger import queries
@@ -22,7 +23,6 @@ from billing.ledger.commands import post_entry
 from billing.ledger.periods import EntryKind, date_warning, year_of
 from billing.ledger.posting import UNBALANCED
 from billing.runs.queries import RunSummary, run_summaries
-from governance.audit.queries import events
 from governance.commands import COMMENT
 from governance.declaration import declared_field
 from governance.events import Event
@@ -73,26 +73,25 @@ def entry_history(tenant_id: UUID, entry_id: UUID) -> AnyResponse | tuple[str, i
     if (elsewhere := to_contributions(tenant_id)) is not None:
         return elsewhere
     return _render_part(
-        "ledger/entry_history", tenant_id, entry_id, events_shown=50, part_title=gettext("History"), is_wide=True
+        "ledger/entry_history", tenant_id, entry_id, actions_shown=50, part_title=gettext("History"), is_wide=True
     )
 
 
 def _render_part(
-    template: str, tenant_id: UUID, entry_id: UUID, *, events_shown: int = 5, **values: Any
+    template: str, tenant_id: UUID, entry_id: UUID, *, actions_shown: int = 5, **values: Any
 ) -> tuple[str, int]:
     """A part of an entry's page, with what every part has: what it was posted for, by whom, and its last events."""
     found = queries.entry(session(), tenant_id, entry_id)
     run = _run_of(found)
     subjects = [str(entry_id)] + ([] if run is None else [str(run.id)])
-    reads = may(Permission.AUDIT_READ)
     posted = [Event.LEDGER_POSTED, Event.LEDGER_REVERSED, Event.ALLOCATION_APPROVED]
     return render_page(
         template,
         tenant=directory.tenant_by_id(session(), tenant_id),
         entry=found,
         run=run,
-        posted=[one for one in events(session(), subjects=subjects, limit=50) if one.event in posted] if reads else [],
-        record=events(session(), subjects=subjects, limit=events_shown) if reads else [],
+        posted=[one for one in newest_actions(50, subjects=subjects) if one.event in posted],
+        record=newest_actions(actions_shown, subjects=subjects),
         **values,
     )
 

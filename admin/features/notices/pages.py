@@ -124,7 +124,7 @@ def notice_documents(notice_id: UUID) -> tuple[str, int]:
 def notice_history(notice_id: UUID) -> tuple[str, int]:
     """What was done about a notice."""
     return _render_part(
-        "notices/notice_history", notice_id, events_shown=50, part_title=gettext("History"), is_wide=True
+        "notices/notice_history", notice_id, actions_shown=50, part_title=gettext("History"), is_wide=True
     )
 
 
@@ -215,7 +215,7 @@ def _issuing(run_id: UUID) -> IssueNotices:
     return read_command(IssueNotices, choices, typed=True, given={"run_id": run_id})
 
 
-def _render_part(template: str, notice_id: UUID, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+def _render_part(template: str, notice_id: UUID, *, actions_shown: int = 5, **values: Any) -> tuple[str, int]:
     """A part of a notice's page, with what every part has: the notice, its share and the notices of its year."""
     found = queries.notice_by_id(session(), notice_id)
     show_year_of_object(found.fiscal_year, url_for("notices.notices"))
@@ -227,7 +227,7 @@ def _render_part(template: str, notice_id: UUID, *, events_shown: int = 5, **val
         of_year=of_year,
         notified_yen=sum(one.amount_yen for one in of_year),
         later=[one for one in of_year if one.number > found.number],
-        record=history(found.id, found.tenant_id, events_shown),
+        record=history(found.id, found.tenant_id, actions_shown),
         **values,
     )
 

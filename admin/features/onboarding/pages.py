@@ -16,11 +16,11 @@ from admin.core.language import either, gettext
 from admin.features.onboarding.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms, read_form
 from admin.interface.forms import Form
+from admin.interface.history import newest_actions
 from admin.interface.kept_forms import restored_form
 from admin.interface.lists import query_enum
 from admin.interface.page_endpoint import form_of
 from admin.interface.pages import render_page, session
-from governance.audit.queries import events
 from governance.declaration import declared_field
 from governance.kernel import clock
 from governance.kernel.labels import Label
@@ -220,7 +220,7 @@ def step_actions(view: OnboardingView) -> dict[StepName, list[StepAction]]:
 
 def _render_onboarding(onboarding_id: UUID, form: Form | None, decided: str) -> tuple[str, int]:
     view = queries.onboarding(session(), onboarding_id)
-    record = events(session(), subject=str(view.id), limit=30) if may(Permission.AUDIT_READ) else []
+    record = newest_actions(30, subject=str(view.id))
     asked = request.args.get("step", "") if form is None else form.text("name")
     decidable = next((step for step in view.steps if step.name == asked and step.possible_decisions), None)
     return render_page(

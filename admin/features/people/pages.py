@@ -11,8 +11,8 @@ from admin.core.guard import may, requires
 from admin.core.language import gettext
 from admin.features.people.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
+from admin.interface.history import history, newest_actions
 from admin.interface.pages import render_page, session
-from governance.audit.queries import events
 from governance.events import Event
 from governance.kernel import clock
 from governance.permissions import Permission
@@ -37,7 +37,7 @@ def person_related(tenant_id: UUID, member_id: UUID) -> tuple[str, int]:
     found = member(session(), tenant_id, member_id, clock.now())
     reads = may(Permission.AUDIT_READ)
     systems = clients_owned_by(session(), tenant_id, found.id) if may(Permission.CLIENT_READ) else None
-    done = events(session(), actor=str(found.person_id), tenant_id=tenant_id, limit=10) if reads else None
+    done = newest_actions(10, actor=str(found.person_id), tenant_id=tenant_id) if reads else None
     return _render_part(
         "people/person_related", tenant_id, member_id, done=done, systems=systems, part_title=gettext("Related")
     )
@@ -48,23 +48,22 @@ def person_related(tenant_id: UUID, member_id: UUID) -> tuple[str, int]:
 def person_history(tenant_id: UUID, member_id: UUID) -> tuple[str, int]:
     """What was done about the person."""
     return _render_part(
-        "people/person_history", tenant_id, member_id, events_shown=50, part_title=gettext("History"), is_wide=True
+        "people/person_history", tenant_id, member_id, actions_shown=50, part_title=gettext("History"), is_wide=True
     )
 
 
 def _render_part(
-    template: str, tenant_id: UUID, member_id: UUID, *, events_shown: int = 5, **values: Any
+    template: str, tenant_id: UUID, member_id: UUID, *, actions_shown: int = 5, **values: Any
 ) -> tuple[str, int]:
     """A part of a person's page, with what every part has: state, who added the person, and the last events."""
     found = member(session(), tenant_id, member_id, clock.now())
-    reads, subject = may(Permission.AUDIT_READ), str(found.person_id)
-    added = events(session(), limit=1, tenant_id=tenant_id, subject=subject, event=Event.MEMBER_ADDED) if reads else []
+    added = history(found.person_id, tenant_id, 1, event=Event.MEMBER_ADDED)
     return render_page(
         template,
         tenant=directory.tenant_by_id(session(), tenant_id),
         person=found,
         planned=planned_role_changes(session(), tenant_id, clock.now(), member_id=found.id),
         added=added,
-        record=events(session(), limit=events_shown, tenant_id=tenant_id, subject=subject) if reads else [],
+        record=history(found.person_id, tenant_id, actions_shown),
         **values,
     )

@@ -75,10 +75,10 @@ def plan_history(plan_id: UUID) -> tuple[str, int]:
     """What was done about a plan. It is in the operator's audit log, which no municipality reads."""
     if not current_actor().is_operator:
         raise not_found(what=Label("利用プランの履歴", "history of a plan"), given=plan_id)
-    return _render_part("quotas/plan_history", plan_id, events_shown=50, part_title=gettext("History"), is_wide=True)
+    return _render_part("quotas/plan_history", plan_id, actions_shown=50, part_title=gettext("History"), is_wide=True)
 
 
-def _render_part(template: str, plan_id: UUID, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+def _render_part(template: str, plan_id: UUID, *, actions_shown: int = 5, **values: Any) -> tuple[str, int]:
     """A part of a plan's page, with what every part has: how many are on it, what comes, and its last events."""
     today, own = clock.today(), current_actor().tenant_id
     return render_page(
@@ -87,7 +87,7 @@ def _render_part(template: str, plan_id: UUID, *, events_shown: int = 5, **value
         used_by=queries.count_on_plan(session(), plan_id, today),
         coming=queries.coming_quotas(session(), plan_id, today),
         defined=history(plan_id, own, 1, event=Event.PLAN_DEFINED),
-        record=history(plan_id, own, events_shown),
+        record=history(plan_id, own, actions_shown),
         **values,
     )
 

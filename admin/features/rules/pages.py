@@ -139,7 +139,7 @@ def rule_version_history(rule_version_id: UUID) -> tuple[str, int]:
     if not current_actor().is_operator:
         raise not_found(what=Label("規程の版の履歴", "history of a rule version"), given=rule_version_id)
     return _render_part(
-        "rules/rule_version_history", version, events_shown=50, part_title=gettext("History"), is_wide=True
+        "rules/rule_version_history", version, actions_shown=50, part_title=gettext("History"), is_wide=True
     )
 
 
@@ -182,14 +182,14 @@ def rule_drafting() -> AnyResponse | tuple[str, int]:
     )
 
 
-def _render_part(template: str, version: RuleVersionFacts, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+def _render_part(template: str, version: RuleVersionFacts, *, actions_shown: int = 5, **values: Any) -> tuple[str, int]:
     """A part of a version's page, with what every part has: its state, the version after it, and its last events."""
     following = [one for one in rule_versions(session(), version.name) if one.number > version.number]
     return render_page(
         template,
         version=_with_state(version),
         following=next(iter(following), None),
-        record=history(version.id, current_actor().tenant_id, events_shown),
+        record=history(version.id, current_actor().tenant_id, actions_shown),
         **values,
     )
 

@@ -14,6 +14,7 @@ from admin.core.rate_limits import RateLimit, limited
 from admin.features.tenants.entry_points import ENTRY_POINTS
 from admin.interface.command_forms import add_forms
 from admin.interface.downloads import table_response
+from admin.interface.history import newest_actions
 from admin.interface.labels import dimension_label
 from admin.interface.lists import PAGE_SIZE, query_choice, query_enum, query_search
 from admin.interface.pages import render_page, session
@@ -30,7 +31,7 @@ from admin.workflows.tasks import holders
 from billing.notices.queries import notices
 from billing.runs.queries import shares_of_tenant
 from governance.agreements.queries import acceptances, unaccepted, versions
-from governance.audit.queries import AuditEventFacts, events
+from governance.audit.queries import AuditEventFacts
 from governance.kernel import clock
 from governance.kernel.field_types import last_day
 from governance.kernel.labels import Label
@@ -403,7 +404,7 @@ def _latest_sync(tenant_id: UUID) -> OnboardingView | None:
 
 
 def _record(tenant_id: UUID, limit: int) -> list[AuditEventFacts]:
-    return events(session(), tenant_id=tenant_id, limit=limit) if may(Permission.AUDIT_READ) else []
+    return newest_actions(limit, tenant_id=tenant_id)
 
 
 def _read_filters() -> tuple[TenantFilter, str, bool]:

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from flask import Blueprint, request
 
-from admin.core.guard import current_actor, may, requires
+from admin.core.guard import current_actor, requires
 from admin.core.language import current_language, gettext
 from admin.features.webhooks.entry_points import ENTRY_POINTS, about_webhook, waiting_text
 from admin.interface.command_forms import add_forms
 from admin.interface.forms import Form
+from admin.interface.history import newest_actions
 from admin.interface.kept_forms import shown_once
 from admin.interface.pages import render_page, session
-from governance.audit.queries import events
 from governance.events import Event
 from governance.permissions import Permission
 from governance.webhooks import queries
@@ -58,21 +58,20 @@ def webhook_related(webhook_id: UUID) -> tuple[str, int]:
 def webhook_history(webhook_id: UUID) -> tuple[str, int]:
     """Who did what with it."""
     return _render_part(
-        "webhooks/webhook_history", webhook_id, events_shown=50, part_title=gettext("History"), is_wide=True
+        "webhooks/webhook_history", webhook_id, actions_shown=50, part_title=gettext("History"), is_wide=True
     )
 
 
-def _render_part(template: str, webhook_id: UUID, *, events_shown: int = 5, **values: Any) -> tuple[str, int]:
+def _render_part(template: str, webhook_id: UUID, *, actions_shown: int = 5, **values: Any) -> tuple[str, int]:
     """A part of a webhook's page, with what every part has: its state, who created it, and its last events."""
     found, subject = queries.webhook_by_id(session(), webhook_id), str(webhook_id)
-    reads = may(Permission.AUDIT_READ)
     return render_page(
         template,
         webhook=found,
         tenants=names_of_tenants(session(), [found.tenant_id]),
         waiting=waiting_text(found),
-        created=events(session(), limit=1, subject=subject, event=Event.WEBHOOK_CREATED) if reads else [],
-        record=events(session(), limit=events_shown, subject=subject) if reads else [],
+        created=newest_actions(1, subject=subject, event=Event.WEBHOOK_CREATED),
+        record=newest_actions(actions_shown, subject=subject),
         **values,
     )
 

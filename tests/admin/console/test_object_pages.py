@@ -13,6 +13,7 @@ import pytest
 from markupsafe import escape
 
 from admin.features.tenants import pages as tenant_pages
+from billing.ledger.queries import entries
 from billing.runs.states import RunKind
 from governance.agreements import queries as agreements
 from governance.kernel import clock
@@ -22,6 +23,7 @@ from tenancy.clients.queries import service_client
 from tenancy.people.queries import members
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
+from tests.factories import THIRTEEN
 
 VisitAs = Callable[[Role], Visit]
 
@@ -472,3 +474,29 @@ def test_the_public_keys_of_a_system_are_shown_as_they_were_registered(
     page = visit_as(Role.OPERATOR_SECURITY).get(f"/tenants/{operator}/clients/{sample.operators_client_id}/documents")
 
     assert str(escape(keys)) in page.text
+
+
+def test_the_recent_history_shows_an_action_of_many_tenants_whole(sample: ConsoleSample, visit_as: VisitAs) -> None:
+    factory = sample.factory
+    factory.add_members({code: facts for code, facts in THIRTEEN.items() if code not in factory.ids})
+    factory.record(1_000_000, name="追加")
+    prepared = factory.prepare(RunKind.REVISION)
+    factory.approve(prepared)
+    posted = "按分（第1回変更）を承認し、記帳した（総額 25,000,000円）"
+    with tenant_scope(OPERATOR):
+        entry = entries(db.session(), sample.tenant_id, fiscal_year=2025, limit=1)[0].id
+    visit = visit_as(Role.OPERATOR_AUDITOR)
+
+    address = f"/ledger/{sample.tenant_id}/entries/{entry}"
+
+    beside, whole = visit.get(address).text, visit.get(f"{address}/history").text
+
+    assert posted in _plain(_glance(beside))
+    assert posted in _plain(whole)
+    # What the 13 tenants' own records say is part of it, and not as many of them as are read at once.
+    assert "団体の負担額を承認し" not in _plain(beside)
+    assert 1 <= _glance(beside).split("最近の履歴", 1)[1].count("<li>") <= 5
+
+
+def _plain(html: str) -> str:
+    return re.sub(r"<[^>]+>", "", html)
