@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from admin.workflows.jobs import Handler
 from governance.agreements.queries import acceptances, version
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
-from governance.kernel.era import format_day
+from governance.kernel.era import date_notation
 from governance.kernel.errors import Language
 from governance.kernel.field_types import JST_DATE, last_day
 from governance.kernel.labels import Label
@@ -22,53 +25,99 @@ from tenancy.acceptances.commands import REMIND_OWNERS
 from tenancy.announcements.commands import REMIND_OF_ANNOUNCEMENT
 from tenancy.announcements.queries import announcement, recipients
 from tenancy.announcements.states import ConfirmationState
+from tenancy.people.models import MemberDetails
 from tenancy.people.queries import PRESENT_STATES, member, members, owners
 from tenancy.people.role_changes import MAIL_ROLE_CHANGE
 from tenancy.people.second_person import ANNOUNCE_OWNER
+from tenancy.preferences.models import PreferencesFacts
 from tenancy.preferences.queries import saved_preferences
 from tenancy.preferences.states import ScreenLanguage
 
-SUBJECT: Final = "団体管理者が追加されました / An owner was added"
-TEXT: Final = """\
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """The words of a mail: subject and text, with the names of facts in braces."""
+
+    subject: Label
+    text: Label
+
+    def written(self, language: Language, facts: Mapping[str, object]) -> tuple[str, str]:
+        """Subject and text in one language."""
+        return self.subject.text(language).format(**facts), self.text.text(language).format(**facts)
+
+
+OWNER_ADDED: Final = Mail(
+    Label("団体管理者が追加されました", "An owner was added"),
+    Label(
+        """\
 {tenant} の利用者の皆さまへ
 
 運営者が {person} を {tenant} の団体管理者に追加し、運営者の承認者が承認しました。
 {tenant} には、この追加を決定できる団体管理者がいませんでした。
 心当たりがないときは、運営者に連絡してください。
+""",
+        """\
+To the people of {tenant}
 
 The operator added {person} as an owner of {tenant}, and the operator's approver approved it,
 because none of your owners could decide. If you did not expect this, contact the operator.
-"""
+""",
+    ),
+)
 
-REMINDER_SUBJECT: Final = "「{title}」第{number}版への同意のお願い / Please accept version {number} of {title}"
-REMINDER_TEXT: Final = """\
+ACCEPTANCE_REMINDER: Final = Mail(
+    Label("「{title}」第{number}版への同意のお願い", "Please accept version {number} of {title}"),
+    Label(
+        """\
 {tenant} の団体管理者の皆さまへ
 
-「{title}」第{number}版への同意が、まだ記録されていません。施行日は {due_ja} です。
+「{title}」第{number}版への同意が、まだ記録されていません。施行日は {due} です。
 次のページで本文を読み、同意を記録してください。
 
 {address}
 
 ご不明の点は、県の担当者に問い合わせてください。
+""",
+        """\
+To the owners of {tenant}
 
-Version {number} of {title} takes effect on {due_en}, and {tenant} has not accepted it yet.
-Please read it and record the acceptance on the page above. If you have questions, ask the operator.
-"""
+Version {number} of {title} takes effect on {due}, and {tenant} has not accepted it yet.
+Please read it and record the acceptance on this page:
 
-CONFIRMATION_SUBJECT: Final = "お知らせ「{title}」の確認のお願い / Please confirm the announcement {title}"
-CONFIRMATION_TEXT: Final = """\
+{address}
+
+If you have questions, ask the operator.
+""",
+    ),
+)
+
+CONFIRMATION_REMINDER: Final = Mail(
+    Label("お知らせ「{title}」の確認のお願い", "Please confirm the announcement {title}"),
+    Label(
+        """\
 {tenant} の団体管理者の皆さまへ
 
-県からのお知らせ「{title}」（掲載は {until_ja} まで）の確認が、まだ記録されていません。
+県からのお知らせ「{title}」（掲載は {until} まで）の確認が、まだ記録されていません。
 次のページで本文を読み、「確認しました」を押してください。
 
 {address}
 
 ご不明の点は、県の担当者に問い合わせてください。
+""",
+        """\
+To the owners of {tenant}
 
-{tenant} has not confirmed the announcement {title} (shown until {until_en}) yet.
-Please read it and confirm it on the page above. If you have questions, ask the operator.
-"""
+{tenant} has not confirmed the announcement {title} (shown until {until}) yet.
+Please read it and confirm it on this page:
+
+{address}
+
+If you have questions, ask the operator.
+""",
+    ),
+)
+
+MAILS: Final = (OWNER_ADDED, ACCEPTANCE_REMINDER, CONFIRMATION_REMINDER)
 
 ROLE_SUBJECT: Final = Label("【Moyai】あなたの役割が変わります", "[Moyai] Your roles change")
 ROLE_TEXT: Final = Label(
@@ -123,6 +172,10 @@ SendMail = Callable[[str, str, str], None]
 def mail_handlers(send_mail: SendMail, public_url: str) -> dict[str, Handler]:
     """Job kind → its handler. `public_url` is where the console is, for the links in mails."""
 
+    def _send(mails: Iterable[tuple[str, str, str]]) -> None:
+        for recipient, subject, text in mails:
+            send_mail(recipient, subject, text)
+
     def announce_owner(payload: dict[str, Any]) -> None:
         """Mail everybody of the tenant. Done again after a failure, it may reach somebody twice."""
         tenant_id = UUID(payload["tenant_id"])
@@ -130,9 +183,9 @@ def mail_handlers(send_mail: SendMail, public_url: str) -> dict[str, Handler]:
             tenant = directory.tenant_by_id(session, tenant_id).name
             added = member(session, tenant_id, UUID(payload["person_id"]), clock.now())
             people = [one for one in members(session, tenant_id, clock.now()) if one.state in PRESENT_STATES]
-        text = TEXT.format(tenant=tenant, person=f"{added.family_name} {added.given_name}")
-        for one in people:
-            send_mail(one.email, SUBJECT, text)
+            facts = {"tenant": tenant, "person": f"{added.family_name} {added.given_name}"}
+            mails = _mails(session, tenant_id, people, OWNER_ADDED, facts)
+        _send(mails)
 
     def remind_owners(payload: dict[str, Any]) -> None:
         """Mail the owners who have not accepted the version meanwhile. Done again, it may reach somebody twice."""
@@ -142,17 +195,15 @@ def mail_handlers(send_mail: SendMail, public_url: str) -> dict[str, Handler]:
                 return
             asked = version(session, version_id)
             tenant = directory.tenant_by_id(session, tenant_id).name
-            people = owners(session, tenant_id, clock.now())
-        facts = {
-            "tenant": tenant,
-            "title": asked.title,
-            "number": asked.number,
-            "due_ja": format_day(asked.effective_from),
-            "due_en": asked.effective_from.isoformat(),
-            "address": f"{public_url}/tenants/{tenant_id}/agreements/{version_id}",
-        }
-        for one in people:
-            send_mail(one.email, REMINDER_SUBJECT.format(**facts), REMINDER_TEXT.format(**facts))
+            facts = {
+                "tenant": tenant,
+                "title": asked.title,
+                "number": asked.number,
+                "due": asked.effective_from,
+                "address": f"{public_url}/tenants/{tenant_id}/agreements/{version_id}",
+            }
+            mails = _mails(session, tenant_id, owners(session, tenant_id, clock.now()), ACCEPTANCE_REMINDER, facts)
+        _send(mails)
 
     def remind_of_announcement(payload: dict[str, Any]) -> None:
         """Mail the owners who have not confirmed it meanwhile. Done again, it may reach somebody twice."""
@@ -163,16 +214,14 @@ def mail_handlers(send_mail: SendMail, public_url: str) -> dict[str, Handler]:
             if found.withdrawn_at is not None or tenant_id not in {one.tenant_id for one in waits}:
                 return
             tenant = directory.tenant_by_id(session, tenant_id).name
-            people = owners(session, tenant_id, clock.now())
-        facts = {
-            "tenant": tenant,
-            "title": found.title,
-            "until_ja": format_day(found.shown_until),
-            "until_en": found.shown_until.isoformat(),
-            "address": f"{public_url}/announcements/{announcement_id}",
-        }
-        for one in people:
-            send_mail(one.email, CONFIRMATION_SUBJECT.format(**facts), CONFIRMATION_TEXT.format(**facts))
+            facts = {
+                "tenant": tenant,
+                "title": found.title,
+                "until": found.shown_until,
+                "address": f"{public_url}/announcements/{announcement_id}",
+            }
+            mails = _mails(session, tenant_id, owners(session, tenant_id, clock.now()), CONFIRMATION_REMINDER, facts)
+        _send(mails)
 
     def mail_role_change(payload: dict[str, Any]) -> None:
         """Tell a person, in their own language, which role they get or lose. Nothing to who is gone meanwhile.
@@ -209,3 +258,20 @@ def mail_handlers(send_mail: SendMail, public_url: str) -> dict[str, Handler]:
         REMIND_OWNERS: remind_owners,
         REMIND_OF_ANNOUNCEMENT: remind_of_announcement,
     }
+
+
+def _mails(
+    session: Session, tenant_id: UUID, people: Iterable[MemberDetails], mail: Mail, facts: Mapping[str, object]
+) -> list[tuple[str, str, str]]:
+    """Recipient, subject and text for each of them, in the language and the notation of days that they chose."""
+    found = []
+    for one in people:
+        chosen = saved_preferences(session, tenant_id, one.person_id) or PreferencesFacts()
+        language: Language = "ja" if chosen.language is ScreenLanguage.JAPANESE else "en"
+        with date_notation(chosen.date_notation):
+            shown = {
+                name: JST_DATE.show(value, language) if isinstance(value, date) else value
+                for name, value in facts.items()
+            }
+        found.append((one.email, *mail.written(language, shown)))
+    return found

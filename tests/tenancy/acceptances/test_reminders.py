@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -11,8 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from admin.workflows.tenant_mails import mail_handlers
+from governance.actors import Actor, ActorKind
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
+from governance.kernel.era import DateNotation
 from governance.kernel.errors import Conflict, NotAllowed, NotFound
 from governance.kernel.ids import new_id
 from governance.outbox.tables import Job
@@ -21,11 +24,15 @@ from tenancy.acceptances.commands import REMIND_OWNERS, RemindOfAgreement, remin
 from tenancy.acceptances.models import AcceptanceStatus
 from tenancy.acceptances.queries import acceptance_statuses
 from tenancy.acceptances.states import AcceptanceState
+from tenancy.preferences.commands import SavePreferences, save_preferences
+from tenancy.preferences.models import PreferencesFacts
+from tenancy.preferences.states import ScreenLanguage
 from tenancy.reminders import NotReminded
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors, seed_operator
 from tests.database_rows import recorded, rows
 from tests.factories import Factory
+from tests.words import foreign_words, japanese_words
 
 NOON = datetime(2025, 6, 2, 3, 0, tzinfo=UTC)
 """Noon in Japan."""
@@ -158,6 +165,28 @@ def test_one_chosen_that_has_accepted_is_left_out_and_said(factory: Factory, ver
         {factory.ids["432024"]},
         {"熊本市": NotReminded.ACCEPTED},
     )
+
+
+def test_each_owner_is_reminded_in_the_language_and_the_years_that_they_chose(
+    factory: Factory, version_id: UUID
+) -> None:
+    for email, language in (("english", ScreenLanguage.ENGLISH), ("western", ScreenLanguage.JAPANESE)):
+        added = factory.add_person(factory.ids["432024"], f"{email}@432024.example", Role.TENANT_OWNER)
+        actor = Actor(str(added.person_id), ActorKind.PERSON, factory.ids["432024"], frozenset({Role.TENANT_OWNER}))
+        chosen = PreferencesFacts(language=language, date_notation=DateNotation.WESTERN)
+        save_preferences(SavePreferences(**dict(chosen)), actor=actor)
+    remind(factory, version_id, "432024")
+
+    mails = {recipient.partition("@")[0]: (subject, words) for recipient, subject, words in run_jobs()}
+
+    assert set(mails) == {"owner", "english", "western"}
+    assert "令和8年4月1日（水）" in mails["owner"][1]  # Who has chosen nothing reads Japanese.
+    assert "2026年4月1日（水）" in mails["western"][1]
+    for recipient in ("owner", "western"):
+        assert foreign_words(re.sub(r"https://\S+", "", " ".join(mails[recipient]))) == set()
+    assert mails["english"][0].startswith("Please accept version 2 of")
+    assert "2026" in mails["english"][1]
+    assert japanese_words(" ".join(mails["english"]), ("八代市", "共同利用協定")) == set()
 
 
 def test_who_accepts_before_the_job_runs_gets_no_mail(factory: Factory, version_id: UUID) -> None:

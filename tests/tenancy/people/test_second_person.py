@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from admin.workflows.tenant_mails import SUBJECT, mail_handlers
+from admin.workflows.tenant_mails import OWNER_ADDED, mail_handlers
 from governance import grants
 from governance.actors import Actor, ActorKind, command_line_actor
 from governance.approvals.states import Decision
@@ -184,7 +184,7 @@ def test_where_no_owner_can_decide_the_approver_does_and_everybody_is_mailed(
     with tenant_scope(OPERATOR):
         people = {one.email for one in queries.members(db.session(), tenant_id, clock.now())}
     assert {recipient for recipient, _, _ in sent} == people >= {"member@city.example", "new@city.example"}
-    assert {subject for _, subject, _ in sent} == {SUBJECT}
+    assert {subject for _, subject, _ in sent} == {OWNER_ADDED.subject.ja}
     assert all("熊本市" in body for _, _, body in sent)
     assert str(member.person_id) not in repr(sent)
 
