@@ -1,6 +1,7 @@
 """Whom a reminder (催促) goes to: of the tenants asked for something those whose owners get a mail; who is left out.
 
-Pure. For acceptances of agreements and confirmations of announcements alike: a tenant is reminded of one once a day.
+For acceptances of agreements and confirmations of announcements alike: a tenant is reminded of one once a day. What
+their commands have in common is declared here.
 """
 
 from __future__ import annotations
@@ -8,12 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Annotated, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from pydantic import Field
+
+from governance.commands import Result
+from governance.declaration import Input
 from governance.kernel import clock
+from governance.kernel.errors import not_found
+from governance.kernel.field_types import Id
 from governance.kernel.labels import Label, LabelledEnum
 from governance.kernel.models import ReadModel
+from governance.kernel.sorted_unique import SORTED_UNIQUE
 
 
 class NotReminded(LabelledEnum):
@@ -31,6 +39,22 @@ class LeftOutTenant(ReadModel):
     tenant_id: UUID
     name: str
     reason: NotReminded
+
+
+ChosenTenants = Annotated[tuple[Id, ...], Field(max_length=2000), SORTED_UNIQUE]
+"""The tenants that a command is to remind; none for all of them."""
+
+
+def chosen_tenants(without: Label) -> Input:
+    """The field for them; `without` says who is reminded where none is chosen."""
+    return Input("催促する団体", "Tenants", without, option="tenant")
+
+
+class Reminded(Result):
+    """Whose owners get a mail, and who was left out and why."""
+
+    reminded: tuple[UUID, ...]
+    left_out: tuple[LeftOutTenant, ...]
 
 
 class AskedTenant(Protocol):
@@ -61,12 +85,15 @@ class ReminderPlan(Generic[AskedT]):
 def plan_reminders(
     asked: Iterable[AskedT], chosen: Collection[UUID], owners: Mapping[UUID, int], today: date, done: Done[AskedT]
 ) -> ReminderPlan[AskedT]:
-    """The plan for the chosen tenants; where none is chosen, for all that have not done it.
+    """The plan for the chosen tenants; where none is chosen, for all that have not done it. Pure.
 
-    `owners` says how many people of a tenant would get the mail.
+    `owners` says how many people of a tenant would get the mail. Raises NotFound for a chosen tenant that is not asked.
     """
+    everybody = list(asked)
+    for tenant_id in set(chosen) - {one.tenant_id for one in everybody}:
+        raise not_found(what=Label("団体", "tenant"), given=tenant_id, field="tenant_ids")
     reminded, left_out = [], []
-    for one in asked:
+    for one in everybody:
         if (one.tenant_id not in chosen) if chosen else done(one) is not None:
             continue
         reason = done(one) or _reason_against(one, owners.get(one.tenant_id, 0), today)

@@ -45,6 +45,8 @@ from governance.permissions import ROLE_PERMISSIONS, Role
 from governance.rules.queries import labels_of_rules
 from governance.webhooks.queries import names_of_webhooks
 from tenancy.clients.queries import names_of_clients
+from tenancy.onboarding.step_actions import MISSING_INPUT
+from tenancy.onboarding.steps import StepName, StepState, awaited_from
 from tenancy.people.queries import names_of_people
 from tenancy.quotas.queries import dimensions, plans
 from tenancy.tenants.queries import cohorts, names_of_tenants
@@ -301,6 +303,9 @@ def _worded(event: AuditEventFacts, names: _Names) -> dict[str, str]:
     worded["tenant"] = names.tenants.get(event.tenant_id) or gettext("a tenant")
     if "other" in facts:
         worded["other"] = names.people.get(str(facts["other"])) or gettext("the system administrator")
+    if known is Event.ONBOARDING_ADVANCED and facts.get("state") == StepState.WAITING:
+        needs_input = facts.get("reason") in MISSING_INPUT
+        worded["state"] = awaited_from(StepName(facts["step"]), needs_input=needs_input).label(names.language)
     if known in _PERSON:
         worded["object"] = names.people.get(event.subject) or (
             gettext("the system administrator")

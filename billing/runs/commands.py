@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -236,7 +237,7 @@ def _add_run(ctx: CommandContext, fiscal_year: int, kind: RunKind, state: RunSta
     # One at a time for a year: a second one meets the first one's row instead of a unique key's complaint.
     advisory_lock(ctx.session, f"allocation.{year}")
     runs = _runs_of(ctx.session, fiscal_year)
-    split = preview_run(ctx.session, fiscal_year, kind)
+    split = _preview_beside(ctx.session, year, kind, runs)
     posted = split.inputs.posted
     for run in runs:
         if run.state == RunState.DRAFT:
@@ -275,9 +276,13 @@ def preview_run(session: Session, fiscal_year: int, kind: RunKind) -> Preview:
     Raises Conflict while another run of the year awaits its approval, for a second 当初, for a 変更 of nothing and for
     one that changes nothing, and what `preview` raises.
     """
-    year = Year(fiscal_year)
+    return _preview_beside(session, Year(fiscal_year), kind, _runs_of(session, fiscal_year))
+
+
+def _preview_beside(session: Session, year: Year, kind: RunKind, runs: Iterable[AllocationRun]) -> Preview:
+    """That split; `runs` are those of the year."""
     facts = {"label": year.shown, "year": year.year}
-    for run in _runs_of(session, fiscal_year):
+    for run in runs:
         if run.state == RunState.AWAITING_APPROVAL:
             raise Conflict(RUN_AWAITING_APPROVAL, field="fiscal_year", run=run_name(run.revision), **facts)
         if kind is RunKind.ESTIMATE and run.state == RunState.POSTED:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from typing import Annotated, Final
-from uuid import UUID
-
-from pydantic import Field
 
 from governance.agreements.queries import is_asked_for, version
-from governance.commands import Command, CommandContext, Result, handles
+from governance.commands import Command, CommandContext, handles
 from governance.declaration import Input
 from governance.events import Event
-from governance.kernel.errors import Conflict, message, not_found
+from governance.kernel.errors import Conflict, message
 from governance.kernel.field_types import Id
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
-from governance.kernel.sorted_unique import SORTED_UNIQUE
 from governance.permissions import Permission
 from tenancy.acceptances.queries import acceptance_statuses, has_accepted
 from tenancy.acceptances.tables import AcceptanceReminder
 from tenancy.people.queries import count_owners
-from tenancy.reminders import LeftOutTenant, count_left_out, plan_reminders
+from tenancy.reminders import ChosenTenants, Reminded, chosen_tenants, count_left_out, plan_reminders
 
 REMIND_OWNERS: Final = "agreement.remind-owners"
 """The job that mails the owners of one tenant."""
@@ -47,23 +43,13 @@ class RemindOfAgreement(Command):
 
     version_id: Annotated[Id, Input("協定の版", "Version")]
     tenant_ids: Annotated[
-        tuple[Id, ...],
-        Field(max_length=2000),
-        SORTED_UNIQUE,
-        Input(
-            "催促する団体",
-            "Tenants",
-            Label("選ばないと、同意していないすべての団体", "Without any, all that have not accepted."),
-            option="tenant",
-        ),
+        ChosenTenants,
+        chosen_tenants(Label("選ばないと、同意していないすべての団体", "Without any, all that have not accepted.")),
     ] = ()
 
 
-class AgreementReminded(Result):
+class AgreementReminded(Reminded):
     """Whose owners get a mail, and who was left out and why."""
-
-    reminded: tuple[UUID, ...]
-    left_out: tuple[LeftOutTenant, ...]
 
 
 @handles(Permission.AGREEMENT_REMIND, Event.AGREEMENT_REMINDED)
@@ -78,10 +64,6 @@ def remind_of_agreement(ctx: CommandContext, command: RemindOfAgreement) -> Agre
     if not is_asked_for(ctx.session, asked.id, ctx.today):
         raise Conflict(NOT_ASKED_FOR, field="version_id", number=asked.number)
     statuses = acceptance_statuses(ctx.session, asked.id, ctx.today)
-    known = {one.tenant_id for one in statuses}
-    for tenant_id in command.tenant_ids:
-        if tenant_id not in known:
-            raise not_found(what=Label("団体", "tenant"), given=tenant_id, field="tenant_ids")
     plan = plan_reminders(
         statuses, command.tenant_ids, count_owners(ctx.session, ctx.now), ctx.today, done=has_accepted
     )

@@ -30,7 +30,7 @@ from tenancy.announcements.tables import (
     AnnouncementReminder,
 )
 from tenancy.people.queries import count_owners
-from tenancy.reminders import LeftOutTenant, count_left_out, plan_reminders
+from tenancy.reminders import ChosenTenants, Reminded, chosen_tenants, count_left_out, plan_reminders
 from tenancy.tenants.cohorts import CohortName
 from tenancy.tenants.commands import cohort_choices
 from tenancy.tenants.facts import cohort as find_cohort
@@ -155,23 +155,13 @@ class RemindOfAnnouncement(Command):
 
     announcement_id: Annotated[Id, Input("お知らせ", "Announcement")]
     tenant_ids: Annotated[
-        tuple[Id, ...],
-        Field(max_length=2000),
-        SORTED_UNIQUE,
-        Input(
-            "催促する団体",
-            "Tenants",
-            Label("選ばないと、確認していないすべての団体", "Without any, all that have not confirmed."),
-            option="tenant",
-        ),
+        ChosenTenants,
+        chosen_tenants(Label("選ばないと、確認していないすべての団体", "Without any, all that have not confirmed.")),
     ] = ()
 
 
-class AnnouncementReminded(Result):
+class AnnouncementReminded(Reminded):
     """Whose owners get a mail, and who was left out and why."""
-
-    reminded: tuple[UUID, ...]
-    left_out: tuple[LeftOutTenant, ...]
 
 
 class ConfirmAnnouncement(Command):
@@ -249,10 +239,6 @@ def remind_of_announcement(ctx: CommandContext, command: RemindOfAnnouncement) -
     found = find_announcement(ctx.session, command.announcement_id, ctx.today)
     _refuse_unconfirmable(found)
     asked = recipients(ctx.session, found.id)
-    known = {one.tenant_id for one in asked}
-    for tenant_id in command.tenant_ids:
-        if tenant_id not in known:
-            raise not_found(what=Label("団体", "tenant"), given=tenant_id, field="tenant_ids")
     owners = count_owners(ctx.session, ctx.now)
     plan = plan_reminders(asked, command.tenant_ids, owners, ctx.today, done=has_confirmed)
     if not plan.reminded:

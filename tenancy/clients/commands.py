@@ -259,6 +259,15 @@ def sync_operator_clients(ctx: CommandContext, command: SyncOperatorClients) -> 
     return OperatorClientsSynced(client_ids=tuple(client.id for client in found))
 
 
+def _named(scopes: Iterable[str]) -> Label:
+    """What each scope allows, with its name as programs write it."""
+    words = [(scope_wording(scope), scope) for scope in scopes]
+    return Label(
+        "、".join(f"{label.ja}（{scope}）" for label, scope in words),
+        ", ".join(f"{label.en} ({scope})" for label, scope in words),
+    )
+
+
 def lock_client(session: Session, client_id: UUID, tenant_id: UUID | None = None) -> ServiceClient:
     """The client's row, locked. Raises NotFound, also for one of another tenant than the one that is named."""
     query = select(ServiceClient).where(ServiceClient.id == client_id)
@@ -272,7 +281,7 @@ def _require_scopes(ctx: CommandContext, tenant: TenantDetails, scopes: tuple[st
     known = OPERATOR_SERVICE_SCOPES if tenant.is_operator else SERVICE_SCOPES
     for scope in scopes:
         if scope not in known:
-            raise Invalid(SCOPE_UNKNOWN, field="scopes", given=printable(scope), known=", ".join(known))
+            raise Invalid(SCOPE_UNKNOWN, field="scopes", given=printable(scope), known=_named(known))
     # The operator's are given by two people, as its roles are; a municipality's by one, out of the own rights.
     if not tenant.is_operator:
         require_own_rights(ctx, scopes)

@@ -12,7 +12,6 @@ from governance.kernel.labels import LabelledEnum
 from governance.kernel.models import ReadModel
 from tenancy.onboarding.steps import (
     COMPLETED_STATES,
-    INPUT_OF_TENANT,
     AwaitedFrom,
     OnboardingKind,
     OnboardingState,
@@ -20,6 +19,7 @@ from tenancy.onboarding.steps import (
     StepName,
     StepState,
     StepStatus,
+    awaited_from,
     next_step,
     possible_decisions,
 )
@@ -91,9 +91,7 @@ class StepView(ReadModel):
         """Whom it waits for; None for a step that does not wait."""
         if self.state is not StepState.WAITING:
             return None
-        if not self.needs_input:
-            return AwaitedFrom.SERVER
-        return AwaitedFrom.TENANT if self.name in INPUT_OF_TENANT else AwaitedFrom.OPERATOR
+        return awaited_from(self.name, needs_input=self.needs_input)
 
     @property
     def possible_decisions(self) -> tuple[StepDecision, ...]:

@@ -65,7 +65,7 @@ class StepState(LabelledEnum):
 
     QUEUED = "queued", "順番待ち", "not started"
     RUNNING = "running", "処理中", "running"
-    WAITING = "waiting", "待機中", "waiting"
+    WAITING = "waiting", "入力または応答待ち", "waiting"
     DONE = "done", "完了", "done"
     SKIPPED = "skipped", "省略", "skipped"
     FAILED = "failed", "判断が必要", "needs a decision"
@@ -81,6 +81,13 @@ class AwaitedFrom(LabelledEnum):
 
 INPUT_OF_TENANT: Final = frozenset({StepName.SERVICE_CLIENT, StepName.AGREEMENT})
 """Steps whose input is the municipality's to give, whoever records it: its systems' keys, and its acceptance."""
+
+
+def awaited_from(name: StepName, *, needs_input: bool) -> AwaitedFrom:
+    """Whom a waiting step waits for."""
+    if not needs_input:
+        return AwaitedFrom.SERVER
+    return AwaitedFrom.TENANT if name in INPUT_OF_TENANT else AwaitedFrom.OPERATOR
 
 
 class OnboardingState(StrEnum):

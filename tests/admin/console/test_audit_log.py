@@ -18,9 +18,11 @@ from governance.audit.tables import BY_HAND
 from governance.events import Event
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
-from governance.kernel.errors import Conflict
+from governance.kernel.errors import Conflict, Message
 from governance.permissions import Role
-from tenancy.onboarding.commands import StartOnboarding, start_onboarding
+from tenancy.onboarding.commands import AdvanceStep, StartOnboarding, advance_step, start_onboarding
+from tenancy.onboarding.step_actions import AGREEMENT_MISSING, KEYCLOAK_UNAVAILABLE, OWNER_MISSING
+from tenancy.onboarding.steps import StepName, StepResult
 from tenancy.people.commands import DisableMember, disable_member
 from tenancy.people.queries import members
 from tests.admin.console.conftest import ConsoleSample
@@ -200,6 +202,28 @@ def test_words_are_looked_for_in_what_was_done_and_why(
     page = visit_as(Role.TENANT_OWNER).get(f"/audit?text={words}").text
 
     assert (f"{name}の利用を停止した（理由: 人事異動）" in said(page)) == found
+
+
+@pytest.mark.parametrize(
+    ("step", "result", "reason", "awaited"),
+    [
+        (StepName.FIRST_OWNER, StepResult.MISSING, OWNER_MISSING, "県の入力待ち"),
+        (StepName.AGREEMENT, StepResult.MISSING, AGREEMENT_MISSING, "市町村の入力待ち"),
+        (StepName.ORGANIZATION, StepResult.UNREACHABLE, KEYCLOAK_UNAVAILABLE, "認証サービスの応答待ち"),
+    ],
+)
+def test_a_step_that_waits_says_whom_it_waits_for(
+    sample: ConsoleSample, visit_as: VisitAs, step: StepName, result: StepResult, reason: Message, awaited: str
+) -> None:
+    tenant_id, actors = sample.joining["432032"], sample.factory.actors
+    begun = start_onboarding(StartOnboarding(tenant_id=tenant_id), actor=actors.onboarding).onboarding_id
+    waits = AdvanceStep(tenant_id=tenant_id, onboarding_id=begun, step=step, fence=0, result=result, reason=reason.code)
+    advance_step(waits, actor=actors.worker)
+
+    page = visit_as(Role.OPERATOR_AUDITOR).get(f"/audit?subject={begun}&automatic=yes").text
+
+    assert [one for one in said(page) if one.endswith(f"が「{awaited}」になった")]
+    assert "待機中" not in page
 
 
 def test_words_find_a_notice_by_its_number(sample: ConsoleSample, visit_as: VisitAs) -> None:

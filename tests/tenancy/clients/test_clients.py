@@ -133,6 +133,10 @@ def test_what_a_client_cannot_be_is_refused(
         register_client(_client(tenant_id, **other), actor=actors.onboarding)
 
     assert refusal.value.field == field
+    if field == "scopes":
+        # In words, with the name that a program has to send.
+        assert "利用枠の閲覧（moyai:quota.read）" in refusal.value.text("ja")
+        assert "read quotas (moyai:quota.read)" in refusal.value.text("en")
     assert rows("service_client") == []
 
 
