@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -114,16 +114,24 @@ class SyncStarted(Result):
 def start_sync(ctx: CommandContext, command: StartSync) -> SyncStarted:
     """Begin the steps that concern what was added, and only those. Only the worker may.
 
-    Raises NotFound, and Conflict for a tenant that does not take part.
+    Where an earlier one of the kind SYNC failed, they go on in that one, beside the step that needs a decision: it
+    holds back nothing but itself. Raises NotFound, and Conflict for a tenant that does not take part.
     """
     tenant = _tenant(ctx.session, command.tenant_id)
     if tenant.state not in _PARTICIPATING:
         raise Conflict(NOT_READY, field="state", name=tenant.name, state=tenant.state)
     found = _onboarding_in_progress(ctx.session, tenant.id)
-    wanted = steps_to_sync(read_intent(ctx.session, tenant.id, on=ctx.today, now=ctx.now)) if found is None else ()
+    if found is not None and not _is_failed_sync(found):
+        ctx.mark_noop()
+        return SyncStarted(onboarding_id=found.id)
+    wanted = steps_to_sync(read_intent(ctx.session, tenant.id, on=ctx.today, now=ctx.now))
+    if found is not None:
+        if not _queue_beside_failed(ctx, found, wanted):
+            ctx.mark_noop()
+        return SyncStarted(onboarding_id=found.id)
     if not wanted:
         ctx.mark_noop()
-        return SyncStarted(onboarding_id=None if found is None else found.id)
+        return SyncStarted(onboarding_id=None)
     return SyncStarted(onboarding_id=_begin(ctx, tenant, OnboardingKind.SYNC, wanted))
 
 
@@ -341,10 +349,21 @@ def _begin(
     )
     ctx.session.add(onboarding)
     ctx.session.flush()
-    ctx.session.add_all(
+    _add_steps(ctx.session, onboarding, names)
+    ctx.enqueue(RUN_ONBOARDING, {"onboarding_id": str(onboarding.id)}, tenant_id=tenant.id)
+    if kind is OnboardingKind.SYNC:
+        event, facts = Event.SYNC_STARTED, {"steps": [name.value for name in names]}
+    else:
+        event, facts = Event.ONBOARDING_STARTED, {}
+    ctx.audit(subject=onboarding.id, tenant_id=tenant.id, event=event, digest=digest, **facts)
+    return onboarding.id
+
+
+def _add_steps(session: Session, onboarding: Onboarding, names: Iterable[StepName]) -> None:
+    session.add_all(
         OnboardingStep(
             id=new_id(),
-            tenant_id=tenant.id,
+            tenant_id=onboarding.tenant_id,
             onboarding_id=onboarding.id,
             name=name,
             state=StepState.QUEUED,
@@ -355,13 +374,37 @@ def _begin(
         )
         for name in names
     )
-    ctx.enqueue(RUN_ONBOARDING, {"onboarding_id": str(onboarding.id)}, tenant_id=tenant.id)
-    if kind is OnboardingKind.SYNC:
-        event, facts = Event.SYNC_STARTED, {"steps": [name.value for name in names]}
-    else:
-        event, facts = Event.ONBOARDING_STARTED, {}
-    ctx.audit(subject=onboarding.id, tenant_id=tenant.id, event=event, digest=digest, **facts)
-    return onboarding.id
+
+
+def _is_failed_sync(onboarding: Onboarding) -> bool:
+    return onboarding.kind == OnboardingKind.SYNC and onboarding.state == OnboardingState.FAILED
+
+
+def _queue_beside_failed(ctx: CommandContext, onboarding: Onboarding, wanted: Iterable[StepName]) -> bool:
+    """Queue those of the steps that are absent or were completed before; whether there is one."""
+    # The worker writes under the same lock.
+    ctx.session.refresh(onboarding, with_for_update=True)
+    present = {
+        StepName(step.name): step
+        for step in ctx.session.scalars(
+            select(OnboardingStep).where(
+                OnboardingStep.tenant_id == onboarding.tenant_id, OnboardingStep.onboarding_id == onboarding.id
+            )
+        )
+    }
+    absent = [name for name in wanted if name not in present]
+    again = [name for name in wanted if name in present and present[name].state in steps.COMPLETED_STATES]
+    if not _is_failed_sync(onboarding) or not absent + again:
+        return False
+    for name in again:
+        step = present[name]
+        step.state, step.attempts, step.faults = StepState.QUEUED, 0, 0
+        step.retry_at, step.finished_at = None, None
+    _add_steps(ctx.session, onboarding, absent)
+    _refresh_state(ctx, onboarding)
+    ctx.enqueue(RUN_ONBOARDING, {"onboarding_id": str(onboarding.id)}, tenant_id=onboarding.tenant_id)
+    ctx.audit(subject=onboarding.id, tenant_id=onboarding.tenant_id, steps=[name.value for name in (*absent, *again)])
+    return True
 
 
 def _activate(ctx: CommandContext, onboarding: Onboarding) -> None:

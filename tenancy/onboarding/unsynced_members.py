@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, union
+from sqlalchemy import and_, select, union
 from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
@@ -19,7 +19,7 @@ from governance.grants import roles_of_people
 from governance.permissions import OPERATOR_ROLES, Permission, Role
 from tenancy.clients.queries import tenants_with_unsynced_clients
 from tenancy.keycloak.port import OperatorIntent
-from tenancy.onboarding.steps import OnboardingState
+from tenancy.onboarding.steps import OnboardingKind, OnboardingState
 from tenancy.onboarding.tables import Onboarding
 from tenancy.people import queries as people
 from tenancy.people.models import MemberFacts, MemberToSync
@@ -127,19 +127,21 @@ def enqueue_invitation(ctx: CommandContext, member: MemberToSync) -> None:
 def tenants_with_unsynced_members(session: Session, now: datetime, limit: int = 20) -> list[UUID]:
     """Ids of at most `limit` tenants on trial or active that have people or service clients to be made in Keycloak now.
 
-    Those with an onboarding that is not done are left out: it creates them.
+    Those with an onboarding that is not done are left out, since it creates them; but not where one of later changes
+    failed and waits for a person. These come last, so that they keep nobody from the list.
     """
     waiting = union(people.tenants_with_unsynced_members(now), tenants_with_unsynced_clients()).subquery()
     tenant = select_tenant_states().subquery()
-    unfinished_onboarding = select(Onboarding.id).where(
+    unfinished = select(Onboarding.id).where(
         Onboarding.tenant_id == tenant.c.id, Onboarding.state != OnboardingState.DONE
     )
+    has_failed = and_(Onboarding.kind == OnboardingKind.SYNC, Onboarding.state == OnboardingState.FAILED)
     return list(
         session.scalars(
             select(tenant.c.id)
             .join(waiting, waiting.c.tenant_id == tenant.c.id)
-            .where(tenant.c.state.in_(_PARTICIPATING), ~tenant.c.is_operator, ~unfinished_onboarding.exists())
-            .order_by(tenant.c.id)
+            .where(tenant.c.state.in_(_PARTICIPATING), ~tenant.c.is_operator, ~unfinished.where(~has_failed).exists())
+            .order_by(unfinished.exists(), tenant.c.id)
             .limit(limit)
         )
     )

@@ -33,6 +33,7 @@ from tenancy.onboarding.step_actions import (
 )
 from tenancy.onboarding.steps import StepDecision, StepName, StepState, possible_decisions
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
+from tenancy.onboarding.unsynced_members import tenants_with_unsynced_members
 from tenancy.onboarding.worker import wake
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
@@ -360,6 +361,46 @@ def test_what_is_added_to_a_member_is_an_update_and_no_second_way_in(sample: Con
     ).replace(" ", "")
     assert "反映し始めた" not in visit.get("/audit").text
     assert "熊本市の参加手続を始めた" not in visit.get("/audit?automatic=yes").text
+
+
+def test_an_update_that_failed_holds_back_nothing_but_its_own_step(sample: ConsoleSample) -> None:
+    tenant_id = sample.tenant_id
+    with system_transaction(OPERATOR) as session:
+        worker = system_actor("worker", directory.operator(session).id)
+        # Only what is added here is new.
+        session.execute(update(Member).where(Member.keycloak_id.is_(None)).values(keycloak_id=Member.person_id))
+    sample.factory.add_service_client(tenant_id, "はじめのシステム")
+    begun = start_sync(StartSync(tenant_id=tenant_id), actor=worker).onboarding_id
+    assert begun is not None
+    with system_transaction(OPERATOR) as session:
+        session.execute(update(OnboardingStep).where(OnboardingStep.onboarding_id == begun).values(state="failed"))
+        session.execute(update(Onboarding).where(Onboarding.id == begun).values(state="failed", retry_at=None))
+        assert due(session, clock.now()) == []
+        before = {step.name: step.state for step in onboarding(session, begun).steps}
+    assert before == {StepName.SERVICE_CLIENT: StepState.FAILED}
+    assert start_sync(StartSync(tenant_id=tenant_id), actor=worker).onboarding_id == begun
+    sample.factory.add_person(tenant_id, "later@kumamoto.example", Role.TENANT_FINANCE)
+
+    with system_transaction(OPERATOR) as session:
+        assert tenant_id in tenants_with_unsynced_members(session, clock.now())
+    again = start_sync(StartSync(tenant_id=tenant_id), actor=worker).onboarding_id
+
+    assert again == begun, "one at a time"
+    with system_transaction(OPERATOR) as session:
+        found = onboarding(session, begun)
+        assert {step.name: step.state for step in found.steps} == before | {StepName.PEOPLE: StepState.QUEUED}
+        assert due(session, clock.now()) == [(tenant_id, begun)]
+        session.execute(
+            update(OnboardingStep)
+            .where(OnboardingStep.onboarding_id == begun, OnboardingStep.name == StepName.PEOPLE.value)
+            .values(state="done")
+        )
+        session.execute(update(Onboarding).where(Onboarding.id == begun).values(retry_at=None))
+        session.execute(update(Member).where(Member.keycloak_id.is_(None)).values(keycloak_id=Member.person_id))
+    sample.factory.add_person(tenant_id, "latest@kumamoto.example", Role.TENANT_FINANCE)
+    start_sync(StartSync(tenant_id=tenant_id), actor=worker)
+    with system_transaction(OPERATOR) as session:
+        assert due(session, clock.now()) == [(tenant_id, begun)], "the step that was done is done for the next one"
 
 
 def test_what_is_said_after_adding_a_person_is_when_the_mail_comes(sample: ConsoleSample, visit_as: VisitAs) -> None:
