@@ -22,6 +22,8 @@ from governance.outbox import INPUT_ENTERED
 from governance.outbox.tables import Job
 from governance.permissions import Role
 from tenancy import directory
+from tenancy.clients.states import ClientState
+from tenancy.clients.tables import ServiceClient
 from tenancy.onboarding.commands import StartSync, start_sync
 from tenancy.onboarding.queries import due, onboarding
 from tenancy.onboarding.step_actions import (
@@ -341,6 +343,8 @@ def test_what_is_added_to_a_member_is_an_update_and_no_second_way_in(sample: Con
 
     with system_transaction(OPERATOR) as session:
         worker = system_actor("worker", directory.operator(session).id)
+        # The sample's system is in Keycloak: the person alone is new.
+        session.execute(update(ServiceClient).values(state=ClientState.ACTIVE.value))
     later = start_sync(StartSync(tenant_id=tenant_id), actor=worker).onboarding_id
     again = start_sync(StartSync(tenant_id=tenant_id), actor=worker).onboarding_id
 
