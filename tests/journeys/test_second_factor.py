@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Dialog, expect
+from playwright.sync_api import Browser, Dialog, Route, expect
 
 from admin.operations.readiness import wait_until
 from tenancy.keycloak.connection import KeyCredential, RealmConnection
 from tenancy.keycloak.keys import load_or_create_keys
 from tenancy.keycloak.port import Realm
 from tests.admin.second_factor import code
+from tests.chromium import violations
 from tests.journeys.person import Person
 from tests.journeys.stack import Account, Stack
 
@@ -38,10 +39,14 @@ def test_an_auditor_sets_up_an_app_at_the_first_sign_in_and_then_a_passkey(brows
     account = stack.account("operator-auditor")
 
     with Person(browser, stack) as person:
-        secret = _set_up_app(person, account)
-        _add_virtual_authenticator(person)
+        secret = _set_up_app(person, account, looks=True)
+        _look_at_recovery_codes(person)
         person.page.locator(".person > summary").click()
         person.page.get_by_role("link", name="パスキーを登録").click()
+        person.see("パスキーの登録")
+        person.check_narrow()
+        # Nothing is looked at from here on: to do so ends the virtual authenticator.
+        _add_virtual_authenticator(person)
         person.page.locator("#registerWebAuthn").click()
         person.see("ホーム", check=False)
         person.sign_out()
@@ -56,6 +61,14 @@ def test_an_auditor_sets_up_an_app_at_the_first_sign_in_and_then_a_passkey(brows
 
     with Person(browser, stack) as again:
         again.give_password(account, check=False)
+        again.see("確認コードの入力")
+        again.check_narrow()
+        again.page.locator("#try-another-way").click()
+        again.see("ログインの方法")
+        again.page.get_by_text("パスキー").first.click()
+        again.see("パスキーによるログイン")
+        again.page.locator("#try-another-way").click()
+        again.page.get_by_text("認証アプリのコード").first.click()
         again.page.locator("#otp").fill(code(secret, steps=1))
         again.page.locator("#kc-login").click()
         again.see("ホーム", check=False)
@@ -108,16 +121,44 @@ def _wait_for_sign_out(person: Person) -> None:
     assert wait_until(is_out, seconds=30)
 
 
-def _set_up_app(person: Person, account: Account) -> str:
-    """Sign in for the first time and set up an authenticator app; returns its secret."""
+def _set_up_app(person: Person, account: Account, *, looks: bool = False) -> str:
+    """Sign in for the first time and set up an authenticator app; returns its secret. `looks` at the pages."""
     person.give_password(account, check=False)
     expect(person.page.locator("#totp")).to_be_visible()
+    if looks:
+        person.see("認証アプリの設定")
+        person.check_narrow()
+        person.page.locator("#mode-manual").click()
+        # A key to type is shown, which is nobody's word.
+        person.see("認証アプリの設定", check=False)
+        assert violations(person.page) == []
+        person.check_narrow()
     secret = person.page.locator("#totpSecret").get_attribute("value")
     assert secret
     person.page.locator("#totp").fill(code(secret))
     person.page.locator("#saveTOTPBtn").click()
     person.see("ホーム", check=False)
     return secret
+
+
+def _look_at_recovery_codes(person: Person) -> None:
+    """Keycloak's page of them, to which nothing of ours leads, but an address that somebody writes."""
+
+    def ask_for_codes(route: Route) -> None:
+        answer = route.fetch(max_redirects=0)
+        leads_to = answer.headers["location"].replace("webauthn-register", "CONFIGURE_RECOVERY_AUTHN_CODES")
+        route.fulfill(response=answer, headers=answer.headers | {"location": leads_to})
+
+    person.page.locator(".person > summary").click()
+    link = person.page.get_by_role("link", name="パスキーを登録")
+    address = f"**{link.get_attribute('href')}"
+    person.page.route(address, ask_for_codes)
+    link.click()
+    person.see("予備のコード")
+    person.check_narrow()
+    person.page.locator("#cancelRecoveryAuthnCodesBtn").click()
+    person.see("ホーム", check=False)
+    person.page.unroute(address)
 
 
 def _add_virtual_authenticator(person: Person) -> None:

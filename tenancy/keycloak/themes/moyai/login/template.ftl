@@ -19,7 +19,9 @@
   <meta name="color-scheme" content="light dark">
   <meta name="robots" content="noindex, nofollow">
   <#if redirect?has_content><meta http-equiv="refresh" content="0; url=${redirect}"></#if>
-  <title>${(realm.displayName)?has_content?then((title!"")?replace(realm.displayName!"", product), title!"")}</title>
+  <#-- A page of an address that there is not has none. -->
+  <#assign pageTitle = (realm.displayName)?has_content?then((title!"")?replace(realm.displayName!"", product), title!"")?trim>
+  <title>${pageTitle?has_content?then(pageTitle, product)}</title>
   <link rel="icon" type="image/svg+xml" href="${url.resourcesPath}/img/moyai.svg">
   <#list properties.styles?split(' ') as style>
   <link rel="stylesheet" href="${url.resourcesPath}/${style}">
