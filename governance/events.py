@@ -50,6 +50,8 @@ class Event(StrEnum):
     CLIENT_SUSPENDED = "client.suspended"
     CLIENT_RESUMED = "client.resumed"
     CLIENT_OWNER_SET = "client.owner_set"
+    CLIENT_KEY_ADDED = "client.key_added"
+    CLIENT_KEY_REMOVED = "client.key_removed"
     AGREEMENT_PUBLISHED = "agreement.published"
     AGREEMENT_ACCEPTED = "agreement.accepted"
     AGREEMENT_REMINDED = "agreement.reminded"

@@ -60,6 +60,10 @@ class Permission(StrEnum):
     CLIENT_SUSPEND = "tenancy:client:suspend"
     CLIENT_RESUME = "tenancy:client:resume"
     CLIENT_SET_OWNER = "tenancy:client:set-owner"
+    CLIENT_ADD_KEY = "tenancy:client:add-key"
+    CLIENT_MAKE_KEY = "tenancy:client:make-key"
+    CLIENT_REMOVE_KEY = "tenancy:client:remove-key"
+    CLIENT_END_KEYS = "tenancy:client:end-keys"
     DRIFT_READ = "tenancy:drift:read"
     DRIFT_REPAIR = "tenancy:drift:repair"
     DRIFT_RECORD = "tenancy:drift:record"
@@ -170,7 +174,9 @@ _MEMBER_READS = frozenset(
 _FINANCE_READS = frozenset({_P.COST_READ, _P.ALLOCATION_READ, _P.ALLOCATION_COMPUTE, _P.LEDGER_READ, _P.NOTICE_READ})
 _APPROVALS = frozenset({_P.APPROVAL_READ, _P.APPROVAL_DECIDE})
 _PEOPLE_READS = frozenset({_P.MEMBER_READ, _P.CLIENT_READ, _P.CONTACT_READ})
-_CLIENTS = frozenset({_P.CLIENT_REGISTER, _P.CLIENT_SUSPEND, _P.CLIENT_RESUME, _P.CLIENT_SET_OWNER})
+_CLIENTS = frozenset({_P.CLIENT_REGISTER, _P.CLIENT_SUSPEND, _P.CLIENT_RESUME, _P.CLIENT_SET_OWNER}) | frozenset(
+    {_P.CLIENT_ADD_KEY, _P.CLIENT_MAKE_KEY, _P.CLIENT_REMOVE_KEY}
+)
 _MEMBER_INVITATIONS = frozenset({_P.MEMBER_RESEND_INVITATION, _P.MEMBER_CANCEL_INVITATION})
 _MEMBER_ROLES = frozenset({_P.MEMBER_GRANT_ROLE, _P.MEMBER_END_ROLE, _P.MEMBER_UNDO_ROLE_CHANGE})
 _OPERATOR_READS = (
@@ -236,7 +242,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.SYSTEM: frozenset(
         {_P.OPERATOR_REGISTER, _P.ONBOARDING_START, _P.ONBOARDING_ADVANCE, _P.MEMBER_SYNC, _P.MEMBER_INVITE}
     )
-    | {_P.DRIFT_RECORD}
+    | {_P.DRIFT_RECORD, _P.CLIENT_END_KEYS}
     | {_P.ALLOCATION_PREPARE, _P.TENANT_CHANGE_STATE, _P.AUDIT_VERIFY, _P.AUDIT_SEAL, _P.RETENTION_APPLY}
     | {
         _P.SERVERS_RUN,

@@ -16,6 +16,8 @@ ALLOWED: Final = frozenset(
         # Names that offices write as they are.
         *("API", "BOM", "CP932", "CSV", "Excel", "GiB", "ID", "IP", "JSON", "JWK", "Keycloak", "Moyai", "PDF"),
         *("PIN", "PostgreSQL", "SHA-256", "SHA1", "SIEM", "Set", "Shift_JIS", "URL", "UTF-8", "ZIP", "km"),
+        # Kinds of keys, and the form in which they come.
+        *("EC", "P-256", "RSA", "PEM"),
         # A language in its own words, and the keys of a keyboard.
         *("English", "Ctrl-K", "Esc"),
         # The apps that show codes.
@@ -28,7 +30,7 @@ EXAMPLES: Final = frozenset(
     {
         *("R2.10.1", "R7", "R7.4.1", "R8.3.31", "R8.4.1", "name@example.lg.jp", "example.lg.jp", "https"),
         # What comes from other programs: in a JWK Set, in the head of a delivery, in the audit log.
-        *("keys", "webhook-id", "cli"),
+        *("keys", "webhook-id", "cli", "BEGIN", "END", "PUBLIC", "KEY"),
     }
 )
 """What a Japanese page gives as an example of what to type."""
@@ -39,7 +41,7 @@ ENGLISH_QUOTES: Final = frozenset(
 """What an English text quotes: languages in their own words, how a paper addresses a city, an era."""
 
 ENTERED: Final = re.compile(
-    r"@\w[\w.-]*\.(?:jp|example)\b|^https?://|^siem\.|^test:|^[A-Z]?[0-9a-f]{8}$|^sha256:[0-9a-f]{64}$"
+    r"@\w[\w.-]*\.(?:jp|example)\b|^https?://|^siem\.|^test:|^[A-Z]?[0-9a-f]{8}$|^sha256:[0-9a-f]{64}$|^[\w-]{32,43}$"
 )
 """What people entered: addresses, references of entries; and digests, which papers print whole and pages begin."""
 

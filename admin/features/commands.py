@@ -22,6 +22,7 @@ import governance.webhooks.commands
 import tenancy.acceptances.commands
 import tenancy.announcements.commands
 import tenancy.clients.commands
+import tenancy.clients.rotation
 import tenancy.clients.suspension
 import tenancy.onboarding.changed_roles
 import tenancy.onboarding.commands
@@ -51,6 +52,7 @@ COMMAND_MODULES: Final[tuple[ModuleType, ...]] = (
     tenancy.acceptances.commands,
     tenancy.announcements.commands,
     tenancy.clients.commands,
+    tenancy.clients.rotation,
     tenancy.clients.suspension,
     tenancy.onboarding.changed_roles,
     tenancy.onboarding.commands,

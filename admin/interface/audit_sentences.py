@@ -248,6 +248,17 @@ SENTENCES: Final[Mapping[Event, Sentence]] = {
     Event.CLIENT_RESUMED: _s(
         ("連携システム「{object}」の利用を再開した", "Resumed the service client {object}"),
     ),
+    Event.CLIENT_KEY_ADDED: _s(
+        (
+            "連携システム「{object}」に鍵を追加し、それまでの鍵の最終日を{valid_until}とした",
+            "Added a key to the service client {object}; the former ones end on {valid_until}",
+        ),
+        ("連携システム「{object}」に鍵を追加した", "Added a key to the service client {object}"),
+    ),
+    Event.CLIENT_KEY_REMOVED: _s(
+        ("連携システム「{object}」の鍵を削除した", "Removed a key of the service client {object}"),
+        many=("連携システムの鍵を{count}個削除した", "Removed {count} keys of service clients"),
+    ),
     Event.CLIENT_OWNER_SET: _s(
         ("連携システム「{object}」の所有者を{owner}に変えた", "Made {owner} the owner of the service client {object}"),
         ("連携システム「{object}」の所有者を変えた", "Changed the owner of the service client {object}"),
@@ -516,6 +527,7 @@ FACTS: Final[Mapping[str, tuple[Label, Format]]] = {
     "state": (Label("状態", "state"), _of(StepState)),
     "attempts": (Label("試行", "attempts"), _plain),
     "choice": (Label("決定", "decision"), _of(StepDecision)),
+    "key": (Label("鍵の名前", "name of the key"), _plain),
     "cause": (Label("停止の理由", "cause"), _of(SuspensionCause)),
     "owner": (Label("所有者", "owner"), _of(OwnerKind)),
     "plan": (Label("利用プラン", "plan"), _plain),

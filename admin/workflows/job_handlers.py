@@ -30,6 +30,7 @@ from governance.outbox import INPUT_ENTERED
 from tenancy import directory
 from tenancy.clients.ownership import SYNC_CLIENT
 from tenancy.clients.queries import is_in_keycloak
+from tenancy.clients.rotation import EndClientKeys, clients_with_ended_keys, end_client_keys
 from tenancy.keycloak.port import TENANT_ROLE_GROUPS, Identities, Realm
 from tenancy.onboarding.changed_roles import RecordRolesSynced, people_with_changed_roles, record_roles_synced
 from tenancy.onboarding.commands import COHORT_COMPLETED, RUN_ONBOARDING, StartSync, start_sync
@@ -179,8 +180,8 @@ def handlers(identities: Identities) -> dict[str, Handler]:
 def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
     """What the worker runs every few seconds.
 
-    Bring unsynced members to Keycloak, create operators, bring changed roles there, end sessions of former passwords,
-    delete expired sessions.
+    Bring unsynced members to Keycloak, take out keys of service clients whose last day is over, create operators, bring
+    changed roles there, end sessions of former passwords, delete what has expired.
     """
 
     def sync_members() -> None:
@@ -189,12 +190,19 @@ def periodic_tasks(identities: Identities) -> tuple[Callable[[], None], ...]:
         for tenant_id in waiting:
             start_sync(StartSync(tenant_id=tenant_id), actor=worker_actor())
 
+    def end_keys() -> None:
+        with system_transaction(OPERATOR) as session:
+            ended = clients_with_ended_keys(session, clock.today())
+        for tenant_id, client_id in ended:
+            end_client_keys(EndClientKeys(tenant_id=tenant_id, client_id=client_id), actor=worker_actor())
+
     def delete_sessions() -> None:
         delete_expired_sessions(clock.now())
         delete_expired_forms(clock.now())
 
     return (
         sync_members,
+        end_keys,
         lambda: provision_operators(identities),
         lambda: sync_roles(identities),
         delete_sessions,

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from cryptography.x509 import load_pem_x509_certificate
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
@@ -36,6 +42,24 @@ KID_WRONG = message(
     en="Each key needs a kid of its own.",
 )
 
+KEY_TOO_SHORT = message(
+    "client.key_too_short",
+    ja="鍵「{given}」は {bits} ビットで、短すぎます。RSA の鍵は 2048 ビット以上にしてください。",
+    en="The key “{given}” has {bits} bits, which is too short; an RSA key needs 2048 or more.",
+)
+PRIVATE_KEY_GIVEN = message(
+    "client.private_key_given",
+    ja="秘密鍵が入力されています。公開鍵だけを入力してください。",
+    en="That is a private key; give the public key only.",
+    hint_ja="この鍵は送信によって漏れたものとみなし、新しい鍵を作り直してください。",
+    hint_en="Treat this key as disclosed and make a new one.",
+)
+KEY_UNREADABLE = message(
+    "client.key_unreadable",
+    ja="公開鍵として読めません。「-----BEGIN PUBLIC KEY-----」で始まる PEM か、JWK を入力してください。",
+    en="This cannot be read as a public key; give a PEM that begins with “-----BEGIN PUBLIC KEY-----”, or a JWK.",
+)
+
 MAX_KEYS: Final = 5
 _PRIVATE: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 _ALGORITHMS: Final = {"EC": ("ES256",), "RSA": ("RS256", "PS256")}
@@ -63,7 +87,85 @@ def public_key_set(text: str, *, field: str = "jwks") -> str:
     kids = [key["kid"] for key in kept]
     if len(set(kids)) != len(kids):
         raise Invalid(KID_WRONG, field=field)
-    return json.dumps({"keys": kept}, sort_keys=True, separators=(",", ":"))
+    return canonical_set(kept)
+
+
+def public_key(text: str, *, field: str = "public_key") -> dict[str, str]:
+    """One public key as a JWK with a kid, from PEM (public key or certificate), a JWK, or a JWK Set of one.
+
+    A key without a kid is called by its thumbprint (RFC 7638). Raises Invalid at `field`: for a private key, for what
+    cannot be read, for another kind of key, and for an RSA key that is too short.
+    """
+    given = text.strip()
+    if "PRIVATE KEY" in given:
+        raise Invalid(PRIVATE_KEY_GIVEN, field=field)
+    if given.startswith("-----BEGIN"):
+        key = _from_pem(given, field)
+    else:
+        try:
+            value = read_json(given.encode(errors="replace"))
+        except Invalid:
+            raise Invalid(KEY_UNREADABLE, field=field) from None
+        keys = value.get("keys") if isinstance(value, dict) else None
+        key = keys[0] if isinstance(keys, list) and len(keys) == 1 else value
+        if not isinstance(key, dict) or "kty" not in key:
+            raise Invalid(KEY_UNREADABLE, field=field)
+    if any(member in key for member in _PRIVATE):
+        raise Invalid(PRIVATE_KEY_GIVEN, field=field)
+    if "kid" not in key and key.get("kty") in _MEMBERS:
+        key = {**key, "kid": _thumbprint(key, field)}
+    return _public(key, field)
+
+
+def with_key(jwks: str, key: dict[str, str]) -> str:
+    """The key set with one more key, in canonical JSON. Raises Invalid for a kid that it has, and for one too many."""
+    return public_key_set(json.dumps({"keys": [*keys_of(jwks), key]}), field="public_key")
+
+
+def without_keys(jwks: str, kids: Collection[str]) -> str:
+    """The key set without these keys, in canonical JSON."""
+    return canonical_set([key for key in keys_of(jwks) if key["kid"] not in kids])
+
+
+def keys_of(jwks: str) -> list[dict[str, str]]:
+    """The keys of a set in canonical JSON."""
+    found: list[dict[str, str]] = json.loads(jwks)["keys"]
+    return found
+
+
+def canonical_set(keys: Sequence[Mapping[str, str]]) -> str:
+    """The set with sorted members and no spaces."""
+    return json.dumps({"keys": list(keys)}, sort_keys=True, separators=(",", ":"))
+
+
+def kind_of_key(key: Mapping[str, str]) -> str:
+    """What people call the kind: `EC P-256` or `RSA 3072`."""
+    return f"EC {key['crv']}" if key["kty"] == "EC" else f"RSA {_bits(key)}"
+
+
+def _from_pem(text: str, field: str) -> dict[str, Any]:
+    try:
+        is_certificate = "BEGIN CERTIFICATE" in text
+        loaded: object = (
+            load_pem_x509_certificate(text.encode()).public_key()
+            if is_certificate
+            else load_pem_public_key(text.encode())
+        )
+    except ValueError:
+        raise Invalid(KEY_UNREADABLE, field=field) from None
+    if not isinstance(loaded, EllipticCurvePublicKey | RSAPublicKey):
+        raise Invalid(KEY_NOT_USABLE, field=field, given=type(loaded).__name__.removesuffix("PublicKey"))
+    pem = loaded.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    kind: type[ECKey | RSAKey] = RSAKey if isinstance(loaded, RSAPublicKey) else ECKey
+    return dict(kind.import_key(pem).as_dict(private=False))
+
+
+def _thumbprint(key: dict[str, Any], field: str) -> str:
+    members = {member: key.get(member) for member in _MEMBERS[key["kty"]]}
+    if not all(isinstance(value, str) for value in members.values()):
+        raise Invalid(KEY_UNREADABLE, field=field)
+    text = json.dumps(members, sort_keys=True, separators=(",", ":"))
+    return base64.urlsafe_b64encode(sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
 def _keys(value: Any, field: str) -> list[dict[str, Any]]:
@@ -79,10 +181,20 @@ def _public(key: dict[str, Any], where: str) -> dict[str, Any]:
         raise Invalid(KID_WRONG, field=where)
     if kind not in _ALGORITHMS or not all(isinstance(key.get(member), str) for member in _MEMBERS[kind]):
         raise Invalid(KEY_NOT_USABLE, field=where, given=printable(kid))
+    if kind == "RSA" and 0 < _bits(key) < 2048:
+        raise Invalid(KEY_TOO_SHORT, field=where, given=printable(kid), bits=_bits(key))
     algorithm = key.get("alg", _ALGORITHMS[kind][0])
     if algorithm not in _ALGORITHMS[kind] or key.get("use", "sig") != "sig" or not _is_strong(kind, key):
         raise Invalid(KEY_NOT_USABLE, field=where, given=printable(kid))
     return {member: key[member] for member in _MEMBERS[kind]} | {"kid": kid, "use": "sig", "alg": algorithm}
+
+
+def _bits(key: Mapping[str, str]) -> int:
+    """The length of an RSA key's modulus; 0 for what is no number."""
+    try:
+        return int.from_bytes(base64.urlsafe_b64decode(key["n"] + "=" * (-len(key["n"]) % 4))).bit_length()
+    except ValueError:
+        return 0
 
 
 def _is_strong(kind: str, key: dict[str, Any]) -> bool:
@@ -90,8 +202,7 @@ def _is_strong(kind: str, key: dict[str, Any]) -> bool:
     try:
         if kind == "EC":
             return key["crv"] == "P-256" and bool(ECKey.import_key({m: key[m] for m in _MEMBERS["EC"]}).public_key)
-        modulus = base64.urlsafe_b64decode(key["n"] + "=" * (-len(key["n"]) % 4))
-        if not 2048 <= int.from_bytes(modulus).bit_length() <= 8192:
+        if not 2048 <= _bits(key) <= 8192:
             return False
         return bool(RSAKey.import_key({m: key[m] for m in _MEMBERS["RSA"]}).public_key)
     except (JoseError, ValueError):

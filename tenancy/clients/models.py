@@ -10,6 +10,14 @@ from tenancy.clients.states import ClientState, SuspensionCause
 from tenancy.tenants.states import TenantState
 
 
+class ClientKey(ReadModel):
+    """A public key of a client: its name, its kind (`EC P-256`, `RSA 3072`); valid before `valid_until` (JST)."""
+
+    kid: str
+    kind: str
+    valid_until: date | None
+
+
 class ServiceClientDetails(ReadModel):
     """A system of a tenant; `client_name` is its client_id in Keycloak, `jwks` its public keys as they were given.
 
@@ -26,6 +34,7 @@ class ServiceClientDetails(ReadModel):
     owner_member_id: UUID | None
     suspension_cause: SuspensionCause | None
     jwks: str
+    public_keys: tuple[ClientKey, ...]
     registered_at: datetime
 
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from governance.approvals import approved_commands
 from governance.kernel.errors import require_found
 from governance.kernel.labels import Label
-from tenancy.clients.keys import public_key_set
-from tenancy.clients.models import ClientAccess, ServiceClientDetails
+from tenancy.clients.keys import keys_of, kind_of_key, public_key_set, without_keys
+from tenancy.clients.models import ClientAccess, ClientKey, ServiceClientDetails
 from tenancy.clients.states import ClientState, SuspensionCause
 from tenancy.clients.tables import ServiceClient
 from tenancy.keycloak.port import ServiceClientIntent, service_client_name
@@ -50,6 +50,12 @@ def is_in_keycloak(session: Session, tenant_id: UUID, client_id: UUID) -> bool:
     """Whether Keycloak gave the client an id; False for an unknown one."""
     query = select(ServiceClient.keycloak_id).where(ServiceClient.tenant_id == tenant_id, ServiceClient.id == client_id)
     return session.scalar(query) is not None
+
+
+def keys_in_force(client: ServiceClientDetails, on: date) -> str:
+    """The public key set that Keycloak is to hold on that day."""
+    ended = [key.kid for key in client.public_keys if key.valid_until is not None and key.valid_until <= on]
+    return without_keys(client.jwks, ended) if ended else client.jwks
 
 
 def names_of_clients(session: Session, actors: Collection[str]) -> dict[str, str]:
@@ -141,5 +147,13 @@ def _to_details(row: ServiceClient) -> ServiceClientDetails:
         owner_member_id=row.owner_member_id,
         suspension_cause=None if row.suspension_cause is None else SuspensionCause(row.suspension_cause),
         jwks=row.jwks,
+        public_keys=tuple(
+            ClientKey(
+                kid=key["kid"],
+                kind=kind_of_key(key),
+                valid_until=date.fromisoformat(end) if (end := row.key_ends.get(key["kid"])) else None,
+            )
+            for key in keys_of(row.jwks)
+        ),
         registered_at=row.registered_at,
     )

@@ -17,6 +17,8 @@ from tenancy.clients.states import ClientState, SuspensionCause
 class ServiceClient(EffectiveDated, TableBase):
     """A system of one tenant. `jwks` is its public key set in canonical JSON; valid before `valid_until` (JST).
 
+    `key_ends` is, by kid, the day from which a key counts no more (JST); a key that is not in it has no end.
+
     It belongs to the tenant, or to the person `owner_member_id`, with whom it is suspended.
     """
 
@@ -36,6 +38,7 @@ class ServiceClient(EffectiveDated, TableBase):
     name: Mapped[str]
     jwks: Mapped[str]
     scopes: Mapped[list[str]] = mapped_column(JSONB)
+    key_ends: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict, server_default="{}")
     state: Mapped[str]
     keycloak_id: Mapped[str | None]
     owner_member_id: Mapped[UUID | None]

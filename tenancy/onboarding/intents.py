@@ -13,7 +13,7 @@ from governance.agreements.queries import acceptance_in_force
 from governance.grants import roles_of_people
 from governance.permissions import Role
 from tenancy.clients.models import ServiceClientDetails
-from tenancy.clients.queries import service_clients
+from tenancy.clients.queries import keys_in_force, service_clients
 from tenancy.clients.states import ClientState
 from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
@@ -115,7 +115,7 @@ def read_intent(session: Session, tenant_id: UUID, *, on: date, now: datetime) -
             tenant.id, tenant.code or "-", tenant.name, enabled=tenant.state not in DISABLED_STATES
         ),
         people=_people(session, tenant_id, now),
-        service_clients=_service_clients(tenant_id, clients, enabled=_clients_enabled(tenant.state)),
+        service_clients=_service_clients(tenant_id, clients, on, enabled=_clients_enabled(tenant.state)),
         has_new_clients=any(client.state is ClientState.REGISTERED for client in clients),
         quotas=tuple((quota.dimension, quota.value) for quota in quotas_in_force(session, tenant_id, on)),
         agreement=_agreement(session, tenant_id, on),
@@ -153,14 +153,14 @@ def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[MemberInt
 
 
 def _service_clients(
-    tenant_id: UUID, clients: Iterable[ServiceClientDetails], *, enabled: bool
+    tenant_id: UUID, clients: Iterable[ServiceClientDetails], on: date, *, enabled: bool
 ) -> tuple[ServiceClientIntent, ...]:
     return tuple(
         ServiceClientIntent(
             row.id,
             tenant_id,
             row.name,
-            row.jwks,
+            keys_in_force(row, on),
             frozenset(row.scopes),
             enabled=enabled and row.state is not ClientState.SUSPENDED,
         )

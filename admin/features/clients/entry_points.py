@@ -22,6 +22,7 @@ from tenancy import directory
 from tenancy.clients import queries
 from tenancy.clients.commands import register_client, stop_operator_client
 from tenancy.clients.models import ServiceClientDetails
+from tenancy.clients.rotation import add_client_key, make_client_key, remove_client_key
 from tenancy.clients.suspension import resume_client, set_client_owner, suspend_client
 from tenancy.keycloak.port import OPERATOR_SERVICE_SCOPES
 from tenancy.people import queries as people
@@ -94,6 +95,16 @@ def _shown(command: Any, result: Any) -> str:
     return _system_url(command.tenant_id, command.client_id)
 
 
+def _keys_shown(command: Any, result: Any) -> str:
+    return url_for("clients.system_documents", tenant_id=command.tenant_id, client_id=command.client_id)
+
+
+def _kids(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    """The keys of the system, by kind, name and last day."""
+    found = queries.service_client(session, given["tenant_id"], given["client_id"])
+    return [(key.kid, f"{key.kind} {key.kid}") for key in found.public_keys]
+
+
 def _to_operator(given: Mapping[str, Any]) -> tuple[Label, str]:
     operator = directory.operator(db.session())
     return to_systems({"tenant_id": operator.id})
@@ -161,6 +172,58 @@ ENTRY_POINTS: Final = (
             ),
             about=_system,
             is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
+        add_client_key,
+        Label("連携システムに公開鍵を追加する", "Add a public key to a service client"),
+        Label("鍵を追加する", "Add the key"),
+        api=api("POST /tenants/<tenant>/service-clients/<client>/keys", tenant="tenant_id", client="client_id"),
+        cli=cli("service-client add-key", "tenant_id", "client_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/keys/new",
+            "client_key_adding",
+            then=_keys_shown,
+            back=_to_system,
+            intro=Label(
+                "鍵を取り替えるときは、新しい公開鍵を追加し、今の鍵の最終日を決めます。"
+                "その日までは両方の鍵が使えるので、システムを止めずに切り替えられます。",
+                "To change keys, add the new public key and say when the present one ends. Until then both count, so "
+                "that the system need not stop.",
+            ),
+            about=_system,
+            is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
+        make_client_key,
+        Label("連携システムの鍵を作る", "Make a key for a service client"),
+        Label("鍵を作る", "Make the key"),
+        api=api("POST /tenants/<tenant>/service-clients/<client>/made-keys", tenant="tenant_id", client="client_id"),
+        cli=cli("service-client make-key", "tenant_id", "client_id"),
+    ),
+    EntryPoint(
+        remove_client_key,
+        Label("連携システムの鍵を削除する", "Remove a key of a service client"),
+        Label("鍵を削除する", "Remove the key"),
+        api=api("POST /tenants/<tenant>/service-clients/<client>/key-removals", tenant="tenant_id", client="client_id"),
+        cli=cli("service-client remove-key", "tenant_id", "client_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/keys/remove",
+            "client_key_removing",
+            then=_keys_shown,
+            back=_to_system,
+            intro=Label(
+                "この鍵では、新しいトークンを受け取れなくなります。"
+                "受取り済みのトークンは、期限（最長 5 分）まで使えます。"
+                "すぐに止めたいときは、連携システムを停止してください。",
+                "No new token is given for this key. Tokens that were given count until they run out, five minutes at "
+                "most; to end them at once, suspend the service client.",
+            ),
+            about=_system,
+            choices={"kid": _kids},
+            is_reviewed=False,
+            is_dangerous=True,
         ),
     ),
     EntryPoint(

@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from flask import Blueprint
+from flask import Blueprint, request
 
-from admin.core.guard import may, requires
+from admin.core.guard import current_actor, may, requires
 from admin.core.language import current_language, gettext
 from admin.features.clients.entry_points import ENTRY_POINTS, owner_text
 from admin.interface.command_forms import add_forms
+from admin.interface.forms import Form
 from admin.interface.history import history, newest_actions
+from admin.interface.kept_forms import shown_once
 from admin.interface.pages import render_page, session
+from governance.declaration import read_command
 from governance.events import Event
 from governance.labels import permission_wording
 from governance.permissions import OPERATOR_SCOPES, TENANT_SCOPES, Permission, scope_wording
 from tenancy import directory
 from tenancy.clients.queries import service_client
+from tenancy.clients.rotation import MakeClientKey, make_client_key
 
 pages = add_forms(Blueprint("clients", __name__, template_folder="templates"), ENTRY_POINTS)
 
@@ -64,6 +68,25 @@ def system_history(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
         part_title=gettext("History"),
         is_wide=True,
     )
+
+
+@pages.route("/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/keys/make", methods=["GET", "POST"])
+@requires(Permission.CLIENT_MAKE_KEY)
+@shown_once("a private key is shown and kept nowhere")
+def client_key_making(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
+    """Make a key and show its private half: in the answer to the form, and nowhere after."""
+    form = Form.from_request() if request.method == "POST" else Form.initial(former_until="")
+    made = None
+    if request.method == "POST":
+        with form.collect_errors():
+            texts = {"former_until": form.values.get("former_until", "")}
+            given = {"tenant_id": tenant_id, "client_id": client_id}
+            made = make_client_key(
+                read_command(MakeClientKey, texts, typed=True, given=given), actor=current_actor(), key=form.key
+            )
+    found = service_client(session(), tenant_id, client_id)
+    tenant = directory.tenant_by_id(session(), tenant_id)
+    return render_page("clients/client_key_made", form=form, tenant=tenant, system=found, made=made)
 
 
 class _AllowedScope(NamedTuple):

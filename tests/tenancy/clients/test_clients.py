@@ -88,7 +88,7 @@ def test_a_registered_client_is_named_after_its_tenant(actors: Actors, factory: 
         (_key_set(_ec(use="enc")), "client.key_not_usable"),
         (_key_set(_ec(x="AAAA")), "client.key_not_usable"),
         (_key_set(_ec(x=5)), "client.key_not_usable"),
-        (_key_set(_rsa(1024)), "client.key_not_usable"),
+        (_key_set(_rsa(1024)), "client.key_too_short"),
         (_key_set(_ec(kid="")), "client.kid_wrong"),
         (_key_set(_ec(), _ec()), "client.kid_wrong"),
     ],

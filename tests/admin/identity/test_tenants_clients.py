@@ -1,20 +1,22 @@
-"""From "suspend" to refusal, with real tokens: of clients that a person owns, and of one suspended by itself."""
+"""Service clients and a real Keycloak: from "suspend" to refusal with real tokens, and one key after another."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
 from sqlalchemy import select
 
 from admin.identity.realms import realm_endpoints
-from admin.workflows.job_handlers import handlers
+from admin.workflows.job_handlers import handlers, periodic_tasks
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.outbox.tables import Job
 from tenancy.clients.commands import ClientRegistered, RegisterClient, register_client
 from tenancy.clients.ownership import SYNC_CLIENT
+from tenancy.clients.rotation import MakeClientKey, make_client_key
 from tenancy.clients.suspension import ResumeClient, SuspendClient, resume_client, suspend_client
 from tenancy.clients.sync import record_keycloak_id
 from tenancy.keycloak.keys import ASSERTION_TYPE, SigningKey
@@ -46,9 +48,9 @@ class System:
             for one, result in zip(wanted, ensured, strict=True):
                 record_keycloak_id(session, tenant_id, one.service_client_id, result.found.id)
 
-    def ask_for_token(self) -> httpx.Response:
+    def ask_for_token(self, key: SigningKey | None = None) -> httpx.Response:
         realm = realm_endpoints(self.live_app.settings.keycloak_url)[Realm.TENANTS]
-        assertion = self.key.assertion(self.client_name, realm.issuer)
+        assertion = (key or self.key).assertion(self.client_name, realm.issuer)
         form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE}
         return httpx.post(realm.token, data={**form, "client_assertion": assertion})
 
@@ -97,3 +99,26 @@ def test_the_tokens_of_a_suspended_persons_clients_are_refused_at_the_next_reque
     assert live_app.asks(others) == 401
     bring_to_keycloak(live_app)
     assert shared.ask_for_token().status_code == 401
+
+
+def test_a_new_key_is_let_in_beside_the_old_one_until_its_last_day_and_then_alone(
+    live_app: LiveApp, municipality: UUID
+) -> None:
+    system = System(live_app, municipality, "帳票")
+    token = system.token()
+
+    made = make_client_key(
+        MakeClientKey(tenant_id=municipality, client_id=system.id, former_until=clock.today() + timedelta(days=7)),
+        actor=live_app.factory.actors.security,
+    )
+    bring_to_keycloak(live_app)
+
+    assert made.private_key is not None
+    new = SigningKey(made.private_key)
+    assert [system.ask_for_token(key).status_code for key in (system.key, new)] == [200, 200]
+    with clock.at(clock.now() + timedelta(days=7)):
+        periodic_tasks(live_app.identities)[1]()
+        bring_to_keycloak(live_app)
+    assert system.ask_for_token().status_code in (400, 401)
+    assert system.ask_for_token(new).status_code == 200
+    assert live_app.asks(token) == 200, "a token that was given counts until it runs out"
