@@ -16,7 +16,7 @@ from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.errors import Conflict, Invalid, message, not_found
 from governance.kernel.field_type import FieldType
-from governance.kernel.field_types import Id, PlainLine
+from governance.kernel.field_types import PLAIN_LINE, Id
 from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
@@ -69,7 +69,11 @@ LIST_ADDRESS: Final = FieldType(
 ListAddress = Annotated[str, StringConstraints(max_length=2_000), LIST_ADDRESS]
 """The address of a list of ours with its filter: a path, and what stands after the question mark, in ASCII."""
 
-FilterName = Annotated[PlainLine, StringConstraints(max_length=60)]
+MAX_NAME_LENGTH: Final = 60
+
+FILTER_NAME: Final = PLAIN_LINE.but(name="filter_name", json_schema={"minLength": 1, "maxLength": MAX_NAME_LENGTH})
+FilterName = Annotated[str, StringConstraints(max_length=MAX_NAME_LENGTH), FILTER_NAME]
+"""What somebody calls a filter of theirs."""
 
 
 class SavedFilterFacts(ReadModel):

@@ -103,6 +103,11 @@ _SINCE_0_2_0: Final = {
     *("adminEventsEnabled", "adminEventsDetailsEnabled", "attributes.adminEventsExpiration"),
     # Login and mails have a theme of ours, and the link of a mail ends at the console.
     *("loginTheme", "emailTheme", "attributes.moyai.example", "attributes.moyai.training", "redirectUris"),
+    # The account that reads compares the realms themselves, too.
+    *(
+        f"missing {holder} moyai-reconciler, role realm-management:view-realm"
+        for holder in ("client", "service account of")
+    ),
     # Programs have scopes by subject; those of the operator's have an audience of their own.
     *(f"missing client scope {name}" for name in (*OPERATOR_SCOPES, "moyai-service")),
 }
