@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from tenancy.tenants.municipality_columns import SOURCE_OF
 from tenancy.tenants.states import StatisticKind
 
 FILE: Final = Path(__file__).with_name("kumamoto_municipalities.csv")
@@ -24,7 +25,12 @@ BASIS_DATES: Final = {
     # 令和3年度's index is a figure of the whole fiscal year, known at its end.
     StatisticKind.FISCAL_INDEX: date(2022, 3, 31),
 }
-SOURCE: Final = "令和2年国勢調査（e-Stat 社会・人口統計体系）; 財政力指数は総務省 令和3年度 主要財政指標; 例示データ"
+_CENSUS: Final = "令和2年国勢調査（e-Stat 社会・人口統計体系）; 例示データ"
+SOURCES: Final = {
+    StatisticKind.POPULATION: _CENSUS,
+    StatisticKind.HOUSEHOLDS: _CENSUS,
+    StatisticKind.FISCAL_INDEX: "総務省 令和3年度 主要財政指標; 例示データ",
+}
 
 # The file does not say of which day the area is, so it is left out.
 _COLUMNS: Final = ("code6", "name_ja", "kana", "name_en", "kind", "population_2020", "households_2020", "fiscal_index")
@@ -67,6 +73,6 @@ def as_csv(municipalities: Sequence[Municipality]) -> bytes:
     """A file of these alone, for the import."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
-    writer.writerows(one.row for one in municipalities)
+    writer.writerow((*_COLUMNS, *(f"{kind.value}{SOURCE_OF}" for kind in SOURCES)))
+    writer.writerows((*one.row, *SOURCES.values()) for one in municipalities)
     return out.getvalue().encode()

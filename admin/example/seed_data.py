@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from admin.example.municipalities import BASIS_DATES, SOURCE, Municipality, as_csv
+from admin.example.municipalities import BASIS_DATES, Municipality, as_csv
 from billing.costs.commands import DefineCostPool, RecordCost, define_cost_pool, record_cost
 from billing.costs.queries import cost_items
 from billing.notices.issuer import SetIssuer, issuer_in_force, set_issuer
@@ -210,7 +210,6 @@ def seed_cohort(actor: Actor, cohort: tuple[str, str, int], municipalities: Sequ
             ImportTenants(
                 content=as_csv(new),
                 basis_dates=dict(BASIS_DATES),
-                source=SOURCE,
                 valid_from=FiscalYear(fiscal_year).starts_on,
                 cohort=name,
             ),

@@ -370,7 +370,7 @@ def import_tenants(ctx: CommandContext, command: ImportTenants) -> TenantsImport
             cohort=cohort,
         )
         for kind, value in row.statistics:
-            source = row.source or command.source or ""
+            source = row.sources.get(kind) or row.source or command.source or ""
             day = row.basis_dates.get(kind) or command.basis_dates[kind]
             add_statistic(ctx, tenant.id, kind, value, day, source)
         tenant_ids.append(tenant.id)

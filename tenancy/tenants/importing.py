@@ -248,7 +248,7 @@ def _statistic_problems(
 ) -> list[CellProblem]:
     """What the row's statistics lack: a source, and where the file has a column of reference dates, a right one."""
     found: list[tuple[str, str, DomainError]] = []
-    if read.counted and not (read.source or source):
+    if read.counted - read.sourced and not source:
         found.append((file.headings.get(SOURCE, "出典"), "", Invalid(SOURCE_MISSING)))
     for kind in sorted(read.counted, key=list(StatisticKind).index):
         date_column = file.headings.get(f"{kind.value}{BASIS_DATE}")

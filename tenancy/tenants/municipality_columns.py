@@ -20,13 +20,16 @@ CODE, NAME, KANA, KIND, NAME_EN = "code6", "name_ja", "kana", "kind", "name_en"
 FIRST_DAY, SOURCE = "valid_from", "source"
 BASIS_DATE: Final = "_basis_date"
 """Ends the name of the column with the reference date of a statistic: `population_basis_date`."""
+SOURCE_OF: Final = "_source"
+"""Ends the name of the column with the source of one statistic: `population_source`."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileColumn:
     """One column: its name for programs, its heading, what is written in it, an example, other headings it has.
 
-    `statistic` is what it counts; `is_basis_date` whether it holds the reference date of that instead of its value.
+    `statistic` is what it counts; `is_basis_date` `is_value` whether it holds that and not its
+    reference date or source.
     """
 
     name: str
@@ -36,7 +39,7 @@ class FileColumn:
     also: tuple[str, ...] = ()
     is_required: bool = False
     statistic: StatisticKind | None = None
-    is_basis_date: bool = False
+    is_value: bool = False
 
 
 _DATE: Final = Label("日付（令和2年10月1日、R2.10.1、2020-10-01）", "a date, as 2020-10-01")
@@ -62,6 +65,7 @@ def _statistic_columns() -> tuple[FileColumn, ...]:
             _DECIMAL if kind in _DECIMALS else _COUNT,
             Label(example, example),
             statistic=kind,
+            is_value=True,
         )
         for kind, (heading, example) in _HEADINGS.items()
     )
@@ -74,11 +78,23 @@ def _statistic_columns() -> tuple[FileColumn, ...]:
             if kind is StatisticKind.FISCAL_INDEX
             else Label("令和2年10月1日", "2020-10-01"),
             statistic=kind,
-            is_basis_date=True,
         )
         for kind, (heading, _) in _HEADINGS.items()
     )
-    return tuple(column for pair in zip(values, dates, strict=True) for column in pair)
+    sources = tuple(
+        FileColumn(
+            f"{kind.value}{SOURCE_OF}",
+            Label(f"{heading.ja}の出典", f"{heading.en} source"),
+            Label(
+                "この統計値の公表資料の名称。空なら列「出典」のもの",
+                "the publication of this statistic; else that of the row",
+            ),
+            Label("―", "―"),
+            statistic=kind,
+        )
+        for kind, (heading, _) in _HEADINGS.items()
+    )
+    return tuple(column for one in zip(values, dates, sources, strict=True) for column in one)
 
 
 COLUMNS: Final = (
@@ -178,7 +194,7 @@ def column_of(heading: str) -> tuple[FileColumn, int | None] | None:
         return column, None
     found = _HEADING.fullmatch(key)
     column = _BY_HEADING.get(found["name"]) if found else None
-    if found is None or column is None or column.statistic is None or column.is_basis_date:
+    if found is None or column is None or column.statistic is None or not column.is_value:
         return None
     if found["inside"] in _UNITS:
         return column, None

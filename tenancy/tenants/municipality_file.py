@@ -41,6 +41,7 @@ from tenancy.tenants.municipality_columns import (
     NAME,
     NAME_EN,
     SOURCE,
+    SOURCE_OF,
     FileColumn,
     column_of,
     known_headings,
@@ -141,7 +142,7 @@ _FISCAL_YEAR: Final = re.compile(r"FY[0-9]{4}|.+年度")
 class MunicipalityRow:
     """One valid row: names as in the file, statistics as published decimal text; `source` is empty where not given.
 
-    `basis_dates` are the reference dates that stand in the row itself.
+    `basis_dates` and `sources` are the reference dates and the sources of single statistics that stand in the row.
     """
 
     code: str
@@ -153,6 +154,7 @@ class MunicipalityRow:
     source: str
     valid_from: date | None = None
     basis_dates: Mapping[StatisticKind, date] = field(default_factory=dict)
+    sources: Mapping[StatisticKind, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,8 @@ class ReadRow:
     counted: frozenset[StatisticKind]
     """The statistics whose cells are not empty."""
     basis_dates: Mapping[StatisticKind, date]
-    source: str
+    sourced: frozenset[StatisticKind]
+    """The statistics for which the row says where they come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +328,7 @@ def _read_row(line: int, header: _Header, cells: list[str]) -> ReadRow:
             kind=None,
             counted=frozenset(),
             basis_dates={},
-            source="",
+            sourced=frozenset(),
         )
     code = reader.read(CODE, narrow, lambda code: (code, Label(code, code))) or ""
     name = reader.read(NAME, lambda text: plain_line(text, field=""), empty_is_wrong=True)
@@ -333,8 +336,8 @@ def _read_row(line: int, header: _Header, cells: list[str]) -> ReadRow:
     kind = reader.read(KIND, _kind, lambda kind: (kind.value, Label(kind.ja, kind.en)), empty_is_wrong=True)
     name_en = reader.read(NAME_EN, lambda text: plain_line(text, field=""))
     valid_from = reader.read(FIRST_DAY, lambda text: _day(text, ends=False), _day_in_words)
-    source = reader.read(SOURCE, lambda text: plain_line(text, field="", most=MAX_SOURCE_LENGTH)) or ""
-    statistics, basis_dates = [], {}
+    source = reader.read(SOURCE, _source) or ""
+    statistics, basis_dates, sources = [], {}, {}
     for one in StatisticKind:
         value = reader.read(one.value, partial(statistic_from_cell, one, field=""), _figure_in_words)
         day = reader.read(f"{one.value}{BASIS_DATE}", lambda text: _day(text, ends=True), _day_in_words)
@@ -342,10 +345,22 @@ def _read_row(line: int, header: _Header, cells: list[str]) -> ReadRow:
             statistics.append((one, value))
         if day is not None:
             basis_dates[one] = day
+        own = reader.read(f"{one.value}{SOURCE_OF}", _source)
+        if own:
+            sources[one] = own
     row = None
     if not reader.problems and name is not None and kana is not None and kind is not None:
         row = MunicipalityRow(
-            code, name, kana, kind, name_en, tuple(statistics), source, valid_from=valid_from, basis_dates=basis_dates
+            code,
+            name,
+            kana,
+            kind,
+            name_en,
+            tuple(statistics),
+            source,
+            valid_from=valid_from,
+            basis_dates=basis_dates,
+            sources=sources,
         )
     return ReadRow(
         line,
@@ -358,8 +373,14 @@ def _read_row(line: int, header: _Header, cells: list[str]) -> ReadRow:
         # An empty cell is a figure nobody knows, which is not zero.
         counted=frozenset(one for one in StatisticKind if reader.cells.get(one.value)),
         basis_dates=basis_dates,
-        source=source or reader.cells.get(SOURCE, ""),
+        sourced=frozenset(
+            one for one in StatisticKind if reader.cells.get(SOURCE) or reader.cells.get(f"{one.value}{SOURCE_OF}")
+        ),
     )
+
+
+def _source(text: str) -> str:
+    return plain_line(text, field="", most=MAX_SOURCE_LENGTH)
 
 
 ValueT = TypeVar("ValueT")

@@ -241,6 +241,39 @@ def test_what_a_row_says_of_its_dates_goes_before_what_is_given_for_the_file(act
     assert first_days == [date(2026, 4, 1), date(2025, 4, 1)]
 
 
+def test_each_statistic_has_the_source_of_its_own_column_then_of_the_row_then_of_the_file(actors: Actors) -> None:
+    header = "団体コード,団体名,フリガナ,種別,人口,財政力指数,人口の出典,出典\n"
+    rows_of = "431001,熊本市,クマモトシ,市,738865,0.70,国勢調査,主要財政指標\n432148,阿蘇市,アソシ,市,24930,0.36,,\n"
+    command = ImportTenants(content=(header + rows_of).encode(), basis_dates=BASIS, source="県の照会")
+
+    imported = import_tenants(command, actor=actors.onboarding)
+
+    with tenant_scope(OPERATOR):
+        found = {
+            kind: directory.statistic_values(db.session(), kind, imported.tenant_ids, date(2026, 4, 1))
+            for kind in (StatisticKind.POPULATION, StatisticKind.FISCAL_INDEX)
+        }
+    sources = {kind: [of[one].source for one in imported.tenant_ids] for kind, of in found.items()}
+    assert sources == {
+        StatisticKind.POPULATION: ["国勢調査", "県の照会"],
+        StatisticKind.FISCAL_INDEX: ["主要財政指標", "県の照会"],
+    }
+
+
+def test_a_statistic_without_any_source_is_refused_though_another_has_one(actors: Actors) -> None:
+    header = "団体コード,団体名,フリガナ,種別,人口,財政力指数,人口の出典\n"
+    command = ImportTenants(
+        content=f"{header}431001,熊本市,クマモトシ,市,738865,0.70,国勢調査\n".encode(), basis_dates=BASIS
+    )
+
+    with pytest.raises(ImportRefused) as refusal:
+        import_tenants(command, actor=actors.onboarding)
+
+    (wrong,) = refusal.value.preview.rows
+    assert wrong.refusal == "import.source_missing"
+    assert rows("statistic") == []
+
+
 def test_a_cohort_takes_the_whole_file_in(actors: Actors) -> None:
     define_cohort(DefineCohort(name="r7", label="令和7年度参加", fiscal_year=2025), actor=actors.onboarding)
 
