@@ -11,7 +11,7 @@ from governance.commands import Command, CommandContext, Result, handles
 from governance.declaration import Input
 from governance.events import Event
 from governance.kernel.errors import Conflict, message
-from governance.kernel.field_types import Count, Id
+from governance.kernel.field_types import COUNT, Id
 from governance.kernel.labels import Label
 from governance.permissions import Permission
 from tenancy import directory
@@ -23,6 +23,9 @@ REPAIR_TENANT: Final = "keycloak.repair_tenant"
 SMALLEST_LIMIT: Final = 5
 SHARE_OF_TENANT: Final = 20
 """One object in so many: 5 %."""
+MAX_UP_TO: Final = 100_000
+
+UP_TO: Final = COUNT.but(name="repaired_objects", json_schema={"minimum": 1, "maximum": MAX_UP_TO})
 
 NOT_PROVISIONED = message(
     "drift.not_provisioned",
@@ -46,8 +49,7 @@ class RepairTenant(Command):
 
     tenant_id: Annotated[Id, Input("団体", "Tenant")]
     up_to: Annotated[
-        Count | None,
-        Field(ge=1, le=100_000),
+        Annotated[int, Field(ge=1, le=MAX_UP_TO), UP_TO] | None,
         Input(
             "何件まで直すか",
             "At most so many objects",

@@ -14,6 +14,7 @@ from flask import Flask
 from admin.identity.blueprint import IdentityServices
 from admin.identity.remembered import COOKIE as REMEMBERED
 from admin.identity.remembered import remember
+from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from tenancy.keycloak.port import organization_alias
 from tenancy.tenants.municipality_directory import Municipality, search
@@ -95,14 +96,18 @@ def test_every_municipality_of_the_prefecture_is_offered_whoever_takes_part(
 
 def test_no_answer_tells_why_somebody_cannot_sign_in(municipality: UUID, stranger: Visit) -> None:
     answers = {}
+    # Each page says when it was made.
+    now = clock.now()
     # An active one has accepted the agreement, says the database; it signs in as one on trial does.
     states = set(TenantState) - {TenantState.ACTIVE}
     for state in states:
         with tenant_scope(OPERATOR):
             db.session.get_one(Tenant, municipality).state = state.value
             db.session.commit()
-        answers[state] = stranger.get(f"/login/{YAMAGA}")
-    unregistered = stranger.get(f"/login/{YATSUSHIRO}")
+        with clock.at(now):
+            answers[state] = stranger.get(f"/login/{YAMAGA}")
+    with clock.at(now):
+        unregistered = stranger.get(f"/login/{YATSUSHIRO}")
 
     assert unregistered.status_code == 404
     assert "八代市の方は、いまログインできません" in unregistered.text

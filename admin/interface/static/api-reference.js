@@ -5,7 +5,8 @@ SwaggerUIBundle({
   url: place.dataset.document,
   domNode: place,
   displayOperationId: true,
-  docExpansion: "list",
+  // Of 150 operations and subjects shown at once Swagger UI draws only those on the screen, out of reach of a search.
+  docExpansion: "none",
   defaultModelsExpandDepth: -1,
   supportedSubmitMethods: [],
   syntaxHighlight: false,

@@ -30,6 +30,7 @@ ADDS: Final = {
     "remind_of_announcement": "reminders of tenants; what was announced stays as it was published",
     "confirm_announcement": "a confirmation; the tenant's own fields stay",
     "request_quota": "a request; the tenant's own fields stay",
+    "repair_tenant": "a request to the worker; the tenant itself stays",
 }
 """Commands below the address of an object that add something of its own and leave the object as it is."""
 

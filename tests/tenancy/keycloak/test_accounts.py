@@ -54,9 +54,13 @@ def test_an_account_is_denied_what_is_not_its_part(installation: Installation, a
     [
         ("moyai-people", Realm.TENANTS, {"manage-users", "manage-organizations"}),
         ("moyai-clients", Realm.TENANTS, {"manage-clients"}),
-        ("moyai-reconciler", Realm.TENANTS, {"view-users", "view-organizations", "view-clients", "view-events"}),
+        (
+            "moyai-reconciler",
+            Realm.TENANTS,
+            {"view-users", "view-organizations", "view-realm", "view-clients", "view-events"},
+        ),
         ("moyai-people", Realm.OPERATORS, {"manage-users"}),
-        ("moyai-reconciler", Realm.OPERATORS, {"view-users", "view-clients", "view-events"}),
+        ("moyai-reconciler", Realm.OPERATORS, {"view-users", "view-realm", "view-clients", "view-events"}),
     ],
 )
 def test_an_account_holds_exactly_its_roles(
