@@ -21,7 +21,9 @@ from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
 from governance.kernel.strict_model import SchemaOf
 from governance.permissions import Permission, SecondPerson
-from governance.rules.cost_sharing import RULE_BODY, CostSharing, read_cost_sharing
+from governance.rules.body import is_of_stages, read_rule_body
+from governance.rules.cost_sharing import RULE_BODY, CostSharing
+from governance.rules.stages import StagedRule
 from governance.rules.states import RuleKind
 from governance.rules.tables import Rule, RuleVersion
 
@@ -41,6 +43,13 @@ NOT_ADOPTED = message(
     en="Version {number} of “{rule}” has not been adopted.",
     hint_ja="協議会の議決を記録してから、もう一度行ってください。",
     hint_en="Record the decision that adopts it first.",
+)
+OF_STAGES = message(
+    "rule.of_stages_not_allocated",
+    ja="「{rule}」第{number}版は段階で書かれた規程です。費用按分はまだこの形を計算できないため、議決を記録できません。",
+    en="Version {number} of “{rule}” is a rule of stages. Allocations cannot go by one yet, so it cannot be adopted.",
+    hint_ja="案のまま、文で確かめ、他の版と比べることができます。",
+    hint_en="As a draft it can be read as sentences and compared with other versions.",
 )
 OVERLAP = message(
     "rule.overlap",
@@ -74,7 +83,7 @@ class DraftRule(Command):
     kind: RuleKind = RuleKind.COST_SHARING
     body: Annotated[
         dict[str, Any],
-        SchemaOf(CostSharing),
+        SchemaOf(CostSharing, StagedRule),
         RULE_BODY,
         Input("本文", "Body", Label("JSON のファイル", "The body of the rule as JSON.")),
     ]
@@ -85,7 +94,7 @@ class DraftRule(Command):
     @staticmethod
     def body_is_a_rule(body: dict[str, Any]) -> None:
         """Raises Invalid for a body that could not share a cost, naming the field as `body.components[1].ratio`."""
-        read_cost_sharing(body)
+        read_rule_body(body)
 
     @check("valid_from", "valid_until")
     @staticmethod
@@ -163,7 +172,8 @@ def draft_rule(ctx: CommandContext, command: DraftRule) -> RuleDrafted:
 def adopt_rule(ctx: CommandContext, command: AdoptRule) -> RuleAdopted:
     """Bring a drafted version into force by a decision. The version before it ends where this one starts.
 
-    Raises Conflict when it is adopted already, or when another adopted version starts at the same time or later.
+    Raises Conflict when it is adopted already, when another adopted version starts at the same time or later, and for
+    a rule of stages, which a run could not allocate by.
     """
     version, rule = _version_for_update(ctx.session, command.version_id)
     if version.adopted_at is not None:
@@ -174,6 +184,8 @@ def adopt_rule(ctx: CommandContext, command: AdoptRule) -> RuleAdopted:
             decision_number=version.decision_number,
             decided_on=version.decided_on,
         )
+    if is_of_stages(version.body):
+        raise Conflict(OF_STAGES, rule=rule.label, number=version.number)
     if command.decided_on > ctx.today:
         raise Invalid(DECISION_LATER, field="decided_on", given=command.decided_on)
     overlapping = ctx.session.scalars(

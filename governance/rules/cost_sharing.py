@@ -125,7 +125,7 @@ class BasisDate:
         return self.fixed or date(year.year + self.offset, self.month, self.day)
 
 
-_BASIS_DATE: Final = re.compile(r"([0-9]{4}|year|previous)-([0-9]{2})-([0-9]{2})")
+BASIS_DATE_PATTERN: Final = re.compile(r"([0-9]{4}|year|previous)-([0-9]{2})-([0-9]{2})")
 _STATISTIC: Final = re.compile(r"statistic:[a-z][a-z0-9_]{0,39}")
 
 
@@ -141,8 +141,8 @@ def _read_source(given: Any) -> str | None:
     return given
 
 
-def _read_basis_date(given: Any) -> BasisDate:
-    found = _BASIS_DATE.fullmatch(given) if isinstance(given, str) else None
+def read_basis_date(given: Any) -> BasisDate:
+    found = BASIS_DATE_PATTERN.fullmatch(given) if isinstance(given, str) else None
     try:
         if found and found[1].isdigit():
             fixed = date.fromisoformat(found[0])
@@ -209,8 +209,8 @@ class StatisticComponent(Component):
     basis_text: Annotated[str, StringConstraints(pattern=f"^{_STATISTIC.pattern}$")] = Field(alias="basis")
     basis_date: Annotated[
         BasisDate,
-        PlainValidator(_read_basis_date),
-        WithJsonSchema({"type": "string", "pattern": f"^{_BASIS_DATE.pattern}$"}),
+        PlainValidator(read_basis_date),
+        WithJsonSchema({"type": "string", "pattern": f"^{BASIS_DATE_PATTERN.pattern}$"}),
     ]
     source: Source = None
 

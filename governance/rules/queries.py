@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -10,9 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from governance.kernel.digest import digest_of
-from governance.kernel.errors import not_found, require_found
+from governance.kernel.errors import Language, not_found, require_found
 from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
+from governance.rules.body import read_as_stages
+from governance.rules.comparison import RuleComparison, compare_rules
+from governance.rules.sentences import RuleText, rule_text
 from governance.rules.tables import Rule, RuleVersion
 
 
@@ -90,6 +94,24 @@ def in_force(session: Session, rule_id: UUID, on: date) -> RuleVersionFacts | No
         .where(RuleVersion.rule_id == rule_id, RuleVersion.adopted_at.is_not(None), RuleVersion.in_force_on(on))
     ).first()
     return None if found is None else _facts(*found)
+
+
+def text_of_version(
+    session: Session, version_id: UUID, language: Language, names: Mapping[str, str] | None = None
+) -> RuleText:
+    """A version as sentences; `names` are the members' names by code. Raises NotFound.
+
+    Raises Invalid for a version of before whose names hold what sentences cannot.
+    """
+    return rule_text(read_as_stages(version_by_id(session, version_id).body), language, names)
+
+
+def compare_versions(
+    session: Session, before_id: UUID, after_id: UUID, language: Language, names: Mapping[str, str] | None = None
+) -> RuleComparison:
+    """What changed from one version to another, also of another rule. Raises NotFound, and Invalid as above."""
+    before, after = version_by_id(session, before_id), version_by_id(session, after_id)
+    return compare_rules(read_as_stages(before.body), read_as_stages(after.body), language, names)
 
 
 def _facts(version: RuleVersion, rule: Rule) -> RuleVersionFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -14,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from admin.core.guard import current_actor, may, requires
 from admin.core.language import current_language, gettext
 from admin.features.rules.entry_points import ENTRY_POINTS
+from admin.features.rules.member_names import names_of_members
 from admin.features.rules.wording import (
     basis_date_text,
     narrow,
@@ -33,14 +35,17 @@ from billing.allocation.bases import Basis
 from billing.costs.queries import cost_pools
 from billing.runs.queries import runs_by_rule, shares_of_tenant
 from governance.kernel import clock
-from governance.kernel.errors import Invalid, message, not_found
+from governance.kernel.errors import Invalid, Language, message, not_found
 from governance.kernel.labels import Label
 from governance.kernel.split import Rounding
 from governance.kernel.yen import printable
 from governance.permissions import Permission
+from governance.rules.body import is_of_stages, read_as_stages, read_rule_body
 from governance.rules.commands import DraftRule, draft_rule
+from governance.rules.comparison import RuleComparison, compare_rules
 from governance.rules.cost_sharing import (
     BasisKind,
+    CostSharing,
     DeductionKind,
     EqualByKindComponent,
     FixedComponent,
@@ -48,8 +53,17 @@ from governance.rules.cost_sharing import (
     StatisticComponent,
     read_cost_sharing,
 )
-from governance.rules.queries import RuleVersionFacts, rule_by_name, rule_versions, version_by_id
+from governance.rules.queries import (
+    RuleVersionFacts,
+    compare_versions,
+    rule_by_name,
+    rule_versions,
+    version_by_id,
+)
+from governance.rules.sentences import NOT_READ, parse, render, rule_text
+from governance.rules.stages import StagedRule, read_staged_rule
 from governance.rules.states import RuleState
+from governance.rules.templates import rule_templates
 
 pages = add_forms(Blueprint("rules", __name__, template_folder="templates"), ENTRY_POINTS)
 
@@ -84,6 +98,11 @@ class RuleVersionView:
     facts: RuleVersionFacts
     state: RuleState
 
+    @property
+    def is_of_stages(self) -> bool:
+        """Whether it is a list of stages, which no allocation goes by yet."""
+        return is_of_stages(self.facts.body)
+
 
 @pages.get("/rules")
 @requires(Permission.RULE_READ)
@@ -102,8 +121,29 @@ def rule_version(rule_version_id: UUID) -> tuple[str, int]:
     return _render_part(
         "rules/rule_version",
         version,
-        cost_sharing=read_cost_sharing(version.body),
+        **_read_body(version.body),
         done=request.args.get("done", ""),
+    )
+
+
+@pages.get("/rules/<uuid:rule_version_id>/changes")
+@requires(Permission.RULE_READ)
+def rule_version_changes(rule_version_id: UUID) -> tuple[str, int]:
+    """What changed to this version from another, stage by stage and in words: from the one before, or `?base=`."""
+    version = version_by_id(session(), rule_version_id)
+    others = [one for one in rule_versions(session()) if one.id != version.id]
+    base = next((one for one in others if one.id == query_uuid("base")), _version_before(version, others))
+    comparison = None
+    if base is not None:
+        names = names_of_members(session())
+        comparison = compare_versions(session(), base.id, version.id, current_language(), names)
+    return _render_part(
+        "rules/rule_version_changes",
+        version,
+        part_title=gettext("What changed"),
+        others=others,
+        base=base,
+        comparison=comparison,
     )
 
 
@@ -149,6 +189,8 @@ def rule_drafting() -> AnyResponse | tuple[str, int]:
     """A new rule, or with `?after=` the next version of one, which begins as a copy of it."""
     known = query_uuid("after")
     after = version_by_id(session(), known) if known is not None else None
+    if after is not None and is_of_stages(after.body):
+        return redirect(url_for("rules.rule_writing", after=after.id), 303)
     form = Form.from_request() if request.method == "POST" else restored_form() or _initial_form(after)
     if after is not None:
         form.values.update(name=after.name, label=after.label)
@@ -180,6 +222,95 @@ def rule_drafting() -> AnyResponse | tuple[str, int]:
         roundings=list(Rounding),
         deductions=list(DeductionKind),
     )
+
+
+@pages.route("/rules/write", methods=["GET", "POST"])
+@requires(Permission.RULE_DRAFT)
+def rule_writing() -> AnyResponse | tuple[str, int]:
+    """A rule in sentences, which are read as stages: new, from a template, or with `?after=` the next version."""
+    known = query_uuid("after")
+    after = version_by_id(session(), known) if known is not None else None
+    names = names_of_members(session())
+    form = Form.from_request() if request.method == "POST" else restored_form() or _initial_text(after, names)
+    if after is not None:
+        form.values.update(name=after.name, label=after.label)
+    if request.method == "POST" and form.step != "enter":
+        rule = _read_text(form, names)
+        body = {} if rule is None else rule.canonical()
+        # Where the text is refused the other fields are still read, so that all errors stand there at once.
+        command = read_form(form, DraftRule, values={"body": body}, spell=_field_of_text)
+        if form.is_valid and command is not None and rule is not None:
+            if not form.is_final:
+                return render_page(
+                    "rules/rule_writing_confirm",
+                    form=form,
+                    rule_text=rule_text(rule, current_language(), names),
+                    after=after,
+                    comparison=_changes_from(after, rule, names),
+                    valid_from=command.valid_from,
+                    valid_until=command.valid_until,
+                )
+            with form.collect_errors():
+                made = draft_rule(command, actor=current_actor(), key=form.key)
+                return redirect(url_for("rules.rule_version", rule_version_id=made.version_id, done="drafted"), 303)
+    return render_page("rules/rule_writing", form=form, after=after, templates=rule_templates())
+
+
+def _initial_text(after: RuleVersionFacts | None, names: Mapping[str, str]) -> Form:
+    """The form with the sentences of the version it follows, or of the template that the address names."""
+    asked = request.args.get("template", "")
+    template = next((one for one in rule_templates() if one.id == asked), None)
+    language = current_language()
+    label, text = "", ""
+    if after is not None:
+        text = render(read_as_stages(after.body), language, names)
+    elif template is not None:
+        label = template.title.ja if language == "ja" else template.title.en
+        text = render(read_staged_rule(template.body), language, names)
+    return Form.initial(name=new_name(), label=label, valid_from="", valid_until="", text=text)
+
+
+def _read_text(form: Form, names: Mapping[str, str]) -> StagedRule | None:
+    """The rule that the text says, in the reader's language or the other; None where `form` now has an error."""
+    text = form.required("text")
+    language = current_language()
+    other: Language = "en" if language == "ja" else "ja"
+    if not text.strip():
+        return None
+    try:
+        return parse(text, language, names)
+    except Invalid as refused:
+        try:
+            return parse(text, other, names)
+        except Invalid as other_refused:
+            # What one grammar read and the rule's own checks refused says more than what a grammar could not read.
+            is_read = other_refused.message is not NOT_READ and refused.message is NOT_READ
+            form.add_error((other_refused if is_read else refused).at("text"))
+            return None
+
+
+def _field_of_text(error_path: str) -> str:
+    return "text" if error_path.startswith("body") else error_path
+
+
+def _changes_from(after: RuleVersionFacts | None, rule: StagedRule, names: Mapping[str, str]) -> RuleComparison | None:
+    if after is None:
+        return None
+    return compare_rules(read_as_stages(after.body), rule, current_language(), names)
+
+
+def _read_body(body: dict[str, Any]) -> dict[str, Any]:
+    """What the page of a version shows of its body: the table of components, or the sentences of its stages."""
+    found = read_rule_body(body)
+    if isinstance(found, CostSharing):
+        return {"cost_sharing": found}
+    return {"rule_text": rule_text(found, current_language(), names_of_members(session()))}
+
+
+def _version_before(version: RuleVersionFacts, others: Sequence[RuleVersionFacts]) -> RuleVersionFacts | None:
+    """The version of the same rule with the next lower number."""
+    earlier = [one for one in others if one.name == version.name and one.number < version.number]
+    return max(earlier, key=lambda one: one.number, default=None)
 
 
 def _render_part(template: str, version: RuleVersionFacts, *, actions_shown: int = 5, **values: Any) -> tuple[str, int]:

@@ -17,6 +17,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
 from governance.kernel.ids import new_id
 from governance.rules import commands
+from governance.rules.body import read_as_stages
 from governance.rules.commands import AdoptRule, DraftRule, EndRule, RuleAdopted, draft_rule, end_rule
 from governance.rules.queries import RuleVersionFacts, in_force, rule_by_name, rule_versions, version_by_id
 from tests.actors import Actors
@@ -55,6 +56,43 @@ def version(version_id: UUID) -> RuleVersionFacts:
 def holding(on: date) -> RuleVersionFacts | None:
     with tenant_scope(OPERATOR):
         return in_force(db.session(), rule_by_name(db.session(), "running-cost"), on)
+
+
+def test_a_rule_of_stages_is_drafted_and_not_adopted_while_no_run_goes_by_it(actors: Actors) -> None:
+    stages = read_as_stages(BODY).canonical()
+    command = DraftRule(name="running-cost", label="負担規則", body=stages, valid_from=date(2025, 4, 1))
+    drafted = draft_rule(command, actor=actors.finance)
+
+    with pytest.raises(Conflict) as refused:
+        adopt(actors, drafted.version_id)
+
+    assert refused.value.code == "rule.of_stages_not_allocated"
+    assert version(drafted.version_id).body == stages
+    assert version(drafted.version_id).decision is None
+    assert holding(date(2025, 4, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"form": "cost_sharing/3"}, "body.form"),
+        ({"form": None}, "body.form"),
+        ({"stages": []}, "body.stages"),
+        ({"unit_yen": 1}, "body.unit_yen"),
+    ],
+)
+def test_a_body_that_names_a_form_is_read_as_stages_and_nothing_else(
+    actors: Actors, change: dict[str, Any], field: str
+) -> None:
+    body = {**read_as_stages(BODY).canonical(), **change}
+
+    with pytest.raises(Invalid) as refused:
+        read_command(DraftRule, {"name": "r", "label": "負担規則", "body": body, "valid_from": date(2025, 4, 1)})
+
+    errors = getattr(refused.value, "errors", [refused.value])
+    assert [error.field for error in errors] == [field]
+    with tenant_scope(OPERATOR):
+        assert rule_versions(db.session()) == []
 
 
 def test_a_draft_is_not_in_force_until_a_decision_adopts_it(actors: Actors) -> None:
