@@ -12,14 +12,16 @@ from flask import Blueprint, Flask, Response, current_app, g, redirect, render_t
 from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.csrf import csrf_exempt, new_secret
-from admin.core.guard import Identification, actor_or_none, requires
+from admin.core.guard import Identification, actor_or_none, current_actor, is_scim, requires
 from admin.core.language import current_language
 from admin.core.rate_limits import RateLimit, count_failure, limited, refuse_used_up
 from admin.core.request_checks import local_path
-from admin.identity import bearer, oidc_login
+from admin.identity import bearer, oidc_login, scim_tokens
 from admin.identity.cipher import TextCipher
 from admin.identity.commands import CloseSession, OpenSession, SessionEndReason, close_session, open_session
 from admin.identity.kept_keys import DatabaseKeyStore
+from admin.identity.login_changes import ACTIONS, REMOVE_ACTION, LoginChange, RecordLoginChange, record_login_change
+from admin.identity.memberships import memberships_of
 from admin.identity.oidc_login import OidcLogin
 from admin.identity.persons import person_actor
 from admin.identity.realms import realm_endpoints
@@ -27,18 +29,29 @@ from admin.identity.remembered import COOKIE as REMEMBERED
 from admin.identity.remembered import remember, remembered_tenant
 from admin.identity.saved_login import DeviceEndpoints
 from admin.identity.sessions import COOKIE, find_ended_session, find_session, new_cookie, sessions_at_keycloak
+from admin.identity.sign_in_limits import sign_in_limits
 from admin.identity.token_sessions import PersonTokens, TokenRecord, end_token_sessions
-from admin.identity.tokens import TokenRejected, TokenVerifier
+from admin.identity.tokens import TokenRejected, TokenVerifier, claims_of_kept
 from admin.operations.keys import backend_keys
 from admin.operations.settings import Settings
 from governance.actors import system_actor
+from governance.kernel import clock
 from governance.kernel.codes import LocalGovernmentCode
 from governance.kernel.database import OPERATOR, db, tenant_scope
-from governance.kernel.errors import DomainError, NotAllowed, NotFound, message
+from governance.kernel.errors import DomainError, Language, NotAllowed, NotFound, message, not_found
 from governance.kernel.labels import Label
 from governance.kernel.yen import printable
 from governance.permissions import Permission
-from tenancy.keycloak.port import COMMAND_LINE_CLIENT, FIRST_SIGN_IN, Realm, organization_alias
+from tenancy.keycloak.port import (
+    COMMAND_LINE_CLIENT,
+    FIRST_SIGN_IN,
+    IDENTITY_PROVIDER_CLAIM,
+    Realm,
+    identity_provider_alias,
+    organization_alias,
+)
+from tenancy.people.identity_providers.queries import lets_people_in
+from tenancy.people.queries import member
 from tenancy.tenants.facts import find_by_code, find_by_id, find_by_name, tenant_by_id
 from tenancy.tenants.facts import operator_id as find_operator
 from tenancy.tenants.models import TenantFacts
@@ -69,12 +82,13 @@ OF_CODE = Label("団体コード {code} の団体", "The organization with the c
 NO_OPERATOR = message("sign_in.no_operator", ja="運営者がまだ登録されていません。", en="No operator is registered yet.")
 ENDED: Final = {
     "idle": Label(
-        "30分操作がなかったため、ログアウトしました。もう一度ログインすると、続きから始められます。",
-        "You were logged out because nothing was done for 30 minutes. Log in again to go on where you were.",
+        "{minutes}分操作がなかったため、ログアウトしました。もう一度ログインすると、続きから始められます。",
+        "You were logged out because nothing was done for {minutes} minutes. Log in again to go on where you were.",
     ),
     "idle-kept": Label(
-        "30分操作がなかったため、ログアウトしました。入力した内容は保存してあります。もう一度ログインしてください。",
-        "You were logged out because nothing was done for 30 minutes. What you had entered is kept: log in again.",
+        "{minutes}分操作がなかったため、ログアウトしました。入力した内容は保存してあります。もう一度ログインしてください。",
+        "You were logged out because nothing was done for {minutes} minutes. "
+        "What you had entered is kept: log in again.",
     ),
     "ended": Label(
         "ログアウトされています。もう一度ログインしてください。利用が停止されたときは、ログインできません。",
@@ -89,6 +103,8 @@ ENDED: Final = {
 _MAX_WORDS: Final = 60
 _MAX_OFFERED: Final = 200
 """A page lists no more of them to choose from; the search finds all."""
+WITH_PASSWORD: Final = "password"  # noqa: S105 - a parameter of an address, no secret
+"""In the address of a sign-in: the person has a password at Moyai and does not go to the tenant's identity provider."""
 PASSKEY_ACTION: Final = "webauthn-register"
 """Keycloak's name for adding a passkey (WebAuthn), as `kc_action`."""
 
@@ -98,6 +114,13 @@ NO_ROLE = message(
     en="None of your roles is in force.",
     hint_ja="団体管理者または運営者に役割の付与を依頼してください。",
     hint_en="Ask an owner of your tenant or the operator for a role.",
+)
+NO_SECOND_FACTOR = message(
+    "sign_in.no_second_factor",
+    ja="二要素認証を確認できませんでした。",
+    en="No second factor was asked for at this login.",
+    hint_ja="二要素認証を設定してから、もう一度行ってください。分からないときは、県の担当者にお問い合わせください。",
+    hint_en="Set up a second factor and try again. If you are not sure, ask the prefecture.",
 )
 LOGOUT_TOKEN = message(
     "sign_in.logout_token", ja="ログアウトトークンを確認できません。", en="The logout token is not valid."
@@ -138,13 +161,16 @@ def identify_person() -> Identification:
     session = None if not cookie else find_session(cookie)
     g.web_session = session
     if session is not None:
-        return Identification(session.actor, preferences=session.preferences)
+        return Identification(session.actor, preferences=session.preferences, sid=session.sid)
     return Identification(None, ended=_why_ended(cookie) if cookie else "")
 
 
 def identify_bearer() -> Identification:
-    """The actor of this request's bearer token; cookies are ignored."""
+    """The actor of this request's bearer token, or of a directory's where SCIM is asked; cookies are ignored."""
     g.web_session = None
+    if is_scim():
+        tenant = str((request.view_args or {}).get("tenant", ""))
+        return scim_tokens.identify_directory(tenant, request.headers.get("Authorization"))
     services = _services()
     return bearer.identify_bearer(services.token_verifier, request.headers.get("Authorization"), services.person_tokens)
 
@@ -228,6 +254,16 @@ def begin_first(tenant_id: UUID) -> AnyResponse | tuple[str, int]:
     return _redirect_to_keycloak(Realm.OPERATORS if found.is_operator else Realm.TENANTS, found.id)
 
 
+@identity.get("/login/switch/<uuid:tenant_id>")
+@limited(RateLimit.SIGN_IN_START)
+@requires(Permission.SIGNED_IN)
+def switch(tenant_id: UUID) -> AnyResponse:
+    """Go on to another tenant of one's own, by Keycloak's session; this one ends. Raises NotFound for any other."""
+    if tenant_id not in {one.tenant_id for one in memberships_of(current_actor())}:
+        raise not_found(what=Label("団体", "tenant"), given=tenant_id)
+    return _redirect_to_keycloak(Realm.TENANTS, tenant_id, by_session=True)
+
+
 @identity.get("/login/operator/device")
 @limited(RateLimit.SIGN_IN_START)
 @requires(Permission.PUBLIC)
@@ -252,8 +288,36 @@ def device_municipality(code: str) -> Response:
 @requires(Permission.SIGNED_IN)
 def add_passkey() -> AnyResponse:
     """Redirect to Keycloak to add a passkey, which is then as good as the code of an app."""
+    return change_login(LoginChange.PASSKEY)
+
+
+@identity.get("/login/change/<change>")
+@limited(RateLimit.SIGN_IN_START)
+@requires(Permission.SIGNED_IN)
+def change_login(change: str) -> AnyResponse:
+    """Redirect to Keycloak to change the password, or to set up a second factor. Raises NotFound for another word."""
+    action = {str(one): name for one, name in ACTIONS.items()}.get(change)
+    if action is None:
+        raise not_found(what=Label("ログインの設定", "change of the login"), given=change)
+    return _redirect_from_session(action=action)
+
+
+@identity.get("/login/change/removal/<uuid:factor_id>")
+@limited(RateLimit.SIGN_IN_START)
+@requires(Permission.SIGNED_IN)
+def remove_factor(factor_id: UUID) -> AnyResponse:
+    """Redirect to Keycloak to remove a second factor of one's own; one of somebody else's is none there."""
+    return _redirect_from_session(action=f"{REMOVE_ACTION}{factor_id}")
+
+
+@identity.get("/login/step-up")
+@limited(RateLimit.SIGN_IN_START)
+@requires(Permission.SIGNED_IN)
+def step_up() -> AnyResponse:
+    """Redirect to Keycloak to sign in with a second factor now, for what needs a fresh one."""
     session = g.web_session
-    return _redirect_to_keycloak(session.realm, session.tenant_id, action=PASSKEY_ACTION)
+    person = member(db.session(), session.tenant_id, UUID(session.actor.id), clock.now())
+    return _redirect_from_session(step_up_of=person.email)
 
 
 @identity.get("/login/callback")
@@ -270,6 +334,8 @@ def callback() -> AnyResponse:
         person, actor = authenticated.person, person_actor(authenticated.person)
         if not actor.roles:
             raise NotAllowed(NO_ROLE)
+        if login_state.is_step_up and authenticated.second_factor_at is None:
+            raise NotAllowed(NO_SECOND_FACTOR)
         _close_current_session(SessionEndReason.SIGNED_IN_ANEW)
         cookie, secret_hash = new_cookie(person.tenant_id)
         open_session(
@@ -282,9 +348,12 @@ def callback() -> AnyResponse:
                 secret_hash=secret_hash,
                 csrf_secret=new_secret(),
                 id_token_encrypted=services.cipher.encrypt(authenticated.id_token),
+                second_factor_at=authenticated.second_factor_at,
             ),
             actor=actor,
         )
+        if (change := _login_change(login_state.action)) is not None:
+            record_login_change(RecordLoginChange(change=change), actor=actor)
     except DomainError as refused:
         log.warning(
             "sign_in.refused", code=refused.code, realm=login_state.realm.value, tenant=str(login_state.tenant_id)
@@ -299,6 +368,15 @@ def callback() -> AnyResponse:
     _delete_cookie(answer, oidc_login.COOKIE)
     remember(answer, services.cipher, person.tenant_id)
     return answer
+
+
+def _login_change(action: str) -> LoginChange | None:
+    """What the person has just changed at Keycloak; None where nothing was to be, or the person stopped half-way."""
+    if request.args.get("kc_action_status") != "success":
+        return None
+    if action.startswith(REMOVE_ACTION):
+        return LoginChange.REMOVAL
+    return {name: change for change, name in ACTIONS.items()}.get(action)
 
 
 # ---- signing out ----------------------------------------------------------------------------------------------------
@@ -385,7 +463,26 @@ def _to_sign_in(code: str) -> AnyResponse:
     return redirect(url_for("identity.begin_municipality", code=code, next=local_path(request.args.get("next"))), 303)
 
 
-def _redirect_to_keycloak(realm: Realm, tenant_id: UUID, *, action: str | None = None) -> AnyResponse:
+def _redirect_from_session(*, action: str | None = None, step_up_of: str | None = None) -> AnyResponse:
+    """Where who is signed in signs in anew, in the same way: by the tenant's identity provider or by the password."""
+    session = g.web_session
+    id_token = _services().cipher.decrypt(session.id_token_encrypted)
+    by_password = id_token is None or IDENTITY_PROVIDER_CLAIM not in claims_of_kept(id_token)
+    return _redirect_to_keycloak(
+        session.realm, session.tenant_id, action=action, step_up_of=step_up_of, by_password=by_password
+    )
+
+
+def _redirect_to_keycloak(
+    realm: Realm,
+    tenant_id: UUID,
+    *,
+    action: str | None = None,
+    by_session: bool = False,
+    by_password: bool = False,
+    step_up_of: str | None = None,
+) -> AnyResponse:
+    """Where the sign-in begins. A municipality's asks for the password, unless a session of ours goes on elsewhere."""
     # A dead address would be the browser's own error page; ours says what is up and when to come back.
     _services().oidc_login.require_reachable(realm)
     login_state, address = _services().oidc_login.begin(
@@ -393,8 +490,10 @@ def _redirect_to_keycloak(realm: Realm, tenant_id: UUID, *, action: str | None =
         tenant_id,
         local_path(request.args.get("next")) or "/",
         language=current_language(),
-        anew="again" in request.args,
+        anew="again" in request.args or (realm is Realm.TENANTS and not by_session),
         action=action,
+        identity_provider=None if by_password else _identity_provider(realm, tenant_id),
+        step_up_of=step_up_of,
     )
     answer = redirect(address, 303)
     answer.set_cookie(
@@ -407,6 +506,18 @@ def _redirect_to_keycloak(realm: Realm, tenant_id: UUID, *, action: str | None =
         path="/",
     )
     return answer
+
+
+def _identity_provider(realm: Realm, tenant_id: UUID) -> str | None:
+    """The alias of the tenant's own identity provider, where it lets people in and no password was asked for."""
+    if realm is not Realm.TENANTS or WITH_PASSWORD in request.args or not _has_identity_provider(tenant_id):
+        return None
+    return identity_provider_alias(tenant_id)
+
+
+def _has_identity_provider(tenant_id: UUID) -> bool:
+    with tenant_scope(tenant_id):
+        return lets_people_in(db.session(), tenant_id)
 
 
 def _device_endpoints(realm: Realm, scope: str) -> Response:
@@ -446,10 +557,20 @@ def _render_chooser(refusal: DomainError | None = None, *, words: str = "", foun
         found=found,
         offered=offered if len(offered) <= _MAX_OFFERED else (),
         remembered=remembered,
-        ended=ENDED.get(request.args.get("ended", "")),
+        offers_password=remembered is not None and _has_identity_provider(remembered.id),
+        ended=_ended_text(request.args.get("ended", ""), language),
         problem=None if refusal is None else refusal.text(language),
         hint=None if refusal is None else refusal.hint(language),
     )
+
+
+def _ended_text(word: str, language: Language) -> str:
+    """Why somebody is asked to log in again; empty for nothing that is known."""
+    if word not in ENDED:
+        return ""
+    with tenant_scope(OPERATOR):
+        limits = sign_in_limits(db.session())
+    return ENDED[word].text(language).format(minutes=limits.idle_minutes)
 
 
 def _delete_cookie(answer: AnyResponse, name: str) -> None:

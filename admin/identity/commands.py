@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import delete
 
-from admin.identity.lifetimes import ABSOLUTE
+from admin.identity.sign_in_limits import sign_in_limits
 from admin.identity.tables import WebSession
 from admin.identity.token_sessions import remember
 from governance.actors import ActorKind
@@ -18,11 +20,16 @@ from governance.kernel.ids import new_id
 from governance.kernel.labels import Label
 from governance.permissions import Permission, Role
 from tenancy.keycloak.port import Realm
-from tenancy.people.sync import activate_invited
+from tenancy.people.sync import record_sign_in
 
 
 class OpenSession(Command):
-    """A sign-in that Keycloak has vouched for. `roles` are those of the token; `secret_hash` is that of the cookie."""
+    """A sign-in that Keycloak has vouched for. `roles` are those of the token; `secret_hash` is that of the cookie.
+
+    `second_factor_at` is when the person was asked for a second factor; null for a sign-in without one.
+    """
+
+    added_later: ClassVar[frozenset[str]] = frozenset({"second_factor_at"})
 
     realm: Realm
     sid: str
@@ -32,6 +39,7 @@ class OpenSession(Command):
     secret_hash: str
     csrf_secret: str
     id_token_encrypted: str
+    second_factor_at: datetime | None = None
 
 
 class SessionOpened(Result):
@@ -54,16 +62,18 @@ def open_session(ctx: CommandContext, command: OpenSession) -> SessionOpened:
             roles=sorted(role.value for role in command.roles),
             id_token_encrypted=command.id_token_encrypted,
             csrf_secret=command.csrf_secret,
+            second_factor_at=command.second_factor_at,
             opened_at=ctx.now,
             last_seen_at=ctx.now,
-            ends_at=ctx.now + ABSOLUTE,
+            ends_at=ctx.now + sign_in_limits(ctx.session).longest,
         )
     )
-    is_first = activate_invited(ctx.session, ctx.actor.tenant_id, command.person_id)
+    is_first = record_sign_in(ctx.session, ctx.actor.tenant_id, command.person_id, ctx.now)
     ctx.audit(
         subject=session_id,
         realm=command.realm.value,
         is_first=is_first,
+        with_second_factor=command.second_factor_at is not None,
         roles=sorted(role.value for role in ctx.actor.roles),
     )
     return SessionOpened(session_id=session_id)

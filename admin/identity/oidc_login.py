@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -19,14 +20,15 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 
 from admin.identity.cipher import TextCipher
-from admin.identity.persons import PersonClaims, read_person
+from admin.identity.persons import PersonClaims, read_person, second_factor_time
 from admin.identity.realms import RealmEndpoints
 from admin.identity.token_sessions import PersonTokens
 from admin.identity.tokens import TokenRejected, TokenVerifier
+from governance.kernel import clock
 from governance.kernel.deadlines import breaker_of
 from governance.kernel.errors import DependencyUnavailable, NotAllowed, message
 from tenancy.keycloak.keys import ASSERTION_TYPE, Signer
-from tenancy.keycloak.port import CONSOLE_CLIENT, Realm, organization_alias
+from tenancy.keycloak.port import CONSOLE_CLIENT, SECOND_FACTOR_ACR, Realm, organization_alias
 
 COOKIE: Final = "__Host-moyai-sign-in"
 SECONDS: Final = 600
@@ -68,9 +70,13 @@ class LoginState:
     nonce: str
     verifier: str
     back_to: str
+    is_step_up: bool = False
+    """Whether a second factor is asked for by a person who is signed in."""
+    action: str = ""
+    """What Keycloak has the person do after the sign-in (`kc_action`); empty for nothing."""
 
     def encrypted(self, cipher: TextCipher) -> str:
-        return cipher.encrypt(json.dumps({name: str(value) for name, value in asdict(self).items()}))
+        return cipher.encrypt(json.dumps(asdict(self), default=str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,8 @@ class AuthenticatedIdentity:
     sid: str
     sub: str
     id_token: str
+    second_factor_at: datetime | None
+    """When a second factor was asked for; None for a sign-in without one."""
 
 
 def decrypt_login_state(cipher: TextCipher, cookie: str | None) -> LoginState:
@@ -120,18 +128,32 @@ class OidcLogin:
         language: str,
         anew: bool = False,
         action: str | None = None,
+        identity_provider: str | None = None,
+        step_up_of: str | None = None,
     ) -> tuple[LoginState, str]:
         """A new sign-in and the address to redirect to.
 
         `anew` asks for the password again (prompt=login); `action` is what Keycloak has the person do after the sign-in
-        (`kc_action`).
+        (`kc_action`); `identity_provider` is the alias of the one to sign in at (`kc_idp_hint`). `step_up_of` is
+        the e-mail address of whom it asks for a second factor now (`acr_values`).
         """
         login_state = LoginState(
-            realm, tenant_id, secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48), back_to
+            realm,
+            tenant_id,
+            secrets.token_urlsafe(24),
+            secrets.token_urlsafe(24),
+            secrets.token_urlsafe(48),
+            back_to,
+            is_step_up=step_up_of is not None,
+            action=action or "",
         )
         more = {"nonce": login_state.nonce, "ui_locales": language} | ({"prompt": "login"} if anew else {})
+        if step_up_of is not None:
+            more |= {"acr_values": SECOND_FACTOR_ACR, "login_hint": step_up_of}
         if action is not None:
             more["kc_action"] = action
+        if identity_provider is not None:
+            more["kc_idp_hint"] = identity_provider
         with self._client(realm, tenant_id) as client:
             address, _ = client.create_authorization_url(
                 self._realms[realm].authorize, state=login_state.state, code_verifier=login_state.verifier, **more
@@ -173,6 +195,9 @@ class OidcLogin:
             raise NotAllowed(NOT_OURS)
         if "error" in answer or not answer.get("code"):
             raise NotAllowed(DECLINED, answer=_sanitize(answer.get("error", "no code")))
+        # They are no older than this. The claim has whole seconds only, and who is resumed may log in within the
+        # second.
+        asked_at = clock.now()
         tokens = self._exchange(login_state, answer["code"])
         try:
             about_person = self._token_verifier.verify_id_token(
@@ -187,12 +212,18 @@ class OidcLogin:
             )
             if not same or not claims.get("sid"):
                 raise NotAllowed(NOT_OURS)
-            person = read_person(access, login_state.tenant_id)
+            person = replace(read_person(access, login_state.tenant_id), since=asked_at)
             # A mapper added to the console's own client could have both tokens name somebody else.
             self._person_tokens.require_issued(access)
         except (TokenRejected, KeyError) as refused:
             raise NotAllowed(DECLINED, answer=_sanitize(f"token: {refused}")) from refused
-        return AuthenticatedIdentity(person, str(claims["sid"]), str(claims["sub"]), str(tokens["id_token"]))
+        return AuthenticatedIdentity(
+            person,
+            str(claims["sid"]),
+            str(claims["sub"]),
+            str(tokens["id_token"]),
+            second_factor_time(about_person),
+        )
 
     def sign_out_address(self, realm: Realm, id_token: str) -> str:
         """Where to send a browser so that Keycloak's session ends too; with the ID token it asks nothing."""

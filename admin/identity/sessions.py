@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, DateTime, delete, func, literal, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from admin.core.request_checks import SESSION_COOKIE
-from admin.identity.lifetimes import ENDED_KEPT, IDLE
+from admin.identity.commands import CloseSession, SessionEndReason, close_session
+from admin.identity.lifetimes import ENDED_KEPT
 from admin.identity.persons import PersonClaims, person_actor
+from admin.identity.sign_in_limits import SignInLimits, idle_limit, longest_limit, sign_in_limits
 from admin.identity.tables import EndedSession, TokenSession, WebSession
 from governance.actors import Actor
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
-from governance.kernel.errors import NotAllowed
+from governance.kernel.errors import NotAllowed, NotFound
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
 from tenancy.preferences.models import PreferencesFacts
@@ -43,6 +46,7 @@ class ActiveSession:
     id: UUID
     tenant_id: UUID
     realm: Realm
+    sid: str
     csrf_secret: str
     id_token_encrypted: str
     actor: Actor
@@ -70,22 +74,22 @@ def find_session(cookie: str) -> ActiveSession | None:
             select(WebSession).where(
                 WebSession.tenant_id == tenant_id,
                 WebSession.secret_hash == _hash(cookie),
-                WebSession.ends_at > now,
-                WebSession.last_seen_at > now - IDLE,
+                is_open(now),
             )
         )
         if row is None:
             return None
         roles = frozenset(Role(role) for role in row.roles)
         try:
-            actor = person_actor(PersonClaims(Realm(row.realm), tenant_id, row.sub, roles))
+            actor = person_actor(PersonClaims(Realm(row.realm), tenant_id, row.sub, roles, row.opened_at))
         except NotAllowed:
             return None
+        actor = replace(actor, second_factor_at=row.second_factor_at)
         preferences = saved_preferences(session, tenant_id, UUID(actor.id))
     if now - row.last_seen_at >= TOUCH_INTERVAL:
         _touch(row, now)
     return ActiveSession(
-        row.id, tenant_id, Realm(row.realm), row.csrf_secret, row.id_token_encrypted, actor, preferences
+        row.id, tenant_id, Realm(row.realm), row.sid, row.csrf_secret, row.id_token_encrypted, actor, preferences
     )
 
 
@@ -111,7 +115,8 @@ def find_ended_session(cookie: str) -> EndedSessionFacts | None:
         of_cookie = (WebSession.tenant_id == tenant_id, WebSession.secret_hash == _hash(cookie))
         row = session.scalar(select(WebSession).where(*of_cookie, _ran_out(now)))
         if row is not None:
-            return EndedSessionFacts(tenant_id, row.person_id, row.csrf_secret, row.ends_at > now)
+            is_idle = _ran_out_idle(row, sign_in_limits(session))
+            return EndedSessionFacts(tenant_id, row.person_id, row.csrf_secret, is_idle)
         kept = session.scalar(
             select(EndedSession).where(
                 EndedSession.tenant_id == tenant_id,
@@ -145,6 +150,43 @@ def sessions_at_keycloak(session: Session, realm: Realm, sid: str | None, sub: s
     return session.scalars(select(WebSession.id).where(WebSession.realm == realm.value, which)).all()
 
 
+def count_sessions_of_tenant(session: Session, tenant_id: UUID, now: datetime) -> int:
+    """How many browsers people of this tenant are signed in with."""
+    which = WebSession.tenant_id == tenant_id, ~_ran_out(now)
+    return session.execute(select(func.count()).select_from(WebSession).where(*which)).scalar_one()
+
+
+def end_sessions_of_tenant(tenant_id: UUID, *, actor: Actor) -> None:
+    """End every session of the tenant's people, in browsers and by token, so that none comes back with the tenant.
+
+    Safe to repeat; one that somebody ended meanwhile is left.
+    """
+    _end_sessions(actor, WebSession.tenant_id == tenant_id)
+    with system_transaction(OPERATOR) as session:
+        session.execute(
+            update(TokenSession)
+            .where(TokenSession.tenant_id == tenant_id)
+            .values(is_live=False)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def end_sessions_of_person(tenant_id: UUID, person_id: UUID, *, actor: Actor) -> None:
+    """End the sessions of one person in one tenant; those that the same account has in another one stay.
+
+    Safe to repeat. Tokens of the tenant are refused because of the person's state.
+    """
+    _end_sessions(actor, WebSession.tenant_id == tenant_id, WebSession.person_id == person_id)
+
+
+def _end_sessions(actor: Actor, *which: ColumnElement[bool]) -> None:
+    with system_transaction(OPERATOR) as session:
+        session_ids = session.scalars(select(WebSession.id).where(*which)).all()
+    for session_id in session_ids:
+        with suppress(NotFound):
+            close_session(CloseSession(session_id=session_id, reason=SessionEndReason.ENDED_AT_KEYCLOAK), actor=actor)
+
+
 def delete_expired_sessions(now: datetime) -> int:
     """Delete the rows of sessions that ran out, and what was remembered of them too long ago.
 
@@ -153,6 +195,7 @@ def delete_expired_sessions(now: datetime) -> int:
     with system_transaction(OPERATOR) as session:
         session.execute(delete(TokenSession).where(TokenSession.ends_at <= now))
         session.execute(delete(EndedSession).where(EndedSession.ended_at <= now - ENDED_KEPT))
+        limits = sign_in_limits(session)
         gone = session.scalars(delete(WebSession).where(_ran_out(now)).returning(WebSession)).all()
         session.add_all(
             EndedSession(
@@ -161,16 +204,37 @@ def delete_expired_sessions(now: datetime) -> int:
                 person_id=row.person_id,
                 secret_hash=row.secret_hash,
                 csrf_secret=row.csrf_secret,
-                is_idle=row.ends_at > now,
-                ended_at=min(row.ends_at, row.last_seen_at + IDLE),
+                is_idle=_ran_out_idle(row, limits),
+                ended_at=min(_last_moment(row, limits), row.last_seen_at + limits.idle),
             )
             for row in gone
         )
         return len(gone)
 
 
+def _last_moment(row: WebSession, limits: SignInLimits) -> datetime:
+    """When the session ends, however much it is used."""
+    return min(row.ends_at, row.opened_at + limits.longest)
+
+
+def _ran_out_idle(row: WebSession, limits: SignInLimits) -> bool:
+    """Whether a session that ran out did so because nothing was done, however late that is seen."""
+    return row.last_seen_at + limits.idle < _last_moment(row, limits)
+
+
+def is_open(now: datetime) -> ColumnElement[bool]:
+    """The condition on a session's row that it has not run out."""
+    return not_(_ran_out(now))
+
+
 def _ran_out(now: datetime) -> ColumnElement[bool]:
-    return or_(WebSession.ends_at <= now, WebSession.last_seen_at <= now - IDLE)
+    # The limits are those of now: who shortens them ends sessions that were opened under longer ones.
+    at = literal(now, DateTime(timezone=True))
+    return or_(
+        WebSession.ends_at <= at,
+        WebSession.opened_at <= at - longest_limit(),
+        WebSession.last_seen_at <= at - idle_limit(),
+    )
 
 
 def _touch(row: WebSession, now: datetime) -> None:

@@ -16,7 +16,8 @@ class WebSession(TableBase):
     """One person signed in on one browser. The cookie's secret is not here, only its SHA-256.
 
     `sid` and `sub` are Keycloak's, so that it can end the session; `roles` are those the token named at the sign-in;
-    `id_token_encrypted` is kept for signing out there too. The row goes when the session ends.
+    `id_token_encrypted` is kept for signing out there too, `second_factor_at` is when a second factor was asked for at
+    the sign-in, null for none. The row goes when the session ends.
     """
 
     __tablename__ = "web_session"
@@ -40,6 +41,7 @@ class WebSession(TableBase):
     roles: Mapped[list[str]] = mapped_column(JSONB)
     id_token_encrypted: Mapped[str]
     csrf_secret: Mapped[str]
+    second_factor_at: Mapped[datetime | None]
     opened_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
@@ -115,3 +117,35 @@ class KeptForm(TableBase):
     content_encrypted: Mapped[str]
     kept_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+
+
+class SignInLimitsVersion(TableBase):
+    """A version of how long a login lasts, for everybody; the newest one is in force."""
+
+    __tablename__ = "sign_in_limits"
+    __table_args__ = (
+        UniqueConstraint("number"),
+        CheckConstraint("number > 0", name="number_positive"),
+        CheckConstraint("idle_minutes BETWEEN 5 AND 120", name="idle_within"),
+        CheckConstraint("longest_hours BETWEEN 1 AND 24", name="longest_within"),
+        CheckConstraint("step_up_minutes BETWEEN 1 AND 60", name="step_up_within"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    idle_minutes: Mapped[int]
+    longest_hours: Mapped[int]
+    step_up_minutes: Mapped[int]
+    set_by: Mapped[str]
+    set_at: Mapped[datetime]
+
+
+class SignInNetworks(TableBase):
+    """The networks from which people of a tenant sign in; a tenant without a row, or with none in it, has no limit."""
+
+    __tablename__ = "sign_in_networks"
+
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"), primary_key=True)
+    networks: Mapped[list[str]] = mapped_column(JSONB)
+    set_by: Mapped[str]
+    set_at: Mapped[datetime]

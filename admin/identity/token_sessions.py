@@ -18,7 +18,7 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from admin.identity.lifetimes import ABSOLUTE
+from admin.identity.lifetimes import LONGEST
 from admin.identity.persons import PersonClaims
 from admin.identity.tables import TokenSession, WebSession
 from admin.identity.tokens import MAX_CACHED_TOKENS, TokenRejected, VerifiedToken
@@ -86,19 +86,17 @@ class PersonTokens:
 def _named(token: VerifiedToken) -> IssuedToken:
     """What the token says of itself. Raises TokenRejected for a claim that is missing or malformed."""
     texts = {claim: token.claims.get(claim) for claim in ("azp", "sub", "sid", "jti")}
-    issued_at = token.claims.get("iat")
     for claim, value in texts.items():
         if not isinstance(value, str):
             raise TokenRejected(claim)
-    if not isinstance(issued_at, int):
-        raise TokenRejected("iat")
+    issued_at = int(token.claims["iat"])
     return IssuedToken(str(texts["azp"]), str(texts["sub"]), str(texts["sid"]), str(texts["jti"]), issued_at)
 
 
 def remember(session: Session, tenant_id: UUID, realm: Realm, sid: str, sub: str, *, is_live: bool) -> None:
     """Keep what is known of a session for as long as one may last. What has ended stays ended."""
     row = {"tenant_id": tenant_id, "realm": realm.value, "sid": sid, "sub": sub}
-    statement = insert(TokenSession).values(id=new_id(), **row, is_live=is_live, ends_at=clock.now() + ABSOLUTE)
+    statement = insert(TokenSession).values(id=new_id(), **row, is_live=is_live, ends_at=clock.now() + LONGEST)
     if is_live:
         statement = statement.on_conflict_do_nothing(index_elements=list(row))
     else:
@@ -121,6 +119,14 @@ def end_token_sessions(realm: Realm, sid: str | None, sub: str | None) -> None:
             .values(is_live=False)
             .execution_options(synchronize_session=False)
         )
+
+
+def ended_sids(session: Session, tenant_id: UUID, sub: str) -> frozenset[str]:
+    """Keycloak's ids of the person's sessions in this tenant that are kept as ended."""
+    over = select(TokenSession.sid).where(
+        TokenSession.tenant_id == tenant_id, TokenSession.sub == sub, TokenSession.is_live.is_(False)
+    )
+    return frozenset(session.scalars(over))
 
 
 def _known(session: Session, person: PersonClaims, sid: str) -> bool | None:

@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -46,6 +47,9 @@ DISPATCH_TIMEOUT: Final = timedelta(seconds=15)
 """An id that was dispatched and whose job has not begun after this time is dispatched again."""
 
 JOB_RETRY_DELAYS: Final = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=25), timedelta(minutes=2))
+
+CURRENT_JOB: Final[ContextVar[outbox.ClaimedJob | None]] = ContextVar("current_job", default=None)
+"""The job whose handler runs; None outside of one."""
 
 Handler = Callable[[dict[str, Any]], None]
 """Runs one kind of job with its payload, in an application context. May be called twice with the same payload."""
@@ -181,6 +185,7 @@ class JobWorker:
 
     def _handle(self, job: outbox.ClaimedJob) -> tuple[str | None, Any]:
         token = request_id.set(str(job.id))
+        current = CURRENT_JOB.set(job)
         try:
             self._handlers[current_job_kind(job.name)](job.payload)
         except DependencyUnavailable as away:
@@ -193,6 +198,7 @@ class JobWorker:
             return type(bug).__name__, self._next_attempt_at(job)
         finally:
             db.session.rollback()
+            CURRENT_JOB.reset(current)
             request_id.reset(token)
         return None, None
 

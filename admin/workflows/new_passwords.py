@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from admin.identity.lifetimes import ABSOLUTE
+from admin.identity.lifetimes import LONGEST
 from governance.kernel import clock
 from governance.kernel.deadlines import WaitLimits, wait_limits
 from tenancy.keycloak.port import Identities, Realm
@@ -22,7 +22,7 @@ OVERLAP: Final = timedelta(minutes=1)
 
 
 class NewPasswords:
-    """Asks Keycloak at each call for the passwords set since the last one, at the first call for those of ten hours.
+    """Asks Keycloak at each call for the passwords set since the last one, at the first call for those of a day.
 
     No session lasts longer. Keycloak tells the web of each session it ends, which ends the access tokens of it.
     """
@@ -35,7 +35,7 @@ class NewPasswords:
         """End the sessions that began before their person's newest password. Raises DependencyUnavailable."""
         for realm in Realm:
             now = clock.now()
-            since = self._asked_at.get(realm, now - ABSOLUTE) - OVERLAP
+            since = self._asked_at.get(realm, now - LONGEST) - OVERLAP
             with wait_limits(LIMITS):
                 outdated = self._identities.find_outdated_sessions(realm, since)
                 for sid in outdated:

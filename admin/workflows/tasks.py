@@ -7,7 +7,7 @@ One query for the first page, the page 対応待ち, the API and the command lin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -27,13 +27,16 @@ from admin.workflows.waiting import (
 from billing.runs.states import run_name
 from governance.actors import COMMAND_LINE_PREFIX, Actor
 from governance.approvals import ApprovalRequestFacts, awaited_requests, pending_requests_for
+from governance.kernel.field_types import JST_DATE
 from governance.kernel.fiscal_year import FiscalYear
 from governance.kernel.labels import Label
 from governance.kernel.models import ReadModel
 from governance.kernel.waiting import NAMED_TENANTS
 from governance.permissions import DECIDABLE_BY, ROLE_PERMISSIONS, TENANT_ROLES, Permission, Role
 from governance.webhooks.states import DeliveryProblem
+from tenancy.clients.last_days import OF_SECRET
 from tenancy.onboarding.steps import OnboardingKind, StepName
+from tenancy.people.identity_providers.states import CheckProblem
 from tenancy.people.queries import names_of_people
 from tenancy.tenants.queries import names_of_tenants
 from tenancy.tenants.states import TenantState
@@ -234,7 +237,7 @@ class _Reader:
         return Label(f"{ja} ほか{more}団体", f"{en} and {more} more") if more > 0 else Label(ja, en)
 
 
-_OF_PEOPLE: Final = frozenset({TaskKind.INVITATIONS, TaskKind.REFUSED_PEOPLE})
+_OF_PEOPLE: Final = frozenset({TaskKind.INVITATIONS, TaskKind.REFUSED_PEOPLE, TaskKind.DORMANT, TaskKind.CONSENT})
 """Kinds whose number counts people, not tenants."""
 
 
@@ -244,7 +247,18 @@ def _identity(one: Waiting) -> list[Any]:
         return [one.facts["step"], "failed" if one.facts["has_failed"] else "input"]
     return [
         one.facts[name]
-        for name in ("run", "version", "announcement", "webhook", "name", "fiscal_year", "tenant")
+        for name in (
+            "ending",
+            "run",
+            "version",
+            "announcement",
+            "review",
+            "as_of",
+            "webhook",
+            "name",
+            "fiscal_year",
+            "tenant",
+        )
         if name in one.facts
     ][:1]
 
@@ -252,7 +266,8 @@ def _identity(one: Waiting) -> list[Any]:
 def _due_on(one: Waiting) -> date | None:
     if one.kind is TaskKind.YEAR:
         return FiscalYear(one.facts["fiscal_year"]).closes_on
-    due_on = one.facts.get("effective_from") or one.facts.get("shown_until")
+    due_on = one.facts.get("effective_from") or one.facts.get("shown_until") or one.facts.get("last_day")
+    due_on = due_on or one.facts.get("due_on")
     return None if due_on is None else date.fromisoformat(due_on)
 
 
@@ -310,6 +325,19 @@ def _of_state(state: TenantState, ja: str, en: str, verb: Label) -> RowMaker:
         return Label(f"{ja} {one.number:,}団体", f"{en}: {one.number:,}"), _EMPTY, _Action(verb, address)
 
     return row
+
+
+def _applications(one: Waiting, *_: Any) -> RowText:
+    text = Label(f"審査を待っている利用申請 {one.number:,}件", f"Applications to screen: {one.number:,}")
+    return text, _EMPTY, _Action(Label("審査する", "Screen them"), "/applications")
+
+
+def _approved_applications(one: Waiting, *_: Any) -> RowText:
+    text = Label(
+        f"承認し、参加手続を始めていない利用申請 {one.number:,}件",
+        f"Approved applications whose onboarding has not begun: {one.number:,}",
+    )
+    return text, _EMPTY, _Action(Label("参加手続を始める", "Start onboarding"), "/applications?state=approved")
 
 
 def _agreed(one: Waiting, *_: Any) -> RowText:
@@ -405,6 +433,14 @@ def _invitations(one: Waiting, *_: Any) -> RowText:
     return text, _EMPTY, _Action(Label("利用者を確かめる", "See who they are"), _people_page(one))
 
 
+def _dormant(one: Waiting, *_: Any) -> RowText:
+    text = Label(f"90日以上ログインしていない利用者 {one.number:,}人", f"Not signed in for 90 days: {one.number:,}")
+    action = _Action(
+        Label("続けて使うか確かめる", "See whether they still need it"), f"{_people_page(one)}?sign_in=dormant"
+    )
+    return text, _EMPTY, action
+
+
 def _agreement(one: Waiting, _: TaskSection, actor: Actor) -> RowText:
     title, number = one.facts["title"], one.facts["number"]
     text = Label(f"「{title}」第{number}版に同意していません", f"{title} version {number} is not accepted")
@@ -445,6 +481,34 @@ def _confirmations(one: Waiting, *_: Any) -> RowText:
     return text, counted, _Action(Label("確認の状況を見る", "See who confirmed it"), address)
 
 
+def _access_review(one: Waiting, section: TaskSection, actor: Actor) -> RowText:
+    facts = one.facts
+    as_of = JST_DATE.show(date.fromisoformat(facts["as_of"]), "ja"), facts["as_of"]
+    text = Label(
+        f"権限の棚卸し（{as_of[0]} 現在） 判断済み {facts['decided']:,}／{facts['lines']:,}",
+        f"Access review as of {as_of[1]}: {facts['decided']:,} of {facts['lines']:,} decided",
+    )
+    address = f"/tenants/{actor.tenant_id}/access-reviews/{facts['review']}"
+    if section is TaskSection.DECIDE:
+        return text, _EMPTY, _Action(Label("確かめて署名する", "Check and sign it"), address)
+    if section is TaskSection.WAIT:
+        return text, holders(_P.ACCESS_REVIEW_SIGN, of_operator=False), _Action(Label("見る", "View it"), address)
+    return text, _EMPTY, _Action(Label("1行ずつ判断する", "Decide the lines"), f"{address}?only=undecided")
+
+
+def _signatures(one: Waiting, *_: Any) -> RowText:
+    facts = one.facts
+    signed = facts["total"] - facts["missing"]
+    text = Label(
+        f"権限の棚卸し（{JST_DATE.show(date.fromisoformat(facts['as_of']), 'ja')} 現在）の署名 "
+        f"{signed:,}／{facts['total']:,}団体",
+        f"Access reviews as of {facts['as_of']}: signed by {signed:,} of {facts['total']:,}",
+    )
+    waits_for = holders(_P.ACCESS_REVIEW_SIGN, of_operator=False)
+    counted = Label(f"{waits_for.ja}（{facts['missing']:,}団体）", f"{waits_for.en} ({facts['missing']:,})")
+    return text, counted, _Action(Label("進み具合を見る", "See the progress"), "/access-reviews?state=open")
+
+
 def _webhook(one: Waiting, *_: Any) -> RowText:
     problem = DeliveryProblem(one.facts["problem"])
     text = Label(
@@ -453,6 +517,52 @@ def _webhook(one: Waiting, *_: Any) -> RowText:
     )
     address = f"/webhooks/{one.facts['webhook']}"
     return text, _EMPTY, _Action(Label("原因を確かめて直す", "See why and mend it"), address)
+
+
+def _drift(one: Waiting, *_: Any) -> RowText:
+    text = Label(
+        f"認証サービスとの差分が{one.number:,}件あります", f"Differences with the identity server: {one.number:,}"
+    )
+    address = f"/drift/checks/{one.facts['check']}"
+    return text, _EMPTY, _Action(Label("差分を確かめて直す", "Look at them and mend them"), address)
+
+
+def _last_day(one: Waiting, _: TaskSection, actor: Actor) -> RowText:
+    name, page = one.facts["name"], f"/tenants/{one.tenant_ids[0]}/clients/{one.facts['client']}"
+    if one.facts["kid"].startswith(OF_SECRET):
+        number = one.facts["kid"].removeprefix(OF_SECRET)
+        text = Label(
+            f"連携システム「{name}」のシークレット（番号 {number}）の最終日が近づいています",
+            f"Secret {number} of the service client {name} ends",
+        )
+        return text, _EMPTY, _Action(Label("シークレットを切り替える", "Change the secret"), f"{page}/documents")
+    if one.facts["kid"]:
+        text = Label(f"連携システム「{name}」の鍵の最終日が近づいています", f"A key of the service client {name} ends")
+        return text, _EMPTY, _Action(Label("切替えを確かめる", "See that it was changed"), f"{page}/documents")
+    text = Label(f"連携システム「{name}」の最終日が近づいています", f"The service client {name} ends")
+    if actor.is_operator:
+        # Another is registered in its place, which a second person approves.
+        return text, _EMPTY, _Action(Label("連携システムを確かめる", "See the service client"), page)
+    return text, _EMPTY, _Action(Label("最終日を変える", "Change the last day"), f"{page}/last-day")
+
+
+def _consent(one: Waiting, section: TaskSection, _: Actor) -> RowText:
+    action = _Action(Label("利用者を見る", "See the people"), f"/tenants/{one.facts['tenant']}/people?state=invited")
+    if section is TaskSection.MEND:
+        text = Label(f"辞退した人の招待が残っています（{one.number:,}人）", f"{one.number:,} people declined to join")
+        return text, _EMPTY, replace(action, verb=Label("招待を取り消す", "Cancel the invitation"))
+    text = Label(f"本人の承諾待ちの利用者（{one.number:,}人）", f"{one.number:,} people have not consented yet")
+    return text, Label("本人", "the person"), action
+
+
+def _identity_provider(one: Waiting, *_: Any) -> RowText:
+    problem = one.facts["problem"]
+    text = Label("IdP の署名の証明書の期限が近づいています", "The identity provider's signing certificate ends soon")
+    if problem is not None:
+        found = CheckProblem(problem)
+        text = Label(f"IdP の接続に問題があります（{found.ja}）", f"Problem with the identity provider: {found.en}")
+    address = f"/tenants/{one.facts['tenant']}/identity-provider"
+    return text, _EMPTY, _Action(Label("IdP 連携を確かめる", "See the identity provider"), address)
 
 
 def _year(one: Waiting, *_: Any) -> RowText:
@@ -464,6 +574,8 @@ def _year(one: Waiting, *_: Any) -> RowText:
 
 
 _TEXTS: Final[dict[TaskKind, RowMaker]] = {
+    TaskKind.APPLICATIONS: _applications,
+    TaskKind.APPROVED_APPLICATIONS: _approved_applications,
     TaskKind.APPLICANTS: _of_state(
         TenantState.APPLIED, "申請中の団体", "Applicants", Label("審査中にする", "Start screening")
     ),
@@ -478,10 +590,17 @@ _TEXTS: Final[dict[TaskKind, RowMaker]] = {
     TaskKind.STEP: _step,
     TaskKind.REFUSED_PEOPLE: _refused,
     TaskKind.INVITATIONS: _invitations,
+    TaskKind.DORMANT: _dormant,
+    TaskKind.CONSENT: _consent,
     TaskKind.AGREEMENT: _agreement,
     TaskKind.ACCEPTANCES: _acceptances,
     TaskKind.ANNOUNCEMENT: _announcement,
     TaskKind.CONFIRMATIONS: _confirmations,
+    TaskKind.ACCESS_REVIEW: _access_review,
+    TaskKind.SIGNATURES: _signatures,
     TaskKind.WEBHOOK: _webhook,
+    TaskKind.DRIFT: _drift,
+    TaskKind.LAST_DAY: _last_day,
+    TaskKind.IDENTITY_PROVIDER: _identity_provider,
     TaskKind.YEAR: _year,
 }

@@ -1,4 +1,4 @@
-"""The worker's daily upkeep: jobs, idempotency keys and rotated logs that were kept long enough are deleted."""
+"""The worker's daily upkeep: jobs, idempotency keys, drafts of applications and rotated logs kept long enough go."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from admin.workflows.job_handlers import worker_actor
 from governance.kernel import clock
 from governance.kernel.errors import NotFound
 from governance.retention.commands import DeleteExpired, delete_expired
+from tenancy.applications.retention import DeleteOldDrafts, delete_old_drafts
 
 log = structlog.get_logger(__name__)
 
@@ -40,9 +41,10 @@ class Upkeep:
         files = self._delete_logs()
         try:
             deleted = delete_expired(DeleteExpired(), actor=worker_actor())
+            drafts = delete_old_drafts(DeleteOldDrafts(), actor=worker_actor())
         except NotFound:
             return  # Nobody is registered yet.
-        if files < MAX_FILES_A_ROUND and not deleted.may_have_more:
+        if files < MAX_FILES_A_ROUND and not deleted.may_have_more and not drafts.may_have_more:
             self._due_at = monotonic() + PERIOD.total_seconds()
 
     def _delete_logs(self) -> int:

@@ -26,10 +26,17 @@ from governance.kernel.waiting import WaitingSelect
 from governance.permissions import Permission, decidable_by
 from governance.webhooks.queries import failing_webhooks
 from tenancy.acceptances.queries import missing_acceptances, unaccepted_versions
+from tenancy.access_reviews.queries import missing_signatures, unsigned_reviews
 from tenancy.announcements.queries import missing_confirmations, unconfirmed_announcements
+from tenancy.applications.queries import waiting_applications
+from tenancy.applications.states import SCREENED_STATES, ApplicationState
+from tenancy.clients.last_days import coming_last_days
+from tenancy.drift_checks.queries import kept_differences
 from tenancy.onboarding.queries import waiting_steps
 from tenancy.onboarding.steps import StepName
-from tenancy.people.queries import expired_invitations, refused_people
+from tenancy.people.identity_providers.queries import identity_providers_to_mend
+from tenancy.people.queries import dormant_people, expired_invitations, people_without_consent, refused_people
+from tenancy.people.states import SyncProblem
 from tenancy.tenants.queries import ready_cohorts, waiting_tenants
 from tenancy.tenants.states import TenantState
 
@@ -66,12 +73,21 @@ class TaskKind(LabelledEnum):
     STEP = "step", "参加手続の手順", "Step of an onboarding"
     REFUSED_PEOPLE = "refused-people", "認証サービスに登録できない利用者", "People the identity server refused"
     INVITATIONS = "invitations", "期限の切れた利用者登録のお知らせ", "Invitations that ran out"
+    CONSENT = "consent", "本人の承諾を待っている利用者", "People whose consent is waited for"
+    DORMANT = "dormant", "長くログインしていない利用者", "Dormant accounts"
     AGREEMENT = "agreement", "同意していない協定", "Agreement not accepted"
     ACCEPTANCES = "acceptances", "協定への同意", "Acceptances of an agreement"
     ANNOUNCEMENT = "announcement", "確認していないお知らせ", "Announcement not confirmed"
     CONFIRMATIONS = "confirmations", "お知らせの確認", "Confirmations of an announcement"
+    ACCESS_REVIEW = "access-review", "署名していない権限の棚卸し", "Access review to sign"
+    SIGNATURES = "signatures", "権限の棚卸しの署名", "Signatures of access reviews"
     WEBHOOK = "webhook", "届いていない監査記録の送信先", "Webhook that does not get through"
+    DRIFT = "drift", "認証サービスとの差分", "Differences with the identity server"
+    LAST_DAY = "last-day", "最終日が近い連携システムと鍵", "Service client or key that ends soon"
+    IDENTITY_PROVIDER = "identity-provider", "直す必要のある IdP 連携", "Identity provider to mend"
     YEAR = "year", "締切を待っている会計年度", "Fiscal year to close"
+    APPLICATIONS = "applications", "審査を待っている利用申請", "Applications to screen"
+    APPROVED_APPLICATIONS = "approved-applications", "承認した利用申請", "Approved applications"
     REQUEST = "request", "申請", "Request"
 
 
@@ -141,6 +157,12 @@ def _sources(actor: Actor, now: datetime) -> list[tuple[TaskKind, WaitingSelect]
         found.append((TaskKind.APPROVAL, decidable_requests(actor, decidable_kinds(actor))))
     if actor.is_operator:
         offered: list[tuple[Permission, TaskKind, Callable[[], WaitingSelect]]] = [
+            (_P.APPLICATION_SCREEN, TaskKind.APPLICATIONS, lambda: waiting_applications(SCREENED_STATES)),
+            (
+                _P.APPLICATION_ADMIT,
+                TaskKind.APPROVED_APPLICATIONS,
+                lambda: waiting_applications([ApplicationState.APPROVED]),
+            ),
             (_P.TENANT_CHANGE_STATE, TaskKind.APPLICANTS, lambda: waiting_tenants(TenantState.APPLIED)),
             (_P.TENANT_CHANGE_STATE, TaskKind.SCREENING, lambda: waiting_tenants(TenantState.SCREENING)),
             (_P.ONBOARDING_START, TaskKind.AGREED, lambda: waiting_tenants(TenantState.AGREED, without_cohort=True)),
@@ -153,12 +175,16 @@ def _sources(actor: Actor, now: datetime) -> list[tuple[TaskKind, WaitingSelect]
             (_P.ONBOARDING_START, TaskKind.INVITATIONS, lambda: expired_invitations(now)),
             (_P.AGREEMENT_PUBLISH, TaskKind.ACCEPTANCES, lambda: missing_acceptances(today)),
             (_P.ANNOUNCEMENT_PUBLISH, TaskKind.CONFIRMATIONS, lambda: missing_confirmations(today)),
+            (_P.ACCESS_REVIEW_REMIND, TaskKind.SIGNATURES, missing_signatures),
             (_P.WEBHOOK_CHANGE_ADDRESS, TaskKind.WEBHOOK, failing_webhooks),
+            (_P.DRIFT_REPAIR, TaskKind.DRIFT, kept_differences),
+            (_P.CLIENT_ADD_KEY, TaskKind.LAST_DAY, lambda: coming_last_days(actor.tenant_id, today)),
             (_P.PERIOD_CHANGE_STATE, TaskKind.YEAR, lambda: years_to_close(today)),
         ]
         # The security people look after the operator's own people; whoever onboards does so for the tenants'.
         if actor.may(_P.MEMBER_REMOVE):
             found.append((TaskKind.INVITATIONS, expired_invitations(now, tenant_id=actor.tenant_id)))
+            found.append((TaskKind.DORMANT, dormant_people(now, actor.tenant_id)))
     else:
         offered = [
             (_P.AGREEMENT_ACCEPT, TaskKind.AGREEMENT, lambda: unaccepted_versions(actor.tenant_id, today)),
@@ -167,7 +193,16 @@ def _sources(actor: Actor, now: datetime) -> list[tuple[TaskKind, WaitingSelect]
                 TaskKind.ANNOUNCEMENT,
                 lambda: unconfirmed_announcements(actor.tenant_id, today),
             ),
+            (_P.ACCESS_REVIEW_DECIDE, TaskKind.ACCESS_REVIEW, lambda: unsigned_reviews(actor.tenant_id)),
+            (_P.CLIENT_ADD_KEY, TaskKind.LAST_DAY, lambda: coming_last_days(actor.tenant_id, today)),
             (_P.MEMBER_ADD, TaskKind.INVITATIONS, lambda: expired_invitations(now, tenant_id=actor.tenant_id)),
+            (_P.MEMBER_ADD, TaskKind.CONSENT, lambda: people_without_consent(actor.tenant_id)),
+            (_P.MEMBER_DISABLE, TaskKind.DORMANT, lambda: dormant_people(now, actor.tenant_id)),
+            (
+                _P.IDENTITY_PROVIDER_CHECK,
+                TaskKind.IDENTITY_PROVIDER,
+                lambda: identity_providers_to_mend(actor.tenant_id, today),
+            ),
         ]
         if any(actor.may(permission) for permission in ENTERED_WITH.values()):
             found.append((TaskKind.STEP, waiting_steps()))
@@ -186,11 +221,18 @@ def section_of(one: Waiting, actor: Actor, now: datetime) -> TaskSection | None:
     if one.kind is TaskKind.AGREEMENT:
         is_coming = date.fromisoformat(one.facts["effective_from"]) > clock.jst_date(now)
         return TaskSection.DUE if is_coming else TaskSection.DECIDE
+    if one.kind is TaskKind.ACCESS_REVIEW and one.facts["decided"] == one.facts["lines"]:
+        return TaskSection.DECIDE if actor.may(_P.ACCESS_REVIEW_SIGN) else TaskSection.WAIT
+    if one.kind is TaskKind.CONSENT:
+        is_declined = one.facts["ending"] == SyncProblem.CONSENT_DECLINED
+        return TaskSection.MEND if is_declined else TaskSection.WAIT
     return _SECTIONS[one.kind]
 
 
 _SECTIONS: Final = {
     TaskKind.APPROVAL: TaskSection.DECIDE,
+    TaskKind.APPLICATIONS: TaskSection.DECIDE,
+    TaskKind.APPROVED_APPLICATIONS: TaskSection.DECIDE,
     TaskKind.APPLICANTS: TaskSection.DECIDE,
     TaskKind.SCREENING: TaskSection.DECIDE,
     TaskKind.AGREED: TaskSection.DECIDE,
@@ -200,10 +242,16 @@ _SECTIONS: Final = {
     TaskKind.RETURNED_RUN: TaskSection.MEND,
     TaskKind.REFUSED_PEOPLE: TaskSection.MEND,
     TaskKind.INVITATIONS: TaskSection.MEND,
+    TaskKind.DORMANT: TaskSection.MEND,
     TaskKind.WEBHOOK: TaskSection.MEND,
+    TaskKind.DRIFT: TaskSection.MEND,
     TaskKind.ACCEPTANCES: TaskSection.WAIT,
     TaskKind.ANNOUNCEMENT: TaskSection.DUE,
     TaskKind.CONFIRMATIONS: TaskSection.WAIT,
+    TaskKind.ACCESS_REVIEW: TaskSection.DUE,
+    TaskKind.SIGNATURES: TaskSection.WAIT,
+    TaskKind.LAST_DAY: TaskSection.DUE,
+    TaskKind.IDENTITY_PROVIDER: TaskSection.MEND,
     TaskKind.YEAR: TaskSection.DUE,
 }
 

@@ -13,11 +13,11 @@ import structlog
 
 from governance.audit.queries import SealedEventFacts, sealed_after
 from governance.commands import system_transaction
+from governance.derived_secrets import secrets_key
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.webhooks import delivery
 from governance.webhooks.delivery import Attempt, Lease
-from governance.webhooks.signing import WEBHOOK_KEY
 from governance.webhooks.states import DeliveryProblem
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class WebhookDelivery:
 
     def _deliver(self, lease: Lease) -> bool:
         """Whether the lease is still to be released."""
-        key = self._key()
+        key = secrets_key()
         with system_transaction(OPERATOR) as session:
             is_approved = delivery.is_approved(session, lease)
         if key is None or not is_approved:
@@ -98,10 +98,3 @@ class WebhookDelivery:
         with system_transaction(OPERATOR) as session:
             delivery.record_failure(session, lease, attempt, clock.now())
         return False
-
-    @staticmethod
-    def _key() -> bytes | None:
-        try:
-            return WEBHOOK_KEY.get()()
-        except ValueError:
-            return None

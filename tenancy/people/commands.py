@@ -29,8 +29,7 @@ from tenancy.people.rows import member_row
 from tenancy.people.second_person import announce_owner, second_person_for
 from tenancy.people.states import MemberState, SyncDecision, SyncProblem
 from tenancy.people.tables import Member
-from tenancy.people.withdrawal import withdraw
-from tenancy.preferences.filters import forget_filters
+from tenancy.people.withdrawal import remove, suspend
 from tenancy.quotas.limits import enforce_quota
 from tenancy.tenants.models import TenantDetails
 from tenancy.tenants.queries import lock_tenant
@@ -75,6 +74,13 @@ NOT_OF_THE_OPERATOR = message(
     "member.operator_not_resumed",
     ja="運営者の利用者は再開できません。削除してから、もう一度追加してください。",
     en="People of the operator are not resumed; remove the person and add them again.",
+)
+SHARED_ACCOUNT_RELEASED = message(
+    "member.shared_account_released",
+    ja="この利用者のアカウントは別の団体でも使われていたため、再開できません。",
+    en="Another tenant's person had the same account; this one is not resumed.",
+    hint_ja="削除してから、もう一度追加してください。",
+    hint_en="Remove the person and add them again.",
 )
 NOT_WAITING = message(
     "member.not_waiting",
@@ -226,7 +232,7 @@ def add_member(ctx: CommandContext, command: AddMember) -> MemberAdded:
         raise Invalid(ROLES_MISSING, field="roles")
     if tenant.is_operator:
         refuse_naming_from_command_line(ctx.session, ctx.actor, tenant.id, ctx.now)
-    _require_free_address(ctx, tenant, command.email)
+    require_free_address(ctx, tenant, command.email)
     _enforce_user_quota(ctx, tenant)
     member = Member(
         id=new_id(),
@@ -262,8 +268,7 @@ def disable_member(ctx: CommandContext, command: DisableMember) -> MemberDisable
     member = member_row(ctx.session, tenant.id, command.member_id)
     if member.state not in queries.PRESENT_STATES:
         raise Conflict(NOT_PRESENT, field="member_id", state=MemberState(member.state))
-    ended, job_id = withdraw(ctx, tenant, member, MemberState.SUSPENDED)
-    ctx.audit(subject=member.person_id, tenant_id=tenant.id, reason=command.reason, grants_ended=ended)
+    ended, job_id = suspend(ctx, tenant, member, command.reason)
     return MemberDisabled(grants_ended=ended, job_id=job_id)
 
 
@@ -286,12 +291,15 @@ def resume_member(ctx: CommandContext, command: ResumeMember) -> MemberResumed:
         # Who becomes an owner from outside is added, which the tenant's own owners decide.
         raise NotAllowed(ROLE_ABOVE_OWN, field="roles", role=Role.TENANT_OWNER)
     was_released = member.address_released_at is not None
+    if was_released and member.is_shared:
+        # A new address would be that of an account which is another tenant's person's, too.
+        raise Conflict(SHARED_ACCOUNT_RELEASED, field="member_id")
     if command.email is None and was_released:
         raise Invalid(ADDRESS_RELEASED, field="email")
     if command.email is not None:
         if not was_released:
             raise Invalid(ADDRESS_KEPT, field="email")
-        _require_free_address(ctx, tenant, command.email)
+        require_free_address(ctx, tenant, command.email)
         member.email, member.email_key = command.email, command.email.lower()
         member.password_mail_sent_at = None
     _enforce_user_quota(ctx, tenant)
@@ -316,9 +324,7 @@ def remove_member(ctx: CommandContext, command: RemoveMember) -> MemberRemoved:
     member = member_row(ctx.session, tenant.id, command.member_id)
     if member.state == MemberState.REMOVED:
         raise Conflict(NOT_PRESENT, field="member_id", state=MemberState.REMOVED)
-    ended, job_id = withdraw(ctx, tenant, member, MemberState.REMOVED)
-    forget_filters(ctx.session, tenant.id, member.person_id)
-    ctx.audit(subject=member.person_id, tenant_id=tenant.id, reason=command.reason, grants_ended=ended)
+    ended, job_id = remove(ctx, tenant, member, command.reason)
     return MemberRemoved(grants_ended=ended, job_id=job_id)
 
 
@@ -347,8 +353,11 @@ def decide_member_sync(ctx: CommandContext, command: DecideMemberSync) -> Member
     )
 
 
-def _require_free_address(ctx: CommandContext, tenant: TenantDetails, email: str) -> None:
-    """Of this tenant's people only: where else an address is used is nobody's business here."""
+def require_free_address(ctx: CommandContext, tenant: TenantDetails, email: str) -> None:
+    """Raise Conflict where another of this tenant's people has the address.
+
+    Where else it is used is nobody's business here.
+    """
     same = ctx.session.scalars(
         select(Member).where(
             Member.tenant_id == tenant.id,

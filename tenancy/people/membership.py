@@ -28,6 +28,11 @@ class MembershipStatus(ReadModel):
     is_operator: bool
     member_state: MemberState
     granted: frozenset[Role]
+    withdrawn_at: datetime | None
+
+    def is_over(self, since: datetime) -> bool:
+        """Whether a session or a token from then ended when the person was last suspended or removed."""
+        return self.withdrawn_at is not None and since <= self.withdrawn_at
 
     def may_sign_in(self, realm: Realm) -> bool:
         """Whether the states of tenant and person allow sign-in, and the realm is the tenant's."""
@@ -46,15 +51,24 @@ def membership_status(session: Session, tenant_id: UUID, keycloak_id: str, now: 
     rows = session.execute(_select_status(), {"tenant_id": tenant_id, "keycloak_id": keycloak_id, "now": now}).all()
     if not rows:
         return None
-    person_id, state, is_operator, member_state, _ = rows[0]
-    granted = frozenset(Role(role) for *_, role in rows if role is not None)
+    person_id, state, is_operator, member_state, withdrawn_at, leaves_at, _ = rows[0]
+    has_left = leaves_at is not None and leaves_at <= now
+    granted = frozenset(Role(role) for *_, role in rows if role is not None and not has_left)
     return MembershipStatus(
         person_id=person_id,
         tenant_state=TenantState(state),
         is_operator=is_operator,
-        member_state=MemberState(member_state),
+        # Whose last day is over is out at once, also while no worker runs.
+        member_state=MemberState.SUSPENDED if has_left else MemberState(member_state),
         granted=granted,
+        withdrawn_at=withdrawn_at,
     )
+
+
+def keycloak_id_of(session: Session, tenant_id: UUID, person_id: UUID) -> str | None:
+    """The id of the person's user in Keycloak; None for somebody who is not there, and for nobody."""
+    named = select(Member.keycloak_id).where(Member.tenant_id == tenant_id, Member.person_id == person_id)
+    return session.scalar(named)
 
 
 def tenants_of_user(session: Session, keycloak_id: str) -> list[UUID]:
@@ -63,14 +77,22 @@ def tenants_of_user(session: Session, keycloak_id: str) -> list[UUID]:
 
 
 @cache
-def _select_status() -> Select[UUID, str, bool, str, str | None]:
+def _select_status() -> Select[UUID, str, bool, str, datetime | None, datetime | None, str | None]:
     """The statement with parameters tenant_id, keycloak_id and now, built once: every request of a person asks it."""
     tenant_id, keycloak_id = bindparam("tenant_id", type_=Uuid()), bindparam("keycloak_id", type_=String())
     now: Any = bindparam("now", type_=DateTime(timezone=True))
     granted_role = select_roles_in_force(now).subquery()
     tenant = select_tenant_states().subquery()
     return (
-        select(Member.person_id, tenant.c.state, tenant.c.is_operator, Member.state, granted_role.c.role)
+        select(
+            Member.person_id,
+            tenant.c.state,
+            tenant.c.is_operator,
+            Member.state,
+            Member.withdrawn_at,
+            Member.leaves_at,
+            granted_role.c.role,
+        )
         .join(Member, Member.tenant_id == tenant.c.id)
         .outerjoin(
             granted_role,

@@ -8,7 +8,7 @@ from governance.actors import Actor, ActorKind
 from governance.commands import CommandContext
 from governance.grants import roles_held_from
 from governance.kernel.errors import Invalid, NotAllowed, message
-from governance.permissions import EXCLUDED_BY, GRANTABLE_BY, OPERATOR_ROLES, TENANT_ROLES, Role
+from governance.permissions import EXCLUDED_BY, GRANTABLE_BY, OPERATOR_ROLES, SCIM_ROLES, TENANT_ROLES, Role
 from tenancy.people.tables import Member
 from tenancy.tenants.models import TenantDetails
 
@@ -44,8 +44,10 @@ def grantable_by(actor: Actor) -> frozenset[Role]:
     """The roles this actor may grant to others.
 
     The person at the operator's own machine sets the platform up and so may grant any role of a tenant or the
-    operator but break-glass. A service client grants none.
+    operator but break-glass. A service client grants none, a municipality's directory those of its groups.
     """
+    if actor.is_directory:
+        return SCIM_ROLES
     if actor.kind is ActorKind.CLIENT:
         return frozenset()
     return frozenset().union(*(GRANTABLE_BY.get(role, frozenset()) for role in actor.roles))
@@ -77,8 +79,23 @@ def may_withdraw(actor: Actor, roles: Collection[Role]) -> bool:
 
 
 def require_within_rights(ctx: CommandContext, member: Member) -> None:
-    """Raise NotAllowed where the person holds, or is to get, a role that the actor may not take away."""
-    held = roles_held_from(ctx.session, member.tenant_id, member.person_id, ctx.now)
-    if not may_withdraw(ctx.actor, held):
-        above = min(role for role in held if not may_withdraw(ctx.actor, {role}))
+    """Raise NotAllowed where the person holds, or is to get, a role that the actor may not take away.
+
+    A municipality's directory stops whoever leaves, administrators too: who has gone must not keep access. That an
+    owner stays is seen to elsewhere.
+    """
+    if ctx.actor.is_directory:
+        return
+    require_roles_within_rights(ctx, member)
+
+
+def require_roles_within_rights(ctx: CommandContext, member: Member) -> None:
+    """As `require_within_rights`, of a directory too: for what would let it act through the person."""
+    require_reach(ctx.actor, roles_held_from(ctx.session, member.tenant_id, member.person_id, ctx.now))
+
+
+def require_reach(actor: Actor, held: Collection[Role]) -> None:
+    """Raise NotAllowed for the roles of somebody whom the actor may not stop."""
+    if not may_withdraw(actor, held):
+        above = min(role for role in held if not may_withdraw(actor, {role}))
         raise NotAllowed(PERSON_ABOVE_OWN, field="member_id", role=above)

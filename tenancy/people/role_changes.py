@@ -6,6 +6,7 @@ whether anything runs then or not. Keycloak follows by the worker (`tenancy.onbo
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime, time
 from typing import Annotated, ClassVar, Final
 from uuid import UUID
@@ -152,28 +153,46 @@ def grant_role(ctx: CommandContext, command: GrantRole) -> RoleGranted:
     _require_single(command.role)
     if tenant.is_operator:
         refuse_naming_from_command_line(ctx.session, ctx.actor, tenant.id, ctx.now)
-    _require_somebody_else(ctx, member)
-    since = _begin_of(ctx, command.valid_from)
+    require_somebody_else(ctx, member)
+    since = beginning(ctx, command.valid_from)
     until = None if command.valid_until is None else midnight(command.valid_until)
     if until is not None and until <= since:
         _refuse_end(command.valid_until)
     _refuse_excluded(ctx, tenant, member, command.role)
-    grant_id = grants.grant(ctx.session, tenant.id, member.person_id, command.role, since, ctx.actor.id, until=until)
+    grant_id = carry_out_grant(ctx, tenant, member, command.role, since, until, command.reason)
+    return RoleGranted(person_id=member.person_id, grant_id=grant_id, takes_effect_at=since)
+
+
+def carry_out_grant(
+    ctx: CommandContext,
+    tenant: TenantDetails,
+    member: Member,
+    role: Role,
+    since: datetime,
+    until: datetime | None,
+    reason: str,
+) -> UUID:
+    """Grant the role that was found possible, tell the person, record it; returns the grant's id.
+
+    Raises Conflict for a role that the person holds in that time.
+    """
+    grant_id = grants.grant(ctx.session, tenant.id, member.person_id, role, since, ctx.actor.id, until=until)
     if grant_id is None:
-        raise Conflict(ROLE_HELD, field="role", role=command.role)
-    _mark_changed(ctx, member)
-    if command.role is Role.TENANT_OWNER:
+        raise Conflict(ROLE_HELD, field="role", role=role)
+    mark_roles_changed(ctx, member)
+    if role is Role.TENANT_OWNER:
         announce_owner(ctx, tenant.id, member.person_id)
-    _tell(ctx, member, "granted", command.role, since=since, until=until)
+    tell_of_role(ctx, member, "granted", role, since=since, until=until)
     ctx.audit(
+        event=Event.MEMBER_ROLE_GRANTED,
         subject=member.person_id,
         tenant_id=tenant.id,
-        role=command.role.value,
-        valid_from=_day(ctx, since),
-        valid_until=None if command.valid_until is None else command.valid_until.isoformat(),
-        reason=command.reason,
+        role=role.value,
+        valid_from=day_ahead(ctx, since),
+        valid_until=None if until is None else until.astimezone(JST).date().isoformat(),
+        reason=reason,
     )
-    return RoleGranted(person_id=member.person_id, grant_id=grant_id, takes_effect_at=since)
+    return grant_id
 
 
 class EndRole(Command):
@@ -223,20 +242,48 @@ def end_role(ctx: CommandContext, command: EndRole) -> RoleEnded:
     until = ctx.now if command.valid_until is None else midnight(command.valid_until)
     if until < ctx.now:
         _refuse_end(command.valid_until)
-    if not grants.end(ctx.session, tenant.id, member.person_id, command.role, until, ctx.now):
-        raise Conflict(ROLE_NOT_HELD, field="role", role=command.role)
+    carry_out_end(ctx, tenant, member, command.role, until, command.reason)
     if command.role is Role.TENANT_OWNER:
         require_owners(ctx, tenant)
-    _mark_changed(ctx, member)
-    _tell(ctx, member, "ended", command.role, until=until)
+    return RoleEnded(person_id=member.person_id)
+
+
+def carry_out_end(
+    ctx: CommandContext, tenant: TenantDetails, member: Member, role: Role, until: datetime, reason: str
+) -> None:
+    """End the role at that instant, tell the person, record it. Whether an owner is left is the caller's to ask.
+
+    Raises Conflict for a role that the person does not hold then.
+    """
+    if not grants.end(ctx.session, tenant.id, member.person_id, role, until, ctx.now):
+        raise Conflict(ROLE_NOT_HELD, field="role", role=role)
+    mark_roles_changed(ctx, member)
+    tell_of_role(ctx, member, "ended", role, until=until)
     ctx.audit(
+        event=Event.MEMBER_ROLE_ENDED,
         subject=member.person_id,
         tenant_id=tenant.id,
-        role=command.role.value,
-        valid_until=None if command.valid_until is None else command.valid_until.isoformat(),
-        reason=command.reason,
+        role=role.value,
+        valid_until=day_ahead(ctx, until),
+        reason=reason,
     )
-    return RoleEnded(person_id=member.person_id)
+
+
+def end_roles_held(
+    ctx: CommandContext, tenant: TenantDetails, member_id: UUID, roles: Collection[Role], reason: str
+) -> list[Role]:
+    """End those of these roles that the person holds, at once; returns them. For use inside a command.
+
+    The caller has locked the tenant, and asks afterwards whether an owner is left. Raises NotFound, and NotAllowed for
+    a role that the actor may not grant.
+    """
+    member = member_row(ctx.session, tenant.id, member_id)
+    held = grants.roles_in_force(ctx.session, tenant.id, member.person_id, ctx.now)
+    ended = sorted(set(roles) & held - {Role.TENANT_MEMBER})
+    for role in ended:
+        _require_within_rights(ctx, role)
+        carry_out_end(ctx, tenant, member, role, ctx.now, reason)
+    return ended
 
 
 class UndoRoleChange(Command):
@@ -286,20 +333,20 @@ def undo_role_change(ctx: CommandContext, command: UndoRoleChange) -> RoleChange
     if not planned.begins_later:
         _require_present(member)
         require_grantable(ctx, tenant, (planned.role,))
-        _require_somebody_else(ctx, member)
+        require_somebody_else(ctx, member)
         _refuse_excluded(ctx, tenant, member, planned.role)
     if not grants.undo_planned(ctx.session, planned):
         raise Conflict(ROLE_HELD, field="grant_id", role=planned.role)
     if planned.role is Role.TENANT_OWNER and planned.begins_later:
         require_owners(ctx, tenant)
-    _mark_changed(ctx, member)
-    _tell(ctx, member, "undone", planned.role)
+    mark_roles_changed(ctx, member)
+    tell_of_role(ctx, member, "undone", planned.role)
     ctx.audit(
         subject=member.person_id,
         tenant_id=tenant.id,
         role=planned.role.value,
-        valid_from=_day(ctx, planned.takes_effect_at) if planned.begins_later else None,
-        valid_until=None if planned.begins_later else _day(ctx, planned.takes_effect_at),
+        valid_from=day_ahead(ctx, planned.takes_effect_at) if planned.begins_later else None,
+        valid_until=None if planned.begins_later else day_ahead(ctx, planned.takes_effect_at),
         reason=command.reason,
     )
     return RoleChangeUndone(person_id=member.person_id)
@@ -319,8 +366,10 @@ def _planned(ctx: CommandContext, tenant: TenantDetails, command: UndoRoleChange
     return planned
 
 
-def _begin_of(ctx: CommandContext, first: date | None) -> datetime:
-    """When a grant begins. A day that came while the request waited for its second person is today."""
+def beginning(ctx: CommandContext, first: date | None) -> datetime:
+    """When a grant begins: at 0:00 of that day in Japan, now without one. Raises Invalid for a day that is over.
+
+    A day that came while the request waited for its second person is today."""
     if first is None or first == ctx.today or (ctx.approval is not None and first < ctx.today):
         return ctx.now
     if first < ctx.today:
@@ -328,7 +377,7 @@ def _begin_of(ctx: CommandContext, first: date | None) -> datetime:
     return midnight(first)
 
 
-def _day(ctx: CommandContext, instant: datetime) -> str | None:
+def day_ahead(ctx: CommandContext, instant: datetime) -> str | None:
     """The day of a change that lies ahead; None for one at once."""
     return None if instant <= ctx.now else instant.astimezone(JST).date().isoformat()
 
@@ -353,7 +402,8 @@ def _require_within_rights(ctx: CommandContext, role: Role) -> None:
         raise NotAllowed(PERSON_ABOVE_OWN, field="role", role=role)
 
 
-def _require_somebody_else(ctx: CommandContext, member: Member) -> None:
+def require_somebody_else(ctx: CommandContext, member: Member) -> None:
+    """Raise NotAllowed where the actor and the member are one person, through whichever account."""
     if str(member.person_id) in accounts_of_person(ctx.session, ctx.actor.id):
         raise NotAllowed(TO_ONESELF, field="member_id")
 
@@ -373,7 +423,7 @@ def _refuse_excluded(ctx: CommandContext, tenant: TenantDetails, member: Member,
             raise Invalid(ROLES_EXCLUDE_EACH_OTHER, field="role", role=role, other=min(held))
 
 
-def _mark_changed(ctx: CommandContext, member: Member) -> None:
+def mark_roles_changed(ctx: CommandContext, member: Member) -> None:
     """Have the worker bring Keycloak in line with what counts now, also where it is just doing so.
 
     Another value than the worker read, so that it does not record what it brought there before this change.
@@ -381,7 +431,7 @@ def _mark_changed(ctx: CommandContext, member: Member) -> None:
     member.roles_synced_at = min(member.roles_synced_at, ctx.now) - grants.INSTANT
 
 
-def _tell(
+def tell_of_role(
     ctx: CommandContext,
     member: Member,
     what: str,
@@ -390,8 +440,10 @@ def _tell(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> None:
+    """Enqueue the mail to the person about a role: `what` is granted, ended or undone."""
+
     def day(instant: datetime | None) -> str | None:
-        return None if instant is None else _day(ctx, instant)
+        return None if instant is None else day_ahead(ctx, instant)
 
     payload = {
         "tenant_id": str(member.tenant_id),

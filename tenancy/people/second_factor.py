@@ -19,6 +19,9 @@ from tenancy.people.states import MemberState
 RESET_FACTOR: Final = "member.reset-factor"
 """The job that removes a person's second factors in Keycloak, has a new one required, and logs the person out."""
 
+MAIL_FACTOR_RESET: Final = "member.mail-factor-reset"
+"""The job that tells the person of it."""
+
 NOT_PRESENT = message(
     "member.factor_not_present",
     ja="この利用者は「{state}」なので、二要素認証を再設定できません。",
@@ -67,5 +70,7 @@ def reset_factor(ctx: CommandContext, command: ResetFactor) -> FactorReset:
         {"tenant_id": str(member.tenant_id), "person_id": str(member.person_id)},
         tenant_id=member.tenant_id,
     )
+    about = {"tenant_id": str(member.tenant_id), "person_id": str(member.person_id)}
+    ctx.enqueue(MAIL_FACTOR_RESET, about, tenant_id=member.tenant_id)
     ctx.audit(subject=member.person_id, tenant_id=member.tenant_id, reason=command.reason)
     return FactorReset(job_id=job_id)

@@ -6,12 +6,13 @@ from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
-from governance.actors import ActorKind
+from governance.actors import Actor, ActorKind
 from governance.commands import CommandContext
 from governance.permissions import Role, SecondPerson
 from governance.persons import accounts_of_person
 from tenancy.people import queries
 from tenancy.people.states import MemberState
+from tenancy.tenants.models import TenantDetails
 from tenancy.tenants.queries import lock_tenant
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
 
@@ -39,7 +40,7 @@ def second_person_for(ctx: CommandContext, tenant_id: UUID, roles: Collection[Ro
     tenant = lock_tenant(ctx.session, tenant_id)
     if tenant.is_operator:
         return None if ctx.actor.kind is ActorKind.SYSTEM else SecondPerson.ROLES
-    if Role.TENANT_OWNER not in roles or tenant.state not in TAKING_PART or ctx.actor.tenant_id == tenant.id:
+    if Role.TENANT_OWNER not in roles or not is_owner_from_outside(ctx.actor, tenant):
         return None
     own = accounts_of_person(ctx.session, ctx.actor.id)
     can_decide = STATE_EFFECTS[TenantState(tenant.state)].people_sign_in and any(
@@ -47,3 +48,8 @@ def second_person_for(ctx: CommandContext, tenant_id: UUID, roles: Collection[Ro
         for owner in queries.owners(ctx.session, tenant.id, ctx.now)
     )
     return SecondPerson.OWNERS if can_decide else SecondPerson.OWNERS_ABSENT
+
+
+def is_owner_from_outside(actor: Actor, tenant: TenantDetails) -> bool:
+    """Whether an owner whom this actor adds would be one from outside of a tenant that takes part."""
+    return tenant.state in TAKING_PART and actor.tenant_id != tenant.id

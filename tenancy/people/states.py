@@ -11,6 +11,10 @@ INVITATION_LIFETIME: Final = timedelta(days=1)
 """How long the link for setting a password is good: `actionTokenGeneratedByAdminLifespan` of the realms."""
 
 
+DORMANT_AFTER: Final = timedelta(days=90)
+"""After how long without a sign-in an account of somebody who is active is dormant (休眠アカウント)."""
+
+
 class MemberState(LabelledEnum):
     """Invited until the first sign-in; suspended people may come back, removed ones do not."""
 
@@ -29,6 +33,26 @@ class InvitationState(LabelledEnum):
     CANCELLED = "cancelled", "取消し", "cancelled"
 
 
+class SignIn(LabelledEnum):
+    """When people signed in last. Dormant: active, and not signed in for DORMANT_AFTER, nor added since."""
+
+    RECENT = "recent", "90日以内", "within 90 days"
+    DORMANT = "dormant", "90日以上ない（休眠）", "not for 90 days (dormant)"
+    NEVER = "never", "一度もない", "never"
+
+
+class LeavingKind(LabelledEnum):
+    """What becomes of a person who leaves, after the last day."""
+
+    SUSPENDED = "suspended", "停止する（再開できる）", "suspended (may come back)"
+    REMOVED = "removed", "削除する（元に戻せない）", "removed for good"
+
+    @property
+    def state(self) -> MemberState:
+        """As a state of the member."""
+        return MemberState(self.value)
+
+
 class RoleChangeKind(LabelledEnum):
     """What lies ahead of a role that is granted: its beginning, else its end."""
 
@@ -44,8 +68,14 @@ class SyncProblem(LabelledEnum):
         "登録待ち: このメールアドレスは別の利用者が使っています",
         "waiting: somebody else uses this address",
     )
+    AWAITING_CONSENT = "awaiting-consent", "本人の承諾待ち", "waiting for the person's consent"
+    CONSENT_DECLINED = "consent-declined", "本人が辞退しました", "declined by the person"
     REFUSED = "refused", "登録待ち: 認証サービスが受け付けませんでした", "waiting: the identity server refused it"
     SKIPPED = "skipped", "登録を見送り中", "skipped"
+
+
+NOT_WANTED_YET: Final = frozenset({SyncProblem.AWAITING_CONSENT, SyncProblem.CONSENT_DECLINED, SyncProblem.SKIPPED})
+"""For what Keycloak is not to have a person: nobody has to mend it there."""
 
 
 class SyncDecision(LabelledEnum):
@@ -53,3 +83,12 @@ class SyncDecision(LabelledEnum):
 
     RETRY = "retry", "再実行", "retry"
     SKIP = "skip", "見送り", "skip"
+
+
+class MemberAction(LabelledEnum):
+    """What a row of a file of people asks for."""
+
+    ADD = "add", "追加", "add"
+    CHANGE = "change", "変更", "change"
+    SUSPEND = "suspend", "停止", "suspend"
+    REMOVE = "remove", "削除", "remove"

@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 
 from admin.core.guard import current_actor
 from admin.core.language import gettext
+from admin.identity.own_sessions import count_open_sessions
+from admin.identity.session_ends import end_member_sessions
 from admin.interface.entry_points import EntryPoint, Fact, FormContext, PageAddress, api, cli
 from admin.interface.pages import settings
 from admin.interface.tenant_pages import about_tenant, done, to_people
 from governance.kernel import clock
 from governance.kernel.errors import Language
-from governance.kernel.field_types import JST_DATE
+from governance.kernel.field_types import JST_DATE, last_day
 from governance.kernel.labels import Label
 from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Role
 from governance.persons import group_of
@@ -31,11 +33,17 @@ from tenancy.people.commands import (
     remove_member,
     resume_member,
 )
+from tenancy.people.editing import edit_member
+from tenancy.people.leaving import plan_leaving, undo_leaving
 from tenancy.people.models import MemberDetails
+from tenancy.people.ownership import HandOverOwner, hand_over_owner, set_fewest_owners
 from tenancy.people.rights import grantable_by
 from tenancy.people.role_changes import EndRole, GrantRole, end_role, grant_role, undo_role_change
 from tenancy.people.second_factor import reset_factor
+from tenancy.people.sections import change_section, undo_section_change
+from tenancy.people.states import MemberState
 from tenancy.people.unaccepted_invitations import cancel_invitation, resend_invitation
+from tenancy.tenants.queries import tenant
 
 
 def _grantable_roles(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
@@ -61,7 +69,7 @@ def _person(session: Session, given: Mapping[str, Any], language: Language) -> F
     return FormContext(
         [
             *tenant.facts,
-            Fact(gettext("Person"), f"{found.family_name} {found.given_name} {found.email}"),
+            Fact(gettext("Member"), f"{found.family_name} {found.given_name} {found.email}"),
             Fact(gettext("Present roles"), roles or "―"),
         ]
     )
@@ -77,6 +85,14 @@ def _person_with_systems(session: Session, given: Mapping[str, Any], language: L
     return FormContext(
         [*context.facts, Fact(gettext("Service clients that are suspended, too"), gettext(", ").join(names))]
     )
+
+
+def _person_with_sessions(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """Whom it is about, and in how many browsers the person is signed in. Raises NotFound."""
+    context = _person(session, given, language)
+    found = queries.member(session, given["tenant_id"], given["member_id"], clock.now())
+    count = count_open_sessions(session, given["tenant_id"], found.person_id, clock.now())
+    return FormContext([*context.facts, Fact(gettext("Signed in in browsers"), str(count))])
 
 
 def _invited_person(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
@@ -135,6 +151,78 @@ def _planned_change(session: Session, given: Mapping[str, Any], language: Langua
     return FormContext([*context.facts, Fact(gettext("Planned change"), what)])
 
 
+def _leaver(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """Whom it is about, what they own, and until when they may use the platform now. Raises NotFound."""
+    context = _person_with_systems(session, given, language)
+    found = queries.member(session, given["tenant_id"], given["member_id"], clock.now())
+    if found.valid_until is None:
+        return context
+    day = JST_DATE.show(last_day(found.valid_until), language)
+    return FormContext([*context.facts, Fact(gettext("Last day as prepared"), day)])
+
+
+def _planned_section(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """What lies ahead for whom. Raises NotFound."""
+    context = _person_with_section(session, given, language)
+    planned = queries.planned_section_changes(session, given["tenant_id"], clock.now())
+    found = next((one for one in planned if one.id == given["change_id"]), None)
+    if found is None:
+        return context
+    day = JST_DATE.show(clock.jst_date(found.takes_effect_at), language)
+    return FormContext([*context.facts, Fact(gettext("Planned change"), f"{day} 0:00  {found.section or '―'}")])
+
+
+def _person_with_section(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """Whom it is about, and the present section. Raises NotFound."""
+    context = _person(session, given, language)
+    found = queries.member(session, given["tenant_id"], given["member_id"], clock.now())
+    return FormContext([*context.facts, Fact(gettext("Present section"), found.section or "―")])
+
+
+def _successors(session: Session, given: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    """The active people of the tenant who are no owners."""
+    people = queries.members(session, given["tenant_id"], clock.now(), state=MemberState.ACTIVE)
+    return [
+        (str(one.id), f"{one.family_name} {one.given_name} {one.email}")
+        for one in people
+        if Role.TENANT_OWNER not in one.roles
+    ]
+
+
+def _owners_after(session: Session, command: HandOverOwner, language: Language) -> FormContext:
+    """Who the owners are from then on. Raises NotFound."""
+    at_once = command.valid_from is None or command.valid_from <= clock.today()
+    when = gettext("at once") if at_once else f"{JST_DATE.show(command.valid_from, language)} 0:00"
+    successor = queries.member(session, command.tenant_id, command.successor_id, clock.now())
+    staying = [
+        one
+        for one in queries.owners(session, command.tenant_id, clock.now())
+        if command.member_id not in (one.id, one.person_id)
+    ]
+    names = gettext(", ").join(f"{one.family_name} {one.given_name}" for one in (*staying, successor))
+    return FormContext([Fact(gettext("Takes effect"), when), Fact(gettext("Owners from then on"), names)])
+
+
+def _owners_now(session: Session, given: Mapping[str, Any], language: Language) -> FormContext:
+    """The tenant, its owners and how many it always has at least. Raises NotFound."""
+    found = tenant(session, given["tenant_id"])
+    owners = queries.owners(session, found.id, clock.now())
+    names = gettext(", ").join(f"{one.family_name} {one.given_name}" for one in owners)
+    return FormContext(
+        [
+            *about_tenant(session, given, language).facts,
+            Fact(gettext("Owners"), names or "―"),
+            Fact(gettext("Fewest owners"), found.fewest_owners.label(language)),
+        ]
+    )
+
+
+def _present_person(session: Session, given: Mapping[str, Any]) -> Mapping[str, object]:
+    """Name and address as they are now. Raises NotFound."""
+    found = queries.member(session, given["tenant_id"], given["member_id"], clock.now())
+    return {"family_name": found.family_name, "given_name": found.given_name, "email": found.email}
+
+
 def _to_person(command: Any, result: Any) -> str:
     return url_for("people.person", tenant_id=command.tenant_id, member_id=command.member_id)
 
@@ -191,6 +279,25 @@ ENTRY_POINTS: Final = (
             about=_invited,
             choices={"roles": _grantable_roles},
         ),
+    ),
+    EntryPoint(
+        edit_member,
+        Label("氏名・メールアドレスを変更する", "Change name and address"),
+        Label("変更する", "Change"),
+        api=api("PUT /tenants/<tenant>/members/<member>", tenant="tenant_id", member="member_id"),
+        cli=cli("member edit", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/edit",
+            "member_editing",
+            then=_to_person,
+            back=to_people,
+            intro=Label(
+                "認証サービスにも反映します。まだパスワードを設定していない人には、新しいアドレスに招待を送り直します。",
+                "The identity server follows. Somebody who has set no password yet is invited at the new address.",
+            ),
+            about=_person,
+        ),
+        record=_present_person,
     ),
     EntryPoint(
         grant_role,
@@ -298,6 +405,122 @@ ENTRY_POINTS: Final = (
         ),
     ),
     EntryPoint(
+        change_section,
+        Label("所属を変える", "Change the section"),
+        Label("所属を変える", "Change the section"),
+        api=api("POST /tenants/<tenant>/members/<member>/section-changes", tenant="tenant_id", member="member_id"),
+        cli=cli("member change-section", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/section",
+            "section_changing",
+            then=_to_person,
+            back=to_people,
+            intro=Label(
+                "適用日の 0:00 から変わります。役割は変わらないので、必要なものを付与し、不要なものを終えてください。",
+                "Changes at 0:00 of the first day. Roles stay as they are: grant and end those that go with it.",
+            ),
+            about=_person_with_section,
+            is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
+        undo_section_change,
+        Label("予定した所属の変更を取り消す", "Undo a prepared change of section"),
+        Label("取り消す", "Undo"),
+        api=api(
+            "POST /tenants/<tenant>/members/<member>/section-changes/<change>/undoing",
+            tenant="tenant_id",
+            member="member_id",
+            change="change_id",
+        ),
+        cli=cli("member undo-section-change", "tenant_id", "member_id", "change_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/section/<uuid:change_id>/undo",
+            "section_change_undoing",
+            then=_to_person,
+            back=to_people,
+            about=_planned_section,
+            is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
+        plan_leaving,
+        Label("利用の終了を予定する", "Prepare that a member leaves"),
+        Label("予定する", "Prepare"),
+        api=api("PUT /tenants/<tenant>/members/<member>/leaving", tenant="tenant_id", member="member_id"),
+        cli=cli("member plan-leaving", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/leaving",
+            "leaving_planning",
+            then=_to_person,
+            back=to_people,
+            intro=Label(
+                "最終日の翌日 0:00 に、すべての役割が終わり、ログインできなくなります。それまでは取り消せます。"
+                "本人に最終日をメールで知らせます。",
+                "At 0:00 of the day after the last one every role ends, and the person is signed in no more. It can be "
+                "undone until then. The person is mailed the last day.",
+            ),
+            about=_leaver,
+        ),
+    ),
+    EntryPoint(
+        undo_leaving,
+        Label("予定した利用の終了を取り消す", "Undo a prepared leaving"),
+        Label("取り消す", "Undo"),
+        api=api("POST /tenants/<tenant>/members/<member>/leaving-undoing", tenant="tenant_id", member="member_id"),
+        cli=cli("member undo-leaving", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/leaving/undo",
+            "leaving_undoing",
+            then=_to_person,
+            back=to_people,
+            about=_leaver,
+            is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
+        hand_over_owner,
+        Label("団体管理者を引き継ぐ", "Hand over as an owner"),
+        Label("引き継ぐ", "Hand over"),
+        api=api("POST /tenants/<tenant>/members/<member>/owner-handover", tenant="tenant_id", member="member_id"),
+        # The machine's command line is the operator's: from outside an owner is granted and ended, by two people.
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/hand-over",
+            "owner_handing_over",
+            then=_to_person,
+            back=to_people,
+            intro=Label(
+                "引継日の 0:00 に、この人の団体管理者の役割が終わり、後任が団体管理者になります。"
+                "後任は、次のログインで二要素認証を設定します。",
+                "At 0:00 of the day this person's role ends and the successor becomes an owner, who sets up a second "
+                "factor at the next sign-in.",
+            ),
+            about=_person,
+            choices={"successor_id": _successors},
+            consequences=_owners_after,
+        ),
+    ),
+    EntryPoint(
+        set_fewest_owners,
+        Label("団体管理者の最少人数を変える", "Set the fewest owners"),
+        Label("変更する", "Change"),
+        api=api("PUT /tenants/<tenant>/fewest-owners", tenant="tenant_id"),
+        cli=cli("member set-fewest-owners", "tenant_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/fewest-owners",
+            "fewest_owners",
+            then=done("fewest-owners-set"),
+            back=to_people,
+            intro=Label(
+                "2人とすると、団体管理者が1人になる停止、削除、役割の終了はできません。"
+                "1人に戻せるのは、その団体の団体管理者だけです。団体管理者の全員にメールで知らせます。",
+                "With two, nothing may leave the tenant with one owner. Only an owner of the tenant goes back to one. "
+                "All its owners are mailed.",
+            ),
+            about=_owners_now,
+        ),
+    ),
+    EntryPoint(
         disable_member,
         Label("利用者を停止する", "Disable a member"),
         Label("停止する", "Disable"),
@@ -373,6 +596,28 @@ ENTRY_POINTS: Final = (
                 "This is about the one person; the tenant's onboarding goes on.",
             ),
             about=_waiting_person,
+        ),
+    ),
+    EntryPoint(
+        end_member_sessions,
+        Label("開いているセッションをすべて終わらせる", "End all sessions"),
+        Label("すべて終わらせる", "End them all"),
+        api=api("POST /tenants/<tenant>/members/<member>/session-ends", tenant="tenant_id", member="member_id"),
+        cli=cli("member end-sessions", "tenant_id", "member_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/people/<uuid:member_id>/end-sessions",
+            "member_sessions_ending",
+            then=_to_person,
+            back=to_people,
+            intro=Label(
+                "本人がログインしているブラウザーとコマンドラインは、次の操作からすべて使えなくなります。"
+                "役割は変わらず、本人はもう一度ログインできます。ログインもさせないときは、利用者を停止してください。",
+                "Every browser and command line in which the person is signed in is refused at the next request. "
+                "Roles stay, and the person may sign in again. To keep them out, disable the member.",
+            ),
+            about=_person_with_sessions,
+            is_reviewed=False,
+            is_dangerous=True,
         ),
     ),
     EntryPoint(

@@ -18,7 +18,7 @@ from governance.kernel import clock
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.clients.queries import clients_owned_by
-from tenancy.people.queries import member, planned_role_changes
+from tenancy.people.queries import member, planned_role_changes, planned_section_changes
 
 pages = add_forms(Blueprint("people", __name__, template_folder="templates"), ENTRY_POINTS)
 
@@ -63,6 +63,7 @@ def _render_part(
         tenant=directory.tenant_by_id(session(), tenant_id),
         person=found,
         planned=planned_role_changes(session(), tenant_id, clock.now(), member_id=found.id),
+        planned_sections=planned_section_changes(session(), tenant_id, clock.now(), member_id=found.id),
         added=added,
         record=history(found.person_id, tenant_id, actions_shown),
         **values,

@@ -1,0 +1,1 @@
+"""ログインの管理: the sessions in which a person is signed in, on their own page."""
