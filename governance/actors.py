@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -15,6 +16,9 @@ from governance.permissions import DECISIONS, OPERATOR_ROLES, Permission, Role, 
 
 COMMAND_LINE_PREFIX: Final = "cli:"
 """How the id of an actor at the operator's machine begins. No person's or client's id does: those are uuids."""
+
+DIRECTORY_PREFIX: Final = "scim:"
+"""How the id of a municipality's directory begins: what follows is the id of its token."""
 
 DECIDED_BY_PEOPLE = message(
     "permission.decided_by_people",
@@ -43,8 +47,12 @@ class Actor:
     """What a service client's scopes allow; a client has no roles, and a person no scopes."""
     of_operator: bool = False
     """Whether it is a service client of the operator's, which acts for all tenants as far as its scopes go."""
+    is_directory: bool = False
+    """Whether it is a municipality's directory (SCIM): it stops whoever leaves, and gives no role that administers."""
     sudo_uid: int | None = None
     """The SUDO_UID of a command line: recorded as a fact of its audit events, and trusted for nothing."""
+    second_factor_at: datetime | None = field(default=None, compare=False)
+    """When a person last signed in with a second factor, in the session in which they act; None for without one."""
 
     def may(self, permission: Permission) -> bool:
         """Whether a role in force, or a scope of a service client, allows this permission.

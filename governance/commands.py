@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from sqlalchemy.orm import Session
 
 from governance import approvals, outbox
-from governance.actors import Actor, refuse_command_line
+from governance.actors import Actor, ActorKind, refuse_command_line
 from governance.audit import writer
 from governance.audit.writer import AuditOutcome, AuditRecord
 from governance.declaration import Input, run_checks
@@ -33,6 +33,7 @@ from governance.idempotency import answer_statement, begin_with_key
 from governance.kernel import clock
 from governance.kernel.application import ApplicationValue
 from governance.kernel.database import TenantScope, db, tenant_scope
+from governance.kernel.deadlines import WaitLimits, wait_limits
 from governance.kernel.digest import canonical, digest_of
 from governance.kernel.errors import Conflict, DomainError, NotAllowed, Stale, message
 from governance.kernel.field_types import LongLine
@@ -40,7 +41,8 @@ from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
 from governance.kernel.pipelined import commit_pipelined
 from governance.labels import permission_wording
-from governance.permissions import DECISIONS, Permission, SecondPerson
+from governance.permissions import DECISIONS, Permission, Role, SecondPerson
+from governance.step_up import StepUpNeeded, require_step_up
 
 log = structlog.get_logger(__name__)
 
@@ -163,6 +165,8 @@ class CommandContext:
         """Add an audit event to this transaction. `facts` are JSON values without personal data."""
         if self.approval is not None:
             facts = {**facts, "approval": str(self.approval.id)}
+        if self.actor.kind is ActorKind.PERSON and Role.BREAK_GLASS in self.actor.roles:
+            facts = {**facts, "break_glass": True}
         self.audit_records.append(
             AuditRecord(event or self.event, str(subject), tenant_id or self.actor.tenant_id, facts)
         )
@@ -189,6 +193,10 @@ class CommandHandler(Generic[CommandT, ResultT]):
     result_type: type[ResultT]
     edits: str | None = field(default=None, kw_only=True)
     """The object that the command changes, by its fields: `plan {name}`. Commands that edit one wait for each other."""
+    waits: WaitLimits | None = field(default=None, kw_only=True)
+    """How long it may wait for the database, where that is longer than a request may."""
+    step_up: bool = field(default=False, kw_only=True)
+    """Whether a person must have signed in with a second factor shortly before."""
 
     @property
     def name(self) -> str:
@@ -200,10 +208,10 @@ class CommandHandler(Generic[CommandT, ResultT]):
         """Execute the command for the actor, once per `key`.
 
         Returns the stored result for a key used before. `precondition` is asked in the command's transaction, while no
-        other command may edit the object. Raises NotAllowed without the permission, IdempotencyKeyReused when the key
-        was used with another request, RuntimeError inside another command or for a precondition of a command that
-        `edits` nothing, and whatever the precondition or the function raises; then nothing is committed but the audit
-        event of the failure.
+        other command may edit the object. Raises NotAllowed without the permission, StepUpNeeded where the person has
+        to sign in anew first, IdempotencyKeyReused when the key was used with another request, RuntimeError inside
+        another command or for a precondition of a command that `edits` nothing, and whatever the precondition or the
+        function raises; then nothing is committed but the audit event of the failure.
         """
         if _in_command.get():
             raise RuntimeError(f"{self.name} is called inside another command")
@@ -211,7 +219,8 @@ class CommandHandler(Generic[CommandT, ResultT]):
             raise RuntimeError(f"{self.name} edits no object")
         token = _in_command.set(True)
         try:
-            with tenant_scope(actor.tenant_scope):
+            allowed = nullcontext() if self.waits is None else wait_limits(self.waits)
+            with allowed, tenant_scope(actor.tenant_scope):
                 return self._execute(command, actor, key, precondition)
         finally:
             _in_command.reset(token)
@@ -227,14 +236,28 @@ class CommandHandler(Generic[CommandT, ResultT]):
                 session = db.session()
                 session.rollback()
                 try:
+                    ctx = CommandContext(session, actor, clock.now(), self.event)
                     require(actor, self.permission)
+                    self._require_step_up(ctx)
                     self.lock_object(session, command)
-                    self.run(CommandContext(session, actor, clock.now(), self.event), command)
+                    self.run(ctx, command)
                     session.flush()
                 finally:
                     session.rollback()
         finally:
             _in_command.reset(token)
+
+    def run_within(self, ctx: CommandContext, command: CommandT) -> ResultT:
+        """Run the function in the transaction of another command: its own permission, its own audit event.
+
+        For a command that is made of several which count together or not at all. Raises what a call would raise.
+        """
+        require(ctx.actor, self.permission)
+        self._require_step_up(ctx)
+        self.lock_object(ctx.session, command)
+        return self.run(
+            CommandContext(ctx.session, ctx.actor, ctx.now, self.event, ctx.audit_records, ctx.jobs), command
+        )
 
     def previous_result(self, command: CommandT, *, actor: Actor, key: str) -> ResultT | None:
         """The result stored with this key; None for a key not used yet. Changes nothing.
@@ -261,6 +284,10 @@ class CommandHandler(Generic[CommandT, ResultT]):
         """What a call does inside its transaction: the function itself."""
         return self.body(ctx, command)
 
+    def _require_step_up(self, ctx: CommandContext) -> None:
+        if self.step_up:
+            require_step_up(ctx.session, ctx.actor, ctx.now)
+
     def lock_object(self, session: Session, command: Command) -> None:
         """Wait for the other commands that edit the object of this one, where it edits any, and keep them out."""
         if self.edits is not None:
@@ -278,6 +305,7 @@ class CommandHandler(Generic[CommandT, ResultT]):
                 if answered is not None:
                     session.rollback()
                     return self.read_answer(answered)
+            self._require_step_up(ctx)
             self.lock_object(session, command)
             if precondition is not None:
                 precondition(session)
@@ -294,6 +322,11 @@ class CommandHandler(Generic[CommandT, ResultT]):
                 answer = result.to_store()
                 statements.append(answer_statement(actor, self.name, key, request, answer, ctx.now))
             commit_pipelined(session, *statements)
+        except StepUpNeeded:
+            # Nothing was refused: the person signs in and sends the same again.
+            session.rollback()
+            log.info("step_up.needed", command=self.name, actor=actor.id)
+            raise
         except DomainError as refusal:
             session.rollback()
             kind = AuditOutcome.DENIED if isinstance(refusal, NotAllowed) else AuditOutcome.REFUSED
@@ -517,13 +550,18 @@ def collect_commands(modules: Iterable[ModuleType]) -> Commands:
 
 @overload
 def handles(
-    permission: Permission, event: Event, *, edits: str | None = None
+    permission: Permission,
+    event: Event,
+    *,
+    edits: str | None = None,
+    waits: WaitLimits | None = None,
+    step_up: bool = False,
 ) -> Callable[[Callable[[CommandContext, CommandT], ResultT]], CommandHandler[CommandT, ResultT]]: ...
 
 
 @overload
 def handles(
-    permission: Permission, event: Event, *, approval: SecondPerson, edits: str | None = None
+    permission: Permission, event: Event, *, approval: SecondPerson, edits: str | None = None, step_up: bool = False
 ) -> Callable[[Callable[[CommandContext, CommandT], DoneT]], ApprovedCommandHandler[CommandT, ApprovalRequested]]: ...
 
 
@@ -534,17 +572,28 @@ def handles(
     *,
     approval: Callable[[CommandContext, CommandT], SecondPerson | None],
     edits: str | None = None,
+    step_up: bool = False,
 ) -> Callable[
     [Callable[[CommandContext, CommandT], DoneT]], ApprovedCommandHandler[CommandT, DoneT | ApprovalRequested]
 ]: ...
 
 
-def handles(permission: Permission, event: Event, *, approval: Any = None, edits: str | None = None) -> Any:
+def handles(
+    permission: Permission,
+    event: Event,
+    *,
+    approval: Any = None,
+    edits: str | None = None,
+    waits: WaitLimits | None = None,
+    step_up: bool = False,
+) -> Any:
     """Make a function `(ctx, command) -> result` a handler. Both annotations must be given.
 
     With `approval` the command needs a second person: a call stores a request, and the function runs when another
     person approves it. It is what the command is about, or a function `(ctx, command)` that says so, None for no need.
-    `edits` names the object that the command changes, with the command's fields in braces.
+    `edits` names the object that the command changes, with the command's fields in braces. `waits` allows a command of
+    very many rows to wait longer for the database than a request may. With `step_up` a person must have signed in with
+    a second factor shortly before.
     """
 
     def register(body: Any) -> Any:
@@ -554,12 +603,23 @@ def handles(permission: Permission, event: Event, *, approval: Any = None, edits
             raise ValueError(f"{body.__name__} edits {edits}, and has no {sorted(unknown)}")
         handler: CommandHandler[Any, Any]
         if approval is None:
-            handler = CommandHandler(body, permission, event, command_type, done_type, edits=edits)
+            handler = CommandHandler(
+                body, permission, event, command_type, done_type, edits=edits, waits=waits, step_up=step_up
+            )
         else:
             asked = _with_comment(command_type)
             answer = ApprovalRequested if isinstance(approval, SecondPerson) else done_type
             handler = ApprovedCommandHandler(
-                body, permission, event, asked, answer, command_type, done_type, approval, edits=edits
+                body,
+                permission,
+                event,
+                asked,
+                answer,
+                command_type,
+                done_type,
+                approval,
+                edits=edits,
+                step_up=step_up,
             )
         functools.update_wrapper(handler, body)
         return handler

@@ -21,7 +21,16 @@ class Permission(StrEnum):
     TENANT_REGISTER = "tenancy:tenant:register"
     TENANT_IMPORT = "tenancy:tenant:import"
     TENANT_EDIT = "tenancy:tenant:edit"
+    TENANT_RENAME = "tenancy:tenant:rename"
+    TENANT_CARRY_OUT_RENAMING = "tenancy:tenant:carry-out-renaming"
     TENANT_CHANGE_STATE = "tenancy:tenant:change-state"
+    TENANT_SYNC = "tenancy:tenant:sync"
+    TENANT_ANNOUNCE_DEPARTURE = "tenancy:tenant:announce-departure"
+    TENANT_MERGE = "tenancy:tenant:merge"
+    HAND_BACK_READ = "tenancy:hand-back:read"
+    HAND_BACK_REQUEST = "tenancy:hand-back:request"
+    HAND_BACK_RECORD = "tenancy:hand-back:record"
+    TENANT_SET_FEWEST_OWNERS = "tenancy:tenant:set-fewest-owners"
     STATISTIC_RECORD = "tenancy:statistic:record"
     CONTACT_READ = "tenancy:contact:read"
     CONTACT_RECORD = "tenancy:contact:record"
@@ -41,6 +50,7 @@ class Permission(StrEnum):
     QUOTA_DECIDE = "tenancy:quota:decide"
     MEMBER_READ = "tenancy:member:read"
     MEMBER_ADD = "tenancy:member:add"
+    MEMBER_IMPORT = "tenancy:member:import"
     MEMBER_DISABLE = "tenancy:member:disable"
     MEMBER_REMOVE = "tenancy:member:remove"
     MEMBER_RESUME = "tenancy:member:resume"
@@ -51,18 +61,48 @@ class Permission(StrEnum):
     MEMBER_INVITE = "tenancy:member:invite"
     MEMBER_GRANT_ROLE = "tenancy:member:grant-role"
     MEMBER_UNDO_ROLE_CHANGE = "tenancy:member:undo-role-change"
+    MEMBER_HAND_OVER_OWNER = "tenancy:member:hand-over-owner"
+    MEMBER_CHANGE_SECTION = "tenancy:member:change-section"
+    MEMBER_UNDO_SECTION_CHANGE = "tenancy:member:undo-section-change"
+    MEMBER_PLAN_LEAVING = "tenancy:member:plan-leaving"
+    MEMBER_UNDO_LEAVING = "tenancy:member:undo-leaving"
+    MEMBER_CARRY_OUT_LEAVING = "tenancy:member:carry-out-leaving"
     MEMBER_RESEND_INVITATION = "tenancy:member:resend-invitation"
     MEMBER_CANCEL_INVITATION = "tenancy:member:cancel-invitation"
+    MEMBER_CONSENT = "tenancy:member:consent"
     MEMBER_RESET_FACTOR = "tenancy:member:reset-factor"
+    MEMBER_EDIT = "tenancy:member:edit"
+    ROLES_HELD_READ = "tenancy:roles-held:read"
+    SCIM_READ = "tenancy:scim:read"
+    SCIM_WRITE = "tenancy:scim:write"
+    SCIM_ISSUE_TOKEN = "tenancy:scim:issue-token"  # noqa: S105 - a permission, no secret
+    SCIM_WITHDRAW_TOKEN = "tenancy:scim:withdraw-token"  # noqa: S105 - a permission, no secret
+    IDENTITY_PROVIDER_READ = "tenancy:identity-provider:read"
+    IDENTITY_PROVIDER_REGISTER = "tenancy:identity-provider:register"
+    IDENTITY_PROVIDER_SET_SECRET = "tenancy:identity-provider:set-secret"  # noqa: S105 - a permission, no secret
+    IDENTITY_PROVIDER_CHECK = "tenancy:identity-provider:check"
+    IDENTITY_PROVIDER_ENABLE = "tenancy:identity-provider:enable"
+    IDENTITY_PROVIDER_DISABLE = "tenancy:identity-provider:disable"
+    IDENTITY_PROVIDER_REMOVE = "tenancy:identity-provider:remove"
+    MEMBER_END_SESSIONS = "tenancy:member:end-sessions"
+    BREAK_GLASS_READ = "tenancy:break-glass:read"
+    BREAK_GLASS_START = "tenancy:break-glass:start"
+    BREAK_GLASS_CLOSE = "tenancy:break-glass:close"
     CLIENT_READ = "tenancy:client:read"
     CLIENT_REGISTER = "tenancy:client:register"
     CLIENT_STOP = "tenancy:client:stop"
+    CLIENT_STOP_FOR_GOOD = "tenancy:client:stop-for-good"
+    ACCESS_READ = "tenancy:access:read"
     CLIENT_SUSPEND = "tenancy:client:suspend"
     CLIENT_RESUME = "tenancy:client:resume"
     CLIENT_SET_OWNER = "tenancy:client:set-owner"
+    CLIENT_LIMIT_NETWORKS = "tenancy:client:limit-networks"
+    CLIENT_SET_LAST_DAY = "tenancy:client:set-last-day"
     CLIENT_ADD_KEY = "tenancy:client:add-key"
     CLIENT_MAKE_KEY = "tenancy:client:make-key"
     CLIENT_REMOVE_KEY = "tenancy:client:remove-key"
+    CLIENT_MAKE_SECRET = "tenancy:client:make-secret"  # noqa: S105 - a permission, no secret
+    CLIENT_REMOVE_SECRET = "tenancy:client:remove-secret"  # noqa: S105 - a permission, no secret
     CLIENT_END_KEYS = "tenancy:client:end-keys"
     DRIFT_READ = "tenancy:drift:read"
     DRIFT_REPAIR = "tenancy:drift:repair"
@@ -72,6 +112,24 @@ class Permission(StrEnum):
     ANNOUNCEMENT_WITHDRAW = "tenancy:announcement:withdraw"
     ANNOUNCEMENT_CONFIRM = "tenancy:announcement:confirm"
     ANNOUNCEMENT_REMIND = "tenancy:announcement:remind"
+    REGISTRY_READ = "tenancy:registry:read"
+    APPLICATION_READ = "tenancy:application:read"
+    APPLICATION_BEGIN = "tenancy:application:begin"
+    APPLICATION_SAVE = "tenancy:application:save"
+    APPLICATION_ATTACH = "tenancy:application:attach"
+    APPLICATION_SUBMIT = "tenancy:application:submit"
+    APPLICATION_WITHDRAW = "tenancy:application:withdraw"
+    APPLICATION_RESEND_LINK = "tenancy:application:resend-link"
+    APPLICATION_SCREEN = "tenancy:application:screen"
+    APPLICATION_CONCLUDE = "tenancy:application:conclude"
+    APPLICATION_ADMIT = "tenancy:application:admit"
+    ACCESS_REVIEW_READ = "tenancy:access-review:read"
+    ACCESS_REVIEW_START = "tenancy:access-review:start"
+    ACCESS_REVIEW_START_MANY = "tenancy:access-review:start-many"
+    ACCESS_REVIEW_DECIDE = "tenancy:access-review:decide"
+    ACCESS_REVIEW_SIGN = "tenancy:access-review:sign"
+    ACCESS_REVIEW_CANCEL = "tenancy:access-review:cancel"
+    ACCESS_REVIEW_REMIND = "tenancy:access-review:remind"
     # governance
     AGREEMENT_READ = "governance:agreement:read"
     AGREEMENT_PUBLISH = "governance:agreement:publish"
@@ -114,6 +172,7 @@ class Permission(StrEnum):
     # entry points
     OVERVIEW_READ = "platform:overview:read"
     MAIL_READ = "platform:mail:read"
+    SENT_MAIL_READ = "tenancy:sent-mail:read"
     MAIL_OPEN = "platform:mail:open"
     BACKOFFICE_OPEN = "platform:backoffice:open"
     SERVERS_RUN = "platform:servers:run"
@@ -124,6 +183,12 @@ class Permission(StrEnum):
     TRAINING_RESET = "platform:training:reset"
     PREFERENCES_READ = "platform:preferences:read"
     PREFERENCES_SAVE = "platform:preferences:save"
+    SIGN_IN_LIMITS_READ = "platform:sign-in-limits:read"
+    SIGN_IN_LIMITS_SET = "platform:sign-in-limits:set"
+    SIGN_IN_NETWORKS_READ = "platform:sign-in-networks:read"
+    SIGN_IN_NETWORKS_LIMIT = "platform:sign-in-networks:limit"
+    SESSION_READ = "platform:session:read"
+    SESSION_END = "platform:session:end"
     SIGNED_IN = "platform:signed-in"
     PUBLIC = "platform:public"
 
@@ -154,6 +219,8 @@ class SecondPerson(LabelledEnum):
     SETTINGS = "settings", "設定", "settings"
     ROLES = "roles", "運営者の役割", "operator roles"
     FACTORS = "second-factors", "二要素認証の再設定", "resets of a second factor"
+    APPLICATIONS = "applications", "利用申請", "applications to take part"
+    EMERGENCY = "emergency", "緊急時の操作", "the emergency role"
     OWNERS = "owners", "団体管理者", "tenant owners"
     OWNERS_ABSENT = (
         "owners-absent",
@@ -169,50 +236,96 @@ _P = Permission
 
 _MEMBER_READS = frozenset(
     {_P.OVERVIEW_READ, _P.SIGNED_IN, _P.TENANT_READ, _P.PLAN_READ, _P.QUOTA_READ, _P.AGREEMENT_READ, _P.RULE_READ}
-    | {_P.ANNOUNCEMENT_READ, _P.PREFERENCES_READ, _P.PREFERENCES_SAVE}
+    | {_P.ANNOUNCEMENT_READ, _P.PREFERENCES_READ, _P.PREFERENCES_SAVE, _P.SESSION_READ, _P.SESSION_END}
 )
 _FINANCE_READS = frozenset({_P.COST_READ, _P.ALLOCATION_READ, _P.ALLOCATION_COMPUTE, _P.LEDGER_READ, _P.NOTICE_READ})
 _APPROVALS = frozenset({_P.APPROVAL_READ, _P.APPROVAL_DECIDE})
-_PEOPLE_READS = frozenset({_P.MEMBER_READ, _P.CLIENT_READ, _P.CONTACT_READ})
+_PEOPLE_READS = frozenset(
+    {_P.MEMBER_READ, _P.CLIENT_READ, _P.CONTACT_READ, _P.IDENTITY_PROVIDER_READ, _P.SIGN_IN_NETWORKS_READ}
+)
 _CLIENTS = frozenset({_P.CLIENT_REGISTER, _P.CLIENT_SUSPEND, _P.CLIENT_RESUME, _P.CLIENT_SET_OWNER}) | frozenset(
-    {_P.CLIENT_ADD_KEY, _P.CLIENT_MAKE_KEY, _P.CLIENT_REMOVE_KEY}
+    {_P.CLIENT_LIMIT_NETWORKS, _P.CLIENT_ADD_KEY, _P.CLIENT_MAKE_KEY, _P.CLIENT_REMOVE_KEY}
+    | {_P.CLIENT_STOP_FOR_GOOD, _P.CLIENT_SET_LAST_DAY, _P.CLIENT_REMOVE_SECRET}
+)
+_SCIM_TOKENS = frozenset({_P.SCIM_READ, _P.SCIM_WITHDRAW_TOKEN})
+_APPLICANTS_ACTS = frozenset(
+    {_P.APPLICATION_BEGIN, _P.APPLICATION_SAVE, _P.APPLICATION_ATTACH, _P.APPLICATION_SUBMIT, _P.APPLICATION_WITHDRAW}
+)
+"""What an applicant does on its page, and the operator's staff for one that came on paper."""
+_IDENTITY_PROVIDERS = frozenset(
+    {_P.IDENTITY_PROVIDER_REGISTER, _P.IDENTITY_PROVIDER_SET_SECRET, _P.IDENTITY_PROVIDER_CHECK}
+    | {_P.IDENTITY_PROVIDER_ENABLE, _P.IDENTITY_PROVIDER_DISABLE, _P.IDENTITY_PROVIDER_REMOVE}
 )
 _MEMBER_INVITATIONS = frozenset({_P.MEMBER_RESEND_INVITATION, _P.MEMBER_CANCEL_INVITATION})
 _MEMBER_ROLES = frozenset({_P.MEMBER_GRANT_ROLE, _P.MEMBER_END_ROLE, _P.MEMBER_UNDO_ROLE_CHANGE})
+_MEMBER_TRANSFERS = frozenset({_P.MEMBER_CHANGE_SECTION, _P.MEMBER_UNDO_SECTION_CHANGE}) | frozenset(
+    {_P.MEMBER_PLAN_LEAVING, _P.MEMBER_UNDO_LEAVING}
+)
 _OPERATOR_READS = (
     _MEMBER_READS
     | _FINANCE_READS
     | _PEOPLE_READS
     | {_P.COHORT_READ, _P.ONBOARDING_READ, _P.DRIFT_READ, _P.PERMISSION_READ, _P.AUDIT_READ, _P.BACKOFFICE_OPEN}
-    | {_P.APPROVAL_READ, _P.WEBHOOK_READ}
+    | {_P.APPROVAL_READ, _P.WEBHOOK_READ, _P.SCIM_READ, _P.ROLES_HELD_READ, _P.APPLICATION_READ, _P.REGISTRY_READ}
+    | {_P.SENT_MAIL_READ, _P.ACCESS_REVIEW_READ, _P.SIGN_IN_LIMITS_READ, _P.BREAK_GLASS_READ}
 )
 
 ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
-    Role.TENANT_MEMBER: _MEMBER_READS,
+    Role.TENANT_MEMBER: _MEMBER_READS | {_P.MEMBER_CONSENT},
     Role.TENANT_OWNER: _MEMBER_READS
     | _FINANCE_READS
     | _PEOPLE_READS
     | _APPROVALS
     | _CLIENTS
+    | _IDENTITY_PROVIDERS
     | _MEMBER_INVITATIONS
     | _MEMBER_ROLES
-    | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.MEMBER_RESUME, _P.MEMBER_REMOVE}
+    | _MEMBER_TRANSFERS
+    | _SCIM_TOKENS
+    | {_P.MEMBER_ADD, _P.MEMBER_IMPORT, _P.MEMBER_DISABLE, _P.MEMBER_RESUME, _P.MEMBER_REMOVE, _P.MEMBER_EDIT}
+    | {_P.SCIM_ISSUE_TOKEN, _P.ROLES_HELD_READ, _P.SENT_MAIL_READ, _P.ACCESS_REVIEW_READ, _P.ACCESS_REVIEW_DECIDE}
+    | {_P.ACCESS_REVIEW_START, _P.ACCESS_REVIEW_SIGN, _P.ACCESS_REVIEW_CANCEL, _P.MEMBER_END_SESSIONS}
     | {_P.QUOTA_REQUEST, _P.AGREEMENT_ACCEPT, _P.AUDIT_READ, _P.ONBOARDING_READ}
-    | {_P.CONTACT_RECORD, _P.CONTACT_REMOVE, _P.ANNOUNCEMENT_CONFIRM},
+    | {_P.CONTACT_RECORD, _P.CONTACT_REMOVE, _P.ANNOUNCEMENT_CONFIRM}
+    | {_P.TENANT_SET_FEWEST_OWNERS, _P.MEMBER_HAND_OVER_OWNER, _P.CLIENT_MAKE_SECRET}
+    | {_P.HAND_BACK_READ, _P.HAND_BACK_REQUEST, _P.SIGN_IN_NETWORKS_LIMIT},
     Role.TENANT_USER_ADMIN: _MEMBER_READS
     | _PEOPLE_READS
     | _MEMBER_INVITATIONS
-    | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.MEMBER_RESUME, _P.MEMBER_REMOVE, _P.ANNOUNCEMENT_CONFIRM},
-    Role.TENANT_CLIENT_ADMIN: _MEMBER_READS | _PEOPLE_READS | _CLIENTS | {_P.QUOTA_REQUEST, _P.ANNOUNCEMENT_CONFIRM},
+    | _MEMBER_TRANSFERS
+    | _SCIM_TOKENS
+    | {_P.MEMBER_ADD, _P.MEMBER_IMPORT, _P.MEMBER_DISABLE, _P.MEMBER_RESUME, _P.MEMBER_REMOVE, _P.MEMBER_EDIT}
+    | {
+        _P.ANNOUNCEMENT_CONFIRM,
+        _P.ROLES_HELD_READ,
+        _P.SENT_MAIL_READ,
+        _P.ACCESS_REVIEW_READ,
+        _P.ACCESS_REVIEW_DECIDE,
+        _P.MEMBER_END_SESSIONS,
+    },
+    Role.TENANT_CLIENT_ADMIN: _MEMBER_READS
+    | _PEOPLE_READS
+    | _CLIENTS
+    | _SCIM_TOKENS
+    | {_P.CLIENT_MAKE_SECRET}
+    | {_P.QUOTA_REQUEST, _P.ANNOUNCEMENT_CONFIRM},
     Role.TENANT_FINANCE: _MEMBER_READS | _FINANCE_READS | {_P.ANNOUNCEMENT_CONFIRM},
-    Role.TENANT_AUDITOR: _MEMBER_READS | _FINANCE_READS | _PEOPLE_READS | {_P.AUDIT_READ, _P.ONBOARDING_READ},
+    Role.TENANT_AUDITOR: _MEMBER_READS
+    | _FINANCE_READS
+    | _PEOPLE_READS
+    | {_P.AUDIT_READ, _P.ONBOARDING_READ, _P.SCIM_READ, _P.ROLES_HELD_READ, _P.SENT_MAIL_READ, _P.ACCESS_REVIEW_READ},
     Role.OPERATOR_ONBOARDING: _OPERATOR_READS
     | _MEMBER_INVITATIONS
     | {_P.TENANT_REGISTER, _P.TENANT_IMPORT, _P.TENANT_EDIT, _P.TENANT_CHANGE_STATE, _P.COHORT_DEFINE, _P.COHORT_APPLY}
+    | {_P.TENANT_RENAME}
     | {_P.ONBOARDING_START, _P.ONBOARDING_DECIDE, _P.PLAN_DEFINE, _P.QUOTA_REQUEST, _P.AGREEMENT_PUBLISH}
-    | {_P.AGREEMENT_ACCEPT, _P.AGREEMENT_REMIND, _P.MEMBER_ADD, _P.MEMBER_DECIDE_SYNC, _P.CLIENT_REGISTER}
+    | {_P.AGREEMENT_ACCEPT, _P.AGREEMENT_REMIND, _P.MEMBER_ADD, _P.MEMBER_IMPORT, _P.MEMBER_DECIDE_SYNC}
+    | {_P.CLIENT_REGISTER}
     | {_P.PLAN_ASSIGN, _P.ANNOUNCEMENT_PUBLISH, _P.ANNOUNCEMENT_WITHDRAW, _P.ANNOUNCEMENT_REMIND}
-    | {_P.STATISTIC_RECORD, _P.CONTACT_RECORD, _P.CONTACT_REMOVE, _P.DRIFT_REPAIR},
+    | {_P.STATISTIC_RECORD, _P.CONTACT_RECORD, _P.CONTACT_REMOVE, _P.DRIFT_REPAIR, _P.TENANT_SET_FEWEST_OWNERS}
+    | {_P.TENANT_ANNOUNCE_DEPARTURE, _P.TENANT_MERGE, _P.HAND_BACK_READ, _P.HAND_BACK_REQUEST}
+    | _APPLICANTS_ACTS
+    | {_P.APPLICATION_RESEND_LINK, _P.APPLICATION_SCREEN, _P.APPLICATION_CONCLUDE, _P.APPLICATION_ADMIT},
     Role.OPERATOR_FINANCE: _OPERATOR_READS
     | {
         _P.COST_RECORD,
@@ -226,23 +339,33 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     | {_P.RULE_DRAFT, _P.RULE_ADOPT, _P.RULE_END, _P.COST_WITHDRAW, _P.COST_POOL_DEFINE},
     Role.OPERATOR_APPROVER: _OPERATOR_READS
     | _APPROVALS
-    | {_P.ALLOCATION_APPROVE, _P.ALLOCATION_REJECT, _P.QUOTA_DECIDE},
+    | {_P.ALLOCATION_APPROVE, _P.ALLOCATION_REJECT, _P.QUOTA_DECIDE, _P.BREAK_GLASS_START, _P.BREAK_GLASS_CLOSE},
     Role.OPERATOR_SECURITY: _OPERATOR_READS
     | _APPROVALS
     | _MEMBER_INVITATIONS
     | _MEMBER_ROLES
-    | {_P.MEMBER_ADD, _P.MEMBER_DISABLE, _P.MEMBER_RESUME, _P.MEMBER_REMOVE, _P.MEMBER_DECIDE_SYNC}
-    | {_P.MEMBER_JOIN_ACCOUNTS, _P.MEMBER_RESET_FACTOR}
+    | _MEMBER_TRANSFERS
+    | {_P.MEMBER_ADD, _P.MEMBER_IMPORT, _P.MEMBER_DISABLE, _P.MEMBER_RESUME, _P.MEMBER_REMOVE}
+    | {_P.MEMBER_DECIDE_SYNC}
+    | {_P.MEMBER_JOIN_ACCOUNTS, _P.MEMBER_RESET_FACTOR, _P.MEMBER_EDIT, _P.SCIM_WITHDRAW_TOKEN}
+    | {_P.MEMBER_END_SESSIONS, _P.SIGN_IN_LIMITS_SET, _P.BREAK_GLASS_START, _P.BREAK_GLASS_CLOSE}
+    | {_P.SIGN_IN_NETWORKS_LIMIT}
     | _CLIENTS
-    | {_P.AUDIT_VERIFY, _P.ONBOARDING_DECIDE, _P.MAIL_READ, _P.CLIENT_STOP}
+    | _IDENTITY_PROVIDERS
+    | {_P.AUDIT_VERIFY, _P.ONBOARDING_DECIDE, _P.MAIL_READ, _P.CLIENT_STOP, _P.ACCESS_READ}
     | {_P.WEBHOOK_CREATE, _P.WEBHOOK_CHANGE_ADDRESS, _P.WEBHOOK_ISSUE_SECRET, _P.WEBHOOK_CHANGE_STATE}
-    | {_P.WEBHOOK_RESEND, _P.DRIFT_REPAIR},
+    | {_P.WEBHOOK_RESEND, _P.DRIFT_REPAIR, _P.ACCESS_REVIEW_START, _P.ACCESS_REVIEW_START_MANY}
+    | {_P.ACCESS_REVIEW_CANCEL, _P.ACCESS_REVIEW_REMIND},
     Role.OPERATOR_AUDITOR: _OPERATOR_READS | {_P.AUDIT_VERIFY},
-    Role.BREAK_GLASS: _OPERATOR_READS | {_P.MEMBER_DISABLE, _P.ONBOARDING_DECIDE, _P.AUDIT_VERIFY},
+    Role.BREAK_GLASS: _OPERATOR_READS
+    | {_P.MEMBER_DISABLE, _P.MEMBER_END_SESSIONS, _P.ONBOARDING_DECIDE, _P.AUDIT_VERIFY, _P.BREAK_GLASS_CLOSE},
     Role.SYSTEM: frozenset(
         {_P.OPERATOR_REGISTER, _P.ONBOARDING_START, _P.ONBOARDING_ADVANCE, _P.MEMBER_SYNC, _P.MEMBER_INVITE}
     )
-    | {_P.DRIFT_RECORD, _P.CLIENT_END_KEYS}
+    | {_P.BREAK_GLASS_CLOSE}
+    | {_P.DRIFT_RECORD, _P.CLIENT_END_KEYS, _P.MEMBER_CARRY_OUT_LEAVING, _P.TENANT_SYNC, _P.HAND_BACK_RECORD}
+    | _APPLICANTS_ACTS
+    | {_P.TENANT_CARRY_OUT_RENAMING}
     | {_P.ALLOCATION_PREPARE, _P.TENANT_CHANGE_STATE, _P.AUDIT_VERIFY, _P.AUDIT_SEAL, _P.RETENTION_APPLY}
     | {
         _P.SERVERS_RUN,
@@ -266,14 +389,24 @@ GRANTABLE_BY: Final[dict[Role, frozenset[Role]]] = {
 }
 """Role held → roles one may grant. Nobody grants a role above their own."""
 
+SCIM_ROLES: Final = frozenset({Role.TENANT_FINANCE, Role.TENANT_AUDITOR})
+"""The roles that a municipality's directory gives and takes by its groups: none that administers the tenant."""
+
+SCIM_PERMISSIONS: Final = frozenset(
+    {_P.SIGNED_IN, _P.MEMBER_READ, _P.MEMBER_ADD, _P.MEMBER_EDIT, _P.MEMBER_DISABLE, _P.MEMBER_RESUME}
+    | {_P.MEMBER_REMOVE, _P.MEMBER_GRANT_ROLE, _P.MEMBER_END_ROLE, _P.SCIM_WRITE}
+)
+"""What a municipality's directory may do in its own tenant with its SCIM token. It holds no role."""
+
 DECIDABLE_BY: Final[dict[Role, frozenset[SecondPerson]]] = {
     Role.OPERATOR_APPROVER: frozenset(
         {
             *(SecondPerson.MONEY, SecondPerson.RULES, SecondPerson.SETTINGS, SecondPerson.OWNERS_ABSENT),
-            SecondPerson.FACTORS,
+            *(SecondPerson.FACTORS, SecondPerson.APPLICATIONS),
+            SecondPerson.EMERGENCY,
         }
     ),
-    Role.OPERATOR_SECURITY: frozenset({SecondPerson.ROLES, SecondPerson.FACTORS}),
+    Role.OPERATOR_SECURITY: frozenset({SecondPerson.ROLES, SecondPerson.FACTORS, SecondPerson.EMERGENCY}),
     Role.TENANT_OWNER: frozenset({SecondPerson.OWNERS}),
 }
 """Role held → what one may decide of what somebody else requested."""
@@ -303,6 +436,7 @@ OPERATOR_SCOPES: Final[dict[str, frozenset[Permission]]] = TENANT_SCOPES | {
     ),
     "moyai:costs.write": frozenset({_P.SIGNED_IN, _P.COST_RECORD}),
     "moyai:drift.read": frozenset({_P.SIGNED_IN, _P.DRIFT_READ}),
+    "moyai:access.read": frozenset({_P.SIGNED_IN, _P.ACCESS_READ}),
 }
 """Scope of a service client of the operator's → what it may do, for all tenants. None decides, nor requests what a
 second person decides."""
@@ -323,6 +457,7 @@ SCOPE_LABELS: Final[dict[str, Label]] = {
     "moyai:notices.read": Label("納入通知書の閲覧", "read notices"),
     "moyai:audit.read": Label("監査記録の閲覧", "read the audit log"),
     "moyai:drift.read": Label("認証サービスとの差分の確認", "see differences with the identity server"),
+    "moyai:access.read": Label("連携システムの利用可否の照会", "ask whether a service client may call"),
     "moyai:usage.write": Label("利用量の報告", "report usage"),
     "moyai:authorize": Label("利用可否の照会", "ask whether something may be used"),
 }

@@ -1,7 +1,7 @@
 """Whom a reminder (催促) goes to: of the tenants asked for something those whose owners get a mail; who is left out.
 
-For acceptances of agreements and confirmations of announcements alike: a tenant is reminded of one once a day. What
-their commands have in common is declared here.
+For acceptances of agreements, confirmations of announcements and access reviews alike: a tenant is reminded of one once
+a day. What their commands have in common is declared here.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class NotReminded(LabelledEnum):
 
     ACCEPTED = "accepted", "同意済み", "accepted"
     CONFIRMED = "confirmed", "確認済み", "confirmed"
+    SIGNED = "signed", "署名済み", "signed"
     REMINDED_TODAY = "reminded-today", "本日催促済み", "reminded today"
     NO_OWNER = "no-owner", "団体管理者がいない", "without an owner"
 

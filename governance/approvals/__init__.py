@@ -347,6 +347,17 @@ def pending_command(name: str, field: str, value: ColumnElement[Any]) -> ColumnE
     )
 
 
+def pending_request_of_command(session: Session, name: str, field: str, value: UUID) -> ApprovalRequestFacts | None:
+    """The undecided request with this command whose `field` is this id, the oldest; None without one."""
+    query = select(ApprovalRequest).where(
+        ApprovalRequest.decision.is_(None),
+        ApprovalRequest.command == name,
+        cast(ApprovalRequest.body, JSONB)[field].astext == str(value),
+    )
+    found = _facts(session, query.order_by(ApprovalRequest.id).limit(1))
+    return found[0] if found else None
+
+
 def requests_about(session: Session, kind: str, subject_id: UUID) -> list[ApprovalRequestFacts]:
     """Every request of this kind about the subject, decided or not, newest first."""
     return _facts(

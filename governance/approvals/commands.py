@@ -86,7 +86,7 @@ class ApprovalDecided(Result):
     result: dict[str, Any] | None
 
 
-@handles(Permission.APPROVAL_DECIDE, Event.APPROVAL_DECIDED, edits="approval {approval_id}")
+@handles(Permission.APPROVAL_DECIDE, Event.APPROVAL_DECIDED, edits="approval {approval_id}", step_up=True)
 def decide_approval(ctx: CommandContext, command: DecideApproval) -> ApprovalDecided:
     """Decide what another person requested; an approval runs the stored command, or changes nothing at all.
 

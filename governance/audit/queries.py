@@ -127,6 +127,25 @@ def events_of_action(session: Session, event_id: UUID) -> list[AuditEventFacts]:
     return [event for event in found if is_same_action(event.id, known.id)]
 
 
+def events_about_people(
+    session: Session, person_ids: Collection[UUID], kinds: Collection[str], *, other: tuple[str, str] | None = None
+) -> list[AuditEventFacts]:
+    """What was done about these people, of these kinds of events, in the order of recording.
+
+    `other` is a kind of event that names a second person in a fact: those in which it is one of these are added.
+    """
+    people = [str(one) for one in person_ids]
+    stored = [name for kind in kinds for name in stored_events(kind)]
+    done = AuditEvent.outcome == "done"
+    about = select(AuditEvent).where(AuditEvent.subject.in_(people), AuditEvent.event.in_(stored), done)
+    found = {row.id: row for row in session.scalars(about)}
+    if other is not None:
+        kind, fact = other
+        named = AuditEvent.event.in_(stored_events(kind)), AuditEvent.facts[fact].astext.in_(people)
+        found |= {row.id: row for row in session.scalars(select(AuditEvent).where(*named, done))}
+    return [AuditEventFacts.model_validate(found[one]) for one in sorted(found)]
+
+
 def is_same_action(one: UUID, other: UUID) -> bool:
     """Whether one command recorded these two of its actor's events: their ids count up from one random number.
 
@@ -311,25 +330,25 @@ def those_who_acted(session: Session, tenant_id: UUID, actors: Collection[str]) 
     return {actor for actor in actors if session.execute(found.limit(1), {"actor": actor}).first() is not None}
 
 
-def select_tenants_with_former(event: str, fields: Collection[str], pattern: str) -> Select[UUID]:
+def select_tenants_with_former(events: Collection[str], fields: Collection[str], pattern: str) -> Select[UUID]:
     """A SELECT of the tenants where a command replaced, in one of these fields, a text like the pattern (escaped by !).
 
-    `event` names the commands; they record the values as they were under `before`.
+    `events` are those of the commands; they record the values as they were under `before`.
     """
     before = AuditEvent.facts["before"]
     return select(AuditEvent.tenant_id).where(
-        AuditEvent.event.in_(stored_events(event)),
+        AuditEvent.event.in_([name for event in events for name in stored_events(event)]),
         or_(*(before[field].astext.ilike(pattern, escape="!") for field in fields)),
     )
 
 
 def former_texts(
-    session: Session, event: str, fields: Collection[str], pattern: str, tenant_ids: Collection[UUID]
+    session: Session, events: Collection[str], fields: Collection[str], pattern: str, tenant_ids: Collection[UUID]
 ) -> dict[UUID, dict[str, Any]]:
     """What `select_tenants_with_former` found of these tenants: the newest `before` of each, a text by field."""
     before = AuditEvent.facts["before"]
     found = session.execute(
-        select_tenants_with_former(event, fields, pattern)
+        select_tenants_with_former(events, fields, pattern)
         .add_columns(before.label("before"))
         .where(AuditEvent.tenant_id.in_(tenant_ids))
         .order_by(AuditEvent.id)

@@ -355,6 +355,7 @@ class _StreamCheck:
             or sequence + 1 in self._first
             or sequence in self.watched
             or self._start is None
+            or sequence < self._start[0]  # An earlier start of the keyed chain than the one met so far.
             or self._key is None
             or chain.event_hash(event_row) != hash_of_event
             or self._key.chain_hash(self._present_hash, row[len(linked) + 1 : -len(event_row) - 1]) != linked

@@ -6,7 +6,7 @@ exclude each other (EXCLUDED_BY) one person's counts once only, from whichever a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from governance.grants.tables import RoleGrant
 from governance.kernel.ids import new_id
+from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from governance.kernel.models import ReadModel
 from governance.permissions import EXCLUDED_BY, Role
 from governance.persons import is_one_person
@@ -35,6 +36,29 @@ class GrantFacts(ReadModel):
 
     def in_force_on(self, instant: datetime) -> bool:
         return self.valid_from <= instant and (self.valid_until is None or self.valid_until > instant)
+
+    def ended_at(self, instant: datetime | None) -> GrantFacts:
+        """The same grant as it counts where everything of its person ends at an instant; None for never."""
+        if instant is None or (self.valid_until is not None and self.valid_until <= instant):
+            return self
+        return self.model_copy(update={"valid_until": instant})
+
+
+class RecordedGrant(GrantFacts):
+    """A grant with its id and tenant. One that was undone before it began ends where it begins."""
+
+    id: UUID
+    tenant_id: UUID
+
+    @property
+    def is_empty(self) -> bool:
+        return self.valid_until is not None and self.valid_until <= self.valid_from
+
+
+class HeldGrant(RecordedGrant):
+    """A grant in force at an instant; `counts` is false where another role of the same person excluded it then."""
+
+    counts: bool
 
 
 class PlannedGrant(GrantFacts):
@@ -126,6 +150,28 @@ def grant(
     )
     session.flush()
     return grant_id
+
+
+def grant_to_newcomers(
+    session: Session, tenant_id: UUID, wanted: Iterable[tuple[UUID, Role, datetime]], granted_by: str
+) -> None:
+    """Grant each of these people the role from the instant on, in few statements. For use inside a command.
+
+    Nobody of them holds a role yet, so that nothing is asked before.
+    """
+    session.add_all(
+        RoleGrant(
+            id=new_id(),
+            tenant_id=tenant_id,
+            person_id=person_id,
+            role=role.value,
+            valid_from=since,
+            valid_until=None,
+            granted_by=granted_by,
+        )
+        for person_id, role, since in wanted
+    )
+    session.flush()
 
 
 def end(session: Session, tenant_id: UUID, person_id: UUID, role: Role, at: datetime, now: datetime) -> bool:
@@ -226,6 +272,41 @@ def grants_in_tenant(session: Session, tenant_id: UUID) -> list[GrantFacts]:
     """Every grant there was in the tenant, in force or ended, in the order they were made."""
     found = session.scalars(select(RoleGrant).where(RoleGrant.tenant_id == tenant_id).order_by(RoleGrant.id))
     return list(map(GrantFacts.model_validate, found))
+
+
+def grants_held(
+    session: Session,
+    at: datetime,
+    part: PageRequest,
+    *,
+    tenant_id: UUID | None = None,
+    role: Role | None = None,
+    person_ids: Collection[UUID] | None = None,
+) -> KeysetPage[HeldGrant]:
+    """A part of the grants that were in force at an instant: of every tenant that the scope sees, or of one.
+
+    By tenant, then by person, each in the order in which they were registered. `role` and `person_ids` narrow. Raises
+    Invalid for a key of another list.
+    """
+    query = select(RoleGrant, not_(_is_excluded(at))).where(RoleGrant.in_force_on(at))
+    if tenant_id is not None:
+        query = query.where(RoleGrant.tenant_id == tenant_id)
+    if role is not None:
+        query = query.where(RoleGrant.role == role.value)
+    if person_ids is not None:
+        query = query.where(RoleGrant.person_id.in_(person_ids))
+    order = [OrderBy(RoleGrant.tenant_id), OrderBy(RoleGrant.person_id), OrderBy(RoleGrant.id)]
+    return fetch_page(session, query, order, part, _to_held)
+
+
+def grants_of_people(session: Session, person_ids: Collection[UUID]) -> list[RecordedGrant]:
+    """Every grant that these people ever had, also those undone before they began, in the order they were made."""
+    found = session.scalars(select(RoleGrant).where(RoleGrant.person_id.in_(person_ids)).order_by(RoleGrant.id))
+    return list(map(RecordedGrant.model_validate, found))
+
+
+def _to_held(row: RoleGrant, counts: bool) -> HeldGrant:
+    return HeldGrant(**dict(RecordedGrant.model_validate(row)), counts=counts)
 
 
 def revoke(session: Session, tenant_id: UUID, person_id: UUID, now: datetime, role: Role | None = None) -> int:

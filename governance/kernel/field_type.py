@@ -35,6 +35,7 @@ class Control(StrEnum):
     SELECT = "select"
     YES_NO = "yes_no"
     FILE = "file"
+    SECRET = "secret"  # noqa: S105 - a kind of field, no secret
 
 
 @dataclass(frozen=True, slots=True)

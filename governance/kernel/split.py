@@ -114,16 +114,11 @@ def split(pool_yen: int, proportions: Proportions, *, unit_yen: int, rounding: R
     """Split a pool of zero or more yen, each share a multiple of the unit (but for who bears a residual)."""
     if pool_yen < 0 or unit_yen < 1:
         raise ValueError("a pool of at least 0 yen is split by a unit of at least 1 yen")
-    divisor = proportions.denominator * unit_yen
-    if rounding is Rounding.LARGEST_REMAINDER:
-        return _by_largest_remainder(pool_yen, proportions, divisor, unit_yen)
+    by_component: Sequence[Sequence[int]] = ()
     if rounding is Rounding.FLOOR_EACH_COMPONENT_TO_OPERATOR:
-        cut = [[pool_yen * part // divisor for part in row] for row in proportions.components]
-        shares = [units * unit_yen for units in map(sum, zip(*cut, strict=True))]
-    elif rounding is Rounding.HALF_UP_TO_OPERATOR:
-        shares = [(2 * pool_yen * part + divisor) // (2 * divisor) * unit_yen for part in proportions.totals]
-    else:
-        shares = [pool_yen * part // divisor * unit_yen for part in proportions.totals]
+        by_component = [[pool_yen * part for part in row] for row in proportions.components]
+    totals = [pool_yen * part for part in proportions.totals]
+    shares = round_amounts(totals, by_component, proportions.denominator, unit_yen=unit_yen, rounding=rounding)
     residual_yen = pool_yen - sum(shares)
     if rounding is Rounding.FLOOR_TOTAL_TO_LARGEST_SHARE and residual_yen:
         largest = proportions.totals.index(max(proportions.totals))
@@ -132,18 +127,41 @@ def split(pool_yen: int, proportions: Proportions, *, unit_yen: int, rounding: R
     return Split(tuple(shares), residual_yen)
 
 
-def _by_largest_remainder(pool_yen: int, proportions: Proportions, divisor: int, unit_yen: int) -> Split:
+def round_amounts(
+    totals: Sequence[int],
+    by_component: Sequence[Sequence[int]],
+    denominator: int,
+    *,
+    unit_yen: int,
+    rounding: Rounding,
+) -> list[int]:
+    """Exact amounts by position, numerators over one denominator, each as a multiple of the unit by the policy.
+
+    `by_component` holds the amounts that the totals are the sums of; only rounding each component reads it. What
+    rounding leaves is not given to anybody, but for the units of the largest remainders.
+    """
+    divisor = denominator * unit_yen
+    if rounding is Rounding.LARGEST_REMAINDER:
+        return _by_largest_remainder(totals, denominator, divisor, unit_yen)
+    if rounding is Rounding.FLOOR_EACH_COMPONENT_TO_OPERATOR:
+        cut = [[amount // divisor for amount in row] for row in by_component]
+        return [units * unit_yen for units in map(sum, zip(*cut, strict=True))]
+    if rounding is Rounding.HALF_UP_TO_OPERATOR:
+        return [(2 * amount + divisor) // (2 * divisor) * unit_yen for amount in totals]
+    return [amount // divisor * unit_yen for amount in totals]
+
+
+def _by_largest_remainder(totals: Sequence[int], denominator: int, divisor: int, unit_yen: int) -> list[int]:
     units: list[int] = []
     remainders: list[int] = []
-    for part in proportions.totals:
-        whole, remainder = divmod(pool_yen * part, divisor)
+    for amount in totals:
+        whole, remainder = divmod(amount, divisor)
         units.append(whole)
         remainders.append(remainder)
     # There are always fewer units left than positions with a remainder, so nobody of weight 0 is given one.
-    left = pool_yen // unit_yen - sum(units)
+    left = sum(totals) // denominator // unit_yen - sum(units)
     # A reversed sort keeps equals in their order: a tie goes to the lower code.
     ranked = sorted(range(len(units)), key=remainders.__getitem__, reverse=True)[:left] if left else []
     for position in ranked:
         units[position] += 1
-    shares = tuple(whole * unit_yen for whole in units)
-    return Split(shares, pool_yen - sum(shares))
+    return [whole * unit_yen for whole in units]

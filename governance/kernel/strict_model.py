@@ -10,9 +10,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
+from operator import or_
 from typing import Any, Final, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -59,7 +61,7 @@ class ExactNumber:
     allows_negative: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._read)
+        return core_schema.no_info_plain_validator_function(self.read)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         integer = {"type": "integer"} if self.allows_negative else {"type": "integer", "minimum": 0}
@@ -69,7 +71,8 @@ class ExactNumber:
     def _sign(self) -> str:
         return "-?" if self.allows_negative else ""
 
-    def _read(self, given: Any) -> Fraction:
+    def read(self, given: Any) -> Fraction:
+        """The number, inside a validator of a strict model."""
         if type(given) is int and abs(given) < 10**MAX_NUMBER_DIGITS and (given >= 0 or self.allows_negative):
             return Fraction(given)
         if isinstance(given, str) and re.fullmatch(f"{self._sign}{_NUMBER}", given):
@@ -107,14 +110,14 @@ class WholeYen:
             raise _carried(refusal) from None
 
 
-@dataclass(frozen=True, slots=True)
 class SchemaOf:
-    """In `Annotated` beside a plain JSON type: publish the JSON Schema of this model; it is validated elsewhere."""
+    """In `Annotated` beside a plain JSON type: publish the JSON Schema of these models; it is validated elsewhere."""
 
-    model: type[BaseModel]
+    def __init__(self, *models: type[BaseModel]) -> None:
+        self._core_schema = TypeAdapter(reduce(or_, models)).core_schema
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return handler(self.model.__pydantic_core_schema__)
+        return handler(self._core_schema)
 
 
 def read_document(

@@ -10,6 +10,7 @@ GLOBAL_TABLES: dict[str, str] = {
     "quota_dimension": "what can be limited at all; rows come by migration",
     "rule": "the rules everybody agreed on, for everybody to read",
     "rule_version": "the text of a rule and the decision that adopted it; says nothing about any one tenant",
+    "sign_in_limits": "how long a login lasts, the same for everybody, and read at each request",
     "cost_pool": "names what kinds of cost there are and by which rule each is shared",
 }
 """Readable in every scope, written by the operator alone, except `tenant`, which shows each tenant its own row."""

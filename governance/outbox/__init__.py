@@ -45,6 +45,8 @@ class ClaimedJob(ReadModel):
     """A job that this worker has leased: its handler's name, what the handler is given, and the attempt from 1."""
 
     id: UUID
+    tenant_id: UUID
+    created_at: datetime
     name: str
     payload: dict[str, Any]
     attempts: int
@@ -100,7 +102,7 @@ def claim(session: Session, job_id: UUID, now: datetime) -> ClaimedJob | None:
         update(Job)
         .where(Job.id == job_id, *_claimable(now))
         .values(state=JobState.RUNNING, attempts=Job.attempts + 1, leased_until=database_now() + JOB_LEASE)
-        .returning(Job.id, Job.name, Job.payload, Job.attempts, Job.not_before)
+        .returning(Job.id, Job.tenant_id, Job.created_at, Job.name, Job.payload, Job.attempts, Job.not_before)
         .execution_options(synchronize_session=False)
     ).one_or_none()
     return None if claimed is None else ClaimedJob.model_validate(claimed)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from governance.audit.queries import last_place, place_before
 from governance.commands import Command, CommandContext, Result, handles
 from governance.declaration import Input
+from governance.derived_secrets import secrets_key
 from governance.events import Event
 from governance.kernel.clock import JST
 from governance.kernel.errors import Conflict, message, not_found, require_found
@@ -23,7 +24,7 @@ from governance.kernel.locks import advisory_lock
 from governance.permissions import Permission, SecondPerson
 from governance.webhooks.address import WebhookAddress, split_address
 from governance.webhooks.queries import WEBHOOK
-from governance.webhooks.signing import WEBHOOK_KEY, derive_secret
+from governance.webhooks.signing import derive_secret
 from governance.webhooks.states import WebhookState
 from governance.webhooks.tables import Webhook
 
@@ -172,10 +173,7 @@ class WebhookSecretIssued(Result):
 def issue_webhook_secret(ctx: CommandContext, command: IssueWebhookSecret) -> WebhookSecretIssued:
     """Issue the next secret and show it once. Raises NotFound, Conflict for an ended webhook and without a key."""
     webhook = _lock(ctx.session, command.webhook_id)
-    try:
-        key = WEBHOOK_KEY.get()()
-    except ValueError:
-        key = None
+    key = secrets_key()
     if key is None:
         raise Conflict(KEY_MISSING)
     webhook.secret_number += 1

@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-from governance.kernel.application import ApplicationValue
-
-WEBHOOK_KEY: Final = ApplicationValue[Callable[[], bytes | None]]("webhook_key", lambda: None)
-"""Reads the installation's key outside the database, from which the secrets are derived: that of the audit log. None
-where there is none; raises ValueError where it cannot be read."""
+from governance.derived_secrets import derive
 
 _PREFIX: Final = "whsec_"
 _FORM: Final = "moyai.webhook-secret/1"
@@ -26,8 +22,7 @@ _FORM: Final = "moyai.webhook-secret/1"
 
 def derive_secret(key: bytes, webhook_id: UUID, number: int) -> str:
     """The secret of this number of a webhook: the same for the same key, and of no use to find another."""
-    secret = hmac.digest(key, f"{_FORM}\n{webhook_id}\n{number}".encode(), "sha256")
-    return _PREFIX + base64.b64encode(secret).decode()
+    return _PREFIX + base64.b64encode(derive(key, _FORM, webhook_id, number)).decode()
 
 
 def sign(secrets: Iterable[str], message_id: str, timestamp: int, body: bytes) -> str:

@@ -23,7 +23,7 @@ from governance.kernel.yen import printable
 from governance.outbox import INPUT_ENTERED
 from governance.permissions import TENANT_SCOPES, Permission, SecondPerson, scope_wording
 from tenancy.clients import queries
-from tenancy.clients.keys import public_key_set
+from tenancy.clients.keys import canonical_set, public_key_set
 from tenancy.clients.ownership import possible_owner
 from tenancy.clients.states import ClientState
 from tenancy.clients.tables import ServiceClient
@@ -67,15 +67,22 @@ NO_OWNER_THERE = message(
 )
 STOPPED_ALREADY = message(
     "client.stopped_already",
-    ja="この連携システムは、すでに停止しています。",
-    en="This service client is stopped already.",
+    ja="この連携システムは、すでに廃止されています。",
+    en="This service client was stopped for good already.",
 )
 NOT_THE_OPERATORS = message(
     "client.not_the_operators",
-    ja="ここで停止できるのは、運営者の連携システムだけです。",
+    ja="ここで廃止できるのは、運営者の連携システムだけです。",
     en="Only service clients of the operator are stopped here.",
 )
 
+
+KEY_OF_OPERATORS_MISSING = message(
+    "client.key_of_operators_missing",
+    ja="運営者の連携システムには、公開鍵が必要です。",
+    en="A service client of the operator needs a public key.",
+)
+NO_KEYS: Final = canonical_set([])
 
 JWK_SET: Final = FieldType(
     name="jwk_set",
@@ -114,7 +121,17 @@ class RegisterClient(Command):
     tenant_id: Annotated[Id, Input("団体", "Tenant")]
     name: Annotated[PlainLine, Input("名称", "Name")]
     # The text as it was sent: the handler brings it into canonical form, so that a repeated request has equal digests.
-    jwks: Annotated[str, StringConstraints(max_length=20_000), JWK_SET, Input("公開鍵（JWK Set）", "Public keys")]
+    jwks: Annotated[
+        Annotated[str, StringConstraints(max_length=20_000), JWK_SET] | None,
+        Input(
+            "公開鍵（JWK Set）",
+            "Public keys",
+            Label(
+                "鍵を使えないシステムは空欄にして、登録の後でシークレットを作ります。",
+                "Leave it empty for a system that cannot use keys, and make a secret for it afterwards.",
+            ),
+        ),
+    ] = None
     scopes: Annotated[
         tuple[str, ...], SORTED_UNIQUE, Input("許可する操作", "Scopes", choices=scope_choices, option="scope")
     ] = ()
@@ -143,7 +160,7 @@ def _who_decides(ctx: CommandContext, command: RegisterClient) -> SecondPerson |
     return SecondPerson.ROLES if lock_tenant(ctx.session, command.tenant_id).is_operator else None
 
 
-@handles(Permission.CLIENT_REGISTER, Event.CLIENT_REGISTERED, approval=_who_decides)
+@handles(Permission.CLIENT_REGISTER, Event.CLIENT_REGISTERED, approval=_who_decides, step_up=True)
 def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegistered:
     """Register a system with its public keys; Keycloak follows by onboarding.
 
@@ -152,11 +169,13 @@ def register_client(ctx: CommandContext, command: RegisterClient) -> ClientRegis
     Raises NotFound for the tenant, Invalid for keys, scopes, name or end that cannot be, NotAllowed for a scope beyond
     the own rights, Conflict for a name in use, a tenant that cannot have one, and a full quota of service clients.
     """
-    jwks = public_key_set(command.jwks)
+    jwks = NO_KEYS if command.jwks is None else public_key_set(command.jwks)
     if command.valid_until is not None and command.valid_until <= ctx.today:
         raise Invalid(ENDS_BEFORE_IT_BEGINS, field="valid_until", given=last_day(command.valid_until).isoformat())
     # Lock the tenant row: it serialises the quota check on its clients.
     tenant = lock_tenant(ctx.session, command.tenant_id)
+    if tenant.is_operator and command.jwks is None:
+        raise Invalid(KEY_OF_OPERATORS_MISSING, field="jwks")
     _require_scopes(ctx, tenant, command.scopes)
     if tenant.state in (TenantState.LEAVING, TenantState.LEFT):
         raise Conflict(CLIENT_OF_NO_MEMBER, field="tenant_id", name=tenant.name, state=TenantState(tenant.state))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from uuid import UUID
 
@@ -16,6 +17,14 @@ class ClientKey(ReadModel):
     kid: str
     kind: str
     valid_until: date | None
+
+
+class ClientSecret(ReadModel):
+    """A secret of a client: its number, the client_id that it is used with; valid before `valid_until` (JST)."""
+
+    number: int
+    client_name: str
+    valid_until: date
 
 
 class ServiceClientDetails(ReadModel):
@@ -35,14 +44,23 @@ class ServiceClientDetails(ReadModel):
     suspension_cause: SuspensionCause | None
     jwks: str
     public_keys: tuple[ClientKey, ...]
+    secrets: tuple[ClientSecret, ...]
+    networks: tuple[str, ...]
+    last_used_on: date | None
     registered_at: datetime
 
 
 class ClientAccess(ReadModel):
-    """What decides whether a service client gets in: scopes, state, dates, its tenant's state and realm."""
+    """What decides whether a service client gets in: scopes, state, dates, its tenant's state and realm.
 
+    `secrets` says of each number whether that secret is in force.
+    """
+
+    tenant_id: UUID
     scopes: frozenset[str]
     state: ClientState
     is_in_force: bool
+    secrets: Mapping[int, bool]
+    networks: tuple[str, ...]
     tenant_state: TenantState
     is_operators: bool

@@ -5,7 +5,8 @@ Used by commands, in their transaction.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Collection
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -72,7 +73,9 @@ def suspend_row(ctx: CommandContext, client: ServiceClient, cause: SuspensionCau
     return enqueue_sync(ctx, client)
 
 
-def enqueue_sync(ctx: CommandContext, client: ServiceClient) -> UUID:
-    """Have Keycloak follow what was changed of the client."""
-    payload = {"tenant_id": str(client.tenant_id), "client_id": str(client.id)}
+def enqueue_sync(ctx: CommandContext, client: ServiceClient, removed_secrets: Collection[int] = ()) -> UUID:
+    """Have Keycloak follow what was changed of the client, and forget the secrets of these numbers."""
+    payload: dict[str, Any] = {"tenant_id": str(client.tenant_id), "client_id": str(client.id)}
+    if removed_secrets:
+        payload["removed_secrets"] = sorted(removed_secrets)
     return ctx.enqueue(SYNC_CLIENT, payload, tenant_id=client.tenant_id)

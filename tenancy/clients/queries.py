@@ -14,7 +14,7 @@ from governance.approvals import approved_commands
 from governance.kernel.errors import require_found
 from governance.kernel.labels import Label
 from tenancy.clients.keys import keys_of, kind_of_key, public_key_set, without_keys
-from tenancy.clients.models import ClientAccess, ClientKey, ServiceClientDetails
+from tenancy.clients.models import ClientAccess, ClientKey, ClientSecret, ServiceClientDetails
 from tenancy.clients.states import ClientState, SuspensionCause
 from tenancy.clients.tables import ServiceClient
 from tenancy.keycloak.port import ServiceClientIntent, service_client_name
@@ -77,19 +77,28 @@ def client_access(session: Session, tenant_id: UUID, client_id: UUID, on: date) 
 
     One statement.
     """
+    found = access_of_client(session, client_id, on)
+    return None if found is None or found.tenant_id != tenant_id else found
+
+
+def access_of_client(session: Session, client_id: UUID, on: date) -> ClientAccess | None:
+    """The same of a client of whichever tenant row-level security shows."""
     tenant = select_tenant_states().subquery()
     found = session.execute(
         select(ServiceClient, tenant.c.state, tenant.c.is_operator)
         .join(tenant, tenant.c.id == ServiceClient.tenant_id)
-        .where(ServiceClient.tenant_id == tenant_id, ServiceClient.id == client_id)
+        .where(ServiceClient.id == client_id)
     ).one_or_none()
     if found is None:
         return None
     row, tenant_state, is_operators = found
     return ClientAccess(
+        tenant_id=row.tenant_id,
         scopes=row.scopes,
         state=row.state,
         is_in_force=row.in_force_on(on),
+        secrets={int(number): date.fromisoformat(end) > on for number, end in row.secret_ends.items()},
+        networks=tuple(row.networks),
         tenant_state=tenant_state,
         is_operators=is_operators,
     )
@@ -155,5 +164,15 @@ def _to_details(row: ServiceClient) -> ServiceClientDetails:
             )
             for key in keys_of(row.jwks)
         ),
+        secrets=tuple(
+            ClientSecret(
+                number=int(number),
+                client_name=service_client_name(row.tenant_id, row.id, int(number)),
+                valid_until=date.fromisoformat(end),
+            )
+            for number, end in sorted(row.secret_ends.items(), key=lambda one: int(one[0]))
+        ),
+        networks=tuple(row.networks),
+        last_used_on=row.last_used_on,
         registered_at=row.registered_at,
     )

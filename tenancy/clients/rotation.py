@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final
 from uuid import UUID
 
 from pydantic import StringConstraints
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from governance.commands import Command, CommandContext, Result, handles
@@ -23,6 +23,7 @@ from governance.kernel.field_type import Control, FieldType
 from governance.kernel.field_types import EndDate, Id, LongLine, PlainLine, last_day
 from governance.kernel.labels import Label
 from governance.permissions import Permission
+from tenancy.clients.client_secrets import end_secrets
 from tenancy.clients.commands import lock_client, require_own_rights
 from tenancy.clients.keys import keys_of, public_key, with_key, without_keys
 from tenancy.clients.ownership import enqueue_sync
@@ -35,7 +36,7 @@ from tenancy.tenants.queries import lock_tenant
 
 STOPPED_FOR_GOOD = message(
     "client.stopped_for_good",
-    ja="元に戻せない停止をした連携システムの鍵は変えられません。",
+    ja="廃止した連携システムの鍵は変えられません。",
     en="The keys of a service client that was stopped for good cannot be changed.",
 )
 KEYS_OF_THE_OPERATOR = message(
@@ -168,7 +169,7 @@ class ClientKeysEnded(Result):
     kids: tuple[str, ...]
 
 
-@handles(Permission.CLIENT_ADD_KEY, Event.CLIENT_KEY_ADDED, edits="client {client_id}")
+@handles(Permission.CLIENT_ADD_KEY, Event.CLIENT_KEY_ADDED, edits="client {client_id}", step_up=True)
 def add_client_key(ctx: CommandContext, command: AddClientKey) -> ClientKeyAdded:
     """Add a public key; the present ones count until their last day, where one is given.
 
@@ -181,7 +182,7 @@ def add_client_key(ctx: CommandContext, command: AddClientKey) -> ClientKeyAdded
     return ClientKeyAdded(client_id=client.id, kid=kid, job_id=job_id)
 
 
-@handles(Permission.CLIENT_MAKE_KEY, Event.CLIENT_KEY_ADDED, edits="client {client_id}")
+@handles(Permission.CLIENT_MAKE_KEY, Event.CLIENT_KEY_ADDED, edits="client {client_id}", step_up=True)
 def make_client_key(ctx: CommandContext, command: MakeClientKey) -> ClientKeyMade:
     """Make a key pair, keep its public half as `add_client_key` does, and show the private one once; raises as it does.
 
@@ -214,27 +215,30 @@ def remove_client_key(ctx: CommandContext, command: RemoveClientKey) -> ClientKe
 
 @handles(Permission.CLIENT_END_KEYS, Event.CLIENT_KEY_REMOVED)
 def end_client_keys(ctx: CommandContext, command: EndClientKeys) -> ClientKeysEnded:
-    """Take out the keys whose last day is over; the worker asks for it. Raises NotFound."""
+    """Take out the keys and secrets whose last day is over; the worker asks for it. Raises NotFound."""
     client = lock_client(ctx.session, command.client_id, command.tenant_id)
     kids = tuple(sorted(kid for kid, end in client.key_ends.items() if date.fromisoformat(end) <= ctx.today))
-    if not kids:
+    secrets = end_secrets(ctx, client)
+    if not kids and not secrets:
         ctx.mark_noop()
-        return ClientKeysEnded(client_id=client.id, kids=())
-    _remove(ctx, client, set(kids))
+    if kids:
+        _remove(ctx, client, set(kids))
     for kid in kids:
         ctx.audit(subject=client.id, tenant_id=client.tenant_id, key=kid)
     return ClientKeysEnded(client_id=client.id, kids=kids)
 
 
 def clients_with_ended_keys(session: Session, today: date) -> list[tuple[UUID, UUID]]:
-    """Tenant and id of each service client that has a key whose last day is over."""
+    """Tenant and id of each service client that has a key or secret whose last day is over."""
     found = session.execute(
-        select(ServiceClient.tenant_id, ServiceClient.id, ServiceClient.key_ends).where(ServiceClient.key_ends != {})
+        select(ServiceClient.tenant_id, ServiceClient.id, ServiceClient.key_ends, ServiceClient.secret_ends).where(
+            or_(ServiceClient.key_ends != {}, ServiceClient.secret_ends != {})
+        )
     )
     return [
         (tenant_id, client_id)
-        for tenant_id, client_id, ends in found
-        if any(date.fromisoformat(end) <= today for end in ends.values())
+        for tenant_id, client_id, keys, secrets in found
+        if any(date.fromisoformat(end) <= today for end in (*keys.values(), *secrets.values()))
     ]
 
 

@@ -11,7 +11,7 @@ class ClientState(LabelledEnum):
     REGISTERED = "registered", "登録済み", "registered"
     ACTIVE = "active", "利用中", "active"
     SUSPENDED = "suspended", "停止中", "suspended"
-    STOPPED = "stopped", "停止", "stopped"
+    STOPPED = "stopped", "廃止", "stopped for good"
 
 
 class OwnerKind(LabelledEnum):

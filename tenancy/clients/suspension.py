@@ -29,7 +29,7 @@ OF_THE_OPERATOR = message(
     "client.of_the_operator",
     ja="運営者の連携システムは、停止・再開の切替えと所有者の指定ができません。",
     en="Service clients of the operator are not suspended, resumed or owned by a person.",
-    hint_ja="運営者の連携システムは、元に戻せない「停止」だけができます。再び使うときは、登録し直してください。",
+    hint_ja="運営者の連携システムは、元に戻せない「廃止」だけができます。再び使うときは、登録し直してください。",
     hint_en="They can be stopped for good; register a new one to go on.",
 )
 NOT_RUNNING = message(
@@ -118,6 +118,19 @@ def suspend_client(ctx: CommandContext, command: SuspendClient) -> ClientSuspend
     job_id = suspend_row(ctx, client, SuspensionCause.DECIDED)
     ctx.audit(subject=client.id, tenant_id=tenant.id, reason=command.reason)
     return ClientSuspended(client_id=client.id, job_id=job_id)
+
+
+def suspend_if_running(ctx: CommandContext, tenant_id: UUID, client_id: UUID, reason: str) -> bool:
+    """Suspend the system unless it is let in no more; returns whether it was done. For use inside a command.
+
+    Raises NotFound, and Conflict for the operator's.
+    """
+    tenant, client = _lock(ctx, tenant_id, client_id)
+    if ClientState(client.state) not in ADMITTED_STATES:
+        return False
+    suspend_row(ctx, client, SuspensionCause.DECIDED)
+    ctx.audit(event=Event.CLIENT_SUSPENDED, subject=client.id, tenant_id=tenant.id, reason=reason)
+    return True
 
 
 @handles(Permission.CLIENT_RESUME, Event.CLIENT_RESUMED, edits="client {client_id}")

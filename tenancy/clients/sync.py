@@ -1,10 +1,11 @@
-"""Writes to a service client's row by the command that records an onboarding step, in that command's transaction."""
+"""Writes to a service client's row by what is no command about it: an onboarding step, and that it called."""
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
-from sqlalchemy import case, update
+from sqlalchemy import case, or_, update
 from sqlalchemy.orm import Session
 
 from tenancy.clients.states import ClientState
@@ -23,4 +24,17 @@ def record_keycloak_id(session: Session, tenant_id: UUID, client_id: UUID, keycl
         .values(
             keycloak_id=keycloak_id, state=case((is_registered, ClientState.ACTIVE.value), else_=ServiceClient.state)
         )
+    )
+
+
+def record_use(session: Session, tenant_id: UUID, client_id: UUID, today: date) -> None:
+    """Store that the client called on this day (JST); an earlier day does not replace a later one."""
+    session.execute(
+        update(ServiceClient)
+        .where(
+            ServiceClient.tenant_id == tenant_id,
+            ServiceClient.id == client_id,
+            or_(ServiceClient.last_used_on.is_(None), ServiceClient.last_used_on < today),
+        )
+        .values(last_used_on=today)
     )

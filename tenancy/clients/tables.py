@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
@@ -17,6 +17,9 @@ from tenancy.clients.states import ClientState, SuspensionCause
 class ServiceClient(EffectiveDated, TableBase):
     """A system of one tenant. `jwks` is its public key set in canonical JSON; valid before `valid_until` (JST).
 
+    It may call from its `networks` (CIDR), from anywhere without one; on `last_used_on` (JST) it did so last.
+    `warned` is which warning of a last day was handed out, by kid or "" for the client.
+    `secret_ends` is the same by the number of each secret, `secret_number` that of the newest one there was.
     `key_ends` is, by kid, the day from which a key counts no more (JST); a key that is not in it has no end.
 
     It belongs to the tenant, or to the person `owner_member_id`, with whom it is suspended.
@@ -41,6 +44,11 @@ class ServiceClient(EffectiveDated, TableBase):
     key_ends: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict, server_default="{}")
     state: Mapped[str]
     keycloak_id: Mapped[str | None]
+    secret_ends: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict, server_default="{}")
+    secret_number: Mapped[int] = mapped_column(default=0, server_default="0")
+    networks: Mapped[list[str]] = mapped_column(JSONB, default=list, server_default="[]")
+    last_used_on: Mapped[date | None]
+    warned: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict, server_default="{}")
     owner_member_id: Mapped[UUID | None]
     suspension_cause: Mapped[str | None]
     registered_by: Mapped[str]

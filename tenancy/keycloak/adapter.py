@@ -15,6 +15,7 @@ from governance.kernel.concurrency import ParallelMap
 from governance.kernel.errors import DomainError
 from tenancy.keycloak.comparison import RealmDifference
 from tenancy.keycloak.connection import KeyCredential, RealmConnection
+from tenancy.keycloak.identity_providers import IdentityProviders
 from tenancy.keycloak.keys import BackendKeys
 from tenancy.keycloak.organizations import Organizations, RoleCatalogue
 from tenancy.keycloak.people import (
@@ -24,13 +25,19 @@ from tenancy.keycloak.people import (
     find_user,
     release_address,
     reset_second_factor,
+    second_factors,
     send_password_mail,
     user_id,
     withdraw_access,
 )
 from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
+    AdminChange,
+    AllTenantsFacts,
     EnsureResult,
+    FactorFacts,
+    IdentityProviderFacts,
+    IdentityProviderIntent,
     Invitation,
     IssuedToken,
     KeycloakTenantFacts,
@@ -46,6 +53,7 @@ from tenancy.keycloak.port import (
     ServerFacts,
     ServiceClientFacts,
     ServiceClientIntent,
+    SessionFacts,
 )
 from tenancy.keycloak.reader import KeycloakReader
 from tenancy.keycloak.service_clients import ServiceClients
@@ -100,6 +108,7 @@ class KeycloakIdentities:
         self._organizations = Organizations(self._people[Realm.TENANTS], RoleCatalogue(clients), self._parallel)
         self._members = People(self._people[Realm.TENANTS], self._organizations, self._parallel)
         self._service_clients = ServiceClients(clients, self._parallel)
+        self._identity_providers = IdentityProviders(self._people[Realm.TENANTS], self._organizations)
         reader = readers[Realm.OPERATORS]
         self._operators = Operators(self._people[Realm.OPERATORS], reader, RoleCatalogue(reader))
 
@@ -117,14 +126,23 @@ class KeycloakIdentities:
     ) -> KeycloakTenantFacts:
         return self._reader.describe_tenant(tenant_id, holders_of)
 
-    def find_organizations(self) -> tuple[OrganizationFacts, ...]:
-        return self._reader.find_organizations()
+    def describe_tenants(self, tenant_ids: Sequence[UUID]) -> AllTenantsFacts:
+        return self._reader.describe_tenants(tenant_ids)
 
-    def find_service_clients(self) -> tuple[ServiceClientFacts, ...]:
-        return self._reader.find_service_clients()
+    def find_outside_changes(self, since: datetime) -> tuple[AdminChange, ...]:
+        return self._reader.find_outside_changes(since)
+
+    def find_identity_providers(self) -> tuple[IdentityProviderFacts, ...]:
+        return self._reader.find_identity_providers()
 
     def has_session(self, realm: Realm, user: str, sid: str) -> bool:
         return self._reader.has_session(realm, user, sid)
+
+    def find_sessions(self, realm: Realm, user: str) -> tuple[SessionFacts, ...]:
+        return self._reader.find_sessions(realm, user)
+
+    def find_second_factors(self, realm: Realm, user: str) -> tuple[FactorFacts, ...]:
+        return second_factors(self._people[realm], user)
 
     def was_issued(self, realm: Realm, token: IssuedToken) -> bool:
         return self._reader.was_issued(realm, token)
@@ -149,7 +167,7 @@ class KeycloakIdentities:
     def ensure_people(
         self, tenant_id: UUID, people: Sequence[PersonIntent], *, withdraw_from: Collection[str] = ()
     ) -> tuple[EnsureResult[PersonFacts], ...]:
-        with self._lock_people([person.person_id for person in people]):
+        with self._lock_people([UUID(person.username) for person in people]):
             done = self._members.ensure(tenant_id, people, withdraw_from)
         for one in done:
             if isinstance(one, DomainError):
@@ -159,13 +177,22 @@ class KeycloakIdentities:
     def ensure_each_person(
         self, tenant_id: UUID, people: Sequence[PersonIntent]
     ) -> tuple[EnsureResult[PersonFacts] | DomainError, ...]:
-        with self._lock_people([person.person_id for person in people]):
+        with self._lock_people([UUID(person.username) for person in people]):
             return self._members.ensure(tenant_id, people, ())
 
     def ensure_service_clients(
         self, tenant_id: UUID, intents: Sequence[ServiceClientIntent]
     ) -> tuple[EnsureResult[ServiceClientFacts], ...]:
         return self._service_clients.ensure(tenant_id, intents)
+
+    def ensure_identity_provider(self, intent: IdentityProviderIntent) -> EnsureResult[IdentityProviderFacts]:
+        return self._identity_providers.ensure(intent)
+
+    def ensure_linked(self, tenant_id: UUID, keycloak_id: str, name: str) -> None:
+        self._identity_providers.ensure_linked(tenant_id, keycloak_id, name)
+
+    def remove_link(self, tenant_id: UUID, keycloak_id: str) -> None:
+        self._identity_providers.remove_link(tenant_id, keycloak_id)
 
     def ensure_operator(self, intent: OperatorIntent) -> EnsureResult[OperatorFacts]:
         with self._lock_people([intent.person_id]):
@@ -213,8 +240,15 @@ class KeycloakIdentities:
         with self._lock_people([person_id]):
             self._members.remove(tenant_id, person_id)
 
-    def remove_service_client(self, tenant_id: UUID, service_client_id: UUID) -> None:
-        self._service_clients.remove(tenant_id, service_client_id)
+    def leave_organization(self, tenant_id: UUID, username: UUID) -> None:
+        with self._lock_people([username]):
+            self._members.leave(tenant_id, username)
+
+    def remove_service_client(self, tenant_id: UUID, service_client_id: UUID, secret_number: int | None = None) -> None:
+        self._service_clients.remove(tenant_id, service_client_id, secret_number)
+
+    def remove_identity_provider(self, tenant_id: UUID) -> None:
+        self._identity_providers.remove(tenant_id)
 
     def remove_organization(self, tenant_id: UUID) -> None:
         self._organizations.remove(tenant_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, GetJsonSchemaHandler, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
@@ -36,6 +37,7 @@ class ObjectKind(LabelledEnum):
     GROUP = "group", "グループ", "group"
     PERSON = "person", "利用者", "person"
     SERVICE_CLIENT = "service client", "連携システム", "system"
+    IDENTITY_PROVIDER = "identity provider", "IdP", "identity provider"
     USER = "user", "認証サービスの利用者", "user"
 
 
@@ -43,13 +45,15 @@ class ObjectKind(LabelledEnum):
 class KeycloakObject:
     """An object in Keycloak, by the name it has there and by the one people know (`title`).
 
-    `role` is set where the difference is about one role that it holds or should hold.
+    `role` is set where the difference is about one role that it holds or should hold. `path` is its address below the
+    realm in Keycloak's administration, as far as it was read; of what is missing, that of what it should be in.
     """
 
     kind: ObjectKind
     name: str
     title: str
     role: str | None = None
+    path: str | None = None
 
     def __str__(self) -> str:
         return f"{self.kind.value} {self.name}" + (f", role {self.role}" if self.role else "")
@@ -59,11 +63,34 @@ def _sorted_set(value: object) -> object:
     return sorted(value) if isinstance(value, set | frozenset) else value
 
 
+class ChangeKind(LabelledEnum):
+    """What an administrator's event in Keycloak says was done."""
+
+    CREATE = "create", "追加", "added"
+    UPDATE = "update", "変更", "changed"
+    DELETE = "delete", "削除", "deleted"
+    ACTION = "action", "操作", "carried out"
+
+
+class OutsideChange(ReadModel):
+    """A change in Keycloak that none of Moyai's own accounts made: what was done, when, by whom and from where.
+
+    `realm` is where the account lives, `account` its user name there, or Keycloak's id where that cannot be read.
+    """
+
+    at: datetime
+    operation: ChangeKind
+    realm: str
+    account: str
+    ip_address: str
+
+
 class Difference(ReadModel):
     """One difference between what Moyai wants and what Keycloak holds.
 
     `object` names it in words a person finds again in Keycloak. `field`, `intended` and `found` are set, and printed,
-    only where one field of an object differs. Secrets are never compared and never shown.
+    only where one field of an object differs. Secrets are never compared and never shown. `change` is what Keycloak's
+    own record says of how it came about, where that was found.
     """
 
     kind: DifferenceKind
@@ -71,6 +98,7 @@ class Difference(ReadModel):
     field: str | None = None
     intended: Annotated[Any, BeforeValidator(_sorted_set)] = None
     found: Annotated[Any, BeforeValidator(_sorted_set)] = None
+    change: OutsideChange | None = None
 
     @model_serializer(mode="wrap")
     def _without_absent_field(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -78,6 +106,8 @@ class Difference(ReadModel):
         if self.field is None:
             for name in ("field", "intended", "found"):
                 del values[name]
+        if self.change is None:
+            del values["change"]
         return values
 
     @classmethod
@@ -142,11 +172,12 @@ def differing_fields(
             continue
         if isinstance(wanted, Mapping) and wanted:
             yield from differing_fields(wanted, got if isinstance(got, Mapping) else {}, f"{field}.")
-        elif _comparable(wanted) != _comparable(got):
+        elif comparable(wanted) != comparable(got):
             yield field, wanted, got
 
 
-def _comparable(value: object) -> object:
+def comparable(value: object) -> object:
+    """A value as differences are found by: lists in one order, and nothing for an empty one."""
     if isinstance(value, list | tuple | set | frozenset):
         return sorted(json.dumps(item, sort_keys=True) for item in value)
     if value is None or value == "" or value == {}:

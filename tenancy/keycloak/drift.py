@@ -6,7 +6,7 @@ foreign: it is reported and never changed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -15,6 +15,8 @@ from tenancy.keycloak.port import (
     MANAGED_BY,
     SERVICE_CLIENT_PREFIX,
     TENANT_ROLE_GROUPS,
+    IdentityProviderFacts,
+    IdentityProviderIntent,
     KeycloakTenantFacts,
     OrganizationFacts,
     OrganizationIntent,
@@ -26,8 +28,14 @@ from tenancy.keycloak.port import (
     ServiceClientFacts,
     ServiceClientIntent,
 )
-from tenancy.keycloak.representations import organization_changes, person_changes, service_client_changes
+from tenancy.keycloak.representations import (
+    identity_provider_changes,
+    organization_changes,
+    person_changes,
+    service_client_changes,
+)
 from tenancy.keycloak.specification.model import REALM_MANAGEMENT
+from tenancy.keycloak.specification.shared import AFTER_IDENTITY_PROVIDER_FLOW, UNKNOWN_PERSON_FLOW
 
 _MISSING, _CHANGED, _FOREIGN, _ORPHAN = DifferenceKind
 
@@ -70,7 +78,7 @@ def orphaned_organizations(
     tenants = {str(tenant) for tenant in known}
     return tuple(
         TenantDifference.of(
-            KeycloakObject(ObjectKind.ORGANIZATION, found.alias, found.title),
+            KeycloakObject(ObjectKind.ORGANIZATION, found.alias, found.title, path=f"organizations/{found.id}"),
             _ORPHAN if found.managed_by == MANAGED_BY else _FOREIGN,
             tenant=found.code or found.alias,
         )
@@ -93,6 +101,40 @@ def orphaned_service_clients(
         for found in clients
         if found.tenant_id not in tenants
     )
+
+
+def identity_provider_drift(
+    wanted: Mapping[str, IdentityProviderIntent], found: Iterable[IdentityProviderFacts], *, others: bool
+) -> tuple[TenantDifference, ...]:
+    """Every difference of tenants' own identity providers; `wanted` by the tenant's code.
+
+    With `others` also those that no tenant wants: with our marker orphans, else foreign, and `tenant` is the alias.
+    """
+    by_alias = {one.alias: one for one in found}
+    differences: list[TenantDifference] = []
+    for code, intent in wanted.items():
+        about = KeycloakObject(ObjectKind.IDENTITY_PROVIDER, intent.alias, intent.name)
+        there = by_alias.pop(intent.alias, None)
+        if there is None:
+            differences.append(TenantDifference.of(about, _MISSING, tenant=code))
+        elif (there.managed_by, there.tenant_id) != (MANAGED_BY, str(intent.tenant_id)):
+            differences.append(TenantDifference.of(about, _FOREIGN, tenant=code))
+        else:
+            changes = identity_provider_changes(intent, there, (UNKNOWN_PERSON_FLOW, AFTER_IDENTITY_PROVIDER_FLOW))
+            differences += [
+                TenantDifference.of(about, _CHANGED, tenant=code, field=field, intended=pair[0], found=pair[1])
+                for field, pair in changes.items()
+            ]
+    if others:
+        differences += [
+            TenantDifference.of(
+                KeycloakObject(ObjectKind.IDENTITY_PROVIDER, alias, one.name or alias),
+                _ORPHAN if one.managed_by == MANAGED_BY else _FOREIGN,
+                tenant=alias,
+            )
+            for alias, one in sorted(by_alias.items())
+        ]
+    return tuple(differences)
 
 
 def realm_drift(differences: Iterable[RealmDifference]) -> tuple[TenantDifference, ...]:
@@ -119,6 +161,8 @@ class _Comparison:
         self._intent = intent
         self._found = found
         self._code = intent.organization.code
+        self._path = f"organizations/{'' if found.organization is None else found.organization.id}"
+        self._group_paths = {group.name: f"{self._path}/groups/{group.id}" for group in found.role_groups}
 
     def differences(self) -> Iterator[TenantDifference]:
         yield from self._of_organization()
@@ -128,7 +172,7 @@ class _Comparison:
 
     def _of_organization(self) -> Iterator[TenantDifference]:
         intent, found = self._intent.organization, self._found.organization
-        about = KeycloakObject(ObjectKind.ORGANIZATION, intent.alias, intent.name)
+        about = KeycloakObject(ObjectKind.ORGANIZATION, intent.alias, intent.name, path=self._path)
         if found is None:
             yield self._difference(_MISSING, about)
         elif found.managed_by != MANAGED_BY:
@@ -140,14 +184,16 @@ class _Comparison:
         found = {group.name: group for group in self._found.role_groups}
         for name in TENANT_ROLE_GROUPS:
             if name not in found:
-                yield self._difference(_MISSING, KeycloakObject(ObjectKind.ROLE_GROUP, name, name))
+                absent = KeycloakObject(ObjectKind.ROLE_GROUP, name, name, path=f"{self._path}/groups/")
+                yield self._difference(_MISSING, absent)
             else:
                 yield from self._of_group(found[name])
         for name in sorted(found.keys() - set(TENANT_ROLE_GROUPS)):
-            yield self._difference(_FOREIGN, KeycloakObject(ObjectKind.GROUP, name, name))
+            about = KeycloakObject(ObjectKind.GROUP, name, name, path=self._group_paths[name])
+            yield self._difference(_FOREIGN, about)
 
     def _of_group(self, group: RoleGroupFacts) -> Iterator[TenantDifference]:
-        about = KeycloakObject(ObjectKind.ROLE_GROUP, group.name, group.name)
+        about = KeycloakObject(ObjectKind.ROLE_GROUP, group.name, group.name, path=self._group_paths[group.name])
         if group.name not in group.roles:
             yield self._difference(_CHANGED, about, "roles", [group.name], sorted(group.roles))
         for role in sorted((group.roles - {group.name}) | group.other_roles):
@@ -156,44 +202,50 @@ class _Comparison:
     def _of_people(self) -> Iterator[TenantDifference]:
         found = {person.username: person for person in self._found.people}
         for intent in self._intent.people:
-            about = _person(intent)
+            member = _person(intent, f"{self._path}/members")
             person = found.pop(intent.username, None)
             if person is None:
-                yield self._difference(_MISSING, about)
-            elif not self._is_ours(person):
-                yield self._difference(_FOREIGN, about)
+                yield self._difference(_MISSING, member)
+            elif not self._is_ours(person, intent.account_tenant_id):
+                yield self._difference(_FOREIGN, member)
             else:
-                yield from self._changed(about, person_changes(intent, person))
+                yield from self._changed(_person(intent, f"users/{person.id}"), person_changes(intent, person))
                 yield from self._of_groups_of(intent, person)
         for _, person in sorted(found.items()):
-            yield self._difference(_ORPHAN if self._is_ours(person) else _FOREIGN, _person(person))
+            kind = _ORPHAN if self._is_ours(person) else _FOREIGN
+            yield self._difference(kind, _person(person, f"{self._path}/members"))
 
     def _of_groups_of(self, intent: PersonIntent, person: PersonFacts) -> Iterator[TenantDifference]:
         if person.groups is None:
             return
-        about = _person(intent)
         for role in sorted(intent.roles - person.groups):
-            yield self._difference(_MISSING, replace(about, role=role))
+            yield self._difference(_MISSING, self._membership(intent, person, role))
         for role in sorted(person.groups - intent.roles):
             # Moyai granted no such role, so it has no effect (both must agree); it is reported to be removed by hand.
-            yield self._difference(_FOREIGN, replace(about, role=role))
+            yield self._difference(_FOREIGN, self._membership(intent, person, role))
+
+    def _membership(self, intent: PersonIntent, person: PersonFacts, role: str) -> KeycloakObject:
+        group = self._group_paths.get(role)
+        path = f"{self._path}/groups/" if group is None else f"{group}/members/{person.id}"
+        return replace(_person(intent, path), role=role)
 
     def _of_service_clients(self) -> Iterator[TenantDifference]:
         found = {client.client_id: client for client in self._found.service_clients}
         for intent in self._intent.service_clients:
-            about = _service_client(intent)
             client = found.pop(intent.client_id, None)
             if client is None:
-                yield self._difference(_MISSING, about)
+                yield self._difference(_MISSING, _service_client(intent))
             elif not self._is_ours(client):
-                yield self._difference(_FOREIGN, about)
+                yield self._difference(_FOREIGN, _service_client(client))
             else:
+                about = replace(_service_client(intent), path=f"clients/{client.id}")
                 yield from self._changed(about, service_client_changes(intent, client))
         for _, client in sorted(found.items()):
             yield self._difference(_ORPHAN if self._is_ours(client) else _FOREIGN, _service_client(client))
 
-    def _is_ours(self, found: PersonFacts | ServiceClientFacts) -> bool:
-        return found.managed_by == MANAGED_BY and found.tenant_id == str(self._intent.organization.tenant_id)
+    def _is_ours(self, found: PersonFacts | ServiceClientFacts, made_for: UUID | None = None) -> bool:
+        tenant_id = made_for or self._intent.organization.tenant_id
+        return found.managed_by == MANAGED_BY and found.tenant_id == str(tenant_id)
 
     def _changed(self, about: KeycloakObject, changes: dict[str, tuple[object, object]]) -> Iterator[TenantDifference]:
         for field, (intended, found) in changes.items():
@@ -210,10 +262,11 @@ class _Comparison:
         return TenantDifference.of(about, kind, tenant=self._code, field=field, intended=intended, found=found)
 
 
-def _person(person: PersonIntent | PersonFacts) -> KeycloakObject:
+def _person(person: PersonIntent | PersonFacts, path: str) -> KeycloakObject:
     name = " ".join(part for part in (person.family_name, person.given_name) if part)
-    return KeycloakObject(ObjectKind.PERSON, person.username, name or person.email or "")
+    return KeycloakObject(ObjectKind.PERSON, person.username, name or person.email or "", path=path)
 
 
 def _service_client(client: ServiceClientIntent | ServiceClientFacts) -> KeycloakObject:
-    return KeycloakObject(ObjectKind.SERVICE_CLIENT, client.client_id, client.name or client.client_id)
+    path = f"clients/{client.id}" if isinstance(client, ServiceClientFacts) else "clients/"
+    return KeycloakObject(ObjectKind.SERVICE_CLIENT, client.client_id, client.name or client.client_id, path=path)

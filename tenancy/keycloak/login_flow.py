@@ -86,6 +86,9 @@ class LoginFlow:
             self._apply(partial(self._configure, row, step))
 
     def _rebuild(self) -> None:
+        if self._flow.binding is None:
+            self._replace_steps()
+            return
         # A flow in use cannot be deleted; for this moment Keycloak's own is in its place.
         self._realm.replace("", {**self._realm.read(""), self._flow.binding: self._flow.built_in})
         ids = {row["alias"]: row["id"] for row in self._realm.read("authentication/flows")}
@@ -104,6 +107,16 @@ class LoginFlow:
                 "builtIn": False,
             },
         )
+        self._add_steps()
+
+    def _replace_steps(self) -> None:
+        """Other steps in a flow that identity providers name: it stays, for they would be left without one."""
+        for row in self._executions():
+            if row["level"] == 0:
+                self._realm.delete(f"authentication/executions/{row['id']}")
+        self._add_steps()
+
+    def _add_steps(self) -> None:
         self._add(self._alias, self._wanted)
         for row, (_, step) in zip(self._executions(), _flatten(self._wanted), strict=True):
             self._realm.replace(

@@ -166,6 +166,14 @@ CLIENT_NOT_OURS = message(
     hint_en="Check it in Keycloak. Moyai does not change what it did not create.",
 )
 
+IDENTITY_PROVIDER_NOT_OURS = message(
+    "keycloak.identity_provider_not_ours",
+    ja="IdP {alias} は Keycloak に既にあり、この参加団体のものではありません。",
+    en="The identity provider {alias} exists in Keycloak but does not belong to this tenant.",
+    hint_ja="Keycloak で確かめてください。Moyai が作っていないものは変えません。",
+    hint_en="Check it in Keycloak. Moyai does not change what it did not create.",
+)
+
 KEY_MISSING = message(
     "keycloak.key_missing",
     ja="鍵のファイル {path} がありません。",

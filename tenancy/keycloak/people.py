@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,8 @@ from tenancy.keycloak.port import (
     TENANT_ROLE_GROUPS,
     EnsureOutcome,
     EnsureResult,
+    FactorFacts,
+    FactorKind,
     Invitation,
     OperatorFacts,
     OperatorIntent,
@@ -48,6 +51,7 @@ from tenancy.keycloak.port import (
 )
 from tenancy.keycloak.representations import (
     MAIL_ATTRIBUTES,
+    SECOND_FACTOR,
     attribute,
     merged,
     operator_facts,
@@ -142,6 +146,16 @@ class People:
         organization = self._organizations.id_of(tenant_id)
         self._people.delete(f"organizations/{organization}/members/{row['id']}")
 
+    def leave(self, tenant_id: UUID, username: UUID) -> None:
+        row = find_user(self._people, str(username))
+        if row is None:
+            return
+        if attribute(row, "managed_by") != MANAGED_BY:
+            raise Conflict(PERSON_NOT_OURS, username=row["username"])
+        organization = self._organizations.id_of(tenant_id)
+        # Who left the organization has left its groups, too.
+        self._people.delete(f"organizations/{organization}/members/{row['id']}")
+
     # -- looking
 
     def _take_snapshot(self, tenant_id: UUID, roles: Sequence[str], usernames: set[str]) -> MembershipSnapshot:
@@ -186,11 +200,14 @@ class People:
         created = False
         if row is None:
             row, created = ensure_user(
-                self._people, person, lambda found: _require_managed_by_us(found, person.tenant_id)
+                self._people, person, lambda found: _require_managed_by_us(found, person.account_tenant_id)
             )
         else:
-            _require_managed_by_us(row, person.tenant_id)
+            _require_managed_by_us(row, person.account_tenant_id)
         changes = [] if created else change_user(self._people, row, person)
+        if person.account_id is not None and SECOND_FACTOR in changes and person.needs_second_factor:
+            # A session that began with a password alone would lead into the tenant whose owner the person is.
+            self._people.admin.user_logout(row["id"])
         organization = self._organizations.id_of(person.tenant_id)
         if not is_member:
             self._join_idempotently(lambda: self._people.admin.organization_user_add(row["id"], organization))
@@ -428,6 +445,23 @@ def _note_invitation(connection: RealmConnection, user: str, invitation: Invitat
             connection.replace_as_read(f"users/{user}", {**_strip_read_only(row), "attributes": attributes})
 
     retry_concurrent(write)
+
+
+def second_factors(connection: RealmConnection, user: str) -> tuple[FactorFacts, ...]:
+    """The second factors of a user, the oldest first. A kind that Moyai does not offer is left out."""
+    kinds = {str(kind) for kind in FactorKind}
+    rows = connection.find(f"users/{user}/credentials") or ()
+    found = [
+        FactorFacts(
+            row["id"],
+            FactorKind(row["type"]),
+            row.get("userLabel") or None,
+            datetime.fromtimestamp(row["createdDate"] / 1000, UTC) if row.get("createdDate") else None,
+        )
+        for row in rows
+        if row["type"] in kinds
+    ]
+    return tuple(sorted(found, key=lambda one: one.added_at or datetime.min.replace(tzinfo=UTC)))
 
 
 def reset_second_factor(connection: RealmConnection, person_id: UUID) -> int:

@@ -9,16 +9,18 @@ What was not made by Moyai (marker `managed_by=moyai` and our own id) is never c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from governance.kernel.errors import DomainError
+from governance.kernel.labels import LabelledEnum
 from governance.permissions import OPERATOR_SCOPES, TENANT_ROLES, TENANT_SCOPES, Role
-from tenancy.keycloak.comparison import RealmDifference
+from tenancy.keycloak.comparison import ChangeKind, OutsideChange, RealmDifference
 
 MANAGED_BY: Final = "moyai"
 """The value of the attribute `managed_by` on everything Moyai made."""
@@ -47,6 +49,11 @@ COMMAND_LINE_CLIENT: Final = "moyai-cli"
 
 PERSON_CLIENTS: Final = frozenset({CONSOLE_CLIENT, COMMAND_LINE_CLIENT})
 """The clients whose access tokens stand for a person."""
+
+
+PASSWORD_ACR: Final = "aal1"  # noqa: S105 - a level of authentication
+SECOND_FACTOR_ACR: Final = "aal2"
+"""What a token says of its login (`acr`): with a password alone, or with a second factor, too (NIST SP 800-63B)."""
 
 
 class Realm(StrEnum):
@@ -88,7 +95,11 @@ class OrganizationIntent:
 
 @dataclass(frozen=True, slots=True)
 class PersonIntent:
-    """A person of one tenant. `roles` are names of `TENANT_ROLE_GROUPS`; empty for a plain member."""
+    """A person of one tenant. `roles` are names of `TENANT_ROLE_GROUPS`; empty for a plain member.
+
+    Of an account that several tenants share, `account_id` is the username, `made_for` the tenant it was made for, and
+    `is_owner_somewhere` whether the person is an owner in one of them; name, address and `enabled` are the account's.
+    """
 
     person_id: UUID
     tenant_id: UUID
@@ -97,15 +108,23 @@ class PersonIntent:
     given_name: str
     roles: frozenset[str] = frozenset()
     enabled: bool = True
+    account_id: UUID | None = None
+    made_for: UUID | None = None
+    is_owner_somewhere: bool | None = None
 
     @property
     def username(self) -> str:
-        return str(self.person_id)
+        return str(self.account_id or self.person_id)
+
+    @property
+    def account_tenant_id(self) -> UUID:
+        """The tenant that the account was made for, which its attribute names."""
+        return self.made_for or self.tenant_id
 
     @property
     def needs_second_factor(self) -> bool:
         """Whether the person signs in with a second factor only, where the installation requires one."""
-        return Role.TENANT_OWNER in self.roles
+        return Role.TENANT_OWNER in self.roles or bool(self.is_owner_somewhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +145,10 @@ class OperatorIntent:
 
 @dataclass(frozen=True, slots=True)
 class ServiceClientIntent:
-    """A system of one tenant that signs in with its own key; `jwks` is the public key set as JSON text."""
+    """A system of one tenant that signs in with its own key; `jwks` is the public key set as JSON text.
+
+    With a `secret_number` it is the client beside it that signs in with that secret; `jwks` is empty then.
+    """
 
     service_client_id: UUID
     tenant_id: UUID
@@ -134,10 +156,39 @@ class ServiceClientIntent:
     jwks: str
     scopes: frozenset[str]
     enabled: bool = True
+    secret_number: int | None = None
 
     @property
     def client_id(self) -> str:
-        return service_client_name(self.tenant_id, self.service_client_id)
+        return service_client_name(self.tenant_id, self.service_client_id, self.secret_number)
+
+
+class IdentityProviderKind(LabelledEnum):
+    """The protocol of a tenant's own identity provider."""
+
+    OIDC = "oidc", "OpenID Connect", "OpenID Connect"
+    SAML = "saml", "SAML 2.0", "SAML 2.0"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProviderIntent:
+    """The identity provider of one tenant's own.
+
+    `settings` are Keycloak's for its kind, without a secret; `secret` is written and never read back. `claim` names
+    what holds the e-mail address by which people are linked.
+    """
+
+    tenant_id: UUID
+    kind: IdentityProviderKind
+    name: str
+    settings: Mapping[str, str]
+    claim: str
+    enabled: bool
+    secret: str | None = field(default=None, repr=False)
+
+    @property
+    def alias(self) -> str:
+        return identity_provider_alias(self.tenant_id)
 
 
 # ---- facts: what was found ----------------------------------------------------------------------------------------
@@ -215,6 +266,27 @@ class ServiceClientFacts:
     managed_by: str | None
     key_login_only: bool
     full_scope: bool
+    secret_login_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProviderFacts:
+    """An identity provider as found. `organization` is Keycloak's id of the one it is linked to.
+
+    `flows` are what it names for a person without and with a link; `template` is what people are linked by.
+    """
+
+    alias: str
+    kind: str
+    name: str | None
+    enabled: bool
+    settings: Mapping[str, str]
+    tenant_id: str | None
+    managed_by: str | None
+    organization: str | None
+    hidden: bool
+    flows: tuple[str | None, str | None]
+    template: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +297,38 @@ class KeycloakTenantFacts:
     role_groups: tuple[RoleGroupFacts, ...] = ()
     people: tuple[PersonFacts, ...] = ()
     service_clients: tuple[ServiceClientFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AllTenantsFacts:
+    """What the identity server holds of many tenants, from listings that they share.
+
+    `organizations` and `service_clients` are all there are, of whomever; `tenants` has each tenant that was asked for.
+    """
+
+    organizations: tuple[OrganizationFacts, ...]
+    service_clients: tuple[ServiceClientFacts, ...]
+    tenants: Mapping[UUID, KeycloakTenantFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminChange:
+    """An event of Keycloak's administration that none of Moyai's own accounts caused.
+
+    `path` is the object's address below the realm, `written` what was written (the server's representation; empty where
+    it recorded none), `username` the person concerned where the event names one. `operation` is in `change`.
+    """
+
+    realm: Realm
+    resource_type: str
+    path: str
+    written: Mapping[str, Any]
+    username: str | None
+    change: OutsideChange
+
+    @property
+    def operation(self) -> ChangeKind:
+        return self.change.operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +343,38 @@ class IssuedToken:
     sid: str
     token_id: str
     issued_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """A session that Keycloak keeps of a user: where it began and when, when it was used last, for which clients.
+
+    `sid` is its id, as tokens name it; `address` is the network address of the browser or program, where it is known.
+    """
+
+    sid: str
+    address: str | None
+    began_at: datetime
+    last_used_at: datetime
+    clients: frozenset[str]
+
+
+class FactorKind(LabelledEnum):
+    """A second factor, as Keycloak names its kind."""
+
+    APP = "otp", "認証アプリ", "authenticator app"
+    PASSKEY = "webauthn", "パスキー", "passkey"
+    RECOVERY_CODES = "recovery-authn-codes", "回復コード", "recovery codes"
+
+
+@dataclass(frozen=True, slots=True)
+class FactorFacts:
+    """A second factor of a user: `label` is what the person called it, `added_at` when it was set up."""
+
+    id: str
+    kind: FactorKind
+    label: str | None
+    added_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +415,8 @@ class Identities(Protocol):
     `DependencyUnavailable` (no answer, or the server is overloaded: ask again later),
     `Conflict` (something of that
     name is there and is not ours), `Invalid` (a value Keycloak cannot hold; refused before any call).
-    Safe to call from several threads. All times are the server's; nothing here sends a password.
+    Safe to call from several threads. All times are the server's; nothing here sends a password. A `person_id` is the
+    username, which of an account that several tenants share is the first one's.
     How many calls were made, `tenancy.keycloak.calls` tells.
     """
 
@@ -296,14 +433,28 @@ class Identities(Protocol):
         `PersonFacts.groups` tells of the roles in `holders_of` only. With none of the tenant there: 2 calls.
         """
 
-    def find_organizations(self) -> tuple[OrganizationFacts, ...]:
-        """Every organization, ours or not, page by page (100 per call)."""
+    def describe_tenants(self, tenant_ids: Sequence[UUID]) -> AllTenantsFacts:
+        """Everything of these tenants, and which organizations and service clients there are at all.
 
-    def find_service_clients(self) -> tuple[ServiceClientFacts, ...]:
-        """Every client marked as ours or named as a service client, of all tenants, page by page."""
+        Organizations and clients are listed once for all tenants. Then 2 calls a tenant, and 5 more (who is in which
+        role group) for one of which this process has not read that, or of which Keycloak's administrators' events say
+        that it may have changed since.
+        """
+
+    def find_outside_changes(self, since: datetime) -> tuple[AdminChange, ...]:
+        """What was changed in both realms since then by none of Moyai's own accounts, the newest first."""
+
+    def find_identity_providers(self) -> tuple[IdentityProviderFacts, ...]:
+        """Every identity provider of the municipalities' realm, ours or not: 1 call, and 1 for each."""
 
     def has_session(self, realm: Realm, user: str, sid: str) -> bool:
         """Whether the user with this id of Keycloak's has this session now; False for an unknown user. 1 call."""
+
+    def find_sessions(self, realm: Realm, user: str) -> tuple[SessionFacts, ...]:
+        """The sessions of the user with this id of Keycloak's; none for an unknown user. 1 call."""
+
+    def find_second_factors(self, realm: Realm, user: str) -> tuple[FactorFacts, ...]:
+        """The second factors of the user with this id of Keycloak's; none for an unknown user. 1 call."""
 
     def was_issued(self, realm: Realm, token: IssuedToken) -> bool:
         """Whether Keycloak recorded that it issued this token to this user in this session, for this client. 1 call."""
@@ -359,6 +510,20 @@ class Identities(Protocol):
     ) -> tuple[EnsureResult[ServiceClientFacts], ...]:
         """These service clients, signing in by key only, with exactly these scopes. 1 call when nothing differs."""
 
+    def ensure_identity_provider(self, intent: IdentityProviderIntent) -> EnsureResult[IdentityProviderFacts]:
+        """The identity provider with its mapper, linked to the tenant's organization. Its secret is written each time.
+
+        `Conflict` without the organization.
+        """
+
+    def ensure_linked(self, tenant_id: UUID, keycloak_id: str, name: str) -> None:
+        """Let the tenant's identity provider speak for this user (by Keycloak's id), whom it calls `name`, and under
+        no other name. Safe to repeat. `NotFound` without the user or the identity provider.
+        """
+
+    def remove_link(self, tenant_id: UUID, keycloak_id: str) -> None:
+        """Let the tenant's identity provider speak for this user no more; absent is fine."""
+
     def ensure_operator(self, intent: OperatorIntent) -> EnsureResult[OperatorFacts]:
         """A person in the operators' realm with exactly these roles of client `moyai-api`."""
 
@@ -407,8 +572,17 @@ class Identities(Protocol):
     def remove_person(self, tenant_id: UUID, person_id: UUID) -> None:
         """Disable, log out and take out of the organization. The user stays, disabled, for the record."""
 
-    def remove_service_client(self, tenant_id: UUID, service_client_id: UUID) -> None:
-        """Delete a client that Moyai made for this tenant; absent is fine."""
+    def leave_organization(self, tenant_id: UUID, username: UUID) -> None:
+        """Take the user out of the tenant's organization and its groups; the account stays as it is. Safe to repeat.
+
+        `Conflict` for a user that Moyai did not make.
+        """
+
+    def remove_service_client(self, tenant_id: UUID, service_client_id: UUID, secret_number: int | None = None) -> None:
+        """Delete a client that Moyai made for this tenant, or the one of a secret of it; absent is fine."""
+
+    def remove_identity_provider(self, tenant_id: UUID) -> None:
+        """Delete the identity provider that Moyai made for this tenant, and every link to it; absent is fine."""
 
     def remove_organization(self, tenant_id: UUID) -> None:
         """Delete the tenant's organization and its groups. `Conflict` while members are left; absent is fine."""
@@ -445,6 +619,20 @@ def organization_alias(tenant_id: UUID) -> str:
     return f"t-{tenant_id.hex[-8:]}"
 
 
+def identity_provider_alias(tenant_id: UUID) -> str:
+    """The alias of the tenant's own identity provider, by which a token says who vouched for the person."""
+    return f"idp-{tenant_id.hex[-8:]}"
+
+
+def redirect_address(keycloak_url: str, tenant_id: UUID) -> str:
+    """Where the tenant's own identity provider sends people back to; it must know this address."""
+    return f"{keycloak_url}/realms/{Realm.TENANTS}/broker/{identity_provider_alias(tenant_id)}/endpoint"
+
+
+IDENTITY_PROVIDER_CLAIM: Final = "identity_provider"
+"""The claim of an access token that names the identity provider the person came from; absent after a password."""
+
+
 SERVICE_CLIENT_PREFIX: Final = "svc-"
 """How the id of each service client of a tenant begins."""
 
@@ -454,6 +642,25 @@ def service_client_prefix(tenant_id: UUID) -> str:
     return f"{SERVICE_CLIENT_PREFIX}{tenant_id.hex[-8:]}-"
 
 
-def service_client_name(tenant_id: UUID, service_client_id: UUID) -> str:
-    """The client_id of a service client."""
-    return f"{service_client_prefix(tenant_id)}{service_client_id}"
+def service_client_name(tenant_id: UUID, service_client_id: UUID, secret_number: int | None = None) -> str:
+    """The client_id of a service client, and of each of its secrets: these have one of their own."""
+    name = f"{service_client_prefix(tenant_id)}{service_client_id}"
+    return name if secret_number is None else f"{name}-s{secret_number}"
+
+
+class NamedClient(NamedTuple):
+    """What the client_id of a service client names."""
+
+    service_client_id: UUID
+    secret_number: int | None
+
+
+_CLIENT_NAME: Final = re.compile(
+    rf"{SERVICE_CLIENT_PREFIX}[0-9a-f]{{8}}-([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})(?:-s([1-9][0-9]{{0,5}}))?"
+)
+
+
+def parse_service_client_name(name: str) -> NamedClient | None:
+    """The parts of a client_id; None for what is none. Whose it is, `service_client_name` has to say."""
+    found = _CLIENT_NAME.fullmatch(name)
+    return None if found is None else NamedClient(UUID(found[1]), None if found[2] is None else int(found[2]))

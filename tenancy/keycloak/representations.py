@@ -7,12 +7,16 @@ person added) goes back to the server as it came.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from tenancy.keycloak.port import (
     FORMER_SCOPES,
     MANAGED_BY,
+    IdentityProviderFacts,
+    IdentityProviderIntent,
+    IdentityProviderKind,
     OperatorFacts,
     OperatorIntent,
     OrganizationFacts,
@@ -22,6 +26,7 @@ from tenancy.keycloak.port import (
     RoleGroupFacts,
     ServiceClientFacts,
     ServiceClientIntent,
+    SessionFacts,
 )
 
 Json = dict[str, Any]
@@ -122,7 +127,7 @@ def role_group_facts(row: Mapping[str, Any]) -> RoleGroupFacts:
 def person_body(intent: PersonIntent | OperatorIntent) -> Json:
     attributes = {"managed_by": [MANAGED_BY]}
     if isinstance(intent, PersonIntent):
-        attributes["tenant_id"] = [str(intent.tenant_id)]
+        attributes["tenant_id"] = [str(intent.account_tenant_id)]
         attributes[SECOND_FACTOR] = [REQUIRED if intent.needs_second_factor else OPTIONAL]
     return {
         "username": intent.username,
@@ -183,13 +188,15 @@ def person_changes(
 
 
 def service_client_body(intent: ServiceClientIntent) -> Json:
+    has_key = intent.secret_number is None
+    keys = {"use.jwks.string": "true", "jwks.string": canonical_jwks(intent.jwks)} if has_key else {}
     return {
         "clientId": intent.client_id,
         "name": intent.name,
         "enabled": intent.enabled,
         "protocol": "openid-connect",
         "publicClient": False,
-        "clientAuthenticatorType": "client-jwt",
+        "clientAuthenticatorType": "client-jwt" if has_key else "client-secret",
         "serviceAccountsEnabled": True,
         "standardFlowEnabled": False,
         "implicitFlowEnabled": False,
@@ -198,8 +205,7 @@ def service_client_body(intent: ServiceClientIntent) -> Json:
         "attributes": {
             "tenant_id": str(intent.tenant_id),
             "managed_by": MANAGED_BY,
-            "use.jwks.string": "true",
-            "jwks.string": canonical_jwks(intent.jwks),
+            **keys,
         },
         "defaultClientScopes": sorted(SERVICE_BASE_SCOPES | intent.scopes),
         "optionalClientScopes": [],
@@ -249,19 +255,122 @@ def service_client_facts(row: Mapping[str, Any]) -> ServiceClientFacts:
         managed_by=attribute(row, "managed_by"),
         key_login_only=row.get("clientAuthenticatorType") == "client-jwt" and not logs_in_otherwise,
         full_scope=bool(row.get("fullScopeAllowed")),
+        secret_login_only=row.get("clientAuthenticatorType") == "client-secret" and not logs_in_otherwise,
     )
 
 
 def service_client_changes(intent: ServiceClientIntent, found: ServiceClientFacts) -> dict[str, tuple[object, object]]:
+    has_key = intent.secret_number is None
+    login: dict[str, tuple[object, object]] = (
+        {"key_login_only": (True, found.key_login_only)}
+        if has_key
+        else {"secret_login_only": (True, found.secret_login_only)}
+    )
     return _changed_fields(
         name=(intent.name, found.name),
         enabled=(intent.enabled, found.enabled),
-        jwks=(canonical_jwks(intent.jwks), found.jwks),
+        jwks=(canonical_jwks(intent.jwks) if has_key else None, found.jwks),
         scopes=(sorted(intent.scopes), sorted(found.scopes)),
         tenant_claim=(str(intent.tenant_id), found.tenant_claim),
-        key_login_only=(True, found.key_login_only),
+        **login,
         full_scope=(False, found.full_scope),
     )
+
+
+# ---- identity providers ---------------------------------------------------------------------------------------------
+
+LINK_MAPPER = "moyai link"
+_LINK_MAPPERS = {
+    IdentityProviderKind.OIDC: ("oidc-username-idp-mapper", "CLAIM."),
+    IdentityProviderKind.SAML: ("saml-username-idp-mapper", "ATTRIBUTE."),
+}
+NAME_ID = "NameID"
+"""Stands for the subject of a SAML assertion, in the place of an attribute."""
+
+
+def identity_provider_body(intent: IdentityProviderIntent, first_flow: str, later_flow: str) -> Json:
+    """The identity provider; its name stands on no page, so that a login page lists no municipalities."""
+    secret = {} if intent.secret is None else {"clientSecret": intent.secret}
+    return {
+        "alias": intent.alias,
+        "displayName": intent.name,
+        "providerId": intent.kind.value,
+        "enabled": intent.enabled,
+        "hideOnLogin": True,
+        "linkOnly": False,
+        "storeToken": False,
+        "addReadTokenRoleOnCreate": False,
+        # Names and addresses are Moyai's: nothing of what the identity provider says is copied.
+        "trustEmail": False,
+        "firstBrokerLoginFlowAlias": first_flow,
+        "postBrokerLoginFlowAlias": later_flow,
+        "config": {**intent.settings, **secret, "managed_by": MANAGED_BY, "tenant_id": str(intent.tenant_id)},
+    }
+
+
+def link_mapper(intent: IdentityProviderIntent) -> Json:
+    """Whom the identity provider means: the e-mail address it gives, in lower case, is what people are linked by."""
+    kind, prefix = _LINK_MAPPERS[intent.kind]
+    return {
+        "name": LINK_MAPPER,
+        "identityProviderAlias": intent.alias,
+        "identityProviderMapper": kind,
+        "config": {"syncMode": "INHERIT", "target": "BROKER_ID", "template": _template(prefix, intent.claim)},
+    }
+
+
+def _template(prefix: str, claim: str) -> str:
+    named = "NAMEID" if claim == NAME_ID else f"{prefix}{claim}"
+    return f"${{{named} | lowercase}}"
+
+
+def identity_provider_facts(row: Mapping[str, Any], mappers: Sequence[Mapping[str, Any]]) -> IdentityProviderFacts:
+    config = row.get("config") or {}
+    templates = [one["config"].get("template") for one in mappers if one["config"].get("target") == "BROKER_ID"]
+    return IdentityProviderFacts(
+        alias=row["alias"],
+        kind=row["providerId"],
+        name=row.get("displayName"),
+        enabled=bool(row.get("enabled")),
+        settings={name: value for name, value in config.items() if name != "clientSecret"},
+        tenant_id=config.get("tenant_id"),
+        managed_by=config.get("managed_by"),
+        organization=row.get("organizationId"),
+        hidden=bool(row.get("hideOnLogin")),
+        flows=(row.get("firstBrokerLoginFlowAlias"), row.get("postBrokerLoginFlowAlias")),
+        template=templates[0] if len(templates) == 1 else None,
+    )
+
+
+def identity_provider_changes(
+    intent: IdentityProviderIntent, found: IdentityProviderFacts, flows: tuple[str, str]
+) -> dict[str, tuple[object, object]]:
+    """The fields that differ, each of the settings by its name. The secret cannot be compared."""
+    pairs: dict[str, tuple[object, object]] = {
+        name: (value, found.settings.get(name)) for name, value in intent.settings.items()
+    }
+    return _changed_fields(
+        name=(intent.name, found.name),
+        enabled=(intent.enabled, found.enabled),
+        hidden=(True, found.hidden),
+        flows=(flows, found.flows),
+        template=(link_mapper(intent)["config"]["template"], found.template),
+        **pairs,
+    )
+
+
+def session_facts(row: Mapping[str, Any]) -> SessionFacts:
+    return SessionFacts(
+        sid=row["id"],
+        address=row.get("ipAddress") or None,
+        began_at=_instant(row["start"]),
+        last_used_at=_instant(row["lastAccess"]),
+        clients=frozenset((row.get("clients") or {}).values()),
+    )
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def canonical_jwks(text: str) -> str:

@@ -9,6 +9,7 @@ from uuid import UUID
 from governance.kernel.concurrency import ParallelMap
 from governance.kernel.errors import Conflict, Invalid
 from tenancy.keycloak.adoption import create_or_adopt
+from tenancy.keycloak.client_secrets import client_secret
 from tenancy.keycloak.connection import RealmConnection
 from tenancy.keycloak.messages import CLIENT_NOT_OURS, NOT_CONFIGURED, UNKNOWN_SCOPE
 from tenancy.keycloak.organizations import check_length
@@ -53,8 +54,14 @@ class ServiceClients:
                 )
             check_length("name", intent.name)
         found = self._by_name(tenant_id)
+        # Derived here, where the application is known: the connections' threads have none.
+        secrets = {
+            intent.client_id: client_secret(intent.service_client_id, intent.secret_number)
+            for intent in intents
+            if intent.secret_number is not None and intent.client_id not in found
+        }
         done = self._parallel.map(
-            lambda intent: self._ensure_one(intent, found.get(intent.client_id)),
+            lambda intent: self._ensure_one(intent, found.get(intent.client_id), secrets.get(intent.client_id)),
             intents,
         )
         if any(outcome is not EnsureOutcome.KEPT for outcome, _ in done) or any(
@@ -66,8 +73,8 @@ class ServiceClients:
             for intent, (outcome, changes) in zip(intents, done, strict=True)
         )
 
-    def remove(self, tenant_id: UUID, service_client_id: UUID) -> None:
-        name = service_client_name(tenant_id, service_client_id)
+    def remove(self, tenant_id: UUID, service_client_id: UUID, secret_number: int | None = None) -> None:
+        name = service_client_name(tenant_id, service_client_id, secret_number)
         row = self._find(name, tenant_id)
         if row is not None:
             self._clients.delete(f"clients/{row['id']}")
@@ -78,11 +85,11 @@ class ServiceClients:
         return {row["clientId"]: row for row in find_service_clients(self._clients, tenant_id)}
 
     def _ensure_one(
-        self, intent: ServiceClientIntent, row: dict[str, Any] | None
+        self, intent: ServiceClientIntent, row: dict[str, Any] | None, secret: str | None
     ) -> tuple[EnsureOutcome, tuple[str, ...]]:
         if row is None:
             row = create_or_adopt(
-                lambda: self._create(intent),
+                lambda: self._create(intent, secret),
                 lambda: self._find(intent.client_id, intent.tenant_id),
                 already_exists=lambda: Conflict(CLIENT_NOT_OURS, client_id=intent.client_id),
             )
@@ -99,8 +106,9 @@ class ServiceClients:
             self._sync_tenant_claim(row, intent)
         return EnsureOutcome.CHANGED, tuple(changes)
 
-    def _create(self, intent: ServiceClientIntent) -> None:
-        self._clients.admin.create_client(service_client_body(intent))
+    def _create(self, intent: ServiceClientIntent, secret: str | None) -> None:
+        body = service_client_body(intent)
+        self._clients.admin.create_client(body if secret is None else {**body, "secret": secret})
 
     def _find(self, name: str, tenant_id: UUID) -> dict[str, Any] | None:
         rows: list[dict[str, Any]] = self._clients.read("clients", clientId=name)

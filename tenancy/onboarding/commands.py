@@ -27,6 +27,7 @@ from tenancy.onboarding.steps import OnboardingKind, OnboardingState, StepDecisi
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
 from tenancy.onboarding.unsynced_members import audit_released_address, enqueue_invitation
 from tenancy.people import sync as people
+from tenancy.people.consents import enqueue_consent_mail
 from tenancy.people.states import SyncProblem
 from tenancy.tenants.facts import cohort_members
 from tenancy.tenants.models import TenantDetails
@@ -182,7 +183,8 @@ class AdvanceStep(Command):
     """The result of one attempt at a step. `reason` and `facts` say why it is not done; `outcome` what was done.
 
     `fence` is the number of the worker's lease. `keycloak_ids` are Keycloak's ids of the people and service clients
-    that were created, by our own id; `mailed` the people to whom a password email was sent, `waiting` those whom
+    that were created, by our own id; `mailed` the people to whom a password email was sent, `asked` those who have an
+    account in another tenant, by its username, `waiting` those whom
     Keycloak refused, `released` people of any tenant whose address was given up for one of them.
     """
 
@@ -197,6 +199,7 @@ class AdvanceStep(Command):
     keycloak_ids: dict[UUID, str] = Field(default_factory=dict)
     mailed: tuple[UUID, ...] = ()
     waiting: dict[UUID, SyncProblem] = Field(default_factory=dict)
+    asked: dict[UUID, UUID] = Field(default_factory=dict)
     released: tuple[UUID, ...] = ()
 
 
@@ -237,6 +240,9 @@ def advance_step(ctx: CommandContext, command: AdvanceStep) -> StepAdvanced:
     step.faults += command.result is StepResult.FAULT
     step.reason = command.reason
     step.facts = command.facts
+    if command.result is StepResult.PORTION:
+        # What is left is a new try, which a worker that dies, or a server that is away, does not make the second.
+        step.attempts = step.faults = 0
     outcome = {} if command.outcome is None else command.outcome.model_dump(mode="json", exclude_defaults=True)
     step.outcome = outcome or step.outcome
     step.finished_at = ctx.now if transition.state in steps.COMPLETED_STATES else None
@@ -436,6 +442,9 @@ def _mark_synced(ctx: CommandContext, command: AdvanceStep) -> None:
             enqueue_invitation(ctx, member)
     for person_id, problem in command.waiting.items():
         people.record_sync_problem(ctx.session, command.tenant_id, person_id, problem, ctx.now)
+    for person_id, account in command.asked.items():
+        if people.record_consent_asked(ctx.session, command.tenant_id, person_id, account, ctx.now):
+            enqueue_consent_mail(ctx, command.tenant_id, person_id)
     for person_id in command.released:
         audit_released_address(ctx, person_id)
     if command.mailed:

@@ -25,14 +25,16 @@ from tenancy.keycloak.port import (
 )
 from tenancy.onboarding.steps import KEYCLOAK_STEPS, StepName
 from tenancy.people.invitations import invitations
+from tenancy.people.models import MemberToSync
 from tenancy.people.queries import PRESENT_STATES, former_holders, members_in_keycloak
-from tenancy.people.states import SyncProblem
+from tenancy.people.shared_accounts import SharedAccount, accounts_to_ask, shared_accounts
+from tenancy.people.states import NOT_WANTED_YET, MemberState
 from tenancy.quotas.queries import quotas_in_force
 from tenancy.tenants.queries import tenant as find_tenant
 from tenancy.tenants.states import STATE_EFFECTS, TenantState
 
 DISABLED_STATES = (TenantState.LEFT, TenantState.SUSPENDED)
-"""States in which a tenant's organization is to be disabled in Keycloak."""
+"""States in which a tenant's organization and its people are to be disabled in Keycloak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class MemberIntent:
     """A person to be in Keycloak. `keycloak_id` is None until synced, `mailed_at` until the password mail was sent.
 
     `is_due` is False while the person waits, for instance because the address is somebody else's; `is_skipped` where
-    the operator decided so. `former_holders` are the people, by person_id, who give up this address for the person.
+    it is not wanted there yet: the operator decided so, or the person is asked. `former_holders` are the accounts, by
+    username, that give up this address for the person; `asks` is the account whose person is to be asked first.
     `invitation` is what an owner's password mail tells, None for others and once it was sent.
     """
 
@@ -51,6 +54,7 @@ class MemberIntent:
     is_due: bool = True
     is_skipped: bool = False
     former_holders: tuple[UUID, ...] = ()
+    asks: UUID | None = None
     invitation: Invitation | None = None
 
 
@@ -114,7 +118,7 @@ def read_intent(session: Session, tenant_id: UUID, *, on: date, now: datetime) -
         organization=OrganizationIntent(
             tenant.id, tenant.code or "-", tenant.name, enabled=tenant.state not in DISABLED_STATES
         ),
-        people=_people(session, tenant_id, now),
+        people=_people(session, tenant_id, now, enabled=tenant.state not in DISABLED_STATES),
         service_clients=_service_clients(tenant_id, clients, on, enabled=_clients_enabled(tenant.state)),
         has_new_clients=any(client.state is ClientState.REGISTERED for client in clients),
         quotas=tuple((quota.dimension, quota.value) for quota in quotas_in_force(session, tenant_id, on)),
@@ -122,50 +126,88 @@ def read_intent(session: Session, tenant_id: UUID, *, on: date, now: datetime) -
     )
 
 
-def _people(session: Session, tenant_id: UUID, now: datetime) -> tuple[MemberIntent, ...]:
+def _people(session: Session, tenant_id: UUID, now: datetime, *, enabled: bool) -> tuple[MemberIntent, ...]:
     roles = roles_of_people(session, tenant_id, now)
     members = members_in_keycloak(session, tenant_id)
-    holders = former_holders(session, [member for member in members if member.keycloak_id is None])
+    unmade = [member for member in members if member.keycloak_id is None]
+    holders = former_holders(session, unmade)
+    asked = accounts_to_ask(session, [member for member in unmade if member.state is MemberState.INVITED])
+    shared = shared_accounts(session, tenant_id, now)
     owners = {person_id for person_id, held in roles.items() if Role.TENANT_OWNER in held}
     to_mail = [one.person_id for one in members if one.password_mail_sent_at is None and one.person_id in owners]
     invited = invitations(session, tenant_id, to_mail)
     return tuple(
         MemberIntent(
-            intent=PersonIntent(
-                person_id=member.person_id,
-                tenant_id=tenant_id,
-                email=member.email if member.address_released_at is None else released_address(member.person_id),
-                family_name=member.family_name,
-                given_name=member.given_name,
-                enabled=member.state in PRESENT_STATES,
-                roles=frozenset({role.value for role in roles.get(member.person_id, ())} & set(TENANT_ROLE_GROUPS)),
+            intent=_person_intent(
+                member, shared.get(member.username), roles.get(member.person_id, frozenset()), enabled=enabled
             ),
             is_owner=member.person_id in owners,
             keycloak_id=member.keycloak_id,
             mailed_at=member.password_mail_sent_at,
             is_due=member.is_due(now),
-            is_skipped=member.sync_problem is SyncProblem.SKIPPED,
+            is_skipped=member.sync_problem in NOT_WANTED_YET,
+            asks=asked.get(member.person_id),
             former_holders=tuple(holders.get(member.person_id, ())),
             invitation=invited.get(member.person_id),
         )
         for member in members
+        # Whom one tenant suspends leaves its organization, where another one still lets the account in.
+        if member.state in PRESENT_STATES or member.username not in shared
+    )
+
+
+def _person_intent(
+    member: MemberToSync, account: SharedAccount | None, roles: frozenset[Role], *, enabled: bool
+) -> PersonIntent:
+    """The person as Keycloak is to have them; what is the account's own is as its tenants together want it."""
+    in_groups = frozenset({role.value for role in roles} & set(TENANT_ROLE_GROUPS))
+    if account is None:
+        return PersonIntent(
+            person_id=member.person_id,
+            tenant_id=member.tenant_id,
+            email=member.email if member.address_released_at is None else released_address(member.person_id),
+            family_name=member.family_name,
+            given_name=member.given_name,
+            enabled=enabled and member.state in PRESENT_STATES,
+            roles=in_groups,
+        )
+    return PersonIntent(
+        person_id=member.person_id,
+        tenant_id=member.tenant_id,
+        email=released_address(account.username) if account.email is None else account.email,
+        family_name=account.family_name,
+        given_name=account.given_name,
+        enabled=account.is_enabled,
+        roles=in_groups,
+        account_id=account.username,
+        made_for=account.made_for,
+        is_owner_somewhere=account.is_owner,
     )
 
 
 def _service_clients(
     tenant_id: UUID, clients: Iterable[ServiceClientDetails], on: date, *, enabled: bool
 ) -> tuple[ServiceClientIntent, ...]:
-    return tuple(
-        ServiceClientIntent(
-            row.id,
-            tenant_id,
-            row.name,
-            keys_in_force(row, on),
-            frozenset(row.scopes),
-            enabled=enabled and row.state is not ClientState.SUSPENDED,
+    found = []
+    for row in clients:
+        is_let_in = enabled and row.state is not ClientState.SUSPENDED
+        scopes = frozenset(row.scopes)
+        found.append(
+            ServiceClientIntent(row.id, tenant_id, row.name, keys_in_force(row, on), scopes, enabled=is_let_in)
         )
-        for row in clients
-    )
+        found += [
+            ServiceClientIntent(
+                row.id,
+                tenant_id,
+                row.name,
+                "",
+                scopes,
+                enabled=is_let_in and one.valid_until > on,
+                secret_number=one.number,
+            )
+            for one in row.secrets
+        ]
+    return tuple(found)
 
 
 def _clients_enabled(state: TenantState) -> bool:

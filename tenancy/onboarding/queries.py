@@ -183,11 +183,16 @@ def _canonical(intent: OnboardingIntent) -> dict[str, Any]:
         "tenant": str(intent.tenant_id),
         "state": intent.state.value,
         "organization": [intent.organization.code, intent.organization.name, intent.organization.enabled],
-        "people": [_plain(asdict(person.intent)) for person in intent.people],
-        "service_clients": [_plain(asdict(client)) for client in intent.service_clients],
+        "people": [_plain(_without_none(asdict(person.intent))) for person in intent.people],
+        "service_clients": [_plain(_without_none(asdict(client))) for client in intent.service_clients],
         "quotas": [list(quota) for quota in intent.quotas],
         "agreement": intent.agreement,
     }
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """Without fields that say nothing: one that came later leaves the digest of earlier plans as it was."""
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -70,6 +70,9 @@ MAIL_UNKNOWN = message(
 )
 
 
+PORTION: Final = 100
+"""How many people one attempt creates: what was done is recorded after each, and a worker that dies loses no more."""
+
 MISSING_INPUT: Final = frozenset(
     message.code for message in (OWNER_MISSING, OWNER_WAITS, CLIENT_MISSING, QUOTAS_MISSING, AGREEMENT_MISSING)
 )
@@ -82,7 +85,8 @@ class StepAttempt:
 
     `reason` is a message's code and `facts` its values, where it did not end well; `outcome` is what was done, where it
     did. `keycloak_ids` are Keycloak's ids of people or service clients by our own id; `mailed` are our ids of people.
-    `waiting` are people whom Keycloak refused, `released` people of any tenant whose address was given up.
+    `waiting` are people whom Keycloak refused, `asked` people who have an account in another tenant, by its username;
+    `released` are accounts of any tenant whose address was given up.
     """
 
     result: StepResult
@@ -92,6 +96,7 @@ class StepAttempt:
     keycloak_ids: dict[UUID, str] = field(default_factory=dict)
     mailed: tuple[UUID, ...] = ()
     waiting: dict[UUID, SyncProblem] = field(default_factory=dict)
+    asked: dict[UUID, UUID] = field(default_factory=dict)
     released: tuple[UUID, ...] = ()
 
 
@@ -139,7 +144,8 @@ def _other_people(intent: OnboardingIntent, identities: Identities, _: bool) -> 
     to_make = [person for person in intent.others if person.keycloak_id is None and person.is_due]
     if not to_make:
         return _done(EnsureOutcome.KEPT, people=len(intent.others))
-    return _people(intent, to_make, identities)
+    attempt = _people(intent, to_make[:PORTION], identities)
+    return attempt if len(to_make) <= PORTION else replace(attempt, result=StepResult.PORTION)
 
 
 def _password_mail(intent: OnboardingIntent, identities: Identities, is_retry: bool) -> StepAttempt:
@@ -164,7 +170,9 @@ def _service_client(intent: OnboardingIntent, identities: Identities, _: bool) -
         return _missing_input(CLIENT_MISSING)
     ensured = identities.ensure_service_clients(intent.tenant_id, intent.service_clients)
     ids = {
-        wanted.service_client_id: made.found.id for wanted, made in zip(intent.service_clients, ensured, strict=True)
+        wanted.service_client_id: made.found.id
+        for wanted, made in zip(intent.service_clients, ensured, strict=True)
+        if wanted.secret_number is None
     }
     return _done(_strongest_outcome(ensured), keycloak_ids=ids, service_clients=tuple(ids))
 
@@ -200,9 +208,11 @@ STEP_ACTIONS: Final[dict[StepName, Callable[[OnboardingIntent, Identities, bool]
 
 
 def _people(intent: OnboardingIntent, people: Sequence[MemberIntent], identities: Identities) -> StepAttempt:
-    """Each person by themselves: whom Keycloak refuses waits, the others are made."""
+    """Each person by themselves: whom Keycloak refuses waits, who has an account already is asked, others are made."""
+    asked = {person.intent.person_id: person.asks for person in people if person.asks is not None}
+    people = [person for person in people if person.asks is None]
     if not people:
-        return _done(EnsureOutcome.KEPT, people=0)
+        return replace(_done(EnsureOutcome.KEPT, people=0), asked=asked)
     released = tuple(holder for person in people for holder in person.former_holders)
     for holder in released:
         identities.release_address(holder)
@@ -213,7 +223,7 @@ def _people(intent: OnboardingIntent, people: Sequence[MemberIntent], identities
     ids = {person.person_id: one.found.id for person, one in made}
     outcome = _strongest_outcome([one for _, one in made])
     attempt = _done(outcome, keycloak_ids=ids, people=len(ids), waiting=tuple(sorted(waiting)) or None)
-    return replace(attempt, waiting=waiting, released=released)
+    return replace(attempt, waiting=waiting, asked=asked, released=released)
 
 
 def sync_problem_of(refusal: DomainError) -> SyncProblem:

@@ -149,9 +149,10 @@ COMPLETED_STATES: Final = frozenset({StepState.DONE, StepState.SKIPPED})
 
 
 class StepResult(StrEnum):
-    """How one try of a step ended."""
+    """How one try of a step ended. After a portion the step goes on at once with what is left."""
 
     DONE = "done"
+    PORTION = "portion"
     MISSING = "missing"
     UNREACHABLE = "unreachable"
     FAULT = "fault"
@@ -210,6 +211,8 @@ def next_transition(result: StepResult, *, attempts: int, faults: int, now: date
     """
     if result is StepResult.DONE:
         return Transition(StepState.DONE)
+    if result is StepResult.PORTION:
+        return Transition(StepState.RUNNING)
     if result is StepResult.REFUSED:
         return Transition(StepState.FAILED)
     if result is StepResult.FAULT:

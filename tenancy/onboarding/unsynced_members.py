@@ -100,18 +100,17 @@ class AddressReleased(Result):
 def release_address(ctx: CommandContext, command: ReleaseAddress) -> AddressReleased:
     """Record that Keycloak no longer has the person's address. Only the worker may. Raises NotFound."""
     member = lock_member(ctx.session, command.tenant_id, command.member_id)
-    if not audit_released_address(ctx, member.person_id):
+    if not audit_released_address(ctx, member.username):
         ctx.mark_noop()
     return AddressReleased(member_id=member.id)
 
 
-def audit_released_address(ctx: CommandContext, person_id: UUID) -> bool:
-    """Record the release in the person's own tenant, not for whom it was. False where it was recorded before."""
-    tenant_id = record_address_released(ctx.session, person_id, ctx.now)
-    if tenant_id is None:
-        return False
-    ctx.audit(subject=person_id, tenant_id=tenant_id, event=Event.MEMBER_ADDRESS_RELEASED)
-    return True
+def audit_released_address(ctx: CommandContext, username: UUID) -> bool:
+    """Record the release in each tenant of the account, not for whom it was. False where it was recorded before."""
+    released = record_address_released(ctx.session, username, ctx.now)
+    for tenant_id, person_id in released:
+        ctx.audit(subject=person_id, tenant_id=tenant_id, event=Event.MEMBER_ADDRESS_RELEASED)
+    return bool(released)
 
 
 def enqueue_invitation(ctx: CommandContext, member: MemberToSync) -> None:

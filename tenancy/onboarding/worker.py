@@ -41,7 +41,7 @@ from tenancy.onboarding.tables import Onboarding, OnboardingStep
 log = structlog.get_logger(__name__)
 
 LEASE_DURATION: Final = timedelta(seconds=60)
-"""Renewed at each step. The longest step (fifty people) takes seconds; a call to Keycloak ends after 15."""
+"""Renewed at each step. The longest step (a portion of people) takes seconds; a call to Keycloak ends after 15."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,7 @@ class OnboardingWorker:
                 keycloak_ids=attempt.keycloak_ids,
                 mailed=attempt.mailed,
                 waiting=attempt.waiting,
+                asked=attempt.asked,
                 released=attempt.released,
             ),
             actor=self._actor,

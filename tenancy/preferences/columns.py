@@ -50,8 +50,10 @@ class ListColumn(LabelledEnum):
     STATE = "state", "状態", "State"
     COHORT = "cohort", "参加期", "Cohort"
     MEMBER_FROM = "member-from", "参加開始日", "Member from"
+    SECTION = "section", "所属", "Section"
     EMAIL = "email", "メール", "Email"
     ROLES = "roles", "役割", "Roles"
+    LAST_SIGN_IN = "last-sign-in", "最終ログイン", "Last sign-in"
     POOL = "pool", "経費区分", "Pool"
     COST_KIND = "cost-kind", "種類", "Kind of cost"
     SOURCE = "source", "出典", "Source"
@@ -79,7 +81,7 @@ class ListColumn(LabelledEnum):
     DUE_BY = "due-by", "期限", "Due by"
     REMINDED_LAST = "reminded-last", "最後の催促", "Reminded last"
     PUBLISHED_AT = "published-at", "掲載日時", "Published at"
-    SHOWN_UNTIL = "shown-until", "掲載の最終日", "Last day"
+    SHOWN_UNTIL = "shown-until", "掲載の最終日", "Last day shown"
     RECIPIENTS = "recipients", "団体数", "Tenants"
     CONFIRMATION = "confirmation", "確認", "Confirmation"
     CONFIRMED_AT = "confirmed-at", "確認した日時", "Confirmed at"
@@ -94,7 +96,13 @@ COLUMNS: Final[Mapping[ListName, tuple[ListColumn, ...]]] = {
         ListColumn.COHORT,
         ListColumn.MEMBER_FROM,
     ),
-    ListName.PEOPLE: (ListColumn.EMAIL, ListColumn.ROLES, ListColumn.STATE),
+    ListName.PEOPLE: (
+        ListColumn.SECTION,
+        ListColumn.EMAIL,
+        ListColumn.ROLES,
+        ListColumn.STATE,
+        ListColumn.LAST_SIGN_IN,
+    ),
     ListName.COSTS: (ListColumn.POOL, ListColumn.COST_KIND, ListColumn.SOURCE, ListColumn.AMOUNT),
     ListName.RUNS: (
         ListColumn.STATE,

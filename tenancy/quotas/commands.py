@@ -364,7 +364,7 @@ def request_quota(ctx: CommandContext, command: RequestQuota) -> QuotaRequested:
     return QuotaRequested(request_id=request_id, digest=digest)
 
 
-@handles(Permission.QUOTA_DECIDE, Event.QUOTA_DECIDED, edits="quota request {request_id}")
+@handles(Permission.QUOTA_DECIDE, Event.QUOTA_DECIDED, edits="quota request {request_id}", step_up=True)
 def decide_quota(ctx: CommandContext, command: DecideQuota) -> QuotaDecided:
     """Decide a request of somebody else. Approved, the value holds from the day on, in place of the plan's.
 

@@ -88,7 +88,7 @@ def plan_in_force(session: Session, tenant_id: UUID, on: date) -> PlanFacts | No
 def plans_of_tenants(session: Session, on: date) -> dict[UUID, str]:
     """The label of the plan that each tenant is on that day; tenants without one are absent."""
     query = select(TenantPlan.tenant_id, Plan.label).join(Plan, Plan.id == TenantPlan.plan_id)
-    return dict(session.execute(query.where(TenantPlan.in_force_on(on))).tuples().all())
+    return dict(session.execute(query.where(TenantPlan.in_force_on(on))).all())
 
 
 def quotas_in_force(session: Session, tenant_id: UUID, on: date) -> tuple[QuotaInForce, ...]:

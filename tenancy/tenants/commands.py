@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
@@ -13,6 +15,7 @@ from sqlalchemy.orm import Session
 from governance.commands import Command, CommandContext, Result, handles
 from governance.declaration import Input, check
 from governance.events import Event
+from governance.file_imports import BASE64, ImportRefused
 from governance.kernel.codes import LocalGovernmentCode as GovernmentCode
 from governance.kernel.errors import Conflict, Invalid, Language, Stale, message
 from governance.kernel.field_types import Count, Id, JstDate, LocalGovernmentCode, LongLine, PlainLine
@@ -22,6 +25,7 @@ from governance.kernel.labels import Label
 from governance.kernel.locks import advisory_lock
 from governance.kernel.plain_text import PlainLine as BoundedLine
 from governance.kernel.sorted_unique import SORTED_UNIQUE
+from governance.kernel.table_file import Encoding
 from governance.permissions import Permission
 from tenancy.keycloak.port import organization_alias
 from tenancy.tenants import queries
@@ -36,12 +40,11 @@ from tenancy.tenants.contacts import (
 )
 from tenancy.tenants.eligibility import eligible_code
 from tenancy.tenants.facts import cohort as find_cohort
-from tenancy.tenants.importing import ALREADY_REGISTERED, ImportRefused, ImportVerdict, examine
+from tenancy.tenants.importing import ALREADY_REGISTERED, ImportVerdict, examine
 from tenancy.tenants.models import CohortFacts, ImportPreview
-from tenancy.tenants.municipality_file import Encoding
 from tenancy.tenants.rows import tenant_row
-from tenancy.tenants.state_changes import apply_transition
-from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
+from tenancy.tenants.state_changes import SYNC_TENANT, apply_transition
+from tenancy.tenants.states import PROVISIONED_STATES, StatisticKind, TenantKind, TenantState
 from tenancy.tenants.statistics import (
     RecordStatistic,
     StatisticInput,
@@ -89,6 +92,13 @@ __all__ = [
     "remove_contact",
 ]
 
+LEAVES_BY_NOTICE = message(
+    "tenant.leaves_by_notice",
+    ja="最終日のない脱退手続は始められません。",
+    en="A tenant does not begin to leave without a last day.",
+    hint_ja="脱退の届出を、最終日とともに登録してください。",
+    hint_en="Record its notice that it leaves, with the last day.",
+)
 OPERATOR_EXISTS = message(
     "operator.exists",
     ja="運営者はすでに登録されています。運営者は 1 団体だけです。",
@@ -144,9 +154,9 @@ def cohort_choices(session: Session, language: Language) -> list[tuple[str, str]
 
 Name = Annotated[PlainLine, Input("名称", "Name")]
 Kana = Annotated[PlainLine, Input("フリガナ", "Kana", Label("全角カタカナ", "full-width katakana"))]
-_CODE = Input("団体コード", "Code", Label("検査数字を含む 6 桁。なければ空", "six digits with the check digit"))
+CODE_INPUT = Input("団体コード", "Code", Label("検査数字を含む 6 桁。なければ空", "six digits with the check digit"))
 _FIRST_DAY = Input("参加開始日（予定）", "Planned first day", former=("from",))
-_NAME_EN = Input("英語の名称", "English name")
+NAME_EN_INPUT = Input("英語の名称", "English name")
 
 
 class RegisterOperator(Command):
@@ -156,7 +166,7 @@ class RegisterOperator(Command):
     code: Annotated[LocalGovernmentCode, Input("団体コード", "Code")]
     name: Name
     kana: Kana
-    name_en: Annotated[PlainLine | None, _NAME_EN] = None
+    name_en: Annotated[PlainLine | None, NAME_EN_INPUT] = None
 
 
 class OperatorRegistered(Result):
@@ -166,11 +176,11 @@ class OperatorRegistered(Result):
 class RegisterTenant(Command):
     """An organization that applies. `valid_from` is the planned first day of its membership."""
 
-    code: Annotated[LocalGovernmentCode | None, _CODE]
+    code: Annotated[LocalGovernmentCode | None, CODE_INPUT]
     name: Name
     kana: Kana
     kind: Annotated[TenantKind, Input("種別", "Kind", start=lambda: TenantKind.TOWN)]
-    name_en: Annotated[PlainLine | None, _NAME_EN] = None
+    name_en: Annotated[PlainLine | None, NAME_EN_INPUT] = None
     valid_from: Annotated[JstDate | None, _FIRST_DAY] = None
     cohort: Annotated[CohortName | None, Input("参加期", "Cohort", choices=cohort_choices)] = None
     statistics: tuple[StatisticInput, ...] = ()
@@ -180,15 +190,10 @@ class TenantRegistered(Result):
     tenant_id: UUID
 
 
-_QUARTET: Final = "[A-Za-z0-9+/]"
-BASE64: Final = f"^({_QUARTET}{{4}})*({_QUARTET}[AQgw]==|{_QUARTET}{{2}}[AEIMQUYcgkosw048]=)?$"
-"""Base64 with its padding and no bits beyond the last byte (RFC 4648, sections 3.5 and 4), as a pattern."""
-
-
 class ImportTenants(Command):
-    """A CSV of municipalities. `basis_dates` gives the reference date of each column of statistics, `source` where they
-    are published and `valid_from` the planned first day, for rows whose own columns do not say it. Without `encoding`
-    the file is read as UTF-8 if it is valid UTF-8, else as CP932.
+    """A file of municipalities, CSV or Excel. `basis_dates` gives the reference date of each column of statistics,
+    `source` where they are published and `valid_from` the planned first day, for rows whose own columns do not say it.
+    Without `encoding` a CSV is read as UTF-8 if it is valid UTF-8, else as CP932.
     """
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
@@ -213,10 +218,10 @@ class EditTenant(Command):
 
     tenant_id: Annotated[Id, Input("団体", "Tenant")]
     version: Annotated[Count, Input("版", "Version")]
-    code: Annotated[LocalGovernmentCode | None, _CODE]
+    code: Annotated[LocalGovernmentCode | None, CODE_INPUT]
     name: Name
     kana: Kana
-    name_en: Annotated[PlainLine | None, _NAME_EN]
+    name_en: Annotated[PlainLine | None, NAME_EN_INPUT]
     valid_from: Annotated[JstDate | None, _FIRST_DAY]
 
 
@@ -356,7 +361,7 @@ def import_tenants(ctx: CommandContext, command: ImportTenants) -> TenantsImport
     cohort = None if command.cohort is None else find_cohort(ctx.session, command.cohort)
     verdict = examine_import(ctx.session, command, today=ctx.today)
     if verdict.refusals:
-        raise ImportRefused(verdict)
+        raise ImportRefused(verdict.preview, verdict.refusals)
     tenant_ids = []
     for row in (checked.row for checked in verdict.rows if checked.row is not None):
         tenant = _applicant(
@@ -390,34 +395,58 @@ def edit_tenant(ctx: CommandContext, command: EditTenant) -> TenantEdited:
     tenant = tenant_row(ctx.session, command.tenant_id)
     if tenant.version != command.version:
         raise Stale(TENANT_STALE, field="version", given=command.version, current=tenant.version)
-    if command.code != tenant.code or (command.code is None and command.name != tenant.name):
-        code = eligible_code(
-            command.code, TenantKind(tenant.kind), operator_prefecture=_operator_prefecture(ctx.session)
-        )
-        _reject_duplicate(ctx.session, None if code is None else code.digits, command.name)
+    require_free_name(ctx.session, tenant, command.code, command.name)
     if command.valid_from != tenant.valid_from and tenant.state not in _BEFORE_MEMBERSHIP:
         raise Conflict(MEMBERSHIP_BEGAN, field="valid_from", given=str(tenant.valid_from))
-    wanted = {field: getattr(command, field) for field in EDITABLE}
-    changed = {field: value for field, value in wanted.items() if getattr(tenant, field) != value}
-    if not changed:
+    changed = replace_fields(ctx, tenant, {field: getattr(command, field) for field in EDITABLE})
+    if not changed.after:
         ctx.mark_noop()
         return TenantEdited(version=tenant.version)
-    before = {field: _audit_value(getattr(tenant, field)) for field in changed}
+    ctx.audit(subject=tenant.id, tenant_id=tenant.id, before=changed.before, after=changed.after)
+    return TenantEdited(version=tenant.version)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacedFields:
+    """The fields of a tenant that were replaced, as the audit log keeps them: their values before and after."""
+
+    before: dict[str, str | None]
+    after: dict[str, str | None]
+
+
+def replace_fields(ctx: CommandContext, tenant: Tenant, wanted: Mapping[str, object]) -> ReplacedFields:
+    """Write those of these fields that differ. A name or code that Keycloak has of the tenant follows by a job."""
+    changed = {field: value for field, value in wanted.items() if getattr(tenant, field) != value}
+    replaced = ReplacedFields(
+        {field: _audit_value(getattr(tenant, field)) for field in changed},
+        {field: _audit_value(value) for field, value in changed.items()},
+    )
+    if not changed:
+        return replaced
     for field, value in changed.items():
         setattr(tenant, field, value)
     tenant.version += 1
-    ctx.audit(
-        subject=tenant.id,
-        tenant_id=tenant.id,
-        before=before,
-        after={field: _audit_value(value) for field, value in changed.items()},
-    )
-    return TenantEdited(version=tenant.version)
+    if changed.keys() & {"name", "code"} and tenant.state in PROVISIONED_STATES and not tenant.is_operator:
+        ctx.enqueue(SYNC_TENANT, {"tenant_id": str(tenant.id)}, tenant_id=tenant.id)
+    return replaced
+
+
+def require_free_name(session: Session, tenant: Tenant, code: str | None, name: str) -> None:
+    """Raises Invalid for a code that the tenant's kind cannot have, Conflict for a code or a name that is another's."""
+    if code == tenant.code and (code is not None or name == tenant.name):
+        return
+    wanted = eligible_code(code, TenantKind(tenant.kind), operator_prefecture=_operator_prefecture(session))
+    _reject_duplicate(session, None if wanted is None else wanted.digits, name)
 
 
 @handles(Permission.TENANT_CHANGE_STATE, Event.TENANT_STATE_CHANGED, edits="tenant {tenant_id}")
 def change_tenant_state(ctx: CommandContext, command: ChangeTenantState) -> TenantStateChanged:
-    """Change the tenant's state. Raises NotFound, and Conflict for a change that `TRANSITIONS` or its guards refuse."""
+    """Change the tenant's state. Raises NotFound, and Conflict for a change that `TRANSITIONS` or its guards refuse.
+
+    A tenant leaves by its notice (`tenancy.tenants.departures`), which says its last day; here it is refused.
+    """
+    if command.to is TenantState.LEAVING:
+        raise Conflict(LEAVES_BY_NOTICE, field="to")
     version = apply_transition(
         ctx, command.tenant_id, command.to, reason=command.reason, effective_on=command.effective_on or ctx.today
     )

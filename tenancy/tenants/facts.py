@@ -86,6 +86,11 @@ def find_by_name(session: Session, name: str) -> TenantFacts | None:
     return found[0] if len(found) == 1 else None
 
 
+def id_of_alias(session: Session, alias: str) -> UUID | None:
+    """The id of the tenant whose organization in Keycloak is named so; None where there is none in this scope."""
+    return session.scalars(select(Tenant.id).where(Tenant.alias == alias)).first()
+
+
 def select_tenant_states() -> Select[UUID, str, str, str, bool]:
     """A SELECT of id, code, name, state and is_operator of every tenant, for a join in another package's statement."""
     return select(Tenant.id, Tenant.code, Tenant.name, Tenant.state, Tenant.is_operator)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Self
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from governance.declaration import InvalidCommand
+from governance.file_imports import problem_facts, row_facts
 from governance.kernel.codes import LocalGovernmentCode
 from governance.kernel.errors import Conflict, DomainError, Invalid, message
 from governance.kernel.labels import Label
+from governance.kernel.table_file import CellProblem, CellReading, Encoding, FileFormat
 from tenancy.tenants.eligibility import eligible_code
-from tenancy.tenants.models import CellReadingFacts, ImportPreview, ImportProblem, ImportRowPreview
+from tenancy.tenants.models import ImportPreview, ImportRowPreview
 from tenancy.tenants.municipality_columns import BASIS_DATE, CODE, COLUMNS, SOURCE
 from tenancy.tenants.municipality_file import (
-    CellProblem,
-    CellReading,
-    Encoding,
     MunicipalityFile,
     MunicipalityRow,
     ReadRow,
@@ -57,11 +54,6 @@ SOURCE_MISSING = message(
     ja="統計値の出典がありません。列「出典」に書くか、ファイル全体の出典を指定してください。",
     en="The statistics have no source; fill in the source column or give one for the file.",
 )
-REFUSED = message(
-    "import.refused",
-    ja="{count} か所に誤りがあるため、何も取り込みませんでした。最初は {line} 行目: {first}",
-    en="Nothing was imported, because {count} entries are wrong. The first is on line {line}: {first}",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,56 +70,14 @@ class RowVerdict:
     @property
     def preview(self) -> ImportRowPreview:
         """The verdict without the row's content."""
-        first = self.problems[0].refusal if self.problems else None
-        found = ImportRowPreview(
-            line=self.line,
-            code=self.code,
-            name=self.name,
-            accepted=first is None,
-            problems=tuple(_problem(one) for one in self.problems),
-            readings=tuple(
-                CellReadingFacts(
-                    column=one.column,
-                    given=one.given,
-                    value=one.value,
-                    understood=one.words.ja,
-                    understood_en=one.words.en,
-                )
-                for one in self.readings
-            ),
-        )
-        if first is None:
-            return found
-        return found.model_copy(
-            update={
-                "refusal": first.code,
-                "field": first.field,
-                "reason": first.text("ja"),
-                "reason_en": first.text("en"),
-                "hint": first.hint("ja"),
-                "hint_en": first.hint("en"),
-            }
-        )
-
-
-def _problem(found: CellProblem) -> ImportProblem:
-    refusal = found.refusal
-    return ImportProblem(
-        column=found.column,
-        given=found.given,
-        code=refusal.code,
-        reason=refusal.text("ja"),
-        reason_en=refusal.text("en"),
-        hint=refusal.hint("ja"),
-        hint_en=refusal.hint("en"),
-    )
+        return ImportRowPreview(code=self.code, name=self.name, **row_facts(self.line, self.problems, self.readings))
 
 
 @dataclass(frozen=True, slots=True)
 class ImportVerdict:
     """The verdict on a file: how it was read, its SHA-256, what is wrong with its columns, each row in its order."""
 
-    encoding: Encoding
+    encoding: FileFormat
     sha256: str
     problems: tuple[CellProblem, ...]
     rows: tuple[RowVerdict, ...]
@@ -139,7 +89,7 @@ class ImportVerdict:
             encoding=self.encoding,
             sha256=self.sha256,
             accepted=not self.refusals,
-            problems=tuple(_problem(one) for one in self.problems),
+            problems=tuple(problem_facts(one) for one in self.problems),
             rows=tuple(row.preview for row in self.rows),
         )
 
@@ -150,36 +100,6 @@ class ImportVerdict:
             *((1, one.refusal) for one in self.problems),
             *((row.line, one.refusal) for row in self.rows for one in row.problems),
         )
-
-
-class ImportRefused(InvalidCommand):
-    """A file with something wrong in it; `errors` are all of it, and `preview` says it row by row."""
-
-    def __init__(self, verdict: ImportVerdict) -> None:
-        refusals = verdict.refusals
-        line, first = refusals[0]
-        summary = Invalid(
-            REFUSED,
-            field="content",
-            count=len(refusals),
-            line=line,
-            first=Label(first.text("ja"), first.text("en")),
-        )
-        super().__init__(
-            [summary, *(Invalid(one.message, field=_field(at, one.field), **one.facts) for at, one in refusals)]
-        )
-        self.preview: Final = verdict.preview
-
-    def renamed(self, rename: Callable[[str], str | None]) -> Self:
-        """This one: its fields are places in the file."""
-        return self
-
-
-def _field(line: int, column: str | None) -> str:
-    """The place of a problem: `content.3.人口`, and `basis_dates.population` for a date that the command lacks."""
-    if column and column.startswith("basis_dates."):
-        return column
-    return f"content.{line}.{column}" if column else f"content.{line}"
 
 
 def examine(

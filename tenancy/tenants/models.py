@@ -6,10 +6,11 @@ from datetime import date, datetime
 from fractions import Fraction
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
+from governance.file_imports import ImportFacts, ImportRowFacts
 from governance.kernel.models import ReadModel
-from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
+from tenancy.tenants.states import ContactPurpose, FewestOwners, StatisticKind, TenantKind, TenantState
 
 
 class CohortFacts(ReadModel):
@@ -44,9 +45,13 @@ class TenantListItem(TenantFacts):
 
 
 class TenantDetails(TenantFacts):
-    """One tenant. Its `version` is also its ETag, which a change names in If-Match."""
+    """One tenant. Its `version` is also its ETag, which a change names in If-Match.
+
+    `fewest_owners` is how many owners it has at every instant at least.
+    """
 
     cohort_id: UUID | None
+    fewest_owners: FewestOwners
     version: int
     registered_at: datetime
 
@@ -103,68 +108,21 @@ class ContactRecord(ReadModel):
     recorded_at: datetime
 
 
-class ImportColumn(ReadModel):
-    """A column that a file of municipalities may have: its heading in Japanese, its name for programs, its content."""
-
-    heading: str
-    name: str
-    is_required: bool
-    content: str
-    content_en: str
-    example: str
-    example_en: str
-    also: tuple[str, ...] = Field(description="Other headings that are taken for it.")
-
-
-class ImportProblem(ReadModel):
-    """What is wrong with one cell or heading of a file: where, what stands there, and what would be right."""
-
-    column: str = Field(description="As the file calls it; empty where the whole row is at fault.")
-    given: str
-    code: str = Field(description="Why it is refused, as a stable code.")
-    reason: str = Field(description="Why it is refused, in Japanese.")
-    reason_en: str = Field(description="Why it is refused, in English.")
-    hint: str = Field(description="What to do about it, in Japanese.")
-    hint_en: str = Field(description="What to do about it, in English.")
-
-
-class CellReadingFacts(ReadModel):
-    """How a cell was understood that was not written in the stored form, such as 2.5万."""
-
-    column: str
-    given: str
-    value: str = Field(description="As it would be stored.")
-    understood: str = Field(description="As it was understood, in Japanese.")
-    understood_en: str = Field(description="As it was understood, in English.")
-
-
-class ImportRowPreview(ReadModel):
+class ImportRowPreview(ImportRowFacts):
     """What importing a file would do with one row, by its first line (the header is line 1).
 
     `refusal` and the fields after it are those of the first of its problems.
     """
 
-    line: int
     code: str
     name: str
-    accepted: bool
-    refusal: str | None = Field(default=None, description="Why it is refused, as a stable code.")
-    field: str | None = Field(default=None, description="The column at fault.")
-    reason: str | None = Field(default=None, description="Why it is refused, in Japanese.")
-    reason_en: str | None = Field(default=None, description="Why it is refused, in English.")
-    hint: str | None = Field(default=None, description="What to do about it, in Japanese.")
-    hint_en: str | None = Field(default=None, description="What to do about it, in English.")
-    problems: tuple[ImportProblem, ...] = Field(default=(), description="All that is wrong with it.")
-    readings: tuple[CellReadingFacts, ...] = Field(default=(), description="Cells that were read in another form.")
+
+    @property
+    def title(self) -> str:
+        return " ".join(part for part in (self.code, self.name) if part)
 
 
-class ImportPreview(ReadModel):
+class ImportPreview(ImportFacts):
     """What importing a file would do: how it was read, its SHA-256 in hex, and each row in the order of the file."""
 
-    encoding: str
-    sha256: str
-    accepted: bool
-    problems: tuple[ImportProblem, ...] = Field(
-        default=(), description="What is wrong with its columns and with the dates given for them."
-    )
     rows: tuple[ImportRowPreview, ...]

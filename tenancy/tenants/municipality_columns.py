@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from governance.kernel.errors import Invalid, Language
+from governance.kernel.errors import Invalid
 from governance.kernel.field_types import read_fiscal_year
 from governance.kernel.japanese_numbers import narrow
 from governance.kernel.labels import Label
+from governance.kernel.table_file import FileColumn
 from tenancy.tenants.states import StatisticKind, TenantKind
 
 CODE, NAME, KANA, KIND, NAME_EN = "code6", "name_ja", "kana", "kind", "name_en"
@@ -25,19 +26,12 @@ SOURCE_OF: Final = "_source"
 
 
 @dataclass(frozen=True, slots=True)
-class FileColumn:
-    """One column: its name for programs, its heading, what is written in it, an example, other headings it has.
+class MunicipalityColumn(FileColumn):
+    """A column of a file of municipalities.
 
-    `statistic` is what it counts; `is_basis_date` `is_value` whether it holds that and not its
-    reference date or source.
+    `statistic` is what it counts, `is_value` whether it holds that figure and not its reference date or source.
     """
 
-    name: str
-    heading: Label
-    content: Label
-    example: Label
-    also: tuple[str, ...] = ()
-    is_required: bool = False
     statistic: StatisticKind | None = None
     is_value: bool = False
 
@@ -57,9 +51,9 @@ _DECIMAL: Final = Label("小数。全角の数字も可", "a decimal")
 _DECIMALS: Final = frozenset({StatisticKind.AREA_KM2, StatisticKind.FISCAL_INDEX})
 
 
-def _statistic_columns() -> tuple[FileColumn, ...]:
+def _statistic_columns() -> tuple[MunicipalityColumn, ...]:
     values = tuple(
-        FileColumn(
+        MunicipalityColumn(
             kind.value,
             heading,
             _DECIMAL if kind in _DECIMALS else _COUNT,
@@ -70,7 +64,7 @@ def _statistic_columns() -> tuple[FileColumn, ...]:
         for kind, (heading, example) in _HEADINGS.items()
     )
     dates = tuple(
-        FileColumn(
+        MunicipalityColumn(
             f"{kind.value}{BASIS_DATE}",
             Label(f"{heading.ja}の基準日", f"{heading.en} as of"),
             _YEAR_END if kind is StatisticKind.FISCAL_INDEX else _DATE,
@@ -82,7 +76,7 @@ def _statistic_columns() -> tuple[FileColumn, ...]:
         for kind, (heading, _) in _HEADINGS.items()
     )
     sources = tuple(
-        FileColumn(
+        MunicipalityColumn(
             f"{kind.value}{SOURCE_OF}",
             Label(f"{heading.ja}の出典", f"{heading.en} source"),
             Label(
@@ -98,7 +92,7 @@ def _statistic_columns() -> tuple[FileColumn, ...]:
 
 
 COLUMNS: Final = (
-    FileColumn(
+    MunicipalityColumn(
         CODE,
         Label("団体コード", "Code"),
         Label("検査数字を含む 6 桁。ない団体は空", "six digits with the check digit; empty where there is none"),
@@ -106,7 +100,7 @@ COLUMNS: Final = (
         also=("全国地方公共団体コード", "コード", "code"),
         is_required=True,
     ),
-    FileColumn(
+    MunicipalityColumn(
         NAME,
         Label("団体名", "Name"),
         Label("正式な名称", "the name in Japanese, as it is written"),
@@ -114,7 +108,7 @@ COLUMNS: Final = (
         also=("名称", "市町村名", "市区町村名", "name"),
         is_required=True,
     ),
-    FileColumn(
+    MunicipalityColumn(
         KANA,
         Label("フリガナ", "Kana"),
         Label("全角カタカナ", "full-width katakana"),
@@ -122,7 +116,7 @@ COLUMNS: Final = (
         also=("ふりがな", "カナ", "団体名カナ", "市町村名カナ", "読み"),
         is_required=True,
     ),
-    FileColumn(
+    MunicipalityColumn(
         KIND,
         Label("種別", "Kind"),
         Label("都道府県、市、町、村など", "city, town, village and so on"),
@@ -130,14 +124,14 @@ COLUMNS: Final = (
         also=("団体の種別", "区分"),
         is_required=True,
     ),
-    FileColumn(
+    MunicipalityColumn(
         NAME_EN,
         Label("英語の名称", "English name"),
         Label("ローマ字の名称", "in Latin letters"),
         Label("―", "Kumamoto"),
         also=("英語名", "英語名称"),
     ),
-    FileColumn(
+    MunicipalityColumn(
         FIRST_DAY,
         Label("参加開始日（予定）", "Planned first day"),
         Label("日付、または会計年度（令和7年度はその初日）", "a date, or the fiscal year that begins on it (FY2025)"),
@@ -145,7 +139,7 @@ COLUMNS: Final = (
         also=("参加開始日",),
     ),
     *_statistic_columns(),
-    FileColumn(
+    MunicipalityColumn(
         SOURCE,
         Label("出典", "Source"),
         Label("統計値の公表資料の名称", "the publication that the statistics come from"),
@@ -183,7 +177,7 @@ _BY_HEADING: Final = {
 }
 
 
-def column_of(heading: str) -> tuple[FileColumn, int | None] | None:
+def column_of(heading: str) -> tuple[MunicipalityColumn, int | None] | None:
     """The column with this heading, and the year that the heading of a statistic names; None for an unknown one.
 
     Full-width letters, spaces and capitals make no difference;
@@ -204,13 +198,3 @@ def column_of(heading: str) -> tuple[FileColumn, int | None] | None:
         return column, read_fiscal_year(found["inside"].upper())
     except Invalid:
         return None
-
-
-def template_headings(language: Language) -> list[str]:
-    """The headings of a file to fill in; in English the names that programs use."""
-    return [one.heading.ja if language == "ja" else one.name for one in COLUMNS]
-
-
-def known_headings(language: Language) -> str:
-    """The headings of all columns, for a message."""
-    return ("、" if language == "ja" else ", ").join(template_headings(language))

@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from governance.audit.queries import former_texts, select_tenants_with_former
 from governance.events import Event
+from governance.file_imports import ImportColumn, column_facts
 from governance.kernel.errors import require_found
 from governance.kernel.keyset import KeysetPage, OrderBy, PageRequest, fetch_page
 from governance.kernel.labels import Label
@@ -23,7 +24,6 @@ from tenancy.tenants.facts import fact_values, one_cohort, select_tenants
 from tenancy.tenants.models import (
     CohortFacts,
     ContactRecord,
-    ImportColumn,
     StateChange,
     StatisticRecord,
     StatisticValue,
@@ -32,7 +32,7 @@ from tenancy.tenants.models import (
     TenantListItem,
 )
 from tenancy.tenants.municipality_columns import COLUMNS
-from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
+from tenancy.tenants.states import ContactPurpose, FewestOwners, StatisticKind, TenantKind, TenantState
 from tenancy.tenants.statistic_values import statistic_fraction
 from tenancy.tenants.tables import Cohort, Contact, Statistic, Tenant, TenantStateChange
 
@@ -296,7 +296,7 @@ def former_names(session: Session, words: str, found: Sequence[TenantListItem]) 
     ]
     if not words or not by_former:
         return {}
-    texts = former_texts(session, Event.TENANT_EDITED, _NAMED_BY, _pattern(words), by_former)
+    texts = former_texts(session, _RENAMED_BY, _NAMED_BY, _pattern(words), by_former)
     return {
         tenant_id: next(str(before[field]) for field in ("name", "code", "kana") if before.get(field))
         for tenant_id, before in texts.items()
@@ -304,6 +304,8 @@ def former_names(session: Session, words: str, found: Sequence[TenantListItem]) 
 
 
 _NAMED_BY: Final = ("code", "name", "kana")
+_RENAMED_BY: Final = (Event.TENANT_EDITED, Event.TENANT_RENAMED)
+"""What changes a name: at once, and on a day that was planned."""
 
 
 def _pattern(words: str) -> str:
@@ -326,7 +328,7 @@ def _matches(wanted: TenantFilter) -> list[ColumnElement[bool]]:
         found = [column.ilike(looked_for, escape="!") for column in (Tenant.code, Tenant.name, Tenant.kana)]
         # Names are entered in hiragana and half-width kana, too; `kana` is stored in full-width katakana.
         in_katakana = unicodedata.normalize("NFKC", looked_for).translate(_KATAKANA)
-        formerly = select_tenants_with_former(Event.TENANT_EDITED, _NAMED_BY, looked_for)
+        formerly = select_tenants_with_former(_RENAMED_BY, _NAMED_BY, looked_for)
         found += [Tenant.kana.like(in_katakana, escape="!"), Tenant.id.in_(formerly)]
         conditions.append(or_(*found))
     return conditions
@@ -355,22 +357,14 @@ def _details(session: Session, query: Select[Tenant, str, str], tenant_id: UUID)
 
 def _to_details(row: Tenant, cohort: str | None) -> TenantDetails:
     return TenantDetails(
-        **fact_values(row, cohort), cohort_id=row.cohort_id, version=row.version, registered_at=row.registered_at
+        **fact_values(row, cohort),
+        cohort_id=row.cohort_id,
+        fewest_owners=FewestOwners(row.fewest_owners),
+        version=row.version,
+        registered_at=row.registered_at,
     )
 
 
 def import_columns() -> tuple[ImportColumn, ...]:
     """The columns that a file may have, in the order of the template."""
-    return tuple(
-        ImportColumn(
-            heading=one.heading.ja,
-            name=one.name,
-            is_required=one.is_required,
-            content=one.content.ja,
-            content_en=one.content.en,
-            example=one.example.ja,
-            example_en=one.example.en,
-            also=one.also,
-        )
-        for one in COLUMNS
-    )
+    return column_facts(COLUMNS)

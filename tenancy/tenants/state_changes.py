@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 from uuid import UUID
+
+from sqlalchemy import update
 
 from governance.agreements.queries import acceptance_in_force
 from governance.commands import CommandContext
@@ -11,8 +14,17 @@ from governance.events import Event
 from governance.kernel.errors import Conflict, message
 from governance.kernel.ids import new_id
 from tenancy.tenants.rows import tenant_row
-from tenancy.tenants.states import STATE_EFFECTS, TenantState, transition
-from tenancy.tenants.tables import TenantStateChange
+from tenancy.tenants.states import PROVISIONED_STATES, STATE_EFFECTS, TenantState, transition
+from tenancy.tenants.tables import Departure, TenantStateChange
+
+SYNC_TENANT: Final = "tenant.sync"
+"""The job that brings to Keycloak whether a tenant's people and service clients are let in."""
+
+MAIL_STATE_CHANGE: Final = "tenant.mail-state-change"
+"""The job that tells a tenant's owners of a change of state that they notice at once."""
+
+_NOTICED: Final = frozenset({TenantState.SUSPENDED, TenantState.LEAVING, TenantState.LEFT})
+"""States that people notice, on coming to them and on coming back from them."""
 
 OPERATOR_STAYS = message(
     "tenant.operator_stays",
@@ -28,18 +40,24 @@ NO_ACCEPTANCE = message(
 )
 
 
+def require_possible(current: TenantState, to: TenantState, *, is_operator: bool) -> None:
+    """Raise Conflict for a change not in TRANSITIONS and for the operator, whatever else is asked of the change."""
+    if is_operator:
+        raise Conflict(OPERATOR_STAYS, field="to")
+    transition(current, to)
+
+
 def apply_transition(ctx: CommandContext, tenant_id: UUID, to: TenantState, *, reason: str, effective_on: date) -> int:
     """Lock the tenant, change its state, record the change; return the tenant's new version.
 
     Becoming active begins the membership on `effective_on`, unless its first day was planned before; `left` ends it
-    there. Raises NotFound, and Conflict for a change not in TRANSITIONS, for the operator, and for `active` without an
-    acceptance in force.
+    there. Where the change lets people or service clients in or out, Keycloak follows by a job and the owners are
+    mailed; here it counts at the next request. Raises NotFound, and Conflict for a change not in TRANSITIONS, for the
+    operator, and for `active` without an acceptance in force.
     """
     tenant = tenant_row(ctx.session, tenant_id)
     current = TenantState(tenant.state)
-    if tenant.is_operator:
-        raise Conflict(OPERATOR_STAYS, field="to")
-    transition(current, to)
+    require_possible(current, to, is_operator=tenant.is_operator)
     if to is TenantState.ACTIVE:
         if acceptance_in_force(ctx.session, tenant.id, ctx.today) is None:
             raise Conflict(NO_ACCEPTANCE, field="to", name=tenant.name)
@@ -51,6 +69,9 @@ def apply_transition(ctx: CommandContext, tenant_id: UUID, to: TenantState, *, r
         else:
             # A membership that was planned and never began leaves no interval behind.
             tenant.valid_from = None
+    if current is TenantState.LEAVING:
+        under_way = Departure.tenant_id == tenant.id, Departure.ended_at.is_(None)
+        ctx.session.execute(update(Departure).where(*under_way).values(ended_at=ctx.now))
     tenant.state = to.value
     tenant.version += 1
     ctx.session.add(
@@ -75,4 +96,14 @@ def apply_transition(ctx: CommandContext, tenant_id: UUID, to: TenantState, *, r
         effective_on=effective_on.isoformat(),
         reason=reason,
     )
+    if current in PROVISIONED_STATES and _access(current) != _access(to):
+        ctx.enqueue(SYNC_TENANT, {"tenant_id": str(tenant.id)}, tenant_id=tenant.id)
+    if (to in _NOTICED and current in PROVISIONED_STATES) or (current in _NOTICED and to is TenantState.ACTIVE):
+        announced = {"to": to.value, "reason": reason, "effective_on": effective_on.isoformat()}
+        ctx.enqueue(MAIL_STATE_CHANGE, {"tenant_id": str(tenant.id), **announced}, tenant_id=tenant.id)
     return tenant.version
+
+
+def _access(state: TenantState) -> tuple[bool, bool]:
+    """Whether people sign in, and whether service clients get tokens."""
+    return STATE_EFFECTS[state].people_sign_in, STATE_EFFECTS[state].clients_get_tokens

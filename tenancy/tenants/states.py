@@ -114,3 +114,15 @@ def transition(current: TenantState, to: TenantState) -> TenantState:
             possible=tuple(state for state in TenantState if state in TRANSITIONS[current]),
         )
     return to
+
+
+class FewestOwners(LabelledEnum):
+    """How many owners a tenant always has at least: never fewer than one, two where the tenant says so."""
+
+    ONE = "one", "1人", "one"
+    TWO = "two", "2人", "two"
+
+    @property
+    def number(self) -> int:
+        """As a number, to count against."""
+        return 2 if self is FewestOwners.TWO else 1

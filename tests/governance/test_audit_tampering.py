@@ -563,6 +563,18 @@ def test_a_tampering_of_what_was_sealed_without_a_key_is_found(
         upgraded.seal_again()
 
 
+def test_where_a_keyed_chain_starts_does_not_depend_on_the_order_of_the_rows(upgraded: Sealed) -> None:
+    """Links 14, 11, 12 and 13 in this order: the twelfth follows the one before it, and starts the keyed chain."""
+    record(upgraded.actors, 3, start=11)
+    seal(upgraded.files)
+
+    def later_keyed_links_first(rows: list[bytes]) -> None:
+        rows.sort(key=lambda row: {14: 0, 11: 1, 12: 2, 13: 3}.get(int(row.split(b"\t")[3]), 4))
+
+    with tenant_scope(OPERATOR), patch.object(verification, "copy_rows", in_order(later_keyed_links_first)):
+        assert verify(db.session(), upgraded.files).findings == ()
+
+
 def test_what_was_sealed_without_a_key_cannot_be_sealed_anew(upgraded: Sealed) -> None:
     """Anybody can compute form 1; but the keyed chain begins with what it came to."""
     upgraded.execute(f"UPDATE audit_event SET actor = 'cli:nobody' WHERE {EVENT_5}")

@@ -24,6 +24,7 @@ class DeploymentConfig:
     that server delivers: a link to reset a password is offered only where it reaches its addressee.
     `requires_second_factor` says whether operators and owners sign in with a second factor only, `is_example` whether
     Keycloak's pages say that no decision here is real, `is_training` whether they say that it is for practice.
+    `idle_seconds` and `longest_seconds` are how long a login lasts without use, and at most.
     """
 
     public_url: str
@@ -33,6 +34,8 @@ class DeploymentConfig:
     requires_second_factor: bool = True
     is_example: bool = False
     is_training: bool = False
+    idle_seconds: int = 1800
+    longest_seconds: int = 36000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,13 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """An authentication flow. `binding` is the realm setting that names it, `built_in` Keycloak's own in its place."""
+    """An authentication flow. `binding` is the realm setting that names it, `built_in` Keycloak's own in its place.
+
+    A flow without a binding is named by identity providers and has nothing in its place.
+    """
 
     alias: str
-    binding: Literal["browserFlow", "resetCredentialsFlow"]
+    binding: Literal["browserFlow", "resetCredentialsFlow", "firstBrokerLoginFlow"] | None
     built_in: str
     description: str
     steps: tuple[Execution, ...]

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tenancy.keycloak.port import COMMAND_LINE_CLIENT, CONSOLE_CLIENT, FIRST_SIGN_IN, MANAGED_BY
+import json
+
+from tenancy.keycloak.port import (
+    COMMAND_LINE_CLIENT,
+    CONSOLE_CLIENT,
+    FIRST_SIGN_IN,
+    MANAGED_BY,
+    PASSWORD_ACR,
+    SECOND_FACTOR_ACR,
+    Realm,
+)
 from tenancy.keycloak.representations import API_CLIENT, MAIL_ATTRIBUTES, OPTIONAL, SECOND_FACTOR
 from tenancy.keycloak.specification.model import (
     REALM_MANAGEMENT,
@@ -23,6 +33,9 @@ BACKEND_CLIENTS = (PEOPLE_CLIENT, CLIENTS_CLIENT, RECONCILER_CLIENT)
 
 BROWSER_FLOW = "moyai-browser"
 RESET_FLOW = "moyai-reset"
+UNKNOWN_PERSON_FLOW = "moyai-unknown-person"
+AFTER_IDENTITY_PROVIDER_FLOW = "moyai-after-identity-provider"
+"""What follows a login at an identity provider of a tenant's own: the second factor, as after a password."""
 
 TOKEN_EVENTS = ("CODE_TO_TOKEN", "REFRESH_TOKEN", "OAUTH2_DEVICE_CODE_TO_TOKEN")
 """Keycloak's events of issuing an access token to a person, each with the token's number."""
@@ -80,8 +93,8 @@ def sign_in_settings(deployment_config: DeploymentConfig) -> Json:
         "passwordPolicy": "length(15) and notUsername(undefined) and notEmail(undefined)",
         "defaultSignatureAlgorithm": "RS256",
         "accessTokenLifespan": 300,
-        "ssoSessionIdleTimeout": 1800,
-        "ssoSessionMaxLifespan": 36000,
+        "ssoSessionIdleTimeout": deployment_config.idle_seconds,
+        "ssoSessionMaxLifespan": deployment_config.longest_seconds,
         "revokeRefreshToken": True,
         "refreshTokenMaxReuse": 0,
         "actionTokenGeneratedByAdminLifespan": 86400,
@@ -92,6 +105,7 @@ def sign_in_settings(deployment_config: DeploymentConfig) -> Json:
         "adminEventsDetailsEnabled": True,
         "attributes": {
             "adminEventsExpiration": str(ONE_YEAR_AND_A_DAY),
+            "acr.loa.map": json.dumps({PASSWORD_ACR: "1", SECOND_FACTOR_ACR: "2"}, separators=(",", ":")),
             # The theme reads them.
             "moyai.example": str(deployment_config.is_example).lower(),
             "moyai.training": str(deployment_config.is_training).lower(),
@@ -102,40 +116,29 @@ def sign_in_settings(deployment_config: DeploymentConfig) -> Json:
     }
 
 
-_SECOND_FACTOR = f"{BROWSER_FLOW} second factor"
-
-
-def sign_in_flows(deployment_config: DeploymentConfig, *, of_everybody: bool) -> tuple[Flow, ...]:
+def sign_in_flows(
+    deployment_config: DeploymentConfig,
+    *,
+    of_everybody: bool,
+    session_steps: tuple[Execution, ...] = (),
+    provider_steps: tuple[Execution, ...] = (),
+) -> tuple[Flow, ...]:
     """How people sign in, and how they set a new password by themselves.
 
-    Whoever has a second factor is asked for it. Where the installation requires one, whoever has none sets up TOTP
-    (RFC 6238) at the sign-in: everybody, or all whose attribute does not say that they need none. A passkey may be
-    added afterwards and is then as good.
+    `session_steps` are for who has a session, `provider_steps` for whom a tenant's identity provider vouches; both come
+    before the password.
+
+    Whoever has a second factor is asked for it, whether the client asks for that level or not. Where the installation
+    requires one, whoever has none sets up TOTP (RFC 6238) at the sign-in: everybody, or all whose attribute does not
+    say that they need none. A passkey may be added afterwards and is then as good. A client that asks for the level
+    (`acr_values`) has the password and the second factor asked for anew; whoever has none sets it up there.
     """
-    enrolment = [
-        Execution("conditional-sub-flow-executed", "REQUIRED", config=_NOT_ASKED),
-        # A person without the factor cannot pass this step; Keycloak then has it set up before it lets them in.
-        Execution("auth-otp-form", "REQUIRED"),
-    ]
-    if not of_everybody:
-        needed = {"attribute_name": SECOND_FACTOR, "attribute_expected_value": OPTIONAL, "not": "true"}
-        enrolment.insert(1, Execution("conditional-user-attribute", "REQUIRED", config=needed))
     forms = [
         # User name and password on one page. Keycloak's organization step would list, before any password, where
         # a person belongs.
         Execution("auth-username-password-form", "REQUIRED"),
-        Execution(
-            _SECOND_FACTOR,
-            "CONDITIONAL",
-            (
-                Execution("conditional-user-configured", "REQUIRED"),
-                Execution("auth-otp-form", "ALTERNATIVE"),
-                Execution("webauthn-authenticator", "ALTERNATIVE"),
-            ),
-        ),
+        *_second_factor(BROWSER_FLOW, deployment_config, of_everybody=of_everybody),
     ]
-    if deployment_config.requires_second_factor:
-        forms.append(Execution(f"{BROWSER_FLOW} enrolment", "CONDITIONAL", tuple(enrolment)))
     return (
         Flow(
             BROWSER_FLOW,
@@ -144,6 +147,8 @@ def sign_in_flows(deployment_config: DeploymentConfig, *, of_everybody: bool) ->
             "User name and password, then a second factor where the person has one or must have one",
             (
                 Execution("auth-cookie", "ALTERNATIVE"),
+                *session_steps,
+                *provider_steps,
                 Execution(f"{BROWSER_FLOW} forms", "ALTERNATIVE", tuple(forms)),
             ),
         ),
@@ -161,7 +166,120 @@ def sign_in_flows(deployment_config: DeploymentConfig, *, of_everybody: bool) ->
     )
 
 
-_NOT_ASKED = {"flow_to_check": _SECOND_FACTOR, "check_result": "not-executed"}
+def steps_of_organization(realm: Realm) -> tuple[Execution, ...]:
+    """Lets whoever has a session go on to an organization of theirs without a password.
+
+    Keycloak's cookie step leaves a request for an organization to this one. It is for who is known by a session only:
+    whoever is not has no role, and meets the one page with name and password.
+    """
+    known = {"condUserRole": f"default-roles-{realm}", "negate": "false"}
+    return (
+        Execution(
+            f"{BROWSER_FLOW} organization",
+            "ALTERNATIVE",
+            (
+                Execution(
+                    f"{BROWSER_FLOW} organization of a session",
+                    "CONDITIONAL",
+                    (
+                        Execution("conditional-user-role", "REQUIRED", config=known),
+                        Execution("organization", "ALTERNATIVE"),
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+TO_IDENTITY_PROVIDER = (Execution("identity-provider-redirector", "ALTERNATIVE"),)
+"""Leads to the identity provider that the request names (`kc_idp_hint`); without a name it does nothing."""
+
+
+def identity_provider_flows(deployment_config: DeploymentConfig, *, of_everybody: bool) -> tuple[Flow, ...]:
+    """What follows a login at an identity provider of a tenant's own.
+
+    Moyai links each person beforehand. Whoever is linked to nobody is refused: Keycloak's own flow would make a user
+    that is deleted with its organization, or offer to link by mail. Whoever is linked passes the second factor as after
+    a password.
+    """
+    return (
+        Flow(
+            UNKNOWN_PERSON_FLOW,
+            "firstBrokerLoginFlow",
+            "first broker login",
+            "Refuse whom no identity provider was linked to beforehand",
+            (Execution("deny-access-authenticator", "REQUIRED", config={"denyErrorMessage": UNKNOWN_PERSON_MESSAGE}),),
+        ),
+        Flow(
+            AFTER_IDENTITY_PROVIDER_FLOW,
+            None,
+            "",
+            "A second factor where the person has one or must have one",
+            (
+                # A flow of conditions alone, none of which holds, would have nothing that succeeded.
+                Execution("allow-access-authenticator", "REQUIRED"),
+                *_second_factor(AFTER_IDENTITY_PROVIDER_FLOW, deployment_config, of_everybody=of_everybody),
+            ),
+        ),
+    )
+
+
+UNKNOWN_PERSON_MESSAGE = "moyaiUnknownPerson"
+"""The theme's message for a person whom the identity provider knows and Moyai does not."""
+
+
+def _second_factor(flow: str, deployment_config: DeploymentConfig, *, of_everybody: bool) -> tuple[Execution, ...]:
+    """The steps of the second factor in a flow; the title of a group of steps is unique in the realm."""
+    asked, enrolled = f"{flow} second factor", f"{flow} enrolment"
+    steps = [
+        Execution(
+            asked,
+            "CONDITIONAL",
+            (
+                Execution("conditional-user-configured", "REQUIRED"),
+                _level(2),
+                Execution("auth-otp-form", "ALTERNATIVE"),
+                Execution("webauthn-authenticator", "ALTERNATIVE"),
+                Execution("auth-recovery-authn-code-form", "ALTERNATIVE"),
+            ),
+        )
+    ]
+    asked_before = [asked]
+    if deployment_config.requires_second_factor:
+        enrolment = [
+            Execution("conditional-sub-flow-executed", "REQUIRED", config=_not_executed(asked)),
+            _level(2),
+            # A person without the factor cannot pass this step; Keycloak then has it set up before it lets them in.
+            Execution("auth-otp-form", "REQUIRED"),
+        ]
+        if not of_everybody:
+            needed = {"attribute_name": SECOND_FACTOR, "attribute_expected_value": OPTIONAL, "not": "true"}
+            enrolment.insert(1, Execution("conditional-user-attribute", "REQUIRED", config=needed))
+        steps.append(Execution(enrolled, "CONDITIONAL", tuple(enrolment)))
+        asked_before.append(enrolled)
+    not_asked = tuple(
+        Execution("conditional-sub-flow-executed", "REQUIRED", config=_not_executed(one)) for one in asked_before
+    )
+    # Until a level is reached, Keycloak takes a condition on any level as met; from then on only where the client asks
+    # for it. So the first level is reached before the next step asks whether the client wants the second one.
+    first_level = (_level(1), *not_asked, Execution("allow-access-authenticator", "REQUIRED"))
+    steps.append(Execution(f"{flow} first factor alone", "CONDITIONAL", first_level))
+    step_up = (_level(2), *not_asked, Execution("auth-otp-form", "REQUIRED"))
+    steps.append(Execution(f"{flow} step-up", "CONDITIONAL", step_up))
+    return tuple(steps)
+
+
+def _not_executed(flow: str) -> dict[str, str]:
+    return {"flow_to_check": flow, "check_result": "not-executed"}
+
+
+def _level(level: int) -> Execution:
+    """The steps beside it are how a person reaches this level of authentication (`acr`).
+
+    A level holds for the one login only: whoever asks for the second one asks for it now.
+    """
+    config = {"loa-condition-level": str(level), "loa-max-age": "0"}
+    return Execution("conditional-level-of-authentication", "REQUIRED", config=config)
 
 
 def _attribute(name: str, *, seen_by_person: bool, **validations: Json) -> Json:
@@ -207,6 +325,24 @@ def audience_mapper() -> Json:
             "included.client.audience": API_CLIENT,
             "access.token.claim": "true",
             "id.token.claim": "false",
+            "introspection.token.claim": "true",
+        },
+    }
+
+
+def _login_time_mapper() -> Json:
+    """When the person signed in, at `auth_time` of the access token; an ID token has it by itself."""
+    return {
+        "name": "login time",
+        "protocol": "openid-connect",
+        "protocolMapper": "oidc-usersessionmodel-note-mapper",
+        "config": {
+            "user.session.note": "AUTH_TIME",
+            "claim.name": "auth_time",
+            "jsonType.label": "long",
+            "access.token.claim": "true",
+            "id.token.claim": "false",
+            "userinfo.token.claim": "false",
             "introspection.token.claim": "true",
         },
     }
@@ -382,7 +518,7 @@ def api_scope(*mappers: Json, roles: frozenset[str] = frozenset()) -> ClientScop
                 "display.on.consent.screen": "false",
             },
         },
-        (audience_mapper(), *mappers),
+        (audience_mapper(), _login_time_mapper(), *mappers),
         {API_CLIENT: roles} if roles else {},
     )
 

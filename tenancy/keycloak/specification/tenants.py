@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from governance.permissions import TENANT_ROLES
-from tenancy.keycloak.port import SERVICE_SCOPES, Realm
+from tenancy.keycloak.port import IDENTITY_PROVIDER_CLAIM, SERVICE_SCOPES, Realm
 from tenancy.keycloak.specification.model import (
     ClientScope,
     DeploymentConfig,
@@ -14,6 +14,8 @@ from tenancy.keycloak.specification.shared import (
     CLIENTS_CLIENT,
     PEOPLE_CLIENT,
     RECONCILER_CLIENT,
+    TO_IDENTITY_PROVIDER,
+    UNKNOWN_PERSON_FLOW,
     USER_PROFILE,
     api_client,
     api_scope,
@@ -21,9 +23,11 @@ from tenancy.keycloak.specification.shared import (
     closed_built_in_clients,
     command_line_client,
     console_client,
+    identity_provider_flows,
     service_scope,
     sign_in_flows,
     sign_in_settings,
+    steps_of_organization,
 )
 
 
@@ -36,11 +40,20 @@ def tenants_realm(deployment_config: DeploymentConfig) -> RealmSpecification:
             "organizationsEnabled": True,
             # Its answers differ by caller and its holes were many; the wall between tenants is our backend.
             "adminPermissionsEnabled": False,
+            "firstBrokerLoginFlow": UNKNOWN_PERSON_FLOW,
         },
         user_profile=USER_PROFILE,
-        flows=sign_in_flows(deployment_config, of_everybody=False),
+        flows=(
+            *sign_in_flows(
+                deployment_config,
+                of_everybody=False,
+                session_steps=steps_of_organization(Realm.TENANTS),
+                provider_steps=TO_IDENTITY_PROVIDER,
+            ),
+            *identity_provider_flows(deployment_config, of_everybody=False),
+        ),
         client_scopes=(
-            api_scope(),
+            api_scope(_identity_provider_mapper()),
             _organization_scope(),
             *(service_scope(name) for name in SERVICE_SCOPES),
         ),
@@ -53,7 +66,7 @@ def tenants_realm(deployment_config: DeploymentConfig) -> RealmSpecification:
                 PEOPLE_CLIENT,
                 "people",
                 "Moyai: people",
-                {"manage-users", "manage-organizations"},
+                {"manage-users", "manage-organizations", "manage-identity-providers"},
             ),
             backend_client(
                 deployment_config,
@@ -67,10 +80,31 @@ def tenants_realm(deployment_config: DeploymentConfig) -> RealmSpecification:
                 RECONCILER_CLIENT,
                 "reconciler",
                 "Moyai: reading",
-                {"view-users", "view-organizations", "view-realm", "view-clients", "view-events"},
+                {"view-users", "view-organizations", "view-realm", "view-clients", "view-events"}
+                | {"view-identity-providers"},
             ),
             *closed_built_in_clients(),
         ),
+    )
+
+
+def _identity_provider_mapper() -> Json:
+    """The identity provider that vouched for the person, absent after a password: it speaks for one tenant only.
+
+    The ID token has it, too: by it Moyai knows where to send the person to log in anew.
+    """
+    return _mapper(
+        "identity provider",
+        "oidc-usersessionmodel-note-mapper",
+        {
+            "user.session.note": "identity_provider",
+            "claim.name": IDENTITY_PROVIDER_CLAIM,
+            "jsonType.label": "String",
+            "id.token.claim": "true",
+            "access.token.claim": "true",
+            "userinfo.token.claim": "false",
+            "introspection.token.claim": "true",
+        },
     )
 
 

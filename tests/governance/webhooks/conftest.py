@@ -10,7 +10,7 @@ from flask import Flask
 
 from governance.audit.files import AuditFiles
 from governance.audit.seal import seal
-from governance.webhooks.signing import WEBHOOK_KEY
+from governance.derived_secrets import SECRETS_KEY
 from tests.actors import Actors
 from tests.webhooks import Webhooks
 
@@ -23,6 +23,6 @@ def files(tmp_path: Path) -> AuditFiles:
 @pytest.fixture
 def hooks(database: Flask, actors: Actors, files: AuditFiles) -> Iterator[Webhooks]:
     seal(files)
-    WEBHOOK_KEY.set(database, files.read_key)
+    SECRETS_KEY.set(database, files.read_key)
     yield Webhooks(actors)
-    WEBHOOK_KEY.set(database, lambda: None)
+    SECRETS_KEY.set(database, lambda: None)

@@ -17,6 +17,7 @@ from governance.audit.files import AuditFiles
 from governance.audit.seal import seal
 from governance.commands import ApprovalRequested, Result, system_transaction
 from governance.declaration import build_command
+from governance.derived_secrets import SECRETS_KEY
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -35,7 +36,6 @@ from governance.webhooks.commands import (
     issue_webhook_secret,
     resend_webhook,
 )
-from governance.webhooks.signing import WEBHOOK_KEY
 from governance.webhooks.states import WebhookState
 from tests import servers
 from tests.actors import Actors
@@ -159,7 +159,7 @@ def test_without_the_key_no_secret_is_issued(
 
     assert refusal.value.code == "webhook.key_missing"
     assert hooks.facts(webhook_id).secret_number == 0
-    assert WEBHOOK_KEY.of(database) == files.read_key
+    assert SECRETS_KEY.of(database) == files.read_key
 
 
 def test_another_address_needs_another_person_too(hooks: Webhooks, actors: Actors) -> None:
