@@ -19,13 +19,14 @@ from admin.core.language import init_i18n
 from admin.core.metrics import note_endpoints
 from admin.core.rate_limits import init_rate_limits
 from admin.core.request_checks import init_request_checks
-from admin.features import api_routes, blueprints
+from admin.features import api_routes, blueprints, public_blueprints
 from admin.features.commands import COMMAND_MODULES
 from admin.features.menu import OPERATOR_MENU, TENANT_MENU
+from admin.features.scim import protocol
 from admin.identity.blueprint import has_keys, identify_bearer, identify_person, register_identity
 from admin.interface.api import register_api
-from admin.interface.console import register_console
-from admin.interface.kept_forms import init_kept_forms, keep_after_end, keep_of_former_session
+from admin.interface.console import register_console, register_public_pages
+from admin.interface.kept_forms import init_kept_forms, keep_after_end, keep_for_return, keep_of_former_session
 from admin.interface.keycloak_port import identities_of
 from admin.operations.settings import Settings
 from governance.commands import COMMANDS, collect_commands
@@ -51,7 +52,7 @@ def create_app(settings: Settings) -> Flask:
     init_request_checks(app, settings)
     init_i18n(app)
     set_headers(app, settings)
-    register_error_handlers(app)
+    register_error_handlers(app, keep_for_return)
     init_rate_limits(app, settings)
     init_guard(app, identify_person, identify_bearer, keep_after_end)
     csrf_protect(app, settings, keep_of_former_session)
@@ -60,7 +61,9 @@ def create_app(settings: Settings) -> Flask:
     register_identity(app, settings, lambda: identities_of(app))  # /login /logout /backchannel-logout
     # / and every page for people
     register_console(app, blueprints(), operator_menu=OPERATOR_MENU, tenant_menu=TENANT_MENU)
+    register_public_pages(app, public_blueprints())  # /apply
     register_health(app, has_keys)  # /healthz /readyz /csp-report
     register_api(app, api_routes())  # /api/v1/…
+    app.register_blueprint(protocol.pages)  # /scim/v2/tenants/…
     register_backoffice(app)  # /backoffice/…
     return app

@@ -26,11 +26,16 @@ from admin.operations.request_server import RequestServer
 from admin.operations.settings import Settings
 from governance.kernel.database import CONNECTIONS_A_POOL, OPERATOR, db
 from tenancy.acceptances.commands import REMIND_OWNERS
+from tenancy.access_reviews.commands import MAIL_ACCESS_REVIEW
 from tenancy.announcements.commands import REMIND_OF_ANNOUNCEMENT
+from tenancy.applications.rows import MAIL_APPLICANT
 from tenancy.onboarding.unsynced_members import INVITE
+from tenancy.people.leaving import MAIL_LEAVING
+from tenancy.people.ownership import MAIL_FEWEST_OWNERS
 from tenancy.people.role_changes import MAIL_ROLE_CHANGE
 from tenancy.people.second_person import ANNOUNCE_OWNER
 from tenancy.preferences.digests import MAIL_DIGEST
+from tenancy.tenants.state_changes import MAIL_STATE_CHANGE
 
 _settings = Settings.from_environment(os.environ)
 flask_app = create_app(_settings)
@@ -68,8 +73,15 @@ app = RequestServer(
             networks=[str(network) for network in _settings.metrics_from],
             keycloak_url=_settings.keycloak_url,
             mail_kinds=[
-                *(INVITE, ANNOUNCE_OWNER, MAIL_ROLE_CHANGE),
-                *(REMIND_OWNERS, REMIND_OF_ANNOUNCEMENT, MAIL_DIGEST),
+                *(INVITE, ANNOUNCE_OWNER, MAIL_ROLE_CHANGE, MAIL_FEWEST_OWNERS, MAIL_LEAVING),
+                *(
+                    REMIND_OWNERS,
+                    REMIND_OF_ANNOUNCEMENT,
+                    MAIL_DIGEST,
+                    MAIL_STATE_CHANGE,
+                    MAIL_APPLICANT,
+                    MAIL_ACCESS_REVIEW,
+                ),
             ],
             version=version("moyai"),
             web_process=os.getpid(),

@@ -8,12 +8,14 @@ from __future__ import annotations
 from flask import Flask
 
 from admin.core.logs import configure_logs
+from admin.identity.sign_in_limits import sign_in_limits
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from admin.operations.settings import Settings
 from admin.operations.trust import trust
+from governance.derived_secrets import SECRETS_KEY
 from governance.kernel.database import BACKGROUND_STATEMENT_MS, connect
 from governance.kernel.installation import IS_EXAMPLE
-from governance.webhooks.signing import WEBHOOK_KEY
+from governance.step_up import STEP_UP_MAX_AGE
 from tenancy.tenants.eligibility import ADMITTED_PREFECTURES
 
 
@@ -33,7 +35,9 @@ def initialise(app: Flask, settings: Settings, *, statement_timeout_ms: int = BA
     connect(app, settings.app_url, settings.tenant_url, statement_timeout_ms=statement_timeout_ms)
     ADMITTED_PREFECTURES.set(app, settings.prefectures)
     IS_EXAMPLE.set(app, settings.example)
-    WEBHOOK_KEY.set(app, settings.audit_files.read_key)
+    SECRETS_KEY.set(app, settings.audit_files.read_key)
+    if settings.requires_second_factor:
+        STEP_UP_MAX_AGE.set(app, lambda session: sign_in_limits(session).step_up)
     return app
 
 

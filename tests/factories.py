@@ -31,8 +31,9 @@ from billing.runs.commands import (
 from billing.runs.preview import Preview, preview
 from billing.runs.states import RunKind
 from governance import grants
-from governance.actors import Actor, ActorKind
+from governance.actors import Actor, ActorKind, system_actor
 from governance.agreements.commands import AcceptAgreement, PublishAgreement, accept_agreement, publish_agreement
+from governance.agreements.queries import versions_in_force
 from governance.commands import system_transaction
 from governance.declaration import build_command
 from governance.kernel import clock
@@ -42,6 +43,25 @@ from governance.permissions import OPERATOR_ROLES, Role
 from governance.rules.commands import AdoptRule, DraftRule, RuleAdopted, adopt_rule, draft_rule
 from tenancy import directory
 from tenancy.announcements.commands import PublishAnnouncement, publish_announcement
+from tenancy.applications.commands import (
+    AttachToApplication,
+    BeginApplication,
+    SaveApplication,
+    SubmitApplication,
+    attach_to_application,
+    begin_application,
+    save_application,
+    submit_application,
+)
+from tenancy.applications.queries import application
+from tenancy.applications.screening import (
+    ApplicationConcluded,
+    ConcludeApplication,
+    ScreenApplication,
+    conclude_application,
+    screen_application,
+)
+from tenancy.applications.states import ApplicantKind, Attestation, Conclusion, NetworkEgress, ServiceWanted
 from tenancy.clients.commands import ClientRegistered, RegisterClient, register_client
 from tenancy.keycloak.keys import SigningKey
 from tenancy.keycloak.port import Realm, organization_alias
@@ -66,6 +86,7 @@ from tenancy.tenants.commands import (
     define_cohort,
     register_tenant,
 )
+from tenancy.tenants.departures import AnnounceDeparture, announce_departure
 from tenancy.tenants.states import StatisticKind, TenantKind, TenantState
 from tenancy.tenants.tables import Tenant
 from tests.actors import Actors
@@ -75,6 +96,41 @@ IN_FISCAL_YEAR_2025: Final = datetime(2025, 6, 2, 1, 0, tzinfo=UTC)
 """A Monday morning in Japan, within the fiscal year 2025."""
 
 issue_notices = directly(notice_commands.issue_notices, NoticesIssued)
+
+
+def application_content(name: str = "山鹿市", code: str | None = "432083") -> dict[str, Any]:
+    """What the application of a city says, with all that is required today accepted."""
+    with tenant_scope(OPERATOR):
+        required = tuple(one.id for one in versions_in_force(db.session(), clock.today()))
+    return {
+        "kind": ApplicantKind.CITY,
+        "code": code,
+        "name": name,
+        "kana": "ヤマガシ",
+        "representative_title": "市長",
+        "representative_name": "髙﨑 花子",
+        "administrator_section": "企画課",
+        "administrator_family_name": "髙﨑",
+        "administrator_given_name": "太郎",
+        "administrator_email": "takasaki@city.example.lg.jp",
+        "deputy_family_name": "山田",
+        "deputy_given_name": "葛󠄀子",
+        "deputy_email": "yamada@city.example.lg.jp",
+        "contact_section": "企画課",
+        "contact_name": "髙﨑 太郎",
+        "contact_email": "kikaku@city.example.lg.jp",
+        "contact_phone": "0968-43-0000",
+        "purpose": "避難所と公共施設のデータを公開し、ほかの市町村のものと合わせて使う。",
+        "services": (ServiceWanted.API_READ, ServiceWanted.CATALOGUE),
+        "planned_people": 12,
+        "planned_calls": 30000,
+        "egress": NetworkEgress.LGWAN,
+        "egress_addresses": "203.0.113.10, 203.0.113.32/28",
+        "first_day": date(2026, 4, 1),
+        "terms_version_ids": required,
+        "declares_no_antisocial": True,
+    }
+
 
 ISSUER: Final = SetIssuer(
     office="熊本県知事",
@@ -233,10 +289,21 @@ class Factory:
         """Through these states, one after the other; the tenant by its id or its code."""
         tenant_id = self.ids[tenant] if isinstance(tenant, str) else tenant
         for state in states:
+            if state is TenantState.LEAVING:
+                self.announce_departure(tenant_id)
+                continue
             change_tenant_state(
                 ChangeTenantState(tenant_id=tenant_id, to=state, reason="審査のとおり", effective_on=on),
                 actor=self.actors.onboarding,
             )
+
+    def announce_departure(self, tenant_id: UUID) -> None:
+        """The tenant leaves: today is its last day."""
+        today = clock.today()
+        announce_departure(
+            AnnounceDeparture(tenant_id=tenant_id, notified_on=today, last_day=today, reason="議決のとおり"),
+            actor=self.actors.onboarding,
+        )
 
     def add_member(self, code: str, name: str, population: int | None = None, *, since: date = SINCE) -> UUID:
         """A municipality that takes part: bound by the agreement, active."""
@@ -300,6 +367,39 @@ class Factory:
             tenant_ids=tenant_ids,
         )
         return publish_announcement(command, actor=self.actors.onboarding).announcement_id
+
+    def apply(self, name: str = "山鹿市", code: str = "432083") -> UUID:
+        """A draft of an application that says all it must."""
+        begun = begin_application(BeginApplication(name=name, email="kikaku@city.example.lg.jp"), actor=self.applicant)
+        save_application(
+            SaveApplication(application_id=begun.application_id, version=1, **application_content(name, code)),
+            actor=self.applicant,
+        )
+        return begun.application_id
+
+    def attach(self, application_id: UUID, name: str = "決裁文書.png") -> UUID:
+        """A file of a draft."""
+        command = AttachToApplication(application_id=application_id, name=name, content=b"\x89PNG\r\n\x1a\n")
+        return attach_to_application(command, actor=self.applicant).attachment_id
+
+    def submit_application(self, application_id: UUID) -> None:
+        """Hand an application in as it is now."""
+        with tenant_scope(OPERATOR):
+            version = application(db.session(), application_id).version
+        submit_application(SubmitApplication(application_id=application_id, version=version), actor=self.applicant)
+
+    def approve_application(self, application_id: UUID) -> None:
+        """Screen an application that was handed in, and have another person approve it."""
+        screened = ScreenApplication(application_id=application_id, attestations=tuple(Attestation))
+        screen_application(screened, actor=self.actors.onboarding)
+        command = ConcludeApplication(application_id=application_id, outcome=Conclusion.APPROVE, letter="承認します。")
+        by, actor = self.actors.approver, self.actors.onboarding
+        approved(conclude_application, command, ApplicationConcluded, actor=actor, by=by)
+
+    @property
+    def applicant(self) -> Actor:
+        """Whoever holds the link to an application."""
+        return system_actor("applicant", self.actors.operator_tenant)
 
     # -- people and service clients
 

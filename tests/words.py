@@ -14,14 +14,20 @@ from typing import Final
 ALLOWED: Final = frozenset(
     {
         # Names that offices write as they are.
-        *("API", "BOM", "CP932", "CSV", "Excel", "GiB", "ID", "IP", "JSON", "JWK", "Keycloak", "Moyai", "PDF"),
+        *("API", "BOM", "CP932", "CSV", "Excel", "GiB", "ID", "IP", "JSON", "JWK", "Keycloak", "LGWAN", "Moyai", "PDF"),
         *("PIN", "PostgreSQL", "SHA-256", "SHA1", "SIEM", "Set", "Shift_JIS", "URL", "UTF-8", "ZIP", "km"),
+        # The protocol by which directories write people, and the directory that most offices have.
+        *("SCIM", "Entra", "AD", "FS"),
+        # What staff log in with every day, and its two protocols.
+        *("IdP", "OpenID", "Connect", "SAML", "XML", "issuer", "NameID", "preferred_username"),
         # Kinds of keys, and the form in which they come.
         *("EC", "P-256", "RSA", "PEM"),
         # A language in its own words, and the keys of a keyboard.
         *("English", "Ctrl-K", "Esc"),
         # The apps that show codes.
         *("FreeOTP", "Google", "Microsoft", "Authenticator"),
+        # The portal for local taxes, whose published rule is a template.
+        "eLTAX",
     }
 )
 """The short list: everything else in a Japanese text is Japanese or was entered."""
@@ -30,6 +36,8 @@ EXAMPLES: Final = frozenset(
     {
         *("R2.10.1", "R7", "R7.4.1", "R8.3.31", "R8.4.1", "name@example.lg.jp", "example.lg.jp", "https"),
         # What comes from other programs: in a JWK Set, in the head of a delivery, in the audit log.
+        *("https://idp.town.example.lg.jp/.well-known/openid-configuration", "town.example.lg.jp", "email", "mail"),
+        "well-known/openid-configuration",
         *("keys", "webhook-id", "cli", "BEGIN", "END", "PUBLIC", "KEY"),
     }
 )

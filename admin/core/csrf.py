@@ -1,7 +1,8 @@
 """CSRF protection: each form carries a masked token of the session, checked on every unsafe method.
 
 Checked centrally for every address outside `/api`, the back office included. The API reads no cookie and needs no
-token. Views that other servers post to are marked with `@csrf_exempt(reason)`.
+token. Views that other servers post to are marked with `@csrf_exempt(reason)`, those of people without a session with
+`@csrf_by_origin(reason)`.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from flask import Flask, g, redirect, request
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from admin.core.guard import KeepForm, actor_or_none, is_api
+from admin.core.guard import KeepForm, actor_or_none, takes_tokens
 from admin.operations.settings import Settings
 from governance.kernel.errors import DomainError, message
 
 CSRF_FIELD: Final = "csrf_token"
 CSRF_HEADER: Final = "X-CSRF-Token"
 _EXEMPT_ATTRIBUTE: Final = "csrf_exempt"
+_ORIGIN_ATTRIBUTE: Final = "csrf_by_origin"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -48,6 +50,19 @@ def csrf_exempt(reason: str) -> Callable[[V], V]:
 
     def mark(view: V) -> V:
         setattr(view, _EXEMPT_ATTRIBUTE, reason)
+        return view
+
+    return mark
+
+
+def csrf_by_origin(reason: str) -> Callable[[V], V]:
+    """Mark a view whose forms people send who have no session: only the Origin is checked.
+
+    `reason` says why a form of another site's could do no harm.
+    """
+
+    def mark(view: V) -> V:
+        setattr(view, _ORIGIN_ATTRIBUTE, reason)
         return view
 
     return mark
@@ -98,13 +113,15 @@ def csrf_protect(app: Flask, settings: Settings, keep_form: KeepForm) -> None:
 
     @app.before_request
     def check_csrf_token() -> AnyResponse | None:
-        if request.method in _SAFE or is_api() or request.endpoint is None:
+        if request.method in _SAFE or takes_tokens() or request.endpoint is None:
             return None
         if hasattr(app.view_functions[request.endpoint], _EXEMPT_ATTRIBUTE):
             return None
         origin = request.headers.get("Origin")
         if origin is not None and origin != settings.public_url:
             raise CsrfError(CSRF_FAILED)
+        if hasattr(app.view_functions[request.endpoint], _ORIGIN_ATTRIBUTE):
+            return None
         session = _current_session()
         token = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD) or ""
         if session is not None and token_matches(session.csrf_secret, token):

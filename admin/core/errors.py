@@ -11,13 +11,14 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
-from flask import Flask, Response, current_app, g, json, render_template, request
+from flask import Flask, Response, current_app, g, json, redirect, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
 from admin.core.csrf import CsrfError
-from admin.core.guard import Identification, actor_or_none, is_api, permission_of
+from admin.core.guard import Identification, KeepForm, actor_or_none, is_api, is_scim, permission_of
 from admin.core.language import current_language
 from admin.core.rate_limits import TooManyRequests
 from admin.core.request_checks import current_request_id
@@ -41,6 +42,8 @@ from governance.kernel.errors import (
 from governance.kernel.labels import Label
 from governance.labels import PERMISSION_LABELS
 from governance.permissions import OPERATOR_ROLES, ROLE_PERMISSIONS, TENANT_ROLES, Role
+from governance.step_up import StepUpNeeded
+from tenancy.keycloak.port import SECOND_FACTOR_ACR
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +77,8 @@ _FRAMED: Final = frozenset(
     }
 )
 """Refusals shown with the navigation. The others may mean that what the navigation reads is away."""
+
+_SCIM_ERROR: Final = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 PREFER_HEADER: Final = "Prefer"
 ALL_LANGUAGES: Final = "all-languages"
@@ -151,8 +156,26 @@ HTTP_MESSAGES: Final[dict[int, Message]] = {
 }
 
 
-def register_error_handlers(app: Flask) -> None:
-    """Register the error handlers with the application."""
+def register_error_handlers(app: Flask, keep_form: KeepForm) -> None:
+    """Register the error handlers with the application. `keep_form` keeps what a person sent, until they come back."""
+
+    def ask_for_step_up(needed: StepUpNeeded) -> AnyResponse:
+        if is_api():
+            response = problem(HTTPStatus.UNAUTHORIZED, needed.refusal)
+            asked = {
+                "realm": "moyai",
+                "error": "insufficient_user_authentication",
+                "error_description": needed.refusal.text("en"),
+                "acr_values": SECOND_FACTOR_ACR,
+                "max_age": str(int(needed.max_age.total_seconds())),
+            }
+            # Each a quoted string, as RFC 9470 section 3 has them.
+            named = ", ".join(f'{name}="{value}"' for name, value in asked.items())
+            response.headers["WWW-Authenticate"] = f"Bearer {named}"
+            return response
+        return redirect(current_app.url_for("identity.step_up", next=keep_form()), 303)
+
+    app.register_error_handler(StepUpNeeded, ask_for_step_up)
     app.register_error_handler(DomainError, _render_domain_error)
     app.register_error_handler(HTTPException, _render_http_error)
     for error in (OperationalError, InterfaceError, PoolExhausted):
@@ -213,6 +236,8 @@ def _render_message(status: HTTPStatus, message: Message) -> Response:
 
 
 def _render(status: HTTPStatus, refusal: DomainError, errors: Sequence[Invalid] = ()) -> Response:
+    if is_scim():
+        return scim_error(status, refusal)
     if is_api() or request.accept_mimetypes.best == "application/json":
         return problem(status, refusal, errors)
     language = current_language()
@@ -283,6 +308,16 @@ def problem(status: HTTPStatus, refusal: DomainError, errors: Sequence[Invalid] 
     response = Response(json.dumps(content), status=int(status), content_type="application/problem+json")
     response.headers["Content-Language"] = language
     return response
+
+
+def scim_error(status: HTTPStatus, refusal: DomainError, scim_type: str = "") -> Response:
+    """A refusal as SCIM has it (RFC 7644, 3.12), with what to do next and the request's number in its text."""
+    language = current_language()
+    texts = [refusal.text(language), refusal.hint(language) or "", f"({current_request_id()})"]
+    content = {"schemas": [_SCIM_ERROR], "status": str(int(status)), "detail": " ".join(filter(None, texts))}
+    if scim_type:
+        content["scimType"] = scim_type
+    return Response(json.dumps(content), status=int(status), content_type="application/scim+json")
 
 
 def _in_all_languages(refusal: DomainError) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Authentication and authorization of every request: actor, permission, tenant scope.
 
 Each view declares its permission with `@requires(...)`; a view without one is refused. Pages authenticate by the
-session cookie, `/api` by a bearer token only. `admin.identity` finds out who somebody is; `governance.permissions`
-says what a role allows. Both are checked here, before any view runs.
+session cookie, `/api` and `/scim` by a bearer token only. `admin.identity` finds out who somebody is;
+`governance.permissions` says what a role allows. Both are checked here, before any view runs.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ _PERMISSION_ATTRIBUTE: Final = "required_permission"
 _SCOPES: Final = "guard_scopes"
 _IDENTIFIERS: Final = "moyai.guard"
 API_PREFIX: Final = "/api/"
+SCIM_PREFIX: Final = "/scim/"
 _FILE_KIND: Final = "file_kind"
 """The part of an address that names the kind of a file: files are the same for every reader."""
 
@@ -49,6 +50,8 @@ class Identification(NamedTuple):
     """For a cookie whose session is over: why, as a word for the address of the sign-in."""
     preferences: PreferencesFacts | None = None
     """What a person has chosen for their pages; None where they have chosen nothing, and for the API."""
+    sid: str = ""
+    """The session of Keycloak's in which a person asks; empty for a service client."""
 
 
 Identify = Callable[[], Identification]
@@ -100,9 +103,24 @@ def preferences_or_none() -> PreferencesFacts | None:
     return None if found is None else found.preferences
 
 
+def current_sid() -> str:
+    """The session of Keycloak's in which the person of this request asks; empty for a service client and nobody."""
+    return _identify_once().sid
+
+
 def is_api() -> bool:
     """Whether the request is to `/api`: bearer tokens and problem+json only."""
     return request.path.startswith(API_PREFIX)
+
+
+def is_scim() -> bool:
+    """Whether the request is to `/scim`: tokens of tenants' directories, and errors as SCIM has them."""
+    return request.path.startswith(SCIM_PREFIX)
+
+
+def takes_tokens() -> bool:
+    """Whether programs ask here: with a token in the request, never with a cookie."""
+    return is_api() or is_scim()
 
 
 def init_guard(app: Flask, identify_person: Identify, identify_bearer: Identify, keep_form: KeepForm) -> None:
@@ -181,7 +199,7 @@ def _identify_once() -> Identification:
         # Set before it is known: where finding out fails, the page that says so must not try again.
         g.identified = Identification(None)
         identify_person, identify_bearer = current_app.extensions[_IDENTIFIERS]
-        g.identified = identify_bearer() if is_api() else identify_person()
+        g.identified = identify_bearer() if takes_tokens() else identify_person()
         actor = g.identified.actor
         if actor is not None:
             structlog.contextvars.bind_contextvars(actor=actor.id, tenant=str(actor.tenant_id))
@@ -190,7 +208,7 @@ def _identify_once() -> Identification:
 
 
 def _require_sign_in(found: Identification, keep_form: KeepForm) -> AnyResponse:
-    if is_api():
+    if takes_tokens():
         facts: dict[str, str | None] = {"realm": "moyai"}
         if found.token_error:
             facts["error"] = found.token_error

@@ -47,12 +47,20 @@ class RateLimit(StrEnum):
 
     SIGN_IN_START = "sign-in start"
     """By address."""
+    APPLY = "apply"
+    """By address: the pages of applicants, who have no account."""
     REPORT = "report"
     """By address: what browsers post by themselves."""
     DOWNLOAD = "download"
     """By actor: exports, tables as files, PDF."""
     CHECK = "check"
     """By actor: what reads everything there is (verification, drift)."""
+    ACCESS = "access"
+    """By actor: what the platform's gateway asks on each of its calls."""
+    APPLICATIONS_BEGUN = "applications begun"
+    """By address: how many drafts."""
+    REFUSED_LINKS = "refused links"
+    """By address: links to an application that are none."""
     REFUSED_TOKENS = "refused tokens"
     """By address."""
     REFUSED_TOKENS_OF_ACCOUNT = "refused tokens of an account"
@@ -61,8 +69,8 @@ class RateLimit(StrEnum):
     """By sign-in begun, and by person where the identity server named one."""
 
 
-_BY_ADDRESS: Final = frozenset({RateLimit.SIGN_IN_START, RateLimit.REPORT})
-_BY_ACTOR: Final = frozenset({RateLimit.DOWNLOAD, RateLimit.CHECK})
+_BY_ADDRESS: Final = frozenset({RateLimit.SIGN_IN_START, RateLimit.APPLY, RateLimit.REPORT})
+_BY_ACTOR: Final = frozenset({RateLimit.DOWNLOAD, RateLimit.CHECK, RateLimit.ACCESS})
 
 
 class TooManyRequests(DomainError):
@@ -86,9 +94,14 @@ def rates(settings: Settings) -> dict[RateLimit, str]:
     by_address = f"{settings.address_limit}/minute"
     return {
         RateLimit.SIGN_IN_START: by_address,
+        RateLimit.APPLY: by_address,
         RateLimit.REPORT: by_address,
         RateLimit.DOWNLOAD: "60/minute",
         RateLimit.CHECK: "12/minute",
+        RateLimit.ACCESS: "30000/minute",
+        # Nobody applies often; a whole prefecture may come from one address in the weeks before April.
+        RateLimit.APPLICATIONS_BEGUN: "30/hour",
+        RateLimit.REFUSED_LINKS: "30/10 minute",
         RateLimit.REFUSED_TOKENS: by_address,
         RateLimit.REFUSED_TOKENS_OF_ACCOUNT: "30/minute",
         RateLimit.REFUSED_SIGN_INS: "10/10 minute",
@@ -123,7 +136,7 @@ def init_rate_limits(app: Flask, settings: Settings) -> None:
 
 
 def count_failure(limit: RateLimit, key: str) -> None:
-    """Count one failure under this key. Raises TooManyRequests when its limit is used up."""
+    """Count one failure, or draft, under this key. Raises TooManyRequests when its limit is used up."""
     limiter: Limiter = current_app.extensions[_LIMITER]
     rate = parse(_rate_of(limit))
     if not limiter.limiter.hit(rate, limit.value, key):
@@ -141,6 +154,14 @@ def refuse_used_up(limit: RateLimit, key: str) -> None:
 def reset_rate_limits(app: Flask) -> None:
     """Forget every count, as a restart would."""
     app.extensions[_LIMITER].reset()
+
+
+def source_address() -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The caller's whole address, as the believed proxies say; None where there is none."""
+    try:
+        return ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return None
 
 
 def caller_address() -> str:

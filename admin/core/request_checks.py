@@ -5,6 +5,7 @@ The log line holds the matched URL rule, not the address, which may hold persona
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from time import monotonic, perf_counter
@@ -35,6 +36,12 @@ MAX_REPORT_BYTES: Final = 16 * 1024
 
 SESSION_COOKIE: Final = "__Host-moyai-session"
 
+_OF_APPLICANTS: Final = re.compile(
+    r"/apply/[0-9a-f-]{36}/[A-Za-z0-9_-]{43}/(?:(files|excel)|[a-z-]+)(?:/[0-9a-f-]{36})?"
+)
+"""Pages that people without an account fill in; a file goes to one of them only. All bodies at once have a limit, too
+(`admin.operations.request_server`)."""
+
 _POSTED_BY_PROGRAMS: Final = frozenset({"/csp-report", "/backchannel-logout"})
 
 _READS: Final = frozenset({"GET", "HEAD"})
@@ -50,8 +57,11 @@ def body_limit(path: str, headers: Mapping[str, str]) -> int:
     Whether a session or token is any good is found out later; who shows none is asked to sign in whatever they send.
     """
     shows_somebody = "authorization" in headers or f"{SESSION_COOKIE}=" in headers.get("cookie", "")
-    if path in _POSTED_BY_PROGRAMS or not shows_somebody:
+    of_applicant = _OF_APPLICANTS.fullmatch(path)
+    if path in _POSTED_BY_PROGRAMS or not (shows_somebody or of_applicant):
         return MAX_REPORT_BYTES
+    if of_applicant and not of_applicant[1]:
+        return MAX_FORM_BYTES
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return MAX_FORM_BYTES
     return MAX_BODY_BYTES

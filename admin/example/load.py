@@ -30,15 +30,17 @@ from admin.example.accounts import (
     person_of,
     require_example_mode,
 )
-from admin.example.municipalities import FIRST, SECOND, first_members, second_members
+from admin.example.municipalities import FIRST, SECOND, first_members, next_member, second_members
 from admin.operations.keycloak_setup import identities as keycloak_of
 from admin.operations.mail.sender import Mailer
 from admin.operations.settings import Settings
+from admin.workflows.application_mails import application_mail_handlers
 from admin.workflows.audit_sealing import AuditSealer
 from admin.workflows.cohort_plan import CohortPlan, apply_plan, plan_cohort
 from admin.workflows.job_handlers import handlers, onboarding_runner, provision_operators, worker_actor
 from admin.workflows.jobs import JobWorker, Queue
 from admin.workflows.onboarding_together import Sleep, run_onboardings
+from admin.workflows.recorded_mails import RecordedMailer
 from admin.workflows.tenant_mails import mail_handlers
 from billing.runs.commands import (
     ApproveAllocation,
@@ -158,6 +160,9 @@ class ExampleLoader:
         if members > FIRST:
             self._onboard(actor, year.second_cohort[0])
             self._approve_revision(actor)
+        seed_data.seed_application(
+            person_of(actor.tenant_id, Role.OPERATOR_ONBOARDING), next_member(), version_id, year
+        )
         create_accounts(self._settings)
         with system_transaction(OPERATOR) as session:
             return LoadResult(
@@ -234,10 +239,13 @@ class ExampleLoader:
     def _approve_revision(self, actor: Actor) -> None:
         """Submit and approve the revision that the completed cohort's job drafts; do that job where no worker does."""
         queue = Queue(self._settings.app_url)
+        mailer = RecordedMailer(Mailer(self._settings))
         worker = JobWorker(
             self._app,
             queue,
-            handlers=handlers(self._identities) | mail_handlers(Mailer(self._settings), self._settings.public_url),
+            handlers=handlers(self._identities)
+            | mail_handlers(mailer, self._settings.public_url)
+            | application_mail_handlers(mailer, self._settings.public_url, self._settings.session_secret),
             run_onboarding=onboarding_runner(self._identities),
             seal_audit_log=AuditSealer(self._settings.audit_files, None),
         )

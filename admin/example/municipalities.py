@@ -69,6 +69,11 @@ def second_members() -> list[Municipality]:
     return by_population()[FIRST : FIRST + SECOND]
 
 
+def next_member() -> Municipality:
+    """The one that applies to take part after these."""
+    return by_population()[FIRST + SECOND]
+
+
 def as_csv(municipalities: Sequence[Municipality]) -> bytes:
     """A file of these alone, for the import."""
     out = io.StringIO(newline="")

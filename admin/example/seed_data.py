@@ -31,6 +31,23 @@ from governance.kernel.private_files import write_private
 from governance.permissions import Role
 from governance.rules.commands import AdoptRule, DraftRule, adopt_rule, draft_rule
 from governance.rules.queries import rule_versions
+from tenancy.applications.commands import (
+    BeginApplication,
+    SaveApplication,
+    SubmitApplication,
+    begin_application,
+    save_application,
+    submit_application,
+)
+from tenancy.applications.queries import application, applications
+from tenancy.applications.screening import ScreenApplication, screen_application
+from tenancy.applications.states import (
+    ApplicantKind,
+    ApplicationState,
+    Attestation,
+    NetworkEgress,
+    ServiceWanted,
+)
 from tenancy.clients.commands import RegisterClient, register_client
 from tenancy.clients.queries import service_clients
 from tenancy.keycloak.keys import SigningKey
@@ -353,6 +370,76 @@ def seed_costs(actor: Actor, *, finance: Actor, approver: Actor, year: ExampleYe
                 ),
                 actor=actor,
             )
+
+
+def seed_application(screener: Actor, applicant: Municipality, version_id: UUID, year: ExampleYear) -> None:
+    """The application of one more municipality, handed in and screened so far that its purpose is still to be seen."""
+    with system_transaction(OPERATOR) as session:
+        known = next(
+            (one for one in applications(session, includes_drafts=True) if one.name == applicant.name),
+            None,
+        )
+    by_link = system_actor("applicant", screener.tenant_id)
+    if known is None:
+        begun = begin_application(
+            BeginApplication(name=applicant.name, email=f"kikaku@{applicant.code}.example"), actor=by_link
+        )
+        application_id, state = begun.application_id, ApplicationState.DRAFT
+    else:
+        application_id, state = known.id, known.state
+    if state is ApplicationState.DRAFT:
+        with system_transaction(OPERATOR) as session:
+            version = application(session, application_id).version
+        content = _application_content(applicant, version_id, year)
+        saved = save_application(
+            SaveApplication(application_id=application_id, version=version, **content), actor=by_link
+        )
+        submit_application(SubmitApplication(application_id=application_id, version=saved.version), actor=by_link)
+        state = ApplicationState.SUBMITTED
+    if state is ApplicationState.SUBMITTED:
+        screen_application(
+            ScreenApplication(
+                application_id=application_id,
+                attestations=(Attestation.REPRESENTATIVE, Attestation.CONTACT),
+                note="利用目的は、次の打合せで確かめる（例示）",
+            ),
+            actor=screener,
+        )
+
+
+def _application_content(applicant: Municipality, version_id: UUID, year: ExampleYear) -> dict[str, Any]:
+    """What the form of an applicant says."""
+    _, name, kana, name_en, kind, *_ = applicant.row
+    domain = f"{applicant.code}.example"
+    return {
+        "kind": ApplicantKind(kind),
+        "code": applicant.code,
+        "name": name,
+        "kana": kana,
+        "name_en": name_en,
+        "representative_title": f"{name[-1]}長",
+        "representative_name": "熊本 太郎（例示）",
+        "administrator_section": "企画課",
+        "administrator_family_name": "宮﨑",
+        "administrator_given_name": "葉子（例示）",
+        "administrator_email": f"miyazaki@{domain}",
+        "deputy_family_name": "髙木",
+        "deputy_given_name": "亮（例示）",
+        "deputy_email": f"takaki@{domain}",
+        "contact_section": "企画課",
+        "contact_name": "宮﨑 葉子（例示）",
+        "contact_email": f"kikaku@{domain}",
+        "contact_phone": "000-000-0000",
+        "purpose": "避難所と公共施設のデータを公開し、近くの市町村のものと合わせて使う。",
+        "services": (ServiceWanted.CATALOGUE, ServiceWanted.API_READ),
+        "planned_people": 8,
+        "planned_calls": 20_000,
+        "egress": NetworkEgress.LGWAN,
+        "egress_addresses": "192.0.2.32/28",
+        "first_day": FiscalYear(year.year + 1).starts_on,
+        "terms_version_ids": (version_id,),
+        "declares_no_antisocial": True,
+    }
 
 
 def _key(keys: Path, name: str) -> SigningKey:

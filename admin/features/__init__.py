@@ -33,10 +33,14 @@ class CliCommand:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One feature. `pages` are modules of its folder; `api` says that it has `api.py`; `cli` are top-level commands."""
+    """One feature. `pages` are modules of its folder; `api` says that it has `api.py`; `cli` are top-level commands.
+
+    `public` are modules of pages for people without an account, outside of the navigation.
+    """
 
     name: str
     pages: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
     api: bool = False
     cli: Mapping[str, CliCommand] = field(default_factory=dict)
 
@@ -104,13 +108,49 @@ FEATURES: Final[tuple[Feature, ...]] = (
         },
     ),
     Feature(
-        "people", pages=("pages",), api=True, cli={"member": _cli("people.api:routes", "利用者 / People of a tenant.")}
+        "registry",
+        pages=("pages",),
+        api=True,
+        cli={"registry": _cli("registry.api:routes", "参加団体台帳 / The register of who takes part.")},
+    ),
+    Feature(
+        "applications",
+        pages=("pages",),
+        public=("apply_pages",),
+        api=True,
+        cli={"application": _cli("applications.cli:application", "利用申請 / Applications to take part.")},
+    ),
+    Feature(
+        "people",
+        pages=("pages", "import_pages", "roles_held_pages"),
+        api=True,
+        cli={"member": _cli("people.cli:member", "利用者 / People of a tenant.")},
+    ),
+    Feature(
+        "access_reviews",
+        pages=("pages",),
+        api=True,
+        cli={"access-review": _cli("access_reviews.cli:access_review", "権限の棚卸し / Access reviews.")},
     ),
     Feature(
         "clients",
         pages=("pages",),
         api=True,
         cli={"service-client": _cli("clients.api:routes", "連携システム / Service clients of a tenant.")},
+    ),
+    Feature(
+        "scim",
+        pages=("pages",),
+        api=True,
+        cli={"scim": _cli("scim.api:routes", "ディレクトリ連携 / The directory of a tenant (SCIM).")},
+    ),
+    Feature(
+        "identity_providers",
+        pages=("pages",),
+        api=True,
+        cli={
+            "identity-provider": _cli("identity_providers.api:routes", "IdP 連携 / A tenant's own identity provider.")
+        },
     ),
     Feature(
         "quotas",
@@ -140,6 +180,24 @@ FEATURES: Final[tuple[Feature, ...]] = (
         },
     ),
     Feature(
+        "memberships",
+        pages=("pages",),
+        api=True,
+        cli={"membership": _cli("memberships.api:routes", "利用できる団体 / The tenants of your own account.")},
+    ),
+    Feature(
+        "sign_in",
+        pages=("pages",),
+        api=True,
+        cli={"session": _cli("sign_in.api:routes", "自分のセッション / The sessions you are signed in with.")},
+    ),
+    Feature(
+        "break_glass",
+        pages=("pages",),
+        api=True,
+        cli={"break-glass": _cli("break_glass.api:routes", "緊急時の操作 / The emergency role, for one hour.")},
+    ),
+    Feature(
         "cohorts",
         pages=("pages",),
         api=True,
@@ -151,18 +209,31 @@ FEATURES: Final[tuple[Feature, ...]] = (
         api=True,
         cli={"onboarding": _cli("onboarding.api:routes", "参加手続 / Onboardings.")},
     ),
-    Feature("mails", pages=("pages",), cli={"mail": _cli("mails.cli:mail", "送信控え / Stored emails.")}),
+    Feature(
+        "mails",
+        pages=("pages",),
+        api=True,
+        cli={
+            "mail": _cli("mails.cli:mail", "送信控え / Stored emails."),
+            "sent-mail": _cli("mails.api:routes", "メールの送信記録 / Mails and what became of them."),
+        },
+    ),
     Feature(
         "drift",
         pages=("pages",),
         api=True,
-        cli={"drift": _cli("drift.api:routes", "意図と認証サービスの違い / Intent against the identity server.")},
+        cli={
+            "drift": _cli("drift.api:routes", "意図と認証サービスの違い / Intent against the identity server."),
+            "drift-check": _cli(
+                "drift.api:routes", "毎晩の照合とその結果 / The nightly comparisons and what they found."
+            ),
+        },
     ),
     Feature(
         "rules",
         pages=("pages",),
         api=True,
-        cli={"rule": _cli("rules.api:routes", "負担金算定規程 / Rules and the decisions that adopt them.")},
+        cli={"rule": _cli("rules.cli:rule", "負担金算定規程 / Rules and the decisions that adopt them.")},
     ),
     Feature("costs", pages=("pages",), api=True, cli={"cost": _cli("costs.api:routes", "経費 / Costs.")}),
     Feature(
@@ -193,6 +264,13 @@ def blueprints() -> Iterator[Blueprint]:
     """The pages of every feature, imported now."""
     for feature in FEATURES:
         for module in feature.pages:
+            yield import_module(f"admin.features.{feature.name}.{module}").pages
+
+
+def public_blueprints() -> Iterator[Blueprint]:
+    """The pages for people without an account, imported now."""
+    for feature in FEATURES:
+        for module in feature.public:
             yield import_module(f"admin.features.{feature.name}.{module}").pages
 
 

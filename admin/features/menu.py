@@ -45,10 +45,34 @@ _ANNOUNCEMENTS: Final = Place(
 _API: Final = Place(
     Label("APIの説明", "API reference"), "/api-reference", Permission.SIGNED_IN, pages=frozenset({"system"})
 )
+_ACCESS_REVIEWS: Final = Place(
+    Label("権限の棚卸し", "Access reviews"),
+    "/access-reviews",
+    Permission.ACCESS_REVIEW_READ,
+    pages=frozenset({"access_reviews"}),
+)
+_ROLES_HELD: Final = Place(
+    Label("役割の保有記録", "Roles held"),
+    "/roles-held",
+    Permission.ROLES_HELD_READ,
+    pages=frozenset({"roles_held"}),
+)
+_SENT_MAILS: Final = Place(
+    Label("メールの送信記録", "Mails sent"),
+    "/sent-mails",
+    Permission.SENT_MAIL_READ,
+    pages=frozenset({"mails.sent"}),
+)
 _PREFERENCES: Final = Place(
-    Label("設定", "Preferences"), "/preferences", Permission.PREFERENCES_SAVE, pages=frozenset({"preferences"})
+    Label("設定", "Preferences"),
+    "/preferences",
+    Permission.PREFERENCES_SAVE,
+    pages=frozenset({"preferences", "memberships", "sign_in"}),
 )
 _HELP: Final = Place(Label("ヘルプ", "Help"), "/help", Permission.SIGNED_IN, pages=frozenset({"help"}))
+
+_NETWORKS: Final = "sign_in.sign_in_networks_limiting"
+"""The one page beside a person's own login that is about a tenant's people."""
 
 OPERATOR_MENU: Final = Menu(
     groups=(
@@ -62,7 +86,22 @@ OPERATOR_MENU: Final = Menu(
                     Label("団体の一覧", "All members"),
                     "/tenants",
                     Permission.TENANT_READ,
-                    pages=frozenset({"tenants", "tenant_import", "people", "clients", "plans.plan_assigning"}),
+                    pages=frozenset(
+                        {"tenants", "tenant_import", "people", "member_import", "clients", "identity_providers", "scim"}
+                        | {"plans.plan_assigning", _NETWORKS}
+                    ),
+                ),
+                Place(
+                    Label("参加団体台帳", "Member registry"),
+                    "/registry",
+                    Permission.REGISTRY_READ,
+                    pages=frozenset({"registry"}),
+                ),
+                Place(
+                    Label("利用申請", "Applications"),
+                    "/applications",
+                    Permission.APPLICATION_READ,
+                    pages=frozenset({"applications"}),
                 ),
                 Place(
                     Label("参加期と計画", "Cohorts and plans"),
@@ -88,7 +127,7 @@ OPERATOR_MENU: Final = Menu(
                     "/tenants/{tenant}/people",
                     Permission.MEMBER_READ,
                     pages=frozenset({"people.accounts_joining"}),
-                    own_pages=frozenset({"tenants.tenant_people", "people"}),
+                    own_pages=frozenset({"tenants.tenant_people", "people", "member_import", _NETWORKS}),
                 ),
                 Place(
                     Label("県の連携システム", "Our systems"),
@@ -97,6 +136,7 @@ OPERATOR_MENU: Final = Menu(
                     pages=frozenset({"clients.client_stopping"}),
                     own_pages=frozenset({"tenants.tenant_systems", "clients"}),
                 ),
+                _ACCESS_REVIEWS,
                 Place(
                     Label("認証サービスとの差分", "Differences with the identity server"),
                     "/drift",
@@ -104,16 +144,16 @@ OPERATOR_MENU: Final = Menu(
                     pages=frozenset({"drift"}),
                 ),
                 Place(
-                    Label("監査記録の送信先", "Webhooks"),
-                    "/webhooks",
-                    Permission.WEBHOOK_READ,
-                    pages=frozenset({"webhooks"}),
+                    Label("緊急時の操作", "Emergency role"),
+                    "/break-glass",
+                    Permission.BREAK_GLASS_READ,
+                    pages=frozenset({"break_glass"}),
                 ),
                 Place(
-                    Label("送信控え", "Sent mail"),
-                    "/mails",
-                    Permission.MAIL_READ,
-                    pages=frozenset({"mails"}),
+                    Label("ログインの時間制限", "Limits of logins"),
+                    "/sign-in-limits",
+                    Permission.SIGN_IN_LIMITS_SET,
+                    pages=frozenset({"sign_in.sign_in_limits_setting"}),
                 ),
             ),
         ),
@@ -150,6 +190,20 @@ OPERATOR_MENU: Final = Menu(
                 _RULES,
                 _AGREEMENTS,
                 Place(Label("操作の記録", "Audit log"), "/audit", Permission.AUDIT_READ, pages=frozenset({"audit"})),
+                _ROLES_HELD,
+                Place(
+                    Label("監査記録の送信先", "Webhooks"),
+                    "/webhooks",
+                    Permission.WEBHOOK_READ,
+                    pages=frozenset({"webhooks"}),
+                ),
+                Place(
+                    Label("送信控え", "Sent mail"),
+                    "/mails",
+                    Permission.MAIL_READ,
+                    pages=frozenset({"mails.mails"}),
+                ),
+                _SENT_MAILS,
             ),
         ),
     ),
@@ -192,7 +246,7 @@ TENANT_MENU: Final = Menu(
                     Label("利用者", "People"),
                     "/tenants/{tenant}/people",
                     Permission.MEMBER_READ,
-                    pages=frozenset({"people", "tenants.tenant_people"}),
+                    pages=frozenset({"people", "tenants.tenant_people", "member_import", _NETWORKS}),
                 ),
                 Place(
                     Label("連携システム", "Systems"),
@@ -200,6 +254,21 @@ TENANT_MENU: Final = Menu(
                     Permission.CLIENT_READ,
                     pages=frozenset({"clients", "tenants.tenant_systems"}),
                 ),
+                Place(
+                    Label("ディレクトリ連携", "Directory (SCIM)"),
+                    "/tenants/{tenant}/scim",
+                    Permission.SCIM_READ,
+                    pages=frozenset({"scim"}),
+                ),
+                _ACCESS_REVIEWS,
+                Place(
+                    Label("IdP 連携", "Identity provider"),
+                    "/tenants/{tenant}/identity-provider",
+                    Permission.IDENTITY_PROVIDER_READ,
+                    pages=frozenset({"identity_providers"}),
+                ),
+                _ROLES_HELD,
+                _SENT_MAILS,
             ),
         ),
         Group(

@@ -38,6 +38,7 @@ from admin.interface.edited_objects import EDITED_OBJECTS, PreconditionFailed, e
 from admin.interface.entry_points import EntryPoint
 from admin.interface.paging import page_request, page_response
 from admin.interface.queries import DeclaredQuery, Listing
+from governance.actors import Actor
 from governance.commands import ApprovalRequested, ApprovedCommandHandler, Command, CommandHandler
 from governance.declaration import read_command
 from governance.kernel.errors import Conflict, NotFound, Stale, message
@@ -64,6 +65,7 @@ class Tag(LabelledEnum):
     ONBOARDING = "onboarding", "参加手続", "How tenants are taken in, step by step, and cohorts."
     QUOTAS = "plans and quotas", "利用プランと利用枠", "What each tenant may use, and requests to change it."
     AGREEMENTS = "agreements", "協定", "Agreements with their versions, and who accepted them."
+    APPLICATIONS = "applications", "利用申請", "Applications to take part, their screening and decision."
     ANNOUNCEMENTS = "announcements", "お知らせ", "What the operator tells tenants, and who confirmed it."
     RULES = "rules", "規程", "Rules of cost sharing with their versions."
     COSTS = "costs", "経費", "Costs of a fiscal year, by pool."
@@ -143,6 +145,7 @@ class ApiRoutes:
                     version=address.has_version,
                     label_ja=entry_point.label.ja,
                     deprecation=address.deprecation,
+                    actor_of=entry_point.actor_of,
                 )
 
     def __iter__(self) -> Iterator[ApiRoute]:
@@ -221,6 +224,7 @@ class ApiRoutes:
         version: bool = False,
         label_ja: str = "",
         deprecation: Deprecation | None = None,
+        actor_of: Callable[[Actor, Command], Actor] = lambda asking, command: asking,
     ) -> None:
         """Make a command a route. `path_params` says which field of the command each part of the address fills.
 
@@ -250,7 +254,8 @@ class ApiRoutes:
                 named = {part: known[path_params[part]] for part in edited.parts}
                 precondition = read_if_match(edited, named, creates=method == "PUT" and edited.rule == rule)
             with TranslateErrors(known.values(), versioned=version):
-                result = handler(command, actor=current_actor(), key=key, precondition=precondition)
+                actor = actor_of(current_actor(), command)
+                result = handler(command, actor=actor, key=key, precondition=precondition)
                 done = 201 if method == "POST" else 200
                 return json_response(result, 202 if isinstance(result, ApprovalRequested) else done)
 

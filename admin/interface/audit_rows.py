@@ -21,6 +21,7 @@ from admin.core.language import current_language, gettext
 from admin.interface.audit_sentences import (
     Piece,
     fact_pairs,
+    fact_text,
     reason_of,
     sentence,
     sentence_of_many,
@@ -64,8 +65,19 @@ _COST: Final = frozenset({Event.COST_RECORDED, Event.COST_WITHDRAWN})
 _RULE: Final = frozenset({Event.RULE_DRAFTED, Event.RULE_ADOPTED, Event.RULE_ENDED})
 _AGREEMENT: Final = frozenset({Event.AGREEMENT_PUBLISHED, Event.AGREEMENT_ACCEPTED, Event.AGREEMENT_REMINDED})
 _ANNOUNCEMENT: Final = frozenset(event for event in Event if event.startswith("announcement."))
+_APPLICATION: Final = frozenset(event for event in Event if event.startswith("application."))
+_ACCESS_REVIEW: Final = frozenset(event for event in Event if event.startswith("access_review."))
 _TENANT: Final = frozenset(
     {Event.OPERATOR_REGISTERED, Event.TENANT_REGISTERED, Event.TENANT_EDITED, Event.TENANT_STATE_CHANGED}
+    | {
+        Event.TENANT_SYNCED,
+        Event.DEPARTURE_ANNOUNCED,
+        Event.TENANTS_MERGED,
+        Event.HAND_BACK_REQUESTED,
+        Event.HAND_BACK_MADE,
+    }
+    | {Event.TENANT_RENAMING_PLANNED, Event.TENANT_RENAMING_UNDONE, Event.TENANT_RENAMED}
+    | {Event.TENANT_FEWEST_OWNERS_SET}
 )
 _RUN: Final = frozenset({Event.ALLOCATION_PREPARED, Event.ALLOCATION_APPROVED, Event.ALLOCATION_REJECTED})
 _ENTRY: Final = frozenset({Event.LEDGER_POSTED, Event.LEDGER_REVERSED})
@@ -303,6 +315,8 @@ def _worded(event: AuditEventFacts, names: _Names) -> dict[str, str]:
     worded["tenant"] = names.tenants.get(event.tenant_id) or gettext("a tenant")
     if "other" in facts:
         worded["other"] = names.people.get(str(facts["other"])) or gettext("the system administrator")
+    if "successor" in facts:
+        worded["successor"] = names.people.get(str(facts["successor"])) or gettext("a person")
     if known is Event.ONBOARDING_ADVANCED and facts.get("state") == StepState.WAITING:
         needs_input = facts.get("reason") in MISSING_INPUT
         worded["state"] = awaited_from(StepName(facts["step"]), needs_input=needs_input).label(names.language)
@@ -326,6 +340,13 @@ def _worded(event: AuditEventFacts, names: _Names) -> dict[str, str]:
         worded["object"] = gettext("an entry")
     elif known in _ANNOUNCEMENT:
         worded["object"] = str(facts.get("title", ""))
+    elif known in _APPLICATION:
+        worded["object"] = gettext("application no. %(number)s", number=facts.get("number", "―"))
+    elif known in _ACCESS_REVIEW:
+        worded["object"] = gettext("an access review")
+        if "as_of" in facts:
+            day = fact_text(event.event, "as_of", facts["as_of"], names.language)
+            worded["object"] = gettext("the access review as of %(day)s", day=day)
     elif known is Event.NOTICE_ISSUED:
         worded["object"] = str(facts.get("number", ""))
     elif known in _QUOTA:
@@ -366,7 +387,7 @@ def _without_ids(event: AuditEventFacts, names: _Names) -> dict[str, Any]:
     facts = {
         name: names.by_slug[name].get(str(value), value) if name in names.by_slug else value
         for name, value in event.facts.items()
-        if name not in ("other", "accounts")
+        if name not in ("other", "successor", "accounts")
     }
     if event.event in _APPROVAL:
         # Whoever decided is the actor; `decided_by` is a body only where a rule is adopted.
@@ -400,6 +421,8 @@ def _links(event: AuditEventFacts) -> dict[str, str]:
         found["object"] = _page("ledger_entries.entry", tenant_id=event.tenant_id, entry_id=event.subject)
     elif known in _COST:
         found["object"] = _page("costs.cost", item_id=event.subject)
+    elif known in _ACCESS_REVIEW:
+        found["object"] = _page("access_reviews.review", tenant_id=event.tenant_id, review_id=event.subject)
     elif known is Event.COST_POOL_DEFINED:
         found["object"] = _page("costs.costs")
     elif known is Event.COHORT_DEFINED:
@@ -421,6 +444,7 @@ _SUBJECT_PAGES: Final[Mapping[Event | None, tuple[str, str]]] = {
     Event.AGREEMENT_REMINDED: ("agreements.agreement", "version_id"),
     Event.NOTICE_ISSUED: ("notices.notice", "notice_id"),
     Event.PLAN_DEFINED: ("plans.plan", "plan_id"),
+    **dict.fromkeys(_APPLICATION, ("applications.application", "application_id")),
     **dict.fromkeys(_ANNOUNCEMENT, ("announcements.announcement", "announcement_id")),
 }
 """Events whose subject has a page of its own."""
@@ -451,7 +475,7 @@ def _plain(pieces: Iterable[Piece]) -> str:
 
 def _read_names(session: Session, events: Sequence[AuditEventFacts], language: Language) -> _Names:
     people = {event.actor for event in events} | {event.subject for event in events if event.event in _PERSON}
-    people |= {str(event.facts["other"]) for event in events if "other" in event.facts}
+    people |= {str(event.facts[name]) for event in events for name in ("other", "successor") if name in event.facts}
     clients = {event.actor for event in events if event.actor_kind == ActorKind.CLIENT}
     clients |= {event.subject for event in events if event.event in _CLIENT}
     items = {event.subject for event in events if event.event in _COST}

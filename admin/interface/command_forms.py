@@ -102,13 +102,14 @@ def _form_view(entry_point: EntryPoint, page: PageAddress) -> Any:
                 raise InvalidCommand(not_offered)
             if not form.is_final:
                 if page.is_tried and not _is_done(entry_point, command, form):
-                    entry_point.handler.try_out(command, actor=current_actor())
+                    entry_point.handler.try_out(command, actor=entry_point.actor_of(current_actor(), command))
                 return asked.render_review(form, command)
             if _has_changed(entry_point, page, command, form):
                 return asked.render_review(form, command, has_changed=True)
             if not asked.is_confirmed(form, command):
                 return asked.render_review(form, command)
-            result = entry_point.handler(command, actor=current_actor(), key=form.key)
+            actor = entry_point.actor_of(current_actor(), command)
+            result = entry_point.handler(command, actor=actor, key=form.key)
         except DomainError as refusal:
             for error in refusal.errors if isinstance(refusal, InvalidCommand) else (refusal,):
                 form.add_error(_worded(error, asked.fields))
@@ -207,6 +208,7 @@ class _Asked:
             about=self.about,
             meanwhile=meanwhile,
             inputs=inputs,
+            refusal=self.page.refusal(session(), self.given) if self.page.refusal else None,
             missing=[
                 one
                 for one, options in inputs
@@ -354,7 +356,8 @@ def _has_changed(entry_point: EntryPoint, page: PageAddress, command: Command, f
 
 def _is_done(entry_point: EntryPoint, command: Command, form: Form) -> bool:
     """Whether this form was carried out before: the second of two clicks."""
-    return entry_point.handler.previous_result(command, actor=current_actor(), key=form.key) is not None
+    actor = entry_point.actor_of(current_actor(), command)
+    return entry_point.handler.previous_result(command, actor=actor, key=form.key) is not None
 
 
 def _worded(error: DomainError, fields: Iterable[DeclaredField]) -> DomainError:

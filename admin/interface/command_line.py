@@ -29,9 +29,10 @@ from governance.declaration import DeclaredField, declared_field, read_command
 from governance.kernel.database import OPERATOR
 from governance.kernel.errors import DomainError, Invalid, message
 from governance.kernel.field_type import Control
-from governance.kernel.field_types import PLAIN_TEXT
+from governance.kernel.field_types import ID, NOT_AN_ID, PLAIN_TEXT
 from governance.kernel.ids import new_id
 from governance.kernel.strict_json import read_json
+from governance.kernel.yen import printable
 from governance.permissions import Permission
 
 MAX_FILE_BYTES: Final = 2**20
@@ -143,6 +144,18 @@ def derive_query(query: DeclaredQuery) -> click.Command:
     return made
 
 
+def _ids(fields: Iterable[DeclaredField], texts: Mapping[str, Any]) -> dict[str, Any]:
+    """The ids among what was typed, by which a record is found. Raises Invalid for a text that is none."""
+    found = {}
+    for one in fields:
+        if one.field_type is ID and one.name in texts:
+            try:
+                found[one.name] = ID.read(texts[one.name])
+            except Invalid:
+                raise Invalid(NOT_AN_ID, field=one.name, given=printable(texts[one.name])) from None
+    return found
+
+
 def _answer(query: DeclaredQuery, cli: QueryCli, found: Any, asked: Mapping[str, Any]) -> Answer | BaseModel:
     """What is printed of what a query found."""
     if isinstance(found, JsonOnly):
@@ -207,7 +220,7 @@ def derive_command(entry_point: EntryPoint) -> click.Command:
                 ids = [transport.tenant_id(code, field=name) for code in ([codes] if is_one else codes)]
                 given[name] = ids[0] if is_one else ids
             if record is not None:
-                texts = {**transport.record(entry_point, given), **texts}
+                texts = {**transport.record(entry_point, given | _ids(positional, texts)), **texts}
             command = read_command(entry_point.command_type, texts, typed=True, given=given)
             result = transport.execute(entry_point, command, key)
         click.echo(f"key: {key}", err=True)
@@ -320,9 +333,9 @@ def spelled(*, default: str | None = None) -> Iterator[None]:
 def _typed_name(field: str) -> str:
     """The option or argument of the running command that fills this field; the field itself where none does."""
     root, dot, rest = field.partition(".")
-    root = "code" if root == "tenant" else root
-    for param in click.get_current_context().command.params:
-        if param.name == root:
-            name = param.opts[0] if isinstance(param, click.Option) else param.human_readable_name.removesuffix("|-")
-            return name + dot + rest
-    return field
+    params = {param.name: param for param in click.get_current_context().command.params}
+    param = params.get(root) or (params.get("code") if root == "tenant" else None)
+    if param is None:
+        return field
+    name = param.opts[0] if isinstance(param, click.Option) else param.human_readable_name.removesuffix("|-")
+    return name + dot + rest

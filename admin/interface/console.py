@@ -36,6 +36,12 @@ def register_console(app: Flask, blueprints: Iterable[Blueprint], *, operator_me
         app.register_blueprint(blueprint)
 
 
+def register_public_pages(app: Flask, blueprints: Iterable[Blueprint]) -> None:
+    """Register the pages of people without an account; they have no menu."""
+    for blueprint in blueprints:
+        app.register_blueprint(blueprint)
+
+
 @interface.get("/static/htmx.min.js")
 @requires(Permission.PUBLIC)
 def htmx() -> Response:

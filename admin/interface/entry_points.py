@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 
 from admin.interface.deprecation import Deprecation
 from governance.actors import Actor
-from governance.commands import ApprovedCommandHandler, Command, CommandHandler, Result
+from governance.commands import ApprovedCommandHandler, Command, CommandHandler, Result, require
 from governance.declaration import DeclaredField, declared_fields
-from governance.kernel.errors import Language, NotFound
+from governance.kernel.errors import DomainError, Language, NotFound
 from governance.kernel.labels import Label
 from governance.permissions import DECIDABLE_BY, Role, SecondPerson
 
@@ -111,7 +111,9 @@ class PageAddress:
     whole command; `then` the command and its result, and gives an address. `done` is what a form says above itself that
     leads back to itself (`?done=` in the address). `meanwhile` says what was done to a record
     that changed while it was edited. `left_out` names the fields that this object does not ask for, given the session
-    and the address's fields. Without `is_reviewed` the form has no confirm page: it is sent at once.
+    and the address's fields. `refusal`, given the same, is what the command refuses of this object whatever is
+    entered: the form says it in place of its fields. Without `is_reviewed` the form has no confirm page: it is sent at
+    once.
     """
 
     rule: str
@@ -130,6 +132,7 @@ class PageAddress:
     confirm_text: Callable[[Session, Any], str] | None = None
     meanwhile: Callable[[Session, Mapping[str, Any]], Sequence[Fact]] | None = None
     left_out: Callable[[Session, Mapping[str, Any]], Collection[str]] | None = None
+    refusal: Callable[[Session, Mapping[str, Any]], DomainError | None] | None = None
     is_reviewed: bool = True
     is_dangerous: bool = False
     is_tried: bool = True
@@ -165,8 +168,21 @@ class EntryPoint:
     resolved: Callable[[Session, Any], Mapping[str, object]] | None = None
     """What fields that were left empty come to if it is done today, by field, given the session and the command."""
 
+    acts_as: Callable[[Actor, Any], Actor] | None = None
+    """As whom the one who asks carries the command out, given both, where it is not simply themselves.
+
+    Raises NotFound where they are nobody whom the command is about.
+    """
+
     before: Callable[[Session, Mapping[str, Any]], Mapping[str, object]] | None = None
     """The present values of what the command changes, by field, where it replaces no `record`: for who decides it."""
+
+    def actor_of(self, asking: Actor, command: Command) -> Actor:
+        """Who carries the command out. Raises NotAllowed where who asks lacks its permission, and as `acts_as`."""
+        if self.acts_as is None:
+            return asking
+        require(asking, self.handler.permission)
+        return self.acts_as(asking, command)
 
     def resolved_values(self, session: Session, command: Command) -> Mapping[str, object]:
         """What the command's empty fields come to today. Raises what the command would refuse."""

@@ -131,6 +131,11 @@ def jst_time(instant: datetime | None) -> Markup | str:
     )
 
 
+def plain_time(instant: datetime) -> str:
+    """The same as text alone: for what is no HTML, such as a choice."""
+    return escape(jst_time(instant)).striptags()
+
+
 def lines_of_text(text: str) -> Markup:
     """A text of several lines, each on a line of its own."""
     return Markup('<span class="lines">{}</span>').format(text)

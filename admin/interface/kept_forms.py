@@ -160,6 +160,22 @@ def keep_of_former_session() -> str | None:
     return _keep_sent(owner, csrf_secrets_of_ended(owner.tenant_id, owner.person_id))
 
 
+def keep_for_return() -> str | None:
+    """Keep the form of this request while its person signs in once more; returns the address where they go on.
+
+    None where a request is no form of a page.
+    """
+    owner = _owner()
+    endpoint = page_endpoint()
+    if owner is None or request.method != "POST" or request.url_rule is None:
+        return None
+    if endpoint == request.endpoint and "GET" not in (request.url_rule.methods or ()):
+        return None
+    key = request.form.get("key", "")[:MAX_KEY] or str(new_id())
+    setattr(g, _WAITS, keep_form(_cipher(), owner, form_address(), FormContent(_fields(), key), DRAFT_KEPT))
+    return form_address()
+
+
 def form_address() -> str:
     """The address of the form of this request, without what the frame adds to it."""
     query = [(name, text) for name, text in request.args.items(multi=True) if name not in _OF_THE_FRAME]

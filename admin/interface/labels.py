@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from flask import Flask
 
 from admin.core.language import either, gettext
+from admin.identity.own_sessions import SessionKind
 from admin.workflows.joining import JoiningState, JoiningTaskName
 from admin.workflows.waiting import ApprovalKind, TaskKind, TaskSection
 from billing.allocation.bases import Basis
@@ -19,6 +20,7 @@ from billing.ledger.chart import AccountKind
 from billing.ledger.periods import EntryKind, PeriodState
 from billing.notices.states import notice_title
 from billing.runs.states import RunKind, RunState
+from governance.actors import DIRECTORY_PREFIX
 from governance.approvals.states import Decision
 from governance.audit.findings import AuditFindingKind
 from governance.audit.writer import AuditOutcome
@@ -26,21 +28,35 @@ from governance.kernel.labels import LabelledEnum
 from governance.kernel.split import Rounding
 from governance.labels import EVENT_LABELS, PERMISSION_LABELS, LabelPair
 from governance.permissions import Role, scope_wording
-from governance.rules.states import RuleState
+from governance.rules.states import RuleState, StageChangeKind, StageKind
 from governance.webhooks.states import DeliveryProblem, WebhookState
 from tenancy.acceptances.states import AcceptanceState
+from tenancy.access_reviews.states import LineDecision, LineFilter, LineKind, ReviewState
 from tenancy.announcements.states import AnnouncementState, ConfirmationState
+from tenancy.applications.states import (
+    ApplicationState,
+    Attestation,
+    AwaitedParty,
+    CheckName,
+    CheckResult,
+    Conclusion,
+    Ground,
+)
 from tenancy.clients.states import ClientState
-from tenancy.keycloak.comparison import DifferenceKind
+from tenancy.keycloak.comparison import ChangeKind, DifferenceKind
+from tenancy.keycloak.port import FactorKind, IdentityProviderKind
+from tenancy.mails.states import MailState
 from tenancy.onboarding.models import StepEffect
 from tenancy.onboarding.plan import Action, Target
 from tenancy.onboarding.steps import AwaitedFrom, OnboardingKind, StepDecision, StepName, StepState
-from tenancy.people.states import MemberState, RoleChangeKind, SyncProblem
+from tenancy.people.identity_providers.states import CheckProblem, IdentityProviderState
+from tenancy.people.scim.models import ScimTokenState
+from tenancy.people.states import MemberAction, MemberState, RoleChangeKind, SignIn, SyncProblem
 from tenancy.preferences.columns import ListColumn, ListName
 from tenancy.quotas.labels import dimension_wording, unit_wording
 from tenancy.quotas.models import DimensionFacts, QuotaInForce
 from tenancy.quotas.states import QuotaPeriod, QuotaRequestState, QuotaSource
-from tenancy.tenants.states import ContactPurpose, StatisticKind, TenantKind, TenantState
+from tenancy.tenants.states import ContactPurpose, FewestOwners, StatisticKind, TenantKind, TenantState
 
 
 class Named(Protocol):
@@ -58,11 +74,25 @@ def labels_of(kinds: type[LabelledEnum]) -> dict[str, LabelPair]:
     return {kind: (kind.ja, kind.en) for kind in kinds}
 
 
+APPLICANT_ACTOR: Final = "system:applicant"
+"""Who acts on the page of an application without an account."""
+
 LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "tenant": labels_of(TenantState),
     "acceptance": labels_of(AcceptanceState),
+    "access_review": labels_of(ReviewState),
+    "review_line": labels_of(LineDecision),
+    "line_kind": labels_of(LineKind),
+    "line_filter": labels_of(LineFilter),
     "announcement": labels_of(AnnouncementState),
     "confirmation": labels_of(ConfirmationState),
+    "application": labels_of(ApplicationState),
+    "awaited_party": labels_of(AwaitedParty),
+    "check": labels_of(CheckName),
+    "check_result": labels_of(CheckResult),
+    "attestation": labels_of(Attestation),
+    "application_outcome": labels_of(Conclusion),
+    "application_reason": labels_of(Ground),
     "kind": labels_of(TenantKind),
     "onboarding": labels_of(OnboardingKind),
     "step": labels_of(StepName),
@@ -75,8 +105,11 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "where": labels_of(Target),
     "purpose": labels_of(ContactPurpose),
     "statistic": labels_of(StatisticKind),
+    "member_action": labels_of(MemberAction),
     "member": labels_of(MemberState),
     "role_change": labels_of(RoleChangeKind),
+    "sign_in": labels_of(SignIn),
+    "fewest_owners": labels_of(FewestOwners),
     "sync_problem": labels_of(SyncProblem),
     "client": labels_of(ClientState),
     "run": labels_of(RunState),
@@ -84,6 +117,8 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "item": labels_of(ItemKind),
     "tax": labels_of(TaxKind),
     "rule_state": labels_of(RuleState),
+    "stage": labels_of(StageKind),
+    "stage_change": labels_of(StageChangeKind),
     "entry": labels_of(EntryKind),
     "account_kind": labels_of(AccountKind),
     "period": labels_of(PeriodState),
@@ -101,19 +136,42 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "task": labels_of(TaskKind),
     "task_section": labels_of(TaskSection),
     "difference": labels_of(DifferenceKind),
+    "keycloak_change": labels_of(ChangeKind),
+    "mail": labels_of(MailState),
+    "scim_token": labels_of(ScimTokenState),
     "webhook": labels_of(WebhookState),
+    "identity_provider": labels_of(IdentityProviderState),
+    "identity_provider_kind": labels_of(IdentityProviderKind),
+    "identity_provider_problem": labels_of(CheckProblem),
     "delivery_problem": labels_of(DeliveryProblem),
+    "session": labels_of(SessionKind),
+    "factor": labels_of(FactorKind),
     "list": labels_of(ListName),
     "column": labels_of(ListColumn),
 }
 """What it is a state or kind of → value → Japanese and English."""
 
 TONES: Final[dict[str, frozenset[str]]] = {
-    "good": frozenset({"active", "done", "posted", "approved", "accepted", "create", "in_force", "confirmed"}),
-    "bad": frozenset({"failed", "suspended", "denied", "rejected", "stopped", "ended"}),
+    "good": frozenset(
+        {
+            "active",
+            "done",
+            "posted",
+            "approved",
+            "accepted",
+            "create",
+            "in_force",
+            "confirmed",
+            "admitted",
+            "passes",
+            "signed",
+            "enabled",
+        }
+    ),
+    "bad": frozenset({"failed", "suspended", "denied", "rejected", "stopped", "ended", "fails"}),
     "warn": frozenset(
         {"waiting", "awaiting_approval", "refused", "leaving", "closing", "change", "paused", "invited", "not-accepted"}
-        | {"not-confirmed"}
+        | {"not-confirmed", "sent-back", "submitted", "look", "end-roles", "suspend"}
     ),
     "info": frozenset({"running", "provisioning", "screening", "shown"}),
 }
@@ -198,7 +256,11 @@ def actor_label(kind: str, actor: str) -> str:
     if kind == "system":
         if actor.startswith("cli:"):
             return gettext("the system administrator")
+        if actor == APPLICANT_ACTOR:
+            return gettext("the applicant")
         return gettext("Moyai (automatic)")
+    if actor.startswith(DIRECTORY_PREFIX):
+        return gettext("the directory (SCIM)")
     if kind == "client":
         return gettext("a service client")
     return gettext("a person of the prefecture")

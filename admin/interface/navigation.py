@@ -13,6 +13,7 @@ from flask import Flask, current_app, g, render_template, request, url_for
 from admin.core.errors import REFUSAL_FRAME
 from admin.core.guard import actor_or_none, current_actor, may, preferences_or_none
 from admin.core.language import current_language, either, gettext
+from admin.identity.memberships import memberships_of
 from admin.interface.keys import GROUP_KEYS, are_keys_on
 from admin.interface.labels import roles_label
 from admin.interface.lists import current_url_with, url_with_query, with_query
@@ -27,7 +28,7 @@ from governance.kernel import clock
 from governance.kernel.database import db, tenant_scope
 from governance.kernel.labels import Label
 from tenancy import directory
-from tenancy.people.queries import names_of_people
+from tenancy.people.queries import name_of_signed_in
 from tenancy.preferences.states import TableDensity
 
 
@@ -70,6 +71,8 @@ class Navigation:
     """The help on the present page."""
     shown_at: datetime
     is_operator: bool
+    others: tuple[MenuEntry, ...]
+    """The other tenants that the person uses, with where one switches to each."""
 
 
 _MENU: Final = "moyai.console.menu"
@@ -130,7 +133,7 @@ def render_framed(template: str, **values: Any) -> str | None:
 def _build(actor: Actor) -> Navigation:
     session = db.session()
     tenant = directory.tenant_by_id(session, actor.tenant_id)
-    names = names_of_people(session, [actor.id])
+    name, has_others = name_of_signed_in(session, actor.tenant_id, actor.id)
     pending_count = count_waiting(own_waiting(), actor, clock.now())
     menu = menu_of(current_app, is_operator=actor.is_operator)
     here = _place(menu, actor)
@@ -139,7 +142,7 @@ def _build(actor: Actor) -> Navigation:
     return Navigation(
         product=gettext("Moyai"),
         tenant=tenant.name if current_language() == "ja" else tenant.name_en or tenant.name,
-        person=names.get(actor.id, actor.id),
+        person=name or actor.id,
         roles=roles_label(sorted(actor.roles)),
         pending_count=pending_count,
         groups=tuple(groups),
@@ -148,6 +151,20 @@ def _build(actor: Actor) -> Navigation:
         help=url_for("help.help_page", _anchor=None if here is None else here.anchor),
         shown_at=clock.now(),
         is_operator=actor.is_operator,
+        others=_others(actor) if has_others else (),
+    )
+
+
+def _others(actor: Actor) -> tuple[MenuEntry, ...]:
+    """The other tenants of whoever asks. Asked for last: what is read of other tenants ends this one's transaction."""
+    return tuple(
+        MenuEntry(
+            one.name if current_language() == "ja" else one.name_en or one.name,
+            url_for("identity.switch", tenant_id=one.tenant_id),
+            "",
+        )
+        for one in memberships_of(actor)
+        if not one.is_current
     )
 
 

@@ -135,7 +135,7 @@ class InProcess:
     def execute(self, entry_point: EntryPoint, command: Command, key: str) -> Result:
         chosen = None if entry_point.cli is None else entry_point.cli.actor
         actor = self._context.actor if chosen is None else chosen(self._context, command)
-        result: Result = entry_point.handler(command, actor=actor, key=key)
+        result: Result = entry_point.handler(command, actor=entry_point.actor_of(actor, command), key=key)
         return result
 
 

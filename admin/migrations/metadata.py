@@ -15,9 +15,14 @@ import governance.persons.tables
 import governance.rules.tables
 import governance.webhooks.tables  # noqa: F401
 import tenancy.acceptances.tables
+import tenancy.access_reviews.tables
 import tenancy.announcements.tables
+import tenancy.applications.tables
 import tenancy.clients.tables
+import tenancy.mails.tables
 import tenancy.onboarding.tables
+import tenancy.people.identity_providers.tables
+import tenancy.people.scim.tables
 import tenancy.people.tables
 import tenancy.preferences.tables
 import tenancy.quotas.tables

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
+import psycopg
+
 from admin.operations.keys import backend_keys
 from admin.operations.mail.server import SENDER, LocalMailBox, local_mail_box
 from admin.operations.person_locks import PersonLocks
@@ -56,6 +58,7 @@ NO_MAIL_FOR_KEYCLOAK = message(
 )
 
 SENDER_NAME = "Moyai 催合"
+_DATABASE_SECONDS = 3
 
 
 def configure(
@@ -142,7 +145,26 @@ def deployment_config(settings: Settings, withdrawn: frozenset[str] = frozenset(
         requires_second_factor=settings.requires_second_factor,
         is_example=settings.example,
         is_training=settings.training,
+        **read_limits(settings.app_url),
     )
+
+
+def read_limits(app_url: str) -> dict[str, int]:
+    """How long logins last, in seconds, where the operator has set it; empty where no database with our schema answers.
+
+    By a connection of its own: realms are also configured before anything of Moyai runs.
+    """
+    try:
+        with psycopg.connect(
+            app_url.replace("postgresql+psycopg://", "postgresql://", 1), connect_timeout=_DATABASE_SECONDS
+        ) as connection:
+            connection.execute("SELECT set_config('moyai.scope', 'operator', true)")
+            row = connection.execute(
+                "SELECT idle_minutes * 60, longest_hours * 3600 FROM sign_in_limits ORDER BY number DESC LIMIT 1"
+            ).fetchone()
+    except psycopg.Error:
+        return {}
+    return {} if row is None else {"idle_seconds": row[0], "longest_seconds": row[1]}
 
 
 def identities(settings: Settings) -> KeycloakIdentities:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 from uuid import UUID
 
@@ -139,6 +140,15 @@ def notice_pdf(session: Session, notice_id: UUID) -> bytes:
     if hashlib.sha256(notice.pdf).hexdigest() != notice.pdf_sha256:
         raise RuntimeError(f"the paper of notice {notice.number} is not the one that was issued")
     return notice.pdf
+
+
+def notice_papers(session: Session, tenant_id: UUID) -> Iterator[tuple[NoticeFacts, bytes]]:
+    """Each notice of a municipality with its PDF as it was issued, by number.
+
+    Raises RuntimeError where stored bytes do not match their SHA-256.
+    """
+    for facts in notices(session, tenant_id=tenant_id):
+        yield facts, notice_pdf(session, facts.id)
 
 
 def notices_numbered(session: Session, text: str, *, limit: int = 200) -> list[UUID]:

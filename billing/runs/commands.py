@@ -388,7 +388,7 @@ def _send_back(ctx: CommandContext, command: PostAllocation) -> None:
     )
 
 
-@handles(Permission.ALLOCATION_APPROVE, Event.ALLOCATION_APPROVED, edits="allocation run {run_id}")
+@handles(Permission.ALLOCATION_APPROVE, Event.ALLOCATION_APPROVED, edits="allocation run {run_id}", step_up=True)
 def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> AllocationApproved:
     """Approve the request to post a run; the posting date is the decider's where the request left it open.
 
@@ -401,7 +401,7 @@ def approve_allocation(ctx: CommandContext, command: ApproveAllocation) -> Alloc
     return AllocationApproved.model_validate(posted)
 
 
-@handles(Permission.ALLOCATION_REJECT, Event.ALLOCATION_REJECTED, edits="allocation run {run_id}")
+@handles(Permission.ALLOCATION_REJECT, Event.ALLOCATION_REJECTED, edits="allocation run {run_id}", step_up=True)
 def reject_allocation(ctx: CommandContext, command: RejectAllocation) -> AllocationRejected:
     """Send a waiting run back with a reason. Nothing is posted. Raises what `approve_allocation` does, but Stale."""
     found = _lock_request(ctx, command.run_id, None, Decision.REJECTED)

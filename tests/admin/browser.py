@@ -23,13 +23,16 @@ class Form:
 
 
 class Browser:
-    """Remembers cookies by host and port, and follows redirects."""
+    """Remembers cookies by host, port and path, and follows redirects."""
 
     def __init__(self) -> None:
         self.cookies: dict[str, dict[str, str]] = {}
+        """By host and port. A cookie of a path has it behind its name: the realms of a Keycloak use the same names."""
         self.set_cookies: list[str] = []
         """Every Set-Cookie line that came, as it came."""
         self.visited: list[str] = []
+        self.going_to = ""
+        """The address last asked for, whether or not anybody answered there."""
         self._client = httpx.Client(timeout=30, follow_redirects=False, trust_env=False)
 
     def close(self) -> None:
@@ -44,7 +47,7 @@ class Browser:
         return self._go("POST", url, follow, data=fields, headers=headers)
 
     def cookie(self, url: str, name: str) -> str | None:
-        return self.cookies.get(urlsplit(url).netloc, {}).get(name)
+        return _sent_to(self.cookies.get(urlsplit(url).netloc, {}), urlsplit(url).path or "/").get(name)
 
     def put_cookie(self, url: str, name: str, value: str) -> None:
         self.cookies.setdefault(urlsplit(url).netloc, {})[name] = value
@@ -56,13 +59,15 @@ class Browser:
             place = urlsplit(url).netloc
             kept = self.cookies.setdefault(place, {})
             sent = dict(headers or {})
-            if kept:
-                sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in kept.items())
+            if here := _sent_to(kept, urlsplit(url).path):
+                sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in here.items())
+            self.going_to = url
             answer = self._client.request(method, url, data=data, headers=sent)
             self.visited.append(url)
             for line in answer.headers.get_list("set-cookie"):
                 self.set_cookies.append(line)
-                for name, morsel in SimpleCookie(line).items():
+                for plain, morsel in SimpleCookie(line).items():
+                    name = plain if morsel["path"] in ("", "/") else f"{plain};{morsel['path']}"
                     if morsel["max-age"] == "0" or not morsel.value or "1970" in morsel["expires"]:
                         kept.pop(name, None)
                     else:
@@ -72,6 +77,16 @@ class Browser:
             url = urljoin(url, answer.headers["location"])
             method, data = "GET", None
         raise AssertionError(f"too many redirects: {self.visited[-12:]}")
+
+
+def _sent_to(kept: dict[str, str], path: str) -> dict[str, str]:
+    """The cookies that go to this path, by their plain names."""
+    sent: dict[str, str] = {}
+    for name, value in kept.items():
+        plain, _, of_path = name.partition(";")
+        if path.startswith(of_path):
+            sent[plain] = value
+    return sent
 
 
 def forms(page: str) -> list[Form]:

@@ -16,11 +16,19 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from governance.kernel import clock
 from governance.kernel.ids import new_id
 from governance.permissions import Role
-from tenancy.keycloak.port import Realm, organization_alias, service_client_name
+from tenancy.keycloak.port import (
+    IDENTITY_PROVIDER_CLAIM,
+    Realm,
+    identity_provider_alias,
+    organization_alias,
+    service_client_name,
+)
 from tests.admin.issuer import KEYS, Issuer
 
 UNISSUED: Final = "not issued"
 """How the number of a token begins of which Keycloak has no record."""
+
+ELSEWHERE: Final = "a service client from a network that is not its own"
 
 STRANGERS_KEY: Final = RSAKey.generate_key(2048)
 
@@ -33,9 +41,11 @@ class Whose:
     owner: str
     colleague: str
     suspended_person: str
+    resumed_person: str
     client: UUID
     suspended_client: UUID
     ended_client: UUID
+    limited_client: UUID
     other_tenant_id: UUID
     other_owner: str
     other_client: UUID
@@ -45,6 +55,8 @@ class Whose:
     operator_tenant: UUID
     operators_person: str
     operators_client: UUID
+    limited_tenant_id: UUID
+    person_of_limited: str
 
     def claims(self) -> dict[str, Any]:
         """What a token of the owner says about a person."""
@@ -141,6 +153,11 @@ def _of_client(client: Callable[[Whose], tuple[UUID, UUID]], realm: Realm = Real
     return lambda issuer, whose: issuer.token_of_client(*client(whose), "moyai:usage.read", realm=realm)
 
 
+def _of_secret(number: int) -> Forge:
+    """A token that was got with this secret of the client; the second one is in force."""
+    return lambda issuer, whose: issuer.token_of_secret(whose.tenant_id, whose.client, number, "moyai:usage.read")
+
+
 FORGERIES: Final[dict[str, Forge]] = {
     # The algorithm.
     "no signature": _unsigned("none"),
@@ -232,6 +249,9 @@ FORGERIES: Final[dict[str, Forge]] = {
     "a token that Keycloak has no record of": _with(jti=lambda: f"{UNISSUED} {new_id()}"),
     "no number": _with(jti=None),
     "a person who is suspended": _of(lambda whose: dict.fromkeys(("sub", "sid"), whose.suspended_person)),
+    "a token from before its person was suspended, who is back": _of(
+        lambda whose: {**dict.fromkeys(("sub", "sid"), whose.resumed_person), "iat": now() - 60}
+    ),
     # Of which tenant.
     "a person without a tenant": _with(organization={}),
     "no tenant at all": _with(organization=None),
@@ -257,6 +277,15 @@ FORGERIES: Final[dict[str, Forge]] = {
         lambda whose: {
             **dict.fromkeys(("sub", "sid"), whose.person_of_suspended),
             "organization": named(whose.suspended_tenant_id),
+        }
+    ),
+    "a person whom another tenant's identity provider vouches for": _of(
+        lambda whose: {IDENTITY_PROVIDER_CLAIM: identity_provider_alias(whose.other_tenant_id)}
+    ),
+    "a person from a network that is not the tenant's": _of(
+        lambda whose: {
+            **dict.fromkeys(("sub", "sid"), whose.person_of_limited),
+            "organization": named(whose.limited_tenant_id),
         }
     ),
     "a municipality's person from the operators' realm": _of(lambda whose: {}, Realm.OPERATORS),
@@ -288,6 +317,15 @@ FORGERIES: Final[dict[str, Forge]] = {
     ),
     "a suspended service client": _of_client(lambda whose: (whose.tenant_id, whose.suspended_client)),
     "a service client whose last day is over": _of_client(lambda whose: (whose.tenant_id, whose.ended_client)),
+    "a secret whose last day is over": _of_secret(1),
+    "a secret that there never was": _of_secret(3),
+    "a secret without a number": _of(
+        lambda whose: {
+            "azp": f"{service_client_name(whose.tenant_id, whose.client)}-s",
+            "tenant_id": str(whose.tenant_id),
+        }
+    ),
+    ELSEWHERE: _of_client(lambda whose: (whose.tenant_id, whose.limited_client)),
     "a service client of a suspended tenant": _of_client(
         lambda whose: (whose.suspended_tenant_id, whose.client_of_suspended)
     ),

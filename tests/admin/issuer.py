@@ -22,7 +22,7 @@ from joserfc.jwk import RSAKey
 from governance.kernel import clock
 from governance.kernel.ids import new_id
 from governance.permissions import Role
-from tenancy.keycloak.port import Realm, organization_alias, service_client_name
+from tenancy.keycloak.port import SECOND_FACTOR_ACR, Realm, organization_alias, service_client_name
 
 KEYS = {realm: RSAKey.generate_key(2048, {"kid": f"key-of-{realm}", "use": "sig", "alg": "RS256"}) for realm in Realm}
 
@@ -122,7 +122,13 @@ class Issuer:
         else:
             alias = organization_alias(tenant_id)
             named = {"organization": {alias: {"tenant_id": [str(tenant_id)], "resource_access": access}}}
-        return self.sign(self.claims(realm, sub=str(person_id), sid=str(person_id), **named), realm)
+        login = {"acr": SECOND_FACTOR_ACR, "auth_time": int(clock.now().timestamp())}
+        return self.sign(self.claims(realm, sub=str(person_id), sid=str(person_id), **login, **named), realm)
+
+    def token_of_secret(self, tenant_id: UUID, client_id: UUID, number: int, *scopes: str) -> str:
+        """An access token that a tenant's service client got with its secret of this number."""
+        azp = service_client_name(tenant_id, client_id, number)
+        return self.sign(self.claims(azp=azp, scope=" ".join(scopes), sid=None, tenant_id=str(tenant_id)))
 
     def token_of_client(
         self, tenant_id: UUID, client_id: UUID, *scopes: str, realm: Realm = Realm.TENANTS, **more: Any

@@ -7,7 +7,7 @@ import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import count
 from typing import Final
@@ -37,8 +37,10 @@ from tenancy.keycloak.port import (
     organization_alias,
 )
 from tenancy.people.sync import record_keycloak_id
+from tenancy.people.tables import Member
 from tenancy.tenants.tables import Tenant
 from tests.admin.browser import Browser, forms
+from tests.admin.second_factor import code
 from tests.factories import Factory
 
 PASSWORD: Final = "a long enough password"
@@ -73,9 +75,15 @@ class LiveApp:
         self.identities.ensure_role_groups(tenant_id)
         return tenant_id
 
-    def person(self, tenant_id: UUID, *roles: Role, roles_in_keycloak: frozenset[str] | None = None) -> Person:
+    def person(
+        self,
+        tenant_id: UUID,
+        *roles: Role,
+        roles_in_keycloak: frozenset[str] | None = None,
+        domain: str = "example.jp",
+    ) -> Person:
         """A person of a municipality with roles granted here and, unless said otherwise, the same in Keycloak."""
-        person = self._member(tenant_id, roles, Realm.TENANTS)
+        person = self._member(tenant_id, roles, Realm.TENANTS, domain)
         in_token = frozenset(map(str, roles)) if roles_in_keycloak is None else roles_in_keycloak
         groups = in_token & frozenset(TENANT_ROLE_GROUPS)
         (made,) = self.identities.ensure_people(
@@ -83,6 +91,24 @@ class LiveApp:
         )
         self._record(person, made.found.id)
         return person
+
+    def belongs_also(self, person: Person, tenant_id: UUID, *roles: Role) -> Person:
+        """The same account of Keycloak's in another municipality, with these roles there."""
+        also = self._member(tenant_id, roles, Realm.TENANTS)
+        users = self.identities.describe_tenant(person.tenant_id).people
+        (user,) = [one.id for one in users if one.username == str(person.person_id)]
+        people = self.identities._people[Realm.TENANTS]  # what the port does not: one account in two tenants
+        (organization,) = people.read("organizations", q=f"tenant_id:{tenant_id}")
+        people.create(f"organizations/{organization['id']}/members", user)
+        for group in people.read_pages(f"organizations/{organization['id']}/groups"):
+            if group["name"] in set(map(str, roles)):
+                people.replace(f"organizations/{organization['id']}/groups/{group['id']}/members/{user}")
+        with system_transaction(OPERATOR) as session:
+            row = session.get_one(Member, also.member_id)
+            row.account_id, row.email, row.email_key = person.person_id, person.email, person.email.lower()
+            session.flush()
+            record_keycloak_id(session, tenant_id, also.person_id, user)
+        return replace(also, email=person.email)
 
     def operator(self, *roles: Role, roles_in_keycloak: frozenset[str] | None = None) -> Person:
         """A person of the operator."""
@@ -109,10 +135,13 @@ class LiveApp:
         form.fields.update(username=person.email, password=PASSWORD)
         return browser.post(form.action, form.fields)
 
-    def access_token(self, person: Person, browser: Browser | None = None, *, password: str = PASSWORD) -> str:
+    def access_token(
+        self, person: Person, browser: Browser | None = None, *, password: str = PASSWORD, secret: str | None = None
+    ) -> str:
         """An access token as the console gets it, by the same steps, but for none of its sessions.
 
-        With a browser that is signed in, it is of that session of Keycloak.
+        With a browser that is signed in, it is of that session of Keycloak. `secret` is that of the person's app, whose
+        next code is entered.
         """
         browser = browser or Browser()
         issuer = f"{self.settings.keycloak_url}/realms/{person.realm}"
@@ -128,7 +157,10 @@ class LiveApp:
         if answer.status_code == 200:
             form = next(form for form in forms(answer.text) if "password" in form.fields)
             form.fields.update(username=person.email, password=password)
-            answer = browser.post(form.action, form.fields, follow=False)
+            answer = browser.post(form.action, form.fields, follow=secret is not None)
+            if secret is not None:
+                form = next(form for form in forms(answer.text) if "otp" in form.fields)
+                answer = browser.post(form.action, form.fields | {"otp": code(secret, steps=1)}, follow=False)
         key = load_or_create_keys(self.settings.keys).console
         exchanged = httpx.post(
             f"{issuer}/protocol/openid-connect/token",
@@ -156,8 +188,8 @@ class LiveApp:
     def _who(self, token: str) -> httpx.Response:
         return httpx.get(f"{self.url}/api/v1/who", headers={"Authorization": f"Bearer {token}"})
 
-    def _member(self, tenant_id: UUID, roles: tuple[Role, ...], realm: Realm) -> Person:
-        email = f"person-{next(_numbers)}-{tenant_id.hex[-12:]}@example.jp"
+    def _member(self, tenant_id: UUID, roles: tuple[Role, ...], realm: Realm, domain: str = "example.jp") -> Person:
+        email = f"person-{next(_numbers)}-{tenant_id.hex[-12:]}@{domain}"
         added = self.factory.add_person(tenant_id, email, *roles)
         return Person(tenant_id, added.member_id, added.person_id, email, realm)
 

@@ -304,7 +304,12 @@ def _a_killed_process_takes_no_count_with_it(web: Installation) -> None:
         return all(_pages_of(web, pid) > 0 for pid in before)
 
     assert wait_until(both_served, seconds=60)
-    psutil.Process(min(before)).kill()
+    # What waits in the queue of a socket is reset with its process: ask again once it and its listener are gone.
+    killed = psutil.Process(min(before))
+    listeners = killed.children()
+    killed.kill()
+    _, alive = psutil.wait_procs([killed, *listeners], timeout=30)
+    assert alive == []
 
     def another_serves() -> bool:
         web.page()

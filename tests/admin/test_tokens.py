@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
@@ -22,12 +22,12 @@ from admin.core.rate_limits import reset_rate_limits
 from admin.identity.bearer import _actor_of
 from admin.identity.jwks_cache import BACKOFF_SECONDS, JwksCache
 from admin.identity.kept_keys import KeptKeySet
-from admin.identity.lifetimes import ABSOLUTE
+from admin.identity.lifetimes import LONGEST
 from admin.identity.oidc_login import KEYCLOAK_AWAY
 from admin.identity.persons import PersonClaims
 from admin.identity.realms import realm_endpoints
 from admin.identity.sessions import delete_expired_sessions
-from admin.identity.tables import TokenSession
+from admin.identity.tables import SignInNetworks, TokenSession
 from admin.identity.token_sessions import PersonTokens, end_token_sessions
 from admin.identity.tokens import TokenRejected, TokenVerifier, VerifiedToken
 from admin.interface.keycloak_port import PORT
@@ -36,10 +36,11 @@ from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import DependencyUnavailable, NotAllowed
 from governance.permissions import Role
+from tenancy.clients.queries import service_client
 from tenancy.clients.suspension import SuspendClient, suspend_client
 from tenancy.keycloak.port import IssuedToken, Realm, organization_alias
 from tenancy.tenants.states import TenantState
-from tests.admin.forgeries import FORGERIES, UNISSUED, Whose, now
+from tests.admin.forgeries import ELSEWHERE, FORGERIES, UNISSUED, Whose, now
 from tests.admin.issuer import KEYS, Issuer
 from tests.admin.live_app import add_probe_views
 from tests.admin.token_checks import removals
@@ -103,27 +104,44 @@ def whose(
 ) -> Whose:
     """People and systems here and elsewhere. Every token that is not said to be somebody else's is the owner's."""
     security = factory.actors.security
-    other, suspended = (
+    other, suspended, limited = (
         visitors.municipality("432148", "阿蘇市"),
         visitors.municipality("432024", "八代市", TenantState.SUSPENDED),
+        visitors.municipality("432059", "水俣市"),
     )
-    owner, colleague, gone = (visitors.person(municipality, Role.TENANT_OWNER).id for _ in range(3))
-    clients = [factory.add_service_client(municipality, name) for name in ("一", "二", "三")]
+    owner, colleague, gone, back = (visitors.person(municipality, Role.TENANT_OWNER).id for _ in range(4))
+    clients = [factory.add_service_client(municipality, name) for name in ("一", "二", "三", "四")]
     suspend_client(SuspendClient(tenant_id=municipality, client_id=clients[1], reason="点検"), actor=security)
     with system_transaction(OPERATOR) as session:
+        session.execute(
+            text("""UPDATE service_client SET networks = '["192.0.2.0/24"]' WHERE id = :id"""), {"id": clients[3]}
+        )
+        session.execute(
+            text("UPDATE service_client SET secret_ends = :ends WHERE id = :id"),
+            {"id": clients[0], "ends": json.dumps({"1": clock.today().isoformat(), "2": "9999-01-01"})},
+        )
         session.execute(text("UPDATE member SET state = 'suspended' WHERE keycloak_id = :id"), {"id": gone})
+        session.execute(
+            text("UPDATE member SET withdrawn_at = :then WHERE keycloak_id = :id"),
+            {"then": clock.now() - timedelta(seconds=30), "id": back},
+        )
         session.execute(
             text("UPDATE service_client SET valid_from = :day, valid_until = :day WHERE id = :id"),
             {"day": clock.today(), "id": clients[2]},
+        )
+        session.add(
+            SignInNetworks(tenant_id=limited, networks=["192.0.2.0/24"], set_by=security.id, set_at=clock.now())
         )
     found = Whose(
         municipality,
         owner,
         colleague,
         gone,
+        back,
         clients[0],
         clients[1],
         clients[2],
+        clients[3],
         other,
         visitors.person(other, Role.TENANT_OWNER).id,
         factory.add_service_client(other),
@@ -133,6 +151,8 @@ def whose(
         operator_tenant,
         visitors.person(operator_tenant, Role.OPERATOR_SECURITY).id,
         factory.add_service_client(operator_tenant),
+        limited,
+        visitors.person(limited, Role.TENANT_OWNER).id,
     )
     monkeypatch.setattr(issuer, "whose", found.claims())
     return found
@@ -144,6 +164,7 @@ def _good_tokens(issuer: Issuer, whose: Whose) -> list[str]:
         issuer.sign(issuer.claims()),
         issuer.sign(issuer.claims(Realm.OPERATORS, **whose.claims_of_operator()), Realm.OPERATORS),
         issuer.token_of_client(whose.tenant_id, whose.client, "moyai:usage.read"),
+        issuer.token_of_secret(whose.tenant_id, whose.client, 2, "moyai:usage.read"),
         issuer.token_of_client(
             whose.operator_tenant, whose.operators_client, "moyai:usage.read", realm=Realm.OPERATORS
         ),
@@ -163,11 +184,14 @@ def test_every_forged_or_misdirected_token_is_refused_alike(
     def ask(token: str) -> TestResponse:
         return stranger.get("/api/v1/who", headers={"Authorization": f"Bearer {token}".encode().decode("latin-1")})
 
-    assert [ask(token).status_code for token in _good_tokens(issuer, whose)] == [200] * 4
+    assert [ask(token).status_code for token in _good_tokens(issuer, whose)] == [200] * 5
     bodies = set()
     for name, forge in FORGERIES.items():
         reset_rate_limits(web)
         answer = ask(forge(issuer, whose))
+        if name == ELSEWHERE:
+            assert (answer.status_code, answer.get_json()["code"]) == (403, "client.source_not_allowed")
+            continue
         assert answer.status_code == 401, name
         bodies.add((answer.text.replace(answer.headers["X-Request-Id"], ""), answer.headers["WWW-Authenticate"]))
 
@@ -183,12 +207,12 @@ def _noticed_by(reader: TokenVerifier, issuer: Issuer, whose: Whose) -> str | No
     people = PersonTokens(Sessions)
     for token in _good_tokens(issuer, whose):
         try:
-            _actor_of(reader.verify_access_token(token), people)
+            _actor_of(reader.verify_access_token(token), people, None)
         except (TokenRejected, NotAllowed):
             return "a token that is right"
     for name, forge in FORGERIES.items():
         try:
-            _actor_of(reader.verify_access_token(forge(issuer, whose)), people)
+            _actor_of(reader.verify_access_token(forge(issuer, whose)), people, None)
         except (TokenRejected, NotAllowed):
             continue
         except Exception as broken:
@@ -197,19 +221,22 @@ def _noticed_by(reader: TokenVerifier, issuer: Issuer, whose: Whose) -> str | No
     return None
 
 
+@pytest.mark.slow
 def test_without_any_one_check_some_forged_token_is_not_refused(
-    reader: TokenVerifier, whose: Whose, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    web: Flask, reader: TokenVerifier, whose: Whose, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _noticed_by(reader, issuer, whose) is None
-    unnoticed = set()
-    for removal in removals():
-        with monkeypatch.context() as without:
-            without.setattr(removal.function, "__code__", removal.code)
-            if _noticed_by(reader, issuer, whose) is None:
-                unnoticed.add(str(removal))
+    # From which network a token comes is known in a request only.
+    with web.test_request_context(environ_base={"REMOTE_ADDR": "127.0.0.1"}):
+        assert _noticed_by(reader, issuer, whose) is None
+        unnoticed = set()
+        for removal in removals():
+            with monkeypatch.context() as without:
+                without.setattr(removal.function, "__code__", removal.code)
+                if _noticed_by(reader, issuer, whose) is None:
+                    unnoticed.add(str(removal))
 
-    assert unnoticed == set(TWICE)
-    assert _noticed_by(reader, issuer, whose) is None
+        assert unnoticed == set(TWICE)
+        assert _noticed_by(reader, issuer, whose) is None
 
 
 @dataclass(frozen=True)
@@ -261,7 +288,7 @@ def test_without_what_makes_it_a_signed_token_of_ours_a_forged_one_gets_through(
 ) -> None:
     def ask() -> bool:
         try:
-            _actor_of(reader.verify_access_token(FORGERIES[gets_through](issuer, whose)), PersonTokens(Sessions))
+            _actor_of(reader.verify_access_token(FORGERIES[gets_through](issuer, whose)), PersonTokens(Sessions), None)
         except TokenRejected:
             return False
         return True
@@ -352,7 +379,7 @@ def test_what_ended_stays_ended_and_is_forgotten_when_no_token_of_it_can_be_left
     issuer: Issuer, municipality: UUID, visitors: Visitors
 ) -> None:
     owner = visitors.person(municipality, Role.TENANT_OWNER)
-    person = PersonClaims(Realm.TENANTS, municipality, owner.id, frozenset())
+    person = PersonClaims(Realm.TENANTS, municipality, owner.id, frozenset(), clock.now())
     sessions = Sessions((owner.id, "one"))
     tokens = PersonTokens(lambda: sessions)
 
@@ -373,7 +400,7 @@ def test_what_ended_stays_ended_and_is_forgotten_when_no_token_of_it_can_be_left
     assert sessions.asked == [(owner.id, "one")]
     with tenant_scope(OPERATOR):
         assert db.session.query(TokenSession).count() == 2
-    delete_expired_sessions(clock.now() + ABSOLUTE)
+    delete_expired_sessions(clock.now() + LONGEST)
     with tenant_scope(OPERATOR):
         assert db.session.query(TokenSession).count() == 0
 
@@ -382,7 +409,7 @@ def test_a_session_that_ends_while_keycloak_is_asked_about_it_does_not_count_aft
     issuer: Issuer, municipality: UUID, visitors: Visitors
 ) -> None:
     owner = visitors.person(municipality, Role.TENANT_OWNER)
-    person = PersonClaims(Realm.TENANTS, municipality, owner.id, frozenset())
+    person = PersonClaims(Realm.TENANTS, municipality, owner.id, frozenset(), clock.now())
     token = VerifiedToken(Realm.TENANTS, issuer.claims(sub=owner.id, sid="one"))
 
     class EndsMeanwhile(Sessions):
@@ -541,3 +568,25 @@ def test_the_memory_of_tokens_is_bounded(
         reader.verify_access_token(issuer.sign(issuer.claims()))
 
     assert len(reader._verified) == 3
+
+
+def test_a_system_is_let_in_from_its_networks_only_and_the_day_of_its_last_call_is_kept(
+    probe_views: None, whose: Whose, issuer: Issuer, stranger: Visit
+) -> None:
+    def ask(address: str) -> int:
+        token = issuer.token_of_client(whose.tenant_id, whose.limited_client, "moyai:usage.read")
+        headers = {"Authorization": f"Bearer {token}"}
+        return stranger.get("/api/v1/who", headers=headers, environ_base={"REMOTE_ADDR": address}).status_code
+
+    def last_used() -> date | None:
+        with tenant_scope(OPERATOR):
+            return service_client(db.session(), whose.tenant_id, whose.limited_client).last_used_on
+
+    assert [ask(address) for address in ("192.0.3.1", "2001:db8::1")] == [403, 403]
+    assert last_used() is None, "a refused call is no use"
+    assert [ask(address) for address in ("192.0.2.1", "::ffff:192.0.2.2")] == [200, 200]
+    today = clock.today()
+    assert last_used() == today
+    with clock.at(clock.now() + timedelta(days=1)):
+        assert ask("192.0.2.1") == 200
+    assert last_used() == today + timedelta(days=1)

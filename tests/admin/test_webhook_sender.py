@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from admin.operations import webhook_sender
+from admin.operations import public_requests
 from admin.operations.webhook_sender import WebhookSender
 from governance.webhooks.delivery import Attempt
 from governance.webhooks.states import DeliveryProblem
@@ -187,7 +187,7 @@ def test_a_receiver_that_is_down_is_no_delivery() -> None:
 def test_a_receiver_that_answers_byte_by_byte_is_left_when_its_time_is_over(
     authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook_sender, "ATTEMPT_SECONDS", 0.5)
+    monkeypatch.setattr(public_requests, "REQUEST_SECONDS", 0.5)
     left = threading.Event()
 
     def drip(connection: ssl.SSLSocket) -> None:

@@ -14,10 +14,12 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 from admin.identity import bearer, persons, token_sessions, tokens
+from tenancy.clients import access
 
 FUNCTIONS: Final[dict[ModuleType, tuple[str, ...]]] = {
     tokens: ("TokenVerifier.verify_access_token", "TokenVerifier._verify", "_unverified_claims"),
     bearer: ("_actor_of", "_service_client"),
+    access: ("require_access",),
     persons: ("read_person", "person_actor", "_named_tenant"),
     token_sessions: ("PersonTokens.require_issued", "PersonTokens.require_live", "_named"),
 }

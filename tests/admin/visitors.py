@@ -15,6 +15,7 @@ from admin.core.csrf import mask_token, new_secret
 from admin.identity.commands import OpenSession, open_session
 from admin.identity.sessions import COOKIE, new_cookie
 from governance.actors import Actor
+from governance.kernel import clock
 from governance.kernel.ids import new_id
 from governance.permissions import Role
 from tenancy.keycloak.port import Realm
@@ -43,13 +44,21 @@ def is_kept(answer: TestResponse) -> bool:
     return answer.status_code == 303 and "form" in parse_qs(urlsplit(answer.location).query)
 
 
-def visit(app: Flask, public_url: str, actor: Actor | None, *, in_token: frozenset[Role] | None = None) -> Visit:
-    """A browser at our own address; with an actor, one with an open session of that person."""
+def visit(
+    app: Flask,
+    public_url: str,
+    actor: Actor | None,
+    *,
+    in_token: frozenset[Role] | None = None,
+    with_second_factor: bool = True,
+) -> Visit:
+    """A browser at our own address; with an actor, one with an open session of that person, just signed in."""
     client = Visit(app, app.response_class)
     client.public_url = public_url
     if actor is None:
         return client
     cookie, secret_hash = new_cookie(actor.tenant_id)
+    second_factor_at = clock.now() if with_second_factor else None
     secret = new_secret()
     open_session(
         OpenSession(
@@ -61,6 +70,7 @@ def visit(app: Flask, public_url: str, actor: Actor | None, *, in_token: frozens
             secret_hash=secret_hash,
             csrf_secret=secret,
             id_token_encrypted="sealed",
+            second_factor_at=second_factor_at,
         ),
         actor=actor,
     )

@@ -36,9 +36,18 @@ NEEDED: Final = {
     "change_webhook_address": SecondPerson.SETTINGS,
     "join_accounts": SecondPerson.ROLES,
     "reset_factor": SecondPerson.FACTORS,
+    "start_break_glass": SecondPerson.EMERGENCY,
 }
 
-ASKED_OF_EACH: Final = {"add_member", "register_client", "grant_role", "end_role", "undo_role_change"}
+ASKED_OF_EACH: Final = {
+    "add_member",
+    "register_client",
+    "grant_role",
+    "end_role",
+    "undo_role_change",
+    "conclude_application",
+    "set_sign_in_limits",
+}
 """Commands that need a second person sometimes, as a function of theirs says of each."""
 
 MAY_RUN: Final = {
@@ -97,3 +106,18 @@ def test_no_scope_of_a_program_decides_anything_or_requests_what_a_second_person
             writes = {one for one in allowed if not one.endswith(":read")} - {Permission.SIGNED_IN}
             assert bool(writes) is scope.endswith(".write"), scope
     assert not [scope for scope in TENANT_SCOPES if not scope.endswith(".read")]
+
+
+def test_every_decision_and_every_new_way_in_for_a_system_asks_for_a_fresh_second_factor() -> None:
+    asked = {name for name, handler in COMMANDS.items() if handler.step_up}
+    deciding = {name for name, handler in COMMANDS.items() if handler.permission in DECISIONS}
+
+    assert asked == deciding | {
+        "register_client",
+        "add_client_key",
+        "make_client_key",
+        "make_client_secret",
+        "issue_scim_token",
+        "start_break_glass",
+        "limit_sign_in_networks",
+    }

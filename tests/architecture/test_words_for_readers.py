@@ -51,10 +51,16 @@ FOR_PROGRAMS: Final = (
     "admin.interface.edited_objects",
     "admin.features.ledger.cli",
     "billing.allocation.reading",
+    "billing.allocation.staged_case",
+    "billing.fairness",
     "governance.idempotency",
     "governance.kernel.strict_json",
     "governance.kernel.strict_model",
     "governance.rules.cost_sharing",
+    "governance.rules.split_components",
+    "governance.rules.stage_values",
+    "governance.rules.stages",
+    "governance.rules.yearly",
     "tenancy.clients.keys",
 )
 """Messages about the JSON and the headers that a program sends."""
@@ -80,7 +86,10 @@ ALLOWED: Final = frozenset(
         ),
         *("PostgreSQL", "SHA-256", "Set", "Shift_JIS", "URL", "UTF-16", "UTF-8", "https", "https://"),
         *("MOYAI_PREFECTURES", "all", "cli", "login", "moyai", "status", "up", "worker"),
-        *("R7", "R7.4.1", "SIEM", "km", "ZIP", "output", "YYYY-MM-DD", "name@example.lg.jp", "source"),
+        *("JPEG", "LGWAN", "MB", "PNG", "Word"),
+        *("IdP", "SAML", "OpenID", "Connect", "XML", "NameID", "issuer", "email", "preferred_username", "AD", "FS"),
+        *("town.example.lg.jp", "https://idp.town.example.lg.jp/.well-known/openid-configuration"),
+        *("Entra", "R7", "R7.4.1", "SCIM", "SIEM", "km", "ZIP", "output", "YYYY-MM-DD", "name@example.lg.jp", "source"),
     }
 )
 """Names that offices write as they are, what an administrator sets or runs, and examples of what to type."""

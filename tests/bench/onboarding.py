@@ -163,16 +163,16 @@ class Bare:
         """Seconds for all of it, and the calls made."""
         self._calls.clear()
         started = time.perf_counter()
-        organization = self._organization(wanted)
+        organization = self.organization(wanted)
         groups = self._role_groups(organization)
         self._owner(organization, groups[OWNER], wanted.owner)
-        self._people(organization, wanted.people)
+        self.people(organization, wanted.people)
         self._clients(wanted)
         return time.perf_counter() - started, Counter(_alike(*call) for call in self._calls)
 
     # -- the steps; looks before and after as Moyai makes them
 
-    def _organization(self, wanted: BareMunicipality) -> str:
+    def organization(self, wanted: BareMunicipality) -> str:
         def look() -> Any:
             about = {"q": f"tenant_id:{wanted.tenant_id}", "briefRepresentation": "false", "max": 2}
             return self._ask("moyai-people", "GET", "/organizations", **about)
@@ -205,7 +205,8 @@ class Bare:
         mail = f"/users/{user}/execute-actions-email"
         self._ask("moyai-people", "PUT", mail, ["UPDATE_PASSWORD"], lifespan=86_400)
 
-    def _people(self, organization: str, people: list[dict[str, Any]]) -> None:
+    def people(self, organization: str, people: list[dict[str, Any]]) -> None:
+        """Users and their memberships side by side, with a look before and after."""
         self._pages("moyai-people", f"/organizations/{organization}/members")
         self._in_parallel(lambda person: self._person(organization, person), people)
         self._pages("moyai-people", f"/organizations/{organization}/members")
@@ -262,7 +263,7 @@ class Bare:
 
 def bench() -> dict[str, Any]:
     """Both sides in turn on fresh municipalities, and the ratio of each pair of rounds."""
-    with _installed() as (installation, app), app.app_context():
+    with installed() as (installation, app), app.app_context():
         identities = installation.identities()
         bare = Bare(installation)
         try:
@@ -309,7 +310,7 @@ def _alike(method: str, path: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _installed() -> Iterator[tuple[Installation, Flask]]:
+def installed() -> Iterator[tuple[Installation, Flask]]:
     """A durable PostgreSQL, a Keycloak with both realms, somebody who takes its mail, and the application's engine."""
     with tempfile.TemporaryDirectory(prefix="moyai-bench-") as name:
         folder = Path(name)

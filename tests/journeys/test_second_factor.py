@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import pytest
 from playwright.sync_api import Browser, Dialog, Route, expect
@@ -12,12 +13,30 @@ from admin.operations.readiness import wait_until
 from tenancy.keycloak.connection import KeyCredential, RealmConnection
 from tenancy.keycloak.keys import load_or_create_keys
 from tenancy.keycloak.port import Realm
-from tests.admin.second_factor import code
+from tests.admin.second_factor import STEP, code
 from tests.chromium import violations
 from tests.journeys.person import Person
 from tests.journeys.stack import Account, Stack
 
 pytestmark = pytest.mark.browser
+
+
+@dataclass
+class _App:
+    """An authenticator app, of whose codes Keycloak takes each once."""
+
+    secret: str
+    used: set[str] = field(default_factory=set)
+
+    def unused_code(self) -> str:
+        """A code that Keycloak takes now: of this step, the next or the last; where all were given, one yet to come."""
+
+        def unused() -> list[str]:
+            return [one for steps in (0, 1, -1) if (one := code(self.secret, steps=steps)) not in self.used]
+
+        assert wait_until(lambda: bool(unused()), seconds=STEP)
+        self.used.add(found := unused()[0])
+        return found
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,10 +58,11 @@ def test_an_auditor_sets_up_an_app_at_the_first_sign_in_and_then_a_passkey(brows
     account = stack.account("operator-auditor")
 
     with Person(browser, stack) as person:
-        secret = _set_up_app(person, account, looks=True)
-        _look_at_recovery_codes(person)
+        app = _set_up_app(person, account, looks=True)
+        _look_at_recovery_codes(person, account, app)
         person.page.locator(".person > summary").click()
         person.page.get_by_role("link", name="パスキーを登録").click()
+        _confirm_with_app(person, account, app)
         person.see("パスキーの登録")
         person.check_narrow()
         # Nothing is looked at from here on: to do so ends the virtual authenticator.
@@ -69,7 +89,7 @@ def test_an_auditor_sets_up_an_app_at_the_first_sign_in_and_then_a_passkey(brows
         again.see("パスキーによるログイン")
         again.page.locator("#try-another-way").click()
         again.page.get_by_text("認証アプリのコード").first.click()
-        again.page.locator("#otp").fill(code(secret, steps=1))
+        again.page.locator("#otp").fill(app.unused_code())
         again.page.locator("#kc-login").click()
         again.see("ホーム", check=False)
 
@@ -84,7 +104,8 @@ def test_a_lost_factor_is_reset_by_two_people_and_set_up_anew(browser: Browser, 
             _set_up_app(security, stack.account("operator-security"))
             security.open(f"/tenants/{tenant_id}/people")
             row = security.page.get_by_role("row", name=re.compile(re.escape(lost.username)))
-            security.press(row.get_by_role("link", name=re.compile("二要素認証を再設定させる")))
+            security.press(row.get_by_role("link").first)
+            security.press(security.page.get_by_role("link", name=re.compile("二要素認証を再設定させる")))
             security.see("二要素認証を再設定させる")
             security.page.get_by_label("理由").fill("端末を紛失したため")
             security.press(security.main_button())
@@ -108,7 +129,7 @@ def test_a_lost_factor_is_reset_by_two_people_and_set_up_anew(browser: Browser, 
         _wait_for_sign_out(person)
 
     with Person(browser, stack) as again:
-        assert _set_up_app(again, lost) != former
+        assert _set_up_app(again, lost).secret != former.secret
 
 
 def _wait_for_sign_out(person: Person) -> None:
@@ -121,8 +142,8 @@ def _wait_for_sign_out(person: Person) -> None:
     assert wait_until(is_out, seconds=30)
 
 
-def _set_up_app(person: Person, account: Account, *, looks: bool = False) -> str:
-    """Sign in for the first time and set up an authenticator app; returns its secret. `looks` at the pages."""
+def _set_up_app(person: Person, account: Account, *, looks: bool = False) -> _App:
+    """Sign in for the first time and set up an authenticator app. `looks` at the pages."""
     person.give_password(account, check=False)
     expect(person.page.locator("#totp")).to_be_visible()
     if looks:
@@ -135,14 +156,25 @@ def _set_up_app(person: Person, account: Account, *, looks: bool = False) -> str
         person.check_narrow()
     secret = person.page.locator("#totpSecret").get_attribute("value")
     assert secret
-    person.page.locator("#totp").fill(code(secret))
+    app = _App(secret)
+    person.page.locator("#totp").fill(app.unused_code())
     person.page.locator("#saveTOTPBtn").click()
     person.see("ホーム", check=False)
-    return secret
+    return app
 
 
-def _look_at_recovery_codes(person: Person) -> None:
-    """Keycloak's page of them, to which nothing of ours leads, but an address that somebody writes."""
+def _confirm_with_app(person: Person, account: Account, app: _App) -> None:
+    """The password and a code, which are asked for before each change of a second factor."""
+    person.see("ログイン")
+    person.page.locator("#password").fill(account.password)
+    person.page.locator("#kc-login").click()
+    person.see("確認コードの入力")
+    person.page.locator("#otp").fill(app.unused_code())
+    person.page.locator("#kc-login").click()
+
+
+def _look_at_recovery_codes(person: Person, account: Account, app: _App) -> None:
+    """Keycloak's page of them."""
 
     def ask_for_codes(route: Route) -> None:
         answer = route.fetch(max_redirects=0)
@@ -154,7 +186,8 @@ def _look_at_recovery_codes(person: Person) -> None:
     address = f"**{link.get_attribute('href')}"
     person.page.route(address, ask_for_codes)
     link.click()
-    person.see("予備のコード")
+    _confirm_with_app(person, account, app)
+    person.see("回復コード")
     person.check_narrow()
     person.page.locator("#cancelRecoveryAuthnCodesBtn").click()
     person.see("ホーム", check=False)

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from flask import Flask
 from psycopg import sql
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -64,6 +64,7 @@ from governance.permissions import OPERATOR_SCOPES, Permission, Role
 from governance.rules.tables import RuleVersion
 from tenancy import directory
 from tenancy.keycloak.port import Identities
+from tenancy.people.tables import Member
 from tests import servers
 from tests.admin.cli.command_line import Moyai
 from tests.ports import find_free_port
@@ -108,6 +109,19 @@ _SINCE_0_2_0: Final = {
         f"missing {holder} moyai-reconciler, role realm-management:view-realm"
         for holder in ("client", "service account of")
     ),
+    # A tenant's own identity provider: what lets in whom it names, and who writes and reads it.
+    *("firstBrokerLoginFlow", "missing flow moyai-unknown-person", "missing flow moyai-after-identity-provider"),
+    "missing client scope moyai-api, mapper identity provider",
+    *(
+        f"missing {holder} {account}, role realm-management:{right}"
+        for holder in ("client", "service account of")
+        for account, right in (
+            ("moyai-people", "manage-identity-providers"),
+            ("moyai-reconciler", "view-identity-providers"),
+        )
+    ),
+    # Levels of a login, and when it was.
+    *("attributes.acr.loa.map", "missing client scope moyai-api, mapper login time"),
     # Programs have scopes by subject; those of the operator's have an audience of their own.
     *(f"missing client scope {name}" for name in (*OPERATOR_SCOPES, "moyai-service")),
 }
@@ -299,6 +313,17 @@ def test_a_run_is_named_by_the_changes_posted_before_it(upgraded: Upgraded, sess
     # What was decided stays: the triggers that were off for the migration are on again.
     with pytest.raises(DBAPIError), session.begin_nested():
         session.execute(update(AllocationRun).values(revision=7))
+
+
+def test_the_last_sign_in_is_that_of_the_audit_log(upgraded: Upgraded, session: Session) -> None:
+    opened = select(AuditEvent.actor, func.max(AuditEvent.recorded_at)).where(
+        AuditEvent.event == Event.SESSION_OPENED, AuditEvent.outcome == AuditOutcome.DONE
+    )
+    people = select(Member.person_id, Member.last_sign_in_at).where(Member.last_sign_in_at.is_not(None))
+
+    signed_in = {str(person_id): at for person_id, at in session.execute(people)}
+
+    assert signed_in == dict(session.execute(opened.group_by(AuditEvent.actor)).all())
 
 
 def test_a_run_recomputed_from_its_stored_inputs_has_its_digest(upgraded: Upgraded, session: Session) -> None:

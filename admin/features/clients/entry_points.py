@@ -20,9 +20,13 @@ from governance.kernel.labels import Label
 from governance.permissions import TENANT_SCOPES, scope_wording
 from tenancy import directory
 from tenancy.clients import queries
+from tenancy.clients.client_secrets import make_client_secret, remove_client_secret
 from tenancy.clients.commands import register_client, stop_operator_client
+from tenancy.clients.last_days import set_client_last_day
 from tenancy.clients.models import ServiceClientDetails
 from tenancy.clients.rotation import add_client_key, make_client_key, remove_client_key
+from tenancy.clients.sources import limit_client_networks
+from tenancy.clients.stopping import StopClient, stop_client
 from tenancy.clients.suspension import resume_client, set_client_owner, suspend_client
 from tenancy.keycloak.port import OPERATOR_SERVICE_SCOPES
 from tenancy.people import queries as people
@@ -93,6 +97,20 @@ def _system_url(tenant_id: object, client_id: object) -> str:
 
 def _shown(command: Any, result: Any) -> str:
     return _system_url(command.tenant_id, command.client_id)
+
+
+def _present_networks(session: Session, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = queries.service_client(session, given["tenant_id"], given["client_id"])
+    return {"networks": "\n".join(found.networks)}
+
+
+def _present_last_day(session: Session, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"valid_until": queries.service_client(session, given["tenant_id"], given["client_id"]).valid_until}
+
+
+def _code_to_type(session: Session, command: StopClient) -> str:
+    tenant = directory.tenant_by_id(session, command.tenant_id)
+    return tenant.code or tenant.name
 
 
 def _keys_shown(command: Any, result: Any) -> str:
@@ -227,6 +245,77 @@ ENTRY_POINTS: Final = (
         ),
     ),
     EntryPoint(
+        make_client_secret,
+        Label("連携システムのシークレットを作る", "Make a secret for a service client"),
+        Label("シークレットを作る", "Make the secret"),
+        api=api("POST /tenants/<tenant>/service-clients/<client>/secrets", tenant="tenant_id", client="client_id"),
+        cli=cli("service-client make-secret", "tenant_id", "client_id"),
+    ),
+    EntryPoint(
+        remove_client_secret,
+        Label("連携システムのシークレットを削除する", "Remove a secret of a service client"),
+        Label("シークレットを削除する", "Remove the secret"),
+        api=api(
+            "POST /tenants/<tenant>/service-clients/<client>/secret-removals", tenant="tenant_id", client="client_id"
+        ),
+        cli=cli("service-client remove-secret", "tenant_id", "client_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/secrets/remove",
+            "client_secret_removing",
+            then=_keys_shown,
+            back=_to_system,
+            intro=Label(
+                "このシークレットで受け取ったトークンは、期限の前でも、次の呼出しから拒否されます。",
+                "Tokens that were given for this secret are refused at the next call, also those that have not run "
+                "out.",
+            ),
+            about=_system,
+            is_reviewed=False,
+            is_dangerous=True,
+        ),
+    ),
+    EntryPoint(
+        limit_client_networks,
+        Label("連携システムの接続元を限る", "Limit from where a service client calls"),
+        Label("接続元を変える", "Change the networks"),
+        api=api("PUT /tenants/<tenant>/service-clients/<client>/networks", tenant="tenant_id", client="client_id"),
+        cli=cli("service-client limit-networks", "tenant_id", "client_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/networks",
+            "client_networks",
+            then=_shown,
+            back=_to_system,
+            intro=Label(
+                "ここに入力したネットワークからの呼出しだけを受け付けます。トークンが正しくても、ほかからの呼出しは拒否します。",
+                "Only calls from these networks are taken; others are refused, also with a token that is right.",
+            ),
+            about=_system,
+            start=_present_networks,
+        ),
+    ),
+    EntryPoint(
+        set_client_last_day,
+        Label("連携システムの最終日を変える", "Change the last day of a service client"),
+        Label("最終日を変える", "Change the last day"),
+        api=api("PUT /tenants/<tenant>/service-clients/<client>/last-day", tenant="tenant_id", client="client_id"),
+        cli=cli("service-client set-last-day", "tenant_id", "client_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/last-day",
+            "client_last_day",
+            then=_shown,
+            back=_to_system,
+            intro=Label(
+                "最終日を過ぎると、このシステムのトークンは拒否されます。30 日前と 7 日前に、"
+                "団体管理者、連携システム管理担当、所有者にメールで知らせます。",
+                "After its last day the tokens of this system are refused. Owners and client administrators of the "
+                "tenant, and whose system it is, are mailed 30 and 7 days before.",
+            ),
+            about=_system,
+            start=_present_last_day,
+            is_reviewed=False,
+        ),
+    ),
+    EntryPoint(
         set_client_owner,
         Label("連携システムの所有者を変える", "Change who owns a service client"),
         Label("所有者を変える", "Change the owner"),
@@ -250,9 +339,32 @@ ENTRY_POINTS: Final = (
         ),
     ),
     EntryPoint(
+        stop_client,
+        Label("連携システムを廃止する", "Stop a service client for good"),
+        Label("廃止する", "Stop for good"),
+        api=api("POST /tenants/<tenant>/service-clients/<client>/stop", tenant="tenant_id", client="client_id"),
+        cli=cli("service-client stop-for-good", "tenant_id", "client_id"),
+        page=PageAddress(
+            "/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/stop",
+            "client_stopping_for_good",
+            then=_shown,
+            back=_to_system,
+            intro=Label(
+                "このシステムのトークンは、ただちに拒否されます。元に戻せません。"
+                "利用枠が 1 つ空き、同じ名称で登録し直せます。"
+                "一時的に止めるときは、廃止ではなく停止してください。",
+                "Tokens of this system are refused from now on. This cannot be undone. Its place in the quota and its "
+                "name are free for another. To stop it for a while, suspend it instead.",
+            ),
+            about=_system,
+            confirm_text=_code_to_type,
+            is_dangerous=True,
+        ),
+    ),
+    EntryPoint(
         stop_operator_client,
-        Label("運営者の連携システムを停止する", "Stop a service client of the operator's"),
-        Label("停止する", "Stop"),
+        Label("運営者の連携システムを廃止する", "Stop a service client of the operator's"),
+        Label("廃止する", "Stop"),
         api=api("POST /operator-service-clients/<client>/stop", client="client_id"),
         cli=cli("service-client stop", "client_id"),
         page=PageAddress(

@@ -13,15 +13,18 @@ from admin.features.clients.entry_points import ENTRY_POINTS, owner_text
 from admin.interface.command_forms import add_forms
 from admin.interface.forms import Form
 from admin.interface.history import history, newest_actions
-from admin.interface.kept_forms import shown_once
+from admin.interface.kept_forms import restored_form, shown_once
 from admin.interface.pages import render_page, session
+from governance.commands import CommandHandler
 from governance.declaration import read_command
 from governance.events import Event
 from governance.labels import permission_wording
 from governance.permissions import OPERATOR_SCOPES, TENANT_SCOPES, Permission, scope_wording
 from tenancy import directory
+from tenancy.clients.client_secrets import make_client_secret
 from tenancy.clients.queries import service_client
-from tenancy.clients.rotation import MakeClientKey, make_client_key
+from tenancy.clients.rotation import make_client_key
+from tenancy.clients.sources import check_network
 
 pages = add_forms(Blueprint("clients", __name__, template_folder="templates"), ENTRY_POINTS)
 
@@ -32,8 +35,13 @@ _EVERYBODYS: Final = frozenset({Permission.PUBLIC, Permission.SIGNED_IN})
 @pages.get("/tenants/<uuid:tenant_id>/clients/<uuid:client_id>")
 @requires(Permission.CLIENT_READ)
 def system(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
-    """One system that calls the API: what it may do, and until when."""
-    return _render_part("clients/system", tenant_id, client_id, allowed=_allowed(tenant_id, client_id))
+    """One system that calls the API: what it may do, from where, and until when."""
+    form = Form.initial(address=request.args.get("address", "")[:64])
+    check = None
+    with form.collect_errors():
+        check = check_network(session(), tenant_id, client_id, form.values["address"])
+    allowed = _allowed(tenant_id, client_id)
+    return _render_part("clients/system", tenant_id, client_id, allowed=allowed, form=form, check=check)
 
 
 @pages.get("/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/related")
@@ -75,18 +83,33 @@ def system_history(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
 @shown_once("a private key is shown and kept nowhere")
 def client_key_making(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
     """Make a key and show its private half: in the answer to the form, and nowhere after."""
-    form = Form.from_request() if request.method == "POST" else Form.initial(former_until="")
+    return _make_and_show("clients/client_key_made", make_client_key, "former_until", tenant_id, client_id)
+
+
+@pages.route("/tenants/<uuid:tenant_id>/clients/<uuid:client_id>/secrets/make", methods=["GET", "POST"])
+@requires(Permission.CLIENT_MAKE_SECRET)
+@shown_once("a secret is shown and kept nowhere")
+def client_secret_making(tenant_id: UUID, client_id: UUID) -> tuple[str, int]:
+    """Make a secret and show it: in the answer to the form, and nowhere after."""
+    return _make_and_show("clients/client_secret_made", make_client_secret, "valid_until", tenant_id, client_id)
+
+
+def _make_and_show(
+    template: str, make: CommandHandler[Any, Any], asked: str, tenant_id: UUID, client_id: UUID
+) -> tuple[str, int]:
+    """Ask for the field `asked`; once it is sent, what was made stands in the answer."""
+    form = Form.from_request() if request.method == "POST" else restored_form() or Form.initial(**{asked: ""})
     made = None
     if request.method == "POST":
         with form.collect_errors():
-            texts = {"former_until": form.values.get("former_until", "")}
+            texts = {asked: form.values.get(asked, "")}
             given = {"tenant_id": tenant_id, "client_id": client_id}
-            made = make_client_key(
-                read_command(MakeClientKey, texts, typed=True, given=given), actor=current_actor(), key=form.key
+            made = make(
+                read_command(make.command_type, texts, typed=True, given=given), actor=current_actor(), key=form.key
             )
     found = service_client(session(), tenant_id, client_id)
     tenant = directory.tenant_by_id(session(), tenant_id)
-    return render_page("clients/client_key_made", form=form, tenant=tenant, system=found, made=made)
+    return render_page(template, form=form, tenant=tenant, system=found, made=made)
 
 
 class _AllowedScope(NamedTuple):

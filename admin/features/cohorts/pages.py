@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -38,6 +37,7 @@ from governance.kernel.keyset import PageRequest
 from governance.permissions import Permission
 from tenancy import directory
 from tenancy.clients.queries import names_of_clients
+from tenancy.keycloak.port import parse_service_client_name
 from tenancy.onboarding.commands import NOT_READY, PLAN_STALE, STARTABLE
 from tenancy.onboarding.plan import Action, OnboardingPlan
 from tenancy.onboarding.queries import onboardings_of_cohort
@@ -243,8 +243,9 @@ def object_label(thing: str, names: Mapping[str, str]) -> str:
 
 
 def _client_id(thing: str) -> str:
-    """Our id of a service client, with which Keycloak's name for it ends (`service_client_name`)."""
-    return thing[-len(str(UUID(int=0))) :]
+    """Our id of a service client, in Keycloak's name for it."""
+    named = parse_service_client_name(thing.rpartition(" ")[2])
+    return "" if named is None else str(named.service_client_id)
 
 
 def _changes(plan: CohortPlan) -> ShareChanges:

@@ -1,22 +1,28 @@
-"""Drift over the API and the command line: what Moyai wants compared with what Keycloak holds."""
+"""Drift over the API and the command line: what Moyai wants compared with what Keycloak holds, now and each night."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
+from uuid import UUID
 
 from flask import current_app
 from pydantic import Field
 
 from admin.core.rate_limits import RateLimit
+from admin.features.drift.entry_points import ENTRY_POINTS
 from admin.interface.api_requests import Query
 from admin.interface.api_routes import ApiRoutes, Tag
 from admin.interface.keycloak_port import identities_of
 from admin.interface.queries import cli_query
 from admin.workflows.drift import Drift, find_drift
 from governance.declaration import Input
+from governance.kernel.database import db
 from governance.permissions import Permission
+from tenancy.drift_checks import queries
+from tenancy.drift_checks.models import DriftCheckDetails, DriftCheckFacts
 
-routes = ApiRoutes(Tag.ONBOARDING)
+routes = ApiRoutes(Tag.ONBOARDING, ENTRY_POINTS)
 
 
 class DriftQuery(Query):
@@ -48,3 +54,17 @@ def get_drift(query: DriftQuery) -> Drift:
     cannot be reached.
     """
     return find_drift(identities_of(current_app), query.tenant)
+
+
+@routes.list("/drift-checks", Permission.DRIFT_READ, "DriftCheckPage")
+@cli_query("drift-check list", "照合の一覧", "checks", "id asked_at night ended_at number")
+def list_drift_checks() -> Sequence[DriftCheckFacts]:
+    """List the comparisons that were kept, the newest first: one each night, and those that were asked for."""
+    return queries.drift_checks(db.session())
+
+
+@routes.query("/drift-checks/<check>", Permission.DRIFT_READ)
+@cli_query("drift-check show", "照合の結果を 1 つ見る")
+def get_drift_check(check: UUID) -> DriftCheckDetails:
+    """Show one comparison with the differences that it found."""
+    return queries.drift_check(db.session(), check)

@@ -8,27 +8,39 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
 from typing import Final
+from uuid import UUID
 
 from flask import Blueprint, current_app, request
 
 from admin.core.guard import may, requires
 from admin.core.language import current_language, either, gettext
 from admin.core.rate_limits import RateLimit, limited
+from admin.features.drift.entry_points import ENTRY_POINTS
+from admin.interface.command_forms import add_forms
 from admin.interface.keycloak_port import identities_of
 from admin.interface.labels import role_label, scope_label
 from admin.interface.pages import render_page, session
+from admin.interface.paging import next_cursor, query_part
 from admin.workflows.drift import find_drift
 from governance.kernel import clock
 from governance.kernel.labels import Label
 from governance.permissions import Permission, Role
 from tenancy import directory
-from tenancy.keycloak.comparison import DifferenceKind, KeycloakObject, ObjectKind, TenantDifference
+from tenancy.drift_checks import queries as checks
+from tenancy.keycloak.comparison import (
+    DifferenceKind,
+    KeycloakObject,
+    ObjectKind,
+    OutsideChange,
+    TenantDifference,
+)
+from tenancy.keycloak.port import Realm
 from tenancy.people.queries import names_of_people
 from tenancy.tenants.models import TenantFacts
 from tenancy.tenants.queries import list_tenants
 from tenancy.tenants.states import PROVISIONED_STATES
 
-pages = Blueprint("drift", __name__, template_folder="templates")
+pages = add_forms(Blueprint("drift", __name__, template_folder="templates"), ENTRY_POINTS)
 
 FIELD_LABELS: Final = {
     "name": Label("名称", "name"),
@@ -44,6 +56,7 @@ FIELD_LABELS: Final = {
     "scopes": Label("使える範囲", "scopes"),
     "tenant_claim": Label("所属する団体", "tenant of its tokens"),
     "key_login_only": Label("鍵だけでログインする", "signs in with its key only"),
+    "secret_login_only": Label("シークレットだけでログインする", "signs in with its secret only"),
     "full_scope": Label("すべての役割を渡す", "full scope"),
 }
 """A field of an object in Keycloak → what it is called."""
@@ -74,6 +87,9 @@ class DifferenceRow:
     intended: str
     found: str
     mended: Mending
+    change: OutsideChange | None = None
+    changed_by: str = ""
+    """Who made it in Keycloak, where that is known; when and from where is in `change`."""
     is_code: bool = False
     """Whether `what`, the field and its values are Keycloak's own names, by which its administration finds them."""
 
@@ -107,11 +123,12 @@ class DriftOfTenant:
 def drift() -> tuple[str, int]:
     """Keycloak compared with the records now, of one body by its code or (`scope=all`) of everything.
 
-    Without either it asks which: to compare everything takes several calls to Keycloak for each body. Changes nothing.
+    Without either it asks which, and lists the comparisons that were kept. Changes nothing.
     """
     code, is_all = request.args.get("tenant", "").strip(), request.args.get("scope") == "all"
     if not code and not is_all:
-        return render_page("drift/choosing")
+        kept = query_part().page_of_all(checks.drift_checks(session()), lambda one: one.id)
+        return render_page("drift/choosing", checks=kept.items, next_cursor=next_cursor(kept))
     chosen = directory.tenant_by_code(session(), code) if code else None
     found = find_drift(identities_of(current_app), code or None)
     return render_page(
@@ -121,11 +138,29 @@ def drift() -> tuple[str, int]:
         tenants=_by_tenant(found.differences),
         number=len(found.differences),
         as_of=clock.now(),
+        check=None,
+    )
+
+
+@pages.get("/drift/checks/<uuid:check_id>")
+@requires(Permission.DRIFT_READ)
+def drift_check(check_id: UUID) -> tuple[str, int]:
+    """What a comparison found that was kept. Asks nothing of Keycloak."""
+    found = checks.drift_check(session(), check_id)
+    return render_page(
+        "drift/drift",
+        chosen=None,
+        in_sync=found.number == 0,
+        tenants=_by_tenant(found.differences),
+        number=len(found.differences),
+        as_of=found.looked_at or found.asked_at,
+        check=found,
     )
 
 
 def _by_tenant(differences: Sequence[TenantDifference]) -> list[DriftOfTenant]:
     users = [one.about.name for one in differences if one.about and one.about.kind is ObjectKind.USER]
+    users += [one.change.account for one in differences if one.change is not None]
     names = names_of_people(session(), users)
     tenants = {one.code: one for one in list_tenants(session())} if differences else {}
     return [
@@ -144,6 +179,8 @@ def _row(one: TenantDifference, names: dict[str, str]) -> DifferenceRow:
             intended=_setting(one.intended) if one.field else "",
             found=_setting(one.found) if one.field else "",
             mended=Mending.CONFIGURE if is_ours else Mending.BY_HAND,
+            change=one.change,
+            changed_by=_account(one.change, names),
             is_code=True,
         )
     has_values = one.field is not None and one.field not in _UNSHOWN
@@ -154,7 +191,17 @@ def _row(one: TenantDifference, names: dict[str, str]) -> DifferenceRow:
         intended=_value(one.field, one.intended) if has_values else "",
         found=_value(one.field, one.found) if has_values else "",
         mended=Mending.REPAIR if is_ours else Mending.BY_HAND,
+        change=one.change,
+        changed_by=_account(one.change, names),
     )
+
+
+def _account(change: OutsideChange | None, names: dict[str, str]) -> str:
+    """Whose account made it; empty where Keycloak's record does not say."""
+    if change is None:
+        return ""
+    is_ours = change.realm in set(Realm)
+    return names.get(change.account, change.account) if is_ours else gettext("an administrator of Keycloak")
 
 
 def _object(about: KeycloakObject, names: dict[str, str]) -> str:

@@ -33,7 +33,7 @@ class HelpWord:
     @property
     def anchor(self) -> str:
         """Where it stands on the page of help."""
-        return "word-" + (self.key or re.sub("[^a-z]+", "-", self.code).strip("-"))
+        return "word-" + (self.key or re.sub("[^a-z]+", "-", self.code.lower()).strip("-"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,30 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
             ),
             HelpWord(
                 "cohort", "参加期", Label("同じ時期に参加する団体のまとまりです。", "Tenants that join together.")
+            ),
+            HelpWord(
+                "departure",
+                "脱退の届出",
+                Label(
+                    "団体が基盤から脱退するという届出です。最終日の翌日の0:00に脱退となります。",
+                    "A tenant's notice that it leaves. It has left at 0:00 of the day after its last.",
+                ),
+            ),
+            HelpWord(
+                "merger",
+                "合併",
+                Label(
+                    "ある日に市町村が消滅し、別の市町村が存続することです。その日の0:00に、消滅する団体は脱退となります。",
+                    "One municipality ends on a day and another goes on. At 0:00 of that day the one has left.",
+                ),
+            ),
+            HelpWord(
+                "hand-back archive",
+                "引渡しデータ",
+                Label(
+                    "団体の記録、協定、通知書、監査記録を1つにまとめたZIPで、照合用のSHA-256の一覧が付きます。",
+                    "A tenant's records, agreements, notices and audit log in one ZIP file, with a list of checksums.",
+                ),
             ),
             HelpWord(
                 "onboarding",
@@ -143,11 +167,38 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
             ),
             HelpWord("member", "利用者", Label("参加団体に属し、基盤を使う人です。", "A person of a tenant.")),
             HelpWord(
+                "identity provider",
+                "IdP",
+                Label(
+                    "団体の職員がふだんのログインに使う仕組み（Entra ID、AD FS など）です。確認してから使います。",
+                    "What the staff of a tenant log in with, such as Entra ID or AD FS. It is tested before use.",
+                ),
+            ),
+            HelpWord(
+                "e-mail domain",
+                "ドメイン",
+                Label(
+                    "メールアドレスの @ より後です。団体の IdP は、このドメインの利用者だけを入れます。",
+                    "What stands behind the @ of an address. An identity provider lets in people of its domains.",
+                ),
+            ),
+            HelpWord(
                 "invitation",
                 "招待",
                 Label(
                     "利用者に送る、パスワードを設定するメールです。リンクは1日で切れ、再送すると前のリンクは使えなくなります。",
                     "The email to set a password with. Its link ends after a day, and when it is sent again.",
+                ),
+            ),
+            HelpWord(
+                "consent",
+                "本人の承諾",
+                Label(
+                    "すでに別の団体を利用している人を追加すると、本人にメールで尋ねます。本人がログインして承諾すると、"
+                    "同じアカウントで両方の団体を利用できます。承諾するまで、追加した団体には何も知らされません。",
+                    "Who already uses another tenant is asked by mail when they are added. Once they accept, "
+                    "signed in, they use both with the one account. Until then the tenant that added them learns "
+                    "nothing.",
                 ),
             ),
             HelpWord(
@@ -159,11 +210,87 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 ),
             ),
             HelpWord(
+                "fewest owners",
+                "団体管理者の最少人数",
+                Label(
+                    "団体に常にいなければならない団体管理者の人数です。団体が決めれば2人になります。",
+                    "How many owners a tenant always has at least: one, or two where the tenant says so.",
+                ),
+            ),
+            HelpWord(
+                "section",
+                "所属",
+                Label(
+                    "利用者が仕事をしている課や係です。日を決めて変えられます。権限とは関係ありません。",
+                    "Where in its organization a person works. It changes on a day and gives no right.",
+                ),
+            ),
+            HelpWord(
+                "leaving",
+                "利用の終了",
+                Label(
+                    "利用者が最終日までで利用をやめることです。翌日の0:00にすべての役割が終わり、それまでは取り消せます。",
+                    "A person uses the platform until a last day. Then every role ends; until then it can be undone.",
+                ),
+            ),
+            HelpWord(
+                "dormant account",
+                "休眠アカウント",
+                Label(
+                    "利用中で、90日以上ログインしていない利用者です。続けて使うかを確かめます。",
+                    "A person who is active and has not signed in for 90 days. See whether they still need it.",
+                ),
+            ),
+            HelpWord(
                 "service client",
                 "連携システム",
                 Label(
                     "団体のシステムです。自分の鍵で認証して接続します。",
                     "A system of a tenant that signs in by its own key.",
+                ),
+            ),
+            HelpWord(
+                "secret of a service client",
+                "シークレット",
+                Label(
+                    "鍵を使えない連携システムが認証に使う文字列です。作ったときに一度だけ表示し、Moyaiは保存しません。"
+                    "クライアントIDと最終日がそれぞれにあります。",
+                    "What a system that cannot use keys proves itself with. It is shown once, not kept by Moyai, and "
+                    "has a client ID of its own and a last day.",
+                ),
+            ),
+            HelpWord(
+                "stop for good (a service client)",
+                "廃止",
+                Label(
+                    "連携システムを、元に戻せない形で止めることです。利用枠が 1 つ空きます。",
+                    "Stopping a service client without a way back. Its place in the quota is free.",
+                ),
+            ),
+            HelpWord(
+                "access decision",
+                "利用可否",
+                Label(
+                    "連携システムが、ある操作を、ある接続元から、今してよいかどうかと、できない理由です。"
+                    "基盤のゲートウェイが照会します。",
+                    "Whether a service client may call for a scope from an address now, and if not, why. The "
+                    "platform's gateway asks it.",
+                ),
+            ),
+            HelpWord(
+                "directory",
+                "ディレクトリ",
+                Label(
+                    "団体が職員を管理している仕組み（Entra ID など）です。利用者を SCIM で反映します。",
+                    "A municipality's own directory of staff, such as Entra ID; it writes its people here by SCIM.",
+                ),
+            ),
+            HelpWord(
+                "SCIM token",
+                "SCIMトークン",
+                Label(
+                    "団体のディレクトリが接続するときの秘密の文字列です。1 度だけ表示し、最終日があります。",
+                    "The secret with which a tenant's directory signs in; shown once, with a last day.",
                 ),
             ),
             HelpWord(
@@ -199,6 +326,23 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 Label(
                     "だれがどの役割をいつからいつまで持つかの、Moyaiの記録です。",
                     "Moyai's own record that a person holds a role, from when to when.",
+                ),
+            ),
+            HelpWord(
+                "roles held",
+                "役割の保有記録",
+                Label(
+                    "過去のある時点でだれがどの役割を持っていたか、いつからいつまでか、だれが付与し、だれが終えたかの記録です。",
+                    "Who held which role at a past moment, from when to when, given and ended by whom, and why.",
+                ),
+            ),
+            HelpWord(
+                "access review",
+                "権限の棚卸し",
+                Label(
+                    "基準日の利用者と連携システムの一覧です。1行ずつ継続するか終えるかを判断し、団体管理者が署名します。",
+                    "A tenant's list of its people and systems as of a day, each kept or withdrawn, signed by an "
+                    "owner.",
                 ),
             ),
             HelpWord(
@@ -292,6 +436,59 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 ),
             ),
             HelpWord(
+                "registry",
+                "参加団体台帳",
+                Label(
+                    "ある月の末日に、どの団体がどの状態で参加していたかの一覧です。その月の変更も示します。",
+                    "Who took part in which state at the end of a month, with what changed in it.",
+                ),
+            ),
+            HelpWord(
+                "application",
+                "利用申請",
+                Label(
+                    "参加を希望する団体が、アカウントなしに公開のページから出す申請です。県が審査し、別の人が決定します。",
+                    "What a body that wants to take part hands in on a public page. It is screened, and another person "
+                    "decides.",
+                ),
+            ),
+            HelpWord(
+                "screening",
+                "審査",
+                Label(
+                    "自動の確認と、担当者が確かめたことの記録です。審査した人は決定できません。",
+                    "What is checked of an application by itself, and what a person states to have checked. That "
+                    "person does not decide it.",
+                ),
+            ),
+            HelpWord(
+                "session",
+                "セッション",
+                Label(
+                    "一つのブラウザー、または一つのコマンドラインでログインしている状態です。"
+                    "自分のものはいつでも終わらせることができます。",
+                    "Being logged in in one browser or one command line. You can end your own at any time.",
+                ),
+            ),
+            HelpWord(
+                "emergency role",
+                "緊急時の操作",
+                Label(
+                    "1時間だけ、すべてを閲覧し、だれの利用でも停止できる役割です。2人で決め、始まりと行ったことが知らされます。",
+                    "For one hour: to read everything and stop anybody. Two people decide; what is done is told.",
+                ),
+            ),
+            HelpWord(
+                "step-up",
+                "直前の二要素認証",
+                Label(
+                    "承認や、連携システムの鍵の登録の前に、しばらく前のログインでは足りず、"
+                    "パスワードと二要素をもう一度確かめることです。入力した内容は残ります。",
+                    "Before an approval or a new key of a system, the password and the second factor are asked for "
+                    "again if the login was some time ago. What was typed is kept.",
+                ),
+            ),
+            HelpWord(
                 "announcement, confirmation",
                 "お知らせ, 確認",
                 Label(
@@ -303,9 +500,10 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 "reminder",
                 "催促",
                 Label(
-                    "協定に同意していない団体や、お知らせを確認していない団体の団体管理者に送るメールです。1団体に1日1回までです。",
-                    "A mail to the owners of a tenant that has not accepted a version or confirmed an announcement; "
-                    "once a day for each.",
+                    "協定への同意、お知らせの確認、権限の棚卸しの署名が済んでいない団体の"
+                    "団体管理者に送るメールです。1団体に1日1回までです。",
+                    "A mail to the owners of a tenant that has not accepted a version, confirmed an announcement or "
+                    "signed its access review; once a day for each.",
                 ),
             ),
             HelpWord(
@@ -440,6 +638,62 @@ SECTIONS: Final[tuple[tuple[Label, tuple[HelpWord, ...]], ...]] = (
                 Label(
                     "かかった費用と、いっしょに按分する費用のまとまりです。",
                     "What was spent, and what is split together.",
+                ),
+            ),
+            HelpWord(
+                "stage",
+                "段階",
+                Label(
+                    "負担規則のなかの一つの手順です。経費をまとめ、差し引き、按分し、端数を処理するまでを順に定めます。",
+                    "One step of a rule: what is gathered, deducted, split, limited and rounded, in this order.",
+                ),
+            ),
+            HelpWord(
+                "limit (cap, floor)",
+                "限度額, 最低額",
+                Label(
+                    "1団体が負担する額の上限と下限です。超えた分をだれが負担するかも定めます。",
+                    "The most and the least a member bears, and who bears the difference.",
+                ),
+            ),
+            HelpWord(
+                "rest",
+                "残額",
+                Label(
+                    "一つの段階で分けた後に、次の段階に残る額です。",
+                    "What a stage leaves to the next ones.",
+                ),
+            ),
+            HelpWord(
+                "joiner's factor, waiver",
+                "加入月割, 減免",
+                Label(
+                    "年度の途中で加わった団体の負担を月で割ることと、初めの年度の負担を軽くすることです。",
+                    "What part of a year counts for who joins within it, and what is waived of first years.",
+                ),
+            ),
+            HelpWord(
+                "stand-alone cost",
+                "単独費用",
+                Label(
+                    "ある団体、またはいくつかの団体だけで同じことをした場合にかかる費用です。",
+                    "What a member, or a group of them, would pay alone.",
+                ),
+            ),
+            HelpWord(
+                "core",
+                "コア",
+                Label(
+                    "どの団体の組み合わせも、単独費用より多くは負担しない分け方です。",
+                    "The divisions under which no group would pay less alone.",
+                ),
+            ),
+            HelpWord(
+                "nucleolus, Shapley value, SCRB",
+                "仁, シャープレイ値, 分離費用身替り妥当支出法",
+                Label(
+                    "共同の費用を分ける方法です。協力ゲーム理論と、多目的ダムの費用の分け方で使われます。",
+                    "Ways to divide a shared cost that cooperative game theory and dam building know.",
                 ),
             ),
             HelpWord(
@@ -601,9 +855,13 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
     ),
     "/tenants/{tenant}/people": PlaceHelp(
         Label(
-            "利用者を追加し、役割を付け、停止や再開をします。", "Add people, give them roles, suspend and resume them."
+            "利用者を追加し、役割を付け、停止や再開をします。まとめて行うときは、CSVかExcelのファイルを取り込みます。",
+            "Add people, give them roles, suspend and resume them; many at once by a CSV or Excel file.",
         ),
-        ("word-member", "word-invitation", "word-owner", "word-grant", "word-account"),
+        (
+            *("word-member", "word-invitation", "word-consent", "word-owner", "word-fewest-owners", "word-section"),
+            *("word-leaving", "word-dormant-account", "word-grant", "word-account"),
+        ),
     ),
     "/tenants/{tenant}/systems": PlaceHelp(
         Label(
@@ -611,6 +869,35 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
             "Register systems by their public keys. The private key never leaves the system.",
         ),
         ("word-service-client", "word-owner-of-a-service-client", "word-quota"),
+    ),
+    "/tenants/{tenant}/scim": PlaceHelp(
+        Label(
+            "職員のディレクトリから、利用者の追加・変更・停止を自動で反映します。管理の役割は付与できません。",
+            "Your directory of staff adds, changes and suspends people by itself. It gives no role that administers.",
+        ),
+        ("word-directory", "word-scim-token", "word-member", "word-owner"),
+    ),
+    "/access-reviews": PlaceHelp(
+        Label(
+            "年に1回、だれがどの権限を持つかを1行ずつ確かめ、団体管理者が署名します。県は団体ごとの進み具合を見ます。",
+            "Once a year each tenant checks line by line who has access, and an owner signs. The operator sees how far "
+            "each has come.",
+        ),
+        ("word-access-review", "word-owner", "word-service-client"),
+    ),
+    "/roles-held": PlaceHelp(
+        Label(
+            "過去のある時点で、だれがどの役割を持っていたかを確かめます。付与した人、終えた人、理由も分かります。",
+            "See who held which role at a past moment, who gave and ended it, and why.",
+        ),
+        ("word-roles-held", "word-grant", "word-member"),
+    ),
+    "/tenants/{tenant}/identity-provider": PlaceHelp(
+        Label(
+            "職員が庁内の IdP でログインできるようにします。接続を確認してから利用を始めます。",
+            "Let your staff log in with your own identity provider. Its connection is tested before it is used.",
+        ),
+        ("word-identity-provider", "word-e-mail-domain", "word-member"),
     ),
     "/drift": PlaceHelp(
         Label(
@@ -624,7 +911,21 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
             "あなただけの設定です。言語、日付と年度の表記、表の行の間隔、対応待ちのお知らせメールを選べます。一覧の列も選べます。",
             "How you alone want pages and mails: language, dates and years, rows and columns of tables, the mail.",
         ),
-        ("word-preferences", "word-columns", "word-filter"),
+        ("word-preferences", "word-columns", "word-filter", "word-session", "word-consent"),
+    ),
+    "/registry": PlaceHelp(
+        Label(
+            "月末の時点で参加している団体の一覧です。月を選び、CSVかExcelで取り出して保管できます。",
+            "Who takes part at the end of a month, to keep as CSV or Excel.",
+        ),
+        ("word-registry", "word-tenant"),
+    ),
+    "/applications": PlaceHelp(
+        Label(
+            "参加を申請した団体を審査し、決定を提案し、承認されたら参加手続を始めます。申請者は公開のページから申請します。",
+            "Screen bodies that applied, propose the decision, and start onboarding once it is approved.",
+        ),
+        ("word-application", "word-screening", "word-second-person"),
     ),
     "/announcements": PlaceHelp(
         Label(
@@ -633,12 +934,34 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
         ),
         ("word-announcement-confirmation", "word-tenant"),
     ),
+    "/break-glass": PlaceHelp(
+        Label(
+            "ふだんの担当者が対応できないときに、県の利用者1人に1時間だけ任せる役割です。申請した人とは別の人が承認します。",
+            "A role for one hour, for when those who could act are out of reach. Another person approves it.",
+        ),
+        ("word-emergency-role", "word-audit-event"),
+    ),
+    "/sign-in-limits": PlaceHelp(
+        Label(
+            "操作がないとき、また長くても何時間で、だれのログインも終わるかを決めます。承認などの前に二要素認証を求め直す時間も決めます。",
+            "After how long without a click, and after how long at most, everybody's logins end; and for how long a "
+            "second factor counts as fresh.",
+        ),
+        ("word-session", "word-step-up"),
+    ),
     "/webhooks": PlaceHelp(
         Label(
             "監査記録をほかのシステムに送る先を決め、届いているかを確かめます。",
             "Where audit events are sent, and whether they arrive.",
         ),
         ("word-webhook", "word-delivery", "word-audit-event"),
+    ),
+    "/sent-mails": PlaceHelp(
+        Label(
+            "だれにどのメールを送り、届けられたかどうかの記録です。本文は残しません。",
+            "Which mails went to whom and what became of them. Their text is not kept.",
+        ),
+        (),
     ),
     "/mails": PlaceHelp(
         Label("この環境から送ったメールの控えです。", "The mail that this installation has sent."),
@@ -688,8 +1011,9 @@ PLACES: Final[Mapping[str, PlaceHelp]] = {
     ),
     "/rules": PlaceHelp(
         Label(
-            "負担金をどう算定するかの規程です。議決を記録した版が、その日から適用されます。",
-            "How contributions are computed. A version holds from its day on, once its decision is recorded.",
+            "負担金をどう算定するかの規程です。議決を記録した版が、その日から適用されます。版どうしは「変更点」で比べられます。",
+            "How contributions are computed. A version holds from its day on, once its decision is recorded. "
+            "“What changed” compares two versions.",
         ),
         ("word-rule", "word-version-in-force", "word-decision", "word-component", "word-basis"),
     ),

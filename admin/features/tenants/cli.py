@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any, BinaryIO
+from uuid import UUID
 
 import click
 from sqlalchemy.orm import Session
@@ -12,21 +14,31 @@ from admin.features.tenants.api import routes
 from admin.features.tenants.entry_points import ENTRY_POINTS
 from admin.interface.cli_context import app_context
 from admin.interface.command_line import command_group
-from admin.interface.output import handle_errors, print_json
-from admin.interface.param_types import DateParam, as_json_option, find_tenant, print_result
+from admin.interface.file_imports import print_preview
+from admin.interface.output import handle_errors
+from admin.interface.param_types import (
+    DateParam,
+    as_json_option,
+    find_tenant,
+    output_option,
+    print_result,
+    write_new,
+)
 from admin.interface.permitted import PermittedCommand
+from billing.notices.leaving_statement import leaving_statement, leaving_statement_pdf
 from governance.agreements.queries import acceptance_in_force
 from governance.commands import system_transaction
 from governance.declaration import build_command
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
+from governance.kernel.table_file import MAX_BYTES
 from governance.permissions import Permission
 from tenancy.people.queries import members
 from tenancy.quotas.queries import plan_in_force, quotas_in_force
 from tenancy.tenants import queries
 from tenancy.tenants.commands import ImportTenants, import_tenants, preview_import
-from tenancy.tenants.models import ImportPreview, StateChange, StatisticFacts, TenantDetails
-from tenancy.tenants.municipality_file import MAX_BYTES
+from tenancy.tenants.hand_backs import hand_back_content
+from tenancy.tenants.models import StateChange, StatisticFacts, TenantDetails
 from tenancy.tenants.states import StatisticKind
 
 tenant = command_group("tenant", "参加団体 / Tenants.", ENTRY_POINTS, routes.queries)
@@ -90,7 +102,7 @@ def import_file(
     cohort: str | None,
     as_json: bool,
 ) -> None:
-    """CSV から団体を取り込む / Register every municipality of a CSV, or none.
+    """CSV か Excel から団体を取り込む / Register every municipality of a file, CSV or Excel, or none.
 
     Everything that is wrong is reported at once, with line, column and reason; exit code 2, with or without --check.
     `moyai tenant import-columns` lists the columns.
@@ -108,21 +120,33 @@ def import_file(
         if check:
             with system_transaction(OPERATOR) as session:
                 preview = preview_import(session, command, today=clock.today())
-            _print_preview(preview, as_json=as_json)
+            print_preview(preview, as_json=as_json)
             click.get_current_context().exit(0 if preview.accepted else 2)
         imported = import_tenants(command, actor=context.actor)
     print_result({"imported": len(imported.tenant_ids), "sha256": imported.sha256}, as_json)
 
 
-def _print_preview(preview: ImportPreview, *, as_json: bool) -> None:
-    """Each problem with its line, tenant and column to standard error, and the whole to standard output."""
-    for problem in preview.problems:
-        click.echo(f"1: {problem.column}: {problem.reason} / {problem.reason_en}", err=True)
-    for row in preview.rows:
-        for problem in row.problems:
-            where = " ".join(part for part in (row.code, row.name) if part)
-            click.echo(f"{row.line}: {where}: {problem.column}: {problem.reason} / {problem.reason_en}", err=True)
-    if as_json:
-        print_json(preview)
-    elif preview.accepted:
-        click.echo(f"{len(preview.rows)} 行を取り込めます / {len(preview.rows)} rows can be imported")
+@tenant.command("hand-back", cls=PermittedCommand, permission=Permission.HAND_BACK_READ)
+@click.argument("code")
+@click.argument("hand_back_id", type=click.UUID)
+@output_option("hand-back.zip")
+@as_json_option
+@handle_errors
+def hand_back(code: str, hand_back_id: UUID, output: Path, as_json: bool) -> None:
+    """引渡しデータを ZIP で取り出す / Write the archive of a tenant's records as it was made."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        content = hand_back_content(session, find_tenant(session, code).id, hand_back_id)
+    print_result({"file": write_new(output, content), "bytes": len(content)}, as_json)
+
+
+@tenant.command("leaving-statement-pdf", cls=PermittedCommand, permission=Permission.NOTICE_READ)
+@click.argument("code")
+@output_option("leaving-statement.pdf")
+@as_json_option
+@handle_errors
+def statement_pdf(code: str, output: Path, as_json: bool) -> None:
+    """脱退に係る負担金計算書を PDF で取り出す / Write the final statement of a tenant as of today."""
+    with app_context(), system_transaction(OPERATOR) as session:
+        statement = leaving_statement(session, find_tenant(session, code).id, clock.today())
+        content = leaving_statement_pdf(statement, clock.now())
+    print_result({"file": write_new(output, content), "bytes": len(content)}, as_json)

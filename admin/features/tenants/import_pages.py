@@ -1,4 +1,4 @@
-"""CSV of municipalities: a verdict for each row first, then all of it or nothing.
+"""A file of municipalities: a verdict for each row first, then all of it or nothing.
 
 The file is checked and then sent once more with the confirmation, because nothing of it is kept before it is imported;
 its SHA-256 says that it is the same one.
@@ -7,9 +7,7 @@ its SHA-256 says that it is the same one.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -19,31 +17,22 @@ from admin.core.language import current_language, gettext
 from admin.core.rate_limits import RateLimit, limited
 from admin.interface.command_forms import read_form
 from admin.interface.downloads import table_response
+from admin.interface.file_imports import uploaded_file
 from admin.interface.forms import Form
 from admin.interface.kept_forms import restored_form
 from admin.interface.pages import render_page, session
+from governance.file_imports import ImportFacts, ImportRefused
 from governance.kernel import clock
-from governance.kernel.errors import DomainError, Invalid, message
+from governance.kernel.errors import DomainError
+from governance.kernel.table_file import template_headings
 from governance.permissions import Permission
 from tenancy.tenants import queries
 from tenancy.tenants.commands import ImportTenants, examine_import, import_tenants
-from tenancy.tenants.importing import ImportRefused
-from tenancy.tenants.models import CohortFacts, ImportPreview, ImportProblem
-from tenancy.tenants.municipality_columns import template_headings
+from tenancy.tenants.models import CohortFacts
+from tenancy.tenants.municipality_columns import COLUMNS
 from tenancy.tenants.states import StatisticKind
 
 pages = Blueprint("tenant_import", __name__, template_folder="templates")
-
-FILE_MISSING = message("import.file_missing", ja="取り込む CSV ファイルを選んでください。", en="Choose a CSV file.")
-MAX_BYTES = 2 * 2**20
-"""Bytes of a file sent by form: in base64 it is sent once more with the confirmation, within a request's limit."""
-TOO_LARGE = message(
-    "import.form_too_large",
-    ja="画面から取り込めるのは {most} バイトまでです（{given} バイト）。",
-    en="A file uploaded here may have at most {most} bytes; this one has {given}.",
-    hint_ja="ファイルを分けてください。",
-    hint_en="Split the file.",
-)
 
 
 @pages.route("/tenants/import", methods=["GET", "POST"])
@@ -60,10 +49,10 @@ def importing() -> AnyResponse | tuple[str, int]:
     form = Form.from_request()
     for name in _FIELDS:
         form.values.setdefault(name, "")
-    refused: ImportPreview | None = None
-    content = _content(form)
+    refused: ImportFacts | None = None
+    content = uploaded_file(form)
     command = None if content is None else _command(form, content)
-    form.labels["content"] = gettext("CSV file")
+    form.labels["content"] = gettext("CSV or Excel file")
     if command is not None and form.is_valid and form.step != "enter":
         try:
             if form.is_final:
@@ -74,7 +63,7 @@ def importing() -> AnyResponse | tuple[str, int]:
             verdict = examine_import(session(), command, today=clock.today())
             if not verdict.refusals:
                 return render_page("tenants/importing_verdict", form=form, preview=verdict.preview)
-            raise ImportRefused(verdict)
+            raise ImportRefused(verdict.preview, verdict.refusals)
         except ImportRefused as wrong:
             refused = wrong.preview
             for error in (one for one in wrong.errors if one.field in ("content", *_DATES)):
@@ -85,7 +74,7 @@ def importing() -> AnyResponse | tuple[str, int]:
     return _enter(form, cohorts, refused)
 
 
-def _enter(form: Form, cohorts: Sequence[CohortFacts], refused: ImportPreview | None = None) -> tuple[str, int]:
+def _enter(form: Form, cohorts: Sequence[CohortFacts], refused: ImportFacts | None = None) -> tuple[str, int]:
     """入力, with all that was wrong with the file that was sent."""
     return render_page(
         "tenants/importing",
@@ -93,26 +82,8 @@ def _enter(form: Form, cohorts: Sequence[CohortFacts], refused: ImportPreview | 
         cohorts=cohorts,
         fields=_FIELDS,
         columns=queries.import_columns(),
-        problems=[] if refused is None else _problems(refused),
         refused=refused,
     )
-
-
-class PlacedProblem(NamedTuple):
-    """A problem with its line (the heading is line 1) and the tenant of its row."""
-
-    line: int
-    tenant: str
-    problem: ImportProblem
-
-
-def _problems(refused: ImportPreview) -> list[PlacedProblem]:
-    of_columns = [PlacedProblem(1, "", one) for one in refused.problems]
-    return of_columns + [
-        PlacedProblem(row.line, " ".join(part for part in (row.code, row.name) if part), one)
-        for row in refused.rows
-        for one in row.problems
-    ]
 
 
 @pages.get("/tenants/import/template.csv")
@@ -120,7 +91,7 @@ def _problems(refused: ImportPreview) -> list[PlacedProblem]:
 @requires(Permission.TENANT_IMPORT)
 def import_template() -> Response:
     """The headings alone, to be filled in; `?encoding=cp932` for software that knows nothing else."""
-    return table_response("csv", gettext("tenants_to_import"), template_headings(current_language()), [])
+    return table_response("csv", gettext("tenants_to_import"), template_headings(COLUMNS, current_language()), [])
 
 
 @pages.get("/tenants/import/done")
@@ -141,26 +112,6 @@ def _field_of(name: str | None) -> str:
     if name and name.startswith("basis_dates."):
         return f"date_{name.removeprefix('basis_dates.')}"
     return name or "content"
-
-
-def _content(form: Form) -> bytes | None:
-    """The file, as chosen now or as the verdict's page sends it once more; None where `form` now has an error."""
-    upload = request.files.get("content")
-    content = b"" if upload is None else upload.read()
-    form.values.setdefault("content", "")
-    if not content:
-        try:
-            content = base64.b64decode(form.text("content"), validate=True)
-        except (ValueError, binascii.Error):
-            content = b""
-    if not content:
-        form.add_error(Invalid(FILE_MISSING, field="content"))
-        return None
-    if len(content) > MAX_BYTES:
-        form.add_error(Invalid(TOO_LARGE, field="content", most=MAX_BYTES, given=len(content)))
-        return None
-    form.values["content"] = base64.b64encode(content).decode()
-    return content
 
 
 def _command(form: Form, content: bytes) -> ImportTenants | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, request, url_for
@@ -12,6 +12,7 @@ from admin.core.guard import current_actor, may, requires
 from admin.core.language import current_language, either, gettext
 from admin.core.rate_limits import RateLimit, limited
 from admin.features.tenants.entry_points import ENTRY_POINTS
+from admin.identity.sign_in_networks import sign_in_networks
 from admin.interface.command_forms import add_forms
 from admin.interface.downloads import table_response
 from admin.interface.history import newest_actions
@@ -28,6 +29,7 @@ from admin.workflows.joining import (
     joining_tasks,
 )
 from admin.workflows.tasks import holders
+from billing.notices.leaving_statement import leaving_statement, leaving_statement_pdf
 from billing.notices.queries import notices
 from billing.runs.queries import shares_of_tenant
 from governance.agreements.queries import acceptances, unaccepted, versions
@@ -35,18 +37,23 @@ from governance.audit.queries import AuditEventFacts
 from governance.kernel import clock
 from governance.kernel.field_types import last_day
 from governance.kernel.labels import Label
-from governance.permissions import Permission
+from governance.permissions import OPERATOR_ROLES, TENANT_ROLES, Permission, Role
 from tenancy import directory
 from tenancy.clients.queries import service_clients
 from tenancy.onboarding.models import OnboardingView
 from tenancy.onboarding.queries import latest_sync, onboardings_of
 from tenancy.onboarding.steps import OnboardingKind
 from tenancy.people.queries import members, owners, planned_role_changes
+from tenancy.people.states import MemberState, SignIn
 from tenancy.quotas.queries import dimensions, plan_in_force, quota_requests, quotas_in_force
 from tenancy.tenants import queries
 from tenancy.tenants.commands import BULK_STATES
+from tenancy.tenants.departures import departure_under_way
+from tenancy.tenants.hand_backs import hand_back_content, hand_backs
+from tenancy.tenants.mergers import mergers
 from tenancy.tenants.models import TenantDetails
 from tenancy.tenants.queries import LIST_ORDERS, TenantFilter
+from tenancy.tenants.renamings import planned_renaming, renamings
 from tenancy.tenants.states import TRANSITIONS, ContactPurpose, TenantKind, TenantState
 
 pages = add_forms(Blueprint("tenants", __name__, template_folder="templates"), ENTRY_POINTS)
@@ -61,7 +68,42 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
         ),
     ),
     "edited": (Label("内容を変更しました", "Changed"), _NOTHING),
-    "state-changed": (Label("状態を変更しました", "State changed"), _NOTHING),
+    "state-changed": (
+        Label("状態を変更しました", "State changed"),
+        Label(
+            "ログインとアクセストークンには、すぐに効いています。認証サービスにも続けて反映します。",
+            "For sign-ins and access tokens it counts already; the identity server follows.",
+        ),
+    ),
+    "renaming-planned": (
+        Label("名称・コードの変更を予定しました", "The change is planned"),
+        Label(
+            "変更日の0:00に変わります。それまでは、この団体の画面で取り消せます。",
+            "It takes effect at 0:00 of its day. Until then it can be undone on the tenant's page.",
+        ),
+    ),
+    "renaming-undone": (Label("変更の予定を取り消しました", "The planned change is undone"), _NOTHING),
+    "departure-announced": (
+        Label("脱退の届出を登録しました", "The notice is recorded"),
+        Label(
+            "最終日の翌日の0:00に脱退となります。それまでに、未通知の負担額を通知し、引渡しデータを作成してください。",
+            "It has left at 0:00 of the day after its last. Notify what is open and make the archive before then.",
+        ),
+    ),
+    "merged": (
+        Label("合併を登録しました", "The merger is recorded"),
+        Label(
+            "合併の日の0:00に脱退となります。その後、利用者を存続する団体に追加できます。",
+            "It has left at 0:00 of that day. Its people can then be added to the tenant that goes on.",
+        ),
+    ),
+    "hand-back-requested": (
+        Label("引渡しデータの作成を受け付けました", "The archive is being made"),
+        Label(
+            "数分で、この団体の「文書」に現れます。",
+            "Within minutes it is among the documents of this tenant.",
+        ),
+    ),
     "member-added": (
         Label("利用者を追加しました", "Added"),
         Label(
@@ -86,6 +128,10 @@ DONE_MESSAGES: Final[dict[str, tuple[Label, Label]]] = {
             "認証サービスのアカウントを続けて停止し、メールアドレスを解放します。",
             "The Keycloak account is disabled next, and the address released.",
         ),
+    ),
+    "fewest-owners-set": (
+        Label("団体管理者の最少人数を変えました", "Changed"),
+        Label("団体管理者の全員にメールで知らせます。", "All owners are mailed."),
     ),
     "invitation-resent": (
         Label("招待を送り直します", "The invitation is sent again"),
@@ -143,13 +189,14 @@ _SHOWN_ON: Final = {
     **dict.fromkeys(
         (
             *("member-added", "member-disabled", "member-resumed", "member-removed", "member-sync-decided"),
-            *("factor-reset", "invitation-resent", "invitation-cancelled"),
+            *("factor-reset", "fewest-owners-set", "invitation-resent", "invitation-cancelled"),
         ),
         "tenants.tenant_people",
     ),
     "client-registered": "tenants.tenant_systems",
     "plan-assigned": "tenants.tenant_quotas",
     "accepted": "tenants.tenant_documents",
+    "hand-back-requested": "tenants.tenant_documents",
 }
 """Action → the part of the tenant's page that shows it, where that is not the first."""
 
@@ -248,7 +295,7 @@ def tenant(tenant_id: UUID) -> tuple[str, int]:
 @requires(Permission.MEMBER_READ)
 def tenant_people(tenant_id: UUID) -> tuple[str, int]:
     """Its people with their roles and states, 50 at a time; the cursor is the number of the first one."""
-    everybody = members(session(), tenant_id, clock.now())
+    everybody = members(session(), tenant_id, clock.now(), **_people_filter())
     cursor = request.args.get("cursor", "")
     first = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 6 else 0
     return _render_part(
@@ -257,11 +304,71 @@ def tenant_people(tenant_id: UUID) -> tuple[str, int]:
         gettext("People"),
         is_wide=True,
         sync=_latest_sync(tenant_id),
+        networks=(sign_in_networks(session(), tenant_id).networks if may(Permission.SIGN_IN_NETWORKS_READ) else None),
         planned=planned_role_changes(session(), tenant_id, clock.now()),
+        filters=_people_filter(),
+        states=list(MemberState),
+        roles=sorted(OPERATOR_ROLES if directory.tenant_by_id(session(), tenant_id).is_operator else TENANT_ROLES),
+        sign_ins=list(SignIn),
         members=everybody[first : first + PAGE_SIZE],
         total=len(everybody),
         next_cursor=str(first + PAGE_SIZE) if first + PAGE_SIZE < len(everybody) else None,
     )
+
+
+class _PeopleFilter(TypedDict):
+    state: MemberState | None
+    role: Role | None
+    sign_in: SignIn | None
+
+
+def _people_filter() -> _PeopleFilter:
+    """Which people the address asks for."""
+    return {
+        "state": query_enum("state", MemberState),
+        "role": query_enum("role", Role),
+        "sign_in": query_enum("sign_in", SignIn),
+    }
+
+
+_PEOPLE_FILE_HEADER: Final = (
+    Label("姓", "family name"),
+    Label("名", "given name"),
+    Label("所属", "section"),
+    Label("メール", "email"),
+    Label("役割", "roles"),
+    Label("状態", "state"),
+    Label("最終日", "last day"),
+    Label("最終ログイン", "last sign-in"),
+    Label("休眠", "dormant"),
+    Label("追加日時", "added"),
+)
+
+
+@pages.get("/tenants/<uuid:tenant_id>/people.<any(csv, xlsx):file_kind>")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.MEMBER_READ)
+def tenant_people_file(tenant_id: UUID, file_kind: str) -> Response:
+    """The whole of what the list's filters let through."""
+    found = directory.tenant_by_id(session(), tenant_id)
+    language = current_language()
+    rows = (
+        (
+            one.family_name,
+            one.given_name,
+            one.section,
+            one.email,
+            gettext(", ").join(role.label(language) for role in one.roles),
+            one.state.label(language),
+            None if one.valid_until is None else last_day(one.valid_until),
+            one.last_sign_in_at,
+            "○" if one.is_dormant else "",
+            one.added_at,
+        )
+        for one in members(session(), tenant_id, clock.now(), **_people_filter())
+    )
+    name = gettext("%(name)s_people", name=found.name)
+    return table_response(file_kind, name, [either(*label) for label in _PEOPLE_FILE_HEADER], rows)
 
 
 @pages.get("/tenants/<uuid:tenant_id>/systems")
@@ -321,7 +428,33 @@ def tenant_documents(tenant_id: UUID) -> tuple[str, int]:
         accepted=acceptances(session(), tenant_id),
         versions={version.id: version for version in versions(session())},
         notices=notices(session(), tenant_id=tenant_id) if may(Permission.NOTICE_READ) else [],
+        hand_backs=hand_backs(session(), tenant_id) if may(Permission.HAND_BACK_READ) else [],
         **_glance(found),
+    )
+
+
+@pages.get("/tenants/<uuid:tenant_id>/hand-backs/<uuid:hand_back_id>.zip")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.HAND_BACK_READ)
+def hand_back_file(tenant_id: UUID, hand_back_id: UUID) -> Response:
+    """The archive of the tenant's records as it was made."""
+    return Response(
+        hand_back_content(session(), tenant_id, hand_back_id),
+        mimetype="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="hand-back-{hand_back_id}.zip"'},
+    )
+
+
+@pages.get("/tenants/<uuid:tenant_id>/leaving-statement.pdf")
+@limited(RateLimit.DOWNLOAD)
+@requires(Permission.NOTICE_READ)
+def leaving_statement_file(tenant_id: UUID) -> Response:
+    """What the tenant has borne and what is open, as of today, for when it leaves."""
+    statement = leaving_statement(session(), tenant_id, clock.today())
+    return Response(
+        leaving_statement_pdf(statement, clock.now()),
+        mimetype="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="leaving-statement-{statement.code or tenant_id}.pdf"'},
     )
 
 
@@ -336,6 +469,7 @@ def tenant_history(tenant_id: UUID) -> tuple[str, int]:
         gettext("History"),
         is_wide=True,
         state_changes=queries.state_changes(session(), tenant_id),
+        renamings=renamings(session(), tenant_id),
         onboardings=onboardings_of(session(), tenant_id) if may(Permission.ONBOARDING_READ) else [],
         record=record,
     )
@@ -394,6 +528,9 @@ def _glance(found: TenantDetails) -> dict[str, Any]:
         "cohort": directory.cohort(session(), found.cohort) if found.cohort else None,
         "possible": [] if found.is_operator else sorted(TRANSITIONS[found.state], key=list(TenantState).index),
         "to_accept": [] if found.is_operator else unaccepted(session(), found.id, clock.today()),
+        "mergers": mergers(session(), found.id),
+        "departure": departure_under_way(session(), found.id),
+        "renaming": planned_renaming(session(), found.id),
         "owners": owners(session(), found.id, clock.now()) if may(Permission.MEMBER_READ) else None,
         "record": record,
     }

@@ -132,7 +132,8 @@ def test_component_names_are_clean(described: dict[str, Any]) -> None:
 def test_rule_bodies_and_allocation_inputs_are_described_to_their_last_key(described: dict[str, Any]) -> None:
     schemas = described["components"]["schemas"]
 
-    assert schemas["DraftRule"]["properties"]["body"]["$ref"].endswith("/CostSharing")
+    bodies = schemas["DraftRule"]["properties"]["body"]["anyOf"]
+    assert [body["$ref"].rpartition("/")[2] for body in bodies] == ["CostSharing", "StagedRule"]
     bases = schemas["CostSharing"]["properties"]["components"]["items"]["oneOf"]
     assert [basis["$ref"].rpartition("/")[2] for basis in bases] == [
         "EqualComponent",

@@ -22,7 +22,7 @@ from tests.slow import slow_except
 ROUTES = api_routes()
 
 Callers = Callable[..., Caller]
-KEYCLOAK = {"get_cohort_plan", "get_drift"}
+KEYCLOAK = {"get_cohort_plan", "get_drift", "list_sessions"}
 """What asks Keycloak, which is not there in these tests: the answer is a 503 then."""
 
 

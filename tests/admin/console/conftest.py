@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -13,6 +13,9 @@ from uuid import UUID
 import pytest
 from flask import Flask
 
+from admin.core.csrf import new_secret
+from admin.identity.commands import OpenSession, open_session
+from admin.identity.sessions import new_cookie
 from admin.interface.keycloak_port import PORT
 from admin.operations.settings import Settings
 from billing.costs.queries import cost_items
@@ -24,13 +27,35 @@ from governance.agreements.queries import versions
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.fiscal_year import FiscalYear
+from governance.kernel.ids import new_id
 from governance.permissions import Role
 from governance.rules.queries import rule_versions
-from tenancy.keycloak.port import Realm
+from tenancy.access_reviews.commands import (
+    DecideAccessReview,
+    SignAccessReview,
+    StartAccessReview,
+    decide_access_review,
+    sign_access_review,
+    start_access_review,
+)
+from tenancy.access_reviews.queries import review_lines
+from tenancy.access_reviews.states import LineDecision
+from tenancy.drift_checks.commands import (
+    RecordDriftCheck,
+    RequestDriftCheck,
+    record_drift_check,
+    request_drift_check,
+)
+from tenancy.keycloak.port import IdentityProviderKind, Realm
+from tenancy.people.break_glass import BreakGlassStarted, StartBreakGlass, start_break_glass
+from tenancy.people.identity_providers.commands import RegisterIdentityProvider, register_identity_provider
 from tenancy.people.queries import members
 from tenancy.people.role_changes import GrantRole, RoleGranted, grant_role
+from tenancy.people.scim.tokens import IssueScimToken, issue_scim_token
+from tenancy.people.sections import ChangeSection, change_section
 from tenancy.preferences.filters import SaveFilter, save_filter
 from tenancy.quotas.queries import dimensions, plans
+from tenancy.tenants.renamings import RenameTenant, rename_tenant
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors, seed_operator
 from tests.admin.api.conftest import Caller
@@ -42,6 +67,7 @@ from tests.billing.ledger.books import contribution
 from tests.conftest import Contents, KeptDatabase, on_database
 from tests.factories import IN_FISCAL_YEAR_2025, THIRTEEN, Factory, Visitors
 from tests.kept_connections import KEPT_DATABASE
+from tests.second_person import approved
 from tests.servers import PostgreSQL
 from tests.webhooks import Webhooks
 
@@ -75,7 +101,16 @@ class ConsoleSample:
     plan_id: UUID
     announcement_id: UUID
     filter_id: UUID
+    token_id: UUID
     grant_id: UUID
+    change_id: UUID
+    check_id: UUID
+    application_id: UUID
+    attachment_id: UUID
+    renaming_id: UUID
+    review_id: UUID
+    session_id: UUID
+    hour_id: UUID
     joining: dict[str, UUID] = field(default_factory=dict)
 
 
@@ -137,6 +172,7 @@ def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
         item_id = cost_items(db.session(), FiscalYear(2025))[0].id
         rule_version_id = rule_versions(db.session())[0].id
         entry_id = entries(db.session(), tenant_id, fiscal_year=2025, limit=1)[0].id
+    register_provider(tenant_id, people[Role.TENANT_OWNER])
     return ConsoleSample(
         factory,
         people,
@@ -160,9 +196,58 @@ def make_sample(factory: Factory, visitors: Visitors) -> ConsoleSample:
         plan_id,
         factory.announce(),
         keep_filter(people[Role.OPERATOR_ONBOARDING]),
+        issue_token(tenant_id, people[Role.TENANT_OWNER]),
         prepare_role(tenant_id, member_id, actors),
+        prepare_section(tenant_id, member_id, actors),
+        keep_check(people[Role.OPERATOR_SECURITY], actors),
+        application_id := factory.apply(),
+        factory.attach(application_id),
+        plan_renaming(tenant_id, actors),
+        review_access(tenant_id, people[Role.TENANT_OWNER]),
+        sign_in_elsewhere(people[Role.OPERATOR_ONBOARDING]),
+        start_emergency_hour(people, actors),
         joining,
     )
+
+
+def register_provider(tenant_id: UUID, owner: Actor) -> None:
+    """The tenant's own identity provider, which was not checked yet."""
+    command = RegisterIdentityProvider(
+        tenant_id=tenant_id,
+        kind=IdentityProviderKind.SAML,
+        name="職員認証基盤",
+        metadata_url="https://idp.town.example.lg.jp/.well-known/openid-configuration",
+        claim="mail",
+        domains="example.lg.jp",
+    )
+    register_identity_provider(command, actor=owner)
+
+
+def issue_token(tenant_id: UUID, owner: Actor) -> UUID:
+    """A token of the tenant's directory; returns its id."""
+    command = IssueScimToken(tenant_id=tenant_id, valid_until=clock.today() + timedelta(days=90))
+    return issue_scim_token(command, actor=owner).token_id
+
+
+def plan_renaming(tenant_id: UUID, actors: Actors) -> UUID:
+    """A name that this tenant is to get on a day to come; returns the plan's id."""
+    command = RenameTenant(
+        tenant_id=tenant_id,
+        code="431001",
+        name="新熊本市",
+        kana="シンクマモトシ",
+        name_en=None,
+        valid_from=date(2026, 4, 1),
+        reason="廃置分合",
+    )
+    return rename_tenant(command, actor=actors.onboarding).renaming_id
+
+
+def keep_check(asked_by: Actor, actors: Actors) -> UUID:
+    """A comparison with Keycloak that found nothing; returns its id."""
+    check_id = request_drift_check(RequestDriftCheck(), actor=asked_by).check_id
+    record_drift_check(RecordDriftCheck(check_id=check_id, looked_at=clock.now(), findings=[]), actor=actors.worker)
+    return check_id
 
 
 def prepare_role(tenant_id: UUID, member_id: UUID, actors: Actors) -> UUID:
@@ -177,6 +262,37 @@ def prepare_role(tenant_id: UUID, member_id: UUID, actors: Actors) -> UUID:
     prepared = grant_role(command, actor=actors.security)
     assert isinstance(prepared, RoleGranted)
     return prepared.grant_id
+
+
+def prepare_section(tenant_id: UUID, member_id: UUID, actors: Actors) -> UUID:
+    """A section that this person is to work in on a day to come; returns the change's id."""
+    command = ChangeSection(
+        tenant_id=tenant_id, member_id=member_id, section="財政課", valid_from=date(2026, 4, 1), reason="人事異動"
+    )
+    return change_section(command, actor=actors.security).change_id
+
+
+def review_access(tenant_id: UUID, owner: Actor) -> UUID:
+    """A review of the tenant's access that was signed, with nothing withdrawn; returns its id."""
+    started = start_access_review(
+        StartAccessReview(tenant_id=tenant_id, as_of=clock.today(), due_on=clock.today()), actor=owner
+    )
+    keep_all_access(tenant_id, started.review_id, owner)
+    return started.review_id
+
+
+def keep_all_access(tenant_id: UUID, review_id: UUID, owner: Actor) -> None:
+    """Every line of an open review is kept, and the owner signs."""
+    with tenant_scope(tenant_id):
+        lines = review_lines(db.session(), tenant_id, review_id, clock.now())
+    keep = DecideAccessReview(
+        tenant_id=tenant_id,
+        review_id=review_id,
+        line_ids=tuple(sorted(one.id for one in lines)),
+        decision=LineDecision.KEEP,
+    )
+    decide_access_review(keep, actor=owner)
+    sign_access_review(SignAccessReview(tenant_id=tenant_id, review_id=review_id), actor=owner)
 
 
 @pytest.fixture
@@ -200,6 +316,29 @@ def caller_as(web: Flask, settings: Settings, issuer: Issuer, sample: ConsoleSam
         return Caller(web, settings.public_url, token, actor)
 
     return call
+
+
+def sign_in_elsewhere(actor: Actor) -> UUID:
+    """Another browser in which the person is signed in; returns the session's id."""
+    command = OpenSession(
+        realm=Realm.OPERATORS,
+        sid=str(new_id()),
+        sub=actor.id,
+        person_id=UUID(actor.id),
+        roles=actor.roles,
+        secret_hash=new_cookie(actor.tenant_id)[1],
+        csrf_secret=new_secret(),
+        id_token_encrypted="sealed",
+    )
+    return open_session(command, actor=actor).session_id
+
+
+def start_emergency_hour(people: dict[Role, Actor], actors: Actors) -> UUID:
+    """An hour in which the operator's auditor holds the emergency role; returns its id."""
+    auditor = people[Role.OPERATOR_AUDITOR]
+    command = StartBreakGlass(tenant_id=auditor.tenant_id, member_id=UUID(auditor.id), reason="担当者と連絡が取れない")
+    done = approved(start_break_glass, command, BreakGlassStarted, actor=actors.security, by=actors.approver)
+    return done.hour_id
 
 
 def keep_filter(actor: Actor) -> UUID:

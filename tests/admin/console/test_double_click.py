@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 import pytest
 from sqlalchemy import func, select
 
+from admin.interface.file_imports import pack_file
 from billing.runs.commands import DraftRevision, draft_revision
 from billing.runs.states import RunKind
 from governance.audit.tables import AuditEvent
@@ -66,7 +66,7 @@ def _step_to_decide(sample: ConsoleSample) -> Click:
 
 
 def _file(sample: ConsoleSample) -> Click:
-    content = base64.b64encode("団体コード,団体名,フリガナ,種別\n432059,水俣市,ミナマタシ,市\n".encode()).decode()
+    content = pack_file("団体コード,団体名,フリガナ,種別\n432059,水俣市,ミナマタシ,市\n".encode())
     return Click(Role.OPERATOR_ONBOARDING, "/tenants/import", Event.TENANTS_IMPORTED, {"content": content})
 
 

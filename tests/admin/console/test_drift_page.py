@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -11,15 +13,19 @@ from flask import Flask
 
 from admin.features.drift.pages import FIELD_LABELS
 from admin.interface.keycloak_port import PORT
+from admin.workflows.drift import check_drift
 from governance.commands import system_transaction
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.permissions import Role
-from tenancy.keycloak.comparison import DifferenceKind, RealmDifference
+from tenancy.drift_checks.commands import RequestDriftCheck, request_drift_check
+from tenancy.keycloak.comparison import ChangeKind, DifferenceKind, OutsideChange, RealmDifference
 from tenancy.keycloak.drift import TenantIntent, tenant_drift
 from tenancy.keycloak.port import (
     MANAGED_BY,
     TENANT_ROLE_GROUPS,
+    AdminChange,
+    Identities,
     KeycloakTenantFacts,
     OrganizationFacts,
     PersonFacts,
@@ -35,6 +41,7 @@ from tenancy.tenants.states import TenantState
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.empty_keycloak import EmptyKeycloak
 from tests.admin.visitors import Visit
+from tests.factories import IN_FISCAL_YEAR_2025
 from tests.tenancy.keycloak.installation import Municipality
 from tests.words import foreign_words, readable
 
@@ -54,6 +61,10 @@ class FullKeycloak(EmptyKeycloak):
         self._facts = {intent.tenant_id: changed(as_wanted(intent)) for intent in intents}
         self.privileges: tuple[Privilege, ...] = ()
         self.realm_differences: tuple[RealmDifference, ...] = ()
+        self.outside_changes: tuple[AdminChange, ...] = ()
+
+    def find_outside_changes(self, since: datetime) -> tuple[AdminChange, ...]:
+        return self.outside_changes
 
     def describe_tenant(self, tenant_id: UUID, *, holders_of: Collection[str] = ()) -> KeycloakTenantFacts:
         return self._facts[tenant_id]
@@ -238,6 +249,49 @@ def test_a_changed_field_shows_both_values_in_words_and_neither_key_nor_id(
     assert str(sample.member_id) not in main
 
 
+def test_the_nights_result_is_kept_with_who_made_each_difference_and_waits_for_whoever_repairs(
+    web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disabled(facts: KeycloakTenantFacts) -> KeycloakTenantFacts:
+        return replace(facts, people=tuple(replace(one, enabled=False) for one in facts.people))
+
+    keycloak = FullKeycloak(disabled)
+    security = sample.people[Role.OPERATOR_SECURITY]
+    keycloak.outside_changes = (
+        outside_change("users/p", {"enabled": False}, account=security.id, realm=Realm.TENANTS),
+        outside_change("users/p", {"enabled": True}, account="0cfc", realm="master"),
+    )
+    monkeypatch.setitem(web.extensions, PORT, keycloak)
+    with clock.at(IN_FISCAL_YEAR_2025 + timedelta(days=1)):
+        asked = request_drift_check(RequestDriftCheck(), actor=security)
+        check_drift(cast(Identities, keycloak), asked.check_id, actor=sample.factory.actors.worker)
+    monkeypatch.setitem(web.extensions, PORT, None)
+
+    kept = visit_as(Role.OPERATOR_SECURITY).get(f"/drift/checks/{asked.check_id}").text.partition("<main")[2]
+    listed = visit_as(Role.OPERATOR_AUDITOR).get("/drift").text.partition("<main")[2]
+
+    assert "認証サービス: いいえ" in kept
+    assert "が変更（接続元 10.0.0.7）" in kept
+    assert "0cfc" not in kept, "it wrote something else"
+    assert f"/tenants/{sample.tenant_id}/repair" in kept
+    assert f"/drift/checks/{asked.check_id}" in listed
+    assert "差分なし" in listed, "the one before"
+    assert "照合して結果を残す" not in listed, "an auditor asks for none"
+    assert foreign_words(readable(f"<main{kept}")) == set()
+    for role, sees_it in ((Role.OPERATOR_SECURITY, True), (Role.OPERATOR_FINANCE, False)):
+        waits = visit_as(role).get("/approvals").text
+        assert ("認証サービスとの差分が" in waits) is sees_it
+        assert (f'"/drift/checks/{asked.check_id}"' in waits) is sees_it
+
+
+def outside_change(path: str, written: dict[str, object], *, account: str, realm: str) -> AdminChange:
+    """Somebody wrote a user in Keycloak's administration."""
+    change = OutsideChange(
+        at=IN_FISCAL_YEAR_2025, operation=ChangeKind.UPDATE, realm=realm, account=account, ip_address="10.0.0.7"
+    )
+    return AdminChange(Realm.TENANTS, "USER", path, written, None, change)
+
+
 def test_every_field_that_is_compared_has_a_word() -> None:
     body = Municipality(code="431001")
     person, client = body.person("tenant-owner"), body.service_client()
@@ -274,9 +328,12 @@ def test_every_field_that_is_compared_has_a_word() -> None:
         ),
     )
 
+    secret = replace(client, secret_number=1)
     found = tenant_drift(TenantIntent(body.organization, (person,), (client,)), nothing)
+    beside = replace(nothing, service_clients=(replace(nothing.service_clients[0], client_id=secret.client_id),))
+    of_a_secret = tenant_drift(TenantIntent(body.organization, (person,), (secret,)), beside)
 
-    assert {one.field for one in found if one.field is not None} == set(FIELD_LABELS)
+    assert {one.field for one in (*found, *of_a_secret) if one.field is not None} == set(FIELD_LABELS)
 
 
 def test_a_code_that_no_municipality_has_is_refused(sample: ConsoleSample, visit_as: Callable[[Role], Visit]) -> None:

@@ -30,9 +30,13 @@ WITHOUT_COMMAND: Final = {
     "get_notice": "`notice show` names a notice by the number that is printed on it",
     "get_notice_pdf": "`notice pdf` writes a file, named by the number that is printed on it",
     "get_notice_archive": "`notice archive` writes a file",
+    "get_application_attachment": "`application file` writes a file",
     "get_notices_pdf": "`notice print` writes a file",
     "get_council_sheet": "`allocation council-sheet` writes a file",
     "get_notice_sample": "`notice sample` writes a file, for the code of a municipality",
+    "get_hand_back_archive": "`tenant hand-back` writes a file",
+    "get_access_register": "`access-review register` writes a file",
+    "get_leaving_statement_pdf": "`tenant leaving-statement-pdf` writes a file",
     "export_ledger": "`ledger export` writes the books as they come, which may be long",
     "get_audit_verification": "`audit verify` leaves out the break where there is none, as its contract says",
     "get_tenant": "see `tenant show`",
@@ -52,9 +56,13 @@ WITHOUT_ADDRESS: Final = {
     "notice pdf": "see get_notice_pdf",
     "notice sample": "see get_notice_sample",
     "notice archive": "see get_notice_archive",
+    "application file": "see get_application_attachment",
     "notice print": "see get_notices_pdf",
     "allocation council-sheet": "see get_council_sheet",
     "notice show": "see get_notice",
+    "tenant hand-back": "see get_hand_back_archive",
+    "access-review register": "see get_access_register",
+    "tenant leaving-statement-pdf": "see get_leaving_statement_pdf",
 }
 """Commands that read and that no declaration gives, and why."""
 
@@ -74,7 +82,13 @@ BY_NAME: Final = pytest.mark.parametrize(
     slow_except({"list_costs", "list_tenants"}, QUERIES, by=lambda query: query.name),
     ids=[query.name for query in QUERIES],
 )
-ABOUT_THE_ASKER: Final = frozenset({"list_tasks"})
+REQUIRED: Final = {"to": "suspended", "address": "192.0.2.7"}
+"""What is given for a filter that must be given, where a year does not fit."""
+
+DOES_NOT_HOLD: Final = frozenset({"drift", "service-client decide-access"})
+"""Commands that end with 1 because what they ask does not hold here: Keycloak is empty, the client unknown."""
+
+ABOUT_THE_ASKER: Final = frozenset({"list_tasks", "list_sessions"})
 """What is answered to each their own: whoever is at the machine gets another list than the one who calls the API."""
 
 
@@ -117,7 +131,7 @@ def test_api_and_command_line_answer_alike(
         monkeypatch.setattr(module, "identities_of", lambda app: EmptyKeycloak())
     parts = {part: part_text(query, part, sample) for part in query.parts}
     typed = {"tenant": "431001"} if query.cli.path == "drift" else {}
-    typed |= {one.name: "2025" for one in query.filters if one.is_required}
+    typed |= {one.name: REQUIRED.get(one.name, "2025") for one in query.filters if one.is_required}
     path = query.rule
     for part, text in parts.items():
         path = path.replace(f"<{part}>", text)
@@ -130,7 +144,7 @@ def test_api_and_command_line_answer_alike(
     read = moyai.text(*words)
 
     assert response.status_code == 200, served
-    assert code == (0 if query.cli.holds is None or query.cli.path != "drift" else 1), stderr
+    assert code == (1 if query.cli.path in DOES_NOT_HOLD else 0), stderr
     if query.page is None:
         assert printed == served
     else:
@@ -200,7 +214,12 @@ def part_text(query: DeclaredQuery, part: str, sample: ConsoleSample) -> str:
         "approval": sample.approval_id,
         "member": sample.member_id,
         "webhook": sample.webhook_id,
+        "check": sample.check_id,
         "announcement": sample.announcement_id,
+        "application": sample.application_id,
+        "attachment": sample.attachment_id,
+        "review": sample.review_id,
+        "base": sample.rule_version_id,
         "version": sample.rule_version_id if "rule" in query.rule else sample.version_id,
     }
     return str(known[part])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from html import unescape
 
+import pytest
 from werkzeug.test import TestResponse
 
 from billing.runs.queries import run_summaries
@@ -19,7 +20,7 @@ from tenancy.tenants.commands import EditTenant, edit_tenant
 from tenancy.tenants.states import TenantState
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
-from tests.database_rows import recorded
+from tests.database_rows import recorded, rows
 
 VisitAs = Callable[[Role], Visit]
 
@@ -124,6 +125,7 @@ def test_a_suspension_asks_for_the_code_of_the_tenant(sample: ConsoleSample, vis
     without = visit.submit(address, step="apply", code_typed="43100", **fields)
 
     assert "費用の負担" in confirm.text
+    assert "ログインできる利用者" in confirm.text
     assert without.status_code == 422
     assert "431001" in without.text
     with tenant_scope(OPERATOR):
@@ -132,6 +134,34 @@ def test_a_suspension_asks_for_the_code_of_the_tenant(sample: ConsoleSample, vis
     assert visit.submit(address, step="apply", code_typed="431001", **fields).status_code == 303
     with tenant_scope(OPERATOR):
         assert queries.tenant(db.session(), sample.tenant_id).state == TenantState.SUSPENDED
+
+
+@pytest.mark.parametrize("address", ["departure", "merger"])
+def test_leaving_is_asked_for_only_where_a_tenant_can_leave(
+    sample: ConsoleSample, visit_as: VisitAs, address: str
+) -> None:
+    visit = visit_as(Role.OPERATOR_ONBOARDING)
+    joining_id = sample.factory.ids["432032"]
+    fields = {"notified_on": "2025-10-01", "last_day": "2026-03-31", "successor_id": str(sample.tenant_id)}
+    fields |= {"merged_on": "2026-04-01", "reason": "届出による", "key": "k"}
+    before = rows("tenant"), rows("departure"), rows("merger")
+
+    offered = visit.get(f"/tenants/{sample.tenant_id}/{address}")
+    explained = [visit.get(f"/tenants/{one}/{address}") for one in (joining_id, sample.factory.actors.operator_tenant)]
+    refused = visit.submit(f"/tenants/{joining_id}/{address}", step="confirm", **fields)
+
+    assert 'name="reason"' in offered.text
+    assert "することはできません" not in offered.text
+    assert [page.status_code for page in explained] == [200, 200]
+    assert "「合意済み」の団体を「脱退手続中」にすることはできません" in explained[0].text
+    assert "運営者の状態は変更できません" in explained[1].text
+    assert refused.status_code == 409
+    for page in (*explained, refused):
+        assert 'name="reason"' not in page.text
+        assert page.text.count("できません。") == 1
+    assert (rows("tenant"), rows("departure"), rows("merger")) == before
+    links = [visit.get(f"/tenants/{one}").text.count(f'/{address}"') for one in (sample.tenant_id, joining_id)]
+    assert links == [1, 0]
 
 
 def test_a_plan_is_confirmed_applied_and_a_second_click_begins_nothing_more(

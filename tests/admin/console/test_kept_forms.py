@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from admin.identity import kept_forms
 from admin.identity.kept_forms import MAX_FORMS, delete_expired_forms
-from admin.identity.lifetimes import DRAFT_KEPT, ENDED_KEPT, IDLE
+from admin.identity.lifetimes import ABSOLUTE, DRAFT_KEPT, ENDED_KEPT, IDLE
 from admin.identity.sessions import COOKIE, delete_expired_sessions
 from admin.identity.tables import EndedSession, KeptForm
 from admin.interface import kept_forms as kept_pages
@@ -288,15 +288,23 @@ def test_it_waits_also_where_the_session_was_swept_away_meanwhile(
 def test_who_only_looks_is_told_why_the_session_is_over(visit_as: VisitAs, sample: ConsoleSample) -> None:
     somebody, start = visit_as(Role.OPERATOR_ONBOARDING), clock.now()
 
+    used = visit_as(Role.OPERATOR_ONBOARDING)
+
     with clock.at(start + IDLE):
         idle = somebody.get("/tenants?state=active")
-    with clock.at(start + timedelta(hours=11)):
-        over = somebody.get("/tenants")
-        page = somebody.get(over.location)
+    with clock.at(start + ABSOLUTE - timedelta(minutes=1)):
+        late = somebody.get("/tenants")
+    for minutes in range(20, int(ABSOLUTE.total_seconds() // 60), 20):
+        with clock.at(start + timedelta(minutes=minutes)):
+            assert used.get("/tenants").status_code == 200
+    with clock.at(start + ABSOLUTE):
+        over = used.get("/tenants")
+        page = used.get(over.location)
     somebody.delete_cookie(COOKIE, domain=PUBLIC_URL.removeprefix("https://"))
     never = somebody.get("/tenants")
 
     assert idle.location == "/login?next=/tenants?state%3Dactive&ended=idle"
+    assert late.location == "/login?next=/tenants&ended=idle"
     assert over.location == "/login?next=/tenants&ended=ended"
     assert "ログアウトされています。" in page.text
     assert never.location == "/login?next=/tenants"

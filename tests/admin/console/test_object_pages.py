@@ -74,7 +74,7 @@ def test_beside_a_tenant_stand_its_state_what_is_next_who_and_the_last_five_even
     applicant = _glance(visit.get(f"/tenants/{sample.joining['432032']}").text)
 
     assert re.findall(r"<h2>(.*?)</h2>", beside) == ["状態", "次にすること", "団体管理者", "最近の履歴"]
-    assert beside.count("<time") == 1 + 5, "the day of joining, and one for each event"
+    assert beside.count("<time") == 2 + 5, "the day of joining, that of the planned name, and one for each event"
     assert f'href="/tenants/{sample.tenant_id}/history"' in beside
     assert "団体管理者がまだいません" in applicant
     assert f'href="/tenants/{sample.joining["432032"]}/people/new"' in applicant
@@ -157,7 +157,10 @@ OBJECTS: Final = {
     "notice": _Object(lambda s: f"/notices/{s.notice_id}", "納入通知書", Role.OPERATOR_FINANCE),
     "own notice": _Object(lambda s: f"/notices/{s.notice_id}", "納入通知書", Role.TENANT_OWNER),
     "rule": _Object(
-        lambda s: f"/rules/{s.rule_version_id}", "運営経費負担規則 第1版", Role.OPERATOR_FINANCE, ("related", "history")
+        lambda s: f"/rules/{s.rule_version_id}",
+        "運営経費負担規則 第1版",
+        Role.OPERATOR_FINANCE,
+        ("changes", "related", "history"),
     ),
     "agreement": _Object(
         lambda s: f"/agreements/{s.version_id}",
@@ -341,7 +344,7 @@ def test_the_history_of_a_rule_is_the_operators(sample: ConsoleSample, visit_as:
 
     assert "施行した" in visit_as(Role.OPERATOR_AUDITOR).get(f"{page}/history").text
     assert owner.get(f"{page}/history").status_code == 404
-    assert set(_tabs(owner.get(page).text)) == {page, f"{page}/related"}
+    assert set(_tabs(owner.get(page).text)) == {page, f"{page}/changes", f"{page}/related"}
 
 
 def test_an_agreement_shows_who_accepted_it_to_the_operator_and_the_own_acceptance_to_a_municipality(
@@ -433,7 +436,6 @@ def test_a_municipality_sees_its_own_system_and_no_other(sample: ConsoleSample, 
     assert visit.get(page).status_code == 200
     assert f'href="{page}"' in visit.get(f"/tenants/{sample.tenant_id}/systems").text
     assert "最近の履歴" not in visit.get(page).text
-    assert "/stop" not in visit.get(page).text
     for foreign in (
         f"/tenants/{sample.other_id}/clients/{other}",
         f"/tenants/{sample.tenant_id}/clients/{other}",

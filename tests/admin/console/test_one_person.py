@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -51,7 +51,7 @@ from tests.second_person import join
 pytestmark = pytest.mark.slow
 
 FINANCE, APPROVER, SECURITY = Role.OPERATOR_FINANCE, Role.OPERATOR_APPROVER, Role.OPERATOR_SECURITY
-REQUESTING, DECIDING = (FINANCE, SECURITY), (APPROVER, SECURITY)
+REQUESTING, DECIDING = (FINANCE, SECURITY, Role.OPERATOR_ONBOARDING), (APPROVER, SECURITY)
 """What one person must hold to request, and another to decide, each of the commands."""
 
 NO_PERSON, ONE_PERSON = "only a person who is signed in decides", "are one person"
@@ -81,6 +81,9 @@ COMMANDS: Final = (
     "change_webhook_address",
     "change_period_state",
     "change_year_state",
+    "conclude_application",
+    "start_break_glass",
+    "set_sign_in_limits",
 )
 """What one person must not do alone: every command that is declared to need a second one."""
 
@@ -161,6 +164,12 @@ def acts(sample: ConsoleSample) -> list[Act]:
     decided = {"decided_by": "運営協議会", "decision_number": "令和8年第1号", "decided_on": "2025-06-01"}
     undone = {"happened_on": "2025-06-01", "reason": "誤り"}
     books = f"/tenants/{tenant}/ledger"
+    application = factory.apply("荒尾市", "432041")
+    factory.submit_application(application)
+    rejected = {"outcome": "reject", "letter": "承認しません。"}
+    longer = {"idle_minutes": 60, "longest_hours": 12, "step_up_minutes": 10}
+    onboarding = sample.people[Role.OPERATOR_ONBOARDING]
+    urgent = {"reason": "担当者が全員不在のため"}
     return [
         Act("post_entry", ("ledger", "post", "431001", "-"), "POST", f"{books}/entries", slip, json.dumps(slip)),
         Act(
@@ -265,12 +274,27 @@ def acts(sample: ConsoleSample) -> list[Act]:
             "/ledger/years/2025/state-changes",
             {"to": "closing"},
         ),
+        Act(
+            "conclude_application",
+            ("application", "conclude", str(application), *options(rejected), "--reason", "purpose"),
+            "POST",
+            f"/applications/{application}/conclusion",
+            rejected | {"reasons": ["purpose"]},
+        ),
+        Act(
+            "start_break_glass",
+            ("break-glass", "start", "430005", onboarding.id, *options(urgent)),
+            "POST",
+            f"/tenants/{operator}/members/{onboarding.id}/break-glass-hours",
+            urgent,
+        ),
+        Act("set_sign_in_limits", ("session", "set-limits", *options(longer)), "PUT", "/sign-in-limits", longer),
     ]
 
 
-def options(values: dict[str, str]) -> Iterable[str]:
+def options(values: Mapping[str, object]) -> Iterable[str]:
     for name, value in values.items():
-        yield from (f"--{name.replace('_', '-')}", value)
+        yield from (f"--{name.replace('_', '-')}", str(value))
 
 
 @dataclass

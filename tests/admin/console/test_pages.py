@@ -25,12 +25,17 @@ from tests.admin.visitors import Visit
 ROLES: Final = [role for role in Role if role.startswith(("operator-", "tenant-"))]
 
 BLUEPRINTS: Final = {blueprint.name for blueprint in blueprints()}
-LEFT_OUT: Final = frozenset({"onboarding.onboarding", "system.static"})
+LEFT_OUT: Final = frozenset({"onboarding.onboarding", "system.static", "tenants.hand_back_file"})
 """About what only a running installation has, which the journeys open; and files, which are no pages."""
 
 
-OF_ONE_PERSON: Final = frozenset({"preferences.filter_renaming", "preferences.filter_deleting"})
-"""About a filter that the sample's person of onboarding keeps."""
+OF_ONE_PERSON: Final = frozenset(
+    {
+        *("preferences.filter_renaming", "preferences.filter_deleting"),
+        *("memberships.consent_giving", "memberships.consent_declining", "sign_in.session_ending"),
+    }
+)
+"""About a filter or a session of the person of onboarding; and what a tenant asks somebody, who is none of these."""
 
 FOR_OPERATORS: Final = frozenset(
     {
@@ -86,6 +91,15 @@ def pages(web: Flask, sample: ConsoleSample, **other: Any) -> dict[str, str]:
         "announcement_id": sample.announcement_id,
         "filter_id": sample.filter_id,
         "grant_id": sample.grant_id,
+        "token_id": sample.token_id,
+        "check_id": sample.check_id,
+        "renaming_id": sample.renaming_id,
+        "change_id": sample.change_id,
+        "application_id": sample.application_id,
+        "attachment_id": sample.attachment_id,
+        "review_id": sample.review_id,
+        "session_id": sample.session_id,
+        "hour_id": sample.hour_id,
         "purpose": "finance",
         "file_kind": "xlsx",
         "name": "fy2025-two",
@@ -155,6 +169,7 @@ def test_a_stranger_is_led_to_the_sign_in_from_every_page(web: Flask, sample: Co
         assert answer.headers["Location"].startswith("/login"), endpoint
 
 
+@pytest.mark.slow
 def test_another_tenants_things_answer_as_if_absent(
     web: Flask, sample: ConsoleSample, visit_as: Callable[[Role], Visit]
 ) -> None:

@@ -43,11 +43,24 @@ from governance.permissions import Role
 from governance.webhooks.commands import ChangeWebhookState, change_webhook_state
 from governance.webhooks.states import RETRY_DELAYS, DeliveryProblem, WebhookState
 from governance.webhooks.tables import Webhook
+from tenancy.access_reviews.commands import StartAccessReview, start_access_review
 from tenancy.announcements.commands import ConfirmAnnouncement, confirm_announcement
+from tenancy.applications.commands import WithdrawApplication, withdraw_application
+from tenancy.clients.last_days import SetClientLastDay, set_client_last_day
+from tenancy.drift_checks.commands import (
+    RecordDriftCheck,
+    RequestDriftCheck,
+    record_drift_check,
+    request_drift_check,
+)
+from tenancy.drift_checks.models import to_findings
+from tenancy.keycloak.comparison import DifferenceKind, TenantDifference
 from tenancy.onboarding.commands import DecideStep, decide_step
 from tenancy.onboarding.step_actions import QUOTAS_MISSING
 from tenancy.onboarding.steps import StepDecision, StepName, StepState
 from tenancy.onboarding.tables import Onboarding, OnboardingStep
+from tenancy.people.identity_providers.states import CheckProblem, IdentityProviderState
+from tenancy.people.identity_providers.tables import IdentityProvider
 from tenancy.people.states import MemberState, SyncProblem
 from tenancy.people.tables import Member
 from tenancy.quotas.commands import DecideQuota, decide_quota
@@ -55,7 +68,7 @@ from tenancy.quotas.queries import quota_request
 from tenancy.tenants.states import TenantKind, TenantState
 from tests.admin.api.conftest import Caller
 from tests.admin.cli.command_line import Moyai
-from tests.admin.console.conftest import ConsoleSample
+from tests.admin.console.conftest import ConsoleSample, keep_all_access
 from tests.admin.visitors import Visit
 from tests.billing.ledger.books import change_period_state, contribution, post_entry
 from tests.factories import acceptance
@@ -113,6 +126,37 @@ def _reject(sample: ConsoleSample, approval_id: UUID) -> None:
 
 def _request_quota(sample: ConsoleSample) -> UUID:
     return sample.factory.request_quota(sample.tenant_id, "users", 200)
+
+
+def _set_last_day(sample: ConsoleSample) -> UUID:
+    client_id = sample.factory.add_service_client(sample.tenant_id, "期限のあるシステム")
+    _last_day(sample, client_id, clock.today() + timedelta(days=31))
+    return client_id
+
+
+def _take_last_day_away(sample: ConsoleSample, client_id: UUID) -> None:
+    _last_day(sample, client_id, None)
+
+
+def _last_day(sample: ConsoleSample, client_id: UUID, end: date | None) -> None:
+    command = SetClientLastDay(tenant_id=sample.tenant_id, client_id=client_id, valid_until=end, reason="契約")
+    set_client_last_day(command, actor=sample.people[OWNER])
+
+
+def _submit_application(sample: ConsoleSample) -> UUID:
+    sample.factory.submit_application(sample.application_id)
+    return sample.application_id
+
+
+def _approve_application(sample: ConsoleSample) -> UUID:
+    application_id = _submit_application(sample)
+    sample.factory.approve_application(application_id)
+    return application_id
+
+
+def _withdraw_application(sample: ConsoleSample, application_id: UUID) -> None:
+    command = WithdrawApplication(application_id=application_id, reason="見送り")
+    withdraw_application(command, actor=sample.people[ONBOARDING])
 
 
 def _reject_quota(sample: ConsoleSample, request_id: UUID) -> None:
@@ -220,6 +264,13 @@ def _announce(sample: ConsoleSample) -> UUID:
     return sample.factory.announce(sample.tenant_id, title="確認のお願い", asks_confirmation=True)
 
 
+def _start_review(sample: ConsoleSample) -> UUID:
+    command = StartAccessReview(
+        tenant_id=sample.tenant_id, as_of=clock.today(), due_on=clock.today() + timedelta(days=30)
+    )
+    return start_access_review(command, actor=sample.people[SECURITY]).review_id
+
+
 def _confirm(sample: ConsoleSample, announcement_id: UUID) -> None:
     command = ConfirmAnnouncement(tenant_id=sample.tenant_id, announcement_id=announcement_id)
     confirm_announcement(command, actor=sample.people[OWNER])
@@ -237,6 +288,27 @@ def _fail(sample: ConsoleSample, failures: int = len(RETRY_DELAYS)) -> None:
 def _pause(sample: ConsoleSample, _: None) -> None:
     command = ChangeWebhookState(webhook_id=sample.webhook_id, state=WebhookState.PAUSED)
     change_webhook_state(command, actor=sample.people[SECURITY])
+
+
+def _differ(sample: ConsoleSample) -> None:
+    _compared(sample, TenantDifference(tenant="moyai", kind=DifferenceKind.FOREIGN, object="client somebodys-own"))
+
+
+def _compared(sample: ConsoleSample, *differences: TenantDifference) -> None:
+    check_id = request_drift_check(RequestDriftCheck(), actor=sample.people[SECURITY]).check_id
+    found = RecordDriftCheck(check_id=check_id, looked_at=clock.now(), findings=to_findings(differences))
+    record_drift_check(found, actor=sample.factory.actors.worker)
+
+
+def _provider(**values: Any) -> Callable[..., None]:
+    """The tenant's identity provider with these values."""
+
+    def change(sample: ConsoleSample, *_: None) -> None:
+        with system_transaction(OPERATOR) as session:
+            of_tenant = IdentityProvider.tenant_id == sample.tenant_id
+            session.execute(update(IdentityProvider).where(of_tenant).values(**values))
+
+    return change
 
 
 def _post_last_year(sample: ConsoleSample) -> None:
@@ -325,6 +397,29 @@ EXAMPLES: Final = [
         {OWNER: (M, TaskKind.INVITATIONS), USER_ADMIN: (M, TaskKind.INVITATIONS)},
     ),
     Example(
+        "awaited consent",
+        lambda sample: _add_late(sample, sync_problem=SyncProblem.AWAITING_CONSENT.value),
+        _change_member(sync_problem=None),
+        {OWNER: (W, TaskKind.CONSENT), USER_ADMIN: (W, TaskKind.CONSENT)},
+    ),
+    Example(
+        "declined consent",
+        lambda sample: _add_late(sample, sync_problem=SyncProblem.CONSENT_DECLINED.value),
+        _change_member(sync_problem=None),
+        {OWNER: (M, TaskKind.CONSENT), USER_ADMIN: (M, TaskKind.CONSENT)},
+    ),
+    Example(
+        "dormant account",
+        lambda sample: _add_late(
+            sample,
+            state=MemberState.ACTIVE.value,
+            added_at=clock.now() - timedelta(days=200),
+            last_sign_in_at=clock.now() - timedelta(days=91),
+        ),
+        lambda sample, member_id: _change_member(last_sign_in_at=clock.now() - timedelta(days=89))(sample, member_id),
+        {OWNER: (M, TaskKind.DORMANT), USER_ADMIN: (M, TaskKind.DORMANT)},
+    ),
+    Example(
         "agreement to come",
         _publish(date(2025, 7, 1)),
         _accept_by_all,
@@ -343,7 +438,53 @@ EXAMPLES: Final = [
         dict.fromkeys((OWNER, USER_ADMIN, CLIENT_ADMIN, Role.TENANT_FINANCE), (U, TaskKind.ANNOUNCEMENT))
         | {ONBOARDING: (W, TaskKind.CONFIRMATIONS)},
     ),
+    Example(
+        "access review",
+        _start_review,
+        lambda sample, review_id: keep_all_access(sample.tenant_id, review_id, sample.people[OWNER]),
+        {
+            OWNER: (U, TaskKind.ACCESS_REVIEW),
+            USER_ADMIN: (U, TaskKind.ACCESS_REVIEW),
+            SECURITY: (W, TaskKind.SIGNATURES),
+        },
+    ),
+    Example(
+        "last day",
+        _set_last_day,
+        _take_last_day_away,
+        {OWNER: (U, TaskKind.LAST_DAY), CLIENT_ADMIN: (U, TaskKind.LAST_DAY)},
+    ),
+    Example(
+        "differences with Keycloak",
+        _differ,
+        lambda sample, _: _compared(sample),
+        {SECURITY: (M, TaskKind.DRIFT), ONBOARDING: (M, TaskKind.DRIFT)},
+    ),
+    Example(
+        "application",
+        _submit_application,
+        _withdraw_application,
+        {ONBOARDING: (D, TaskKind.APPLICATIONS)},
+    ),
+    Example(
+        "approved application",
+        _approve_application,
+        _withdraw_application,
+        {ONBOARDING: (D, TaskKind.APPROVED_APPLICATIONS)},
+    ),
     Example("failing webhook", _fail, _pause, {SECURITY: (M, TaskKind.WEBHOOK)}),
+    Example(
+        "identity provider",
+        _provider(state=IdentityProviderState.ENABLED.value, check_problem=CheckProblem.CLIENT_REFUSED.value),
+        _provider(check_problem=None),
+        {OWNER: (M, TaskKind.IDENTITY_PROVIDER)},
+    ),
+    Example(
+        "certificate of an identity provider",
+        _provider(state=IdentityProviderState.ENABLED.value, certificate_ends_on=date(2025, 6, 30)),
+        _provider(certificate_ends_on=date(2026, 6, 30)),
+        {OWNER: (M, TaskKind.IDENTITY_PROVIDER)},
+    ),
     Example("year", _post_last_year, _close_last_year, {FINANCE: (U, TaskKind.YEAR)}),
 ]
 BY_NAME: Final = pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
+from uuid import UUID
 
 from flask import Flask
 
 from admin.workflows.drift import COMMAND_LINE_LIMITS, find_drift
 from governance.kernel.deadlines import REQUEST_LIMITS, WaitLimits, current_budget, wait_limits
-from tenancy.keycloak.port import Identities, OrganizationFacts
+from tenancy.keycloak.port import AllTenantsFacts, Identities
 from tests.admin.empty_keycloak import EmptyKeycloak
 
 
@@ -17,10 +19,10 @@ class AskedKeycloak(EmptyKeycloak):
 
     limits: WaitLimits | None = None
 
-    def find_organizations(self) -> tuple[OrganizationFacts, ...]:
+    def describe_tenants(self, tenant_ids: Sequence[UUID]) -> AllTenantsFacts:
         budget = current_budget()
         self.limits = budget.limits if budget else None
-        return ()
+        return super().describe_tenants(tenant_ids)
 
 
 def test_a_page_with_the_report_waits_no_longer_than_any_other(database: Flask) -> None:

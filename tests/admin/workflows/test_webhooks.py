@@ -21,6 +21,7 @@ from admin.workflows.webhooks import WebhookDelivery
 from governance.audit.files import AuditFiles
 from governance.audit.seal import seal
 from governance.commands import system_transaction
+from governance.derived_secrets import SECRETS_KEY
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.webhooks import delivery
@@ -34,7 +35,7 @@ from governance.webhooks.commands import (
     resend_webhook,
 )
 from governance.webhooks.delivery import Attempt
-from governance.webhooks.signing import WEBHOOK_KEY, sign
+from governance.webhooks.signing import sign
 from governance.webhooks.states import RETRY_DELAYS, DeliveryProblem, WebhookState
 from tests import servers
 from tests.actors import Actors
@@ -54,9 +55,9 @@ def files(tmp_path: Path) -> AuditFiles:
 @pytest.fixture
 def hooks(database: Flask, actors: Actors, files: AuditFiles) -> Iterator[Webhooks]:
     seal(files)
-    WEBHOOK_KEY.set(database, files.read_key)
+    SECRETS_KEY.set(database, files.read_key)
     yield Webhooks(actors)
-    WEBHOOK_KEY.set(database, lambda: None)
+    SECRETS_KEY.set(database, lambda: None)
 
 
 class Receiver:

@@ -41,6 +41,10 @@ class Browser:
 
     def open_sign_in(self, scope: str, *, redirect_uri: str = CALLBACK, challenged: bool = True) -> httpx.Response:
         """The first page, or where it is refused."""
+        return httpx.get(self.address(scope, redirect_uri=redirect_uri, challenged=challenged), timeout=SECONDS)
+
+    def address(self, scope: str, *, redirect_uri: str = CALLBACK, challenged: bool = True, **more: str) -> str:
+        """Where a sign-in begins; `more` are further parameters of the request."""
         digest = hashlib.sha256(self._verifier.encode()).digest()
         challenge = {
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
@@ -54,8 +58,9 @@ class Browser:
             "state": "state",
             "nonce": "nonce",
             **(challenge if challenged else {}),
+            **more,
         }
-        return httpx.get(f"{self._issuer}/protocol/openid-connect/auth", params=query, timeout=SECONDS)
+        return str(httpx.URL(f"{self._issuer}/protocol/openid-connect/auth", params=query))
 
     def submit(self, page: httpx.Response, username: str, password: str) -> httpx.Response:
         """Type in both and press the button."""
@@ -70,7 +75,11 @@ class Browser:
         """All the way to the tokens."""
         sent_back = self.submit(self.open_sign_in(scope), username, password)
         assert sent_back.status_code == 302, sent_back.text
-        code = httpx.URL(sent_back.headers["location"]).params["code"]
+        return self.exchange(sent_back.headers["location"])
+
+    def exchange(self, sent_back_to: str) -> Tokens:
+        """The tokens for the code in the address that the browser was sent back to."""
+        code = httpx.URL(sent_back_to).params["code"]
         answer = self.ask_token(
             grant_type="authorization_code", code=code, redirect_uri=CALLBACK, code_verifier=self._verifier
         )

@@ -32,7 +32,7 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 DENIED = {
-    "moyai-people": set(OPERATIONS) - {"make a user", "list users", "make an organization"},
+    "moyai-people": set(OPERATIONS) - {"make a user", "list users", "make an organization", "add an identity provider"},
     "moyai-clients": set(OPERATIONS) - {"make a client", "list clients"},
     "moyai-reconciler": set(OPERATIONS) - {"list clients", "list users", "read events"},
 }
@@ -52,12 +52,13 @@ def test_an_account_is_denied_what_is_not_its_part(installation: Installation, a
 @pytest.mark.parametrize(
     ("account", "realm", "roles"),
     [
-        ("moyai-people", Realm.TENANTS, {"manage-users", "manage-organizations"}),
+        ("moyai-people", Realm.TENANTS, {"manage-users", "manage-organizations", "manage-identity-providers"}),
         ("moyai-clients", Realm.TENANTS, {"manage-clients"}),
         (
             "moyai-reconciler",
             Realm.TENANTS,
-            {"view-users", "view-organizations", "view-realm", "view-clients", "view-events"},
+            {"view-users", "view-organizations", "view-realm", "view-clients", "view-events"}
+            | {"view-identity-providers"},
         ),
         ("moyai-people", Realm.OPERATORS, {"manage-users"}),
         ("moyai-reconciler", Realm.OPERATORS, {"view-users", "view-realm", "view-clients", "view-events"}),

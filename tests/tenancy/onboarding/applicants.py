@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from uuid import UUID, uuid4
 
+from governance.declaration import build_command
+from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
+from tenancy.clients.client_secrets import MakeClientSecret, make_client_secret
+from tenancy.clients.queries import service_clients
 from tenancy.onboarding.models import OnboardingView
 from tenancy.onboarding.queries import onboarding
+from tenancy.people.bulk_changes import ImportMembers, MembersImported, import_members
 from tenancy.tenants.states import TenantKind, TenantState
 from tests.actors import Actors
 from tests.factories import Factory
@@ -43,7 +48,7 @@ class Applicants:
         self.factory = Factory(actors)
         self._codes = iter(CODES)
         self.version_id = self.factory.publish(SINCE)
-        self.factory.define_standard(SINCE, api_calls=1000, storage_gib=10, users=60, service_clients=3)
+        self.factory.define_standard(SINCE, api_calls=1000, storage_gib=10, users=1000, service_clients=3)
 
     def ready(self, *, people: int = 0, systems: int = 1) -> Applicant:
         """One for whom everything is entered."""
@@ -74,8 +79,27 @@ class Applicants:
     def with_person(self, applicant: Applicant, email: str, *roles: Role) -> UUID:
         return self.factory.add_person(applicant.tenant_id, email, *roles, family_name="試験").person_id
 
+    def file_of_people(self, applicant: Applicant, number: int, *, key: str | None = None) -> MembersImported:
+        """So many plain members, by one file."""
+        return import_members(self.people_to_import(applicant, number), actor=self.actors.onboarding, key=key)
+
+    def people_to_import(self, applicant: Applicant, number: int) -> ImportMembers:
+        """That file, for whoever imports it."""
+        lines = ["姓,名,メールアドレス", *(f"試験,花子{one},file{one}@{applicant.domain}" for one in range(number))]
+        return ImportMembers(
+            tenant_id=applicant.tenant_id, content="\n".join(lines).encode("cp932"), reason="4月1日の人事異動"
+        )
+
     def with_system(self, applicant: Applicant, name: str = "システム") -> UUID:
         return self.factory.add_service_client(applicant.tenant_id, name)
+
+    def with_secret(self, applicant: Applicant) -> None:
+        """A secret of its first system, which is there already. The test sets the key that secrets are made of."""
+        with tenant_scope(OPERATOR):
+            client = service_clients(db.session(), applicant.tenant_id)[0]
+        last = clock.today() + timedelta(days=30)
+        command = build_command(MakeClientSecret, tenant_id=applicant.tenant_id, client_id=client.id, valid_until=last)
+        make_client_secret(command, actor=self.actors.municipal(applicant.tenant_id, Role.TENANT_CLIENT_ADMIN))
 
     def accept_agreement_for(self, applicant: Applicant) -> None:
         self.factory.accept(applicant.tenant_id, self.version_id, on_behalf_of=applicant.name, signed_on=SINCE)

@@ -16,6 +16,7 @@ from admin.operations.mail.outbox import MailOutbox
 from admin.operations.mail.server import LocalMailServer
 from admin.workflows.job_handlers import handlers
 from governance.commands import system_transaction
+from governance.derived_secrets import SECRETS_KEY
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR
 from governance.outbox import JobState
@@ -55,6 +56,14 @@ def applicants(actors: Actors) -> Applicants:
 def worker(identities: KeycloakIdentities, actors: Actors, database: Flask, mails: MailOutbox) -> OnboardingWorker:
     """The worker of this process."""
     return OnboardingWorker(identities, actor=actors.worker, name="second")
+
+
+@pytest.fixture
+def secrets_key(database: Flask) -> Iterator[None]:
+    """The installation's key, of which the secrets of service clients are made."""
+    SECRETS_KEY.set(database, lambda: b"k" * 32)
+    yield
+    SECRETS_KEY.set(database, lambda: None)
 
 
 @pytest.fixture

@@ -43,11 +43,11 @@ class Findings:
             path = f"organizations/{organization['id']}"
             own_groups = self.administrator.read(f"{path}/groups", max=100)
             groups += own_groups
-            members += self.administrator.read(f"{path}/members", max=200)
+            members += self.administrator.read(f"{path}/members", max=500)
             for group in own_groups:
                 if group["name"] == "tenant-owner":
                     owners += self.administrator.read(f"{path}/groups/{group['id']}/members", max=200)
-        users = self.administrator.read("users", search=f"*{applicant.domain}*", max=200)
+        users = self.administrator.read("users", search=f"*{applicant.domain}*", max=500)
         prefix = service_client_prefix(applicant.tenant_id)
         clients = self.administrator.read("clients", clientId=prefix, search="true", max=100)
         return InKeycloak(

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from admin.migrations import metadata  # noqa: F401 - every table is known before the first session
 from governance import commands as commands
-from governance.actors import system_actor
+from governance.actors import Actor, system_actor
 from governance.kernel.database import connect
 from governance.kernel.pipelined import PipelinedStatement, execute_raw
 from tenancy.keycloak.adapter import KeycloakIdentities
@@ -33,6 +33,7 @@ from tenancy.onboarding.step_actions import StepAttempt
 from tenancy.onboarding.step_actions import run_step as real_run_step
 from tenancy.onboarding.steps import StepName
 from tenancy.onboarding.worker import OnboardingWorker
+from tenancy.people.bulk_changes import ImportMembers, import_members
 
 KILLED = -signal.SIGKILL
 """The exit code that multiprocessing reports of a process that was killed."""
@@ -81,6 +82,15 @@ def work_until(job: Job, step: StepName, place: Place) -> None:
     setattr(worker_module, "run_step", run_step_or_die)  # noqa: B010
     setattr(worker_module, "advance_step", advance_or_die)  # noqa: B010
     _work(job)
+
+
+def import_until_written(job: Job, command: ImportMembers, actor: Actor, key: str) -> None:
+    """Import a file of people and die with every row of it written, before the commit."""
+    setattr(commands, "commit_pipelined", _die_with_all_written)  # noqa: B010
+    app = Flask("doomed")
+    connect(app, job.database_url)
+    with app.app_context():
+        import_members(command, actor=actor, key=key)
 
 
 def work_until_write(job: Job, number: int) -> None:

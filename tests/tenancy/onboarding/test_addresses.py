@@ -116,7 +116,7 @@ def test_a_taken_address_stops_one_person_and_not_the_tenant(
 
     assert look_at(onboarding_id).state is OnboardingState.DONE
     member = _member(second.tenant_id, waiting)
-    assert (member.state, member.sync_problem) == (MemberState.INVITED, SyncProblem.ADDRESS_IN_USE)
+    assert (member.state, member.sync_problem) == (MemberState.INVITED, SyncProblem.AWAITING_CONSENT)
     assert {person.email for person in _in_keycloak(identities, second).values()} == {
         second.owner_email,
         f"person0@{second.domain}",
@@ -172,7 +172,7 @@ def test_a_first_owner_with_a_taken_address_waits_until_another_owner_is_added(
 
     assert look_at(onboarding_id).state is OnboardingState.DONE
     assert [person.email for person in _in_keycloak(identities, second).values()] == [second.owner_email]
-    assert _member(second.tenant_id, waiting).sync_problem is SyncProblem.ADDRESS_IN_USE
+    assert _member(second.tenant_id, waiting).sync_problem is SyncProblem.AWAITING_CONSENT
 
 
 def test_a_removed_persons_address_is_released_at_once_and_taken_by_who_waited(
@@ -260,7 +260,7 @@ def test_suspending_a_tenant_releases_no_address(
     waiting = applicants.with_person(second, _shared(first))
     worker.run(applicants.start(second))
 
-    assert _member(second.tenant_id, waiting).sync_problem is SyncProblem.ADDRESS_IN_USE
+    assert _member(second.tenant_id, waiting).sync_problem is SyncProblem.AWAITING_CONSENT
     assert recorded("member.address-released") == []
     assert _shared(first) in {person.email for person in _in_keycloak(identities, first).values()}
 

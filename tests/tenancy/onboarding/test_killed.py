@@ -11,7 +11,9 @@ from uuid import UUID
 import pytest
 
 from admin.operations.mail.outbox import MailOutbox
-from tenancy.onboarding.commands import DecideStep, decide_step
+from governance.file_imports import ImportRefused
+from tenancy.onboarding.commands import DecideStep, StartSync, decide_step, start_sync
+from tenancy.onboarding.step_actions import PORTION
 from tenancy.onboarding.steps import OnboardingState, StepDecision, StepName, StepState
 from tenancy.onboarding.worker import OnboardingWorker
 from tests import servers
@@ -20,7 +22,7 @@ from tests.tenancy.keycloak.installation import Installation
 from tests.tenancy.onboarding.applicants import Applicant, Applicants, look_at
 from tests.tenancy.onboarding.conftest import run_later
 from tests.tenancy.onboarding.findings import Findings, in_moyai, steps_recorded_done
-from tests.tenancy.onboarding.killing import KILLED, Job, Place, work_until, work_until_write
+from tests.tenancy.onboarding.killing import KILLED, Job, Place, import_until_written, work_until, work_until_write
 
 pytestmark = pytest.mark.keycloak
 
@@ -161,6 +163,42 @@ def test_killed_after_any_write_to_keycloak_it_completes_when_run_again(
         if case.place == NOTED:
             _decide_about_the_mail(case, worker, mails, actors, was_sent=False)
         assert case.mails(mails) == 1, case.place
+
+
+def test_killed_half_way_through_the_people_of_a_file_it_completes_without_anybody_twice(
+    doomed_workers: DoomedWorkers,
+    applicants: Applicants,
+    worker: OnboardingWorker,
+    actors: Actors,
+    findings: Findings,
+) -> None:
+    applicant = applicants.ready()
+    worker.run(applicants.start(applicant))
+    # First whoever imports the file dies, with every row of it written: nothing of it is there, and the key is free.
+    before = in_moyai(applicant.tenant_id)
+    order = applicants.people_to_import(applicant, PORTION + 50), actors.onboarding, "april"
+    assert doomed_workers.put_to_work(import_until_written, [(applicant.tenant_id, order)]) == [KILLED]
+    assert in_moyai(applicant.tenant_id) == before
+    assert applicants.file_of_people(applicant, PORTION + 50, key="april").added == PORTION + 50
+    onboarding_id = start_sync(StartSync(tenant_id=applicant.tenant_id), actor=actors.worker).onboarding_id
+    assert onboarding_id is not None
+
+    # Two writes a person: the account and its membership. The second portion is half done.
+    ends = doomed_workers.put_to_work(work_until_write, [(onboarding_id, (2 * PORTION + 51,))])
+
+    assert ends == [KILLED]
+    assert in_moyai(applicant.tenant_id)["members_synced"] == 1 + PORTION, "the first portion was recorded"
+    repeated = applicants.file_of_people(applicant, PORTION + 50, key="april")
+    with pytest.raises(ImportRefused):
+        applicants.file_of_people(applicant, PORTION + 50)
+    run_later(worker, onboarding_id)
+    assert repeated.added == PORTION + 50
+    assert look_at(onboarding_id).state is OnboardingState.DONE
+    found = findings.in_keycloak(applicant)
+    wanted = [applicant.owner_email, *(f"file{number}@{applicant.domain}" for number in range(PORTION + 50))]
+    assert found.users == found.members == sorted(wanted)
+    here = in_moyai(applicant.tenant_id)
+    assert here["members"] == here["members_synced"] == len(wanted)
 
 
 def test_there_are_no_more_writes_than_were_killed_after(

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 import admin.example
+from governance.file_imports import ImportRefused
 from governance.kernel import clock
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.kernel.errors import IdempotencyKeyReused, NotAllowed, NotFound
@@ -22,7 +23,6 @@ from tenancy.tenants.commands import (
     import_tenants,
     preview_import,
 )
-from tenancy.tenants.importing import ImportRefused
 from tenancy.tenants.models import ImportPreview
 from tenancy.tenants.states import StatisticKind
 from tests.actors import Actors
@@ -127,7 +127,7 @@ def test_a_code_that_is_registered_already_is_named_with_its_line(actors: Actors
         import_tenants(_command(ASO, KUMAMOTO), actor=actors.onboarding)
 
     (wrong,) = (row for row in refusal.value.preview.rows if not row.accepted)
-    assert (wrong.line, wrong.code, wrong.refusal) == (3, "431001", "tenant.already_registered")
+    assert (wrong.line, wrong.title, wrong.refusal) == (3, "431001 熊本市", "tenant.already_registered")
     assert rows("tenant") == before
 
 

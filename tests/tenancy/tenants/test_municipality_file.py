@@ -8,8 +8,9 @@ import pytest
 
 from governance.kernel.errors import Invalid, Language
 from governance.kernel.japanese_numbers import narrow
-from tenancy.tenants.municipality_columns import COLUMNS, template_headings
-from tenancy.tenants.municipality_file import MAX_BYTES, MAX_ROWS, read_municipalities
+from governance.kernel.table_file import MAX_BYTES, MAX_ROWS, template_headings
+from tenancy.tenants.municipality_columns import COLUMNS
+from tenancy.tenants.municipality_file import read_municipalities
 from tenancy.tenants.states import StatisticKind, TenantKind
 
 HEADER = "code6,name_ja,kana,kind,population_2020"
@@ -254,7 +255,7 @@ def test_a_kind_is_read_in_both_languages(cell: str, kind: TenantKind) -> None:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_the_template_is_taken_with_every_one_of_its_headings(language: Language) -> None:
-    headings = template_headings(language)
+    headings = template_headings(COLUMNS, language)
     file = read_municipalities(f"{','.join(headings)}\n{',' * (len(headings) - 1)}\n".encode())
 
     assert file.problems == ()

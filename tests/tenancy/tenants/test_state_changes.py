@@ -154,6 +154,20 @@ def test_leaving_ends_the_membership_on_its_day(factory: Factory) -> None:
         assert directory.members_of_year(session, 2024) == ()
 
 
+def test_nobody_begins_to_leave_without_a_last_day(factory: Factory, actors: Actors) -> None:
+    tenant_id = factory.add_member("431001", "熊本市")
+    before = rows("tenant"), rows("tenant_state_change")
+
+    with pytest.raises(Conflict) as refused:
+        change_tenant_state(
+            ChangeTenantState(tenant_id=tenant_id, to=TenantState.LEAVING, reason="議決のとおり"),
+            actor=actors.onboarding,
+        )
+
+    assert (refused.value.code, refused.value.field) == ("tenant.leaves_by_notice", "to")
+    assert (rows("tenant"), rows("tenant_state_change")) == before
+
+
 def test_a_plan_to_join_that_came_to_nothing_leaves_no_membership(factory: Factory) -> None:
     tenant_id = factory.kumamoto_city()
 
