@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
+from playwright.sync_api import Browser, Page
 
 from admin import bootstrap
 from admin.app import create_app
@@ -15,7 +18,9 @@ from admin.core.rate_limits import reset_rate_limits
 from admin.operations.settings import Settings
 from governance.actors import Actor
 from governance.kernel.database import db, dispose_engines
+from governance.permissions import Role
 from tests.admin.issuer import Issuer
+from tests.admin.signed_in_page import OpenPage, free_port, signed_in_page
 from tests.admin.visitors import Visit, visit
 from tests.conftest import KeptDatabase
 from tests.factories import Visitors
@@ -118,6 +123,39 @@ def visitors(database: Flask) -> Visitors:
 def signed_in(web: Flask) -> Callable[[Actor], Visit]:
     """A browser in which this person is signed in: `signed_in(visitors.person(tenant_id, Role.TENANT_OWNER))`."""
     return lambda actor: visit(web, PUBLIC_URL, actor)
+
+
+@pytest.fixture
+def served_app(
+    postgresql: PostgreSQL, database: Flask, database_name: str, issuer: Issuer, tmp_path: Path
+) -> Iterator[Flask]:
+    """The application under an address of its own, for a real browser."""
+    app = create_app(
+        Settings.from_environment(
+            {
+                "MOYAI_HOME": str(tmp_path / "home"),
+                "MOYAI_PUBLIC_URL": f"http://localhost:{free_port()}",
+                **postgresql.urls(database_name),
+                "KEYCLOAK_URL": issuer.url,
+                "MOYAI_EXAMPLE": "1",
+            }
+        )
+    )
+    yield app
+    close_connections(app)
+
+
+@pytest.fixture
+def open_page(served_app: Flask, operator_tenant: UUID, visitors: Visitors, browser: Browser) -> Iterator[OpenPage]:
+    """Opens pages in which somebody of the operator is signed in; every report of the policy is an error."""
+    port = int(bootstrap.settings_of(served_app).public_url.rsplit(":", 1)[1])
+    with ExitStack() as opened:
+
+        def open_page(*roles: Role, faults: tuple[str, ...] = ()) -> Page:
+            person = visitors.person(operator_tenant, *roles)
+            return opened.enter_context(signed_in_page(served_app, port, browser, person, faults=faults))
+
+        yield open_page
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from flask import Flask
@@ -13,6 +13,9 @@ from admin.identity.sessions import COOKIE
 from governance.actors import Actor
 from tests.admin.live_app import served
 from tests.admin.visitors import visit
+
+OpenPage = Callable[..., Page]
+"""`open_page(Role.OPERATOR_ONBOARDING)`: a page in which somebody of the operator with these roles is signed in."""
 
 
 def free_port() -> int:

@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from admin.app import create_app
-from admin.operations.settings import Settings
-from governance.kernel.database import OPERATOR, db, dispose_engines, tenant_scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
-from tests.admin.issuer import Issuer
-from tests.admin.signed_in_page import free_port, signed_in_page
+from tests.admin.signed_in_page import OpenPage
 from tests.chromium import violations
 from tests.factories import ALL_BUT_APPROVER, Visitors
-from tests.servers import PostgreSQL
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(
-    postgresql: PostgreSQL,
-    database: Flask,
-    database_name: str,
-    issuer: Issuer,
-    operator_tenant: UUID,
-    visitors: Visitors,
-    browser: Browser,
-    tmp_path: Path,
-) -> Iterator[Page]:
-    """A page in which a person with every role of the operator is signed in; every report of the policy is an error."""
-    port = free_port()
-    address = f"http://localhost:{port}"
-    app = create_app(
-        Settings.from_environment(
-            {
-                "MOYAI_HOME": str(tmp_path / "home"),
-                "MOYAI_PUBLIC_URL": address,
-                **postgresql.urls(database_name),
-                "KEYCLOAK_URL": issuer.url,
-                "MOYAI_EXAMPLE": "1",
-            }
-        )
-    )
-    with signed_in_page(app, port, browser, visitors.person(operator_tenant, *ALL_BUT_APPROVER)) as opened:
-        yield opened
-    with app.app_context():
-        db.session.remove()
-        dispose_engines()
+def page(open_page: OpenPage) -> Page:
+    """A page in which a person with every role of the operator is signed in."""
+    return open_page(*ALL_BUT_APPROVER)
 
 
 def test_nobody_is_kept_out_and_the_policy_is_never_broken(

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from uuid import UUID
-
 import pytest
-from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from admin.app import create_app
-from admin.operations.settings import Settings
-from governance.kernel.database import OPERATOR, db, dispose_engines, tenant_scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.tenants.tables import Tenant
-from tests.admin.issuer import Issuer
-from tests.admin.signed_in_page import free_port, signed_in_page
+from tests.admin.signed_in_page import OpenPage
 from tests.chromium import violations
-from tests.factories import Visitors
-from tests.servers import PostgreSQL
 
 pytestmark = pytest.mark.browser
 
@@ -34,34 +24,9 @@ CONTENT = "団体コード,団体名,フリガナ,種別\r\n432059,水俣市,ミ
 
 
 @pytest.fixture
-def page(
-    postgresql: PostgreSQL,
-    database: Flask,
-    database_name: str,
-    issuer: Issuer,
-    operator_tenant: UUID,
-    visitors: Visitors,
-    browser: Browser,
-    tmp_path: Path,
-) -> Iterator[Page]:
-    """A page in which somebody who may import is signed in; every report of the policy is an error."""
-    port = free_port()
-    app = create_app(
-        Settings.from_environment(
-            {
-                "MOYAI_HOME": str(tmp_path / "home"),
-                "MOYAI_PUBLIC_URL": f"http://localhost:{port}",
-                **postgresql.urls(database_name),
-                "KEYCLOAK_URL": issuer.url,
-                "MOYAI_EXAMPLE": "1",
-            }
-        )
-    )
-    with signed_in_page(app, port, browser, visitors.person(operator_tenant, Role.OPERATOR_ONBOARDING)) as opened:
-        yield opened
-    with app.app_context():
-        db.session.remove()
-        dispose_engines()
+def page(open_page: OpenPage) -> Page:
+    """A page in which somebody who may import is signed in."""
+    return open_page(Role.OPERATOR_ONBOARDING)
 
 
 def test_a_dropped_file_is_named_with_its_size_and_imported(page: Page) -> None:

@@ -6,25 +6,20 @@ In a real Chromium, whose network is switched off. The one wait, of ten seconds,
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Error, FilePayload, Page, Route, expect
+from playwright.sync_api import Error, FilePayload, Page, Route, expect
 
-from admin.app import create_app
-from admin.operations.settings import Settings
 from governance.audit.tables import AuditEvent
 from governance.events import Event
-from governance.kernel.database import OPERATOR, db, dispose_engines, tenant_scope
+from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.tenants.tables import Tenant
-from tests.admin.issuer import Issuer
-from tests.admin.signed_in_page import free_port, signed_in_page
+from tests.admin.signed_in_page import OpenPage
 from tests.factories import Visitors
-from tests.servers import PostgreSQL
 
 pytestmark = pytest.mark.browser
 
@@ -35,35 +30,11 @@ FILE = FilePayload(name="a.csv", mimeType="text/csv", buffer=CONTENT.encode())
 
 
 @pytest.fixture
-def app(postgresql: PostgreSQL, database: Flask, database_name: str, issuer: Issuer, tmp_path: Path) -> Iterator[Flask]:
-    """The application under an address of its own."""
-    served = create_app(
-        Settings.from_environment(
-            {
-                "MOYAI_HOME": str(tmp_path / "home"),
-                "MOYAI_PUBLIC_URL": f"http://localhost:{free_port()}",
-                **postgresql.urls(database_name),
-                "KEYCLOAK_URL": issuer.url,
-                "MOYAI_EXAMPLE": "1",
-            }
-        )
-    )
-    yield served
-    with served.app_context():
-        db.session.remove()
-        dispose_engines()
-
-
-@pytest.fixture
-def page(app: Flask, operator_tenant: UUID, visitors: Visitors, browser: Browser) -> Iterator[Page]:
+def page(open_page: OpenPage) -> Page:
     """A tab in which the operator's person for admissions is signed in."""
-    settings: Settings = app.config["MOYAI"]
-    port = int(settings.public_url.rsplit(":", 1)[1])
-    person = visitors.person(operator_tenant, Role.OPERATOR_ONBOARDING)
-    faults = ("ERR_INTERNET_DISCONNECTED", "status of 422", "status of 500")
-    with signed_in_page(app, port, browser, person, faults=faults) as opened:
-        opened.set_default_timeout(5_000)
-        yield opened
+    opened = open_page(Role.OPERATOR_ONBOARDING, faults=("ERR_INTERNET_DISCONNECTED", "status of 422", "status of 500"))
+    opened.set_default_timeout(5_000)
+    return opened
 
 
 @pytest.fixture
@@ -288,22 +259,24 @@ def test_logging_out_clears_what_was_typed(page: Page) -> None:
 
 
 def test_a_fault_of_the_server_is_no_answer(
-    page: Page, contact_page: str, monkeypatch: pytest.MonkeyPatch, app: Flask
+    page: Page, contact_page: str, monkeypatch: pytest.MonkeyPatch, served_app: Flask
 ) -> None:
     fill_contact(page, contact_page)
     endpoint = next(
-        rule.endpoint for rule in app.url_map.iter_rules() if "/contacts/" in rule.rule and "api" not in rule.rule
+        rule.endpoint
+        for rule in served_app.url_map.iter_rules()
+        if "/contacts/" in rule.rule and "api" not in rule.rule
     )
-    view: Callable[..., object] = app.view_functions[endpoint]
+    view: Callable[..., object] = served_app.view_functions[endpoint]
 
     def fail(**_: object) -> object:
         raise RuntimeError("a fault")
 
     fail.__dict__.update(view.__dict__)
-    monkeypatch.setitem(app.view_functions, endpoint, fail)
+    monkeypatch.setitem(served_app.view_functions, endpoint, fail)
     page.locator("main .filled").click()
     assert page.locator("#section").count() == 0
-    monkeypatch.setitem(app.view_functions, endpoint, view)
+    monkeypatch.setitem(served_app.view_functions, endpoint, view)
 
     page.goto(contact_page)
     assert page.locator("#section").input_value() == "財政課"

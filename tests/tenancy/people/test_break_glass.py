@@ -40,12 +40,6 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def visitors(actors: Actors) -> Visitors:
-    """Makes people with a member's row and grants, as actors; `actors` are the operator's, who are there first."""
-    return Visitors()
-
-
-@pytest.fixture
 def auditor(actors: Actors, visitors: Visitors) -> Actor:
     return visitors.person(actors.operator_tenant, Role.OPERATOR_AUDITOR)
 

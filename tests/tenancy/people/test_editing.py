@@ -21,29 +21,8 @@ from tenancy.people.models import MemberDetails
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
 from tenancy.people.unaccepted_invitations import REPLACE_ACCOUNT
-from tests.actors import Actors
 from tests.database_rows import recorded, rows
 from tests.factories import Visitors
-
-
-@pytest.fixture
-def visitors(actors: Actors) -> Visitors:
-    return Visitors()
-
-
-@pytest.fixture
-def city(visitors: Visitors) -> UUID:
-    return visitors.municipality("432083", "山鹿市")
-
-
-@pytest.fixture
-def owner(visitors: Visitors, city: UUID) -> Actor:
-    return visitors.person(city, Role.TENANT_OWNER)
-
-
-@pytest.fixture
-def colleague(visitors: Visitors, city: UUID) -> UUID:
-    return UUID(visitors.person(city).id)
 
 
 def _person(tenant_id: UUID, member_id: UUID) -> MemberDetails:

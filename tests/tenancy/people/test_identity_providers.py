@@ -45,11 +45,6 @@ SECRET = "a-secret-of-the-town-hall"
 TODAY = date(2026, 11, 24)
 
 
-@pytest.fixture
-def visitors() -> Visitors:
-    return Visitors()
-
-
 def discovery(**changes: Any) -> str:
     return json.dumps(
         {

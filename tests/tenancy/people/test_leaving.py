@@ -29,7 +29,6 @@ from tenancy.people.sections import ChangeSection, UndoSectionChange, change_sec
 from tenancy.people.states import LeavingKind, MemberState, SignIn
 from tenancy.people.sync import record_sign_in
 from tenancy.people.tables import Member
-from tests.actors import Actors
 from tests.admin.empty_keycloak import EmptyKeycloak
 from tests.database_rows import recorded, rows
 from tests.factories import Visitors
@@ -39,21 +38,6 @@ APRIL = date(2027, 4, 1)
 MIDNIGHT = datetime(2027, 4, 1, tzinfo=JST)
 BEFORE = MIDNIGHT - timedelta(microseconds=1)
 HALF_PAST = MIDNIGHT + timedelta(minutes=30)
-
-
-@pytest.fixture
-def visitors(actors: Actors) -> Visitors:
-    return Visitors()
-
-
-@pytest.fixture
-def city(visitors: Visitors) -> UUID:
-    return visitors.municipality("432083", "山鹿市")
-
-
-@pytest.fixture
-def owner(visitors: Visitors, city: UUID) -> Actor:
-    return visitors.person(city, Role.TENANT_OWNER)
 
 
 @pytest.fixture

@@ -45,21 +45,6 @@ MIDNIGHT = datetime(2027, 4, 1, tzinfo=JST)
 OWNER = Role.TENANT_OWNER
 
 
-@pytest.fixture
-def visitors(actors: Actors) -> Visitors:
-    return Visitors()
-
-
-@pytest.fixture
-def city(visitors: Visitors) -> UUID:
-    return visitors.municipality("432083", "山鹿市")
-
-
-@pytest.fixture
-def owner(visitors: Visitors, city: UUID) -> Actor:
-    return visitors.person(city, OWNER)
-
-
 def _set(tenant_id: UUID, fewest: FewestOwners, actor: Actor) -> None:
     set_fewest_owners(SetFewestOwners(tenant_id=tenant_id, fewest_owners=fewest, reason="引継ぎに備える"), actor=actor)
 

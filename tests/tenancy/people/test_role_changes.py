@@ -47,27 +47,6 @@ MIDNIGHT = datetime(2027, 4, 1, tzinfo=JST)
 BEFORE = MIDNIGHT - timedelta(microseconds=1)
 
 
-@pytest.fixture
-def visitors(actors: Actors) -> Visitors:
-    return Visitors()
-
-
-@pytest.fixture
-def city(visitors: Visitors) -> UUID:
-    return visitors.municipality("432083", "山鹿市")
-
-
-@pytest.fixture
-def owner(visitors: Visitors, city: UUID) -> Actor:
-    return visitors.person(city, Role.TENANT_OWNER)
-
-
-@pytest.fixture
-def colleague(visitors: Visitors, city: UUID) -> UUID:
-    """A plain member."""
-    return UUID(visitors.person(city).id)
-
-
 def _grant(
     tenant_id: UUID,
     member_id: UUID,

@@ -40,21 +40,6 @@ from tests.database_rows import recorded, rows
 from tests.factories import Factory, Visitors
 
 
-@pytest.fixture
-def visitors() -> Visitors:
-    return Visitors()
-
-
-@pytest.fixture
-def city(visitors: Visitors) -> UUID:
-    return visitors.municipality("432083", "山鹿市")
-
-
-@pytest.fixture
-def owner(visitors: Visitors, city: UUID) -> Actor:
-    return visitors.person(city, Role.TENANT_OWNER)
-
-
 def _invited(factory: Factory, tenant_id: UUID, *roles: Role, email: str = "new@city.example.jp") -> UUID:
     """Somebody to whom the link was mailed just now."""
     added = factory.add_person(tenant_id, email, *roles)
