@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from governance.rules.sentences.patterns import (
+    Bracketed,
     Complete,
     Either,
     Form,
@@ -132,26 +133,9 @@ def by_year(form: Form) -> Form:
                 maybe(Slot("reference", REFERENCE)),
             )
         )
-        return _Bracketed(ListOf(entry, ", "), "[", "]")
+        return Bracketed(ListOf(entry, ", "), "[", "]")
 
     return yearly(form, entries)
-
-
-class _Bracketed:
-    """A form between brackets."""
-
-    def __init__(self, form: Form, opening: str, closing: str) -> None:
-        self.form, self.opening, self.closing = form, opening, closing
-
-    def write(self, value: Any) -> str | None:
-        text = self.form.write(value)
-        return None if text is None else f"{self.opening}{text}{self.closing}"
-
-    def read(self, text: str, at: int) -> Any:
-        if text.startswith(self.opening, at):
-            for value, end in self.form.read(text, at + len(self.opening)):
-                if text.startswith(self.closing, end):
-                    yield value, end + len(self.closing)
 
 
 _WINDOWS: Final = Words(
@@ -468,7 +452,7 @@ class English:
             (by_year(_yen_or_number()), Seq(" per ", heads), "per_head"),
             (by_year(_yen_or_number()), Lit(""), "yen"),
         ):
-            one: Form = OneOf(_Bracketed(PairsOf(self.member, form, separator=", "), "<", ">"), form)
+            one: Form = OneOf(Bracketed(PairsOf(self.member, form, separator=", "), "<", ">"), form)
             floor, cap = Slot("floor", one), Slot("cap", one)
             choices += [
                 Seq(" is at least ", floor, " and at most ", cap, after, Is(measure=measure)),

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from governance.kernel.era import ERAS, era_of
 from governance.rules.sentences.patterns import (
+    Bracketed,
     Complete,
     Either,
     Form,
@@ -162,26 +163,9 @@ def by_year(form: Form) -> Form:
         entry = ObjectOf(
             Seq(Slot("from_fiscal_year", YEAR), "から", Slot("value", of), maybe(Slot("reference", REFERENCE)))
         )
-        return _Bracketed(ListOf(entry, "、"), "〔", "〕")
+        return Bracketed(ListOf(entry, "、"), "〔", "〕")
 
     return yearly(form, entries)
-
-
-class _Bracketed:
-    """A form between brackets."""
-
-    def __init__(self, form: Form, opening: str, closing: str) -> None:
-        self.form, self.opening, self.closing = form, opening, closing
-
-    def write(self, value: Any) -> str | None:
-        text = self.form.write(value)
-        return None if text is None else f"{self.opening}{text}{self.closing}"
-
-    def read(self, text: str, at: int) -> Any:
-        if text.startswith(self.opening, at):
-            for value, end in self.form.read(text, at + len(self.opening)):
-                if text.startswith(self.closing, end):
-                    yield value, end + len(self.closing)
 
 
 _WINDOWS: Final = Words(
@@ -513,9 +497,9 @@ class Japanese:
             (Seq(), by_year(_YenOrNumber()), "", "yen"),
         ):
             one: Form = OneOf(
-                _Bracketed(PairsOf(self.member, form), "次に掲げる額（", "）")
+                Bracketed(PairsOf(self.member, form), "次に掲げる額（", "）")
                 if measure != "of_previous"
-                else _Bracketed(PairsOf(self.member, form), "次に掲げる割合（", "）"),
+                else Bracketed(PairsOf(self.member, form), "次に掲げる割合（", "）"),
                 form,
             )
             floor, cap = Slot("floor", one), Slot("cap", one)

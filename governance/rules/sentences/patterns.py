@@ -270,6 +270,23 @@ class _Pair:
                     yield (key, value), end + len(self.after)
 
 
+class Bracketed:
+    """A form between brackets."""
+
+    def __init__(self, form: Form, opening: str, closing: str) -> None:
+        self.form, self.opening, self.closing = form, opening, closing
+
+    def write(self, value: Any) -> str | None:
+        text = self.form.write(value)
+        return None if text is None else f"{self.opening}{text}{self.closing}"
+
+    def read(self, text: str, at: int) -> Iterator[tuple[Any, int]]:
+        if text.startswith(self.opening, at):
+            for value, end in self.form.read(text, at + len(self.opening)):
+                if text.startswith(self.closing, end):
+                    yield value, end + len(self.closing)
+
+
 class ObjectOf:
     """A form: an object, all of whose keys a pattern takes."""
 
