@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import exists, select, update
 
 from governance.agreements.queries import acceptance_in_force
 from governance.commands import CommandContext
@@ -52,8 +52,9 @@ def apply_transition(ctx: CommandContext, tenant_id: UUID, to: TenantState, *, r
 
     Becoming active begins the membership on `effective_on`, unless its first day was planned before; `left` ends it
     there. Where the change lets people or service clients in or out, Keycloak follows by a job and the owners are
-    mailed; here it counts at the next request. Raises NotFound, and Conflict for a change not in TRANSITIONS, for the
-    operator, and for `active` without an acceptance in force.
+    mailed; here it counts at the next request. So it does for a tenant that had left: its onboarding makes people who
+    are new, and those who were taken out come back by the job. Raises NotFound, and Conflict for a change not in
+    TRANSITIONS, for the operator, and for `active` without an acceptance in force.
     """
     tenant = tenant_row(ctx.session, tenant_id)
     current = TenantState(tenant.state)
@@ -96,12 +97,18 @@ def apply_transition(ctx: CommandContext, tenant_id: UUID, to: TenantState, *, r
         effective_on=effective_on.isoformat(),
         reason=reason,
     )
-    if current in PROVISIONED_STATES and _access(current) != _access(to):
+    is_back = current is TenantState.PROVISIONING and to in PROVISIONED_STATES and _has_left(ctx, tenant.id)
+    if is_back or (current in PROVISIONED_STATES and _access(current) != _access(to)):
         ctx.enqueue(SYNC_TENANT, {"tenant_id": str(tenant.id)}, tenant_id=tenant.id)
     if (to in _NOTICED and current in PROVISIONED_STATES) or (current in _NOTICED and to is TenantState.ACTIVE):
         announced = {"to": to.value, "reason": reason, "effective_on": effective_on.isoformat()}
         ctx.enqueue(MAIL_STATE_CHANGE, {"tenant_id": str(tenant.id), **announced}, tenant_id=tenant.id)
     return tenant.version
+
+
+def _has_left(ctx: CommandContext, tenant_id: UUID) -> bool:
+    left = TenantStateChange.tenant_id == tenant_id, TenantStateChange.to_state == TenantState.LEFT.value
+    return bool(ctx.session.scalar(select(exists().where(*left))))
 
 
 def _access(state: TenantState) -> tuple[bool, bool]:

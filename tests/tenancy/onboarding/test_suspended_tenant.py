@@ -28,6 +28,7 @@ from tenancy.people.withdrawal import WITHDRAW
 from tenancy.preferences.commands import SavePreferences, save_preferences
 from tenancy.preferences.models import PreferencesFacts
 from tenancy.preferences.states import ScreenLanguage
+from tenancy.tenants.queries import tenant
 from tenancy.tenants.state_changes import MAIL_STATE_CHANGE, SYNC_TENANT
 from tenancy.tenants.states import TenantState
 from tests.actors import Actors
@@ -182,6 +183,34 @@ def test_a_tenant_that_left_is_taken_out_and_its_accounts_stay_disabled(
     users = findings.administrator.read("users", search=f"*{applicant.domain}*", max=10)
     assert [one["enabled"] for one in users] == [False, False]
     assert _in_keycloak(findings.administrator, neighbour) == beside
+
+
+def test_a_tenant_that_left_comes_back_by_a_new_admission_with_its_accounts_and_a_membership_of_its_own(
+    applicants: Applicants,
+    worker: OnboardingWorker,
+    findings: Findings,
+    do_jobs: Callable[[str], int],
+) -> None:
+    applicant = applicants.ready(people=1)
+    worker.run(applicants.start(applicant))
+    before = findings.in_keycloak(applicant)
+    applicants.factory.change_state(applicant.tenant_id, TenantState.LEAVING, TenantState.LEFT)
+    do_jobs(SYNC_TENANT)
+
+    applicants.factory.change_state(applicant.tenant_id, TenantState.APPLIED, TenantState.SCREENING, TenantState.AGREED)
+
+    assert do_jobs(SYNC_TENANT) == 0
+    assert findings.in_keycloak(applicant).organizations == [], "nobody is let in before the new admission is complete"
+    worker.run(applicants.start(applicant))
+    assert do_jobs(SYNC_TENANT) == 1
+
+    again = findings.in_keycloak(applicant)
+    assert again == before
+    with tenant_scope(OPERATOR):
+        found = tenant(db.session(), applicant.tenant_id)
+    assert (found.state, found.valid_until) == (TenantState.ACTIVE, None)
+    users = findings.administrator.read("users", search=f"*{applicant.domain}*", max=10)
+    assert [one["enabled"] for one in users] == [True, True]
 
 
 def test_the_effects_are_counted_before_and_told_to_the_owners_in_their_language(
