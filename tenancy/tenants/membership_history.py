@@ -38,10 +38,14 @@ class StateOnDay:
 
 
 def states_on(session: Session, day: date, *, since: date) -> list[StateOnDay]:
-    """Every tenant that was registered by that day, by code, the operator left out."""
+    """Every tenant that was registered by that day, by code, the operator left out.
+
+    Of the changes that had taken effect the one recorded last counts: an onboarding that ends after the planned first
+    day makes the tenant active from that day on, which lies before the days of its own steps.
+    """
     changes: dict[UUID, list[tuple[date, TenantState]]] = defaultdict(list)
     query = select(TenantStateChange).where(TenantStateChange.effective_on <= day)
-    for change in session.scalars(query.order_by(TenantStateChange.effective_on, TenantStateChange.id)):
+    for change in session.scalars(query.order_by(TenantStateChange.id)):
         changes[change.tenant_id].append((change.effective_on, TenantState(change.to_state)))
     contacts = {
         contact.tenant_id: ContactRecord.model_validate(contact)

@@ -47,6 +47,20 @@ def test_a_month_shows_its_own_states_people_and_changes_and_a_later_one_later_o
     assert offered == [date(2025, 8, 1), date(2025, 7, 1), date(2025, 6, 1)]
 
 
+def test_a_tenant_whose_onboarding_ended_after_its_planned_first_day_is_active_in_the_register(
+    database: object,
+) -> None:
+    with clock.at(AUGUST):
+        factory = Factory(Actors(seed_operator()))
+        kumamoto = factory.register_applicant("431001", "熊本市")
+        factory.change_state(kumamoto, TenantState.SCREENING, TenantState.AGREED, TenantState.PROVISIONING)
+        factory.accept(kumamoto, factory.publish(), on_behalf_of="熊本市")
+        factory.change_state(kumamoto, TenantState.ACTIVE, on=date(2025, 4, 1))
+        august = register(date(2025, 8, 1), clock.today())["熊本市"]
+
+    assert (august.state, august.state_since) == (TenantState.ACTIVE, date(2025, 4, 1))
+
+
 def test_the_day_is_the_months_last_and_today_in_the_present_one() -> None:
     assert queries.as_of(date(2025, 6, 1), date(2025, 8, 4)) == date(2025, 6, 30)
     assert queries.as_of(date(2025, 8, 1), date(2025, 8, 4)) == date(2025, 8, 4)
