@@ -20,7 +20,7 @@ from governance.actors import Actor
 from governance.kernel.database import db, dispose_engines
 from governance.permissions import Role
 from tests.admin.issuer import Issuer
-from tests.admin.signed_in_page import OpenPage, free_port, signed_in_page
+from tests.admin.signed_in_page import NewPage, free_port, signed_in_page
 from tests.admin.visitors import Visit, visit
 from tests.conftest import KeptDatabase
 from tests.factories import Visitors
@@ -146,16 +146,16 @@ def served_app(
 
 
 @pytest.fixture
-def open_page(served_app: Flask, operator_tenant: UUID, visitors: Visitors, browser: Browser) -> Iterator[OpenPage]:
+def new_page(served_app: Flask, operator_tenant: UUID, visitors: Visitors, browser: Browser) -> Iterator[NewPage]:
     """Opens pages in which somebody of the operator is signed in; every report of the policy is an error."""
     port = int(bootstrap.settings_of(served_app).public_url.rsplit(":", 1)[1])
     with ExitStack() as opened:
 
-        def open_page(*roles: Role, faults: tuple[str, ...] = ()) -> Page:
+        def new_page(*roles: Role, faults: tuple[str, ...] = ()) -> Page:
             person = visitors.person(operator_tenant, *roles)
             return opened.enter_context(signed_in_page(served_app, port, browser, person, faults=faults))
 
-        yield open_page
+        yield new_page
 
 
 @pytest.fixture

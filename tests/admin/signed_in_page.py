@@ -14,8 +14,8 @@ from governance.actors import Actor
 from tests.admin.live_app import served
 from tests.admin.visitors import visit
 
-OpenPage = Callable[..., Page]
-"""`open_page(Role.OPERATOR_ONBOARDING)`: a page in which somebody of the operator with these roles is signed in."""
+NewPage = Callable[..., Page]
+"""`new_page(Role.OPERATOR_ONBOARDING)`: a page in which somebody of the operator with these roles is signed in."""
 
 
 def free_port() -> int:

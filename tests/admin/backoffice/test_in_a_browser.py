@@ -11,7 +11,7 @@ from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
-from tests.admin.signed_in_page import OpenPage
+from tests.admin.signed_in_page import NewPage
 from tests.chromium import violations
 from tests.factories import ALL_BUT_APPROVER, Visitors
 
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(open_page: OpenPage) -> Page:
+def page(new_page: NewPage) -> Page:
     """A page in which a person with every role of the operator is signed in."""
-    return open_page(*ALL_BUT_APPROVER)
+    return new_page(*ALL_BUT_APPROVER)
 
 
 def test_nobody_is_kept_out_and_the_policy_is_never_broken(

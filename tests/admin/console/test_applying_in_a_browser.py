@@ -8,16 +8,16 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from governance.permissions import Role
-from tests.admin.signed_in_page import OpenPage
+from tests.admin.signed_in_page import NewPage
 from tests.chromium import violations
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(open_page: OpenPage) -> Page:
+def page(new_page: NewPage) -> Page:
     """A page in which one of the operator's staff is signed in."""
-    return open_page(Role.OPERATOR_ONBOARDING)
+    return new_page(Role.OPERATOR_ONBOARDING)
 
 
 TYPED = {

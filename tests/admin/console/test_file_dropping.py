@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.tenants.tables import Tenant
-from tests.admin.signed_in_page import OpenPage
+from tests.admin.signed_in_page import NewPage
 from tests.chromium import violations
 
 pytestmark = pytest.mark.browser
@@ -24,9 +24,9 @@ CONTENT = "団体コード,団体名,フリガナ,種別\r\n432059,水俣市,ミ
 
 
 @pytest.fixture
-def page(open_page: OpenPage) -> Page:
+def page(new_page: NewPage) -> Page:
     """A page in which somebody who may import is signed in."""
-    return open_page(Role.OPERATOR_ONBOARDING)
+    return new_page(Role.OPERATOR_ONBOARDING)
 
 
 def test_a_dropped_file_is_named_with_its_size_and_imported(page: Page) -> None:

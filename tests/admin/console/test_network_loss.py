@@ -18,7 +18,7 @@ from governance.events import Event
 from governance.kernel.database import OPERATOR, db, tenant_scope
 from governance.permissions import Role
 from tenancy.tenants.tables import Tenant
-from tests.admin.signed_in_page import OpenPage
+from tests.admin.signed_in_page import NewPage
 from tests.factories import Visitors
 
 pytestmark = pytest.mark.browser
@@ -30,9 +30,9 @@ FILE = FilePayload(name="a.csv", mimeType="text/csv", buffer=CONTENT.encode())
 
 
 @pytest.fixture
-def page(open_page: OpenPage) -> Page:
+def page(new_page: NewPage) -> Page:
     """A tab in which the operator's person for admissions is signed in."""
-    opened = open_page(Role.OPERATOR_ONBOARDING, faults=("ERR_INTERNET_DISCONNECTED", "status of 422", "status of 500"))
+    opened = new_page(Role.OPERATOR_ONBOARDING, faults=("ERR_INTERNET_DISCONNECTED", "status of 422", "status of 500"))
     opened.set_default_timeout(5_000)
     return opened
 
