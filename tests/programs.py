@@ -1,4 +1,4 @@
-"""Programs of Debian's packages that a test runs: nginx, systemd's own."""
+"""Programs of Debian's packages that a test runs: nginx, hledger, pdftoppm, systemd's own."""
 
 from __future__ import annotations
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 from unicodedata import normalize
 
-import pytest
 from playwright.sync_api import Page
 from pypdf import PdfReader
+
+from tests.programs import required
 
 A4: Final = (595, 842)
 """Points."""
@@ -93,11 +92,11 @@ def check_paper(page: Page) -> None:
 
 def _pictures(pdf: bytes) -> list[tuple[bytes, ...]]:
     """Each sheet's rows of grey dots."""
-    program = shutil.which("pdftoppm")
-    if program is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("LEFT OUT: looking at paper needs pdftoppm")
     drawn = subprocess.run(
-        [program, "-gray", "-r", str(_DOTS_PER_INCH), "-"], input=pdf, capture_output=True, check=True
+        [required("pdftoppm", "poppler-utils"), "-gray", "-r", str(_DOTS_PER_INCH), "-"],
+        input=pdf,
+        capture_output=True,
+        check=True,
     ).stdout
     found = []
     while drawn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 import subprocess
 import sys
 from datetime import date
@@ -23,6 +22,7 @@ from tests import servers
 from tests.actors import Actors
 from tests.billing.ledger.books import DAY, contribution, post_entry, posted, reverse_entry
 from tests.factories import Factory
+from tests.programs import required
 
 
 def exported(to: ExportFormat, fiscal_year: int | None = None) -> str:
@@ -63,14 +63,14 @@ def test_bean_check_accepts_the_books(fiscal_year: int | None, tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.usefixtures("books_with_everything")
 @pytest.mark.parametrize("fiscal_year", [None, 2025, 2026, 2030])
-@pytest.mark.skipif(shutil.which("hledger") is None, reason="hledger (Debian: hledger) is not installed")
 def test_hledger_accepts_the_books(fiscal_year: int | None, tmp_path: Path) -> None:
+    hledger = required("hledger", "hledger")
     journal = tmp_path / "books.journal"
     journal.write_text(exported(ExportFormat.HLEDGER, fiscal_year), encoding="utf-8")
 
     for check in (["check"], ["check", "--strict"]):
         checked = subprocess.run(
-            ["hledger", "-f", journal, *check],
+            [hledger, "-f", journal, *check],
             capture_output=True,
             text=True,
             timeout=60,
