@@ -25,7 +25,7 @@ run: $(READY) ## Start everything, carry out the main job on example data, serve
 	$(IN_VENV)/moyai run --members $(MEMBERS)
 
 test: $(READY) ## Run every test on real servers of their own.
-	$(IN_VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term $(ARGS)
+	$(IN_VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-fast: $(READY) ## Run the tests without Keycloak, browser, servers of their own and long walks: a part of what is walked.
 	$(IN_VENV)/python -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder \

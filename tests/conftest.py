@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -113,23 +112,6 @@ def _group(nodeid: str) -> str:
     return nodeid.partition("::")[0]
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Count the lines that ran (`--cov`) but for tests with servers or long walks.
-
-    Counting takes half as much time again, and what the servers' own processes run is not counted anyway.
-    """
-    counting = getattr(item.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
-    is_left_out = any(item.get_closest_marker(mark) for mark in ("keycloak", "browser", "slow"))
-    if counting is None or not is_left_out:
-        return (yield)
-    counting.pause()
-    try:
-        return (yield)
-    finally:
-        counting.resume()
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly that nobody looked at the screens, where that is so."""
     skipped = terminalreporter.stats.get("skipped", [])
@@ -193,18 +175,6 @@ def identities(installation: Installation) -> Iterator[KeycloakIdentities]:
     connected = installation.identities()
     yield connected
     connected.close()
-
-
-@pytest.fixture
-def uncounted() -> Iterator[None]:
-    """Lines are not counted meanwhile: where that takes longer than the test, and other tests run the same lines.
-
-    pytest-cov's mark `no_cover` does not hold in a worker of pytest-xdist, where lines are counted twice over.
-    """
-    counting = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(counting)
 
 
 @pytest.fixture(scope="session")

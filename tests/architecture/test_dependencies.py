@@ -30,7 +30,6 @@ NOT_IMPORTED = {
     "schemathesis": ("tests/admin/api/test_schemathesis.py", '"schemathesis"'),
     "setuptools": ("tests/architecture/test_wheel.py", "setuptools.build_meta"),
     "openapi-python-client": ("docs/API.md", "openapi-python-client generate"),
-    "pytest-cov": ("Makefile", "--cov"),
     "ruff": ("Makefile", "/ruff "),
     "mypy": ("Makefile", "/mypy"),
     "types-psutil": ("admin/operations/processes.py", "import psutil"),

@@ -42,7 +42,6 @@ def described() -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("uncounted")
 def test_the_document_is_valid_openapi(described: dict[str, Any]) -> None:
     validate(described)
 

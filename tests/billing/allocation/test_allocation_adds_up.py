@@ -17,7 +17,7 @@ from billing.allocation.workings import computed, share_workings, workings
 from governance.kernel.split import Rounding
 from tests.billing.allocation.by_hand import shares_by_hand
 
-pytestmark = [pytest.mark.usefixtures("uncounted"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 CODES = ("431001", "432024", "432041", "432067", "432105", "432113", "432130", "432156", "432164", "434035", "435317")
 
