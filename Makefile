@@ -27,9 +27,9 @@ run: $(READY) ## Start everything, carry out the main job on example data, serve
 test: $(READY) ## Run every test on real servers of their own.
 	$(IN_VENV)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
-test-fast: $(READY) ## Run the tests without Keycloak, browser, servers of their own and long walks: a part of what is walked.
+test-fast: $(READY) ## Run the tests without Keycloak, browser, application, servers of their own and long walks.
 	$(IN_VENV)/python -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder \
-	  -m 'not keycloak and not browser and not slow' $(ARGS)
+	  -m 'not keycloak and not browser and not application and not slow' $(ARGS)
 
 check: $(READY) ## What a reviewer runs: style, types, import rules, tests.
 	$(IN_VENV)/ruff check .

@@ -87,6 +87,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Grouped
 _MARKED_BY_FIXTURE = {
     "keycloak_server": "keycloak",
     "browser": "browser",
+    # The whole application, asked over HTTP or at its command line.
+    "web": "application",
+    "make_kept_app": "application",
+    "make_web": "application",
+    "moyai_unused": "application",
+    "moyai": "application",
     # Servers of the test's own, started and stopped again.
     "own_postgresql": "slow",
     "prepared": "slow",
@@ -97,7 +103,7 @@ _MARKED_BY_FIXTURE = {
 
 @pytest.hookimpl(tryfirst=True)  # before -m picks by these marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks for Keycloak, a browser or servers of its own, and begin with what takes longest."""
+    """Mark what asks for the application, a browser or servers of its own, and begin with what takes longest."""
     for item in items:
         for fixture, mark in _MARKED_BY_FIXTURE.items():
             if fixture in getattr(item, "fixturenames", ()):

@@ -24,7 +24,6 @@ from tests.admin.conftest import PUBLIC_URL
 from tests.admin.visitors import visit
 from tests.factories import Visitors
 from tests.servers import PostgreSQL
-from tests.slow import slow_except
 
 
 def _current_user() -> str:
@@ -75,9 +74,7 @@ def _roles_used(web: Flask) -> Iterator[Counter[str]]:
             event.remove(engine, "checkout", count)
 
 
-@pytest.mark.parametrize(
-    "page", slow_except({"/"}, [place.address for group in TENANT_MENU.groups for place in group.places])
-)
+@pytest.mark.parametrize("page", [place.address for group in TENANT_MENU.groups for place in group.places])
 def test_a_page_of_a_municipality_goes_over_the_tenants_role_only(
     web: Flask, operator_tenant: UUID, visitors: Visitors, page: str
 ) -> None:

@@ -18,6 +18,7 @@ from tests.factories import Visitors
 NOTICE: Final = "二要素認証なしでログインできます"
 
 
+@pytest.mark.application
 @pytest.mark.parametrize(
     ("is_example", "given", "is_said"), [(True, None, True), (True, True, False), (False, None, False)]
 )

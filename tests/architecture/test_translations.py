@@ -68,6 +68,7 @@ def test_every_text_of_a_page_has_an_entry() -> None:
     assert {text: where for text, where in said().items() if text not in known} == {}
 
 
+@pytest.mark.slow
 def test_every_entry_is_said_somewhere() -> None:
     assert [key(entry) for entry in entries() if key(entry) not in said()] == []
 
@@ -122,6 +123,7 @@ def test_a_template_says_nothing_in_japanese_and_no_pair() -> None:
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_a_module_gives_the_catalogue_literal_texts_and_no_pair() -> None:
     wrong = []
     for path in MODULES:

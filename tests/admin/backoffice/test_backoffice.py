@@ -24,7 +24,6 @@ from tenancy.people.states import MemberState
 from tenancy.people.tables import Member
 from tests.admin.visitors import Visit
 from tests.factories import ALL_BUT_APPROVER, Visitors
-from tests.slow import slow_except
 
 SignIn = Callable[[Actor], Visit]
 PAGES = ("/backoffice/", *(f"/backoffice/{table.path}/" for table in TABLES))
@@ -67,7 +66,7 @@ def test_a_stranger_is_led_to_the_sign_in_and_a_municipality_is_refused(
         assert owner.get(f"{page}details/?id={new_id()}").status_code in (403, 404), page
 
 
-@pytest.mark.parametrize("role", slow_except({Role.OPERATOR_AUDITOR}, sorted(OPERATOR_ROLES)))
+@pytest.mark.parametrize("role", sorted(OPERATOR_ROLES))
 def test_every_role_of_the_operator_reads_every_table(
     operator_tenant: UUID, municipality: UUID, visitors: Visitors, signed_in: SignIn, role: Role
 ) -> None:

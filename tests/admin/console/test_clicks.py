@@ -22,7 +22,6 @@ from billing.runs.states import RunKind
 from governance.permissions import Role
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
-from tests.slow import slow_except
 
 MAX_CLICKS: Final = 3
 
@@ -197,7 +196,7 @@ def test_the_commonest_actions_are_forty() -> None:
         assert len({one.address for one in actions}) == len(actions), role
 
 
-@pytest.mark.parametrize("role", slow_except([Role.TENANT_FINANCE], ACTIONS), ids=str)
+@pytest.mark.parametrize("role", ACTIONS, ids=str)
 def test_from_home_no_common_action_is_further_than_three_clicks(
     busy: ConsoleSample, visit_as: Callable[[Role], Visit], role: Role
 ) -> None:

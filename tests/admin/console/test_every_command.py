@@ -57,7 +57,6 @@ from tests.admin.cli.command_line import Moyai
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.visitors import Visit
 from tests.database_rows import rows
-from tests.slow import slow_except
 
 FOLDER: Final = Path(features.__file__).parent
 CAPTURED: Final = message("test.captured", ja="記録した", en="Captured.")
@@ -74,7 +73,7 @@ def entry_points() -> list[EntryPoint]:
 ENTRY_POINTS: Final = entry_points()
 BY_NAME: Final = pytest.mark.parametrize(
     "entry_point",
-    slow_except({"record_cost"}, ENTRY_POINTS, by=lambda one: one.handler.name),
+    ENTRY_POINTS,
     ids=[one.handler.name for one in ENTRY_POINTS],
 )
 
@@ -347,7 +346,7 @@ EDITS: Final = [one for one in ENTRY_POINTS if one.api is not None and one.handl
 
 @pytest.mark.parametrize(
     "entry_point",
-    slow_except({"withdraw_cost"}, EDITS, by=lambda one: one.handler.name),
+    EDITS,
     ids=[one.handler.name for one in EDITS],
 )
 def test_an_edit_of_what_changed_meanwhile_is_refused_and_one_of_what_was_read_is_not(

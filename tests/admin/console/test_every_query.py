@@ -19,7 +19,6 @@ from tests.admin.api.conftest import Caller
 from tests.admin.cli.command_line import Moyai
 from tests.admin.console.conftest import ConsoleSample
 from tests.admin.empty_keycloak import EmptyKeycloak
-from tests.slow import slow_except
 
 WITHOUT_COMMAND: Final = {
     "list_tenant_onboardings": "`onboarding list CODE` asks the list of all with its filter",
@@ -79,7 +78,7 @@ def queries() -> list[DeclaredQuery]:
 QUERIES: Final = [query for query in queries() if query.cli is not None]
 BY_NAME: Final = pytest.mark.parametrize(
     "query",
-    slow_except({"list_costs", "list_tenants"}, QUERIES, by=lambda query: query.name),
+    QUERIES,
     ids=[query.name for query in QUERIES],
 )
 REQUIRED: Final = {"to": "suspended", "address": "192.0.2.7"}

@@ -73,7 +73,6 @@ from tests.admin.visitors import Visit
 from tests.billing.ledger.books import change_period_state, contribution, post_entry
 from tests.factories import acceptance
 from tests.second_person import join
-from tests.slow import slow_except
 
 ROLES: Final = [role for role in Role if role.startswith(("operator-", "tenant-"))]
 VisitAs = Callable[[Role], Visit]
@@ -489,7 +488,7 @@ EXAMPLES: Final = [
 ]
 BY_NAME: Final = pytest.mark.parametrize(
     "example",
-    slow_except({"applicant", "entry requested", "agreement to come"}, EXAMPLES, by=lambda example: example.name),
+    EXAMPLES,
     ids=[example.name for example in EXAMPLES],
 )
 

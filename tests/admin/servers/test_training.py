@@ -142,6 +142,7 @@ def test_everything_goes_but_the_mark_and_the_built_keycloak(tmp_path: Path) -> 
     assert (outside / "kept").exists()
 
 
+@pytest.mark.application
 @pytest.mark.parametrize("training", [True, False])
 def test_every_page_of_it_says_so(tmp_path: Path, training: bool) -> None:
     app = create_app(

@@ -69,6 +69,7 @@ def stranger() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_the_calculator_and_a_clerk_agree_to_the_yen_or_both_refuse() -> None:
     shared = 0
     for seed in range(CASES):

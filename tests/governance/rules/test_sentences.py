@@ -59,6 +59,7 @@ def test_the_rules_that_the_sentences_say_share_as_the_rules_they_were_written_f
     assert answer(third)["shares_yen"][TAMANA] == 6_134_000
 
 
+@pytest.mark.slow
 def test_every_random_rule_is_read_back_from_its_sentences() -> None:
     read_back(RULES)
 
