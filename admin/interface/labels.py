@@ -148,6 +148,7 @@ LABELS: Final[dict[str, dict[str, LabelPair]]] = {
     "factor": labels_of(FactorKind),
     "list": labels_of(ListName),
     "column": labels_of(ListColumn),
+    "file_format": {name: (word, word) for name, word in (("utf-8", "UTF-8"), ("cp932", "CP932"), ("xlsx", "Excel"))},
 }
 """What it is a state or kind of → value → Japanese and English."""
 

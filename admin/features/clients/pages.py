@@ -10,13 +10,12 @@ from flask import Blueprint, request
 from admin.core.guard import current_actor, may, requires
 from admin.core.language import current_language, gettext
 from admin.features.clients.entry_points import ENTRY_POINTS, owner_text
-from admin.interface.command_forms import add_forms
+from admin.interface.command_forms import add_forms, read_form
 from admin.interface.forms import Form
 from admin.interface.history import history, newest_actions
 from admin.interface.kept_forms import restored_form, shown_once
 from admin.interface.pages import render_page, session
 from governance.commands import CommandHandler
-from governance.declaration import read_command
 from governance.events import Event
 from governance.labels import permission_wording
 from governance.permissions import OPERATOR_SCOPES, TENANT_SCOPES, Permission, scope_wording
@@ -101,12 +100,10 @@ def _make_and_show(
     form = Form.from_request() if request.method == "POST" else restored_form() or Form.initial(**{asked: ""})
     made = None
     if request.method == "POST":
-        with form.collect_errors():
-            texts = {asked: form.values.get(asked, "")}
-            given = {"tenant_id": tenant_id, "client_id": client_id}
-            made = make(
-                read_command(make.command_type, texts, typed=True, given=given), actor=current_actor(), key=form.key
-            )
+        command = read_form(form, make.command_type, given={"tenant_id": tenant_id, "client_id": client_id})
+        if command is not None:
+            with form.collect_errors():
+                made = make(command, actor=current_actor(), key=form.key)
     found = service_client(session(), tenant_id, client_id)
     tenant = directory.tenant_by_id(session(), tenant_id)
     return render_page(template, form=form, tenant=tenant, system=found, made=made)

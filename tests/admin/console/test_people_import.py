@@ -67,7 +67,7 @@ def test_an_owner_sees_a_verdict_for_each_row_and_imports_the_whole(sample: Cons
     assert "1行すべて取り込めます" in verdict
     assert "総務課" in verdict
     assert "＋会計担当（団体）" in verdict
-    assert "文字コード cp932" in verdict or "cp932" in verdict
+    assert "読み取った形式: CP932" in verdict
     assert [rows(name) for name in TABLES] == before
     hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', verdict))
     done = visit.submit(address, **{**hidden, "csrf_token": visit.token, "step": "apply"})
